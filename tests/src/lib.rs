@@ -1,0 +1,1 @@
+//! A local AWS (MiniStack) with the real stack deployed into it.
