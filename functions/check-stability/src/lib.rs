@@ -1,0 +1,1 @@
+//! One look at a rollout: stable, in progress, failed, superseded.

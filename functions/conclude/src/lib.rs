@@ -1,0 +1,1 @@
+//! Ends an execution: succeeds, throws, or sends a redriven one back to what failed.

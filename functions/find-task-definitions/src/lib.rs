@@ -1,0 +1,1 @@
+//! A push in, what is to be deployed out.

@@ -1,0 +1,1 @@
+//! A task definition and an image in, a revision out.

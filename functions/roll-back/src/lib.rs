@@ -1,0 +1,1 @@
+//! Takes a service back to its last good revision and bits.

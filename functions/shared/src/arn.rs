@@ -1,0 +1,252 @@
+//! An ARN names a thing in AWS; here are the ones that the steps hand to each other, each parsed once.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The text is not the ARN or the name that it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {expected}")]
+pub struct ParseArnError {
+    text: String,
+    expected: &'static str,
+}
+
+/// Splits `arn:partition:service:region:account:resource`, when it is one of `service`.
+fn resource_of<'a>(text: &'a str, service: &str) -> Option<&'a str> {
+    let mut parts = text.splitn(6, ':');
+    let is_arn = parts.next() == Some("arn")
+        && parts.next().is_some_and(|partition| partition.starts_with("aws"))
+        && parts.next() == Some(service)
+        && parts.next().is_some_and(|region| !region.is_empty())
+        && parts
+            .next()
+            .is_some_and(|account| !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit()));
+    parts.next().filter(|_| is_arn)
+}
+
+/// A name as ECS spells those of clusters, services and families: letters, digits, hyphens, underscores, 1 to 255.
+fn is_ecs_name(text: &str) -> bool {
+    (1..=255).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+/// One revision of a task definition:
+/// `arn:aws:ecs:eu-west-1:123456789012:task-definition/web:42`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TaskDefinitionArn {
+    text: String,
+    family_start: usize,
+    colon: usize,
+    revision: u64,
+}
+
+impl TaskDefinitionArn {
+    /// The family, `web` in `web:42`.
+    #[must_use]
+    pub fn family(&self) -> &str {
+        &self.text[self.family_start..self.colon]
+    }
+
+    /// The number of the revision, 42 in `web:42`. A higher one was registered later.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Family and revision, `web:42`: how operators say it.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.text[self.family_start..]
+    }
+
+    /// The whole ARN.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl TryFrom<String> for TaskDefinitionArn {
+    type Error = ParseArnError;
+
+    fn try_from(text: String) -> Result<Self, ParseArnError> {
+        let parsed = resource_of(&text, "ecs")
+            .and_then(|resource| resource.strip_prefix("task-definition/"))
+            .and_then(|short| {
+                let (family, number) = short.split_once(':')?;
+                let revision = number.parse::<u64>().ok().filter(|revision| *revision > 0)?;
+                let is_canonical = number == revision.to_string();
+                (is_ecs_name(family) && is_canonical).then_some((short.len(), number.len(), revision))
+            });
+        match parsed {
+            Some((short, number, revision)) => Ok(Self {
+                family_start: text.len() - short,
+                colon: text.len() - number - 1,
+                revision,
+                text,
+            }),
+            None => Err(ParseArnError {
+                text,
+                expected: "the ARN of a task definition revision \
+                           (arn:aws:ecs:<region>:<account>:task-definition/<family>:<revision>)",
+            }),
+        }
+    }
+}
+
+impl std::str::FromStr for TaskDefinitionArn {
+    type Err = ParseArnError;
+
+    fn from_str(text: &str) -> Result<Self, ParseArnError> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<TaskDefinitionArn> for String {
+    fn from(arn: TaskDefinitionArn) -> Self {
+        arn.text
+    }
+}
+
+impl fmt::Display for TaskDefinitionArn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+/// Makes a newtype for a name that stands alone or at the end of an ARN of `ecs`.
+macro_rules! ecs_name {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The bare name.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = ParseArnError;
+
+            fn try_from(text: String) -> Result<Self, ParseArnError> {
+                let name = match resource_of(&text, "ecs") {
+                    Some(resource) => resource
+                        .strip_prefix(concat!($kind, "/"))
+                        .map(|path| path.rsplit_once('/').map_or(path, |(_, last)| last)),
+                    None => Some(text.as_str()),
+                };
+                match name.filter(|name| is_ecs_name(name)) {
+                    Some(name) => Ok(Self(name.to_owned())),
+                    None => Err(ParseArnError { text, expected: $expected }),
+                }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = ParseArnError;
+
+            fn from_str(text: &str) -> Result<Self, ParseArnError> {
+                text.to_owned().try_into()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+ecs_name!(
+    /// The name of a cluster, read from the bare name or from its ARN (`…:cluster/production`).
+    /// Names are unique in an account and region, which is what one installation looks after.
+    ClusterName,
+    "cluster",
+    "the name or ARN of a cluster"
+);
+
+ecs_name!(
+    /// The name of a service, read from the bare name or from its ARN, old (`…:service/web`) or new
+    /// (`…:service/production/web`). Unique within its cluster.
+    ServiceName,
+    "service",
+    "the name or ARN of a service"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_read_from_its_arn() {
+        let arn: TaskDefinitionArn = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web_app-1:42"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            (arn.family(), arn.revision(), arn.short()),
+            ("web_app-1", 42, "web_app-1:42")
+        );
+        let china = "arn:aws-cn:ecs:cn-north-1:123456789012:task-definition/web:1";
+        assert_eq!(china.parse::<TaskDefinitionArn>().unwrap().as_str(), china);
+    }
+
+    #[test]
+    fn what_is_not_the_arn_of_a_revision_is_refused() {
+        for text in [
+            "",
+            "web:42",
+            "arn:aws:ecs:eu-west-1:123456789012:task-definition/web",
+            "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:",
+            "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:0",
+            "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:042",
+            "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:+4",
+            "arn:aws:ecs:eu-west-1:123456789012:task-definition/we/b:4",
+            "arn:aws:ecs:eu-west-1:123456789012:service/web:4",
+            "arn:aws:ecr:eu-west-1:123456789012:task-definition/web:4",
+            "arn:aws:ecs:eu-west-1:account:task-definition/web:4",
+            "arn:aws:ecs::123456789012:task-definition/web:4",
+            "arn:aws:ecs:eu-west-1:123456789012:task-definition/:4",
+            "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:99999999999999999999999",
+        ] {
+            assert!(text.parse::<TaskDefinitionArn>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_read_bare_or_from_its_arn() {
+        for text in [
+            "web",
+            "arn:aws:ecs:eu-west-1:123456789012:service/web",
+            "arn:aws:ecs:eu-west-1:123456789012:service/prod/web",
+        ] {
+            assert_eq!(text.parse::<ServiceName>().unwrap().as_str(), "web", "{text}");
+        }
+        for text in ["prod", "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"] {
+            assert_eq!(text.parse::<ClusterName>().unwrap().as_str(), "prod", "{text}");
+        }
+        for text in [
+            "",
+            "a b",
+            "prod/web",
+            "arn:aws:ecs:eu-west-1:123456789012:service/prod/web",
+            "ärger",
+        ] {
+            assert!(text.parse::<ClusterName>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The settings, as the construct hands them to every function in its environment: read once, when a function starts.
+
+use crate::arn::ClusterName;
+use crate::error::Error;
+use crate::task_definition::ImageForm;
+use jiff::SignedDuration;
+
+/// The settings of one installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `CLUSTERS`: the clusters whose services are deployed to, separated by commas; empty means all.
+    pub clusters: Vec<ClusterName>,
+    /// `DEPLOY_LATEST`: whether a push of the tag `latest` is deployed.
+    pub deploy_latest: bool,
+    /// `TAG_LATEST`: whether an image gets the tag `latest` once every service is stable on it.
+    pub tag_latest: bool,
+    /// `IMAGE_REFERENCE`: how a new revision names the image, `tag` or `digest`.
+    pub image_reference: ImageForm,
+    /// `SCAN_FAMILIES`: whether families without a service get a new revision too.
+    pub scan_families: bool,
+    /// `ROLLOUT_TIMEOUT_SECONDS`: how long a rollout, or a rollback, may take.
+    pub rollout_timeout: SignedDuration,
+}
+
+impl Config {
+    /// Reads the settings; `variable` looks one up by its name.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.InvalidInput` that names the setting which is missing or cannot be read. Nothing falls back in silence.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let text = |name: &str| {
+            variable(name)
+                .ok_or_else(|| Error::InvalidInput(format!("the setting {name} is missing in the environment")))
+        };
+        let refuse = |name: &str, value: &str, expected: &str| {
+            Error::InvalidInput(format!("the setting {name} is {value:?}; it should be {expected}"))
+        };
+        let flag = |name: &str| match text(name)?.as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(refuse(name, other, "true or false")),
+        };
+        let clusters = text("CLUSTERS")?;
+        let names = clusters.split(',').filter(|_| !clusters.is_empty());
+        let config = Self {
+            clusters: names
+                .map(|name| {
+                    name.trim()
+                        .parse()
+                        .map_err(|_| refuse("CLUSTERS", &clusters, "cluster names separated by commas"))
+                })
+                .collect::<Result<_, _>>()?,
+            deploy_latest: flag("DEPLOY_LATEST")?,
+            tag_latest: flag("TAG_LATEST")?,
+            image_reference: match text("IMAGE_REFERENCE")?.as_str() {
+                "tag" => ImageForm::Tag,
+                "digest" => ImageForm::Digest,
+                other => return Err(refuse("IMAGE_REFERENCE", other, "tag or digest")),
+            },
+            scan_families: flag("SCAN_FAMILIES")?,
+            rollout_timeout: {
+                let value = text("ROLLOUT_TIMEOUT_SECONDS")?;
+                let seconds = value.parse::<u32>().ok().filter(|seconds| *seconds > 0);
+                seconds
+                    .map(|seconds| SignedDuration::from_secs(seconds.into()))
+                    .ok_or_else(|| refuse("ROLLOUT_TIMEOUT_SECONDS", &value, "a number of seconds above 0"))?
+            },
+        };
+        if config.deploy_latest && config.tag_latest {
+            return Err(Error::InvalidInput(
+                "DEPLOY_LATEST and TAG_LATEST are both true: every image would be deployed a second time as latest; choose one"
+                    .to_owned(),
+            ));
+        }
+        Ok(config)
+    }
+
+    /// Reads the settings from the environment of the process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::read`].
+    pub fn from_env() -> Result<Self, Error> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: [(&str, &str); 6] = [
+        ("CLUSTERS", "production, staging"),
+        ("DEPLOY_LATEST", "false"),
+        ("TAG_LATEST", "true"),
+        ("IMAGE_REFERENCE", "digest"),
+        ("SCAN_FAMILIES", "true"),
+        ("ROLLOUT_TIMEOUT_SECONDS", "1800"),
+    ];
+
+    fn read(change: (&str, Option<&str>)) -> Result<Config, Error> {
+        Config::read(|name| match change {
+            (changed, value) if changed == name => value.map(str::to_owned),
+            _ => SETTINGS
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned()),
+        })
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let config = read(("", None)).unwrap();
+        assert_eq!(
+            config.clusters.iter().map(ClusterName::as_str).collect::<Vec<_>>(),
+            ["production", "staging"]
+        );
+        assert_eq!(
+            (config.deploy_latest, config.tag_latest, config.scan_families),
+            (false, true, true)
+        );
+        assert_eq!(config.image_reference, ImageForm::Digest);
+        assert_eq!(config.rollout_timeout, SignedDuration::from_mins(30));
+        assert!(read(("CLUSTERS", Some(""))).unwrap().clusters.is_empty());
+    }
+
+    #[test]
+    fn a_setting_that_is_missing_or_unreadable_is_named() {
+        for (name, _) in SETTINGS {
+            let error = read((name, None)).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+            let error = read((name, Some("?"))).unwrap_err();
+            assert!(
+                error.to_string().contains(name) && error.to_string().contains("\"?\""),
+                "{error}"
+            );
+        }
+        assert!(read(("CLUSTERS", Some("a,,b"))).is_err());
+        assert!(read(("ROLLOUT_TIMEOUT_SECONDS", Some("0"))).is_err());
+    }
+
+    #[test]
+    fn deploying_and_putting_latest_exclude_each_other() {
+        assert!(
+            read(("DEPLOY_LATEST", Some("true")))
+                .unwrap_err()
+                .to_string()
+                .contains("choose one")
+        );
+    }
+}

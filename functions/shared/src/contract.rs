@@ -1,0 +1,443 @@
+//! The contract is the JSON on every arrow between the steps: one type an arrow, read and written in camelCase.
+//!
+//! An example of each stands in `statemachine/examples/<arrow>.json`; the tests of this module read every one of them
+//! and write it back. Unknown members are refused: a state machine and functions that do not fit each other fail at
+//! once, by name.
+
+use crate::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use crate::push::PushedImage;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The payload that every function is invoked with: which execution asks, and the step's own input.
+///
+/// ```json
+/// {"execution": {"id": "arn:aws:states:…:execution:…", "redriveCount": 0}, "input": {}}
+/// ```
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Envelope {
+    /// The execution that invokes the function.
+    pub execution: Execution,
+    /// The step's input: one of the types below, or the raw event for find-task-definitions.
+    pub input: serde_json::Value,
+}
+
+/// The execution that invokes a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Execution {
+    /// Its ARN, `$states.context.Execution.Id`.
+    pub id: String,
+    /// How often it has been redriven, `$states.context.Execution.RedriveCount`; 0 before the first time.
+    pub redrive_count: u32,
+}
+
+/// A service, by the two names that tell it from every other in the account and region.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceId {
+    /// Its cluster.
+    pub cluster: ClusterName,
+    /// Its name.
+    pub service: ServiceName,
+}
+
+/// What find-task-definitions puts out: what is to be deployed, and what is left out and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// The pushed image; `None` when the event holds none, and then there is nothing to deploy.
+    pub image: Option<PushedImage>,
+    /// One entry per revision in use that runs the image's repository. May be empty.
+    pub revisions: Vec<PlannedRevision>,
+    /// What is left out. When `revisions` is empty, the reason stands here.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A revision in use, the containers to change in it, and the services that run it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlannedRevision {
+    /// The revision that the new one is made from.
+    pub task_definition: TaskDefinitionArn,
+    /// Its family.
+    pub family: String,
+    /// The names of the containers that run the image's repository. Never empty.
+    pub containers: Vec<String>,
+    /// The services on it. Empty for a family of scheduled or one-off tasks.
+    pub services: Vec<ServiceId>,
+}
+
+/// Something that is left out of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skipped {
+    /// What: "web in production", "cluster staging", "busybox:v1".
+    pub resource: String,
+    /// Why, for a program.
+    pub reason: SkipReason,
+    /// Why, for a person, and what to do.
+    pub message: String,
+}
+
+/// Why something is left out of a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SkipReason {
+    /// The push has no tag.
+    Untagged,
+    /// The push failed.
+    FailedPush,
+    /// The tag is `latest`, which is deployed only with the setting `deployLatest`.
+    LatestTag,
+    /// No service and no family runs the repository.
+    NotInUse,
+    /// A configured cluster is not there.
+    ClusterNotFound,
+    /// The service is being deleted, or was deleted while it was looked at.
+    ServiceNotActive,
+    /// The service is deployed by `CodeDeploy`.
+    CodeDeployController,
+    /// The service is deployed from outside ECS, by task sets.
+    ExternalController,
+    /// The service is deployed by a controller that is not known.
+    UnknownController,
+    /// A newer push of the repository is deployed already.
+    Superseded,
+    /// The revision cannot be described any more.
+    TaskDefinitionNotFound,
+}
+
+/// What register-revision takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegisterRevision {
+    /// The pushed image.
+    pub image: PushedImage,
+    /// The revision that the new one is made from.
+    pub task_definition: TaskDefinitionArn,
+    /// The containers to change, as planned.
+    pub containers: Vec<String>,
+    /// The services that are to run the new revision; handed on.
+    pub services: Vec<ServiceId>,
+}
+
+/// What register-revision puts out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegisteredRevision {
+    /// The revision with the new image.
+    pub task_definition: TaskDefinitionArn,
+    /// The revision that it was made from.
+    pub source: TaskDefinitionArn,
+    /// Whether it was there already.
+    pub reused: bool,
+    /// The services that are to run it.
+    pub services: Vec<ServiceId>,
+}
+
+/// What update-service takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateService {
+    /// The pushed image.
+    pub image: PushedImage,
+    /// The service's cluster.
+    pub cluster: ClusterName,
+    /// The service.
+    pub service: ServiceName,
+    /// The revision to move it to.
+    pub task_definition: TaskDefinitionArn,
+    /// The revision that `task_definition` was made from. A service that has moved on from it gets a new revision
+    /// first, so that nobody's change is undone.
+    pub source: TaskDefinitionArn,
+    /// Until when to wait for its turn; `None` the first time.
+    pub deadline: Option<Timestamp>,
+}
+
+/// What update-service puts out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServiceUpdate {
+    /// What came of it.
+    pub outcome: UpdateOutcome,
+    /// The rollout to watch, with `STARTED` and `ALREADY_DEPLOYED`.
+    pub rollout: Option<Rollout>,
+    /// The last good revision: what to go back to. `None` when there is none.
+    pub previous: Option<TaskDefinitionArn>,
+    /// The revision that the service is on now, with `MOVED`: what a new revision has to be made from.
+    pub source: Option<TaskDefinitionArn>,
+    /// Until when it may take: for the rollout, or for the wait with `BUSY` and `MOVED`.
+    pub deadline: Timestamp,
+    /// For a person.
+    pub message: String,
+}
+
+/// What came of an attempt to update a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum UpdateOutcome {
+    /// A rollout has begun.
+    Started,
+    /// The service is on the image already, or on its way there.
+    AlreadyDeployed,
+    /// A newer push is there.
+    Superseded,
+    /// A rollback is under way; a deployment now would have nothing to go back to.
+    Busy,
+    /// The service has moved to another revision since the plan was made.
+    Moved,
+}
+
+/// A rollout that is watched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rollout {
+    /// The service's cluster.
+    pub cluster: ClusterName,
+    /// The service.
+    pub service: ServiceName,
+    /// The revision that it should end on.
+    pub task_definition: TaskDefinitionArn,
+    /// The id of the deployment, `ecs-svc/…`, if ECS told one.
+    pub deployment: Option<String>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Until when it must be stable.
+    pub deadline: Timestamp,
+}
+
+/// What check-stability takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CheckStability {
+    /// The pushed image.
+    pub image: PushedImage,
+    /// The rollout to look at.
+    pub rollout: Rollout,
+    /// The last good revision.
+    pub previous: Option<TaskDefinitionArn>,
+    /// Whether the rollout is a rollback.
+    pub rollback: bool,
+}
+
+/// What check-stability puts out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// How the rollout stands.
+    pub verdict: Verdict,
+    /// For a person, in one line: "2 of 3 tasks running; 1 stopped: web exited with code 1".
+    pub message: String,
+    /// Why, one reason a line, most telling first. Empty when all is well.
+    pub reasons: Vec<String>,
+    /// How many tasks of the rollout run.
+    pub running: u32,
+    /// How many should.
+    pub desired: u32,
+}
+
+/// How a rollout stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Verdict {
+    /// The rollout of our revision is complete.
+    Stable,
+    /// It goes on.
+    InProgress,
+    /// It cannot become stable, or ECS has given it up.
+    Failed,
+    /// Another deployment took its place, and that one counts.
+    Superseded,
+    /// A deployment that does not have our image took its place, of an older push or of another repository's push made
+    /// from the same old revision: ours has to be brought in again.
+    Displaced,
+}
+
+/// What roll-back takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RollBack {
+    /// The pushed image.
+    pub image: PushedImage,
+    /// The rollout that failed.
+    pub rollout: Rollout,
+    /// The last good revision.
+    pub previous: Option<TaskDefinitionArn>,
+}
+
+/// What roll-back puts out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rollback {
+    /// How it goes back.
+    pub method: RollbackMethod,
+    /// The rollout to watch; `None` when there is nothing to go back from.
+    pub rollout: Option<Rollout>,
+    /// For a person.
+    pub message: String,
+}
+
+/// How a service goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RollbackMethod {
+    /// ECS was told to stop the deployment and to go back to what ran before, bits and all.
+    StoppedDeployment,
+    /// The service was updated to the last good revision.
+    UpdatedService,
+    /// The service was updated to a copy of the last good revision that is pinned to its old bits.
+    PinnedRevision,
+    /// It goes back by itself, or is back; it is only watched.
+    Watching,
+    /// A newer deployment is there, which is not touched.
+    Superseded,
+}
+
+/// An error as Step Functions hands it to a Catch. Cause is a text, often JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StateError {
+    /// The error's name.
+    pub error: String,
+    /// What it says.
+    #[serde(default)]
+    pub cause: String,
+}
+
+/// What conclude takes: the end of one service's execution, or of a whole push's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "scope", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Conclude {
+    /// One service's execution ends.
+    Service(ServiceEnd),
+    /// A push's execution ends.
+    Image(ImageEnd),
+}
+
+/// What one service's execution has come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServiceEnd {
+    /// The pushed image.
+    pub image: PushedImage,
+    /// The service's cluster.
+    pub cluster: ClusterName,
+    /// The service.
+    pub service: ServiceName,
+    /// The revision that it was to run.
+    pub task_definition: TaskDefinitionArn,
+    /// What came of the update, if it came to that.
+    pub update: Option<ServiceUpdate>,
+    /// The last look at the rollout.
+    pub check: Option<Check>,
+    /// What ended the rollout with an error.
+    pub error: Option<StateError>,
+    /// How it was rolled back.
+    pub roll_back: Option<Rollback>,
+    /// The last look at the rollback.
+    pub roll_back_check: Option<Check>,
+    /// What ended the rollback with an error.
+    pub roll_back_error: Option<StateError>,
+    /// The redrive count with which all this came about. A higher one now means that an operator wants it again.
+    pub attempt: u32,
+}
+
+/// What a service's execution puts out when it succeeds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServiceConclusion {
+    /// The service's cluster.
+    pub cluster: ClusterName,
+    /// The service.
+    pub service: ServiceName,
+    /// How it ended; `None` when it is to be done again.
+    pub outcome: Option<ServiceOutcome>,
+    /// The last good revision before.
+    pub from: Option<TaskDefinitionArn>,
+    /// The revision it was to run.
+    pub to: TaskDefinitionArn,
+    /// For a person.
+    pub message: String,
+    /// The service, when it is to be deployed again after a redrive; else empty.
+    pub retry: Vec<ServiceId>,
+}
+
+/// How a service's deployment ended, when it did not end in an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ServiceOutcome {
+    /// It runs the new revision and is stable.
+    Deployed,
+    /// It was there before.
+    AlreadyDeployed,
+    /// Another deployment took its place.
+    Superseded,
+    /// The rollout failed, and another deployment took over while it went back.
+    RollBackSuperseded,
+}
+
+/// What a push's execution has come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImageEnd {
+    /// The pushed image, if the event held one.
+    pub image: Option<PushedImage>,
+    /// What was planned.
+    pub revisions: Vec<PlannedRevision>,
+    /// What came of it, in order of time: of two results of one service the last one counts.
+    pub results: Vec<RevisionResult>,
+    /// What was left out.
+    pub skipped: Vec<Skipped>,
+    /// The redrive count with which all this came about.
+    pub attempt: u32,
+}
+
+/// What came of one planned revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RevisionResult {
+    /// The revision that was planned from.
+    pub source: TaskDefinitionArn,
+    /// The revision that was registered or reused, if it came to that.
+    pub task_definition: Option<TaskDefinitionArn>,
+    /// Why it did not.
+    pub error: Option<StateError>,
+    /// What came of its services.
+    pub services: Vec<ServiceResult>,
+}
+
+/// What came of one service, as the push's execution sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceResult {
+    /// The service's cluster.
+    pub cluster: ClusterName,
+    /// The service.
+    pub service: ServiceName,
+    /// How it ended, when its execution succeeded.
+    pub outcome: Option<ServiceOutcome>,
+    /// Why its execution failed.
+    pub error: Option<StateError>,
+}
+
+/// What a push's execution puts out when it succeeds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImageConclusion {
+    /// The pushed image, if the event held one.
+    pub image: Option<PushedImage>,
+    /// For a person: "busybox:v1 is deployed to 3 services".
+    pub message: String,
+    /// Each service and how it ended.
+    pub services: Vec<ServiceResult>,
+    /// The revisions registered for families without a service.
+    pub families: Vec<TaskDefinitionArn>,
+    /// What was left out.
+    pub skipped: Vec<Skipped>,
+    /// What is to be done again after a redrive: the plan, narrowed to what failed. Else empty.
+    pub retry: Vec<PlannedRevision>,
+    /// Whether the image is now to get the tag `latest`.
+    pub tag_latest: bool,
+}

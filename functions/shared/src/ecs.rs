@@ -1,0 +1,498 @@
+//! The thin client of ECS: paging, batching, bounded concurrency, retries. It reads into the plain types of
+//! [`crate::service`] and [`crate::task_definition`] and decides nothing.
+
+mod convert;
+mod rate;
+mod raw;
+
+use crate::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use crate::error::{Error, is_too_many_concurrent_attempts};
+use crate::service::{Service, ServiceDeployment, StoppedTask, title};
+use crate::task_definition::TaskDefinition;
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::config::Builder;
+use aws_sdk_ecs::config::retry::RetryConfig;
+use aws_sdk_ecs::config::timeout::TimeoutConfig;
+use aws_sdk_ecs::types::{
+    CreatedAt, DesiredStatus, StopServiceDeploymentStopType, TaskDefinitionFamilyStatus, TaskDefinitionField,
+};
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use rate::Rate;
+use raw::RawResponse;
+use std::time::Duration;
+
+/// How many calls of one kind are under way at once: enough to hide the latency of each, few enough to stay polite.
+const CONCURRENT_CALLS: usize = 8;
+/// How many services `DescribeServices` takes.
+const SERVICES_PER_CALL: usize = 10;
+/// How many tasks `DescribeTasks` takes.
+const TASKS_PER_CALL: usize = 100;
+/// How many service revisions `DescribeServiceRevisions` takes.
+const REVISIONS_PER_CALL: usize = 20;
+/// The longest page that the list operations give.
+const PAGE: i32 = 100;
+
+/// ECS, as the steps use it.
+#[derive(Debug)]
+pub struct Ecs {
+    client: Client,
+    service_reads: Rate,
+    task_definition_reads: Rate,
+}
+
+/// A look at services by name, some of which may not be there.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribedServices {
+    /// Those that are there.
+    pub services: Vec<Service>,
+    /// Those that are not, with ECS's reason (`MISSING`).
+    pub missing: Vec<(String, String)>,
+}
+
+impl Ecs {
+    /// A client from the environment of the function: region, credentials, and the endpoint if one is set.
+    pub async fn from_env() -> Self {
+        let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+        Self::with_config(Builder::from(&config))
+    }
+
+    /// A client with `config`, to which the retries and time limits of this project are added.
+    ///
+    /// The SDK repeats what passes by itself, with exponential backoff and jitter; to that counts the refusal to
+    /// register two revisions of one family at once, which ECS reports as a client's error.
+    #[must_use]
+    pub fn with_config(config: Builder) -> Self {
+        let config = config
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(6)
+                    .with_initial_backoff(Duration::from_millis(400)),
+            )
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(3))
+                    .operation_attempt_timeout(Duration::from_secs(10))
+                    .build(),
+            )
+            .retry_classifier(ConcurrentRegistrations)
+            .build();
+        Self::with_client(Client::from_conf(config))
+    }
+
+    /// A client over an SDK client that is already set up.
+    #[must_use]
+    pub fn with_client(client: Client) -> Self {
+        Self {
+            client,
+            service_reads: Rate::new(100.0, 20.0),
+            task_definition_reads: Rate::new(50.0, 20.0),
+        }
+    }
+
+    /// The names of all clusters of the account and region.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.Unavailable`, `Deploy.Rejected`; `Deploy.InvalidInput` when ECS's answer cannot be read.
+    pub async fn clusters(&self) -> Result<Vec<ClusterName>, Error> {
+        let arns = self
+            .client
+            .list_clusters()
+            .max_results(PAGE)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>();
+        let arns = arns.await.map_err(|error| Error::from_aws("ListClusters", &error))?;
+        arns.into_iter().map(|arn| parse(arn, "ListClusters")).collect()
+    }
+
+    /// The names of all services of `cluster`, in whatever state.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.NotFound` when the cluster is gone, else as [`Ecs::clusters`].
+    pub async fn services(&self, cluster: &ClusterName) -> Result<Vec<ServiceName>, Error> {
+        let call = || format!("ListServices of cluster {cluster}");
+        let mut names = Vec::new();
+        let mut next_token = None;
+        loop {
+            self.service_reads.wait().await;
+            let request = self
+                .client
+                .list_services()
+                .cluster(cluster.as_str())
+                .max_results(PAGE)
+                .set_next_token(next_token);
+            let page = request.send().await.map_err(|error| Error::from_aws(&call(), &error))?;
+            for arn in page.service_arns.unwrap_or_default() {
+                names.push(parse(arn, &call())?);
+            }
+            next_token = page.next_token.filter(|token| !token.is_empty());
+            if next_token.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    /// A look at each of `services` of `cluster`, ten a call, in the order given.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.NotFound` when the cluster is gone, else as [`Ecs::clusters`].
+    pub async fn describe_services(
+        &self,
+        cluster: &ClusterName,
+        services: &[ServiceName],
+    ) -> Result<DescribedServices, Error> {
+        let batches = stream::iter(services.chunks(SERVICES_PER_CALL));
+        let described = batches
+            .map(|batch| self.describe_service_batch(cluster, batch))
+            .buffered(CONCURRENT_CALLS);
+        described
+            .try_fold(DescribedServices::default(), async |mut all, batch| {
+                all.services.extend(batch.services);
+                all.missing.extend(batch.missing);
+                Ok(all)
+            })
+            .await
+    }
+
+    async fn describe_service_batch(
+        &self,
+        cluster: &ClusterName,
+        batch: &[ServiceName],
+    ) -> Result<DescribedServices, Error> {
+        self.service_reads.wait().await;
+        let names = batch.iter().map(|name| name.as_str().to_owned()).collect();
+        let request = self
+            .client
+            .describe_services()
+            .cluster(cluster.as_str())
+            .set_services(Some(names));
+        let response = request.send().await;
+        let call = format!("DescribeServices in cluster {cluster}");
+        let response = response.map_err(|error| Error::from_aws(&call, &error))?;
+        let services = response.services.unwrap_or_default().into_iter();
+        let failures = response.failures.unwrap_or_default().into_iter();
+        Ok(DescribedServices {
+            services: services
+                .map(|service| convert::service(cluster, service))
+                .collect::<Result<_, _>>()?,
+            missing: failures
+                .map(|failure| (failure.arn.unwrap_or_default(), failure.reason.unwrap_or_default()))
+                .collect(),
+        })
+    }
+
+    /// A look at one service.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.NotFound` when the service or its cluster is gone, else as [`Ecs::clusters`].
+    pub async fn describe_service(&self, cluster: &ClusterName, service: &ServiceName) -> Result<Service, Error> {
+        let described = self.describe_services(cluster, std::slice::from_ref(service)).await?;
+        described.services.into_iter().next().ok_or_else(|| {
+            let reason = described.missing.first().map_or("not in the answer", |(_, reason)| reason.as_str());
+            Error::NotFound(format!(
+                "{} is not there any more (DescribeServices: {reason}); if it was deleted on purpose, there is nothing to do",
+                title(cluster, service)
+            ))
+        })
+    }
+
+    /// The families that have an ACTIVE revision.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::clusters`].
+    pub async fn families(&self) -> Result<Vec<String>, Error> {
+        let mut families = Vec::new();
+        let mut next_token = None;
+        loop {
+            self.task_definition_reads.wait().await;
+            let request = self
+                .client
+                .list_task_definition_families()
+                .status(TaskDefinitionFamilyStatus::Active);
+            let page = request.max_results(PAGE).set_next_token(next_token).send().await;
+            let page = page.map_err(|error| Error::from_aws("ListTaskDefinitionFamilies", &error))?;
+            families.extend(page.families.unwrap_or_default());
+            next_token = page.next_token.filter(|token| !token.is_empty());
+            if next_token.is_none() {
+                return Ok(families);
+            }
+        }
+    }
+
+    /// The newest ACTIVE revisions of `family`, newest first, `count` (up to 100) of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::clusters`].
+    pub async fn newest_revisions(&self, family: &str, count: i32) -> Result<Vec<TaskDefinitionArn>, Error> {
+        self.task_definition_reads.wait().await;
+        let request = self
+            .client
+            .list_task_definitions()
+            .family_prefix(family)
+            .sort(aws_sdk_ecs::types::SortOrder::Desc);
+        let request = request
+            .status(aws_sdk_ecs::types::TaskDefinitionStatus::Active)
+            .max_results(count);
+        let call = format!("ListTaskDefinitions of family {family}");
+        let page = request.send().await.map_err(|error| Error::from_aws(&call, &error))?;
+        page.task_definition_arns
+            .unwrap_or_default()
+            .into_iter()
+            .map(|arn| parse(arn, &call))
+            .collect()
+    }
+
+    /// A revision with its tags, whole: by its ARN, or by its family for the newest ACTIVE one.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.NotFound` when there is none, else as [`Ecs::clusters`].
+    pub async fn describe_task_definition(&self, arn_or_family: &str) -> Result<TaskDefinition, Error> {
+        self.task_definition_reads.wait().await;
+        let raw = RawResponse::default();
+        let request = self
+            .client
+            .describe_task_definition()
+            .task_definition(arn_or_family)
+            .include(TaskDefinitionField::Tags);
+        let response = request.customize().interceptor(raw.clone()).send().await;
+        response.map_err(|error| Error::from_aws(&format!("DescribeTaskDefinition of {arn_or_family}"), &error))?;
+        TaskDefinition::from_response(&raw.body())
+    }
+
+    /// [`Ecs::describe_task_definition`] of each of `arns_or_families`, in the order given. Those that are gone are `None`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::clusters`].
+    pub async fn describe_task_definitions(
+        &self,
+        arns_or_families: &[&str],
+    ) -> Result<Vec<Option<TaskDefinition>>, Error> {
+        let described =
+            stream::iter(arns_or_families).map(async |name| match self.describe_task_definition(name).await {
+                Ok(task_definition) => Ok(Some(task_definition)),
+                Err(Error::NotFound(_)) => Ok(None),
+                Err(error) => Err(error),
+            });
+        described.buffered(CONCURRENT_CALLS).try_collect().await
+    }
+
+    /// Registers `document` as a new revision of its family. What is sent is its text, member by member.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.Unavailable` when another registration of the family is under way, even after retries; `Deploy.Rejected`
+    /// when ECS refuses the document; else as [`Ecs::clusters`].
+    pub async fn register_task_definition(&self, document: &TaskDefinition) -> Result<TaskDefinition, Error> {
+        let body = document.to_register_request()?;
+        let response = RawResponse::default();
+        // The family is there for the client's own checks; the body that is signed and sent is the document's.
+        let request = self
+            .client
+            .register_task_definition()
+            .family(document.arn().family())
+            .set_container_definitions(Some(Vec::new()));
+        let sent = request
+            .customize()
+            .interceptor(response.clone())
+            .mutate_request(move |request| raw::replace_body(request, &body));
+        let call = format!("RegisterTaskDefinition of family {}", document.arn().family());
+        sent.send().await.map_err(|error| Error::from_aws(&call, &error))?;
+        TaskDefinition::from_response(&response.body())
+    }
+
+    /// Moves a service to `revision`; with `force`, by a new deployment even when the service is on that revision.
+    /// Nothing else about the service is sent, so nothing else about it changes.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.NotFound` when the service is gone, `Deploy.Rejected` when ECS refuses; else as [`Ecs::clusters`].
+    pub async fn update_service(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        revision: &TaskDefinitionArn,
+        force: bool,
+    ) -> Result<Service, Error> {
+        let request = self
+            .client
+            .update_service()
+            .cluster(cluster.as_str())
+            .service(service.as_str());
+        let request = request
+            .task_definition(revision.as_str())
+            .set_force_new_deployment(force.then_some(true));
+        let call = format!("UpdateService of {} to {}", title(cluster, service), revision.short());
+        let response = request.send().await.map_err(|error| Error::from_aws(&call, &error))?;
+        let updated = response
+            .service
+            .ok_or_else(|| Error::Unavailable(format!("{call}: the answer holds no service")))?;
+        convert::service(cluster, updated)
+    }
+
+    /// ECS's own records of the service's rollouts that were asked for after `after`, newest first, at most 20.
+    ///
+    /// `None` where the service deployments API does not answer: not permitted, not supported, or empty, as it is for a
+    /// service that was last deployed before ECS kept these records.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::describe_service`].
+    pub async fn service_deployments(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        after: Option<Timestamp>,
+    ) -> Result<Option<Vec<ServiceDeployment>>, Error> {
+        let call = format!("ListServiceDeployments of {}", title(cluster, service));
+        let created = after.map(|after| CreatedAt::builder().after(convert::to_date_time(after)).build());
+        let request = self
+            .client
+            .list_service_deployments()
+            .cluster(cluster.as_str())
+            .service(service.as_str());
+        let listed = match request.max_results(PAGE).set_created_at(created).send().await {
+            Ok(listed) => listed.service_deployments.unwrap_or_default(),
+            Err(error) => match Error::from_aws(&call, &error) {
+                Error::Rejected(message) => {
+                    tracing::warn!("doing without the service deployments API: {message}");
+                    return Ok(None);
+                }
+                error => return Err(error),
+            },
+        };
+        let mut briefs = listed;
+        briefs.sort_by_key(|brief| std::cmp::Reverse(brief.created_at.map(|at| (at.secs(), at.subsec_nanos()))));
+        briefs.truncate(REVISIONS_PER_CALL);
+        let mut targets: Vec<String> = briefs
+            .iter()
+            .filter_map(|brief| brief.target_service_revision_arn.clone())
+            .collect();
+        targets.sort();
+        targets.dedup();
+        if targets.is_empty() {
+            return Ok(None);
+        }
+        let request = self
+            .client
+            .describe_service_revisions()
+            .set_service_revision_arns(Some(targets));
+        let call = format!("DescribeServiceRevisions of {}", title(cluster, service));
+        let revisions = match request.send().await {
+            Ok(described) => described.service_revisions.unwrap_or_default(),
+            Err(error) => match Error::from_aws(&call, &error) {
+                Error::Rejected(message) => {
+                    tracing::warn!("doing without the service deployments API: {message}");
+                    return Ok(None);
+                }
+                error => return Err(error),
+            },
+        };
+        Ok(Some(
+            briefs
+                .iter()
+                .filter_map(|brief| convert::service_deployment(brief, &revisions))
+                .collect(),
+        ))
+    }
+
+    /// Tells ECS to stop a service deployment that is under way and to go back to what ran before it.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.NotFound` or `Deploy.Rejected` when it is not under way any more or cannot be stopped; else as
+    /// [`Ecs::clusters`].
+    pub async fn stop_service_deployment(&self, arn: &str) -> Result<(), Error> {
+        let request = self.client.stop_service_deployment().service_deployment_arn(arn);
+        let stopped = request.stop_type(StopServiceDeploymentStopType::Rollback).send().await;
+        stopped
+            .map(drop)
+            .map_err(|error| Error::from_aws(&format!("StopServiceDeployment of {arn}"), &error))
+    }
+
+    /// The tasks of the service that have stopped lately (ECS tells of them for about an hour), of whatever deployment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::describe_service`].
+    pub async fn stopped_tasks(&self, cluster: &ClusterName, service: &ServiceName) -> Result<Vec<StoppedTask>, Error> {
+        let request = self
+            .client
+            .list_tasks()
+            .cluster(cluster.as_str())
+            .service_name(service.as_str());
+        let request = request.desired_status(DesiredStatus::Stopped).max_results(PAGE);
+        let call = format!("ListTasks of {}", title(cluster, service));
+        let arns = request
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await;
+        let arns = arns.map_err(|error| Error::from_aws(&call, &error))?;
+        let described = stream::iter(arns.chunks(TASKS_PER_CALL)).map(async |batch| {
+            let request = self
+                .client
+                .describe_tasks()
+                .cluster(cluster.as_str())
+                .set_tasks(Some(batch.to_vec()));
+            let call = format!("DescribeTasks of {}", title(cluster, service));
+            let response = request.send().await.map_err(|error| Error::from_aws(&call, &error))?;
+            Ok::<_, Error>(
+                response
+                    .tasks
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(convert::stopped_task)
+                    .collect::<Vec<_>>(),
+            )
+        });
+        let described: Vec<Vec<StoppedTask>> = described.buffered(CONCURRENT_CALLS).try_collect().await?;
+        Ok(described.into_iter().flatten().collect())
+    }
+}
+
+fn parse<T: TryFrom<String, Error: std::fmt::Display>>(text: String, call: &str) -> Result<T, Error> {
+    text.try_into()
+        .map_err(|error| Error::InvalidInput(format!("{call}: ECS's answer cannot be read: {error}")))
+}
+
+/// Has the SDK repeat, with its backoff and jitter, a registration that was refused only because another one of the
+/// same family was under way. (Reported by users of many tools, such as terraform-provider-aws issue 9777.)
+#[derive(Debug)]
+struct ConcurrentRegistrations;
+
+impl ClassifyRetry for ConcurrentRegistrations {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let error = context
+            .output_or_error()
+            .and_then(Result::err)
+            .and_then(|error| error.as_operation_error());
+        let message = error
+            .and_then(|error| {
+                error.downcast_ref::<aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionError>()
+            })
+            .and_then(|error| error.meta().message());
+        if message.is_some_and(is_too_many_concurrent_attempts) {
+            RetryAction::throttling_error()
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "concurrent registrations of one family"
+    }
+}

@@ -1,0 +1,144 @@
+//! From the SDK's types to the plain ones. An enum value that the SDK does not know is read as "not finished".
+
+use crate::arn::{ClusterName, TaskDefinitionArn};
+use crate::error::Error;
+use crate::service::{
+    ContainerDigest, Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus,
+    ServiceEvent, ServiceStatus, StoppedContainer, StoppedTask,
+};
+use aws_sdk_ecs::types;
+use aws_smithy_types::DateTime;
+use jiff::Timestamp;
+
+pub(super) fn service(cluster: &ClusterName, service: types::Service) -> Result<Service, Error> {
+    let name = super::parse(service.service_name.unwrap_or_default(), "DescribeServices")?;
+    let own = service.task_definition.into_iter();
+    let of_task_sets = service
+        .task_sets
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|set| set.task_definition);
+    let deployments = service.deployments.unwrap_or_default().into_iter();
+    let events = service.events.unwrap_or_default().into_iter();
+    Ok(Service {
+        cluster: cluster.clone(),
+        name,
+        status: match service.status.as_deref() {
+            Some("ACTIVE") => ServiceStatus::Active,
+            Some("DRAINING") => ServiceStatus::Draining,
+            _ => ServiceStatus::Inactive,
+        },
+        controller: match service.deployment_controller.map(|controller| controller.r#type) {
+            None | Some(types::DeploymentControllerType::Ecs) => Controller::Ecs,
+            Some(types::DeploymentControllerType::CodeDeploy) => Controller::CodeDeploy,
+            Some(types::DeploymentControllerType::External) => Controller::External,
+            Some(_) => Controller::Unknown,
+        },
+        task_definitions: own
+            .chain(of_task_sets)
+            .filter(|arn| !arn.is_empty())
+            .map(|arn| super::parse(arn, "DescribeServices"))
+            .collect::<Result<_, _>>()?,
+        desired_count: count(service.desired_count),
+        running_count: count(service.running_count),
+        pending_count: count(service.pending_count),
+        deployments: deployments.map(deployment).collect::<Result<_, _>>()?,
+        events: events
+            .map(|event| ServiceEvent {
+                at: timestamp(event.created_at),
+                message: event.message.unwrap_or_default(),
+            })
+            .collect(),
+    })
+}
+
+fn deployment(deployment: types::Deployment) -> Result<Deployment, Error> {
+    Ok(Deployment {
+        is_primary: deployment.status.as_deref() == Some("PRIMARY"),
+        task_definition: super::parse(deployment.task_definition.unwrap_or_default(), "DescribeServices")?,
+        rollout_state: deployment.rollout_state.map(|state| match state {
+            types::DeploymentRolloutState::Completed => RolloutState::Completed,
+            types::DeploymentRolloutState::Failed => RolloutState::Failed,
+            _ => RolloutState::InProgress,
+        }),
+        rollout_state_reason: deployment.rollout_state_reason.filter(|reason| !reason.is_empty()),
+        desired_count: count(deployment.desired_count),
+        running_count: count(deployment.running_count),
+        pending_count: count(deployment.pending_count),
+        failed_tasks: count(deployment.failed_tasks),
+        created_at: timestamp(deployment.created_at),
+        id: deployment.id.unwrap_or_default(),
+    })
+}
+
+/// Joins a service deployment with the revision it targets. One whose revision ECS does not describe is left out.
+pub(super) fn service_deployment(
+    brief: &types::ServiceDeploymentBrief,
+    revisions: &[types::ServiceRevision],
+) -> Option<ServiceDeployment> {
+    let target = revisions
+        .iter()
+        .find(|revision| revision.service_revision_arn == brief.target_service_revision_arn)?;
+    let digests = target.container_images.iter().flatten();
+    Some(ServiceDeployment {
+        arn: brief.service_deployment_arn.clone()?,
+        status: status(brief.status.as_ref()),
+        status_reason: brief.status_reason.clone().filter(|reason| !reason.is_empty()),
+        target: target
+            .task_definition
+            .clone()
+            .and_then(|arn| TaskDefinitionArn::try_from(arn).ok())?,
+        target_digests: digests
+            .filter_map(|image| {
+                Some(ContainerDigest {
+                    container: image.container_name.clone()?,
+                    image: image.image.clone()?,
+                    digest: image.image_digest.as_ref()?.parse().ok()?,
+                })
+            })
+            .collect(),
+        created_at: timestamp(brief.created_at),
+    })
+}
+
+fn status(status: Option<&types::ServiceDeploymentStatus>) -> ServiceDeploymentStatus {
+    use types::ServiceDeploymentStatus as Aws;
+    match status {
+        Some(Aws::Successful) => ServiceDeploymentStatus::Successful,
+        Some(Aws::StopRequested | Aws::Stopped) => ServiceDeploymentStatus::Stopped,
+        Some(Aws::RollbackRequested | Aws::RollbackInProgress) => ServiceDeploymentStatus::RollingBack,
+        Some(Aws::RollbackSuccessful) => ServiceDeploymentStatus::RolledBack,
+        Some(Aws::RollbackFailed) => ServiceDeploymentStatus::RollbackFailed,
+        _ => ServiceDeploymentStatus::UnderWay,
+    }
+}
+
+pub(super) fn stopped_task(task: types::Task) -> StoppedTask {
+    let containers = task.containers.unwrap_or_default().into_iter();
+    StoppedTask {
+        started_by: task.started_by.unwrap_or_default(),
+        stop_code: task.stop_code.map(|code| code.as_str().to_owned()).unwrap_or_default(),
+        reason: task.stopped_reason.unwrap_or_default(),
+        stopped_at: task.stopped_at.or(task.stopping_at).map(|at| timestamp(Some(at))),
+        containers: containers
+            .map(|container| StoppedContainer {
+                name: container.name.unwrap_or_default(),
+                exit_code: container.exit_code,
+                reason: container.reason.filter(|reason| !reason.is_empty()),
+            })
+            .collect(),
+    }
+}
+
+fn count(count: i32) -> u32 {
+    u32::try_from(count).unwrap_or(0)
+}
+
+fn timestamp(at: Option<DateTime>) -> Timestamp {
+    at.and_then(|at| Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok())
+        .unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+pub(super) fn to_date_time(at: Timestamp) -> DateTime {
+    DateTime::from_nanos(at.as_nanosecond()).unwrap_or_else(|_| DateTime::from_secs(at.as_second()))
+}

@@ -1,0 +1,89 @@
+//! A rate keeps one function's calls within the token bucket that AWS grants the whole account.
+//!
+//! See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A token bucket: so many calls at once, then so many a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Bucket {
+    burst: f64,
+    per_second: f64,
+    tokens: f64,
+}
+
+impl Bucket {
+    /// Takes one token after `elapsed` since the last take, and says how long the call has to wait for it.
+    fn take(&mut self, elapsed: Duration) -> Duration {
+        self.tokens = (self.tokens + elapsed.as_secs_f64() * self.per_second).min(self.burst) - 1.0;
+        if self.tokens >= 0.0 {
+            Duration::ZERO
+        } else {
+            Duration::from_secs_f64(-self.tokens / self.per_second)
+        }
+    }
+}
+
+/// The bucket of one kind of calls, shared by all calls of a function.
+#[derive(Debug)]
+pub(super) struct Rate {
+    state: Mutex<(Bucket, Instant)>,
+}
+
+impl Rate {
+    /// A full bucket of `burst` calls, filled again at `per_second`.
+    pub(super) fn new(burst: f64, per_second: f64) -> Self {
+        Self {
+            state: Mutex::new((
+                Bucket {
+                    burst,
+                    per_second,
+                    tokens: burst,
+                },
+                Instant::now(),
+            )),
+        }
+    }
+
+    /// Waits for the turn of one call.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a pause between two calls of one look, not a wait for ECS"
+    )]
+    pub(super) async fn wait(&self) {
+        let pause = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let elapsed = now.duration_since(state.1);
+            state.1 = now;
+            state.0.take(elapsed)
+        };
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_goes_at_once_and_the_rest_at_the_rate() {
+        let mut bucket = Bucket {
+            burst: 3.0,
+            per_second: 2.0,
+            tokens: 3.0,
+        };
+        let pauses: Vec<Duration> = (0..5).map(|_| bucket.take(Duration::ZERO)).collect();
+        let milliseconds = Duration::from_millis;
+        assert_eq!(pauses, [0, 0, 0, 500, 1000].map(milliseconds));
+        assert_eq!(bucket.take(Duration::from_secs(1)), milliseconds(500));
+        assert_eq!(bucket.take(Duration::from_mins(1)), Duration::ZERO);
+        assert!(
+            (bucket.tokens - 2.0).abs() < f64::EPSILON,
+            "a pause never fills more than the burst"
+        );
+    }
+}

@@ -1,0 +1,476 @@
+//! An image reference says where a container's image comes from: registry, repository, tag, digest.
+//!
+//! References are compared part by part, never as text: `app` is not `app-worker`, and the same repository may be
+//! written with a FIPS or a dual-stack host name.
+//!
+//! See <https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html> and the grammar at
+//! <https://pkg.go.dev/github.com/distribution/reference>.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// The text is not what it should be; the message says what that is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {expected}")]
+pub struct ParseImageError {
+    text: String,
+    expected: &'static str,
+}
+
+/// Makes a newtype over a checked text, read from and written to JSON as that text.
+macro_rules! checked_text {
+    ($(#[$doc:meta])* $name:ident, $check:path, $expected:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text as AWS writes it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = ParseImageError;
+
+            fn try_from(text: String) -> Result<Self, ParseImageError> {
+                if $check(&text) { Ok(Self(text)) } else { Err(ParseImageError { text, expected: $expected }) }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseImageError;
+
+            fn from_str(text: &str) -> Result<Self, ParseImageError> {
+                text.to_owned().try_into()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(checked: $name) -> Self {
+                checked.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+checked_text!(
+    /// The twelve digits of an AWS account, which is also the id of its ECR registry: `123456789012`.
+    AccountId,
+    is_account_id,
+    "an AWS account id (12 digits)"
+);
+checked_text!(
+    /// A region, `eu-west-1`.
+    Region,
+    is_region,
+    "an AWS region such as eu-west-1"
+);
+checked_text!(
+    /// The name of a repository, `team/app`. It may hold slashes.
+    RepositoryName,
+    is_repository_name,
+    "a repository name (lower-case letters, digits, and . _ - between them, in parts separated by /)"
+);
+checked_text!(
+    /// A tag, `v1.2`.
+    ImageTag,
+    is_tag,
+    "an image tag (letters, digits, _ . -, at most 128)"
+);
+checked_text!(
+    /// The digest of an image's manifest, `sha256:` and 64 hexadecimal digits: the bits themselves.
+    ImageDigest,
+    is_digest,
+    "an image digest (sha256: and 64 hexadecimal digits)"
+);
+
+fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_region(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    text.len() <= 32 && text.split('-').count() >= 3 && text.split('-').all(is_part)
+}
+
+fn is_repository_name(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    let is_edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let is_part =
+        |part: &str| is_edge(part.bytes().next()) && is_edge(part.bytes().last()) && part.bytes().all(is_inner);
+    text.len() <= 256 && text.split('/').all(is_part)
+}
+
+fn is_tag(text: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.len() <= 128
+        && text.bytes().next().is_some_and(is_word)
+        && text.bytes().all(|byte| is_word(byte) || b".-".contains(&byte))
+}
+
+fn is_digest(text: &str) -> bool {
+    let is_hex = |hex: &str| {
+        hex.bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    match text.split_once(':') {
+        Some(("sha256", hex)) => hex.len() == 64 && is_hex(hex),
+        Some(("sha512", hex)) => hex.len() == 128 && is_hex(hex),
+        _ => false,
+    }
+}
+
+impl ImageTag {
+    /// The tag that is put on the image that runs everywhere, when the setting `tagLatest` is on.
+    pub const LATEST: &'static str = "latest";
+
+    /// Whether this is the tag `latest`.
+    #[must_use]
+    pub fn is_latest(&self) -> bool {
+        self.0 == Self::LATEST
+    }
+}
+
+/// An ECR registry: one per account and region, whatever host name it is reached by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EcrRegistry {
+    /// The account that owns the registry.
+    pub account: AccountId,
+    /// The region the registry is in. Regions of different partitions have different names.
+    pub region: Region,
+}
+
+/// Where a repository lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Registry {
+    /// An ECR registry, by any of its host names: `123456789012.dkr.ecr.eu-west-1.amazonaws.com`, the FIPS form
+    /// (`dkr.ecr-fips`), the dual-stack form (`123456789012.dkr-ecr.eu-west-1.on.aws`), and China's.
+    Ecr(EcrRegistry),
+    /// Any other registry, ECR Public and Docker Hub (which is what no host means) among them.
+    Other,
+}
+
+impl Registry {
+    fn of_host(host: &str) -> Self {
+        let ecr = || {
+            let (account, rest) = host.split_once('.')?;
+            let region = match rest.split_once('.')? {
+                ("dkr", rest) => rest
+                    .strip_prefix("ecr.")
+                    .or_else(|| rest.strip_prefix("ecr-fips."))
+                    .and_then(|rest| strip_any_suffix(rest, &[".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"])),
+                ("dkr-ecr" | "dkr-ecr-fips", rest) => strip_any_suffix(
+                    rest,
+                    &[".on.aws", ".on.amazonwebservices.com.cn", ".on.amazonwebservices.eu"],
+                ),
+                _ => None,
+            }?;
+            Some(EcrRegistry {
+                account: account.parse().ok()?,
+                region: region.parse().ok()?,
+            })
+        };
+        ecr().map_or(Self::Other, Self::Ecr)
+    }
+}
+
+fn strip_any_suffix<'a>(text: &'a str, suffixes: &[&str]) -> Option<&'a str> {
+    suffixes.iter().find_map(|suffix| text.strip_suffix(suffix))
+}
+
+/// An image as a container definition names it.
+///
+/// Parses `[host[:port]/]repository[:tag][@digest]` and writes it back to the letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageReference {
+    host: Option<String>,
+    registry: Registry,
+    repository: RepositoryName,
+    tag: Option<ImageTag>,
+    digest: Option<ImageDigest>,
+}
+
+impl ImageReference {
+    /// Where the repository lives.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The repository, without its registry.
+    #[must_use]
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// The tag, if the reference has one.
+    #[must_use]
+    pub fn tag(&self) -> Option<&ImageTag> {
+        self.tag.as_ref()
+    }
+
+    /// The digest, if the reference is pinned to one.
+    #[must_use]
+    pub fn digest(&self) -> Option<&ImageDigest> {
+        self.digest.as_ref()
+    }
+
+    /// Whether this is an image of `repository` in the ECR registry `registry`, whatever its tag, digest and host name.
+    #[must_use]
+    pub fn is_of(&self, registry: &EcrRegistry, repository: &RepositoryName) -> bool {
+        matches!(&self.registry, Registry::Ecr(own) if own == registry) && self.repository == *repository
+    }
+
+    /// The same repository by the same host name, at `tag`, not pinned.
+    #[must_use]
+    pub fn at_tag(&self, tag: ImageTag) -> Self {
+        Self {
+            tag: Some(tag),
+            digest: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same repository by the same host name, pinned to `digest`.
+    #[must_use]
+    pub fn at_digest(&self, digest: ImageDigest) -> Self {
+        Self {
+            tag: None,
+            digest: Some(digest),
+            ..self.clone()
+        }
+    }
+}
+
+/// A component before the first slash is a host when it could not be part of a repository's path.
+fn is_host(component: &str) -> bool {
+    component.contains(['.', ':']) || component == "localhost"
+}
+
+fn is_valid_host(host: &str) -> bool {
+    let (name, port) = host
+        .split_once(':')
+        .map_or((host, None), |(name, port)| (name, Some(port)));
+    let is_label =
+        |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    name.split('.').all(is_label) && port.is_none_or(|port| port.parse::<u16>().is_ok())
+}
+
+impl FromStr for ImageReference {
+    type Err = ParseImageError;
+
+    fn from_str(text: &str) -> Result<Self, ParseImageError> {
+        let refused = || ParseImageError {
+            text: text.to_owned(),
+            expected: "an image reference ([registry/]repository[:tag][@digest])",
+        };
+        let (name, digest) = match text.split_once('@') {
+            Some((name, digest)) => (name, Some(digest.parse()?)),
+            None => (text, None),
+        };
+        let (host, path) = match name.split_once('/') {
+            Some((host, path)) if is_host(host) => (Some(host), path),
+            _ => (None, name),
+        };
+        if host.is_some_and(|host| !is_valid_host(host)) {
+            return Err(refused());
+        }
+        let (repository, tag) = match path.split_once(':') {
+            Some((repository, tag)) => (repository, Some(tag.parse()?)),
+            None => (path, None),
+        };
+        Ok(Self {
+            registry: host.map_or(Registry::Other, Registry::of_host),
+            host: host.map(str::to_owned),
+            repository: repository.parse()?,
+            tag,
+            digest,
+        })
+    }
+}
+
+impl fmt::Display for ImageReference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(host) = &self.host {
+            write!(formatter, "{host}/")?;
+        }
+        write!(formatter, "{}", self.repository)?;
+        if let Some(tag) = &self.tag {
+            write!(formatter, ":{tag}")?;
+        }
+        if let Some(digest) = &self.digest {
+            write!(formatter, "@{digest}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const DIGEST: &str = "sha256:eaa261b73dcc87f1a1880a6320a06867fcb6db77b4bb6139cf9b9059c9af95eb";
+
+    fn reference(text: &str) -> ImageReference {
+        text.parse().unwrap()
+    }
+
+    fn registry(account: &str, region: &str) -> EcrRegistry {
+        EcrRegistry {
+            account: account.parse().unwrap(),
+            region: region.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn every_host_name_of_an_ecr_registry_is_that_registry() {
+        for (host, region) in [
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "eu-west-1"),
+            ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+            ("123456789012.dkr-ecr.eu-west-1.on.aws", "eu-west-1"),
+            ("123456789012.dkr-ecr-fips.us-east-1.on.aws", "us-east-1"),
+            ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+            (
+                "123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn",
+                "cn-north-1",
+            ),
+        ] {
+            let image = reference(&format!("{host}/team/app:v1"));
+            assert_eq!(
+                image.registry(),
+                &Registry::Ecr(registry("123456789012", region)),
+                "{host}"
+            );
+            assert_eq!(image.repository().as_str(), "team/app");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_an_ecr_host_is_another_registry() {
+        for host in [
+            "12345678901.dkr.ecr.eu-west-1.amazonaws.com",
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example",
+            "123456789012.dkr.ecr.eu-west-1.example.com",
+            "123456789012.dkr.ecr..amazonaws.com",
+            "123456789012.ecr.eu-west-1.amazonaws.com",
+            "public.ecr.aws",
+            "localhost:5000",
+        ] {
+            if let Ok(image) = format!("{host}/app:v1").parse::<ImageReference>() {
+                assert_eq!(image.registry(), &Registry::Other, "{host}");
+            }
+        }
+    }
+
+    #[test]
+    fn tag_digest_port_and_nested_names_are_told_apart() {
+        let table: [(&str, &str, Option<&str>, bool); 9] = [
+            ("app", "app", None, false),
+            ("app:v1", "app", Some("v1"), false),
+            ("library/app:v1", "library/app", Some("v1"), false),
+            ("localhost/app", "app", None, false),
+            ("registry.example.com:5000/a/b/c", "a/b/c", None, false),
+            ("registry.example.com:5000/a/b/c:v1", "a/b/c", Some("v1"), false),
+            ("quay.io/a/b@DIGEST", "a/b", None, true),
+            ("quay.io/a/b:v1@DIGEST", "a/b", Some("v1"), true),
+            (
+                "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:v1@DIGEST",
+                "team/app",
+                Some("v1"),
+                true,
+            ),
+        ];
+        for (text, repository, tag, pinned) in table {
+            let image = reference(&text.replace("DIGEST", DIGEST));
+            assert_eq!(image.repository().as_str(), repository, "{text}");
+            assert_eq!(image.tag().map(ImageTag::as_str), tag, "{text}");
+            assert_eq!(image.digest().is_some(), pinned, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_reference_is_refused() {
+        for text in [
+            "",
+            ":v1",
+            "app:",
+            "app@",
+            "app@sha256:12",
+            "APP",
+            "<IMAGE1_NAME>",
+            "a//b",
+            "/app",
+            "app/",
+            "app:v1:v2",
+            "host.example.com:port/app",
+            "host.example.com:99999/app",
+            "-host..com/app",
+            "app:-v1",
+            "app v1",
+        ] {
+            assert!(text.parse::<ImageReference>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn matches_registry_and_repository_exactly() {
+        let ours = registry("123456789012", "eu-west-1");
+        let app: RepositoryName = "app".parse().unwrap();
+        for (text, matches) in [
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:v1", true),
+            ("123456789012.dkr-ecr.eu-west-1.on.aws/app@DIGEST", true),
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app-worker:v1", false),
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:v1", false),
+            ("123456789012.dkr.ecr.us-east-1.amazonaws.com/app:v1", false),
+            ("210987654321.dkr.ecr.eu-west-1.amazonaws.com/app:v1", false),
+            ("app:v1", false),
+        ] {
+            assert_eq!(
+                reference(&text.replace("DIGEST", DIGEST)).is_of(&ours, &app),
+                matches,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_new_tag_or_digest_replaces_both_and_keeps_the_host() {
+        let image = reference(&format!(
+            "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com/app:v1@{DIGEST}"
+        ));
+        assert_eq!(
+            image.at_tag("v2".parse().unwrap()).to_string(),
+            "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com/app:v2"
+        );
+        assert_eq!(
+            image.at_digest(DIGEST.parse().unwrap()).to_string(),
+            format!("123456789012.dkr.ecr-fips.us-east-1.amazonaws.com/app@{DIGEST}")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_refused_or_written_back_to_the_letter(text in "[ -~]{0,80}|([a-z0-9.-]{1,12}(:[0-9]{1,5})?/)?[a-z0-9/._-]{1,20}(:[A-Za-z0-9_.-]{1,12})?") {
+            if let Ok(image) = text.parse::<ImageReference>() {
+                prop_assert_eq!(image.to_string(), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The domain of ecr-deploy: what two or more of its steps need, and nothing else.
+//!
+//! - [`image`]: image references, and how a container's image matches a push
+//! - [`push`]: both forms of ECR's push event, read into one [`push::PushedImage`]
+//! - [`task_definition`]: a task definition as a document of which no member is lost
+//! - [`service`]: what a look at an ECS service shows: its deployments and its stopped tasks
+//! - [`contract`]: the JSON on every arrow between the steps
+//! - [`ecs`]: the thin client: paging, batching, bounded concurrency, retries
+//! - [`config`], [`error`], [`runtime`]: settings, the errors' names, the one entry point
+
+pub mod arn;
+pub mod config;
+pub mod contract;
+pub mod ecs;
+pub mod error;
+pub mod image;
+pub mod push;
+pub mod runtime;
+pub mod service;
+pub mod task_definition;

@@ -1,0 +1,209 @@
+//! A service is what a look at ECS shows of it: its deployments, its service deployments, its stopped tasks. Plain data
+//! for the decisions; [`crate::ecs`] reads it.
+//!
+//! See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html>.
+
+use crate::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use crate::image::ImageDigest;
+use jiff::Timestamp;
+
+/// One look at a service, by `DescribeServices`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    /// The cluster it is in.
+    pub cluster: ClusterName,
+    /// Its name.
+    pub name: ServiceName,
+    /// Whether it is there to be deployed to.
+    pub status: ServiceStatus,
+    /// What deploys it.
+    pub controller: Controller,
+    /// The revisions it names: its own, or those of its task sets under the controllers `EXTERNAL` and `CODE_DEPLOY`.
+    pub task_definitions: Vec<TaskDefinitionArn>,
+    /// How many tasks it should run.
+    pub desired_count: u32,
+    /// How many tasks it runs, of all its deployments.
+    pub running_count: u32,
+    /// How many tasks it is starting.
+    pub pending_count: u32,
+    /// Its deployments, in AWS's order. Only filled under the controller `ECS`.
+    pub deployments: Vec<Deployment>,
+    /// What ECS says has happened to it, newest first.
+    pub events: Vec<ServiceEvent>,
+}
+
+impl Service {
+    /// The deployment that ECS is moving the service to, or has moved it to.
+    #[must_use]
+    pub fn primary(&self) -> Option<&Deployment> {
+        self.deployments.iter().find(|deployment| deployment.is_primary)
+    }
+
+    /// The newest deployment of `revision`, if there is one.
+    #[must_use]
+    pub fn deployment_of(&self, revision: &TaskDefinitionArn) -> Option<&Deployment> {
+        let of_revision = self
+            .deployments
+            .iter()
+            .filter(|deployment| deployment.task_definition == *revision);
+        of_revision.max_by_key(|deployment| (deployment.is_primary, deployment.created_at))
+    }
+
+    /// "web in production", as messages name it.
+    #[must_use]
+    pub fn title(&self) -> String {
+        title(&self.cluster, &self.name)
+    }
+}
+
+/// "web in production", as messages name a service.
+#[must_use]
+pub fn title(cluster: &ClusterName, service: &ServiceName) -> String {
+    format!("{service} in {cluster}")
+}
+
+/// Whether a service is there to be deployed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceStatus {
+    /// It runs.
+    Active,
+    /// It is being deleted.
+    Draining,
+    /// It is deleted, or in a state that is not known.
+    Inactive,
+}
+
+/// What deploys a service.
+///
+/// See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentController.html>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Controller {
+    /// ECS itself: rolling, and native blue/green, linear and canary.
+    Ecs,
+    /// `CodeDeploy`. ECS refuses a new task definition from anyone else.
+    CodeDeploy,
+    /// A deployer of the user's own, by task sets.
+    External,
+    /// One that is not known.
+    Unknown,
+}
+
+/// One entry of a service's `deployments[]`.
+///
+/// See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html>.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deployment {
+    /// `ecs-svc/1234567890123456789`; the tasks it starts carry it as `startedBy`.
+    pub id: String,
+    /// Whether this is the most recent deployment.
+    pub is_primary: bool,
+    /// The revision it runs.
+    pub task_definition: TaskDefinitionArn,
+    /// How far it is. `None` where ECS does not say: behind a Classic Load Balancer, and on old services.
+    pub rollout_state: Option<RolloutState>,
+    /// Why it is so.
+    pub rollout_state_reason: Option<String>,
+    /// How many tasks it should run.
+    pub desired_count: u32,
+    /// How many tasks it runs.
+    pub running_count: u32,
+    /// How many tasks it is starting.
+    pub pending_count: u32,
+    /// How many of its tasks failed to reach RUNNING since the last one that did.
+    pub failed_tasks: u32,
+    /// When it began.
+    pub created_at: Timestamp,
+}
+
+/// How far a deployment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RolloutState {
+    /// Under way, or in a state that is not known: not finished.
+    InProgress,
+    /// Every task runs and, with alarms, the bake time is over.
+    Completed,
+    /// The circuit breaker or an alarm stopped it.
+    Failed,
+}
+
+/// Something that ECS says happened to a service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What, in ECS's words: "(service web) was unable to place a task because …".
+    pub message: String,
+}
+
+/// One service deployment, by `ListServiceDeployments`: ECS's own record of a rollout.
+///
+/// See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeploymentBrief.html>.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceDeployment {
+    /// Its ARN.
+    pub arn: String,
+    /// How it stands.
+    pub status: ServiceDeploymentStatus,
+    /// Why it is so.
+    pub status_reason: Option<String>,
+    /// The revision it moves the service to.
+    pub target: TaskDefinitionArn,
+    /// The digests that the revision's images resolved to, by container.
+    pub target_digests: Vec<ContainerDigest>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+}
+
+/// What a container's image resolved to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerDigest {
+    /// The container.
+    pub container: String,
+    /// The image's reference, as ECS writes it.
+    pub image: String,
+    /// The bits.
+    pub digest: ImageDigest,
+}
+
+/// How a service deployment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceDeploymentStatus {
+    /// PENDING, `IN_PROGRESS`, or a status that is not known: not finished.
+    UnderWay,
+    /// SUCCESSFUL, the only success.
+    Successful,
+    /// `STOP_REQUESTED` or STOPPED: another deployment took its place, or somebody stopped it.
+    Stopped,
+    /// `ROLLBACK_REQUESTED` or `ROLLBACK_IN_PROGRESS`: ECS is going back.
+    RollingBack,
+    /// `ROLLBACK_SUCCESSFUL`: ECS went back.
+    RolledBack,
+    /// `ROLLBACK_FAILED`: ECS could not go back.
+    RollbackFailed,
+}
+
+/// A task of a service that has stopped, by `DescribeTasks`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoppedTask {
+    /// The deployment that started it.
+    pub started_by: String,
+    /// AWS's code for why it stopped: `EssentialContainerExited`, `TaskFailedToStart`, ….
+    pub stop_code: String,
+    /// AWS's words for why it stopped.
+    pub reason: String,
+    /// When it stopped, as far as AWS says.
+    pub stopped_at: Option<Timestamp>,
+    /// Its containers.
+    pub containers: Vec<StoppedContainer>,
+}
+
+/// A container of a task that has stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoppedContainer {
+    /// Its name.
+    pub name: String,
+    /// What it exited with, if it ran.
+    pub exit_code: Option<i32>,
+    /// AWS's words: "`OutOfMemoryError`: Container killed due to memory usage".
+    pub reason: Option<String>,
+}

@@ -1,0 +1,339 @@
+//! A task definition is a document of which no member may be lost.
+//!
+//! The generated client of AWS's SDK skips members that it does not know, so a copy made through its types loses
+//! whatever AWS added after the client was built. Here the document is kept as the JSON text that
+//! `DescribeTaskDefinition` answered, member by member, and goes to `RegisterTaskDefinition` as that text. Only the
+//! images of matched containers are written anew.
+//!
+//! See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>.
+
+use crate::arn::TaskDefinitionArn;
+use crate::error::Error;
+use crate::image::{ImageDigest, ImageReference, RepositoryName};
+use crate::push::{PushId, PushedImage};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+/// The members that `DescribeTaskDefinition` puts out and `RegisterTaskDefinition` does not take.
+pub const OUTPUT_ONLY_MEMBERS: [&str; 9] = [
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "deregisteredAt",
+    "deleteRequestedAt",
+    "registeredBy",
+];
+
+/// A JSON object whose members are kept as the text they came in.
+type Document = BTreeMap<String, Box<RawValue>>;
+
+/// A tag on a revision.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Tag {
+    /// The key, at most 128 characters.
+    pub key: String,
+    /// The value, at most 256 characters; a tag may be without one.
+    #[serde(default)]
+    pub value: String,
+}
+
+/// How a new revision names the pushed image: the setting `imageReference`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ImageForm {
+    /// `repository:tag`. ECS resolves it to a digest once per deployment.
+    #[default]
+    Tag,
+    /// `repository@digest`. It stays the same bits whatever happens to the tag.
+    Digest,
+}
+
+/// One revision of a task definition, with its tags.
+#[derive(Debug, Clone)]
+pub struct TaskDefinition {
+    arn: TaskDefinitionArn,
+    members: Document,
+    containers: Vec<Container>,
+    tags: Vec<Tag>,
+}
+
+#[derive(Debug, Clone)]
+struct Container {
+    name: String,
+    /// `None` when the image cannot be read as a reference, such as the placeholder `<IMAGE1_NAME>`: it is never ours.
+    image: Option<ImageReference>,
+    members: Document,
+}
+
+/// How a revision stands to a push of a repository that it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It was registered for this very push.
+    Ours,
+    /// It was registered for a newer push of the repository.
+    Newer,
+    /// It was registered for an older push of the repository.
+    Older,
+    /// No push of the repository is recorded on it: a person or another tool registered it.
+    Unrecorded,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribeResponse {
+    task_definition: Document,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+impl TaskDefinition {
+    /// Reads the body of an answer of `DescribeTaskDefinition` or `RegisterTaskDefinition`.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.InvalidInput` when it is not such a body.
+    pub fn from_response(body: &[u8]) -> Result<Self, Error> {
+        let invalid = |error: &dyn std::fmt::Display| {
+            Error::InvalidInput(format!(
+                "ECS's answer holds no task definition that can be read: {error}"
+            ))
+        };
+        let response: DescribeResponse = serde_json::from_slice(body).map_err(|error| invalid(&error))?;
+        let mut members = response.task_definition;
+        let arn = members.get("taskDefinitionArn").map_or("\"\"", |raw| raw.get());
+        let arn: TaskDefinitionArn = serde_json::from_str(arn).map_err(|error| invalid(&error))?;
+        let containers = match members.remove("containerDefinitions") {
+            Some(raw) => serde_json::from_str::<Vec<Document>>(raw.get()).map_err(|error| invalid(&error))?,
+            None => Vec::new(),
+        };
+        let containers = containers.into_iter().map(Container::read).collect();
+        members.retain(|name, _| !OUTPUT_ONLY_MEMBERS.contains(&name.as_str()));
+        let mut tags = response.tags;
+        tags.sort();
+        Ok(Self {
+            arn,
+            members,
+            containers,
+            tags,
+        })
+    }
+
+    /// Which revision this is; for a document made by [`Self::with_image`], which one it was made from.
+    #[must_use]
+    pub fn arn(&self) -> &TaskDefinitionArn {
+        &self.arn
+    }
+
+    /// The revision's tags, sorted by key.
+    #[must_use]
+    pub fn tags(&self) -> &[Tag] {
+        &self.tags
+    }
+
+    /// The names of the containers that run the repository of `image`, at whatever tag or digest. May be empty.
+    #[must_use]
+    pub fn containers_of(&self, image: &PushedImage) -> Vec<String> {
+        let matching = self.containers.iter().filter(|container| container.runs(image));
+        matching.map(|container| container.name.clone()).collect()
+    }
+
+    /// The references by which this revision names the repository of `image`, in the order of its containers.
+    pub fn references_of<'a>(&'a self, image: &'a PushedImage) -> impl Iterator<Item = &'a ImageReference> {
+        self.containers
+            .iter()
+            .filter(|container| container.runs(image))
+            .filter_map(|container| container.image.as_ref())
+    }
+
+    /// The document with `image` in every container that runs its repository, and with tags that say where it came
+    /// from: the push, its digest, the revision it was made from. Every other member and tag stays as it is.
+    #[must_use]
+    pub fn with_image(&self, image: &PushedImage, form: ImageForm) -> Self {
+        let new_reference = |reference: &ImageReference| match form {
+            ImageForm::Tag => reference.at_tag(image.tag.clone()),
+            ImageForm::Digest => reference.at_digest(image.digest.clone()),
+        };
+        let mut document = self.with_references(image, new_reference);
+        document.set_tag(tag_key("push", &image.repository), image.push.to_string());
+        document.set_tag(tag_key("digest", &image.repository), image.digest.to_string());
+        document.set_tag(SOURCE_TAG.to_owned(), self.arn.short().to_owned());
+        document
+    }
+
+    /// The document with every container that runs the repository of `image` pinned to `digest`, the bits it ran
+    /// before its tag was overwritten. Its tags stay, but for the one that says which revision it was made from.
+    #[must_use]
+    pub fn pinned(&self, image: &PushedImage, digest: &ImageDigest) -> Self {
+        let mut document = self.with_references(image, |reference| reference.at_digest(digest.clone()));
+        document.set_tag(tag_key("digest", &image.repository), digest.to_string());
+        document.set_tag(SOURCE_TAG.to_owned(), self.arn.short().to_owned());
+        document
+    }
+
+    fn with_references(&self, image: &PushedImage, new: impl Fn(&ImageReference) -> ImageReference) -> Self {
+        let mut document = self.clone();
+        for container in document.containers.iter_mut().filter(|container| container.runs(image)) {
+            let reference = container.image.as_ref().map(&new);
+            if let Some(raw) = reference.as_ref().and_then(|reference| to_raw(&reference.to_string())) {
+                container.members.insert("image".to_owned(), raw);
+                container.image = reference;
+            }
+        }
+        document
+    }
+
+    fn set_tag(&mut self, key: String, value: String) {
+        match self.tags.iter_mut().find(|tag| tag.key == key) {
+            Some(tag) => tag.value = value,
+            None => self.tags.push(Tag { key, value }),
+        }
+        self.tags.sort();
+    }
+
+    /// Whether `other` would run the same: every member equal, whatever the spelling of the JSON and the tags.
+    #[must_use]
+    pub fn is_same_document(&self, other: &Self) -> bool {
+        let values = |document: &Document| -> BTreeMap<String, Value> {
+            document
+                .iter()
+                .map(|(name, raw)| (name.clone(), to_value(raw)))
+                .collect()
+        };
+        let containers = |of: &Self| {
+            of.containers
+                .iter()
+                .map(|container| values(&container.members))
+                .collect::<Vec<_>>()
+        };
+        values(&self.members) == values(&other.members) && containers(self) == containers(other)
+    }
+
+    /// How this revision stands to `image`'s push, by the tag it was registered with.
+    #[must_use]
+    pub fn standing(&self, image: &PushedImage) -> Standing {
+        let Some(recorded) = self.recorded_push(&image.repository) else {
+            return Standing::Unrecorded;
+        };
+        match recorded.cmp(&image.push) {
+            Ordering::Equal => Standing::Ours,
+            Ordering::Greater => Standing::Newer,
+            Ordering::Less => Standing::Older,
+        }
+    }
+
+    /// The push of `repository` that this revision was registered for, if it was one of ours.
+    #[must_use]
+    pub fn recorded_push(&self, repository: &RepositoryName) -> Option<PushId> {
+        self.tag_value(&tag_key("push", repository))?.to_owned().try_into().ok()
+    }
+
+    /// The digest of `repository` that this revision was registered for, if it was one of ours.
+    #[must_use]
+    pub fn recorded_digest(&self, repository: &RepositoryName) -> Option<ImageDigest> {
+        self.tag_value(&tag_key("digest", repository))?.parse().ok()
+    }
+
+    fn tag_value(&self, key: &str) -> Option<&str> {
+        self.tags
+            .iter()
+            .find(|tag| tag.key == key)
+            .map(|tag| tag.value.as_str())
+    }
+
+    /// The body of a `RegisterTaskDefinition` request that registers this document in its family.
+    ///
+    /// Tags that AWS itself put on the revision (`aws:…`) are left out, since nobody else may set them; so is an empty
+    /// list of tags.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.InvalidInput` when the document cannot be written, which no document that was read can cause.
+    pub fn to_register_request(&self) -> Result<Vec<u8>, Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Request<'a> {
+            #[serde(flatten)]
+            members: BTreeMap<&'a str, &'a RawValue>,
+            container_definitions: Vec<&'a Document>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            tags: Vec<&'a Tag>,
+        }
+        let request = Request {
+            members: self
+                .members
+                .iter()
+                .map(|(name, raw)| (name.as_str(), raw.as_ref()))
+                .collect(),
+            container_definitions: self.containers.iter().map(|container| &container.members).collect(),
+            tags: self.tags.iter().filter(|tag| !tag.key.starts_with("aws:")).collect(),
+        };
+        serde_json::to_vec(&request)
+            .map_err(|error| Error::InvalidInput(format!("{} cannot be written as JSON: {error}", self.arn.short())))
+    }
+}
+
+impl Container {
+    fn read(members: Document) -> Self {
+        let text = |name: &str| {
+            members
+                .get(name)
+                .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok())
+        };
+        Self {
+            name: text("name").unwrap_or_default(),
+            image: text("image").and_then(|image| image.parse().ok()),
+            members,
+        }
+    }
+
+    fn runs(&self, image: &PushedImage) -> bool {
+        self.image
+            .as_ref()
+            .is_some_and(|reference| image.is_repository_of(reference))
+    }
+}
+
+/// The tag that says which revision a revision was made from.
+pub const SOURCE_TAG: &str = "ecr-deploy:source";
+
+/// The longest key that ECS takes for a tag.
+const TAG_KEY_LENGTH: usize = 128;
+
+/// The key of the tag `ecr-deploy:<what>/<repository>`. A repository's name may be longer than a key: then the middle
+/// of the name gives way to a checksum of the whole, so that two repositories never share a key.
+fn tag_key(what: &str, repository: &RepositoryName) -> String {
+    let prefix = format!("ecr-deploy:{what}/");
+    let name = repository.as_str();
+    let room = TAG_KEY_LENGTH - prefix.len();
+    if name.len() <= room {
+        return prefix + name;
+    }
+    let checksum = format!("={:016x}=", fnv1a(name.as_bytes()));
+    let kept = room - checksum.len();
+    format!(
+        "{prefix}{}{checksum}{}",
+        &name[..kept / 2],
+        &name[name.len() - (kept - kept / 2)..]
+    )
+}
+
+/// FNV-1a, 64 bits: stable over time and machines, which the standard library's hashes are not.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn to_raw(text: &str) -> Option<Box<RawValue>> {
+    serde_json::value::to_raw_value(text).ok()
+}
+
+/// Raw values come out of a parser, so they always parse; the fallback keeps the text, and so the comparison honest.
+fn to_value(raw: &RawValue) -> Value {
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| Value::String(raw.get().to_owned()))
+}

@@ -1,0 +1,1 @@
+//! Starts a rollout, or says why not.

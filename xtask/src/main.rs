@@ -1,0 +1,3 @@
+//! `cargo xtask`: what is done with the whole repository.
+
+fn main() {}
