@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+/** The CDK app: one stack, its settings from the context, checked by cdk-nag at every synth. */
+import { App, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { settingsFromContext } from '../lib/context';
+import { EcrDeployStack } from '../lib/ecr-deploy-stack';
+
+const app = new App();
+new EcrDeployStack(app, 'ecr-deploy', {
+  description: 'Deploys images that are pushed to ECR to the ECS services that run them',
+  ...settingsFromContext(app.node),
+});
+Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

@@ -1,0 +1,26 @@
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { EcrDeploy, type EcrDeployProps } from './ecr-deploy';
+
+/** The stack that holds ecr-deploy, and tells where its state machines and its dead-letter queue are. */
+export class EcrDeployStack extends Stack {
+  readonly ecrDeploy: EcrDeploy;
+
+  constructor(scope: Construct, id: string, props: StackProps & EcrDeployProps) {
+    super(scope, id, props);
+    this.ecrDeploy = new EcrDeploy(this, 'EcrDeploy', props);
+
+    new CfnOutput(this, 'DeployImageArn', {
+      description: 'The state machine with one execution for each push',
+      value: this.ecrDeploy.deployImage.stateMachineArn,
+    });
+    new CfnOutput(this, 'DeployServiceArn', {
+      description: 'The state machine with one execution for each service of a push',
+      value: this.ecrDeploy.deployService.stateMachineArn,
+    });
+    new CfnOutput(this, 'DeadLetterQueueUrl', {
+      description: 'The queue of the events that could not start an execution',
+      value: this.ecrDeploy.deadLetterQueue.queueUrl,
+    });
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * The construct of ecr-deploy: a push to ECR starts the state machine deploy-image, which moves every ECS service that
+ * runs the image's repository to it, each by an execution of deploy-service.
+ */
+import { Aws, Duration, Validations } from 'aws-cdk-lib';
+import { type EventPattern, Match, Rule } from 'aws-cdk-lib/aws-events';
+import { SfnStateMachine } from 'aws-cdk-lib/aws-events-targets';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import * as permissions from './permissions';
+import { checkSettings, type EcrDeployProps, type Settings } from './settings';
+import { Step } from './step';
+import { Workflow } from './workflow';
+
+export type { Architecture, EcrDeployProps, ImageReference, Trigger } from './settings';
+export { SettingError } from './settings';
+
+/**
+ * Deploys what is pushed to ECR, in this account and region.
+ *
+ * @throws SettingError when a setting cannot be used
+ */
+export class EcrDeploy extends Construct {
+  /** Runs once for each push. Its input is the event that EventBridge delivered. */
+  readonly deployImage: StateMachine;
+  /** Runs once for each service that a push is deployed to, started by {@link deployImage}. */
+  readonly deployService: StateMachine;
+  /** The events that could not start an execution. */
+  readonly deadLetterQueue: Queue;
+
+  constructor(scope: Construct, id: string, props: EcrDeployProps) {
+    super(scope, id);
+    const settings = checkSettings(props);
+
+    const findTaskDefinitions = new Step(this, 'FindTaskDefinitions', {
+      package: 'find-task-definitions',
+      description: 'Finds the task definitions in use that run the pushed image, and their services',
+      settings,
+      permissions: permissions.findTaskDefinitions(settings),
+      // It alone reads the whole account: thousands of services at 20 calls a second.
+      memorySize: 256,
+      timeout: Duration.minutes(5),
+    });
+    const registerRevision = new Step(this, 'RegisterRevision', {
+      package: 'register-revision',
+      description: 'Registers a revision of a task definition that runs the pushed image',
+      settings,
+      permissions: permissions.registerRevision(settings),
+    });
+    const updateService = new Step(this, 'UpdateService', {
+      package: 'update-service',
+      description: 'Starts the rollout of a revision on a service, or says why not',
+      settings,
+      permissions: permissions.updateService(settings),
+    });
+    const checkStability = new Step(this, 'CheckStability', {
+      package: 'check-stability',
+      description: 'Looks once at a rollout: stable, in progress, failed or superseded',
+      settings,
+      permissions: permissions.checkStability(settings),
+    });
+    const rollBack = new Step(this, 'RollBack', {
+      package: 'roll-back',
+      description: 'Takes a service back to its last good revision',
+      settings,
+      permissions: permissions.rollBack(settings),
+    });
+    const conclude = new Step(this, 'Conclude', {
+      package: 'conclude',
+      description: 'Ends an execution: succeeds, or fails with the services and their reasons',
+      settings,
+      permissions: [],
+    });
+
+    this.deployService = new Workflow(this, 'DeployService', {
+      definition: 'deploy-service',
+      steps: { updateService, checkStability, rollBack, conclude },
+      substitutions: { partition: Aws.PARTITION, pollIntervalSeconds: String(settings.pollIntervalSeconds) },
+      permissions: [],
+      logRetention: settings.logRetention,
+    }).stateMachine;
+
+    const child = { arn: this.deployService.stateMachineArn, name: this.deployService.stateMachineName };
+    this.deployImage = new Workflow(this, 'DeployImage', {
+      definition: 'deploy-image',
+      steps: { findTaskDefinitions, registerRevision, conclude },
+      substitutions: {
+        partition: Aws.PARTITION,
+        deployService: child.arn,
+        maxConcurrency: String(settings.maxConcurrency),
+      },
+      permissions: [...permissions.runExecution(child), ...(settings.tagLatest ? permissions.tagLatest(settings) : [])],
+      logRetention: settings.logRetention,
+    }).stateMachine;
+
+    this.deadLetterQueue = new Queue(this, 'DeadLetterQueue', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+    Validations.of(this.deadLetterQueue).acknowledge({
+      id: 'AwsSolutions-SQS3',
+      reason: 'It is itself the dead-letter queue, of the rule Push.',
+    });
+
+    new Rule(this, 'Push', {
+      description: 'Starts deploy-image for each image that is pushed to ECR',
+      eventPattern: pushPattern(settings),
+      targets: [
+        // No input: the execution gets the whole event. A late delivery is safe, as a newer push is never overridden.
+        new SfnStateMachine(this.deployImage, {
+          deadLetterQueue: this.deadLetterQueue,
+          maxEventAge: Duration.hours(24),
+          retryAttempts: 185,
+        }),
+      ],
+    });
+  }
+}
+
+/**
+ * The events that are pushes.
+ * https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
+ */
+function pushPattern({ trigger, repositories }: Settings): EventPattern {
+  const named = repositories.length === 0 ? undefined : repositories;
+  switch (trigger) {
+    case 'putImage':
+      return {
+        source: ['aws.ecr'],
+        detailType: ['AWS API Call via CloudTrail'],
+        detail: {
+          eventSource: ['ecr.amazonaws.com'],
+          eventName: ['PutImage'],
+          // A refused push is recorded too, with its error.
+          errorCode: Match.doesNotExist(),
+          ...(named && { requestParameters: { repositoryName: named } }),
+        },
+      };
+    case 'imageAction':
+      return {
+        source: ['aws.ecr'],
+        detailType: ['ECR Image Action'],
+        detail: {
+          'action-type': ['PUSH'],
+          result: ['SUCCESS'],
+          // An untagged push is one of the parts of an image that gets its tag by a push of its own.
+          'image-tag': Match.anythingBut(''),
+          ...(named && { 'repository-name': named }),
+        },
+      };
+  }
+}

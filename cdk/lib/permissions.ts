@@ -1,0 +1,256 @@
+/**
+ * A permission is one statement of a role's policy. Each step gets the calls it makes and no others, on the narrowest
+ * resource that AWS can check:
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
+ */
+import { Aws, Stack, Validations } from 'aws-cdk-lib';
+import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import type { Settings } from './settings';
+
+/** One statement that allows `actions` on `resources`. */
+export interface Permission {
+  /** What the statement is for; the `Sid` in the policy. */
+  readonly sid: string;
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+  readonly conditions?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Why the resources hold a `*`, for those that do. */
+  readonly wildcard?: string;
+}
+
+/** Adds the permissions to the role and acknowledges their wildcards to cdk-nag, each with its own reason. */
+export function grant(role: Role, permissions: readonly Permission[]): void {
+  for (const { sid, actions, resources, conditions, wildcard } of permissions) {
+    role.addToPolicy(
+      new PolicyStatement({
+        sid,
+        actions: [...actions],
+        resources: [...resources],
+        ...(conditions === undefined ? {} : { conditions }),
+      }),
+    );
+    if (wildcard !== undefined) {
+      acknowledgeWildcards(role, resources, wildcard);
+    }
+  }
+}
+
+/** Tells cdk-nag why these resources of the role's policy hold a `*`. */
+export function acknowledgeWildcards(role: Role, resources: readonly string[], reason: string): void {
+  for (const resource of resources.map((arn) => flattened(Stack.of(role).resolve(arn)))) {
+    if (resource.includes('*')) {
+      Validations.of(role).acknowledge({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason });
+    }
+  }
+}
+
+/** find-task-definitions: what runs in the clusters, and what no service runs. */
+export function findTaskDefinitions(settings: Settings): Permission[] {
+  const listClusters: Permission = {
+    sid: 'ListClusters',
+    actions: ['ecs:ListClusters'],
+    resources: ['*'],
+    wildcard: 'ecs:ListClusters has no resource.',
+  };
+  return [
+    ...(settings.clusters.length === 0 ? [listClusters] : []),
+    {
+      sid: 'ListServices',
+      actions: ['ecs:ListServices'],
+      resources: ['*'],
+      ...inClusters(settings),
+      wildcard: 'ecs:ListServices has no resource; the condition limits it to the configured clusters, if any.',
+    },
+    describeServices(settings),
+    readTaskDefinitions(settings.scanFamilies ? ['ecs:ListTaskDefinitionFamilies'] : []),
+  ];
+}
+
+/** register-revision: a copy of a task definition with another image. */
+export function registerRevision(settings: Settings): Permission[] {
+  return [readTaskDefinitions(), ...registerTaskDefinition(settings)];
+}
+
+/** update-service: starts a rollout, after a look at what runs. */
+export function updateService(settings: Settings): Permission[] {
+  return [
+    {
+      sid: 'UpdateService',
+      actions: ['ecs:UpdateService'],
+      resources: inEachCluster(settings, 'service'),
+      wildcard: 'Services are found while it runs; the configured clusters, if any, limit them.',
+    },
+    ...checkStability(settings),
+  ];
+}
+
+/** check-stability: one look at a rollout and its tasks. */
+export function checkStability(settings: Settings): Permission[] {
+  const found = 'Rollouts and tasks come and go; the configured clusters, if any, limit them.';
+  return [
+    describeServices(settings),
+    {
+      sid: 'ReadServiceDeployments',
+      actions: ['ecs:ListServiceDeployments', 'ecs:DescribeServiceDeployments'],
+      resources: [...inEachCluster(settings, 'service'), ...inEachCluster(settings, 'service-deployment')],
+      wildcard: found,
+    },
+    {
+      sid: 'ReadServiceRevisions',
+      actions: ['ecs:DescribeServiceRevisions'],
+      resources: [...inEachCluster(settings, 'service'), ...inEachCluster(settings, 'service-revision')],
+      wildcard: found,
+    },
+    {
+      sid: 'ListTasks',
+      actions: ['ecs:ListTasks'],
+      resources: ['*'],
+      ...inClusters(settings),
+      wildcard:
+        'ecs:ListTasks is checked against container instances, which Fargate tasks do not have; ' +
+        'the condition limits it to the configured clusters, if any.',
+    },
+    {
+      sid: 'DescribeTasks',
+      actions: ['ecs:DescribeTasks'],
+      resources: inEachCluster(settings, 'task'),
+      wildcard: found,
+    },
+    readTaskDefinitions(),
+  ];
+}
+
+/** roll-back: ends the rollout or starts one of the last good revision, which it may have to pin to the old digest. */
+export function rollBack(settings: Settings): Permission[] {
+  return [
+    {
+      sid: 'StopServiceDeployment',
+      actions: ['ecs:StopServiceDeployment'],
+      resources: [...inEachCluster(settings, 'service'), ...inEachCluster(settings, 'service-deployment')],
+      wildcard: 'Rollouts come and go; the configured clusters, if any, limit them.',
+    },
+    ...updateService(settings),
+    ...registerTaskDefinition(settings),
+    {
+      sid: 'DescribeImages',
+      actions: ['ecr:DescribeImages'],
+      resources: repositories(settings),
+      wildcard: 'Any repository may be deployed unless the setting repositories names some.',
+    },
+  ];
+}
+
+/** The state machine that tags a deployed image `latest`, by the calls of Step Functions itself. */
+export function tagLatest(settings: Settings): Permission[] {
+  return [
+    {
+      sid: 'TagLatest',
+      actions: ['ecr:BatchGetImage', 'ecr:PutImage'],
+      resources: repositories(settings),
+      wildcard: 'Any repository may be deployed unless the setting repositories names some.',
+    },
+  ];
+}
+
+/**
+ * A state machine that starts another one and waits for it.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+ */
+export function runExecution(child: { readonly arn: string; readonly name: string }): Permission[] {
+  return [
+    { sid: 'StartExecution', actions: ['states:StartExecution'], resources: [child.arn] },
+    {
+      sid: 'FollowExecution',
+      actions: ['states:DescribeExecution', 'states:StopExecution'],
+      resources: [arn('states', `execution:${child.name}:*`)],
+      wildcard: 'An execution gets its name when it starts.',
+    },
+    {
+      sid: 'WaitForExecution',
+      actions: ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
+      resources: [arn('events', 'rule/StepFunctionsGetEventsForStepFunctionsExecutionRule')],
+    },
+  ];
+}
+
+function describeServices(settings: Settings): Permission {
+  return {
+    sid: 'DescribeServices',
+    actions: ['ecs:DescribeServices'],
+    resources: inEachCluster(settings, 'service'),
+    wildcard: 'Services are found while it runs; the configured clusters, if any, limit them.',
+  };
+}
+
+function readTaskDefinitions(more: readonly string[] = []): Permission {
+  return {
+    sid: 'ReadTaskDefinitions',
+    actions: ['ecs:DescribeTaskDefinition', ...more],
+    resources: ['*'],
+    wildcard: 'Reading task definitions has no resource.',
+  };
+}
+
+function registerTaskDefinition(settings: Settings): Permission[] {
+  const anyRevision = [arn('ecs', 'task-definition/*:*')];
+  const wildcard = 'Families are found while it runs, and a revision gets its number when it is registered.';
+  return [
+    { sid: 'RegisterTaskDefinition', actions: ['ecs:RegisterTaskDefinition'], resources: anyRevision, wildcard },
+    {
+      sid: 'TagNewRevision',
+      actions: ['ecs:TagResource'],
+      resources: anyRevision,
+      conditions: { StringEquals: { 'ecs:CreateAction': 'RegisterTaskDefinition' } },
+      wildcard,
+    },
+    {
+      sid: 'PassRole',
+      actions: ['iam:PassRole'],
+      resources: settings.passRoleArns,
+      conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+      wildcard: 'Given so by the setting passRoles.',
+    },
+  ];
+}
+
+/** The resources of one type in the configured clusters. Without clusters, those with short ARNs are included. */
+function inEachCluster({ clusters }: Settings, type: 'service' | 'service-deployment' | 'service-revision' | 'task') {
+  return clusters.length === 0
+    ? [arn('ecs', `${type}/*`)]
+    : clusters.map((cluster) => arn('ecs', `${type}/${cluster}/*`));
+}
+
+/** For actions that have no resource in a cluster. */
+function inClusters({ clusters }: Settings): Pick<Permission, 'conditions'> {
+  return clusters.length === 0
+    ? {}
+    : { conditions: { ArnEquals: { 'ecs:cluster': clusters.map((cluster) => arn('ecs', `cluster/${cluster}`)) } } };
+}
+
+function repositories({ repositories }: Settings): string[] {
+  return repositories.length === 0
+    ? [arn('ecr', 'repository/*')]
+    : repositories.map((repository) => arn('ecr', `repository/${repository}`));
+}
+
+function arn(service: string, resource: string): string {
+  return `arn:${Aws.PARTITION}:${service}:${Aws.REGION}:${Aws.ACCOUNT_ID}:${resource}`;
+}
+
+/** A resolved ARN as cdk-nag spells it: `<Ref>` and `<Resource.Attribute>` in place of references. */
+function flattened(resolved: unknown): string {
+  if (typeof resolved === 'string') {
+    return resolved;
+  }
+  const { Ref, 'Fn::GetAtt': attribute, 'Fn::Join': joined } = resolved as Reference;
+  if (joined !== undefined) {
+    return joined[1].map(flattened).join(joined[0]);
+  }
+  return `<${Ref ?? attribute?.join('.')}>`;
+}
+
+interface Reference {
+  readonly Ref?: string;
+  readonly 'Fn::GetAtt'?: readonly [string, string];
+  readonly 'Fn::Join'?: readonly [string, readonly unknown[]];
+}

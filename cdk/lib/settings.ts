@@ -1,0 +1,301 @@
+/**
+ * Settings are what an operator decides about ecr-deploy. They come in as the props of {@link EcrDeploy} and are checked
+ * once, at synth: a setting that cannot be read is refused with its name, its value and the fix, never defaulted.
+ */
+import { Duration, Token } from 'aws-cdk-lib';
+import type { IRole } from 'aws-cdk-lib/aws-iam';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+
+const IMAGE_REFERENCES = ['tag', 'digest'] as const;
+const TRIGGERS = ['putImage', 'imageAction'] as const;
+const ARCHITECTURES = ['arm64', 'x86_64'] as const;
+
+/** How a deployed container definition names its image. */
+export type ImageReference = (typeof IMAGE_REFERENCES)[number];
+/** The kind of ECR event that starts a deployment. */
+export type Trigger = (typeof TRIGGERS)[number];
+/** The processor that the functions are built for. */
+export type Architecture = (typeof ARCHITECTURES)[number];
+
+/** What an operator decides about ecr-deploy. */
+export interface EcrDeployProps {
+  /**
+   * The IAM roles that deployed task definitions use, as their task role or execution role. ecr-deploy may pass these
+   * and no others, and only to ECS tasks. A role, or its ARN; an ARN may hold `*`, such as
+   * `arn:aws:iam::123456789012:role/app-*`.
+   */
+  readonly passRoles: readonly (IRole | string)[];
+
+  /**
+   * Names of the ECS clusters whose services are deployed.
+   *
+   * @default - every cluster of the account in this region
+   */
+  readonly clusters?: readonly string[];
+
+  /**
+   * Whether a push of the tag `latest` is deployed. Excludes `tagLatest`.
+   *
+   * @default false
+   */
+  readonly deployLatest?: boolean;
+
+  /**
+   * Whether an image gets the tag `latest` once every service is stable on it. Excludes `deployLatest`.
+   *
+   * @default false
+   */
+  readonly tagLatest?: boolean;
+
+  /**
+   * Whether a new revision names its image by `tag` or by `digest`.
+   *
+   * @default 'tag'
+   */
+  readonly imageReference?: ImageReference;
+
+  /**
+   * Whether families that no service runs (scheduled and one-off tasks) get a new revision too.
+   *
+   * @default true
+   */
+  readonly scanFamilies?: boolean;
+
+  /**
+   * How long one rollout may take until it counts as failed and is rolled back. Blue/green, linear and canary rollouts
+   * need their bake time on top: give them more. At most seven days, and at most 1,200 times `pollInterval`.
+   *
+   * @default Duration.minutes(30)
+   */
+  readonly rolloutTimeout?: Duration;
+
+  /**
+   * How long to wait between two looks at a rollout, from one second to one hour. Each look reads the service from ECS
+   * and costs three state transitions.
+   *
+   * @default Duration.seconds(15)
+   */
+  readonly pollInterval?: Duration;
+
+  /**
+   * How many task definitions, and how many services of each, are worked on at once: 1 to 40.
+   *
+   * @default 10
+   */
+  readonly maxConcurrency?: number;
+
+  /**
+   * The event that starts a deployment: `putImage`, recorded by CloudTrail, which needs a trail that logs management
+   * events; or `imageAction`, sent by ECR itself, which needs none.
+   *
+   * @default 'putImage'
+   */
+  readonly trigger?: Trigger;
+
+  /**
+   * Names of the ECR repositories whose pushes are deployed, without the registry and without a tag.
+   *
+   * @default - every repository
+   */
+  readonly repositories?: readonly string[];
+
+  /**
+   * The processor of the functions.
+   *
+   * @default 'arm64'
+   */
+  readonly architecture?: Architecture;
+
+  /**
+   * How long the logs of the functions and of the state machines are kept.
+   *
+   * @default RetentionDays.THREE_MONTHS - as long as Step Functions keeps an execution's history
+   */
+  readonly logRetention?: RetentionDays;
+}
+
+/** The settings after they were checked: nothing is optional any more, durations are whole seconds. */
+export interface Settings {
+  readonly passRoleArns: readonly string[];
+  /** Empty: every cluster. */
+  readonly clusters: readonly string[];
+  readonly deployLatest: boolean;
+  readonly tagLatest: boolean;
+  readonly imageReference: ImageReference;
+  readonly scanFamilies: boolean;
+  readonly rolloutTimeoutSeconds: number;
+  readonly pollIntervalSeconds: number;
+  readonly maxConcurrency: number;
+  readonly trigger: Trigger;
+  /** Empty: every repository. */
+  readonly repositories: readonly string[];
+  readonly architecture: Architecture;
+  readonly logRetention: RetentionDays;
+}
+
+/** A setting that cannot be used, with the value that was given and what to give instead. */
+export class SettingError extends Error {
+  constructor(
+    readonly setting: keyof EcrDeployProps,
+    given: unknown,
+    fix: string,
+  ) {
+    super(`ecr-deploy: setting "${setting}" ${given === undefined ? 'is not set' : `is ${shown(given)}`}: ${fix}`);
+    this.name = 'SettingError';
+  }
+}
+
+/**
+ * The most looks that one rollout may take. A look costs 9 of the 25,000 events that Step Functions keeps of one
+ * execution, and the rollback that may follow takes as many looks again: 2 x 1,200 x 9 = 21,600 leaves room for retries.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+ */
+const MOST_LOOKS = 1200;
+
+const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,255}$/;
+const REPOSITORY_NAME = /^(?=.{2,256}$)([a-z0-9]+([._-][a-z0-9]+)*\/)*[a-z0-9]+([._-][a-z0-9]+)*$/;
+const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/*?-]+$/;
+
+/**
+ * The checked settings, with the defaults filled in. Values known only at deploy time (tokens) are taken as they are.
+ *
+ * @throws SettingError for the first setting that cannot be used
+ */
+export function checkSettings(props: EcrDeployProps): Settings {
+  const pollIntervalSeconds = seconds('pollInterval', props.pollInterval ?? Duration.seconds(15), 1, 3600);
+  const rolloutTimeoutSeconds = seconds('rolloutTimeout', props.rolloutTimeout ?? Duration.minutes(30), 1, 7 * 86_400);
+  if (rolloutTimeoutSeconds < pollIntervalSeconds) {
+    throw new SettingError(
+      'rolloutTimeout',
+      `${rolloutTimeoutSeconds}s`,
+      `it ends before the first look at the rollout; give at least the pollInterval, ${pollIntervalSeconds}s.`,
+    );
+  }
+  if (rolloutTimeoutSeconds > MOST_LOOKS * pollIntervalSeconds) {
+    throw new SettingError(
+      'pollInterval',
+      `${pollIntervalSeconds}s`,
+      `with a rolloutTimeout of ${rolloutTimeoutSeconds}s that is more looks than the history of one execution holds; ` +
+        `give at least ${Math.ceil(rolloutTimeoutSeconds / MOST_LOOKS)}s.`,
+    );
+  }
+
+  const deployLatest = flag('deployLatest', props.deployLatest ?? false);
+  const tagLatest = flag('tagLatest', props.tagLatest ?? false);
+  if (deployLatest && tagLatest) {
+    throw new SettingError(
+      'tagLatest',
+      true,
+      'with deployLatest every push would be deployed twice, once under its own tag and once as latest; ' +
+        'turn one of the two off.',
+    );
+  }
+
+  const maxConcurrency = props.maxConcurrency ?? 10;
+  if (!Number.isInteger(maxConcurrency) || maxConcurrency < 1 || maxConcurrency > 40) {
+    throw new SettingError(
+      'maxConcurrency',
+      maxConcurrency,
+      'give a whole number from 1 to 40, the most that an inline Map of Step Functions runs at once.',
+    );
+  }
+
+  const logRetention = props.logRetention ?? RetentionDays.THREE_MONTHS;
+  if (typeof RetentionDays[logRetention] !== 'string') {
+    const days = Object.values(RetentionDays).filter(
+      (day) => typeof day === 'number' && day !== RetentionDays.INFINITE,
+    );
+    throw new SettingError(
+      'logRetention',
+      logRetention,
+      `give a number of days that CloudWatch Logs knows (${days.join(', ')}), or infinite.`,
+    );
+  }
+
+  return {
+    passRoleArns: roleArns(props.passRoles),
+    clusters: names(
+      'clusters',
+      props.clusters ?? [],
+      CLUSTER_NAME,
+      'give names of clusters, not ARNs: letters, digits, hyphens and underscores, such as prod,staging; ' +
+        'leave the setting out for every cluster.',
+    ),
+    deployLatest,
+    tagLatest,
+    imageReference: oneOf('imageReference', props.imageReference ?? 'tag', IMAGE_REFERENCES),
+    scanFamilies: flag('scanFamilies', props.scanFamilies ?? true),
+    rolloutTimeoutSeconds,
+    pollIntervalSeconds,
+    maxConcurrency,
+    trigger: oneOf('trigger', props.trigger ?? 'putImage', TRIGGERS),
+    repositories: names(
+      'repositories',
+      props.repositories ?? [],
+      REPOSITORY_NAME,
+      'give names of repositories, without the registry and without a tag, such as web,team/worker; ' +
+        'leave the setting out for every repository.',
+    ),
+    architecture: oneOf('architecture', props.architecture ?? 'arm64', ARCHITECTURES),
+    logRetention,
+  };
+}
+
+function roleArns(roles: EcrDeployProps['passRoles'] | undefined): string[] {
+  const fix =
+    'name the task and execution roles of the task definitions that are deployed, each by its ARN, such as ' +
+    'arn:aws:iam::123456789012:role/app-*.';
+  if (roles === undefined || !Array.isArray(roles) || roles.length === 0) {
+    throw new SettingError('passRoles', roles, fix);
+  }
+  const arns = roles.map((role: IRole | string) => (typeof role === 'string' ? role : role.roleArn));
+  for (const arn of arns) {
+    if (!Token.isUnresolved(arn) && !ROLE_ARN.test(arn)) {
+      throw new SettingError('passRoles', arn, fix);
+    }
+  }
+  return [...new Set(arns)];
+}
+
+function names(setting: keyof EcrDeployProps, given: readonly string[], pattern: RegExp, fix: string): string[] {
+  if (!Array.isArray(given)) {
+    throw new SettingError(setting, given, fix);
+  }
+  for (const name of given) {
+    if (!Token.isUnresolved(name) && !(typeof name === 'string' && pattern.test(name))) {
+      throw new SettingError(setting, name, fix);
+    }
+  }
+  return [...new Set(given)];
+}
+
+function flag(setting: keyof EcrDeployProps, given: boolean): boolean {
+  if (typeof given !== 'boolean') {
+    throw new SettingError(setting, given, 'give true or false.');
+  }
+  return given;
+}
+
+function oneOf<T extends string>(setting: keyof EcrDeployProps, given: T, choices: readonly T[]): T {
+  if (!choices.includes(given)) {
+    throw new SettingError(setting, given, `give ${choices.join(' or ')}.`);
+  }
+  return given;
+}
+
+function seconds(setting: keyof EcrDeployProps, given: Duration, least: number, most: number): number {
+  const whole = given instanceof Duration && !given.isUnresolved() && given.toMilliseconds() % 1000 === 0;
+  const value = whole ? given.toSeconds() : Number.NaN;
+  if (!(value >= least && value <= most)) {
+    throw new SettingError(
+      setting,
+      given,
+      `give a duration in whole seconds, known at synth, from ${least}s to ${most}s.`,
+    );
+  }
+  return value;
+}
+
+function shown(given: unknown): string {
+  return given instanceof Duration && !given.isUnresolved() ? given.toHumanString() : JSON.stringify(given);
+}
