@@ -1,1 +1,46 @@
 //! One look at a rollout: stable, in progress, failed, superseded.
+
+pub mod verdict;
+
+use jiff::SignedDuration;
+use serde_json::Value;
+use shared::config::Config;
+use shared::contract::{Check, CheckStability};
+use shared::ecs::Ecs;
+use shared::error::Error;
+use shared::runtime::{Request, log_image, log_service};
+use verdict::{Look, judge, needs_history};
+
+/// How long before a rollout ECS's records are read, since clocks differ.
+const RECORDS_BEFORE: SignedDuration = SignedDuration::from_mins(2);
+
+/// Looks once at a rollout, or at a rollback, and judges it: the step "Check stability". It changes nothing.
+///
+/// # Errors
+///
+/// `Deploy.NotFound` when the service is gone; `Deploy.Rejected`, `Deploy.Unavailable` by ECS.
+pub async fn handle(ecs: &Ecs, _config: &Config, request: Request<Value>) -> Result<Check, Error> {
+    let Request { now, input: asked, .. } = request.typed::<CheckStability>()?;
+    let rollout = &asked.rollout;
+    log_image(&asked.image);
+    log_service(&shared::service::title(&rollout.cluster, &rollout.service));
+    let service = ecs.describe_service(&rollout.cluster, &rollout.service).await?;
+    let stopped = ecs.stopped_tasks(&rollout.cluster, &rollout.service).await?;
+    let history = if needs_history(&service, rollout) {
+        let since = rollout.started_at.saturating_sub(RECORDS_BEFORE).ok();
+        // A rollback by ECS is told by the record of the rollout that failed, which is older.
+        let since = if asked.rollback { None } else { since };
+        ecs.service_deployments(&rollout.cluster, &rollout.service, since).await?
+    } else {
+        None
+    };
+    let other = service.primary().map(|primary| &primary.task_definition).filter(|on| **on != rollout.task_definition);
+    let primary_standing = match other {
+        Some(on) => Some(ecs.describe_task_definition(on.as_str()).await?.standing(&asked.image)),
+        None => None,
+    };
+    let look = Look { service: &service, history: history.as_deref(), stopped: &stopped, primary_standing, now };
+    let check = judge(&look, &asked);
+    tracing::info!(verdict = ?check.verdict, task_definition = rollout.task_definition.short(), "{}", check.message);
+    Ok(check)
+}

@@ -1,1 +1,98 @@
 //! A task definition and an image in, a revision out.
+
+use serde_json::Value;
+use shared::config::Config;
+use shared::contract::{RegisterRevision, RegisteredRevision};
+use shared::ecs::Ecs;
+use shared::error::Error;
+use shared::push::PushedImage;
+use shared::runtime::{Request, log_image};
+use shared::task_definition::{Standing, TaskDefinition};
+
+/// How many of a family's newest revisions are searched for one that was registered for this push before.
+const REVISIONS_SEARCHED: i32 = 10;
+
+/// Registers the revision with the new image, or finds the one that is there: the step "Register revision".
+///
+/// One revision is made per (revision in use, push), whoever asks and however often: a family's revision that was
+/// registered for this push and has the wanted document is used again.
+///
+/// # Errors
+///
+/// `Deploy.InvalidInput` when no container of the revision runs the repository; `Deploy.NotFound` when the revision is
+/// gone; `Deploy.Rejected` when ECS refuses the new one; `Deploy.Unavailable`.
+pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<RegisteredRevision, Error> {
+    let RegisterRevision { image, task_definition, services } = request.typed()?.input;
+    log_image(&image);
+    let newest = match ecs.describe_task_definition(task_definition.family()).await {
+        Ok(newest) => Some(newest),
+        // Every revision of the family is deregistered; the one in use can be read all the same.
+        Err(Error::NotFound(_)) => None,
+        Err(error) => return Err(error),
+    };
+    let source = match &newest {
+        Some(newest) if *newest.arn() == task_definition => newest.clone(),
+        _ => ecs.describe_task_definition(task_definition.as_str()).await?,
+    };
+    if source.containers_of(&image).is_empty() {
+        return Err(Error::InvalidInput(format!(
+            "no container of {} runs the repository {} of {} in {}",
+            task_definition.short(),
+            image.repository,
+            image.registry_id,
+            image.region
+        )));
+    }
+    let wanted = source.with_image(&image, config.image_reference);
+    let registered = match find(ecs, &wanted, &source, newest.as_ref(), &image).await? {
+        Some(found) => RegisteredRevision { task_definition: found, source: task_definition, reused: true, services },
+        None => RegisteredRevision {
+            task_definition: ecs.register_task_definition(&wanted).await?.arn().clone(),
+            source: task_definition,
+            reused: false,
+            services,
+        },
+    };
+    tracing::info!(
+        task_definition = registered.task_definition.short(),
+        source = registered.source.short(),
+        reused = registered.reused,
+        "the revision is there"
+    );
+    Ok(registered)
+}
+
+/// Whether `candidate` is the revision that is wanted for `image`'s push.
+#[must_use]
+pub fn is_wanted(candidate: &TaskDefinition, wanted: &TaskDefinition, image: &PushedImage) -> bool {
+    candidate.standing(image) == Standing::Ours && candidate.is_same_document(wanted)
+}
+
+/// Searches the family for the wanted revision. Only where somebody registered something after `source`, or `source` was
+/// itself made by a rollback, can there be one further down; else the newest revision says it all.
+async fn find(
+    ecs: &Ecs,
+    wanted: &TaskDefinition,
+    source: &TaskDefinition,
+    newest: Option<&TaskDefinition>,
+    image: &PushedImage,
+) -> Result<Option<shared::arn::TaskDefinitionArn>, Error> {
+    let seen: Vec<&TaskDefinition> = newest.into_iter().chain([source]).collect();
+    if let Some(found) = seen.iter().find(|candidate| is_wanted(candidate, wanted, image)) {
+        return Ok(Some(found.arn().clone()));
+    }
+    let source_is_newest = newest.is_some_and(|newest| newest.arn() == source.arn());
+    if source_is_newest && source.rolled_back().is_none() {
+        return Ok(None);
+    }
+    for arn in ecs.newest_revisions(source.arn().family(), REVISIONS_SEARCHED).await? {
+        if seen.iter().any(|seen| *seen.arn() == arn) {
+            continue;
+        }
+        let candidate = ecs.describe_task_definition(arn.as_str()).await?;
+        if is_wanted(&candidate, wanted, image) {
+            return Ok(Some(arn));
+        }
+    }
+    Ok(None)
+}

@@ -1,1 +1,207 @@
 //! Takes a service back to its last good revision and bits.
+
+pub mod registry;
+pub mod target;
+
+use jiff::Timestamp;
+use registry::{Stored, look_up};
+use serde_json::Value;
+use shared::arn::TaskDefinitionArn;
+use shared::config::Config;
+use shared::contract::{RollBack, Rollback, RollbackMethod, Rollout};
+use shared::ecs::Ecs;
+use shared::error::Error;
+use shared::runtime::{Request, log_image, log_service};
+use shared::service::{Service, ServiceDeployment};
+use shared::task_definition::TaskDefinition;
+use target::{Bits, OtherPrimary, Way, decide, old_bits};
+
+/// Takes a service back from a rollout that failed: the step "Roll back".
+///
+/// ECS is told to stop the rollout while that is possible; else the service is updated to the last good revision, or to
+/// a copy of it that is pinned to the old digest when its tag stands for other bits by now. If ECS goes back by itself, or
+/// is back, nothing is done. A newer deployment is never touched.
+///
+/// # Errors
+///
+/// `Deploy.Rejected` when there is nothing good to go back to, when the old image is gone from ECR, or when ECS refuses;
+/// `Deploy.NotFound` when the service is gone; `Deploy.Unavailable`.
+pub async fn handle(
+    ecs: &Ecs,
+    ecr: &aws_sdk_ecr::Client,
+    config: &Config,
+    request: Request<Value>,
+) -> Result<Rollback, Error> {
+    let Request { now, input, .. } = request.typed::<RollBack>()?;
+    log_image(&input.image);
+    log_service(&shared::service::title(&input.rollout.cluster, &input.rollout.service));
+    let deadline = now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX);
+    let way_back = WayBack { ecs, ecr, input: &input, now, deadline };
+    let rollback = way_back.take().await?;
+    tracing::info!(method = ?rollback.method, "{}", rollback.message);
+    Ok(rollback)
+}
+
+struct WayBack<'a> {
+    ecs: &'a Ecs,
+    ecr: &'a aws_sdk_ecr::Client,
+    input: &'a RollBack,
+    now: Timestamp,
+    deadline: Timestamp,
+}
+
+/// What is known before the decision.
+struct Look {
+    service: Service,
+    primary: Option<OtherPrimary>,
+    history: Option<Vec<ServiceDeployment>>,
+}
+
+impl WayBack<'_> {
+    async fn take(&self) -> Result<Rollback, Error> {
+        let look = self.look().await?;
+        match self.decide(&look, true) {
+            Way::Stop { service_deployment, to } => {
+                self.old_image(&to, &look).await?;
+                match self.ecs.stop_service_deployment(&service_deployment).await {
+                    Ok(()) => Ok(self.watched(RollbackMethod::StoppedDeployment, &to, None)),
+                    // It ended between the look and the call: look again, and go the other way.
+                    Err(Error::NotFound(message) | Error::Rejected(message)) => {
+                        tracing::warn!("the deployment could not be stopped: {message}");
+                        let look = self.look().await?;
+                        self.without_stop(&look).await
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            _ => self.without_stop(&look).await,
+        }
+    }
+
+    async fn without_stop(&self, look: &Look) -> Result<Rollback, Error> {
+        match self.decide(look, false) {
+            Way::Update(to) | Way::Stop { to, .. } => self.update(&to, look).await,
+            Way::Watch(to) => Ok(self.watched(RollbackMethod::Watching, &to, look.service.deployment_of(&to).map(|on| on.id.clone()))),
+            Way::Superseded(by) => Ok(Rollback {
+                method: RollbackMethod::Superseded,
+                rollout: None,
+                message: format!("{} is on {} by another deployment, which is not touched", self.title(), by.short()),
+            }),
+            Way::Nowhere => Err(Error::Rejected(format!(
+                "{} has no revision that ever became stable, so there is nothing to go back to; it stays on {}. Fix the image and push again",
+                self.title(),
+                self.input.rollout.task_definition.short()
+            ))),
+        }
+    }
+
+    fn decide(&self, look: &Look, may_stop: bool) -> Way {
+        let RollBack { rollout, previous, .. } = self.input;
+        decide(&look.service, rollout, previous.as_ref(), look.primary, look.history.as_deref(), may_stop)
+    }
+
+    async fn look(&self) -> Result<Look, Error> {
+        let failed = &self.input.rollout;
+        let service = self.ecs.describe_service(&failed.cluster, &failed.service).await?;
+        let on = service.primary().map(|primary| primary.task_definition.clone());
+        let primary = match on.filter(|on| *on != failed.task_definition) {
+            Some(on) => {
+                let revision = self.ecs.describe_task_definition(on.as_str()).await?;
+                Some(OtherPrimary {
+                    standing: revision.standing(&self.input.image),
+                    rolls_ours_back: revision.rolled_back() == Some(failed.task_definition.short()),
+                })
+            }
+            None => None,
+        };
+        let history = self.ecs.service_deployments(&failed.cluster, &failed.service, None).await?;
+        Ok(Look { service, primary, history })
+    }
+
+    async fn update(&self, to: &TaskDefinitionArn, look: &Look) -> Result<Rollback, Error> {
+        let (target, method) = match self.old_image(to, look).await? {
+            OldImage::Overwritten(previous, digest) => {
+                let pinned = previous.pinned(&self.input.image, &digest, &self.input.rollout.task_definition);
+                let registered = self.ecs.register_task_definition(&pinned).await?;
+                (registered.arn().clone(), RollbackMethod::PinnedRevision)
+            }
+            OldImage::InPlace => (to.clone(), RollbackMethod::UpdatedService),
+        };
+        let Rollout { cluster, service, .. } = &self.input.rollout;
+        let after = self.ecs.update_service(cluster, service, &target, false).await?;
+        Ok(self.watched(method, &target, after.deployment_of(&target).map(|deployment| deployment.id.clone())))
+    }
+
+    /// Makes sure, before anything is touched, that the old image can still be started.
+    async fn old_image(&self, to: &TaskDefinitionArn, look: &Look) -> Result<OldImage, Error> {
+        let image = &self.input.image;
+        let previous = self.ecs.describe_task_definition(to.as_str()).await?;
+        let (tag, digest) = match old_bits(&previous, image, look.history.as_deref()) {
+            Bits::Tagged(tag, digest) => (tag, digest),
+            Bits::Pinned => match previous.references_of(image).find_map(|reference| reference.digest().cloned()) {
+                Some(digest) => return self.require(&digest, to).await.map(|_| OldImage::InPlace),
+                None => return Ok(OldImage::InPlace),
+            },
+            Bits::Unknown => {
+                tracing::warn!(to = to.short(), "the old digest is not known; going back by the tag");
+                return Ok(OldImage::InPlace);
+            }
+        };
+        let stored = self.require(&digest, to).await?;
+        let was_pushed_over = tag == image.tag && digest != image.digest;
+        if stored.has_lost(&tag) || was_pushed_over {
+            return Ok(OldImage::Overwritten(previous, digest));
+        }
+        Ok(OldImage::InPlace)
+    }
+
+    async fn require(&self, digest: &shared::image::ImageDigest, to: &TaskDefinitionArn) -> Result<Stored, Error> {
+        let image = &self.input.image;
+        let stored = look_up(self.ecr, image, digest).await?;
+        match &stored {
+            Stored::Gone => Err(Error::Rejected(format!(
+                "{} cannot go back to {}: its image {}@{digest} is gone from ECR (a lifecycle policy?). Nothing was touched; push a good image",
+                self.title(),
+                to.short(),
+                image.repository
+            ))),
+            Stored::Untold(message) => {
+                tracing::warn!("going back without asking ECR for the old image: {message}");
+                Ok(stored)
+            }
+            Stored::Tagged(_) => Ok(stored),
+        }
+    }
+
+    fn watched(&self, method: RollbackMethod, to: &TaskDefinitionArn, deployment: Option<String>) -> Rollback {
+        let how = match method {
+            RollbackMethod::StoppedDeployment => "ECS was told to go back to",
+            RollbackMethod::UpdatedService => "updated back to",
+            RollbackMethod::PinnedRevision => "updated back, by its old digest, to",
+            RollbackMethod::Watching | RollbackMethod::Superseded => "goes back by itself to",
+        };
+        Rollback {
+            method,
+            message: format!("{}: {how} {}", self.title(), to.short()),
+            rollout: Some(Rollout {
+                cluster: self.input.rollout.cluster.clone(),
+                service: self.input.rollout.service.clone(),
+                task_definition: to.clone(),
+                deployment,
+                started_at: self.now,
+                deadline: self.deadline,
+            }),
+        }
+    }
+
+    fn title(&self) -> String {
+        shared::service::title(&self.input.rollout.cluster, &self.input.rollout.service)
+    }
+}
+
+/// Whether the last good revision still means its old bits.
+enum OldImage {
+    InPlace,
+    /// Its tag stands for other bits; these are the revision and the digest to pin it to.
+    Overwritten(TaskDefinition, shared::image::ImageDigest),
+}

@@ -117,8 +117,6 @@ pub struct RegisterRevision {
     pub image: PushedImage,
     /// The revision that the new one is made from.
     pub task_definition: TaskDefinitionArn,
-    /// The containers to change, as planned.
-    pub containers: Vec<String>,
     /// The services that are to run the new revision; handed on.
     pub services: Vec<ServiceId>,
 }
@@ -309,6 +307,7 @@ pub struct StateError {
 /// What conclude takes: the end of one service's execution, or of a whole push's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "scope", rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(clippy::large_enum_variant, reason = "there is one a process, and it is taken apart at once")]
 pub enum Conclude {
     /// One service's execution ends.
     Service(ServiceEnd),

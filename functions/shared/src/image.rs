@@ -140,6 +140,12 @@ impl ImageTag {
     /// The tag that is put on the image that runs everywhere, when the setting `tagLatest` is on.
     pub const LATEST: &'static str = "latest";
 
+    /// The tag `latest`, which is also what a reference without tag and digest means.
+    #[must_use]
+    pub fn latest() -> Self {
+        Self(Self::LATEST.to_owned())
+    }
+
     /// Whether this is the tag `latest`.
     #[must_use]
     pub fn is_latest(&self) -> bool {

@@ -332,7 +332,7 @@ fn tagged_push(told: Told<'_>) -> Result<Push, Error> {
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: &Value, what: &str) -> Result<T, Error> {
-    T::deserialize(value).map_err(|error| invalid(format_args!("{what} cannot be read: {error}")))
+    serde_path_to_error::deserialize(value).map_err(|error| invalid(format_args!("{what} cannot be read: {error}")))
 }
 
 fn invalid(message: impl fmt::Display) -> Error {

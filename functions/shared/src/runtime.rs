@@ -52,7 +52,7 @@ impl Request<Value> {
 }
 
 fn read<T: DeserializeOwned>(value: Value, what: &str) -> Result<T, Error> {
-    serde_json::from_value(value).map_err(|error| {
+    serde_path_to_error::deserialize(value).map_err(|error| {
         Error::InvalidInput(format!(
             "{what} cannot be read: {error}; were the state machine and the functions deployed together?"
         ))
@@ -109,7 +109,8 @@ async fn invoke<Output: Serialize>(
     let answer = match Request::open(payload, now()) {
         Ok(request) => {
             Span::current().record("execution", &request.execution.id);
-            handler(request).await
+            // Boxed, since the futures of SDK calls nest deeper than the compiler follows.
+            Box::pin(handler(request)).await
         }
         Err(error) => Err(error),
     };

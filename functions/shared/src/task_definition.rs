@@ -162,17 +162,26 @@ impl TaskDefinition {
         document.set_tag(tag_key("push", &image.repository), image.push.to_string());
         document.set_tag(tag_key("digest", &image.repository), image.digest.to_string());
         document.set_tag(SOURCE_TAG.to_owned(), self.arn.short().to_owned());
+        document.tags.retain(|tag| tag.key != ROLLED_BACK_TAG);
         document
     }
 
     /// The document with every container that runs the repository of `image` pinned to `digest`, the bits it ran
-    /// before its tag was overwritten. Its tags stay, but for the one that says which revision it was made from.
+    /// before its tag was overwritten. Its tags stay, and say besides which revision it was made from and that it was
+    /// made to roll back `failed`.
     #[must_use]
-    pub fn pinned(&self, image: &PushedImage, digest: &ImageDigest) -> Self {
+    pub fn pinned(&self, image: &PushedImage, digest: &ImageDigest, failed: &TaskDefinitionArn) -> Self {
         let mut document = self.with_references(image, |reference| reference.at_digest(digest.clone()));
         document.set_tag(tag_key("digest", &image.repository), digest.to_string());
         document.set_tag(SOURCE_TAG.to_owned(), self.arn.short().to_owned());
+        document.set_tag(ROLLED_BACK_TAG.to_owned(), failed.short().to_owned());
         document
+    }
+
+    /// The revision that this one was made to roll back, `web:42`, if it was made for that.
+    #[must_use]
+    pub fn rolled_back(&self) -> Option<&str> {
+        self.tag_value(ROLLED_BACK_TAG)
     }
 
     fn with_references(&self, image: &PushedImage, new: impl Fn(&ImageReference) -> ImageReference) -> Self {
@@ -300,6 +309,9 @@ impl Container {
 
 /// The tag that says which revision a revision was made from.
 pub const SOURCE_TAG: &str = "ecr-deploy:source";
+
+/// The tag that says which revision a pinned revision was made to roll back.
+pub const ROLLED_BACK_TAG: &str = "ecr-deploy:rolled-back";
 
 /// The longest key that ECS takes for a tag.
 const TAG_KEY_LENGTH: usize = 128;

@@ -1,1 +1,157 @@
 //! Starts a rollout, or says why not.
+
+pub mod start;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use shared::arn::TaskDefinitionArn;
+use shared::config::Config;
+use shared::contract::{Rollout, ServiceUpdate, UpdateOutcome, UpdateService};
+use shared::ecs::Ecs;
+use shared::error::Error;
+use shared::runtime::{Request, log_image, log_service};
+use shared::service::{Service, ServiceDeployment};
+use shared::task_definition::{Standing, TaskDefinition};
+use start::{Start, decide, is_steady, last_good, overrun};
+
+/// Moves a service to the revision with the new image, unless it is there, a newer push is, or it is on its way back:
+/// the step "Update service".
+///
+/// Asked again, it finds its own deployment and starts no second one.
+///
+/// # Errors
+///
+/// `Deploy.NotFound` when the service is gone; `Deploy.Rejected` when ECS refuses, or when the service's turn did not
+/// come before the deadline; `Deploy.Unavailable`.
+pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<ServiceUpdate, Error> {
+    let Request { now, input, .. } = request.typed::<UpdateService>()?;
+    log_image(&input.image);
+    log_service(&shared::service::title(&input.cluster, &input.service));
+    let look = Look::at(ecs, &input).await?;
+    let start = decide(
+        &input,
+        &look.service,
+        look.primary.as_ref().map(|primary| primary.standing(&input.image)),
+        look.primary.as_ref().is_some_and(|primary| primary.rolled_back().is_some()),
+        look.history.as_deref(),
+    );
+    let turn = Turn { input: &input, now, deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX) };
+    let update = match start {
+        Start::Update { revision, force } => turn.update(ecs, &look, &revision, force).await?,
+        Start::AlreadyDeployed(revision) => turn.already_deployed(&look, revision),
+        Start::Superseded(by) => turn.superseded(&by),
+        Start::Busy(to) => turn.wait(UpdateOutcome::Busy, None, format!("is on its way back to {}", to.short()))?,
+        Start::Moved(to) => {
+            let message = format!("has moved to {} since the plan was made", to.short());
+            turn.wait(UpdateOutcome::Moved, Some(to), message)?
+        }
+        Start::Refused(why) => return Err(Error::Rejected(format!("{why}; it is left as it is"))),
+    };
+    tracing::info!(outcome = ?update.outcome, "{}", update.message);
+    Ok(update)
+}
+
+/// What is known before the decision.
+struct Look {
+    service: Service,
+    /// The revision of the primary deployment, where it is neither the wanted one nor its source.
+    primary: Option<TaskDefinition>,
+    history: Option<Vec<ServiceDeployment>>,
+}
+
+impl Look {
+    async fn at(ecs: &Ecs, input: &UpdateService) -> Result<Self, Error> {
+        let service = ecs.describe_service(&input.cluster, &input.service).await?;
+        let on = service.primary().map(|primary| &primary.task_definition);
+        let unknown = on.filter(|on| **on != input.task_definition && **on != input.source);
+        let primary = match unknown {
+            Some(on) => Some(ecs.describe_task_definition(on.as_str()).await?),
+            None => None,
+        };
+        let history = if is_steady(&service) {
+            None
+        } else {
+            ecs.service_deployments(&input.cluster, &input.service, None).await?
+        };
+        Ok(Self { service, primary, history })
+    }
+}
+
+/// One turn at a service: who asks, when, and until when it may take.
+struct Turn<'a> {
+    input: &'a UpdateService,
+    now: Timestamp,
+    deadline: Timestamp,
+}
+
+impl Turn<'_> {
+    async fn update(&self, ecs: &Ecs, look: &Look, revision: &TaskDefinitionArn, force: bool) -> Result<ServiceUpdate, Error> {
+        let UpdateService { cluster, service, .. } = self.input;
+        let after = ecs.update_service(cluster, service, revision, force).await?;
+        let previous = last_good(&look.service, revision, look.history.as_deref());
+        if let Some(overrun) = overrun(&look.service, &after, revision) {
+            return self.give_way(ecs, overrun).await;
+        }
+        let message = match &previous {
+            Some(previous) => format!("from {} to {}", previous.short(), revision.short()),
+            None => format!("to {}; nothing good is known to go back to", revision.short()),
+        };
+        Ok(ServiceUpdate {
+            rollout: Some(self.rollout(&after, revision)),
+            previous,
+            ..self.outcome(UpdateOutcome::Started, message)
+        })
+    }
+
+    /// Another deployment came in between the look and the update, and the update has taken its place. A newer push is
+    /// put back; anything else gets the image on top.
+    async fn give_way(&self, ecs: &Ecs, overrun: &TaskDefinitionArn) -> Result<ServiceUpdate, Error> {
+        let revision = ecs.describe_task_definition(overrun.as_str()).await?;
+        if revision.standing(&self.input.image) == Standing::Newer {
+            ecs.update_service(&self.input.cluster, &self.input.service, overrun, false).await?;
+            return Ok(self.superseded(overrun));
+        }
+        self.wait(UpdateOutcome::Moved, Some(overrun.clone()), format!("was moved to {} at the same moment", overrun.short()))
+    }
+
+    fn already_deployed(&self, look: &Look, revision: TaskDefinitionArn) -> ServiceUpdate {
+        ServiceUpdate {
+            previous: last_good(&look.service, &revision, look.history.as_deref()),
+            rollout: Some(self.rollout(&look.service, &revision)),
+            ..self.outcome(UpdateOutcome::AlreadyDeployed, format!("is on {} already", revision.short()))
+        }
+    }
+
+    fn superseded(&self, by: &TaskDefinitionArn) -> ServiceUpdate {
+        self.outcome(UpdateOutcome::Superseded, format!("is on {}, of a newer push", by.short()))
+    }
+
+    /// To be asked again, unless the time for that is over.
+    fn wait(&self, outcome: UpdateOutcome, source: Option<TaskDefinitionArn>, what: String) -> Result<ServiceUpdate, Error> {
+        let deadline = self.input.deadline.unwrap_or(self.deadline);
+        if self.now > deadline {
+            return Err(Error::Rejected(format!(
+                "{} {what}, and its turn did not come until {deadline}; look at what keeps the service, then redrive this execution",
+                shared::service::title(&self.input.cluster, &self.input.service)
+            )));
+        }
+        Ok(ServiceUpdate { source, deadline, ..self.outcome(outcome, what) })
+    }
+
+    fn rollout(&self, service: &Service, revision: &TaskDefinitionArn) -> Rollout {
+        let deployment = service.deployment_of(revision);
+        Rollout {
+            cluster: self.input.cluster.clone(),
+            service: self.input.service.clone(),
+            task_definition: revision.clone(),
+            deployment: deployment.map(|deployment| deployment.id.clone()),
+            started_at: deployment.map_or(self.now, |deployment| deployment.created_at),
+            deadline: self.deadline,
+        }
+    }
+
+    fn outcome(&self, outcome: UpdateOutcome, message: String) -> ServiceUpdate {
+        let message = format!("{} {message}", shared::service::title(&self.input.cluster, &self.input.service));
+        ServiceUpdate { outcome, rollout: None, previous: None, source: None, deadline: self.deadline, message }
+    }
+}

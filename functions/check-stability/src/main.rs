@@ -1,0 +1,11 @@
+//! The step "Check stability": see the library.
+
+use shared::config::Config;
+use shared::ecs::Ecs;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let config = Config::from_env()?;
+    let ecs = Ecs::from_env().await;
+    shared::runtime::serve(async |request| check_stability::handle(&ecs, &config, request).await).await
+}

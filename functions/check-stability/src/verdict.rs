@@ -1,0 +1,333 @@
+//! A verdict says how a rollout stands, from one look at it.
+//!
+//! Only a completed rollout of *our* revision is stable. That ECS calls a service stable says nothing: it is that after
+//! a rollback too.
+
+use jiff::{SignedDuration, Timestamp};
+use shared::arn::TaskDefinitionArn;
+use shared::contract::{Check, CheckStability, Rollout, Verdict};
+use shared::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
+use shared::task_definition::Standing;
+use std::collections::BTreeMap;
+
+/// How long after an update a look may still show the service as it was before it.
+const STALE: SignedDuration = SignedDuration::from_secs(30);
+/// How far our clock and AWS's may differ.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
+/// How long a completed rollout in which a task died must have been quiet.
+const QUIET: SignedDuration = SignedDuration::from_secs(60);
+/// How many times ECS may report that it cannot place a task.
+const PLACEMENT_FAILURES: usize = 3;
+/// How many reasons are told.
+const REASONS: usize = 5;
+
+/// What one look shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// ECS's records of the service's rollouts since ours began, newest first, where ECS tells them.
+    pub history: Option<&'a [ServiceDeployment]>,
+    /// The tasks that stopped lately, of whatever deployment.
+    pub stopped: &'a [StoppedTask],
+    /// How the revision of the primary deployment stands to the push, where that is another revision than ours.
+    pub primary_standing: Option<Standing>,
+    /// When the look was taken.
+    pub now: Timestamp,
+}
+
+/// Whether ECS's records of the service's rollouts are worth a call: only where the deployments alone do not tell.
+#[must_use]
+pub fn needs_history(service: &Service, rollout: &Rollout) -> bool {
+    match service.primary() {
+        Some(primary) if primary.task_definition == rollout.task_definition => {
+            primary.rollout_state != Some(RolloutState::InProgress)
+        }
+        _ => true,
+    }
+}
+
+/// Judges a rollout.
+#[must_use]
+pub fn judge(look: &Look<'_>, asked: &CheckStability) -> Check {
+    let rollout = &asked.rollout;
+    match look.service.primary() {
+        Some(primary) if primary.task_definition == rollout.task_definition => judge_ours(look, asked, primary),
+        Some(primary) if asked.rollback => judge_displaced_rollback(look, rollout, primary),
+        Some(primary) => judge_displaced(look, asked, primary),
+        None => {
+            let message = format!("{} shows no deployment of its own", look.service.title());
+            ended_by_deadline(look, rollout, check(Verdict::InProgress, message, Vec::new(), 0, 0))
+        }
+    }
+}
+
+/// Our revision is what the service is on, or moving to.
+fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> Check {
+    let rollout = &asked.rollout;
+    let crashes = failed_tasks(look, rollout);
+    let reasons = reasons(&crashes, look, rollout);
+    let progress = progress(primary, crashes.len(), &reasons);
+    let ended = |verdict, message: String| {
+        check(verdict, message, reasons.clone(), primary.running_count, primary.desired_count)
+    };
+    let record = our_record(look, asked);
+    match record.map(|record| record.status) {
+        Some(ServiceDeploymentStatus::RolledBack | ServiceDeploymentStatus::RollingBack) if !asked.rollback => {
+            return ended(Verdict::Failed, format!("ECS is rolling back: {}", because(record, primary, &progress)));
+        }
+        Some(ServiceDeploymentStatus::RollbackFailed) => {
+            return ended(Verdict::Failed, format!("ECS could not roll back: {}", because(record, primary, &progress)));
+        }
+        Some(ServiceDeploymentStatus::Stopped) if !asked.rollback => {
+            return ended(Verdict::Failed, format!("the deployment was stopped: {}", because(record, primary, &progress)));
+        }
+        _ => {}
+    }
+    if primary.rollout_state == Some(RolloutState::Failed) {
+        return ended(Verdict::Failed, format!("ECS has given the rollout up: {}", because(record, primary, &progress)));
+    }
+    if crashes.len() >= crash_threshold(primary.desired_count) {
+        return ended(Verdict::Failed, progress);
+    }
+    if is_unplaceable(look, rollout, primary) {
+        return ended(Verdict::Failed, progress);
+    }
+    if is_complete(look, primary, record) && is_quiet(look, primary, &crashes) {
+        return ended(Verdict::Stable, progress);
+    }
+    ended_by_deadline(look, rollout, ended(Verdict::InProgress, progress))
+}
+
+/// Another revision than ours is what the service is on.
+fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> Check {
+    let rollout = &asked.rollout;
+    let there = primary.task_definition.short();
+    let ours = ours(look.service, rollout);
+    let record = our_record(look, asked);
+    let crashes = failed_tasks(look, rollout);
+    let reasons = reasons(&crashes, look, rollout);
+    let (running, desired) = ours.map_or((0, primary.desired_count), |ours| (ours.running_count, ours.desired_count));
+    let says = |verdict, message: String| check(verdict, message, reasons.clone(), running, desired);
+
+    let gave_up = record.is_some_and(|record| {
+        use ServiceDeploymentStatus::{RollbackFailed, RolledBack, RollingBack};
+        matches!(record.status, RolledBack | RollingBack | RollbackFailed)
+    });
+    let is_seen = ours.is_some() || record.is_some();
+    let is_from_before = primary.created_at < rollout.started_at;
+    if !is_seen && is_from_before && look.now < later(rollout.started_at, STALE) {
+        return says(Verdict::InProgress, format!("the rollout of {} does not show yet", rollout.task_definition.short()));
+    }
+    if gave_up || ours.is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed)) || rolls_back(primary) {
+        let failed = ours.unwrap_or(primary);
+        let why = because(record, failed, &progress(failed, crashes.len(), &reasons));
+        return says(Verdict::Failed, format!("ECS went back to {there}: {why}"));
+    }
+    match look.primary_standing {
+        Some(Standing::Newer) => return says(Verdict::Superseded, format!("{there}, of a newer push, took its place")),
+        Some(Standing::Ours) => return says(Verdict::Displaced, format!("{there}, which has the image too, took its place")),
+        _ => {}
+    }
+    if asked.previous.as_ref() == Some(&primary.task_definition) {
+        let why = reasons.first().map_or("ECS or a person took it back", String::as_str);
+        return says(Verdict::Failed, format!("it is back on {there}: {why}"));
+    }
+    let is_later = asked.previous.as_ref().is_some_and(|previous| is_later_in_family(&primary.task_definition, previous));
+    if look.primary_standing == Some(Standing::Older) && is_later {
+        return says(Verdict::Displaced, format!("{there}, made from an older state, took its place"));
+    }
+    says(Verdict::Superseded, format!("another deployment, of {there}, took its place"))
+}
+
+/// The service is not on the revision it was rolled back to.
+fn judge_displaced_rollback(look: &Look<'_>, rollout: &Rollout, primary: &Deployment) -> Check {
+    let there = primary.task_definition.short();
+    let says = |verdict, message| check(verdict, message, Vec::new(), primary.running_count, primary.desired_count);
+    let newest = look.history.and_then(<[_]>::first).map(|record| record.status);
+    if newest == Some(ServiceDeploymentStatus::RollbackFailed) {
+        return says(Verdict::Failed, format!("ECS could not roll back: the service is still on {there}"));
+    }
+    let does_not_show_yet = primary.created_at < rollout.started_at && look.now < later(rollout.started_at, STALE);
+    if look.primary_standing == Some(Standing::Ours) || does_not_show_yet {
+        let waits = says(Verdict::InProgress, format!("the service is still on {there}"));
+        return ended_by_deadline(look, rollout, waits);
+    }
+    says(Verdict::Superseded, format!("another deployment, of {there}, took over during the rollback"))
+}
+
+fn check(verdict: Verdict, message: String, reasons: Vec<String>, running: u32, desired: u32) -> Check {
+    Check { verdict, message, reasons, running, desired }
+}
+
+/// The deadline ends what is still in progress, and nothing else.
+fn ended_by_deadline(look: &Look<'_>, rollout: &Rollout, check: Check) -> Check {
+    if look.now < rollout.deadline {
+        return check;
+    }
+    Check { verdict: Verdict::Failed, message: format!("not stable by {}: {}", rollout.deadline, check.message), ..check }
+}
+
+/// Whether the rollout is over and went well. ECS's own record counts where there is one, since the deployment may read
+/// COMPLETED while a blue/green bake time is still running.
+fn is_complete(look: &Look<'_>, primary: &Deployment, record: Option<&ServiceDeployment>) -> bool {
+    if let Some(record) = record {
+        match record.status {
+            ServiceDeploymentStatus::Successful => return true,
+            ServiceDeploymentStatus::UnderWay => return false,
+            _ => {}
+        }
+    }
+    match primary.rollout_state {
+        Some(state) => state == RolloutState::Completed,
+        // Behind a Classic Load Balancer ECS tells no state: then it is what runs that counts.
+        None => {
+            look.service.deployments.len() == 1
+                && primary.running_count >= primary.desired_count
+                && primary.pending_count == 0
+        }
+    }
+}
+
+/// Whether no task has died, or the last death is a while ago and all tasks run: a crash that comes only some time after
+/// RUNNING completes a rollout again and again.
+fn is_quiet(look: &Look<'_>, primary: &Deployment, crashes: &[&StoppedTask]) -> bool {
+    let last = crashes.iter().map(|task| task.stopped_at).max();
+    match last {
+        None => true,
+        Some(last) => {
+            primary.running_count >= primary.desired_count
+                && last.is_none_or(|last| look.now >= later(last, QUIET))
+        }
+    }
+}
+
+/// How many tasks of one deployment may die before it counts as a crash loop. It follows the circuit breaker's rule:
+/// half of the desired tasks, at least 3, at most 200
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
+#[must_use]
+pub fn crash_threshold(desired_count: u32) -> usize {
+    desired_count.div_ceil(2).clamp(3, 200) as usize
+}
+
+/// The deployment that is ours: by its id, else by its revision.
+fn ours<'a>(service: &'a Service, rollout: &Rollout) -> Option<&'a Deployment> {
+    let by_id = service.deployments.iter().find(|deployment| rollout.deployment.as_ref() == Some(&deployment.id));
+    by_id.or_else(|| service.deployment_of(&rollout.task_definition))
+}
+
+/// ECS's record of our rollout. Its time is AWS's, as is the rollout's when ECS told the deployment; else it is ours.
+/// A rollback by ECS has no record of its own: there the newest record tells how it goes.
+fn our_record<'a>(look: &Look<'a>, asked: &CheckStability) -> Option<&'a ServiceDeployment> {
+    let rollout = &asked.rollout;
+    let slack = if rollout.deployment.is_some() { SignedDuration::from_secs(5) } else { CLOCK_SKEW };
+    let since = earlier(rollout.started_at, slack);
+    let mut records = look.history?.iter();
+    if asked.rollback {
+        let newest = records.next()?;
+        use ServiceDeploymentStatus::{RollbackFailed, RolledBack, RollingBack};
+        let tells = newest.target == rollout.task_definition && newest.created_at >= since;
+        return (tells || matches!(newest.status, RollingBack | RolledBack | RollbackFailed)).then_some(newest);
+    }
+    records.find(|record| record.target == rollout.task_definition && record.created_at >= since)
+}
+
+/// The tasks of our rollout that died by themselves since it began.
+fn failed_tasks<'a>(look: &Look<'a>, rollout: &Rollout) -> Vec<&'a StoppedTask> {
+    let revision = look.service.deployments.iter().filter(|deployment| deployment.task_definition == rollout.task_definition);
+    let ids: Vec<&str> = revision.map(|deployment| deployment.id.as_str()).chain(rollout.deployment.as_deref()).collect();
+    let since = earlier(rollout.started_at, CLOCK_SKEW);
+    let ours = look.stopped.iter().filter(|task| ids.contains(&task.started_by.as_str()));
+    ours.filter(|task| task.stopped_at.is_none_or(|at| at >= since)).filter(|task| is_failure(task)).collect()
+}
+
+/// Whether a task died by itself: not when ECS, a person or the hardware stopped it.
+fn is_failure(task: &StoppedTask) -> bool {
+    match task.stop_code.as_str() {
+        "EssentialContainerExited" | "TaskFailedToStart" => true,
+        "ServiceSchedulerInitiated" => {
+            let reason = task.reason.to_ascii_lowercase();
+            reason.contains("health check") || reason.contains("unhealthy")
+        }
+        "UserInitiated" | "SpotInterruption" | "TerminationNotice" => false,
+        _ => task.containers.iter().any(|container| container.exit_code.is_some_and(|code| code != 0)),
+    }
+}
+
+/// Whether ECS keeps reporting that it finds no place for a task of ours, while none of ours runs.
+fn is_unplaceable(look: &Look<'_>, rollout: &Rollout, primary: &Deployment) -> bool {
+    primary.desired_count > 0
+        && primary.running_count == 0
+        && placement_failures(look, rollout).count() >= PLACEMENT_FAILURES
+}
+
+fn placement_failures<'a>(look: &Look<'a>, rollout: &Rollout) -> impl Iterator<Item = &'a str> {
+    let since = rollout.started_at;
+    let events = look.service.events.iter().filter(move |event| event.at >= since);
+    events.map(|event| event.message.as_str()).filter(|message| message.contains("unable to place a task"))
+}
+
+/// Why tasks died, each reason once with how often, the most frequent first; then why none could be placed.
+fn reasons(crashes: &[&StoppedTask], look: &Look<'_>, rollout: &Rollout) -> Vec<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for task in crashes {
+        *counts.entry(describe(task)).or_default() += 1;
+    }
+    let mut counted: Vec<(String, usize)> = counts.into_iter().collect();
+    counted.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let died = counted.into_iter().map(|(reason, count)| if count == 1 { reason } else { format!("{reason} ({count} times)") });
+    let unplaced = placement_failures(look, rollout).next().map(str::to_owned);
+    died.chain(unplaced).take(REASONS).collect()
+}
+
+/// Why one task died: "web exited with code 1 (OutOfMemoryError: Container killed due to memory usage)".
+fn describe(task: &StoppedTask) -> String {
+    let bad = task.containers.iter().find(|container| container.exit_code.is_some_and(|code| code != 0));
+    let told = || task.containers.iter().find(|container| container.reason.is_some());
+    let exited = || task.containers.iter().find(|container| container.exit_code.is_some());
+    let reason = |text: &Option<String>| text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
+    match (task.stop_code.as_str(), bad.or_else(told).or_else(exited)) {
+        ("ServiceSchedulerInitiated" | "TaskFailedToStart", _) if !task.reason.is_empty() => task.reason.clone(),
+        (_, Some(container)) => match container.exit_code {
+            Some(code) => format!("{} exited with code {code}{}", container.name, reason(&container.reason)),
+            None => format!("{} did not start{}", container.name, reason(&container.reason)),
+        },
+        _ if task.reason.is_empty() => format!("a task stopped ({})", task.stop_code),
+        _ => task.reason.clone(),
+    }
+}
+
+/// "2 of 3 tasks running; 1 stopped: web exited with code 1".
+fn progress(deployment: &Deployment, stopped: usize, reasons: &[String]) -> String {
+    let running = format!("{} of {} tasks running", deployment.running_count, deployment.desired_count);
+    match (stopped, reasons) {
+        (0, []) => running,
+        (0, reasons) => format!("{running}: {}", reasons.join("; ")),
+        (stopped, reasons) => format!("{running}; {stopped} stopped: {}", reasons.join("; ")),
+    }
+}
+
+/// Why a rollout was given up: what its tasks died of if that is known, and ECS's own words.
+fn because(record: Option<&ServiceDeployment>, deployment: &Deployment, progress: &str) -> String {
+    let words = record.and_then(|record| record.status_reason.as_deref()).or(deployment.rollout_state_reason.as_deref());
+    words.map_or_else(|| progress.to_owned(), |words| format!("{progress} ({})", words.trim_end_matches('.')))
+}
+
+fn rolls_back(primary: &Deployment) -> bool {
+    primary.rollout_state_reason.as_deref().is_some_and(|reason| {
+        let reason = reason.to_ascii_lowercase();
+        reason.contains("rollback") || reason.contains("rolling back")
+    })
+}
+
+fn is_later_in_family(one: &TaskDefinitionArn, other: &TaskDefinitionArn) -> bool {
+    one.family() == other.family() && one.revision() > other.revision()
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_sub(by).unwrap_or(Timestamp::MIN)
+}

@@ -1,0 +1,184 @@
+//! A plan says what a push is to change: which revisions in use run its repository, which services run those, and what
+//! is left out.
+
+use shared::arn::TaskDefinitionArn;
+use shared::contract::{PlannedRevision, ServiceId, SkipReason, Skipped};
+use shared::push::{NothingPushed, PushedImage};
+use shared::service::{Controller, Service, ServiceStatus};
+use shared::task_definition::{Standing, TaskDefinition};
+use std::collections::{BTreeMap, HashMap};
+
+/// What is planned and what is left out.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Planned {
+    /// One entry per revision in use that runs the image's repository, in the order of their ARNs.
+    pub revisions: Vec<PlannedRevision>,
+    /// What is left out, with its reason.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Plans the deployment of `image`.
+///
+/// What counts is what runs: a service takes part when a revision that it runs has a container of the image's
+/// repository; so does a family without a service by its newest revision. Everything else that runs the repository,
+/// or of which that cannot be known, is `skipped` with its reason; what runs other repositories is no one's business.
+///
+/// - `services`: every service of the clusters looked at, in whatever state, in any order
+/// - `definitions`: the revisions that the services run; `None` where ECS does not describe one any more
+/// - `standalone`: the newest ACTIVE revision of each family without a service
+#[must_use]
+pub fn plan(
+    image: &PushedImage,
+    services: &[Service],
+    definitions: &HashMap<TaskDefinitionArn, Option<TaskDefinition>>,
+    standalone: &[TaskDefinition],
+) -> Planned {
+    let mut revisions: BTreeMap<TaskDefinitionArn, PlannedRevision> = BTreeMap::new();
+    let mut skipped = Vec::new();
+    for service in services {
+        match place(image, service, definitions) {
+            Place::Elsewhere => {}
+            Place::Skipped(reason, message) => {
+                skipped.push(Skipped { resource: service.title(), reason, message });
+            }
+            Place::On(definition) => {
+                let id = ServiceId { cluster: service.cluster.clone(), service: service.name.clone() };
+                let planned = revisions.entry(definition.arn().clone()).or_insert_with(|| planned(image, definition));
+                planned.services.push(id);
+            }
+        }
+    }
+    for definition in standalone.iter().filter(|definition| !definition.containers_of(image).is_empty()) {
+        if definition.standing(image) == Standing::Newer {
+            let resource = format!("family {}", definition.arn().family());
+            skipped.push(Skipped { resource, reason: SkipReason::Superseded, message: superseded(image, definition) });
+        } else {
+            revisions.entry(definition.arn().clone()).or_insert_with(|| planned(image, definition));
+        }
+    }
+    for planned in revisions.values_mut() {
+        planned.services.sort();
+    }
+    Planned { revisions: revisions.into_values().collect(), skipped }
+}
+
+/// Where a service stands towards a push.
+enum Place<'a> {
+    /// It does not run the repository.
+    Elsewhere,
+    /// It does, or may, but cannot be deployed to.
+    Skipped(SkipReason, String),
+    /// It is to be deployed to, from this revision.
+    On(&'a TaskDefinition),
+}
+
+fn place<'a>(
+    image: &PushedImage,
+    service: &Service,
+    definitions: &'a HashMap<TaskDefinitionArn, Option<TaskDefinition>>,
+) -> Place<'a> {
+    let known = service.task_definitions.iter().map(|arn| (arn, definitions.get(arn).and_then(Option::as_ref)));
+    let known: Vec<_> = known.collect();
+    let running = known.iter().find_map(|(_, definition)| definition.filter(|known| !known.containers_of(image).is_empty()));
+    let unknown = known.iter().find(|(_, definition)| definition.is_none()).map(|(arn, _)| *arn);
+    if running.is_none() && unknown.is_none() && !known.is_empty() {
+        return Place::Elsewhere;
+    }
+    if service.status != ServiceStatus::Active {
+        return Place::Skipped(
+            SkipReason::ServiceNotActive,
+            "the service is being deleted; it keeps what it runs until it is gone".to_owned(),
+        );
+    }
+    match service.controller {
+        Controller::Ecs => {}
+        Controller::CodeDeploy => {
+            return Place::Skipped(
+                SkipReason::CodeDeployController,
+                format!("the service is deployed by CodeDeploy, which takes a new image only by a CodeDeploy deployment; start one with {image}"),
+            );
+        }
+        Controller::External => {
+            return Place::Skipped(
+                SkipReason::ExternalController,
+                format!("the service is deployed from outside ECS by task sets; give its own deployer {image}"),
+            );
+        }
+        Controller::Unknown => {
+            return Place::Skipped(
+                SkipReason::UnknownController,
+                "the service has a deployment controller that ecr-deploy does not know; deploy it by its own means".to_owned(),
+            );
+        }
+    }
+    match (running, unknown) {
+        (Some(definition), _) if definition.standing(image) == Standing::Newer => {
+            Place::Skipped(SkipReason::Superseded, superseded(image, definition))
+        }
+        (Some(definition), _) => Place::On(definition),
+        (None, Some(gone)) => Place::Skipped(
+            SkipReason::TaskDefinitionNotFound,
+            format!("ECS does not describe {} any more, so it cannot be known whether the service runs {}", gone.short(), image.repository),
+        ),
+        (None, None) => Place::Skipped(
+            SkipReason::TaskDefinitionNotFound,
+            format!("the service names no task definition, so it cannot be known whether it runs {}", image.repository),
+        ),
+    }
+}
+
+fn planned(image: &PushedImage, definition: &TaskDefinition) -> PlannedRevision {
+    PlannedRevision {
+        task_definition: definition.arn().clone(),
+        family: definition.arn().family().to_owned(),
+        containers: definition.containers_of(image),
+        services: Vec::new(),
+    }
+}
+
+fn superseded(image: &PushedImage, definition: &TaskDefinition) -> String {
+    let newer = definition.recorded_push(&image.repository).map(|push| push.to_string()).unwrap_or_default();
+    format!("it is on {}, of a newer push ({newer}) than this one ({})", definition.arn().short(), image.push)
+}
+
+/// Says why an event without a tagged image has nothing to deploy.
+#[must_use]
+pub fn nothing_pushed(nothing: &NothingPushed) -> Skipped {
+    match nothing {
+        NothingPushed::Untagged { repository } => Skipped {
+            resource: repository.to_string(),
+            reason: SkipReason::Untagged,
+            message: format!(
+                "nothing to deploy: the push to {repository} has no tag; parts of multi-architecture images, attestations and signatures are pushed so"
+            ),
+        },
+        NothingPushed::Failed { repository, cause } => Skipped {
+            resource: repository.clone(),
+            reason: SkipReason::FailedPush,
+            message: format!("nothing to deploy: the push to {repository} failed ({cause})"),
+        },
+    }
+}
+
+/// Says why a push of the tag `latest` is not deployed.
+#[must_use]
+pub fn latest_is_off(image: &PushedImage) -> Skipped {
+    Skipped {
+        resource: image.to_string(),
+        reason: SkipReason::LatestTag,
+        message: format!("nothing to deploy: {image} is deployed only when the setting deployLatest is on"),
+    }
+}
+
+/// Says that nothing runs the repository.
+#[must_use]
+pub fn not_in_use(image: &PushedImage) -> Skipped {
+    Skipped {
+        resource: image.to_string(),
+        reason: SkipReason::NotInUse,
+        message: format!(
+            "nothing to deploy: no service of the configured clusters and no family runs the repository {} of {} in {}",
+            image.repository, image.registry_id, image.region
+        ),
+    }
+}

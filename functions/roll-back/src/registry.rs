@@ -1,0 +1,47 @@
+//! The little of ECR that a rollback needs: whether an image is still there, and by which tags.
+
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::types::ImageIdentifier;
+use shared::error::Error;
+use shared::image::{ImageDigest, ImageTag};
+use shared::push::PushedImage;
+
+/// What ECR says of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// It is there, under these tags.
+    Tagged(Vec<String>),
+    /// It is gone.
+    Gone,
+    /// ECR does not say: the registry is another account's, say.
+    Untold(String),
+}
+
+impl Stored {
+    /// Whether `tag` is known to stand for other bits by now.
+    #[must_use]
+    pub fn has_lost(&self, tag: &ImageTag) -> bool {
+        matches!(self, Self::Tagged(tags) if tags.iter().all(|stored| stored != tag.as_str()))
+    }
+}
+
+/// Asks ECR for the image `digest` of the repository of `image`.
+///
+/// # Errors
+///
+/// `Deploy.Unavailable`.
+pub async fn look_up(ecr: &Client, image: &PushedImage, digest: &ImageDigest) -> Result<Stored, Error> {
+    let id = ImageIdentifier::builder().image_digest(digest.as_str()).build();
+    let request = ecr.describe_images().registry_id(image.registry_id.as_str()).repository_name(image.repository.as_str());
+    match request.image_ids(id).send().await {
+        Ok(described) => match described.image_details.unwrap_or_default().into_iter().next() {
+            Some(detail) => Ok(Stored::Tagged(detail.image_tags.unwrap_or_default())),
+            None => Ok(Stored::Gone),
+        },
+        Err(error) => match Error::from_aws(&format!("DescribeImages of {}@{digest}", image.repository), &error) {
+            Error::NotFound(_) => Ok(Stored::Gone),
+            Error::Rejected(message) => Ok(Stored::Untold(message)),
+            error => Err(error),
+        },
+    }
+}

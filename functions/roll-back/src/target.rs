@@ -1,0 +1,117 @@
+//! Where a service goes back to, and how.
+
+use shared::arn::TaskDefinitionArn;
+use shared::contract::Rollout;
+use shared::image::{ImageDigest, ImageReference, ImageTag};
+use shared::push::PushedImage;
+use shared::service::{Service, ServiceDeployment, ServiceDeploymentStatus};
+use shared::task_definition::{Standing, TaskDefinition};
+
+/// How to go back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// Tell ECS to stop this service deployment and to go back; the service ends on `to`.
+    Stop {
+        /// The service deployment's ARN.
+        service_deployment: String,
+        /// The revision it ends on.
+        to: TaskDefinitionArn,
+    },
+    /// Update the service to this revision.
+    Update(TaskDefinitionArn),
+    /// It goes back to this revision by itself, or is there.
+    Watch(TaskDefinitionArn),
+    /// Another deployment, of this revision, is there and is not touched.
+    Superseded(TaskDefinitionArn),
+    /// There is nothing good to go back to.
+    Nowhere,
+}
+
+/// What is known of the revision that the service is on, where it is not the one that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtherPrimary {
+    /// How it stands to the push.
+    pub standing: Standing,
+    /// Whether it was made to roll our failed revision back.
+    pub rolls_ours_back: bool,
+}
+
+/// Decides how `service` goes back from the rollout that `failed`.
+///
+/// - `previous`: the last good revision
+/// - `primary`: what is known of the revision the service is on; `None` when that is the failed one
+/// - `history`: ECS's records of the service's rollouts, newest first, where ECS tells them
+/// - `may_stop`: whether `StopServiceDeployment` is still worth trying
+#[must_use]
+pub fn decide(
+    service: &Service,
+    failed: &Rollout,
+    previous: Option<&TaskDefinitionArn>,
+    primary: Option<OtherPrimary>,
+    history: Option<&[ServiceDeployment]>,
+    may_stop: bool,
+) -> Way {
+    let on = service.primary().map(|primary| &primary.task_definition);
+    if let (Some(on), Some(primary)) = (on, primary) {
+        let is_back = previous == Some(on) || primary.rolls_ours_back || says_rollback(service);
+        if is_back {
+            return Way::Watch(on.clone());
+        }
+        if primary.standing != Standing::Ours {
+            return Way::Superseded(on.clone());
+        }
+    }
+    let ours = history.into_iter().flatten().find(|record| record.target == failed.task_definition);
+    let Some(previous) = previous else { return Way::Nowhere };
+    match ours {
+        Some(record) if record.status == ServiceDeploymentStatus::RollingBack => Way::Watch(previous.clone()),
+        Some(record) if record.status == ServiceDeploymentStatus::UnderWay && may_stop => {
+            Way::Stop { service_deployment: record.arn.clone(), to: previous.clone() }
+        }
+        _ => Way::Update(previous.clone()),
+    }
+}
+
+fn says_rollback(service: &Service) -> bool {
+    service.primary().and_then(|primary| primary.rollout_state_reason.as_deref()).is_some_and(|reason| {
+        let reason = reason.to_ascii_lowercase();
+        reason.contains("rollback") || reason.contains("rolling back")
+    })
+}
+
+/// The old bits of the last good revision, as far as they are at risk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bits {
+    /// The revision names the repository by digest, so it is always the same bits.
+    Pinned,
+    /// It names the repository by this tag, which stood for this digest.
+    Tagged(ImageTag, ImageDigest),
+    /// It names the repository by a tag, and nothing tells which digest that stood for.
+    Unknown,
+}
+
+/// What the last good revision ran: by ECS's record of its rollout, else by what was recorded on it.
+#[must_use]
+pub fn old_bits(previous: &TaskDefinition, image: &PushedImage, history: Option<&[ServiceDeployment]>) -> Bits {
+    let Some(reference) = previous.references_of(image).find(|reference| reference.digest().is_none()) else {
+        return Bits::Pinned;
+    };
+    let tag = reference.tag().cloned().unwrap_or_else(ImageTag::latest);
+    let digest = resolved(previous, reference, history).or_else(|| previous.recorded_digest(&image.repository));
+    digest.map_or(Bits::Unknown, |digest| Bits::Tagged(tag, digest))
+}
+
+fn resolved(
+    previous: &TaskDefinition,
+    reference: &ImageReference,
+    history: Option<&[ServiceDeployment]>,
+) -> Option<ImageDigest> {
+    let of_previous = history?.iter().filter(|record| record.target == *previous.arn());
+    let mut images = of_previous.flat_map(|record| &record.target_digests);
+    let is_same = |image: &str| {
+        image.parse::<ImageReference>().is_ok_and(|image| {
+            image.registry() == reference.registry() && image.repository() == reference.repository()
+        })
+    };
+    images.find(|image| is_same(&image.image)).map(|image| image.digest.clone())
+}

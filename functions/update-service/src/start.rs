@@ -1,0 +1,132 @@
+//! Whether to start a rollout on a service, and what it would go back to.
+
+use shared::arn::TaskDefinitionArn;
+use shared::contract::UpdateService;
+use shared::service::{Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceStatus};
+use shared::task_definition::Standing;
+
+/// What to do with a service that is to be moved to a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// Update it to `revision`, by force when it is on it already and has failed there.
+    Update {
+        /// The revision to move to.
+        revision: TaskDefinitionArn,
+        /// Whether a new deployment has to be forced.
+        force: bool,
+    },
+    /// It is on the image already, or on its way there, by this revision.
+    AlreadyDeployed(TaskDefinitionArn),
+    /// It is on this revision, of a newer push.
+    Superseded(TaskDefinitionArn),
+    /// It is on its way back to this revision; wait until that is over.
+    Busy(TaskDefinitionArn),
+    /// It is on this revision now, which does not have the image: a new one has to be made from it.
+    Moved(TaskDefinitionArn),
+    /// It cannot be updated.
+    Refused(String),
+}
+
+/// Decides what to do with `service`.
+///
+/// - `primary_standing`: how the revision of the service's primary deployment stands to the push; needed unless that is
+///   the wanted revision or its source
+/// - `rolls_back`: whether that revision was made to roll another one back
+/// - `history`: ECS's records of the service's rollouts, newest first, where they are needed and ECS tells them
+#[must_use]
+pub fn decide(
+    wanted: &UpdateService,
+    service: &Service,
+    primary_standing: Option<Standing>,
+    rolls_back: bool,
+    history: Option<&[ServiceDeployment]>,
+) -> Start {
+    if service.status != ServiceStatus::Active {
+        return Start::Refused(format!("{} is being deleted", service.title()));
+    }
+    if service.controller != Controller::Ecs {
+        return Start::Refused(format!("{} is not deployed by ECS itself", service.title()));
+    }
+    let update = Start::Update { revision: wanted.task_definition.clone(), force: false };
+    let Some(primary) = service.primary() else { return update };
+    let on = &primary.task_definition;
+    let is_ours = *on == wanted.task_definition || primary_standing == Some(Standing::Ours);
+    if is_ours {
+        return if primary.rollout_state == Some(RolloutState::Failed) {
+            Start::Update { revision: on.clone(), force: true }
+        } else {
+            Start::AlreadyDeployed(on.clone())
+        };
+    }
+    if primary_standing == Some(Standing::Newer) {
+        return Start::Superseded(on.clone());
+    }
+    if is_rolling_back(service, primary, rolls_back, history) {
+        return Start::Busy(on.clone());
+    }
+    if *on == wanted.source { update } else { Start::Moved(on.clone()) }
+}
+
+/// Whether the service is on its way back. A deployment begun now would have no rollback target and could stall
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
+///
+/// ECS's own rollback shows in its records, or in the reason of the primary deployment; one by `UpdateService` shows as a
+/// rollout under way to an earlier revision than one that is listed beside it, or to one made for a rollback.
+fn is_rolling_back(service: &Service, primary: &Deployment, rolls_back: bool, history: Option<&[ServiceDeployment]>) -> bool {
+    if history.and_then(<[_]>::first).is_some_and(|newest| newest.status == ServiceDeploymentStatus::RollingBack) {
+        return true;
+    }
+    if primary.rollout_state != Some(RolloutState::InProgress) {
+        return false;
+    }
+    let says_so = primary.rollout_state_reason.as_deref().is_some_and(|reason| {
+        let reason = reason.to_ascii_lowercase();
+        reason.contains("rollback") || reason.contains("rolling back")
+    });
+    let goes_to_earlier = service.deployments.iter().any(|other| {
+        !other.is_primary
+            && other.rollout_state != Some(RolloutState::Completed)
+            && other.task_definition.family() == primary.task_definition.family()
+            && other.task_definition.revision() > primary.task_definition.revision()
+    });
+    says_so || goes_to_earlier || rolls_back
+}
+
+/// Whether one look tells everything: one deployment, and it is complete. Else ECS's records are worth a call.
+#[must_use]
+pub fn is_steady(service: &Service) -> bool {
+    matches!(service.deployments.as_slice(), [only] if only.is_primary && only.rollout_state == Some(RolloutState::Completed))
+}
+
+/// The last good revision: that of the newest deployment that completed, other than one of `ours`. Not the previous
+/// number, and not a deployment that never became stable.
+///
+/// A deployment without a rollout state counts as complete when all its tasks run. `None` when nothing ever completed.
+#[must_use]
+pub fn last_good(
+    service: &Service,
+    ours: &TaskDefinitionArn,
+    history: Option<&[ServiceDeployment]>,
+) -> Option<TaskDefinitionArn> {
+    let is_good = |deployment: &&Deployment| match deployment.rollout_state {
+        Some(RolloutState::Completed) => true,
+        Some(_) => false,
+        None => deployment.running_count >= deployment.desired_count && deployment.pending_count == 0,
+    };
+    let others = service.deployments.iter().filter(|deployment| deployment.task_definition != *ours);
+    let live = others.filter(is_good).max_by_key(|deployment| deployment.created_at).map(|good| &good.task_definition);
+    let recorded = || {
+        let good = history?.iter().filter(|record| record.status == ServiceDeploymentStatus::Successful);
+        good.map(|record| &record.target).find(|target| *target != ours)
+    };
+    live.or_else(recorded).cloned()
+}
+
+/// A deployment that came in between the look and the update: it is listed after the update, was not there before, and
+/// is not of `ours`. Its revision, if there is one.
+#[must_use]
+pub fn overrun<'a>(before: &Service, after: &'a Service, ours: &TaskDefinitionArn) -> Option<&'a TaskDefinitionArn> {
+    let is_new = |deployment: &&Deployment| before.deployments.iter().all(|known| known.id != deployment.id);
+    let others = after.deployments.iter().filter(|deployment| deployment.task_definition != *ours);
+    others.filter(is_new).max_by_key(|deployment| deployment.created_at).map(|deployment| &deployment.task_definition)
+}
