@@ -75,7 +75,7 @@ export class EcrDeploy extends Construct {
 
     this.deployService = new Workflow(this, 'DeployService', {
       definition: 'deploy-service',
-      steps: { updateService, checkStability, rollBack, conclude },
+      steps: { registerRevision, updateService, checkStability, rollBack, conclude },
       substitutions: { partition: Aws.PARTITION, pollIntervalSeconds: String(settings.pollIntervalSeconds) },
       permissions: [],
       logRetention: settings.logRetention,

@@ -18,6 +18,9 @@ export interface Permission {
   readonly wildcard?: string;
 }
 
+/** The tag that every registered revision carries, as `functions/shared/src/task_definition.rs` spells it. */
+export const SOURCE_TAG = 'ecr-deploy:source';
+
 /** Adds the permissions to the role and acknowledges their wildcards to cdk-nag, each with its own reason. */
 export function grant(role: Role, permissions: readonly Permission[]): void {
   for (const { sid, actions, resources, conditions, wildcard } of permissions) {
@@ -66,41 +69,20 @@ export function findTaskDefinitions(settings: Settings): Permission[] {
   ];
 }
 
-/** register-revision: a copy of a task definition with another image. */
+/** register-revision: a copy of a task definition with another image, unless the family has that one already. */
 export function registerRevision(settings: Settings): Permission[] {
-  return [readTaskDefinitions(), ...registerTaskDefinition(settings)];
+  return [readTaskDefinitions(['ecs:ListTaskDefinitions']), ...registerTaskDefinition(settings)];
 }
 
 /** update-service: starts a rollout, after a look at what runs. */
 export function updateService(settings: Settings): Permission[] {
-  return [
-    {
-      sid: 'UpdateService',
-      actions: ['ecs:UpdateService'],
-      resources: inEachCluster(settings, 'service'),
-      wildcard: 'Services are found while it runs; the configured clusters, if any, limit them.',
-    },
-    ...checkStability(settings),
-  ];
+  return [...readRollouts(settings), startRollout(settings)];
 }
 
-/** check-stability: one look at a rollout and its tasks. */
+/** check-stability: one look at a rollout and at its tasks. */
 export function checkStability(settings: Settings): Permission[] {
-  const found = 'Rollouts and tasks come and go; the configured clusters, if any, limit them.';
   return [
-    describeServices(settings),
-    {
-      sid: 'ReadServiceDeployments',
-      actions: ['ecs:ListServiceDeployments', 'ecs:DescribeServiceDeployments'],
-      resources: [...inEachCluster(settings, 'service'), ...inEachCluster(settings, 'service-deployment')],
-      wildcard: found,
-    },
-    {
-      sid: 'ReadServiceRevisions',
-      actions: ['ecs:DescribeServiceRevisions'],
-      resources: [...inEachCluster(settings, 'service'), ...inEachCluster(settings, 'service-revision')],
-      wildcard: found,
-    },
+    ...readRollouts(settings),
     {
       sid: 'ListTasks',
       actions: ['ecs:ListTasks'],
@@ -114,22 +96,22 @@ export function checkStability(settings: Settings): Permission[] {
       sid: 'DescribeTasks',
       actions: ['ecs:DescribeTasks'],
       resources: inEachCluster(settings, 'task'),
-      wildcard: found,
+      wildcard: 'Tasks come and go; the configured clusters, if any, limit them.',
     },
-    readTaskDefinitions(),
   ];
 }
 
 /** roll-back: ends the rollout or starts one of the last good revision, which it may have to pin to the old digest. */
 export function rollBack(settings: Settings): Permission[] {
   return [
+    ...readRollouts(settings),
     {
       sid: 'StopServiceDeployment',
       actions: ['ecs:StopServiceDeployment'],
       resources: [...inEachCluster(settings, 'service'), ...inEachCluster(settings, 'service-deployment')],
       wildcard: 'Rollouts come and go; the configured clusters, if any, limit them.',
     },
-    ...updateService(settings),
+    startRollout(settings),
     ...registerTaskDefinition(settings),
     {
       sid: 'DescribeImages',
@@ -173,6 +155,35 @@ export function runExecution(child: { readonly arn: string; readonly name: strin
   ];
 }
 
+/** A service, its rollouts and the task definitions they are of. */
+function readRollouts(settings: Settings): Permission[] {
+  return [
+    describeServices(settings),
+    {
+      sid: 'ListServiceDeployments',
+      actions: ['ecs:ListServiceDeployments'],
+      resources: inEachCluster(settings, 'service'),
+      wildcard: 'Services are found while it runs; the configured clusters, if any, limit them.',
+    },
+    {
+      sid: 'DescribeServiceRevisions',
+      actions: ['ecs:DescribeServiceRevisions'],
+      resources: [...inEachCluster(settings, 'service'), ...inEachCluster(settings, 'service-revision')],
+      wildcard: 'Rollouts come and go; the configured clusters, if any, limit them.',
+    },
+    readTaskDefinitions(),
+  ];
+}
+
+function startRollout(settings: Settings): Permission {
+  return {
+    sid: 'UpdateService',
+    actions: ['ecs:UpdateService'],
+    resources: inEachCluster(settings, 'service'),
+    wildcard: 'Services are found while it runs; the configured clusters, if any, limit them.',
+  };
+}
+
 function describeServices(settings: Settings): Permission {
   return {
     sid: 'DescribeServices',
@@ -195,7 +206,14 @@ function registerTaskDefinition(settings: Settings): Permission[] {
   const anyRevision = [arn('ecs', 'task-definition/*:*')];
   const wildcard = 'Families are found while it runs, and a revision gets its number when it is registered.';
   return [
-    { sid: 'RegisterTaskDefinition', actions: ['ecs:RegisterTaskDefinition'], resources: anyRevision, wildcard },
+    {
+      sid: 'RegisterTaskDefinition',
+      actions: ['ecs:RegisterTaskDefinition'],
+      resources: anyRevision,
+      // Every revision of ours says by this tag which one it was made from. One that does not is not ours to register.
+      conditions: { StringLike: { [`aws:RequestTag/${SOURCE_TAG}`]: '*' } },
+      wildcard,
+    },
     {
       sid: 'TagNewRevision',
       actions: ['ecs:TagResource'],

@@ -153,7 +153,8 @@ export class SettingError extends Error {
 const MOST_LOOKS = 1200;
 
 const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,255}$/;
-const REPOSITORY_NAME = /^(?=.{2,256}$)([a-z0-9]+([._-][a-z0-9]+)*\/)*[a-z0-9]+([._-][a-z0-9]+)*$/;
+/** A registry's host would pass as the first part of a name, so it is ruled out by itself. */
+const REPOSITORY_NAME = /^(?=.{2,256}$)(?!\d{12}\.dkr)([a-z0-9]+([._-][a-z0-9]+)*\/)*[a-z0-9]+([._-][a-z0-9]+)*$/;
 const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/*?-]+$/;
 
 /**
@@ -176,7 +177,8 @@ export function checkSettings(props: EcrDeployProps): Settings {
       'pollInterval',
       `${pollIntervalSeconds}s`,
       `with a rolloutTimeout of ${rolloutTimeoutSeconds}s that is more looks than the history of one execution holds; ` +
-        `give at least ${Math.ceil(rolloutTimeoutSeconds / MOST_LOOKS)}s.`,
+        `give at least ${Math.ceil(rolloutTimeoutSeconds / MOST_LOOKS)}s, ` +
+        `or a rolloutTimeout of at most ${MOST_LOOKS * pollIntervalSeconds}s.`,
     );
   }
 
@@ -248,13 +250,23 @@ function roleArns(roles: EcrDeployProps['passRoles'] | undefined): string[] {
   if (roles === undefined || !Array.isArray(roles) || roles.length === 0) {
     throw new SettingError('passRoles', roles, fix);
   }
-  const arns = roles.map((role: IRole | string) => (typeof role === 'string' ? role : role.roleArn));
+  const arns = roles.map((role: unknown) => (isRole(role) ? role.roleArn : role));
   for (const arn of arns) {
-    if (!Token.isUnresolved(arn) && !ROLE_ARN.test(arn)) {
+    if (Token.isUnresolved(arn)) {
+      continue;
+    }
+    if (typeof arn !== 'string' || !ROLE_ARN.test(arn)) {
       throw new SettingError('passRoles', arn, fix);
     }
+    if (/:role\/[*?]+$/.test(arn)) {
+      throw new SettingError('passRoles', arn, `that is every role of the account; ${fix}`);
+    }
   }
-  return [...new Set(arns)];
+  return [...new Set(arns as string[])];
+}
+
+function isRole(role: unknown): role is IRole {
+  return typeof role === 'object' && role !== null && 'roleArn' in role;
 }
 
 function names(setting: keyof EcrDeployProps, given: readonly string[], pattern: RegExp, fix: string): string[] {

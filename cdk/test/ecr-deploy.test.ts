@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Duration } from 'aws-cdk-lib';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { EcrDeployProps } from '../lib/ecr-deploy';
+import { type Json, STEPS, Synthesized, WORKFLOWS } from './synthesized';
+
+const functionOf = (synthesized: Synthesized, construct: string): Json =>
+  synthesized.properties(`EcrDeploy/${construct}/Function`);
+const pattern = (settings: Partial<EcrDeployProps>): Json =>
+  new Synthesized(settings).properties('EcrDeploy/Push').EventPattern;
+
+const DEFAULT = new Synthesized();
+const GIVEN = new Synthesized({
+  clusters: ['production', 'staging'],
+  deployLatest: true,
+  imageReference: 'digest',
+  scanFamilies: false,
+  rolloutTimeout: Duration.minutes(5),
+  architecture: 'x86_64',
+});
+const TAG_LATEST = new Synthesized({ tagLatest: true });
+
+test('there is one function for each of the six steps, and no other', () => {
+  const functions = DEFAULT.ofType('AWS::Lambda::Function').map(({ path }) => path);
+
+  assert.deepEqual(
+    functions,
+    Object.values(STEPS).map((construct) => `EcrDeploy/${construct}/Function`),
+  );
+});
+
+for (const construct of Object.values(STEPS)) {
+  test(`${construct}: a native function, traced, logging JSON into its own group`, () => {
+    const synthesized = DEFAULT;
+    const { Runtime, Handler, TracingConfig, LoggingConfig, Role } = functionOf(synthesized, construct);
+
+    assert.deepEqual(
+      { Runtime, Handler, TracingConfig },
+      { Runtime: 'provided.al2023', Handler: 'bootstrap', TracingConfig: { Mode: 'Active' } },
+    );
+    assert.equal(LoggingConfig.LogFormat, 'JSON');
+    assert.equal(synthesized.text(LoggingConfig.LogGroup), `\${EcrDeploy/${construct}/Logs}`);
+    assert.equal(synthesized.text(Role), `\${EcrDeploy/${construct}/Role.Arn}`);
+  });
+
+  test(`${construct}: gets every setting that the functions know, by default`, () => {
+    assert.deepEqual(functionOf(DEFAULT, construct).Environment, {
+      Variables: {
+        CLUSTERS: '',
+        DEPLOY_LATEST: 'false',
+        TAG_LATEST: 'false',
+        IMAGE_REFERENCE: 'tag',
+        SCAN_FAMILIES: 'true',
+        ROLLOUT_TIMEOUT_SECONDS: '1800',
+      },
+    });
+  });
+
+  test(`${construct}: gets every setting that the functions know, as it was given`, () => {
+    assert.deepEqual(functionOf(GIVEN, construct).Environment, {
+      Variables: {
+        CLUSTERS: 'production,staging',
+        DEPLOY_LATEST: 'true',
+        TAG_LATEST: 'false',
+        IMAGE_REFERENCE: 'digest',
+        SCAN_FAMILIES: 'false',
+        ROLLOUT_TIMEOUT_SECONDS: '300',
+      },
+    });
+    assert.equal(functionOf(TAG_LATEST, construct).Environment.Variables.TAG_LATEST, 'true');
+  });
+
+  test(`${construct}: is built for the processor that is set`, () => {
+    assert.deepEqual(functionOf(DEFAULT, construct).Architectures, ['arm64']);
+    assert.deepEqual(functionOf(GIVEN, construct).Architectures, ['x86_64']);
+  });
+}
+
+test('the poll interval and the concurrency reach the state machines', () => {
+  const substitutions = (settings: Partial<EcrDeployProps>) => {
+    const synthesized = new Synthesized(settings);
+    const all = Object.assign(
+      {},
+      ...Object.values(WORKFLOWS).map(
+        (construct) => synthesized.properties(`EcrDeploy/${construct}/StateMachine`).DefinitionSubstitutions,
+      ),
+    );
+    return { poll: all.pollIntervalSeconds, concurrency: all.maxConcurrency };
+  };
+
+  assert.deepEqual(substitutions({}), { poll: '15', concurrency: '10' });
+  assert.deepEqual(
+    substitutions({ pollInterval: Duration.seconds(1), rolloutTimeout: Duration.minutes(5), maxConcurrency: 40 }),
+    { poll: '1', concurrency: '40' },
+  );
+});
+
+test('trigger putImage: the pushes that CloudTrail records, without those that were refused', () => {
+  const expected = {
+    source: ['aws.ecr'],
+    'detail-type': ['AWS API Call via CloudTrail'],
+    detail: {
+      eventSource: ['ecr.amazonaws.com'],
+      eventName: ['PutImage'],
+      errorCode: [{ exists: false }],
+    },
+  };
+
+  assert.deepEqual(pattern({}), expected);
+  assert.deepEqual(pattern({ trigger: 'putImage' }), expected);
+});
+
+test('trigger putImage with repositories: only pushes to these', () => {
+  assert.deepEqual(pattern({ repositories: ['web', 'team/worker'] }), {
+    source: ['aws.ecr'],
+    'detail-type': ['AWS API Call via CloudTrail'],
+    detail: {
+      eventSource: ['ecr.amazonaws.com'],
+      eventName: ['PutImage'],
+      errorCode: [{ exists: false }],
+      requestParameters: { repositoryName: ['web', 'team/worker'] },
+    },
+  });
+});
+
+test('trigger imageAction: the tagged pushes that ECR itself reports as successful', () => {
+  assert.deepEqual(pattern({ trigger: 'imageAction' }), {
+    source: ['aws.ecr'],
+    'detail-type': ['ECR Image Action'],
+    detail: {
+      'action-type': ['PUSH'],
+      result: ['SUCCESS'],
+      'image-tag': [{ 'anything-but': [''] }],
+    },
+  });
+});
+
+test('trigger imageAction with repositories: only pushes to these', () => {
+  assert.deepEqual(pattern({ trigger: 'imageAction', repositories: ['web'] }).detail, {
+    'action-type': ['PUSH'],
+    result: ['SUCCESS'],
+    'image-tag': [{ 'anything-but': [''] }],
+    'repository-name': ['web'],
+  });
+});
+
+test('the rule starts deploy-image with the whole event, tries for a day, and then keeps the event in the queue', () => {
+  const synthesized = DEFAULT;
+  const rule = synthesized.properties('EcrDeploy/Push');
+  const [target, ...others] = rule.Targets;
+  const { Id: _, Arn, RoleArn, DeadLetterConfig, RetryPolicy, ...rest } = target;
+
+  assert.equal(rule.State, 'ENABLED');
+  assert.deepEqual(others, []);
+  // Neither Input nor InputPath nor InputTransformer.
+  assert.deepEqual(rest, {});
+  assert.equal(synthesized.text(Arn), '${EcrDeploy/DeployImage/StateMachine}');
+  assert.equal(synthesized.text(RoleArn), '${EcrDeploy/DeployImage/StateMachine/EventsRole.Arn}');
+  assert.equal(synthesized.text(DeadLetterConfig.Arn), '${EcrDeploy/DeadLetterQueue.Arn}');
+  assert.deepEqual(RetryPolicy, { MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 });
+});
+
+test('the dead-letter queue is encrypted and keeps an event as long as SQS can', () => {
+  assert.deepEqual(DEFAULT.properties('EcrDeploy/DeadLetterQueue'), {
+    SqsManagedSseEnabled: true,
+    MessageRetentionPeriod: 1_209_600,
+  });
+});
+
+test('each log group is kept as long as logRetention says, three months by default', () => {
+  const retentions = (settings: Partial<EcrDeployProps>) =>
+    new Synthesized(settings).ofType('AWS::Logs::LogGroup').map(({ properties }) => properties.RetentionInDays);
+
+  assert.deepEqual(retentions({}), Array(8).fill(90));
+  assert.deepEqual(retentions({ logRetention: RetentionDays.ONE_WEEK }), Array(8).fill(7));
+  assert.deepEqual(retentions({ logRetention: RetentionDays.INFINITE }), Array(8).fill(undefined));
+});
+
+test('the stack tells where the state machines and the dead-letter queue are', () => {
+  const synthesized = DEFAULT;
+  const outputs = Object.entries<Json>(synthesized.template.toJSON()['Outputs']).map(([name, output]) => [
+    name,
+    synthesized.text(output.Value),
+  ]);
+
+  assert.deepEqual(Object.fromEntries(outputs), {
+    DeployImageArn: '${EcrDeploy/DeployImage/StateMachine}',
+    DeployServiceArn: '${EcrDeploy/DeployService/StateMachine}',
+    DeadLetterQueueUrl: '${EcrDeploy/DeadLetterQueue}',
+  });
+});
+
+test('the logical ids of what holds state or is referred to from outside stay as they are', () => {
+  const lasting = ['AWS::StepFunctions::StateMachine', 'AWS::SQS::Queue', 'AWS::Events::Rule'];
+  const ids = Object.entries<Json>(DEFAULT.template.toJSON()['Resources'])
+    .filter(([, resource]) => lasting.includes(resource.Type))
+    .map(([id]) => id);
+
+  assert.deepEqual(ids.sort(), [
+    'EcrDeployDeadLetterQueue71B4E345',
+    'EcrDeployDeployImageStateMachineED77FE80',
+    'EcrDeployDeployServiceStateMachineFE58749A',
+    'EcrDeployPush18CCE5A5',
+  ]);
+});

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Role } from 'aws-cdk-lib/aws-iam';
+import { SOURCE_TAG } from '../lib/permissions';
+import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { assertGolden } from './golden';
+import { type Json, REQUIRED, STEPS, Synthesized } from './synthesized';
+
+const DEFAULT = new Synthesized();
+
+test('every IAM statement, with the settings that narrow nothing', () => {
+  assertGolden('permissions-default.txt', everyStatement(DEFAULT));
+});
+
+test('every IAM statement, with the settings that narrow them and with tagLatest', () => {
+  const narrow = new Synthesized({
+    passRoles: ['arn:aws:iam::123456789012:role/web-task', 'arn:aws:iam::123456789012:role/web-execution'],
+    clusters: ['production', 'staging'],
+    repositories: ['web', 'team/worker'],
+    scanFamilies: false,
+    tagLatest: true,
+  });
+  assertGolden('permissions-narrow.txt', everyStatement(narrow));
+});
+
+test('each function and each state machine has a role of its own', () => {
+  const synthesized = DEFAULT;
+  const functions = synthesized.ofType('AWS::Lambda::Function').map(({ properties }) => properties.Role);
+  const machines = synthesized.ofType('AWS::StepFunctions::StateMachine').map(({ properties }) => properties.RoleArn);
+  const roles = [...functions, ...machines].map((role) => synthesized.text(role));
+
+  assert.equal(roles.length, 8);
+  assert.equal(new Set(roles).size, 8);
+});
+
+test('no role has a managed policy, no statement a wildcard for an action', () => {
+  const synthesized = DEFAULT;
+  for (const role of synthesized.ofType('AWS::IAM::Role')) {
+    assert.equal(role.properties.ManagedPolicyArns, undefined, role.path);
+  }
+  for (const policy of synthesized.ofType('AWS::IAM::Policy')) {
+    for (const statement of policy.properties.PolicyDocument.Statement) {
+      assert.doesNotMatch(JSON.stringify(statement.Action), /\*/, policy.path);
+    }
+  }
+});
+
+test('every ARN is made for the partition, region and account that the stack is deployed to', () => {
+  const written = everyStatement(new Synthesized({}, { env: { account: '210987654321', region: 'cn-north-1' } }));
+  const foreign = written.split('\n').filter((line) => /arn:aws:|:us-|:eu-/.test(line));
+
+  assert.deepEqual(foreign, ['  on arn:aws:iam::123456789012:role/app-*', '  on arn:aws:iam::123456789012:role/app-*']);
+});
+
+test('only register-revision and roll-back may pass roles, only those given, only to ECS tasks', () => {
+  const synthesized = DEFAULT;
+  const passing = statements(synthesized).filter(({ statement }) => [statement.Action].flat().includes('iam:PassRole'));
+
+  assert.deepEqual(
+    passing.map(({ path }) => path),
+    ['EcrDeploy/RegisterRevision/Role/DefaultPolicy', 'EcrDeploy/RollBack/Role/DefaultPolicy'],
+  );
+  for (const { statement } of passing) {
+    assert.deepEqual([statement.Resource].flat(), REQUIRED.passRoles);
+    assert.deepEqual(statement.Condition, {
+      StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' },
+    });
+  }
+});
+
+test('a role of another construct can be given to passRoles as it is', () => {
+  const other = new Synthesized();
+  const role = Role.fromRoleArn(other.stack, 'Given', 'arn:aws:iam::123456789012:role/given');
+  const synthesized = new Synthesized({ passRoles: [role] });
+  const passing = statements(synthesized).filter(({ statement }) => statement.Action === 'iam:PassRole');
+
+  assert.equal(passing.length, 2);
+  for (const { statement } of passing) {
+    assert.equal(statement.Resource, 'arn:aws:iam::123456789012:role/given');
+  }
+});
+
+test('only the state machine deploy-image may write to ECR, and only with tagLatest', () => {
+  const writers = (tagLatest: boolean) =>
+    statements(new Synthesized({ tagLatest }))
+      .filter(({ statement }) => [statement.Action].flat().includes('ecr:PutImage'))
+      .map(({ path }) => path);
+
+  assert.deepEqual(writers(false), []);
+  assert.deepEqual(writers(true), ['EcrDeploy/DeployImage/Role/DefaultPolicy']);
+});
+
+test('the tag that a registration must carry is the one that the functions write', () => {
+  const written = source('functions', 'shared', 'src', 'task_definition.rs');
+
+  assert.match(written, new RegExp(`SOURCE_TAG: &str = "${SOURCE_TAG}"`));
+});
+
+test('conclude, which calls nothing, may only write its logs and traces', () => {
+  const actions = statements(DEFAULT)
+    .filter(({ path }) => path.startsWith(`EcrDeploy/${STEPS['conclude']}/`))
+    .flatMap(({ statement }) => statement.Action);
+
+  assert.deepEqual(actions.sort(), [
+    'logs:CreateLogStream',
+    'logs:PutLogEvents',
+    'xray:PutTelemetryRecords',
+    'xray:PutTraceSegments',
+  ]);
+});
+
+for (const [step, construct] of Object.entries(STEPS)) {
+  test(`${step} is allowed the ECS calls that its code makes, no more and no fewer`, () => {
+    const allowed = statements(DEFAULT)
+      .filter(({ path }) => path.startsWith(`EcrDeploy/${construct}/`))
+      .flatMap(({ statement }) => statement.Action)
+      .filter((action: string) => action.startsWith('ecs:') && action !== 'ecs:TagResource');
+
+    assert.deepEqual([...new Set(allowed)].sort(), callsOf(step));
+  });
+}
+
+/** The calls that the code of a step makes by way of `shared::ecs`, read off the sources: `ecs:ListServices`, ... */
+function callsOf(step: string): string[] {
+  const methods = new Map(
+    source('functions', 'shared', 'src', 'ecs.rs')
+      .split(/\basync fn /)
+      .slice(1)
+      .map((method) => [/^\w+/.exec(method)?.[0] ?? '', method] as const),
+  );
+  const calls = new Set<string>();
+  const visited = new Set<string>();
+  const visit = (code: string, receiver: string) => {
+    for (const [, method] of code.matchAll(new RegExp(`\\b${receiver}\\s*\\.(\\w+)\\(`, 'g'))) {
+      const body = methods.get(method ?? '');
+      if (method === undefined || body === undefined || visited.has(method)) {
+        continue;
+      }
+      visited.add(method);
+      for (const [, call] of body.matchAll(/\bself\s*\.client\s*\.(\w+)\(/g)) {
+        calls.add(`ecs:${(call ?? '').replace(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase())}`);
+      }
+      visit(body, 'self');
+    }
+  };
+  visit(source('functions', step, 'src', 'lib.rs'), 'ecs');
+  return [...calls].sort();
+}
+
+function source(...path: string[]): string {
+  return readFileSync(join(REPOSITORY_ROOT, ...path), 'utf8');
+}
+
+/** The statements of all roles, not those of the queue. */
+function statements(synthesized: Synthesized): { path: string; statement: Json }[] {
+  return synthesized
+    .ofType('AWS::IAM::Policy')
+    .flatMap(({ path, properties }) =>
+      properties.PolicyDocument.Statement.map((statement: Json) => ({ path, statement })),
+    );
+}
+
+/** Every policy of the template (who may assume a role, what it may do, who may use the queue) for a person to read. */
+function everyStatement(synthesized: Synthesized): string {
+  const lines: string[] = [];
+  for (const { path, type, properties } of synthesized.resources) {
+    const document = properties.AssumeRolePolicyDocument ?? properties.PolicyDocument;
+    if (document === undefined) {
+      continue;
+    }
+    lines.push(`# ${path} (${type})`, '');
+    for (const statement of document.Statement) {
+      lines.push(...readable(synthesized, statement), '');
+    }
+  }
+  return lines.join('\n');
+}
+
+function readable(synthesized: Synthesized, statement: Json): string[] {
+  const { Sid, Effect, Principal, Action, Resource, Condition, ...rest } = statement;
+  // A member that this does not know, such as NotAction, must not go unread.
+  assert.deepEqual(rest, {});
+  return [
+    `${Effect} ${[Action].flat().join(', ')}${Sid === undefined ? '' : ` (${Sid})`}`,
+    ...(Principal === undefined ? [] : [`  to ${JSON.stringify(Principal)}`]),
+    ...(Resource === undefined ? [] : [Resource].flat().map((resource: Json) => `  on ${synthesized.text(resource)}`)),
+    ...Object.entries<Json>(Condition ?? {}).flatMap(([operator, keys]) =>
+      Object.entries(keys).map(([key, value]) => `  if ${operator} ${key} = ${synthesized.text(value)}`),
+    ),
+  ];
+}

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Duration, Lazy } from 'aws-cdk-lib';
+import { checkSettings, type EcrDeployProps, SettingError } from '../lib/settings';
+import { REQUIRED } from './synthesized';
+
+const ROLES = 'name the task and execution roles of the task definitions that are deployed, each by its ARN, such as ';
+const EXAMPLE_ROLE = 'arn:aws:iam::123456789012:role/app-*.';
+const CLUSTERS =
+  'give names of clusters, not ARNs: letters, digits, hyphens and underscores, such as prod,staging; ' +
+  'leave the setting out for every cluster.';
+const REPOSITORIES =
+  'give names of repositories, without the registry and without a tag, such as web,team/worker; ' +
+  'leave the setting out for every repository.';
+const CONCURRENCY = 'give a whole number from 1 to 40, the most that an inline Map of Step Functions runs at once.';
+const POLL = 'give a duration in whole seconds, known at synth, from 1s to 3600s.';
+const TIMEOUT = 'give a duration in whole seconds, known at synth, from 1s to 604800s.';
+const RETENTION =
+  'give a number of days that CloudWatch Logs knows (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, ' +
+  '1096, 1827, 2192, 2557, 2922, 3288, 3653), or infinite.';
+
+/** What is given, as a caller without types would, and the whole message that refuses it. */
+const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknown }, message: string])[] = [
+  [{ passRoles: undefined }, `"passRoles" is not set: ${ROLES}${EXAMPLE_ROLE}`],
+  [{ passRoles: [] }, `"passRoles" is []: ${ROLES}${EXAMPLE_ROLE}`],
+  [{ passRoles: ['*'] }, `"passRoles" is "*": ${ROLES}${EXAMPLE_ROLE}`],
+  [{ passRoles: [...REQUIRED.passRoles, '*'] }, `"passRoles" is "*": ${ROLES}${EXAMPLE_ROLE}`],
+  [{ passRoles: ['arn:aws:iam::*:role/app'] }, `"passRoles" is "arn:aws:iam::*:role/app": ${ROLES}${EXAMPLE_ROLE}`],
+  [
+    { passRoles: ['arn:aws:iam::123456789012:role/*'] },
+    `"passRoles" is "arn:aws:iam::123456789012:role/*": that is every role of the account; ${ROLES}${EXAMPLE_ROLE}`,
+  ],
+  [
+    { passRoles: ['arn:aws:iam::123456789012:user/app'] },
+    `"passRoles" is "arn:aws:iam::123456789012:user/app": ${ROLES}${EXAMPLE_ROLE}`,
+  ],
+  [{ passRoles: ['app-role'] }, `"passRoles" is "app-role": ${ROLES}${EXAMPLE_ROLE}`],
+  [{ passRoles: [7] }, `"passRoles" is 7: ${ROLES}${EXAMPLE_ROLE}`],
+  [{ passRoles: [null] }, `"passRoles" is null: ${ROLES}${EXAMPLE_ROLE}`],
+  [{ clusters: 'production' }, `"clusters" is "production": ${CLUSTERS}`],
+  [{ clusters: ['prod*'] }, `"clusters" is "prod*": ${CLUSTERS}`],
+  [
+    { clusters: ['production', 'arn:aws:ecs:eu-west-1:123456789012:cluster/staging'] },
+    `"clusters" is "arn:aws:ecs:eu-west-1:123456789012:cluster/staging": ${CLUSTERS}`,
+  ],
+  [{ deployLatest: 'yes' }, '"deployLatest" is "yes": give true or false.'],
+  [{ tagLatest: 1 }, '"tagLatest" is 1: give true or false.'],
+  [{ scanFamilies: 'false' }, '"scanFamilies" is "false": give true or false.'],
+  [
+    { deployLatest: true, tagLatest: true },
+    '"tagLatest" is true: with deployLatest every push would be deployed twice, once under its own tag and once as ' +
+      'latest; turn one of the two off.',
+  ],
+  [{ imageReference: 'sha256' }, '"imageReference" is "sha256": give tag or digest.'],
+  [{ rolloutTimeout: Duration.seconds(0) }, `"rolloutTimeout" is 0 seconds: ${TIMEOUT}`],
+  [{ rolloutTimeout: Duration.days(8) }, `"rolloutTimeout" is 8 days: ${TIMEOUT}`],
+  [{ rolloutTimeout: 1800 }, `"rolloutTimeout" is 1800: ${TIMEOUT}`],
+  [{ pollInterval: Duration.seconds(0) }, `"pollInterval" is 0 seconds: ${POLL}`],
+  [{ pollInterval: Duration.millis(1500) }, `"pollInterval" is 1 second 500 millis: ${POLL}`],
+  [{ pollInterval: Duration.hours(2) }, `"pollInterval" is 2 hours: ${POLL}`],
+  [
+    { rolloutTimeout: Duration.seconds(10) },
+    '"rolloutTimeout" is "10s": it ends before the first look at the rollout; give at least the pollInterval, 15s.',
+  ],
+  [
+    { pollInterval: Duration.seconds(1), rolloutTimeout: Duration.minutes(30) },
+    '"pollInterval" is "1s": with a rolloutTimeout of 1800s that is more looks than the history of one execution holds; ' +
+      'give at least 2s, or a rolloutTimeout of at most 1200s.',
+  ],
+  [{ maxConcurrency: 0 }, `"maxConcurrency" is 0: ${CONCURRENCY}`],
+  [{ maxConcurrency: 41 }, `"maxConcurrency" is 41: ${CONCURRENCY}`],
+  [{ maxConcurrency: 2.5 }, `"maxConcurrency" is 2.5: ${CONCURRENCY}`],
+  [{ maxConcurrency: '10' }, `"maxConcurrency" is "10": ${CONCURRENCY}`],
+  [{ trigger: 'push' }, '"trigger" is "push": give putImage or imageAction.'],
+  [{ repositories: ['web:v1'] }, `"repositories" is "web:v1": ${REPOSITORIES}`],
+  [
+    { repositories: ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/web'] },
+    `"repositories" is "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web": ${REPOSITORIES}`,
+  ],
+  [{ architecture: 'amd64' }, '"architecture" is "amd64": give arm64 or x86_64.'],
+  [{ logRetention: 10 }, `"logRetention" is 10: ${RETENTION}`],
+];
+
+for (const [given, message] of REFUSED) {
+  test(`refused: ${message.slice(0, message.indexOf(':'))}`, () => {
+    assert.throws(
+      () => checkSettings({ ...REQUIRED, ...given } as EcrDeployProps),
+      (error: unknown) => {
+        assert.ok(error instanceof SettingError);
+        assert.equal(error.message, `ecr-deploy: setting ${message}`);
+        assert.ok(error.setting in given);
+        return true;
+      },
+    );
+  });
+}
+
+test('every setting has a message that refuses a wrong value', () => {
+  const covered = new Set(REFUSED.flatMap(([given]) => Object.keys(given)));
+
+  assert.deepEqual([...covered].sort(), [
+    ...['architecture', 'clusters', 'deployLatest', 'imageReference', 'logRetention', 'maxConcurrency', 'passRoles'],
+    ...['pollInterval', 'repositories', 'rolloutTimeout', 'scanFamilies', 'tagLatest', 'trigger'],
+  ]);
+});
+
+test('with the required setting alone, all others have their defaults', () => {
+  assert.deepEqual(checkSettings(REQUIRED), {
+    passRoleArns: REQUIRED.passRoles,
+    clusters: [],
+    deployLatest: false,
+    tagLatest: false,
+    imageReference: 'tag',
+    scanFamilies: true,
+    rolloutTimeoutSeconds: 1800,
+    pollIntervalSeconds: 15,
+    maxConcurrency: 10,
+    trigger: 'putImage',
+    repositories: [],
+    architecture: 'arm64',
+    logRetention: 90,
+  });
+});
+
+const ACCEPTED: readonly [rule: string, given: Partial<EcrDeployProps>][] = [
+  ['a poll interval of one second', { pollInterval: Duration.seconds(1), rolloutTimeout: Duration.minutes(20) }],
+  ['as many looks as a history holds', { pollInterval: Duration.seconds(15), rolloutTimeout: Duration.hours(5) }],
+  ['a rollout with a day of bake time', { pollInterval: Duration.minutes(2), rolloutTimeout: Duration.hours(26) }],
+  ['one at a time', { maxConcurrency: 1 }],
+  ['forty at once', { maxConcurrency: 40 }],
+  ['a role with a path', { passRoles: ['arn:aws:iam::123456789012:role/apps/web'] }],
+  ['a role of another partition', { passRoles: ['arn:aws-cn:iam::123456789012:role/web'] }],
+  ['roles by a prefix', { passRoles: ['arn:aws:iam::123456789012:role/app-*'] }],
+  ['roles below a path', { passRoles: ['arn:aws:iam::123456789012:role/apps/*'] }],
+  ['an ARN that is known when it is deployed', { passRoles: [Lazy.string({ produce: () => 'later' })] }],
+  ['nested repositories', { repositories: ['team/group/worker_2', 'web.api'] }],
+];
+
+for (const [rule, given] of ACCEPTED) {
+  test(`accepted: ${rule}`, () => {
+    checkSettings({ ...REQUIRED, ...given });
+  });
+}
+
+test('what is given twice counts once', () => {
+  const settings = checkSettings({ ...REQUIRED, clusters: ['a', 'b', 'a'], repositories: ['web', 'web'] });
+
+  assert.deepEqual([settings.clusters, settings.repositories], [['a', 'b'], ['web']]);
+});

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import validate from 'asl-validator';
+import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { type Json, Synthesized, WORKFLOWS } from './synthesized';
+
+const PLACEHOLDER = /\$\{(\w+)\}/g;
+
+const synthesized = new Synthesized();
+
+for (const [file, construct] of Object.entries(WORKFLOWS)) {
+  const written = readFileSync(join(REPOSITORY_ROOT, 'statemachine', `${file}.asl.json`), 'utf8');
+  const substitutions: Json = synthesized.properties(`EcrDeploy/${construct}/StateMachine`).DefinitionSubstitutions;
+
+  test(`${file}: the template shows the definition as it is written`, () => {
+    assert.equal(synthesized.definition(construct), written);
+  });
+
+  test(`${file}: every placeholder is substituted, and every substitution is used`, () => {
+    const placeholders = new Set([...written.matchAll(PLACEHOLDER)].map(([, name]) => name));
+
+    assert.deepEqual([...placeholders].sort(), Object.keys(substitutions).sort());
+  });
+
+  test(`${file}: asl-validator accepts it after the substitution`, () => {
+    const result = validate(JSON.parse(substituted(written, substitutions)), { checkArn: true, checkPaths: true });
+
+    assert.deepEqual(result.errors, []);
+    assert.ok(result.isValid);
+  });
+
+  test(`${file}: asl-validator would find a state that is not there`, () => {
+    const broken = JSON.parse(substituted(written, substitutions));
+    broken.StartAt = 'No such state';
+
+    assert.equal(validate(broken).isValid, false);
+  });
+
+  test(`${file}: each function's placeholder stands for the function of that name, and may be invoked`, () => {
+    const invoked = Object.entries<Json>(substitutions)
+      .map(([name, value]) => [name, synthesized.text(value)] as const)
+      .filter(([, arn]) => arn.endsWith('/Function.Arn}'));
+
+    assert.notEqual(invoked.length, 0);
+    for (const [name, arn] of invoked) {
+      assert.equal(arn, `\${EcrDeploy/${name.charAt(0).toUpperCase()}${name.slice(1)}/Function.Arn}`);
+    }
+    const policy = synthesized.properties(`EcrDeploy/${construct}/Role/DefaultPolicy`).PolicyDocument;
+    const invoke = policy.Statement.find((statement: Json) => statement.Action === 'lambda:InvokeFunction');
+    assert.deepEqual(
+      invoke.Resource.map((resource: Json) => synthesized.text(resource)).sort(),
+      invoked.map(([, arn]) => arn).sort(),
+    );
+  });
+
+  test(`${file}: a standard workflow, traced, with every event of its executions in its own log group`, () => {
+    const machine = synthesized.properties(`EcrDeploy/${construct}/StateMachine`);
+
+    assert.equal(machine.StateMachineType, 'STANDARD');
+    assert.deepEqual(machine.TracingConfiguration, { Enabled: true });
+    const { Destinations: destinations, ...logging } = machine.LoggingConfiguration;
+    assert.deepEqual(logging, { IncludeExecutionData: true, Level: 'ALL' });
+    assert.equal(
+      synthesized.text(destinations[0].CloudWatchLogsLogGroup.LogGroupArn),
+      `\${EcrDeploy/${construct}/Logs.Arn}`,
+    );
+    assert.match(
+      synthesized.properties(`EcrDeploy/${construct}/Logs`).LogGroupName,
+      /^\/aws\/vendedlogs\/states\/ecrdeploy-EcrDeploy-/,
+    );
+  });
+}
+
+test('deploy-image starts deploy-service', () => {
+  const { deployService } = synthesized.properties('EcrDeploy/DeployImage/StateMachine').DefinitionSubstitutions;
+
+  assert.equal(synthesized.text(deployService), '${EcrDeploy/DeployService/StateMachine}');
+});
+
+/** The definition as CloudFormation hands it to Step Functions, with ARNs in place of what only a deployment knows. */
+function substituted(definition: string, substitutions: Json): string {
+  return definition.replace(PLACEHOLDER, (placeholder, name: string) => {
+    const value: Json = substitutions[name];
+    if (value === undefined) {
+      return placeholder;
+    }
+    if (typeof value === 'string') {
+      return value;
+    }
+    return name === 'partition' ? 'aws' : `arn:aws:lambda:eu-west-1:123456789012:function:${name}`;
+  });
+}
