@@ -1,1 +1,31 @@
-//! A local AWS (MiniStack) with the real stack deployed into it.
+//! A local AWS (`MiniStack`) with the real stack deployed into it.
+//!
+//! [`LocalAws`] is one AWS account in one region, on a free port of the loopback interface, that lives as long as its
+//! value, or as long as the process that started it. [`LocalAws::deploy`] puts the real CDK app into it, with the real
+//! functions. [`images`] pushes to its ECR, [`executions`] reads what its Step Functions did, and the SDK's own clients
+//! do the rest.
+//!
+//! What it adds to `MiniStack` stands in `tests/ministack/`.
+
+mod error;
+pub mod executions;
+pub mod images;
+mod process;
+mod server;
+mod stack;
+pub mod tools;
+
+pub use error::Error;
+pub use server::{ACCOUNT, LocalAws, Options, REGION};
+pub use stack::{Settings, Stack};
+
+use std::time::Duration;
+
+/// Waits before the next look at something that is not there yet.
+pub async fn pause(time: Duration) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test waits for another process, which tells nobody when it is done"
+    )]
+    tokio::time::sleep(time).await;
+}

@@ -1,0 +1,176 @@
+//! What the state machines did: their executions, as Step Functions tells of them.
+
+use crate::{Error, LocalAws, pause};
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
+use aws_smithy_types::DateTime;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// An execution, as it was when it was looked at.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// Its input: of deploy-image, the event.
+    pub input: Value,
+    /// Its output, when it succeeded.
+    pub output: Option<Value>,
+    /// Its error's name, when it failed.
+    pub error: Option<String>,
+    /// Why, when it failed: for an error of a function a text with JSON in it.
+    pub cause: Option<String>,
+    /// When it started.
+    pub started: DateTime,
+    /// When it ended.
+    pub ended: Option<DateTime>,
+    /// How often it was redriven.
+    pub redrive_count: i32,
+}
+
+impl Execution {
+    /// Whether nothing more happens.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.status != ExecutionStatus::Running
+    }
+
+    /// The message of the error, when it failed: that of the function which threw it.
+    #[must_use]
+    pub fn error_message(&self) -> Option<String> {
+        let cause = self.cause.as_deref()?;
+        let thrown = serde_json::from_str::<Value>(cause).ok();
+        let message = thrown.as_ref().and_then(|thrown| thrown["errorMessage"].as_str());
+        Some(message.unwrap_or(cause).to_owned())
+    }
+
+    /// Whether it is the execution of a push to this repository.
+    #[must_use]
+    pub fn is_of_push_to(&self, repository: &str) -> bool {
+        let detail = &self.input["detail"];
+        let name = detail["requestParameters"]["repositoryName"]
+            .as_str()
+            .or(detail["repository-name"].as_str());
+        name == Some(repository)
+    }
+
+    /// Whether another execution started it.
+    #[must_use]
+    pub fn is_child_of(&self, parent: &str) -> bool {
+        self.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] == parent
+    }
+}
+
+impl LocalAws {
+    /// The execution as it is now.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub async fn execution(&self, arn: &str) -> Result<Execution, Error> {
+        let it = self
+            .sfn()
+            .describe_execution()
+            .execution_arn(arn)
+            .send()
+            .await
+            .map_err(Error::call)?;
+        let json = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
+        Ok(Execution {
+            arn: it.execution_arn,
+            name: it.name.unwrap_or_default(),
+            status: it.status,
+            input: json(it.input).unwrap_or_default(),
+            output: json(it.output),
+            error: it.error,
+            cause: it.cause,
+            started: it.start_date,
+            ended: it.stop_date,
+            redrive_count: it.redrive_count.unwrap_or_default(),
+        })
+    }
+
+    /// The executions of a state machine that were started at this moment or later (`None`: at any time), and that `wanted` says yes to; the
+    /// first one first.
+    ///
+    /// # Errors
+    ///
+    /// When the state machine is not there.
+    pub async fn executions(
+        &self,
+        machine: &str,
+        since: Option<DateTime>,
+        wanted: impl Fn(&Execution) -> bool,
+    ) -> Result<Vec<Execution>, Error> {
+        let mut pages = self
+            .sfn()
+            .list_executions()
+            .state_machine_arn(machine)
+            .into_paginator()
+            .items()
+            .send();
+        let mut executions = Vec::new();
+        while let Some(listed) = pages.next().await {
+            let listed = listed.map_err(Error::call)?;
+            if since.is_none_or(|since| listed.start_date >= since) {
+                executions.push(self.execution(&listed.execution_arn).await?);
+            }
+        }
+        executions.retain(wanted);
+        executions.sort_by_key(|execution| execution.started);
+        Ok(executions)
+    }
+
+    /// Waits until there are this many such executions, and all of them have ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Late`] when that takes longer than `limit`; it tells what there was.
+    pub async fn ended_executions(
+        &self,
+        machine: &str,
+        count: usize,
+        since: Option<DateTime>,
+        wanted: impl Fn(&Execution) -> bool,
+        limit: Duration,
+    ) -> Result<Vec<Execution>, Error> {
+        let begun = Instant::now();
+        loop {
+            let executions = self.executions(machine, since, &wanted).await?;
+            if executions.len() >= count && executions.iter().all(Execution::has_ended) {
+                return Ok(executions);
+            }
+            if begun.elapsed() > limit {
+                let seen = executions
+                    .iter()
+                    .map(|it| format!("{} {}", it.name, it.status))
+                    .collect::<Vec<_>>();
+                return Err(Error::Late {
+                    what: format!("the end of {count} executions of {machine}"),
+                    limit,
+                    seen: seen.join(", "),
+                });
+            }
+            pause(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Everything that happened in an execution, the first event first.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub async fn history(&self, arn: &str) -> Result<Vec<HistoryEvent>, Error> {
+        let pages = self
+            .sfn()
+            .get_execution_history()
+            .execution_arn(arn)
+            .into_paginator()
+            .items()
+            .send();
+        pages.collect::<Result<_, _>>().await.map_err(Error::call)
+    }
+}

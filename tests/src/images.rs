@@ -1,0 +1,115 @@
+//! Images, and their way into the ECR of the local AWS.
+//!
+//! With a Docker engine they are real: built from scratch around the busybox of this machine, and pushed by
+//! `docker push`. Without one there is a manifest, put by the API.
+
+use crate::process::{read, run};
+use crate::{Error, LocalAws, tools};
+use aws_sdk_ecr::types::ImageIdentifier;
+use serde_json::json;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// What a container of an image does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// It runs until it is told to stop.
+    Healthy,
+    /// It exits with code 1 as soon as it has started.
+    Broken,
+}
+
+impl Behaviour {
+    fn dockerfile(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy.Dockerfile",
+            Self::Broken => "broken.Dockerfile",
+        }
+    }
+}
+
+/// Tells the images of one process from each other, so that every push has a digest of its own.
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+impl LocalAws {
+    /// Makes a repository for images.
+    ///
+    /// # Errors
+    ///
+    /// When ECR refuses, as it does when it is there already.
+    pub async fn create_repository(&self, repository: &str) -> Result<(), Error> {
+        let made = self.ecr().create_repository().repository_name(repository).send().await;
+        made.map(drop).map_err(Error::call)
+    }
+
+    /// Pushes a new image, which no other push has, under a tag of a repository that is there. Returns its digest.
+    ///
+    /// # Errors
+    ///
+    /// When the image cannot be built or pushed. Building needs Debian's package `busybox-static`.
+    pub async fn push(&self, repository: &str, tag: &str, behaviour: Behaviour) -> Result<String, Error> {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        if tools::engine().is_none() {
+            return self.put_manifest(repository, tag, number).await;
+        }
+        let name = format!("{}/{repository}:{tag}", self.registry());
+        self.build(&name, number, behaviour)?;
+        read(Command::new("docker").args(["push", "--quiet", &name]))?;
+
+        let id = ImageIdentifier::builder().image_tag(tag).build();
+        let described = self
+            .ecr()
+            .describe_images()
+            .repository_name(repository)
+            .image_ids(id)
+            .send()
+            .await;
+        let details = described.map_err(Error::call)?.image_details.unwrap_or_default();
+        let digest = details.into_iter().find_map(|image| image.image_digest);
+        digest.ok_or_else(|| Error::Call(format!("{name} was pushed, but ECR does not have it")))
+    }
+
+    fn build(&self, name: &str, number: u32, behaviour: Behaviour) -> Result<(), Error> {
+        let context = self.directory().join("image");
+        if !context.exists() {
+            let busybox = Path::new("/bin/busybox");
+            std::fs::create_dir_all(&context).map_err(Error::file("making a folder for an image"))?;
+            std::fs::copy(busybox, context.join("busybox")).map_err(Error::file(
+                "copying /bin/busybox into an image; install the package busybox-static",
+            ))?;
+        }
+        let dockerfile = tools::workspace().join("tests/images").join(behaviour.dockerfile());
+        run(Command::new("docker")
+            // The builder that needs no plugin.
+            .env("DOCKER_BUILDKIT", "0")
+            .args([
+                "build",
+                "--quiet",
+                "--label",
+                &format!("number={number}"),
+                "--tag",
+                name,
+                "--file",
+            ])
+            .arg(dockerfile)
+            .arg(context))
+    }
+
+    async fn put_manifest(&self, repository: &str, tag: &str, number: u32) -> Result<String, Error> {
+        let media_type = "application/vnd.oci.image.manifest.v1+json";
+        let config = json!({
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "size": 2,
+            "digest": format!("sha256:{:064x}", number),
+        });
+        let manifest = json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": []});
+        let put = self.ecr().put_image().repository_name(repository).image_tag(tag);
+        let put = put
+            .image_manifest(manifest.to_string())
+            .image_manifest_media_type(media_type);
+        let image = put.send().await.map_err(Error::call)?.image;
+        let digest = image.and_then(|image| image.image_id).and_then(|id| id.image_digest);
+        digest.ok_or_else(|| Error::Call(format!("ECR put {repository}:{tag} and did not say under which digest")))
+    }
+}

@@ -1,0 +1,296 @@
+//! The server of the local AWS: started, found healthy, and gone with everything it started.
+
+use crate::{Error, tools};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ecs::config::Credentials;
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::Value;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The account of every local AWS.
+pub const ACCOUNT: &str = "123456789012";
+
+/// The region of every local AWS.
+pub const REGION: &str = "us-east-1";
+
+const START_LIMIT: Duration = Duration::from_mins(1);
+
+/// Ending includes the removal of containers, which may take a second each.
+const END_LIMIT: Duration = Duration::from_mins(1);
+
+/// How a local AWS is started.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Where the functions find ECS, such as `http://127.0.0.1:4577`; `None` for that of the local AWS itself.
+    pub ecs_endpoint: Option<String>,
+    /// The port; `None` for a free one.
+    pub port: Option<u16>,
+}
+
+/// A running local AWS. It ends when the value is dropped, and at the latest with this process, however that ends.
+#[derive(Debug)]
+pub struct LocalAws {
+    port: u16,
+    server: Child,
+    /// The server ends when this closes. `None` only while it is being dropped.
+    line: Mutex<Option<ChildStdin>>,
+    directory: TempDir,
+    pub(crate) ecs_endpoint: Option<String>,
+}
+
+impl LocalAws {
+    /// Starts a local AWS and returns when it answers.
+    ///
+    /// # Errors
+    ///
+    /// When the tools cannot be installed, or the server ends or does not answer within a minute; its log is in the
+    /// error.
+    pub fn start(options: &Options) -> Result<Self, Error> {
+        let python = tools::python()?;
+        // Somebody else may take the port that was free a moment ago.
+        let mut attempts = if options.port.is_some() { 1 } else { 3 };
+        loop {
+            attempts -= 1;
+            match Self::start_with(&python, options) {
+                Err(Error::Start { log, .. }) if attempts > 0 && log.contains("already in use") => {}
+                started => return started,
+            }
+        }
+    }
+
+    fn start_with(python: &std::path::Path, options: &Options) -> Result<Self, Error> {
+        let port = match options.port {
+            Some(port) => port,
+            None => free_port()?,
+        };
+        let directory = tempfile::Builder::new()
+            .prefix("local-aws-")
+            .tempdir()
+            .map_err(Error::file("making a folder for the local AWS"))?;
+        let log = File::create(directory.path().join("log")).map_err(Error::file("making the log of the local AWS"))?;
+        let log_too = log
+            .try_clone()
+            .map_err(Error::file("sharing the log of the local AWS"))?;
+
+        let mut command = Command::new(python);
+        command
+            .arg(tools::workspace().join("tests/ministack/launch.py"))
+            .envs(environment(port))
+            .env("BIND_HOST", "127.0.0.1")
+            .env("GATEWAY_PORT", port.to_string())
+            .env("MINISTACK_HOST", "127.0.0.1")
+            .env("MINISTACK_ACCOUNT_ID", ACCOUNT)
+            .env("MINISTACK_REGION", REGION)
+            .env("TMPDIR", directory.path())
+            .env("STATE_DIR", directory.path().join("state"))
+            .env("S3_DATA_DIR", directory.path().join("s3"))
+            .env("IOT_MTLS_ENABLED", "0")
+            .env("SFTP_ENABLED", "0")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::piped())
+            .stdout(log)
+            .stderr(log_too)
+            .process_group(0);
+        // It hands its environment on to the functions.
+        for proxy in [
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "http_proxy",
+            "https_proxy",
+            "all_proxy",
+        ] {
+            command.env_remove(proxy);
+        }
+        if let Some(endpoint) = &options.ecs_endpoint {
+            command.env("AWS_ENDPOINT_URL_ECS", endpoint);
+        }
+        let mut server = command
+            .spawn()
+            .map_err(Error::file(format!("starting {}", python.display())))?;
+        let line = Mutex::new(server.stdin.take());
+        let ecs_endpoint = options.ecs_endpoint.clone();
+        let mut aws = Self {
+            port,
+            server,
+            line,
+            directory,
+            ecs_endpoint,
+        };
+        aws.wait_until_healthy()?;
+        Ok(aws)
+    }
+
+    fn wait_until_healthy(&mut self) -> Result<(), Error> {
+        let started = Instant::now();
+        loop {
+            if let Ok(Some(status)) = self.server.try_wait() {
+                return Err(Error::Start {
+                    problem: format!("it ended: {status}"),
+                    log: self.log(),
+                });
+            }
+            if is_healthy(self.port) {
+                return Ok(());
+            }
+            if started.elapsed() > START_LIMIT {
+                let problem = format!("it does not answer after {} s", START_LIMIT.as_secs());
+                return Err(Error::Start {
+                    problem,
+                    log: self.log(),
+                });
+            }
+            pause_thread(Duration::from_millis(50));
+        }
+    }
+
+    /// Where every service answers.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What is before a repository's name in `docker push`: `127.0.0.1:4566`.
+    #[must_use]
+    pub fn registry(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// How a container definition names an image that was pushed: by the host name that AWS's ECR has.
+    #[must_use]
+    pub fn image(&self, repository: &str, tag: &str) -> String {
+        format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{repository}:{tag}")
+    }
+
+    /// The environment with which the AWS CLI, the CDK and any SDK find this AWS.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        environment(self.port)
+    }
+
+    /// What the server has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// Gives the rules an event as it is, whole, in the form in which EventBridge delivers it: for what no push makes, such
+    /// as the same event twice.
+    ///
+    /// # Errors
+    ///
+    /// When the server is gone.
+    pub fn dispatch(&self, event: &Value) -> Result<(), Error> {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        match line.as_mut() {
+            Some(line) => writeln!(line, "{event}").map_err(Error::file("sending an event to the local AWS")),
+            None => Ok(()),
+        }
+    }
+
+    /// A client of its ECR.
+    #[must_use]
+    pub fn ecr(&self) -> aws_sdk_ecr::Client {
+        aws_sdk_ecr::Client::new(&self.sdk_config(None))
+    }
+
+    /// A client of the ECS that the functions use: its own, or the one at [`Options::ecs_endpoint`].
+    #[must_use]
+    pub fn ecs(&self) -> aws_sdk_ecs::Client {
+        aws_sdk_ecs::Client::new(&self.sdk_config(self.ecs_endpoint.as_deref()))
+    }
+
+    /// A client of its Step Functions.
+    #[must_use]
+    pub fn sfn(&self) -> aws_sdk_sfn::Client {
+        aws_sdk_sfn::Client::new(&self.sdk_config(None))
+    }
+
+    fn sdk_config(&self, endpoint: Option<&str>) -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(aws_sdk_ecs::config::SharedCredentialsProvider::new(Credentials::new(
+                ACCOUNT,
+                "local",
+                None,
+                None,
+                "the local AWS",
+            )))
+            .endpoint_url(endpoint.map_or_else(|| self.endpoint(), str::to_owned))
+            .build()
+    }
+}
+
+impl Drop for LocalAws {
+    fn drop(&mut self) {
+        // At the end of its input the server removes its containers and ends its whole process group.
+        drop(self.line.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        let started = Instant::now();
+        while matches!(self.server.try_wait(), Ok(None)) {
+            if started.elapsed() > END_LIMIT {
+                if let Some(group) = i32::try_from(self.server.id()).ok().and_then(Pid::from_raw) {
+                    let _gone_already = kill_process_group(group, Signal::KILL);
+                }
+                let _ended = self.server.wait();
+                return;
+            }
+            pause_thread(Duration::from_millis(20));
+        }
+    }
+}
+
+fn environment(port: u16) -> Vec<(&'static str, String)> {
+    vec![
+        ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")),
+        // The local AWS takes the account from the access key.
+        ("AWS_ACCESS_KEY_ID", ACCOUNT.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", REGION.to_owned()),
+        // What the user of this machine has set up for the real AWS stays out of it.
+        ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ]
+}
+
+fn free_port() -> Result<u16, Error> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::file("finding a free port"))?;
+    Ok(listener
+        .local_addr()
+        .map_err(Error::file("finding a free port"))?
+        .port())
+}
+
+fn is_healthy(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(stream, "GET /_ministack/health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.lines().next().is_some_and(|status| status.contains(" 200")))
+}
+
+fn pause_thread(time: Duration) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "another process starts or ends, and tells nobody"
+    )]
+    std::thread::sleep(time);
+}

@@ -1,0 +1,270 @@
+//! What the scenarios have in common: the local AWS, and the ways to set up and to look at services.
+
+use aws_sdk_ecs::types::{
+    Compatibility, ContainerDefinition, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentController,
+    DeploymentControllerType, DeploymentRolloutState, Service,
+};
+use local_aws::executions::Execution;
+use local_aws::{LocalAws, Options, Settings, Stack, pause, tools};
+use serde_json::Value;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+/// One runtime for all: the connections of an SDK client live in the runtime that made them.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+
+/// How long an execution may take on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_mins(3);
+
+/// A local AWS with the stack in it.
+pub(crate) struct Deployed {
+    pub(crate) aws: LocalAws,
+    pub(crate) stack: Stack,
+}
+
+/// The stack with its defaults.
+pub(crate) static STANDARD: LazyLock<Deployed> = LazyLock::new(|| Deployed::with(&Settings::default()));
+
+/// Runs a scenario.
+pub(crate) fn run(scenario: impl Future<Output = ()>) {
+    RUNTIME.block_on(scenario);
+}
+
+/// Whether a scenario with containers can run. Without a Docker engine it fails, unless that is known.
+pub(crate) fn containers() -> bool {
+    if tools::engine().is_some() {
+        return true;
+    }
+    assert!(
+        std::env::var_os("WITHOUT_CONTAINERS").is_some_and(|known| known == "1"),
+        "no Docker engine answers, and this scenario runs containers: start dockerd, or set WITHOUT_CONTAINERS=1 to go on \
+         without it"
+    );
+    eprintln!(
+        "not run, for want of a Docker engine: {}",
+        std::thread::current().name().unwrap_or("a scenario")
+    );
+    false
+}
+
+/// How a service is set up.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup {
+    pub(crate) desired: i32,
+    /// The circuit breaker, and whether it rolls back.
+    pub(crate) circuit_breaker: Option<bool>,
+    pub(crate) controller: Controller,
+}
+
+/// Who deploys a service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Controller {
+    Ecs,
+    CodeDeploy,
+    External,
+}
+
+/// One task and no circuit breaker.
+pub(crate) const PLAIN: Setup = Setup {
+    desired: 1,
+    circuit_breaker: None,
+    controller: Controller::Ecs,
+};
+
+impl Deployed {
+    pub(crate) fn with(settings: &Settings) -> Self {
+        let aws = LocalAws::start(&Options::default()).expect("a local AWS");
+        let stack = aws.deploy(settings).expect("the stack");
+        Self { aws, stack }
+    }
+
+    pub(crate) async fn cluster(&self, name: &str) {
+        self.aws
+            .ecs()
+            .create_cluster()
+            .cluster_name(name)
+            .send()
+            .await
+            .expect("a cluster");
+    }
+
+    /// Registers a revision with these containers, each a name and an image. Returns its ARN.
+    pub(crate) async fn register(&self, family: &str, containers: &[(&str, &str)]) -> String {
+        let ecs = self.aws.ecs();
+        let mut register = ecs
+            .register_task_definition()
+            .family(family)
+            .requires_compatibilities(Compatibility::Ec2);
+        for (name, image) in containers {
+            let container = ContainerDefinition::builder()
+                .name(*name)
+                .image(*image)
+                .memory(32)
+                .essential(true);
+            register = register.container_definitions(container.build());
+        }
+        let registered = register.send().await.expect("a revision").task_definition;
+        registered
+            .and_then(|revision| revision.task_definition_arn)
+            .expect("the revision's ARN")
+    }
+
+    pub(crate) async fn service(&self, cluster: &str, name: &str, task_definition: &str, setup: Setup) {
+        let ecs = self.aws.ecs();
+        let mut create = ecs
+            .create_service()
+            .cluster(cluster)
+            .service_name(name)
+            .task_definition(task_definition)
+            .desired_count(setup.desired);
+        if let Some(rollback) = setup.circuit_breaker {
+            let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(rollback);
+            let breaker = breaker.build();
+            create = create.deployment_configuration(
+                DeploymentConfiguration::builder()
+                    .deployment_circuit_breaker(breaker)
+                    .build(),
+            );
+        }
+        let controller = match setup.controller {
+            Controller::Ecs => None,
+            Controller::CodeDeploy => Some(DeploymentControllerType::CodeDeploy),
+            Controller::External => Some(DeploymentControllerType::External),
+        };
+        if let Some(controller) = controller {
+            let controller = DeploymentController::builder()
+                .r#type(controller)
+                .build()
+                .expect("a controller");
+            create = create.deployment_controller(controller);
+        }
+        create.send().await.expect("a service");
+    }
+
+    /// Waits until a service runs all its tasks on its one deployment.
+    pub(crate) async fn stable(&self, cluster: &str, service: &str) {
+        let begun = Instant::now();
+        loop {
+            let it = self.describe(cluster, service).await;
+            let primary = it.deployments().first();
+            let complete = primary.and_then(|it| it.rollout_state()) == Some(&DeploymentRolloutState::Completed);
+            if complete && it.running_count() == it.desired_count() {
+                return;
+            }
+            assert!(begun.elapsed() < LIMIT, "{service} did not become stable: {it:?}");
+            pause(Duration::from_millis(100)).await;
+        }
+    }
+
+    pub(crate) async fn describe(&self, cluster: &str, service: &str) -> Service {
+        let described = self
+            .aws
+            .ecs()
+            .describe_services()
+            .cluster(cluster)
+            .services(service)
+            .send()
+            .await;
+        let mut services = described.expect("a description").services.unwrap_or_default();
+        services.pop().expect("the service")
+    }
+
+    /// The images that a revision's containers run, in order of the containers.
+    pub(crate) async fn images(&self, task_definition: &str) -> Vec<String> {
+        let described = self
+            .aws
+            .ecs()
+            .describe_task_definition()
+            .task_definition(task_definition)
+            .send()
+            .await;
+        let revision = described.expect("a description").task_definition.expect("the revision");
+        let containers = revision.container_definitions.unwrap_or_default();
+        containers.into_iter().filter_map(|container| container.image).collect()
+    }
+
+    /// The images that a service runs.
+    pub(crate) async fn service_images(&self, cluster: &str, service: &str) -> Vec<String> {
+        let it = self.describe(cluster, service).await;
+        self.images(it.task_definition().expect("a revision")).await
+    }
+
+    /// The digests of the containers that run for a service now.
+    pub(crate) async fn running_digests(&self, cluster: &str, service: &str) -> Vec<String> {
+        let ecs = self.aws.ecs();
+        let listed = ecs
+            .list_tasks()
+            .cluster(cluster)
+            .service_name(service)
+            .send()
+            .await
+            .expect("a list");
+        let tasks = listed.task_arns.unwrap_or_default();
+        if tasks.is_empty() {
+            return Vec::new();
+        }
+        let described = ecs
+            .describe_tasks()
+            .cluster(cluster)
+            .set_tasks(Some(tasks))
+            .send()
+            .await
+            .expect("tasks");
+        let tasks = described.tasks.unwrap_or_default();
+        let running = tasks.into_iter().filter(|task| task.last_status() == Some("RUNNING"));
+        let containers = running.flat_map(|task| task.containers.unwrap_or_default());
+        containers.filter_map(|container| container.image_digest).collect()
+    }
+
+    /// Waits for the end of the executions of the pushes to a repository.
+    pub(crate) async fn pushes(&self, repository: &str, count: usize) -> Vec<Execution> {
+        let of_repository = |it: &Execution| it.is_of_push_to(repository);
+        let ended = self
+            .aws
+            .ended_executions(&self.stack.deploy_image, count, None, of_repository, LIMIT)
+            .await;
+        ended.expect("executions that end")
+    }
+
+    /// The executions that another one started.
+    pub(crate) async fn children(&self, parent: &Execution) -> Vec<Execution> {
+        let children = self
+            .aws
+            .executions(&self.stack.deploy_service, None, |it| it.is_child_of(&parent.arn))
+            .await;
+        children.expect("the children")
+    }
+}
+
+/// The summary of an execution that must have succeeded.
+pub(crate) fn summary(execution: &Execution) -> &Value {
+    match (&execution.output, execution.status.as_str()) {
+        (Some(output), "SUCCEEDED") => output,
+        _ => panic!("{} did not succeed: {execution:#?}", execution.name),
+    }
+}
+
+/// The services of a summary and how they ended, in the order of their names: `[("web", "DEPLOYED")]`.
+pub(crate) fn outcomes(summary: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let services = summary["services"].as_array().cloned().unwrap_or_default();
+    let mut outcomes: Vec<_> = services
+        .iter()
+        .map(|it| (text(&it["service"]), text(&it["outcome"])))
+        .collect();
+    outcomes.sort();
+    outcomes
+}
+
+/// What a summary says was left out, and why, in the order of the names.
+pub(crate) fn left_out(summary: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let skipped = summary["skipped"].as_array().cloned().unwrap_or_default();
+    let mut left_out: Vec<_> = skipped
+        .iter()
+        .map(|it| (text(&it["resource"]), text(&it["reason"])))
+        .collect();
+    left_out.sort();
+    left_out
+}
