@@ -1,0 +1,174 @@
+//! The administration of a simulation over HTTP: everything under `/_simulation/`.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::behaviour::Behaviour;
+use crate::names::Milliseconds;
+use crate::seed::Seed;
+use crate::service::Service;
+use crate::simulation::Simulation;
+use crate::weather::Weather;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Push {
+    repository: String,
+    tag: Option<String>,
+    behaviour: Option<Behaviour>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Alarm {
+    name: String,
+    in_alarm: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Speed {
+    speed: f64,
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, (u16, Value)> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| (400, json!({"error": error.to_string()})))
+}
+
+impl Simulation {
+    /// Answers a request to `/_simulation/<path>`: the HTTP status and the body.
+    pub fn administer(
+        &mut self,
+        now: Milliseconds,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: &[u8],
+    ) -> (u16, Value) {
+        self.advance(now);
+        self.answer(now, method, path, query, body)
+            .map_or_else(|error| error, |body| (200, body))
+    }
+
+    fn answer(
+        &mut self,
+        now: Milliseconds,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: &[u8],
+    ) -> Result<Value, (u16, Value)> {
+        let refused = |message: String| (400, json!({"error": message}));
+        match (method, path) {
+            ("GET", "calls") => {
+                let mut report = json!({"operations": self.calls.report(), "buckets": self.sky.buckets.report()});
+                if query == "log=true" {
+                    report["log"] = self.calls.log().into();
+                }
+                return Ok(report);
+            }
+            ("DELETE", "calls") => self.reset_calls(),
+            ("GET", "state") => return Ok(self.state()),
+            ("GET", "faults") => return Ok(json!(self.sky.weather)),
+            ("POST", "faults") => self.set_weather(now, parse(body)?).map_err(refused)?,
+            ("POST", "services") => {
+                let seed: Seed = parse(body)?;
+                let made = self
+                    .seed(now, &seed)
+                    .map_err(|error| (400, json!({"error": error.to_string()})))?;
+                return Ok(json!({"services": made.services, "taskDefinitions": made.task_definitions}));
+            }
+            ("POST", "images") => {
+                let Push {
+                    repository,
+                    tag,
+                    behaviour,
+                } = parse(body)?;
+                return Ok(json!({"imageDigest": self.push(now, &repository, tag.as_deref(), behaviour)}));
+            }
+            ("POST", "alarms") => {
+                let Alarm { name, in_alarm } = parse(body)?;
+                self.set_alarm(now, &name, in_alarm);
+            }
+            ("POST", "speed") => {
+                let Speed { speed } = parse(body)?;
+                if !speed.is_finite() || speed <= 0.0 {
+                    return Err(refused(format!("speed {speed} is not above 0")));
+                }
+                self.set_speed(speed);
+            }
+            _ => return Err((404, json!({"error": format!("no {method} /_simulation/{path}")}))),
+        }
+        Ok(json!({}))
+    }
+
+    /// Another weather from now on.
+    ///
+    /// # Errors
+    /// What is wrong with it; then the weather stays as it is.
+    pub fn set_weather(&mut self, now: Milliseconds, weather: Weather) -> Result<(), String> {
+        weather.check()?;
+        self.advance(now);
+        self.sky.change(weather, now);
+        Ok(())
+    }
+
+    /// Everything, as it is, without paging, staleness or limits: what a test compares with.
+    ///
+    /// Services by ARN (with their deployments, history and the digests that run), families by name, what second deployers did.
+    pub fn state(&self) -> Value {
+        let services = self
+            .services
+            .iter()
+            .map(|service| self.service_state(service))
+            .collect::<Vec<_>>();
+        let families = self.families.iter().map(|(family, revisions)| {
+            let active: Vec<usize> = revisions
+                .iter()
+                .filter(|revision| revision.active)
+                .map(|revision| revision.revision)
+                .collect();
+            (family.clone(), json!({"newest": revisions.len(), "active": active}))
+        });
+        json!({
+            "services": services,
+            "families": Value::Object(families.collect()),
+            "secondDeployers": self.sky.done,
+        })
+    }
+
+    fn service_state(&self, service: &Service) -> Value {
+        let live = || service.tasks.iter().filter(|task| task.is_live());
+        let mut digests: Vec<&str> = live()
+            .flat_map(|task| &task.containers)
+            .filter_map(|container| container.digest.as_deref())
+            .collect();
+        digests.sort_unstable();
+        digests.dedup();
+        let history = service.history.iter().map(|entry| {
+            let (target, status) = (&service.revisions[entry.target], entry.status);
+            json!({
+                "serviceDeploymentArn": self.service_deployment_arn(service, entry),
+                "taskDefinition": target.task_definition,
+                "status": status,
+                "statusReason": entry.status_reason,
+                "createdAt": entry.created_at,
+                "finishedAt": entry.finished_at,
+            })
+        });
+        json!({
+            "serviceArn": service.arn,
+            "status": service.status,
+            "taskDefinition": service.task_definition,
+            "rolloutState": service.deployments.first().map(|primary| primary.rollout),
+            "desiredCount": service.wanted(self.settings()),
+            "readyCount": live().filter(|task| task.ready).count(),
+            "liveCount": live().count(),
+            "runningTaskDefinitions": live().map(|task| &task.task_definition).collect::<std::collections::BTreeSet<_>>(),
+            "imageDigests": digests,
+            "history": history.collect::<Vec<_>>(),
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! How a task of an image behaves. The image says it by the beginning of its tag.
+
+use serde::{Deserialize, Serialize};
+
+/// What becomes of a task that runs this image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Behaviour {
+    /// Starts and keeps running.
+    #[default]
+    Good,
+    /// Exits with code 1 before the task is RUNNING.
+    ExitEarly,
+    /// Exits with code 1 some seconds after the task is RUNNING.
+    Crash,
+    /// Exits with code 1 some minutes after the task is RUNNING.
+    CrashLater,
+    /// Runs, but its health check never passes (the simulation gives it one), so that the scheduler stops it.
+    Unhealthy,
+    /// Cannot be pulled.
+    Nopull,
+    /// Asks for more than any container instance has: no task comes to be, only a service event.
+    Noplace,
+    /// Starts, after minutes.
+    Slow,
+    /// Is killed for its memory some seconds after the task is RUNNING: exit code 137.
+    Oom,
+    /// The first task of each deployment dies once, every later one is good.
+    Once,
+    /// Runs, and raises every alarm of its service's deployments while it is rolled out.
+    Alarm,
+}
+
+/// The beginnings of a tag, longest first where one begins with another.
+const BY_TAG: [(&str, Behaviour); 10] = [
+    ("crash-later", Behaviour::CrashLater),
+    ("crash", Behaviour::Crash),
+    ("exit-early", Behaviour::ExitEarly),
+    ("unhealthy", Behaviour::Unhealthy),
+    ("nopull", Behaviour::Nopull),
+    ("noplace", Behaviour::Noplace),
+    ("slow", Behaviour::Slow),
+    ("oom", Behaviour::Oom),
+    ("once", Behaviour::Once),
+    ("alarm", Behaviour::Alarm),
+];
+
+impl Behaviour {
+    /// The behaviour that a tag stands for: the first of the table that the tag begins with, good otherwise.
+    pub fn of_tag(tag: &str) -> Self {
+        BY_TAG
+            .iter()
+            .find(|(prefix, _)| tag.starts_with(prefix))
+            .map_or(Self::Good, |(_, behaviour)| *behaviour)
+    }
+
+    /// When a task with this behaviour is RUNNING and what ends it.
+    pub(crate) fn plan(self, first_of_deployment: bool) -> Plan {
+        let good = Plan {
+            pending_seconds: 10.0,
+            fate: Fate::KeepsRunning,
+        };
+        let ends = |fate| Plan { fate, ..good };
+        match self {
+            Self::Good | Self::Noplace | Self::Alarm => good,
+            Self::Slow => Plan {
+                pending_seconds: 240.0,
+                ..good
+            },
+            Self::Nopull => ends(Fate::NeverPulled),
+            Self::ExitEarly => ends(Fate::ExitsBeforeRunning),
+            Self::Crash => ends(Fate::Exits {
+                seconds: 10.0,
+                code: 1,
+                reason: None,
+            }),
+            Self::CrashLater => ends(Fate::Exits {
+                seconds: 180.0,
+                code: 1,
+                reason: None,
+            }),
+            Self::Oom => ends(Fate::Exits {
+                seconds: 10.0,
+                code: 137,
+                reason: Some(OUT_OF_MEMORY),
+            }),
+            Self::Unhealthy => ends(Fate::NeverHealthy { seconds: 40.0 }),
+            Self::Once if first_of_deployment => ends(Fate::Exits {
+                seconds: 8.0,
+                code: 1,
+                reason: None,
+            }),
+            Self::Once => good,
+        }
+    }
+}
+
+const OUT_OF_MEMORY: &str = "OutOfMemoryError: Container killed due to memory usage";
+
+/// The life of a task, in seconds of the simulated clock.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Plan {
+    /// From PENDING to RUNNING: pulling the image and starting the containers.
+    pub(crate) pending_seconds: f64,
+    pub(crate) fate: Fate,
+}
+
+/// How a task ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Fate {
+    KeepsRunning,
+    NeverPulled,
+    ExitsBeforeRunning,
+    Exits {
+        seconds: f64,
+        code: i32,
+        reason: Option<&'static str>,
+    },
+    NeverHealthy {
+        seconds: f64,
+    },
+}

@@ -1,0 +1,162 @@
+//! A call as a client sees it: through the weather, and counted.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::error::ApiError;
+use crate::names::Milliseconds;
+use crate::operations;
+use crate::simulation::{Api, Simulation};
+use crate::weather::{Kind, Met, subject};
+
+/// What a client gets, and how many real milliseconds later.
+#[derive(Debug)]
+pub struct Reply {
+    /// None: the connection ends without an answer.
+    pub answer: Option<Result<Value, ApiError>>,
+    /// How long the answer is held back.
+    pub delay_milliseconds: u64,
+}
+
+/// How often an operation was called, and how it went.
+#[derive(Debug, Clone, Default)]
+struct Count {
+    calls: u64,
+    succeeded: u64,
+    cut: u64,
+    errors: BTreeMap<String, u64>,
+}
+
+/// Every call since the start or the last reset.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Calls {
+    counts: BTreeMap<String, Count>,
+    log: Vec<Value>,
+}
+
+impl Calls {
+    fn note(&mut self, operation: &str, reply: &Reply) {
+        if !self.counts.contains_key(operation) {
+            self.counts.insert(operation.to_owned(), Count::default());
+        }
+        let Some(count) = self.counts.get_mut(operation) else {
+            return;
+        };
+        count.calls += 1;
+        match &reply.answer {
+            None => count.cut += 1,
+            Some(Ok(_)) => count.succeeded += 1,
+            Some(Err(error)) => *count.errors.entry(error.code.clone()).or_default() += 1,
+        }
+    }
+
+    /// Counts by operation.
+    pub(crate) fn report(&self) -> Value {
+        let line = |(operation, count): (&String, &Count)| {
+            let Count {
+                calls,
+                succeeded,
+                cut,
+                errors,
+            } = count;
+            (
+                operation.clone(),
+                json!({"calls": calls, "succeeded": succeeded, "cut": cut, "errors": errors}),
+            )
+        };
+        Value::Object(self.counts.iter().map(line).collect())
+    }
+
+    pub(crate) fn log(&self) -> &[Value] {
+        &self.log
+    }
+}
+
+impl Simulation {
+    /// One call of a client, through token buckets and weather; counted.
+    pub fn receive(&mut self, now: Milliseconds, api: Api, operation: &str, request: &Value) -> Reply {
+        self.advance(now);
+        let reply = self.carry_out(now, api, operation, request);
+        self.calls.note(operation, &reply);
+        if self.settings().call_log {
+            let outcome = match &reply.answer {
+                None => "cut",
+                Some(Ok(_)) => "ok",
+                Some(Err(error)) => error.code.as_str(),
+            };
+            let subject = subject(request);
+            self.calls
+                .log
+                .push(json!({"at": now, "operation": operation, "subject": subject, "outcome": outcome}));
+        }
+        reply
+    }
+
+    fn carry_out(&mut self, now: Milliseconds, api: Api, operation: &str, request: &Value) -> Reply {
+        let at_once = |answer| Reply {
+            answer,
+            delay_milliseconds: 0,
+        };
+        if operation.starts_with('_') {
+            return at_once(Some(Err(operations::unknown(operation))));
+        }
+        let has_token = self.sky.buckets.take(operations::category(api, operation), now);
+        if !has_token && self.settings().throttling {
+            return at_once(Some(Err(ApiError::throttled())));
+        }
+        let caller = self.names.caller();
+        let Met {
+            refusal,
+            cut,
+            slow,
+            stale,
+        } = self.sky.meet(now, &caller, operation, request);
+        let delay_milliseconds = u64::try_from(slow).unwrap_or(0);
+        if let Some(error) = refusal {
+            return Reply {
+                answer: Some(Err(error)),
+                delay_milliseconds,
+            };
+        }
+        if cut == Some(Kind::CutBefore) {
+            return Reply {
+                answer: None,
+                delay_milliseconds,
+            };
+        }
+        self.sky.stale = stale;
+        let answer = self.call(now, api, operation, request);
+        self.sky.stale = 0;
+        Reply {
+            answer: Some(answer).filter(|_| cut.is_none()),
+            delay_milliseconds,
+        }
+    }
+
+    /// Keeps what reads are to show for a while, before a service is changed by a call that the weather makes stale.
+    pub(crate) fn keep_for_stale_reads(&mut self, index: u32, now: Milliseconds) {
+        if self.sky.stale == 0 {
+            return;
+        }
+        let service = &self.services[index as usize];
+        let stale = crate::service::Stale {
+            until: now + self.sky.stale,
+            service: self.describe_service(service),
+            service_deployments: service
+                .history
+                .iter()
+                .rev()
+                .map(|entry| self.describe_deployment(service, entry))
+                .collect(),
+        };
+        self.services[index as usize].stale = Some(stale);
+    }
+
+    /// Forgets which calls there were and how low the buckets went. The buckets stay as full as they are.
+    pub fn reset_calls(&mut self) {
+        self.calls = Calls::default();
+        self.sky.buckets.reset();
+        self.sky.done.clear();
+    }
+}

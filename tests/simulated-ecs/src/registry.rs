@@ -1,0 +1,156 @@
+//! A simulated ECR: repositories, the images in them, and what a task gets when it pulls.
+//!
+//! A repository that nobody created by CreateRepository is open: any tag of it exists from the moment it is first pulled,
+//! so that a test that is not about ECR needs no pushes. In a created repository, and in one from which images were
+//! deleted, only what was pushed can be pulled.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::behaviour::Behaviour;
+use crate::names::Milliseconds;
+
+/// The images of one repository.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Repository {
+    /// Whether somebody created it: then a tag that was not pushed cannot be pulled.
+    pub(crate) created: bool,
+    pub(crate) created_at: Milliseconds,
+    pub(crate) immutable_tags: bool,
+    pub(crate) images: BTreeMap<String, Image>,
+    /// Tag to digest.
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// One image, known by its digest.
+#[derive(Debug, Clone)]
+pub(crate) struct Image {
+    pub(crate) behaviour: Behaviour,
+    pub(crate) manifest: String,
+    pub(crate) media_type: String,
+    pub(crate) pushed_at: Milliseconds,
+}
+
+/// What a task gets for an image reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pulled {
+    /// None: no such image.
+    pub(crate) digest: Option<String>,
+    pub(crate) behaviour: Behaviour,
+}
+
+/// All repositories, by name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Registry {
+    pub(crate) repositories: BTreeMap<String, Repository>,
+}
+
+/// `sha256:` and the hash of a manifest, as a registry names an image.
+pub(crate) fn digest_of(manifest: &str) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::from("sha256:");
+    for byte in Sha256::digest(manifest.as_bytes()) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// A manifest that no other push has: enough of one to be hashed and told apart.
+pub(crate) fn made_up_manifest(repository: &str, tag: &str, salt: &str) -> String {
+    let name = format!("{repository}:{tag}{salt}");
+    format!(
+        r#"{{"schemaVersion":2,"mediaType":"{MEDIA_TYPE}","annotations":{{"org.opencontainers.image.ref.name":"{name}"}}}}"#
+    )
+}
+
+/// The media type of a manifest that says none.
+pub(crate) const MEDIA_TYPE: &str = "application/vnd.docker.distribution.manifest.v2+json";
+
+impl Repository {
+    /// Adds an image under an optional tag and returns its digest. The tag leaves the image that had it.
+    pub(crate) fn push(&mut self, tag: Option<&str>, image: Image) -> String {
+        let digest = digest_of(&image.manifest);
+        self.images.entry(digest.clone()).or_insert(image);
+        if let Some(tag) = tag {
+            self.tags.insert(tag.to_owned(), digest.clone());
+        }
+        digest
+    }
+
+    /// The tags that point to a digest, in alphabetical order.
+    pub(crate) fn tags_of(&self, digest: &str) -> Vec<&str> {
+        self.tags
+            .iter()
+            .filter(|(_, held)| *held == digest)
+            .map(|(tag, _)| tag.as_str())
+            .collect()
+    }
+}
+
+impl Registry {
+    /// What a task gets when it pulls this reference now: the digest behind a tag, and how that image behaves.
+    ///
+    /// A reference to another registry than ECR always pulls; its tag says how it behaves.
+    pub(crate) fn pull(&mut self, reference: &str, now: Milliseconds) -> Pulled {
+        let (name, digest) = reference
+            .split_once('@')
+            .map_or((reference, None), |(name, digest)| (name, Some(digest)));
+        let slash = name.rfind('/').map_or(0, |at| at + 1);
+        let (path, tag) = match name[slash..].rfind(':') {
+            Some(colon) => (&name[..slash + colon], Some(&name[slash + colon + 1..])),
+            None => (name, None),
+        };
+        let Some(repository) = ecr_repository(path) else {
+            let tag = tag.unwrap_or("latest");
+            let digest = digest.map_or_else(|| digest_of(&made_up_manifest(path, tag, "")), str::to_owned);
+            return Pulled {
+                digest: Some(digest),
+                behaviour: Behaviour::of_tag(tag),
+            };
+        };
+        let found = self.repositories.entry(repository.to_owned()).or_default();
+        let wanted = digest
+            .or_else(|| found.tags.get(tag.unwrap_or("latest")).map(String::as_str))
+            .map(str::to_owned);
+        match wanted.as_ref().and_then(|digest| found.images.get(digest)) {
+            Some(image) => Pulled {
+                digest: wanted,
+                behaviour: image.behaviour,
+            },
+            None if found.created => Pulled {
+                digest: None,
+                behaviour: Behaviour::Nopull,
+            },
+            None => {
+                let tag = tag.unwrap_or("latest");
+                let manifest = made_up_manifest(repository, tag, "");
+                let behaviour = Behaviour::of_tag(tag);
+                let image = Image {
+                    behaviour,
+                    manifest,
+                    media_type: MEDIA_TYPE.to_owned(),
+                    pushed_at: now,
+                };
+                let digest = match wanted {
+                    Some(digest) => {
+                        found.images.insert(digest.clone(), image);
+                        digest
+                    }
+                    None => found.push(Some(tag), image),
+                };
+                Pulled {
+                    digest: Some(digest),
+                    behaviour,
+                }
+            }
+        }
+    }
+}
+
+/// The repository of an ECR reference without tag and digest; None for another registry.
+fn ecr_repository(path: &str) -> Option<&str> {
+    let (host, repository) = path.split_once('/')?;
+    let is_ecr = host.contains(".dkr.ecr.") || host.contains(".dkr.ecr-fips.") || host.contains(".dkr-ecr.");
+    is_ecr.then_some(repository)
+}

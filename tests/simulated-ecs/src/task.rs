@@ -1,0 +1,276 @@
+//! A task: PROVISIONING, PENDING, RUNNING, healthy, STOPPED, each at its time.
+
+use crate::behaviour::{Fate, Plan};
+use crate::names::{Milliseconds, chance};
+use crate::settings::Settings;
+
+/// Where a task is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Provisioning,
+    Pending,
+    Running,
+    Stopping,
+    Stopped,
+}
+
+/// Why a task ended, in AWS's words.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    pub(crate) code: &'static str,
+    pub(crate) reason: String,
+}
+
+/// A container of a task.
+#[derive(Debug, Clone)]
+pub(crate) struct Container {
+    pub(crate) name: String,
+    pub(crate) image: String,
+    pub(crate) digest: Option<String>,
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) reason: Option<String>,
+}
+
+/// A task of a service, or one that was started by itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    pub(crate) id: String,
+    pub(crate) cluster: String,
+    /// The deployment it counts for, by its number within the service.
+    pub(crate) deployment: u32,
+    /// The service revision it runs, by its place in the service's list.
+    pub(crate) revision: usize,
+    pub(crate) task_definition: String,
+    pub(crate) started_by: Option<String>,
+    pub(crate) group: String,
+    pub(crate) phase: Phase,
+    /// Running, and its health check (if it has one) has passed.
+    pub(crate) ready: bool,
+    pub(crate) has_health_check: bool,
+    pub(crate) plan: Plan,
+    /// Which container the plan's fate befalls.
+    pub(crate) culprit: usize,
+    pub(crate) containers: Vec<Container>,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) created_at: Milliseconds,
+    pub(crate) pull_started_at: Option<Milliseconds>,
+    pub(crate) started_at: Option<Milliseconds>,
+    pub(crate) stopping_at: Option<Milliseconds>,
+    pub(crate) stopped_at: Option<Milliseconds>,
+    ready_at: Option<Milliseconds>,
+    fate_at: Option<Milliseconds>,
+    /// When something happens next.
+    pub(crate) next_at: Option<Milliseconds>,
+}
+
+/// What a task is started from.
+pub(crate) struct Launch {
+    pub(crate) id: String,
+    pub(crate) cluster: String,
+    pub(crate) deployment: u32,
+    pub(crate) revision: usize,
+    pub(crate) task_definition: String,
+    pub(crate) started_by: Option<String>,
+    pub(crate) group: String,
+    pub(crate) has_health_check: bool,
+    pub(crate) plan: Plan,
+    pub(crate) culprit: usize,
+    pub(crate) containers: Vec<Container>,
+}
+
+/// Something the scheduler wants to know of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// RUNNING and healthy.
+    Ready,
+    /// Ended without ever having been ready: what `failedTasks` and the circuit breaker count.
+    Failed,
+    /// Ended by itself after it had been ready: what neither of them counts.
+    Exited,
+}
+
+const PROVISIONING_SECONDS: f64 = 4.0;
+const HEALTH_CHECK_SECONDS: f64 = 10.0;
+const EXIT_SECONDS: f64 = 2.0;
+const STOP_SECONDS: f64 = 10.0;
+/// How long a stopped task can be described.
+pub(crate) const STOPPED_TASK_SECONDS: f64 = 3600.0;
+
+impl Task {
+    pub(crate) fn launch(launch: Launch, settings: &Settings, now: Milliseconds) -> Self {
+        let mut task = Self {
+            id: launch.id,
+            cluster: launch.cluster,
+            deployment: launch.deployment,
+            revision: launch.revision,
+            task_definition: launch.task_definition,
+            started_by: launch.started_by,
+            group: launch.group,
+            phase: Phase::Provisioning,
+            ready: false,
+            has_health_check: launch.has_health_check || matches!(launch.plan.fate, Fate::NeverHealthy { .. }),
+            plan: launch.plan,
+            culprit: launch.culprit,
+            containers: launch.containers,
+            stop: None,
+            created_at: now,
+            pull_started_at: None,
+            started_at: None,
+            stopping_at: None,
+            stopped_at: None,
+            ready_at: None,
+            fate_at: None,
+            next_at: None,
+        };
+        task.next_at = Some(task.later(settings, now, "provisioning", PROVISIONING_SECONDS));
+        task
+    }
+
+    /// A task that has been running for a while: what a service that exists already has.
+    pub(crate) fn running(launch: Launch, settings: &Settings, now: Milliseconds) -> Self {
+        let mut task = Self::launch(launch, settings, now);
+        task.pull_started_at = Some(now);
+        task.run(settings, now);
+        task.ready = true;
+        task.ready_at = None;
+        task.next_at = task.fate_at;
+        task
+    }
+
+    /// In use: the scheduler counts it. A task that is stopping is not.
+    pub(crate) fn is_live(&self) -> bool {
+        self.stop.is_none()
+    }
+
+    /// PROVISIONING and PENDING, which DescribeServices counts as pending.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self.phase, Phase::Provisioning | Phase::Pending)
+    }
+
+    /// A moment some simulated seconds later, a tenth more or less, as no two tasks take the same time.
+    fn later(&self, settings: &Settings, now: Milliseconds, what: &str, seconds: f64) -> Milliseconds {
+        settings.after(now, seconds * (0.9 + 0.2 * chance(settings.seed, &[&self.id, what])))
+    }
+
+    /// Moves on everything that is due, and says what the scheduler has to know.
+    pub(crate) fn step(&mut self, settings: &Settings, now: Milliseconds) -> Option<Change> {
+        let mut change = None;
+        while self.next_at.is_some_and(|at| at <= now) {
+            change = self.step_once(settings, now).or(change);
+        }
+        change
+    }
+
+    fn step_once(&mut self, settings: &Settings, now: Milliseconds) -> Option<Change> {
+        match self.phase {
+            Phase::Provisioning => {
+                self.phase = Phase::Pending;
+                self.pull_started_at = Some(now);
+                self.next_at = Some(self.later(settings, now, "pending", self.plan.pending_seconds));
+                None
+            }
+            Phase::Pending => match self.plan.fate {
+                Fate::NeverPulled => {
+                    let image = &self.containers[self.culprit].image;
+                    let reason = format!(
+                        "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {image}: {image}: not found"
+                    );
+                    self.containers[self.culprit].reason = Some(reason.clone());
+                    self.end(settings, now, "TaskFailedToStart", reason, EXIT_SECONDS);
+                    Some(Change::Failed)
+                }
+                Fate::ExitsBeforeRunning => {
+                    self.exit(settings, now, 1, None);
+                    Some(Change::Failed)
+                }
+                _ => {
+                    self.run(settings, now);
+                    self.ready.then_some(Change::Ready)
+                }
+            },
+            Phase::Running => self.run_on(settings, now),
+            Phase::Stopping => {
+                self.phase = Phase::Stopped;
+                self.stopped_at = Some(now);
+                self.next_at = None;
+                None
+            }
+            Phase::Stopped => {
+                self.next_at = None;
+                None
+            }
+        }
+    }
+
+    fn run(&mut self, settings: &Settings, now: Milliseconds) {
+        self.phase = Phase::Running;
+        self.started_at = Some(now);
+        self.ready = !self.has_health_check;
+        self.fate_at = match self.plan.fate {
+            Fate::Exits { seconds, .. } | Fate::NeverHealthy { seconds } => {
+                Some(self.later(settings, now, "fate", seconds))
+            }
+            _ => None,
+        };
+        let passes = self.has_health_check && !matches!(self.plan.fate, Fate::NeverHealthy { .. });
+        self.ready_at = passes.then(|| self.later(settings, now, "health", HEALTH_CHECK_SECONDS));
+        self.next_at = self.fate_at.into_iter().chain(self.ready_at).min();
+    }
+
+    fn run_on(&mut self, settings: &Settings, now: Milliseconds) -> Option<Change> {
+        if self.ready_at.is_some_and(|at| at <= now) {
+            self.ready_at = None;
+            self.ready = true;
+            self.next_at = self.fate_at;
+            return Some(Change::Ready);
+        }
+        self.next_at = None;
+        let was_ready = self.ready;
+        match self.plan.fate {
+            Fate::Exits { code, reason, .. } => self.exit(settings, now, code, reason),
+            Fate::NeverHealthy { .. } => {
+                let reason = "Task failed container health checks".to_owned();
+                self.containers[self.culprit].exit_code = Some(137);
+                self.end(settings, now, "ServiceSchedulerInitiated", reason, STOP_SECONDS);
+            }
+            _ => return None,
+        }
+        Some(if was_ready { Change::Exited } else { Change::Failed })
+    }
+
+    fn exit(&mut self, settings: &Settings, now: Milliseconds, code: i32, reason: Option<&str>) {
+        let culprit = &mut self.containers[self.culprit];
+        culprit.exit_code = Some(code);
+        culprit.reason = reason.map(str::to_owned);
+        self.end(
+            settings,
+            now,
+            "EssentialContainerExited",
+            "Essential container in task exited".to_owned(),
+            EXIT_SECONDS,
+        );
+    }
+
+    /// Stops the task from outside: a container that runs gets SIGTERM and ends with 143.
+    pub(crate) fn stop(&mut self, settings: &Settings, now: Milliseconds, code: &'static str, reason: String) {
+        if self.is_live() {
+            self.end(settings, now, code, reason, STOP_SECONDS);
+        }
+    }
+
+    fn end(&mut self, settings: &Settings, now: Milliseconds, code: &'static str, reason: String, seconds: f64) {
+        let ran = self.phase == Phase::Running || self.plan.fate == Fate::ExitsBeforeRunning;
+        for container in self
+            .containers
+            .iter_mut()
+            .filter(|container| ran && container.exit_code.is_none())
+        {
+            container.exit_code = Some(143);
+        }
+        self.phase = Phase::Stopping;
+        self.ready = false;
+        self.stop = Some(Stop { code, reason });
+        self.stopping_at = Some(now);
+        self.next_at = Some(self.later(settings, now, "stop", seconds));
+    }
+}

@@ -1,0 +1,256 @@
+//! Task definitions: registered as they come, member by member, and never changed but for their status and tags.
+
+use serde_json::{Map, Value, json};
+
+use crate::error::ApiError;
+use crate::names::{Milliseconds, resource_path, timestamp};
+use crate::operations::{page, text, texts};
+use crate::simulation::Simulation;
+use crate::tags;
+
+/// A revision of a family.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskDefinition {
+    pub(crate) family: String,
+    pub(crate) revision: usize,
+    /// What was registered, without the tags: also members that no model knows.
+    pub(crate) document: Map<String, Value>,
+    pub(crate) tags: Vec<Value>,
+    pub(crate) active: bool,
+    pub(crate) registered_at: Milliseconds,
+    pub(crate) deregistered_at: Option<Milliseconds>,
+}
+
+impl TaskDefinition {
+    /// Its containers, as registered.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = &Value> {
+        self.document
+            .get("containerDefinitions")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    }
+}
+
+impl Simulation {
+    /// The ARN of a revision.
+    pub(crate) fn task_definition_arn(&self, definition: &TaskDefinition) -> String {
+        self.names.arn(
+            "task-definition",
+            &format!("{}:{}", definition.family, definition.revision),
+        )
+    }
+
+    /// The revision that a family, `family:revision` or ARN names. A family alone stands for its newest ACTIVE revision.
+    pub(crate) fn find_task_definition(&self, given: &str) -> Option<&TaskDefinition> {
+        let path = resource_path(given, "task-definition");
+        match path.split_once(':') {
+            None => self
+                .families
+                .get(path)?
+                .iter()
+                .rev()
+                .find(|definition| definition.active),
+            Some((family, revision)) => {
+                let place = revision.parse::<usize>().ok()?.checked_sub(1)?;
+                self.families.get(family)?.get(place)
+            }
+        }
+    }
+
+    /// The revision that a service or a task is to run.
+    ///
+    /// # Errors
+    /// `ClientException` if there is none or if it is INACTIVE.
+    pub(crate) fn runnable(&self, given: &str) -> Result<&TaskDefinition, ApiError> {
+        let found = self
+            .find_task_definition(given)
+            .ok_or_else(|| ApiError::client("TaskDefinition not found."))?;
+        if found.active {
+            Ok(found)
+        } else {
+            Err(ApiError::client("TaskDefinition is inactive"))
+        }
+    }
+
+    /// `taskDefinition` of an answer: the document, and what ECS adds to it.
+    fn described(&self, definition: &TaskDefinition) -> Value {
+        let mut body = definition.document.clone();
+        let fargate = texts_of(&definition.document, "requiresCompatibilities").contains(&"FARGATE");
+        let added = json!({
+            "taskDefinitionArn": self.task_definition_arn(definition),
+            "revision": definition.revision,
+            "status": if definition.active { "ACTIVE" } else { "INACTIVE" },
+            "requiresAttributes": [{"name": "com.amazonaws.ecs.capability.ecr-auth"}],
+            "compatibilities": if fargate { json!(["EC2", "FARGATE"]) } else { json!(["EC2"]) },
+            "registeredAt": timestamp(definition.registered_at),
+            "registeredBy": self.names.caller(),
+        });
+        body.extend(added.as_object().cloned().unwrap_or_default());
+        if let Some(at) = definition.deregistered_at {
+            body.insert("deregisteredAt".to_owned(), timestamp(at));
+        }
+        for list in ["volumes", "placementConstraints"] {
+            body.entry(list).or_insert_with(|| json!([]));
+        }
+        Value::Object(body)
+    }
+
+    /// Registers a document that was checked, and returns its revision.
+    fn add_revision(&mut self, mut document: Map<String, Value>, now: Milliseconds) -> &TaskDefinition {
+        let tags = document
+            .remove("tags")
+            .and_then(|tags| tags.as_array().cloned())
+            .unwrap_or_default();
+        let family = document
+            .get("family")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let revisions = self.families.entry(family.clone()).or_default();
+        let revision = revisions.len() + 1;
+        let registered_at = now;
+        let added = TaskDefinition {
+            family,
+            revision,
+            document,
+            tags,
+            active: true,
+            registered_at,
+            deregistered_at: None,
+        };
+        revisions.push(added);
+        &revisions[revision - 1]
+    }
+}
+
+fn texts_of<'a>(document: &'a Map<String, Value>, member: &str) -> Vec<&'a str> {
+    document
+        .get(member)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
+}
+
+fn check(request: &Value) -> Result<(), ApiError> {
+    let family = text(request, "family");
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if family.is_empty() || family.len() > 255 || !family.chars().all(legal) {
+        return Err(ApiError::client("Family contains invalid characters."));
+    }
+    let containers = request
+        .get("containerDefinitions")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice);
+    let containers = containers.filter(|containers| !containers.is_empty());
+    let containers = containers.ok_or_else(|| ApiError::client("Container list cannot be empty."))?;
+    let mut names = Vec::with_capacity(containers.len());
+    for container in containers {
+        let name = text(container, "name");
+        if name.is_empty() {
+            return Err(ApiError::client("Container.name should not be null or empty."));
+        }
+        if text(container, "image").is_empty() {
+            return Err(ApiError::client("Container.image should not be null or empty."));
+        }
+        if names.contains(&name) {
+            return Err(ApiError::client(
+                "Container names should be unique within a task definition.",
+            ));
+        }
+        names.push(name);
+    }
+    let essential = |container: &Value| container.get("essential").is_none_or(|essential| essential != false);
+    if !containers.iter().any(essential) {
+        return Err(ApiError::client("At least one container must be marked essential."));
+    }
+    if request.get("tags").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+        return Err(ApiError::invalid("Tags cannot be empty."));
+    }
+    tags::check(request)
+}
+
+pub(crate) fn register(simulation: &mut Simulation, request: &Value, now: Milliseconds) -> Result<Value, ApiError> {
+    check(request)?;
+    let document = request.as_object().cloned().unwrap_or_default();
+    let definition = simulation.add_revision(document, now).clone();
+    let mut answer = json!({"taskDefinition": simulation.described(&definition)});
+    if !definition.tags.is_empty() {
+        answer["tags"] = definition.tags.into();
+    }
+    Ok(answer)
+}
+
+pub(crate) fn deregister(simulation: &mut Simulation, request: &Value, now: Milliseconds) -> Result<Value, ApiError> {
+    let given = text(request, "taskDefinition");
+    let missing = || ApiError::client("The specified task definition does not exist.");
+    if !resource_path(given, "task-definition").contains(':') {
+        return Err(ApiError::invalid("Invalid revision number. Number: null"));
+    }
+    let found = simulation.find_task_definition(given).ok_or_else(missing)?;
+    let (family, place) = (found.family.clone(), found.revision - 1);
+    let revision = simulation
+        .families
+        .get_mut(&family)
+        .and_then(|revisions| revisions.get_mut(place));
+    let revision = revision.ok_or_else(missing)?;
+    revision.active = false;
+    revision.deregistered_at.get_or_insert(now);
+    let revision = revision.clone();
+    Ok(json!({"taskDefinition": simulation.described(&revision)}))
+}
+
+pub(crate) fn describe(simulation: &mut Simulation, request: &Value, _: Milliseconds) -> Result<Value, ApiError> {
+    let found = simulation.find_task_definition(text(request, "taskDefinition"));
+    let found = found.ok_or_else(|| ApiError::client("Unable to describe task definition."))?;
+    let mut answer = json!({"taskDefinition": simulation.described(found)});
+    if texts(request, "include").contains(&"TAGS") {
+        answer["tags"] = found.tags.clone().into();
+    }
+    Ok(answer)
+}
+
+fn wanted_status<'a>(request: &'a Value, default: &'a str) -> &'a str {
+    request.get("status").and_then(Value::as_str).unwrap_or(default)
+}
+
+pub(crate) fn list(simulation: &mut Simulation, request: &Value, _: Milliseconds) -> Result<Value, ApiError> {
+    let status = wanted_status(request, "ACTIVE");
+    if status == "DELETE_IN_PROGRESS" {
+        return Ok(json!({"taskDefinitionArns": []}));
+    }
+    let family = request.get("familyPrefix").and_then(Value::as_str);
+    let families = simulation
+        .families
+        .iter()
+        .filter(|(name, _)| family.is_none_or(|family| family == *name));
+    let revisions = families.flat_map(|(_, revisions)| revisions);
+    let mut found: Vec<&TaskDefinition> = revisions
+        .filter(|definition| definition.active == (status == "ACTIVE"))
+        .collect();
+    if text(request, "sort") == "DESC" {
+        found.reverse();
+    }
+    let arns = found
+        .into_iter()
+        .map(|definition| simulation.task_definition_arn(definition));
+    let (arns, token) = page(request, 100, arns)?;
+    Ok(json!({"taskDefinitionArns": arns, "nextToken": token}))
+}
+
+pub(crate) fn list_families(simulation: &mut Simulation, request: &Value, _: Milliseconds) -> Result<Value, ApiError> {
+    let (status, prefix) = (wanted_status(request, "ACTIVE"), text(request, "familyPrefix"));
+    let fits = |revisions: &Vec<TaskDefinition>| match status {
+        "ACTIVE" => revisions.iter().any(|definition| definition.active),
+        "INACTIVE" => !revisions.iter().any(|definition| definition.active),
+        _ => true,
+    };
+    let families = simulation
+        .families
+        .iter()
+        .filter(|(name, revisions)| name.starts_with(prefix) && fits(revisions));
+    let (families, token) = page(request, 100, families.map(|(name, _)| name))?;
+    Ok(json!({"families": families, "nextToken": token}))
+}

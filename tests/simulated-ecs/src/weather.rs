@@ -1,0 +1,413 @@
+//! The weather: what goes wrong on the way, and who else deploys. All its times are real milliseconds, whatever the speed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::buckets::Buckets;
+use crate::error::ApiError;
+use crate::names::{Milliseconds, chance, last_segment};
+use crate::operations;
+use crate::settings::Settings;
+
+/// Faults and second deployers, as given at the start or to `POST /_simulation/faults`.
+///
+/// ```json
+/// {
+///   "faults": [{"fault": "cutAfter", "operation": "UpdateService", "subject": "web", "times": 1},
+///              {"fault": "serverError", "chance": 0.05}],
+///   "schedule": [{"after": {"operation": "UpdateService", "milliseconds": 300},
+///                 "operation": "UpdateService", "request": {"taskDefinition": "web:1"}}]
+/// }
+/// ```
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Weather {
+    /// Looked through in order for each call; the first that ends the call wins, slowness and staleness add up.
+    pub faults: Vec<Fault>,
+    /// What somebody else does, and when.
+    pub schedule: Vec<Scheduled>,
+}
+
+/// What befalls a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// `ThrottlingException`, not applied.
+    Throttle,
+    /// `ServerException` with status 500, not applied.
+    ServerError,
+    /// `AccessDeniedException`, not applied.
+    Deny,
+    /// `ClientException`: "Too many concurrent attempts to create a new revision of the specified family", not applied.
+    TooManyConcurrent,
+    /// The connection ends without an answer; not applied.
+    CutBefore,
+    /// The connection ends without an answer; applied.
+    CutAfter,
+    /// Applied at once, answered `milliseconds` later.
+    Slow,
+    /// For UpdateService: for `milliseconds` afterwards, reads show the service as it was before.
+    Stale,
+}
+
+/// A fault: which calls, and what befalls them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fault {
+    /// What befalls the call.
+    pub fault: Kind,
+    /// Calls of this operation only.
+    #[serde(default)]
+    pub operation: Option<String>,
+    /// Calls whose request contains this text only.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// How likely it is, for each such call: 0 to 1.
+    #[serde(default = "always")]
+    pub chance: f64,
+    /// How many such calls are let through first.
+    #[serde(default)]
+    pub skip: u64,
+    /// How often at most; without it, always.
+    #[serde(default)]
+    pub times: Option<u64>,
+    /// Not before this long after the weather began.
+    #[serde(default)]
+    pub from_milliseconds: Milliseconds,
+    /// Not from this long after the weather began.
+    #[serde(default)]
+    pub until_milliseconds: Option<Milliseconds>,
+    /// How long, for `slow` and `stale`.
+    #[serde(default = "two_seconds")]
+    pub milliseconds: Milliseconds,
+}
+
+fn always() -> f64 {
+    1.0
+}
+
+fn two_seconds() -> Milliseconds {
+    2_000
+}
+
+/// A call by a second deployer: a person, Terraform, a deletion half-way.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scheduled {
+    /// So long after the weather began, once. Exclusive with `after`.
+    #[serde(default)]
+    pub at_milliseconds: Option<Milliseconds>,
+    /// After a client's call that succeeded.
+    #[serde(default)]
+    pub after: Option<Trigger>,
+    /// The operation: one of ECS's, or `_RemoveService`, `_RemoveCluster` for what is gone at once.
+    pub operation: String,
+    /// Its request. After a trigger, `cluster` and `service` are those of the triggering call unless they are given.
+    #[serde(default)]
+    pub request: Value,
+}
+
+/// The calls of clients that a second deployer acts after.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Trigger {
+    /// Calls of this operation.
+    pub operation: String,
+    /// Calls whose request contains this text only.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// How likely it is: 0 to 1.
+    #[serde(default = "always")]
+    pub chance: f64,
+    /// How many such calls are passed over first.
+    #[serde(default)]
+    pub skip: u64,
+    /// How often at most: once, unless said.
+    #[serde(default = "once")]
+    pub times: u64,
+    /// How long after the call.
+    #[serde(default)]
+    pub milliseconds: Milliseconds,
+}
+
+fn once() -> u64 {
+    1
+}
+
+impl Weather {
+    /// Checks what types cannot: operations that exist, chances from 0 to 1, one time for each entry of the schedule.
+    ///
+    /// # Errors
+    /// A sentence that names the entry.
+    pub fn check(&self) -> Result<(), String> {
+        let known = |operation: &str| {
+            if operations::is_known(operation) {
+                Ok(())
+            } else {
+                Err(format!("{operation} is not simulated"))
+            }
+        };
+        let likely = |chance: f64| {
+            if (0.0..=1.0).contains(&chance) {
+                Ok(())
+            } else {
+                Err(format!("chance {chance} is not from 0 to 1"))
+            }
+        };
+        for fault in &self.faults {
+            likely(fault.chance)?;
+            fault.operation.as_deref().map_or(Ok(()), known)?;
+        }
+        for entry in &self.schedule {
+            known(&entry.operation)?;
+            if entry.at_milliseconds.is_some() == entry.after.is_some() {
+                return Err(format!(
+                    "schedule of {}: give either atMilliseconds or after",
+                    entry.operation
+                ));
+            }
+            if !entry.request.is_object() && !entry.request.is_null() {
+                return Err(format!(
+                    "schedule of {}: the request has to be an object",
+                    entry.operation
+                ));
+            }
+            if let Some(trigger) = &entry.after {
+                known(&trigger.operation)?;
+                likely(trigger.chance)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a call meets.
+#[derive(Debug, Default)]
+pub(crate) struct Met {
+    pub(crate) refusal: Option<ApiError>,
+    pub(crate) cut: Option<Kind>,
+    pub(crate) slow: Milliseconds,
+    pub(crate) stale: Milliseconds,
+}
+
+/// A call of a second deployer that is due at a moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Action {
+    pub(crate) operation: String,
+    pub(crate) request: Value,
+}
+
+/// The weather as it goes: what has struck how often, and what is planned.
+#[derive(Debug)]
+pub(crate) struct Sky {
+    seed: u64,
+    began_at: Milliseconds,
+    pub(crate) weather: Weather,
+    pub(crate) buckets: Buckets,
+    /// How many calls each fault and each trigger has seen, and how often it struck.
+    faults: Vec<(u64, u64)>,
+    triggers: Vec<(u64, u64)>,
+    /// How many calls there were of an operation on a subject: what chance depends on.
+    seen: BTreeMap<(String, String), u64>,
+    planned: BTreeMap<(Milliseconds, u64), Action>,
+    plan_count: u64,
+    /// What second deployers did.
+    pub(crate) done: Vec<Value>,
+    /// How long reads stay behind the write that is being carried out.
+    pub(crate) stale: Milliseconds,
+}
+
+impl Sky {
+    pub(crate) fn new(settings: &Settings, now: Milliseconds) -> Self {
+        let mut sky = Self {
+            seed: settings.seed,
+            began_at: now,
+            weather: Weather::default(),
+            buckets: Buckets::default(),
+            faults: Vec::new(),
+            triggers: Vec::new(),
+            seen: BTreeMap::new(),
+            planned: BTreeMap::new(),
+            plan_count: 0,
+            done: Vec::new(),
+            stale: 0,
+        };
+        sky.change(settings.weather.clone(), now);
+        sky
+    }
+
+    /// Another weather from now on. What the one before it had planned is forgotten.
+    pub(crate) fn change(&mut self, weather: Weather, now: Milliseconds) {
+        self.began_at = now;
+        self.faults = vec![(0, 0); weather.faults.len()];
+        self.triggers = vec![(0, 0); weather.schedule.len()];
+        self.planned.clear();
+        for entry in &weather.schedule {
+            if let Some(at) = entry.at_milliseconds {
+                self.plan_count += 1;
+                let action = Action {
+                    operation: entry.operation.clone(),
+                    request: object(&entry.request),
+                };
+                self.planned.insert((now + at, self.plan_count), action);
+            }
+        }
+        self.weather = weather;
+    }
+
+    /// What this call meets.
+    pub(crate) fn meet(&mut self, now: Milliseconds, caller: &str, operation: &str, request: &Value) -> Met {
+        let mut met = Met::default();
+        if self.weather.faults.is_empty() && self.weather.schedule.is_empty() {
+            return met;
+        }
+        let subject = subject(request);
+        let number = self.seen.entry((operation.to_owned(), subject.clone())).or_default();
+        *number += 1;
+        let (number, age) = (number.to_string(), now - self.began_at);
+        for (place, (fault, (seen, struck))) in self.weather.faults.iter().zip(&mut self.faults).enumerate() {
+            let concerns = fault.operation.as_deref().is_none_or(|wanted| wanted == operation)
+                && contains(request, fault.subject.as_deref())
+                && age >= fault.from_milliseconds
+                && fault.until_milliseconds.is_none_or(|until| age < until);
+            if !concerns {
+                continue;
+            }
+            *seen += 1;
+            let parts = ["fault", &place.to_string(), operation, &subject, &number];
+            let strikes = *seen > fault.skip
+                && fault.times.is_none_or(|times| *struck < times)
+                && chance(self.seed, &parts) < fault.chance;
+            if !strikes {
+                continue;
+            }
+            *struck += 1;
+            match fault.fault {
+                Kind::Slow => met.slow = met.slow.max(fault.milliseconds),
+                Kind::Stale => met.stale = met.stale.max(fault.milliseconds),
+                Kind::CutBefore | Kind::CutAfter => {
+                    met.cut = Some(fault.fault);
+                    break;
+                }
+                kind => {
+                    met.refusal = Some(refusal(kind, caller, operation));
+                    break;
+                }
+            }
+        }
+        met
+    }
+
+    /// Notes a client's call that succeeded: somebody may act after it.
+    pub(crate) fn note_done(&mut self, now: Milliseconds, operation: &str, request: &Value) {
+        for (place, (entry, (seen, struck))) in self.weather.schedule.iter().zip(&mut self.triggers).enumerate() {
+            let Some(trigger) = entry.after.as_ref().filter(|trigger| trigger.operation == operation) else {
+                continue;
+            };
+            if !contains(request, trigger.subject.as_deref()) {
+                continue;
+            }
+            *seen += 1;
+            let subject = subject(request);
+            let number = self
+                .seen
+                .get(&(operation.to_owned(), subject.clone()))
+                .copied()
+                .unwrap_or(*seen)
+                .to_string();
+            let parts = ["trigger", &place.to_string(), operation, &subject, &number];
+            if *seen <= trigger.skip || *struck >= trigger.times || chance(self.seed, &parts) >= trigger.chance {
+                continue;
+            }
+            *struck += 1;
+            let mut wanted = object(&entry.request);
+            for member in ["cluster", "service"] {
+                if let Some(value) = request.get(member).filter(|_| wanted.get(member).is_none()) {
+                    wanted[member] = value.clone();
+                }
+            }
+            self.plan_count += 1;
+            let action = Action {
+                operation: entry.operation.clone(),
+                request: wanted,
+            };
+            self.planned
+                .insert((now + trigger.milliseconds.max(1), self.plan_count), action);
+        }
+    }
+
+    /// When somebody else acts next.
+    pub(crate) fn next_scheduled(&self) -> Option<Milliseconds> {
+        self.planned.keys().next().map(|(at, _)| *at)
+    }
+
+    /// Takes what is due at this moment off the plan.
+    pub(crate) fn take_scheduled(&mut self, at: Milliseconds) -> Option<Action> {
+        let entry = self.planned.first_entry().filter(|entry| entry.key().0 <= at)?;
+        Some(entry.remove())
+    }
+
+    /// Notes what became of it.
+    pub(crate) fn note_scheduled(&mut self, at: Milliseconds, action: Action, error: Option<ApiError>) {
+        let error = error.map(|error| error.to_string());
+        self.done
+            .push(json!({"at": at, "operation": action.operation, "request": action.request, "error": error}));
+    }
+}
+
+fn object(request: &Value) -> Value {
+    if request.is_null() { json!({}) } else { request.clone() }
+}
+
+fn contains(request: &Value, wanted: Option<&str>) -> bool {
+    wanted.is_none_or(|wanted| request.to_string().contains(wanted))
+}
+
+fn refusal(kind: Kind, caller: &str, operation: &str) -> ApiError {
+    match kind {
+        Kind::Throttle => ApiError::throttled(),
+        Kind::Deny => ApiError::new(
+            "AccessDeniedException",
+            format!(
+                "User: {caller} is not authorized to perform: ecs:{operation} because no identity-based policy allows the ecs:{operation} action"
+            ),
+        ),
+        Kind::TooManyConcurrent => {
+            ApiError::client("Too many concurrent attempts to create a new revision of the specified family.")
+        }
+        _ => ApiError::server(),
+    }
+}
+
+/// What a request is about, for chance and for the log of calls: the service, family, task definition, image … it names.
+pub(crate) fn subject(request: &Value) -> String {
+    const MEMBERS: [&str; 15] = [
+        "service",
+        "serviceName",
+        "services",
+        "family",
+        "taskDefinition",
+        "serviceDeploymentArn",
+        "serviceDeploymentArns",
+        "serviceRevisionArns",
+        "tasks",
+        "task",
+        "familyPrefix",
+        "resourceArn",
+        "repositoryName",
+        "clusterName",
+        "cluster",
+    ];
+    let named = |value: &Value| {
+        value
+            .as_str()
+            .or_else(|| value.get(0)?.as_str())
+            .map(|name| last_segment(name).to_owned())
+    };
+    MEMBERS
+        .iter()
+        .find_map(|member| request.get(*member).and_then(named))
+        .unwrap_or_default()
+}
