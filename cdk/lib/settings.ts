@@ -252,14 +252,8 @@ function roleArns(roles: EcrDeployProps['passRoles'] | undefined): string[] {
   }
   const arns = roles.map((role: unknown) => (isRole(role) ? role.roleArn : role));
   for (const arn of arns) {
-    if (Token.isUnresolved(arn)) {
-      continue;
-    }
-    if (typeof arn !== 'string' || !ROLE_ARN.test(arn)) {
+    if (!Token.isUnresolved(arn) && !(typeof arn === 'string' && ROLE_ARN.test(arn))) {
       throw new SettingError('passRoles', arn, fix);
-    }
-    if (/:role\/[*?]+$/.test(arn)) {
-      throw new SettingError('passRoles', arn, `that is every role of the account; ${fix}`);
     }
   }
   return [...new Set(arns as string[])];

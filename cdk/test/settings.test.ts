@@ -27,10 +27,6 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   [{ passRoles: [...REQUIRED.passRoles, '*'] }, `"passRoles" is "*": ${ROLES}${EXAMPLE_ROLE}`],
   [{ passRoles: ['arn:aws:iam::*:role/app'] }, `"passRoles" is "arn:aws:iam::*:role/app": ${ROLES}${EXAMPLE_ROLE}`],
   [
-    { passRoles: ['arn:aws:iam::123456789012:role/*'] },
-    `"passRoles" is "arn:aws:iam::123456789012:role/*": that is every role of the account; ${ROLES}${EXAMPLE_ROLE}`,
-  ],
-  [
     { passRoles: ['arn:aws:iam::123456789012:user/app'] },
     `"passRoles" is "arn:aws:iam::123456789012:user/app": ${ROLES}${EXAMPLE_ROLE}`,
   ],
@@ -131,6 +127,7 @@ const ACCEPTED: readonly [rule: string, given: Partial<EcrDeployProps>][] = [
   ['a role with a path', { passRoles: ['arn:aws:iam::123456789012:role/apps/web'] }],
   ['a role of another partition', { passRoles: ['arn:aws-cn:iam::123456789012:role/web'] }],
   ['roles by a prefix', { passRoles: ['arn:aws:iam::123456789012:role/app-*'] }],
+  ['every role of one account, said in so many words', { passRoles: ['arn:aws:iam::123456789012:role/*'] }],
   ['roles below a path', { passRoles: ['arn:aws:iam::123456789012:role/apps/*'] }],
   ['an ARN that is known when it is deployed', { passRoles: [Lazy.string({ produce: () => 'later' })] }],
   ['nested repositories', { repositories: ['team/group/worker_2', 'web.api'] }],
