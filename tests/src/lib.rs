@@ -12,6 +12,7 @@ pub mod executions;
 pub mod images;
 mod process;
 mod server;
+pub mod services;
 mod stack;
 pub mod tools;
 

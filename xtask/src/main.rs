@@ -1,6 +1,7 @@
 //! `cargo xtask`: what is done with the whole repository, each by one command that installs what it needs into the
 //! project's own folder.
 
+mod demo;
 mod picture;
 mod prerequisites;
 mod test;
@@ -18,6 +19,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Show it: a local AWS, a real `cdk deploy`, a good push, a broken push, and the rollback.
+    Demo {
+        /// Leave everything running until Ctrl-C, and tell how to look around.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Run every check and every test: what CI runs.
     Test,
     /// Draw the state machines anew in the README.
@@ -29,6 +36,7 @@ type Failure = String;
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
+        Task::Demo { keep } => demo::run(keep),
         Task::Test => test::run(),
         Task::Picture => picture::write(),
     };

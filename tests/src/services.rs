@@ -1,0 +1,172 @@
+//! Clusters, revisions and services to deploy to.
+
+use crate::{Error, LocalAws, pause};
+use aws_sdk_ecs::types::{
+    ContainerDefinition, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentController,
+    DeploymentControllerType, DeploymentRolloutState, Service,
+};
+use std::time::{Duration, Instant};
+
+/// How a service is set up.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// How many tasks it runs.
+    pub desired_count: i32,
+    /// Whether it has ECS's circuit breaker, and whether that rolls back.
+    pub circuit_breaker: Option<bool>,
+    /// What deploys it.
+    pub controller: DeploymentControllerType,
+}
+
+impl Default for Setup {
+    /// One task, no circuit breaker, deployed by ECS.
+    fn default() -> Self {
+        Self {
+            desired_count: 1,
+            circuit_breaker: None,
+            controller: DeploymentControllerType::Ecs,
+        }
+    }
+}
+
+impl LocalAws {
+    /// Makes a cluster.
+    ///
+    /// # Errors
+    ///
+    /// When ECS refuses.
+    pub async fn create_cluster(&self, cluster: &str) -> Result<(), Error> {
+        self.ecs()
+            .create_cluster()
+            .cluster_name(cluster)
+            .send()
+            .await
+            .map(drop)
+            .map_err(Error::call)
+    }
+
+    /// Registers a revision with these containers, each a name and an image. Returns its ARN.
+    ///
+    /// # Errors
+    ///
+    /// When ECS refuses.
+    pub async fn register(&self, family: &str, containers: &[(&str, &str)]) -> Result<String, Error> {
+        let mut register = self.ecs().register_task_definition().family(family);
+        for (name, image) in containers {
+            let container = ContainerDefinition::builder()
+                .name(*name)
+                .image(*image)
+                .memory(32)
+                .essential(true);
+            register = register.container_definitions(container.build());
+        }
+        let registered = register.send().await.map_err(Error::call)?.task_definition;
+        let arn = registered.and_then(|revision| revision.task_definition_arn);
+        arn.ok_or_else(|| Error::Call(format!("ECS registered {family} and did not say as what")))
+    }
+
+    /// Makes a service on a revision, or on the newest revision of a family.
+    ///
+    /// # Errors
+    ///
+    /// When ECS refuses.
+    pub async fn create_service(
+        &self,
+        cluster: &str,
+        name: &str,
+        task_definition: &str,
+        setup: &Setup,
+    ) -> Result<(), Error> {
+        let create = self
+            .ecs()
+            .create_service()
+            .cluster(cluster)
+            .service_name(name)
+            .task_definition(task_definition);
+        let mut create = create.desired_count(setup.desired_count);
+        if let Some(rollback) = setup.circuit_breaker {
+            let breaker = DeploymentCircuitBreaker::builder()
+                .enable(true)
+                .rollback(rollback)
+                .build();
+            let configuration = DeploymentConfiguration::builder()
+                .deployment_circuit_breaker(breaker)
+                .build();
+            create = create.deployment_configuration(configuration);
+        }
+        if setup.controller != DeploymentControllerType::Ecs {
+            let controller = DeploymentController::builder().r#type(setup.controller.clone()).build();
+            create = create.deployment_controller(controller.map_err(Error::call)?);
+        }
+        create.send().await.map(drop).map_err(Error::call)
+    }
+
+    /// A service as it is now.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub async fn describe_service(&self, cluster: &str, service: &str) -> Result<Service, Error> {
+        let described = self
+            .ecs()
+            .describe_services()
+            .cluster(cluster)
+            .services(service)
+            .send()
+            .await;
+        let services = described.map_err(Error::call)?.services.unwrap_or_default();
+        services
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::Call(format!("there is no service {service} in {cluster}")))
+    }
+
+    /// Waits until a service runs all its tasks on a complete deployment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Late`] when that takes longer than `limit`.
+    pub async fn stable(&self, cluster: &str, service: &str, limit: Duration) -> Result<Service, Error> {
+        let begun = Instant::now();
+        loop {
+            let it = self.describe_service(cluster, service).await?;
+            let primary = it
+                .deployments()
+                .iter()
+                .find(|deployment| deployment.status() == Some("PRIMARY"));
+            let is_complete = primary.and_then(|it| it.rollout_state()) == Some(&DeploymentRolloutState::Completed);
+            if is_complete && it.running_count() == it.desired_count() {
+                return Ok(it);
+            }
+            if begun.elapsed() > limit {
+                let what = format!("{service} becoming stable");
+                return Err(Error::Late {
+                    what,
+                    limit,
+                    seen: format!("{:?}", it.deployments()),
+                });
+            }
+            pause(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The images of a revision, in the order of its containers.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub async fn images_of(&self, task_definition: &str) -> Result<Vec<String>, Error> {
+        let described = self
+            .ecs()
+            .describe_task_definition()
+            .task_definition(task_definition)
+            .send()
+            .await;
+        let revision = described
+            .map_err(Error::call)?
+            .task_definition
+            .unwrap_or_else(|| aws_sdk_ecs::types::TaskDefinition::builder().build());
+        let containers = revision.container_definitions.unwrap_or_default();
+        Ok(containers.into_iter().filter_map(|container| container.image).collect())
+    }
+}

@@ -1,0 +1,400 @@
+//! The demo: the real stack in a local AWS, a good push, a broken push, and what comes of each.
+
+use crate::{Failure, prerequisites};
+use local_aws::executions::Execution;
+use local_aws::images::Behaviour;
+use local_aws::services::Setup;
+use local_aws::{ACCOUNT, LocalAws, Options, REGION, Settings, Stack, pause, tools};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
+
+const CLUSTER: &str = "production";
+const REPOSITORY: &str = "shop/web";
+/// How long one push may take on a busy machine.
+const LIMIT: Duration = Duration::from_mins(3);
+
+/// A service of the demo: its name, its family, its containers by name and repository, and its circuit breaker.
+struct Workload {
+    service: &'static str,
+    family: &'static str,
+    containers: &'static [(&'static str, &'static str)],
+    circuit_breaker: Option<bool>,
+}
+
+/// Two services share one image, one of them beside a sidecar; the third runs another repository.
+const WORKLOADS: [Workload; 3] = [
+    Workload {
+        service: "web",
+        family: "web",
+        containers: &[("web", "shop/web"), ("proxy", "shop/proxy")],
+        circuit_breaker: Some(true),
+    },
+    Workload {
+        service: "worker",
+        family: "worker",
+        containers: &[("worker", "shop/web")],
+        circuit_breaker: None,
+    },
+    Workload {
+        service: "billing",
+        family: "billing",
+        containers: &[("billing", "shop/billing")],
+        circuit_breaker: None,
+    },
+];
+/// A family without a service, as a scheduled task has one.
+const STANDALONE: (&str, &str) = ("nightly-report", "report");
+
+/// Runs the demo; with `keep` it goes on until Ctrl-C.
+///
+/// # Errors
+///
+/// When something did not end as it should.
+pub(crate) fn run(keep: bool) -> Result<(), Failure> {
+    prerequisites::check()?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let mut demo = tokio::spawn(async move { Demo::prepare().await?.play(keep).await });
+        tokio::select! {
+            ended = &mut demo => ended.map_err(|error| error.to_string())?,
+            _ = tokio::signal::ctrl_c() => {
+                say("interrupted: ending what was started");
+                demo.abort();
+                // Only when it is gone is everything gone that it started.
+                let _aborted = demo.await;
+                if keep { Ok(()) } else { Err("interrupted".to_owned()) }
+            }
+        }
+    })
+}
+
+struct Demo {
+    aws: LocalAws,
+    stack: Stack,
+    rows: Vec<Row>,
+}
+
+/// A line of the table.
+struct Row {
+    push: String,
+    service: String,
+    from: String,
+    to: String,
+    outcome: String,
+    seconds: String,
+    execution: String,
+}
+
+impl Demo {
+    /// Everything up to the first push. What was started is gone again when it fails.
+    async fn prepare() -> Result<Self, Failure> {
+        let begun = Instant::now();
+        match tools::engine() {
+            Some(version) => say(&format!("Docker {version} answers: the services run real containers")),
+            None => say(
+                "no Docker engine answers: every image of the local AWS becomes stable, so the rollback is not shown; \
+                 start Docker to see it",
+            ),
+        }
+        say("starting a local AWS (the first time, its tools are installed into target/venv)");
+        let aws = LocalAws::start(&Options::default()).map_err(|error| error.to_string())?;
+        say(&format!("it answers at {}", aws.endpoint()));
+        say("building the functions and deploying the stack: cdk bootstrap, cdk deploy (the first time, minutes)");
+        let stack = aws.deploy(&Settings::default()).map_err(|error| error.to_string())?;
+        say(&format!("deployed after {} s", begun.elapsed().as_secs()));
+        let demo = Self {
+            aws,
+            stack,
+            rows: Vec::new(),
+        };
+        demo.create_services().await.map_err(|error| error.to_string())?;
+        Ok(demo)
+    }
+
+    async fn create_services(&self) -> Result<(), local_aws::Error> {
+        say("pushing v1 of three repositories; creating three services and a family without one");
+        for repository in [REPOSITORY, "shop/proxy", "shop/billing"] {
+            self.aws.create_repository(repository).await?;
+            self.aws.push(repository, "v1", Behaviour::Healthy).await?;
+        }
+        self.aws.create_cluster(CLUSTER).await?;
+        let image = |repository: &str| self.aws.image(repository, "v1");
+        for workload in &WORKLOADS {
+            let images: Vec<String> = workload
+                .containers
+                .iter()
+                .map(|(_, repository)| image(repository))
+                .collect();
+            let names = workload.containers.iter().map(|(name, _)| *name);
+            let containers: Vec<(&str, &str)> = names.zip(images.iter().map(String::as_str)).collect();
+            self.aws.register(workload.family, &containers).await?;
+            let setup = Setup {
+                desired_count: 2,
+                circuit_breaker: workload.circuit_breaker,
+                ..Setup::default()
+            };
+            self.aws
+                .create_service(CLUSTER, workload.service, workload.family, &setup)
+                .await?;
+        }
+        let (family, container) = STANDALONE;
+        self.aws.register(family, &[(container, &image(REPOSITORY))]).await?;
+        for workload in &WORKLOADS {
+            self.aws.stable(CLUSTER, workload.service, LIMIT).await?;
+        }
+        Ok(())
+    }
+
+    async fn play(mut self, keep: bool) -> Result<(), Failure> {
+        let mut wrong = self.push("v2", Behaviour::Healthy).await?;
+        if tools::engine().is_some() {
+            wrong.extend(self.push("v3", Behaviour::Broken).await?);
+        }
+        print_table(&self.rows);
+        if keep {
+            self.explain();
+            std::future::pending::<()>().await;
+        }
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("Not everything ended as it should:\n{}", wrong.join("\n")))
+        }
+    }
+
+    /// Pushes an image, shows what happens, and says what is not as it should be afterwards.
+    async fn push(&mut self, tag: &str, behaviour: Behaviour) -> Result<Vec<String>, Failure> {
+        let failure = |error: local_aws::Error| error.to_string();
+        let kind = if behaviour == Behaviour::Healthy {
+            "a good"
+        } else {
+            "a broken"
+        };
+        say(&format!("docker push {REPOSITORY}:{tag}, {kind} image"));
+        let mut before = BTreeMap::new();
+        for workload in &WORKLOADS {
+            before.insert(
+                workload.service,
+                self.revision(workload.service).await.map_err(failure)?,
+            );
+        }
+        self.aws.push(REPOSITORY, tag, behaviour).await.map_err(failure)?;
+        let (parent, children) = self.follow(tag).await.map_err(failure)?;
+        for child in &children {
+            self.rows.push(row(tag, child));
+        }
+        let mut wrong = Vec::new();
+        let mut expect = |what: String, is_so: bool| {
+            if !is_so {
+                wrong.push(format!("- {REPOSITORY}:{tag}: {what}"));
+            }
+        };
+        let is_good = behaviour == Behaviour::Healthy;
+        expect(
+            format!("the push's execution ended {}", parent.status),
+            parent.status.as_str() == if is_good { "SUCCEEDED" } else { "FAILED" },
+        );
+        expect("one execution for each of two services".to_owned(), children.len() == 2);
+        for workload in &WORKLOADS {
+            let now = self.revision(workload.service).await.map_err(failure)?;
+            let runs_repository = workload
+                .containers
+                .iter()
+                .any(|(_, repository)| *repository == REPOSITORY);
+            let moves = is_good && runs_repository;
+            let was = &before[workload.service];
+            expect(
+                format!("{} was on {was} and is on {now}", workload.service),
+                (now != *was) == moves,
+            );
+            self.aws
+                .stable(CLUSTER, workload.service, LIMIT)
+                .await
+                .map_err(failure)?;
+        }
+        let newest = self.aws.images_of(STANDALONE.0).await.map_err(failure)?;
+        expect(
+            format!("the family {} is on {newest:?}", STANDALONE.0),
+            newest == [self.aws.image(REPOSITORY, tag)],
+        );
+        if !is_good {
+            let message = parent.error_message().unwrap_or_default();
+            expect(
+                format!("the error is {:?}", parent.error),
+                parent.error.as_deref() == Some("Deploy.ServicesFailed"),
+            );
+            expect(
+                format!("the message is {message:?}"),
+                message.contains("exited with code 1"),
+            );
+        }
+        Ok(wrong)
+    }
+
+    async fn revision(&self, service: &str) -> Result<String, local_aws::Error> {
+        let described = self.aws.describe_service(CLUSTER, service).await?;
+        Ok(short(described.task_definition().unwrap_or_default()).to_owned())
+    }
+
+    /// Shows the states of the push's execution and of its services' executions as they are entered, to the end.
+    async fn follow(&self, tag: &str) -> Result<(Execution, Vec<Execution>), local_aws::Error> {
+        let begun = Instant::now();
+        let is_ours = |execution: &Execution| execution.is_of_push_to(REPOSITORY) && pushed_tag(execution) == Some(tag);
+        let mut shown = HashSet::new();
+        loop {
+            let parents = self.aws.executions(&self.stack.deploy_image, None, is_ours).await?;
+            if let Some(parent) = parents.into_iter().next() {
+                let is_child = |execution: &Execution| execution.is_child_of(&parent.arn);
+                let children = self.aws.executions(&self.stack.deploy_service, None, is_child).await?;
+                self.show("deploy-image", &parent, &mut shown, begun).await?;
+                for child in &children {
+                    self.show(service_of(child), child, &mut shown, begun).await?;
+                }
+                if parent.has_ended() {
+                    match parent.error_message() {
+                        Some(message) => say(&format!(
+                            "FAILED {}: {message}",
+                            parent.error.as_deref().unwrap_or_default()
+                        )),
+                        None => say(&format!(
+                            "SUCCEEDED: {}",
+                            parent
+                                .output
+                                .as_ref()
+                                .and_then(|output| output["message"].as_str())
+                                .unwrap_or_default()
+                        )),
+                    }
+                    return Ok((parent, children));
+                }
+            }
+            if begun.elapsed() > LIMIT {
+                let what = format!("the end of the push of {tag}");
+                return Err(local_aws::Error::Late {
+                    what,
+                    limit: LIMIT,
+                    seen: format!("{} events", shown.len()),
+                });
+            }
+            pause(Duration::from_millis(300)).await;
+        }
+    }
+
+    async fn show(
+        &self,
+        name: &str,
+        execution: &Execution,
+        shown: &mut HashSet<(String, i64)>,
+        begun: Instant,
+    ) -> Result<(), local_aws::Error> {
+        for event in self.aws.history(&execution.arn).await? {
+            if !shown.insert((execution.arn.clone(), event.id)) {
+                continue;
+            }
+            let entered = event
+                .state_entered_event_details()
+                .map(|details| details.name().to_owned());
+            let said = event
+                .task_succeeded_event_details()
+                .and_then(|details| details.output())
+                .and_then(message_of);
+            for text in entered.into_iter().chain(said.map(|said| format!("   {said}"))) {
+                eprintln!("  {:>5.1} s  {name:<12}  {text}", begun.elapsed().as_secs_f64());
+            }
+        }
+        Ok(())
+    }
+
+    fn explain(&self) {
+        let variables: Vec<String> = self
+            .aws
+            .environment()
+            .iter()
+            .map(|(name, value)| format!("export {name}={value}"))
+            .collect();
+        let registry = self.aws.registry();
+        eprintln!(
+            "\nEverything is running. In another terminal:\n\n{}\nexport PATH={}:$PATH\n\n\
+             aws stepfunctions list-executions --state-machine-arn {}\n\
+             aws ecs describe-services --cluster {CLUSTER} --services web worker billing\n\n\
+             An image of your own:\n\n\
+             docker build -t {registry}/{REPOSITORY}:v9 . && docker push {registry}/{REPOSITORY}:v9\n\n\
+             A service runs it as {ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:v9. Ctrl-C ends everything.",
+            variables.join("\n"),
+            tools::workspace().join("target/venv/bin").display(),
+            self.stack.deploy_image,
+        );
+    }
+}
+
+/// What a function's answer says to a person.
+fn message_of(output: &str) -> Option<String> {
+    let output: Value = serde_json::from_str(output).ok()?;
+    output["Payload"]["message"].as_str().map(str::to_owned)
+}
+
+fn pushed_tag(execution: &Execution) -> Option<&str> {
+    execution.input["detail"]["requestParameters"]["imageTag"].as_str()
+}
+
+fn service_of(execution: &Execution) -> &str {
+    execution.input["service"].as_str().unwrap_or_default()
+}
+
+fn row(tag: &str, child: &Execution) -> Row {
+    let text = |value: &Value| short(value.as_str().unwrap_or_default()).to_owned();
+    let seconds = child
+        .ended
+        .map(|ended| ended.as_secs_f64() - child.started.as_secs_f64());
+    let outcome = child
+        .output
+        .as_ref()
+        .and_then(|output| output["outcome"].as_str())
+        .or(child.error.as_deref());
+    Row {
+        push: format!("{REPOSITORY}:{tag}"),
+        service: service_of(child).to_owned(),
+        from: text(&child.input["source"]),
+        to: text(&child.input["taskDefinition"]),
+        outcome: outcome.unwrap_or_default().to_owned(),
+        seconds: seconds.map(|seconds| format!("{seconds:.1}")).unwrap_or_default(),
+        execution: child.name.clone(),
+    }
+}
+
+/// `web:42` of its ARN.
+fn short(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+fn print_table(rows: &[Row]) {
+    let cells = |row: &Row| {
+        [
+            &row.push,
+            &row.service,
+            &row.from,
+            &row.to,
+            &row.outcome,
+            &row.seconds,
+            &row.execution,
+        ]
+        .map(ToString::to_string)
+    };
+    let header = ["push", "service", "from", "to", "outcome", "seconds", "execution"].map(str::to_owned);
+    let lines: Vec<[String; 7]> = std::iter::once(header).chain(rows.iter().map(cells)).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or_default();
+    eprintln!();
+    for line in &lines {
+        let cells: Vec<String> = line
+            .iter()
+            .enumerate()
+            .map(|(column, cell)| format!("{cell:<0$}", width(column)))
+            .collect();
+        eprintln!("{}", cells.join("  ").trim_end());
+    }
+}
+
+fn say(text: &str) {
+    eprintln!("▸ {text}");
+}
