@@ -4,7 +4,8 @@ MiniStack is used as it comes from PyPI. Each module beside this one adds to one
 exactly the pinned version before its server runs, and says which behaviour of AWS it adds. Nothing of MiniStack is replaced
 that it does right.
 
-The environment says where and how it runs (GATEWAY_PORT, BIND_HOST, SFN_WAIT_SCALE and the rest are MiniStack's own).
+The environment says where and how it runs: LOCAL_AWS_DIRECTORY is its own folder, removed at the end; GATEWAY_PORT, BIND_HOST,
+SFN_WAIT_SCALE and the rest are MiniStack's own.
 Standard input is the line to whoever started it: each line is an event for the rules, as JSON, in the form in which
 EventBridge delivers it; at its end, whatever ended it, this process goes with all that it started. So nothing outlives a
 test, not even one that was killed.
@@ -15,6 +16,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import sys
 import threading
@@ -63,6 +65,9 @@ def serve_standard_input(dispatch, remove_containers) -> None:
                 # A mistake in one event is for the log: the next one may be right.
                 traceback.print_exc()
         remove_containers()
+        # Whoever started this may have been killed, and then nobody else removes it.
+        if directory := os.environ.get("LOCAL_AWS_DIRECTORY"):
+            shutil.rmtree(directory, ignore_errors=True)
     finally:
         if os.getpgrp() == os.getpid():
             os.killpg(os.getpgrp(), signal.SIGKILL)

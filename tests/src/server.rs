@@ -88,6 +88,7 @@ impl LocalAws {
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("MINISTACK_ACCOUNT_ID", ACCOUNT)
             .env("MINISTACK_REGION", REGION)
+            .env("LOCAL_AWS_DIRECTORY", directory.path())
             .env("TMPDIR", directory.path())
             .env("STATE_DIR", directory.path().join("state"))
             .env("S3_DATA_DIR", directory.path().join("s3"))

@@ -65,9 +65,12 @@ fn installed(folder: &Path, asked_for: &Path, install: impl FnOnce() -> Result<(
     if is_there() {
         return Ok(());
     }
-    let lock_path = folder.with_extension("lock");
+    let locks = workspace().join("target");
+    let lock_path = locks
+        .join(folder.file_name().unwrap_or_default())
+        .with_extension("lock");
     let problem = || Error::file(format!("locking {}", lock_path.display()));
-    fs::create_dir_all(folder.parent().unwrap_or(folder)).map_err(problem())?;
+    fs::create_dir_all(&locks).map_err(problem())?;
     let lock = File::create(&lock_path).map_err(problem())?;
     lock.lock().map_err(problem())?;
     if is_there() {
