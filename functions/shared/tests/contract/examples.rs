@@ -1,0 +1,220 @@
+//! The examples of the contract: one of each arrow, and variants (`<arrow>.<variant>.json`) where they matter.
+
+use crate::{example, repository, text};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use shared::contract::{
+    Check, CheckStability, Conclude, Envelope, ImageConclusion, Plan, RegisterRevision, RegisteredRevision, RollBack,
+    Rollback, RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceUpdate, UpdateOutcome, UpdateService, Verdict,
+};
+use shared::push::{Push, parse_push};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An arrow of the state machines.
+struct Arrow {
+    name: &'static str,
+    type_name: &'static str,
+    /// Reads a value into the arrow's type and writes it back.
+    again: fn(Value) -> Result<Value, serde_json::Error>,
+}
+
+fn arrow<T: Serialize + DeserializeOwned>(name: &'static str) -> Arrow {
+    let path = std::any::type_name::<T>();
+    Arrow {
+        name,
+        type_name: path.rsplit("::").next().unwrap_or(path),
+        again: |value| serde_json::to_value(serde_json::from_value::<T>(value)?),
+    }
+}
+
+fn arrows() -> Vec<Arrow> {
+    vec![
+        arrow::<Envelope>("envelope"),
+        arrow::<Plan>("plan"),
+        arrow::<RegisterRevision>("register-revision"),
+        arrow::<RegisteredRevision>("registered-revision"),
+        arrow::<UpdateService>("update-service"),
+        arrow::<ServiceUpdate>("service-update"),
+        arrow::<CheckStability>("check-stability"),
+        arrow::<Check>("check"),
+        arrow::<RollBack>("roll-back"),
+        arrow::<Rollback>("rollback"),
+        arrow::<Conclude>("conclude-service"),
+        arrow::<ServiceConclusion>("service-conclusion"),
+        arrow::<Conclude>("conclude-image"),
+        arrow::<ImageConclusion>("image-conclusion"),
+    ]
+}
+
+/// AWS's own events, which are read by `shared::push` and never refused for a member that is new.
+const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
+
+/// The types of the contract that are parts of an arrow, not an arrow.
+const PARTS: [&str; 15] = [
+    "Execution",
+    "ImageEnd",
+    "PlannedRevision",
+    "RevisionResult",
+    "RollbackMethod",
+    "Rollout",
+    "ServiceEnd",
+    "ServiceId",
+    "ServiceOutcome",
+    "ServiceResult",
+    "SkipReason",
+    "Skipped",
+    "StateError",
+    "UpdateOutcome",
+    "Verdict",
+];
+
+/// The names of all examples, without `.json`.
+fn example_names() -> BTreeSet<String> {
+    let files = std::fs::read_dir(repository("statemachine/examples")).unwrap();
+    files
+        .map(|file| {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            let stem = name.strip_suffix(".json");
+            stem.unwrap_or_else(|| panic!("{name} is no example")).to_owned()
+        })
+        .collect()
+}
+
+/// Every example of `arrow`, with its name: the plain one first.
+pub(crate) fn examples_of(arrow: &str) -> Vec<(String, Value)> {
+    let names = example_names();
+    let of_arrow = names.iter().filter(|name| name.split('.').next() == Some(arrow));
+    let examples: Vec<_> = of_arrow.map(|name| (name.clone(), example(name))).collect();
+    assert_eq!(examples[0].0, arrow, "an arrow has a plain example");
+    examples
+}
+
+/// The values of an enum as JSON has them, told by serde itself when it is given one that is none of them.
+fn values<T: DeserializeOwned + std::fmt::Debug>() -> BTreeSet<String> {
+    let refused = serde_json::from_value::<T>(json!("no such value")).unwrap_err().to_string();
+    let quoted = refused.split('`').skip(1).step_by(2).skip(1);
+    quoted.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_example_is_read_and_written_back_equal() {
+    for arrow in arrows() {
+        for (name, value) in examples_of(arrow.name) {
+            let written = (arrow.again)(value.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(written, value, "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_member_is_refused_wherever_it_stands() {
+    for arrow in arrows() {
+        for (name, value) in examples_of(arrow.name) {
+            for pointer in objects(&value, "") {
+                // What AWS or another step writes is not for this type to refuse: the envelope's input is read by the
+                // step, and an error's members are Step Functions' own.
+                let is_foreign = (arrow.name == "envelope" && pointer.starts_with("/input"))
+                    || value.pointer(&pointer).unwrap().get("Error").is_some();
+                let mut with_unknown = value.clone();
+                let object = with_unknown.pointer_mut(&pointer).unwrap().as_object_mut().unwrap();
+                object.insert("unknownMember".to_owned(), json!(1));
+                assert_eq!((arrow.again)(with_unknown).is_ok(), is_foreign, "{name} at {pointer:?}");
+            }
+        }
+    }
+}
+
+/// The JSON pointers of all objects in `value`.
+fn objects(value: &Value, at: &str) -> Vec<String> {
+    let below: Vec<String> = match value {
+        Value::Object(members) => {
+            let below = members.iter().flat_map(|(name, member)| objects(member, &format!("{at}/{name}")));
+            std::iter::once(at.to_owned()).chain(below).collect()
+        }
+        Value::Array(items) => {
+            let below = items.iter().enumerate();
+            below.flat_map(|(index, item)| objects(item, &format!("{at}/{index}"))).collect()
+        }
+        _ => Vec::new(),
+    };
+    below
+}
+
+#[test]
+fn every_example_has_a_type_and_every_type_an_example() {
+    let known: BTreeSet<&str> = arrows().iter().map(|arrow| arrow.name).chain(EVENTS).collect();
+    let names = example_names();
+    let arrows_shown: BTreeSet<&str> = names.iter().filter_map(|name| name.split('.').next()).collect();
+    assert_eq!(arrows_shown, known);
+
+    let source = text("functions/shared/src/contract.rs");
+    let declared = source.lines().filter_map(|line| {
+        let name = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub enum "))?;
+        name.split([' ', '(', ';', '<']).next()
+    });
+    let declared: BTreeSet<&str> = declared.collect();
+    let accounted: BTreeSet<&str> = arrows().iter().map(|arrow| arrow.type_name).chain(PARTS).collect();
+    assert_eq!(declared, accounted);
+    for part in PARTS {
+        let words = source.split(|character: char| !character.is_alphanumeric());
+        assert!(words.filter(|word| *word == part).count() > 1, "{part} is part of nothing");
+    }
+}
+
+#[test]
+fn every_outcome_is_shown_by_an_example() {
+    let shown = |arrow: &str, member: &str| -> BTreeSet<String> {
+        let examples = examples_of(arrow);
+        let values = examples.iter().filter_map(|(_, value)| value[member].as_str());
+        values.map(str::to_owned).collect()
+    };
+    assert_eq!(shown("service-update", "outcome"), values::<UpdateOutcome>());
+    assert_eq!(shown("check", "verdict"), values::<Verdict>());
+    assert_eq!(shown("rollback", "method"), values::<RollbackMethod>());
+    assert_eq!(shown("service-conclusion", "outcome"), values::<ServiceOutcome>());
+}
+
+#[test]
+fn the_examples_tell_one_story() {
+    let event = parse_push(&example("put-image-event")).unwrap();
+    let plan: Plan = serde_json::from_value(example("plan")).unwrap();
+    assert_eq!(event, Push::Tagged(plan.image.unwrap()));
+
+    // What one step puts out is what the next takes in.
+    let fits = BTreeMap::from([
+        ("envelope /input", "register-revision "),
+        ("register-revision /image", "plan /image"),
+        ("register-revision /taskDefinition", "plan /revisions/0/taskDefinition"),
+        ("register-revision /services", "plan /revisions/0/services"),
+        ("registered-revision /source", "register-revision /taskDefinition"),
+        ("registered-revision /services", "register-revision /services"),
+        ("update-service /taskDefinition", "registered-revision /taskDefinition"),
+        ("update-service /source", "registered-revision /source"),
+        ("service-update /rollout/taskDefinition", "update-service /taskDefinition"),
+        ("service-update /previous", "update-service /source"),
+        ("check-stability /rollout", "service-update /rollout"),
+        ("check-stability /previous", "service-update /previous"),
+        ("roll-back /rollout", "service-update /rollout"),
+        ("rollback /rollout/taskDefinition", "roll-back /previous"),
+        ("check-stability.rollback /rollout", "rollback /rollout"),
+        ("conclude-service /update", "service-update "),
+        ("conclude-service /check", "check "),
+        ("conclude-service.rolled-back /check", "check.failed "),
+        ("conclude-service.rolled-back /rollBack", "rollback "),
+        ("service-conclusion /from", "service-update /previous"),
+        ("service-conclusion /to", "update-service /taskDefinition"),
+        ("conclude-image /revisions", "plan /revisions"),
+        ("conclude-image /skipped", "plan /skipped"),
+        ("conclude-image /results/0/services/0/outcome", "service-conclusion /outcome"),
+        ("image-conclusion /families/0", "conclude-image /results/2/taskDefinition"),
+        ("image-conclusion /skipped", "plan /skipped"),
+    ]);
+    for (taken, put_out) in fits {
+        let [taken_value, put_out_value] = [taken, put_out].map(|place| {
+            let (name, pointer) = place.split_once(' ').unwrap();
+            example(name).pointer(pointer).unwrap_or_else(|| panic!("{place}")).clone()
+        });
+        assert_eq!(taken_value, put_out_value, "{taken} is {put_out}");
+    }
+}

@@ -1,0 +1,481 @@
+//! A walk through both state machines: every name in them is a name that the functions or AWS know, every member that
+//! they build or read is a member of the contract.
+//!
+//! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
+
+use crate::examples::examples_of;
+use crate::{json, repository, text};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use shared::contract::{UpdateOutcome, Verdict};
+use shared::error::Error;
+use std::collections::{BTreeMap, BTreeSet};
+
+const DEPLOY_IMAGE: &str = "statemachine/deploy-image.asl.json";
+const DEPLOY_SERVICE: &str = "statemachine/deploy-service.asl.json";
+
+/// What Step Functions recommends to retry on every Lambda task.
+///
+/// See <https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception>; for
+/// `Lambda.ClientExecutionTimeoutException`, <https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html>.
+const LAMBDA_ERRORS: [&str; 5] = [
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ClientExecutionTimeoutException",
+];
+
+/// What our own functions throw when the same call may succeed a moment later: their own word for it, and Lambda's for
+/// a function that ran out of time (<https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>).
+const PASSING_ERRORS: [&str; 2] = ["Deploy.Unavailable", "Sandbox.Timedout"];
+
+/// The other names of AWS's that the state machines may match: the service's prefix and its exception.
+const OTHER_AWS_ERRORS: [&str; 8] = [
+    // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    "States.ALL",
+    // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+    "StepFunctions.ExecutionLimitExceededException",
+    "StepFunctions.SdkClientException",
+    "StepFunctions.SfnException",
+    // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html
+    "Ecr.ServerException",
+    "Ecr.SdkClientException",
+    "Ecr.ThrottlingException",
+    // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html
+    "Ecr.ImageAlreadyExistsException",
+];
+
+/// The placeholders that are no functions.
+const OTHER_PLACEHOLDERS: [&str; 4] = ["partition", "deployService", "pollIntervalSeconds", "maxConcurrency"];
+
+/// A state, with the machine and the name it stands under.
+struct State {
+    machine: &'static str,
+    name: String,
+    value: Value,
+}
+
+impl State {
+    fn title(&self) -> String {
+        format!("{:?} of {}", self.name, self.machine)
+    }
+
+    /// The placeholder of the function that a Lambda task invokes.
+    fn function(&self) -> Option<&str> {
+        let is_lambda = self.value["Resource"].as_str()?.ends_with(":lambda:invoke");
+        let name = self.value["Arguments"]["FunctionName"].as_str().filter(|_| is_lambda)?;
+        name.strip_prefix("${")?.strip_suffix('}')
+    }
+
+    fn retriers(&self) -> &[Value] {
+        self.value["Retry"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    fn catchers(&self) -> &[Value] {
+        self.value["Catch"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The arrows of a Lambda task: what goes in (none when it is an event of AWS's) and what comes out.
+    fn arrows(&self) -> Option<(Option<&'static str>, &'static str)> {
+        let scope = self.value["Arguments"]["Payload"]["input"]["scope"].as_str();
+        Some(match (self.function()?, scope) {
+            ("findTaskDefinitions", None) => (None, "plan"),
+            ("registerRevision", None) => (Some("register-revision"), "registered-revision"),
+            ("updateService", None) => (Some("update-service"), "service-update"),
+            ("checkStability", None) => (Some("check-stability"), "check"),
+            ("rollBack", None) => (Some("roll-back"), "rollback"),
+            ("conclude", Some("SERVICE")) => (Some("conclude-service"), "service-conclusion"),
+            ("conclude", Some("IMAGE")) => (Some("conclude-image"), "image-conclusion"),
+            (function, scope) => panic!("{}: no arrows are known for {function} {scope:?}", self.title()),
+        })
+    }
+}
+
+/// Every state of both machines, those inside of a Map among them.
+fn states() -> Vec<State> {
+    let mut states = Vec::new();
+    for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
+        collect(machine, &json(machine), &mut states);
+    }
+    states
+}
+
+fn collect(machine: &'static str, scope: &Value, states: &mut Vec<State>) {
+    for (name, value) in scope["States"].as_object().unwrap() {
+        states.push(State { machine, name: name.clone(), value: value.clone() });
+        if value.get("ItemProcessor").is_some() {
+            collect(machine, &value["ItemProcessor"], states);
+        }
+        assert!(value.get("Branches").is_none(), "{name}: this walk does not know Parallel states");
+    }
+}
+
+fn state(machine: &str, name: &str) -> Value {
+    let found = states().into_iter().find(|state| state.machine == machine && state.name == name);
+    found.unwrap_or_else(|| panic!("{machine} has no state {name:?}")).value
+}
+
+/// Every text in `value`, however deep.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What stands between `open` and the next `close`, each time that `open` occurs.
+fn between<'a>(text: &'a str, open: &'a str, close: char) -> impl Iterator<Item = &'a str> {
+    text.split(open).skip(1).filter_map(move |rest| rest.split(close).next())
+}
+
+/// The paths of members that a JSONata expression reads from `root` (`$states.result.Payload`): `["image", "tag"]`.
+fn reads<'a>(text: &'a str, root: &'a str) -> impl Iterator<Item = Vec<&'a str>> {
+    let is_path = |character: char| character.is_ascii_alphanumeric() || "._".contains(character);
+    text.match_indices(root).filter_map(move |(start, _)| {
+        let rest = &text[start + root.len()..];
+        let path = rest.split(|character| !is_path(character)).next().unwrap_or_default();
+        if path.is_empty() {
+            return Some(Vec::new());
+        }
+        // Else it is another name that begins alike.
+        path.strip_prefix('.').map(|path| path.split('.').collect())
+    })
+}
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn every_state_says_what_it_is_for() {
+    for state in states() {
+        let comment = state.value["Comment"].as_str().unwrap_or_default();
+        assert!(!comment.trim().is_empty(), "{} has no Comment", state.title());
+    }
+}
+
+#[test]
+fn both_machines_are_jsonata_from_end_to_end() {
+    for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
+        assert_eq!(json(machine)["QueryLanguage"], "JSONata", "{machine}");
+    }
+    for state in states() {
+        let own = state.value.get("QueryLanguage");
+        assert!(own.is_none_or(|own| own == "JSONata"), "{}", state.title());
+        for text in texts(&state.value) {
+            let is_expression = text.starts_with("{% ") && text.ends_with(" %}");
+            let is_text = !text.contains("{%") && !text.contains("$states") && !text.contains("$$.");
+            assert!(is_expression || is_text, "{}: {text}", state.title());
+        }
+    }
+}
+
+#[test]
+fn no_state_is_a_fail_state_since_a_redrive_of_one_only_fails_again() {
+    for state in states() {
+        assert_ne!(state.value["Type"], "Fail", "{}", state.title());
+    }
+}
+
+#[test]
+fn every_error_that_is_matched_is_one_of_ours_or_of_aws() {
+    let known: BTreeSet<&str> =
+        Error::NAMES.into_iter().chain(LAMBDA_ERRORS).chain(PASSING_ERRORS).chain(OTHER_AWS_ERRORS).collect();
+    for state in states() {
+        for matcher in state.retriers().iter().chain(state.catchers()) {
+            let errors = texts(&matcher["ErrorEquals"]);
+            assert!(!errors.is_empty(), "{} matches nothing", state.title());
+            for error in errors {
+                assert!(known.contains(error), "{}: {error}", state.title());
+            }
+        }
+    }
+}
+
+#[test]
+fn everything_is_caught_only_and_last_and_never_retried() {
+    for state in states() {
+        for retrier in state.retriers() {
+            for error in texts(&retrier["ErrorEquals"]) {
+                assert!(!["States.ALL", "States.TaskFailed"].contains(&error), "{} retries {error}", state.title());
+            }
+        }
+        for (index, catcher) in state.catchers().iter().enumerate() {
+            let errors = texts(&catcher["ErrorEquals"]);
+            if errors.contains(&"States.ALL") {
+                assert_eq!(errors, ["States.ALL"], "{}", state.title());
+                assert_eq!(index + 1, state.catchers().len(), "{}: nothing matches after it", state.title());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_lambda_task_retries_what_passes_by_itself_with_backoff_and_jitter() {
+    let mut lambda_tasks = 0;
+    for state in states().iter().filter(|state| state.function().is_some()) {
+        lambda_tasks += 1;
+        let errors: Vec<Vec<&str>> = state.retriers().iter().map(|retrier| texts(&retrier["ErrorEquals"])).collect();
+        assert_eq!(errors, [&PASSING_ERRORS[..], &LAMBDA_ERRORS[..]], "{}", state.title());
+    }
+    assert_eq!(lambda_tasks, 9, "tasks that invoke a function");
+    for state in states() {
+        for retrier in state.retriers() {
+            assert_eq!(retrier["JitterStrategy"], "FULL", "{}", state.title());
+            assert_eq!(retrier["BackoffRate"], 2, "{}", state.title());
+            assert!((3..=6).contains(&retrier["MaxAttempts"].as_u64().unwrap()), "{}", state.title());
+        }
+    }
+}
+
+#[test]
+fn every_placeholder_is_a_function_or_a_known_setting() {
+    let functions: BTreeSet<String> = std::fs::read_dir(repository("functions"))
+        .unwrap()
+        .map(|folder| folder.unwrap().file_name().into_string().unwrap())
+        .filter(|folder| folder != "shared")
+        .collect();
+    for function in &functions {
+        let manifest = text(&format!("functions/{function}/Cargo.toml"));
+        assert!(manifest.contains(&format!("name = \"{function}\"")), "{function}: package and folder are named alike");
+        assert!(repository(&format!("functions/{function}/src/main.rs")).exists(), "{function} has a binary");
+    }
+
+    let [image, service] = [DEPLOY_IMAGE, DEPLOY_SERVICE].map(text);
+    let used: BTreeSet<&str> = between(&image, "${", '}').chain(between(&service, "${", '}')).collect();
+    let other = BTreeSet::from(OTHER_PLACEHOLDERS);
+    let used_functions: BTreeSet<String> = used.difference(&other).map(|name| kebab(name)).collect();
+    assert_eq!(used_functions, functions);
+    assert!(other.is_subset(&used), "{used:?}");
+    for state in states() {
+        if state.value["Resource"].as_str().is_some_and(|resource| resource.ends_with(":lambda:invoke")) {
+            let function = state.function().map(kebab).unwrap_or_default();
+            assert!(functions.contains(&function), "{} invokes {function:?}", state.title());
+        }
+    }
+}
+
+/// `updateService` is `update-service`.
+fn kebab(camel: &str) -> String {
+    let mut kebab = String::new();
+    for character in camel.chars() {
+        if character.is_ascii_uppercase() {
+            kebab.push('-');
+        }
+        kebab.push(character.to_ascii_lowercase());
+    }
+    kebab
+}
+
+/// Whether `literal` is a value of the enum `T`.
+fn is_value<T: DeserializeOwned>(literal: &str) -> bool {
+    serde_json::from_value::<T>(json!(literal)).is_ok()
+}
+
+#[test]
+fn every_literal_that_a_choice_compares_with_is_a_value_of_its_enum() {
+    let mut compared = 0;
+    for state in states().iter().filter(|state| state.value["Type"] == "Choice") {
+        for choice in state.value["Choices"].as_array().unwrap() {
+            let condition = choice["Condition"].as_str().unwrap();
+            for (index, literal) in condition.split('\'').enumerate().filter(|(index, _)| index % 2 == 1) {
+                compared += 1;
+                let before = condition.split('\'').nth(index - 1).unwrap().trim_end();
+                let subject = before.strip_suffix('=').map(|left| left.trim_end_matches([' ', '!']));
+                let subject = subject.and_then(|left| left.split(' ').next_back()).unwrap_or_default();
+                let is_known = match subject {
+                    "$update.outcome" => is_value::<UpdateOutcome>(literal),
+                    "$check.verdict" | "$rollBackCheck.verdict" => is_value::<Verdict>(literal),
+                    _ => panic!("{}: it is not known what {subject:?} can be in {condition}", state.title()),
+                };
+                assert!(is_known, "{}: {subject} is never {literal}", state.title());
+            }
+        }
+    }
+    assert!(compared > 0, "no Choice compares with a literal");
+}
+
+/// Compares what a state builds with an example of it: the same members, as deep as the state spells them out.
+fn assert_builds(built: &Value, example: &Value, place: &str) {
+    match (built, example) {
+        (Value::Object(members), Value::Object(_)) => {
+            assert_eq!(keys(built), keys(example), "{place}");
+            for (name, member) in members {
+                assert_builds(member, &example[name], &format!("{place}.{name}"));
+            }
+        }
+        (Value::Array(items), Value::Array(examples)) => {
+            for item in items {
+                assert_builds(item, &examples[0], place);
+            }
+        }
+        (Value::Object(_) | Value::Array(_), _) => panic!("{place}: the example has {example} there"),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_payload_is_the_envelope_with_exactly_the_members_of_the_steps_input() {
+    for state in states() {
+        let Some((input, _)) = state.arrows() else { continue };
+        let payload = &state.value["Arguments"]["Payload"];
+        let envelope = crate::example("envelope");
+        assert_eq!(keys(payload), keys(&envelope), "{}", state.title());
+        assert_builds(&payload["execution"], &envelope["execution"], &state.title());
+        match input {
+            Some(arrow) => assert_builds(&payload["input"], &crate::example(arrow), &state.title()),
+            None => assert_eq!(payload["input"], "{% $states.input %}", "{} takes the raw event", state.title()),
+        }
+    }
+}
+
+/// Whether every example of `arrow` has a member at `path`, or a `null` on the way where there is nothing.
+fn assert_has(arrow: &str, path: &[&str], place: &str) {
+    let mut found = false;
+    for (name, example) in examples_of(arrow) {
+        let mut value = &example;
+        for member in path {
+            if value.is_null() {
+                break;
+            }
+            value = value.get(member).unwrap_or_else(|| panic!("{place} reads {path:?}, which {name} does not have"));
+        }
+        found |= !value.is_null();
+    }
+    assert!(found, "{place} reads {path:?}, which is null in every example of {arrow}");
+}
+
+#[test]
+fn every_member_that_is_read_of_an_answer_is_a_member_of_the_steps_output() {
+    let mut members_read = 0;
+    for state in states() {
+        let Some((_, output)) = state.arrows() else { continue };
+        for text in texts(&state.value) {
+            for path in reads(text, "$states.result.Payload") {
+                members_read += 1;
+                assert_has(output, &path, &state.title());
+            }
+        }
+    }
+    assert!(members_read > 10, "{members_read}");
+}
+
+/// The variables of a machine that hold a step's output or a member of it: name, arrow, member.
+fn variables(machine: &str) -> BTreeMap<String, BTreeSet<(&'static str, Vec<String>)>> {
+    let mut variables: BTreeMap<String, BTreeSet<(&'static str, Vec<String>)>> = BTreeMap::new();
+    for state in states().iter().filter(|state| state.machine == machine) {
+        let Some((_, output)) = state.arrows() else { continue };
+        for (name, value) in state.value["Assign"].as_object().into_iter().flatten() {
+            let paths = reads(value.as_str().unwrap_or_default(), "$states.result.Payload");
+            for path in paths {
+                let path = path.into_iter().map(str::to_owned).collect();
+                variables.entry(name.clone()).or_default().insert((output, path));
+            }
+        }
+    }
+    variables
+}
+
+#[test]
+fn every_member_that_is_read_of_a_variable_is_a_member_of_what_it_was_set_to() {
+    for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
+        let variables = variables(machine);
+        assert!(variables.len() > 3, "{variables:?}");
+        for state in states().iter().filter(|state| state.machine == machine) {
+            for text in texts(&state.value) {
+                for (variable, sources) in &variables {
+                    for path in reads(text, &format!("${variable}")).filter(|path| !path.is_empty()) {
+                        for (arrow, prefix) in sources {
+                            let whole: Vec<&str> = prefix.iter().map(String::as_str).chain(path.clone()).collect();
+                            assert_has(arrow, &whole, &state.title());
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_variable_that_is_read_has_been_set() {
+    const OF_JSONATA: [&str; 8] = ["states", "exists", "count", "append", "substring", "hash", "parse", "string"];
+    for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
+        let states: Vec<State> = states().into_iter().filter(|state| state.machine == machine).collect();
+        let assigns = states.iter().flat_map(|state| {
+            let of_catchers = state.catchers().iter().map(|catcher| &catcher["Assign"]);
+            of_catchers.chain([&state.value["Assign"]]).filter_map(Value::as_object).flat_map(|assign| assign.keys())
+        });
+        let set: BTreeSet<&str> = assigns.map(String::as_str).chain(OF_JSONATA).collect();
+        for state in &states {
+            for text in texts(&state.value).into_iter().filter(|text| text.starts_with("{%")) {
+                let local: BTreeSet<&str> = text.split(":=").filter_map(|before| before.trim_end().rsplit('$').next()).collect();
+                for name in text.split('$').skip(1).filter(|rest| !rest.starts_with('{')) {
+                    let name = name.split(|character: char| !character.is_ascii_alphanumeric()).next().unwrap();
+                    assert!(set.contains(name) || local.contains(name), "{}: ${name}", state.title());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_item_of_a_map_is_read_by_members_that_it_has() {
+    for (map, arrow, pointer) in [
+        ("For each task definition", "plan", "/revisions/0"),
+        ("For each service", "registered-revision", "/services/0"),
+    ] {
+        let processor = &state(DEPLOY_IMAGE, map)["ItemProcessor"];
+        let first = &processor["States"][processor["StartAt"].as_str().unwrap()];
+        let item = crate::example(arrow).pointer(pointer).unwrap().clone();
+        let mut members_read = 0;
+        for path in texts(first).into_iter().flat_map(|text| reads(text, "$states.input")) {
+            members_read += 1;
+            assert!(path.is_empty() || keys(&item).contains(path[0]), "{map}: {path:?} of {item}");
+        }
+        assert!(members_read > 0, "{map}: the first state reads nothing of its item");
+    }
+}
+
+#[test]
+fn what_a_services_execution_reads_of_its_input_is_what_it_is_started_with() {
+    let input = state(DEPLOY_IMAGE, "Deploy service")["Arguments"]["Input"].take();
+    let mut given = keys(&input);
+    assert!(given.remove("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"), "the console links parent and child by it");
+    let machine = json(DEPLOY_SERVICE);
+    let read: BTreeSet<&str> = texts(&machine)
+        .into_iter()
+        .flat_map(|text| reads(text, "$states.context.Execution.Input"))
+        .map(|path| path[0])
+        .collect();
+    assert_eq!(read, given);
+}
+
+#[test]
+fn what_is_read_of_a_services_execution_is_what_it_puts_out() {
+    let deploy = state(DEPLOY_IMAGE, "Deploy service");
+    for path in texts(&deploy).into_iter().flat_map(|text| reads(text, "$states.result.Output")) {
+        assert_has("service-conclusion", &path, "Deploy service");
+    }
+    let redriven = state(DEPLOY_SERVICE, "Was it redriven?");
+    for path in texts(&redriven).into_iter().flat_map(|text| reads(text, "$states.input")) {
+        assert_has("service-conclusion", &path, "Was it redriven?");
+    }
+}
+
+#[test]
+fn the_results_that_the_maps_gather_are_those_that_conclude_takes() {
+    let end = crate::example("conclude-image");
+    let revision = &end["results"][0];
+    for (name, result) in [("Register revision", false), ("For each service", true)] {
+        let state = state(DEPLOY_IMAGE, name);
+        let built = if result { &state["Output"] } else { &state["Catch"][0]["Output"] };
+        assert_eq!(keys(built), keys(revision), "{name}");
+    }
+    let deploy = state(DEPLOY_IMAGE, "Deploy service");
+    for built in [&deploy["Output"], &deploy["Catch"][0]["Output"]] {
+        assert_eq!(keys(built), keys(&revision["services"][0]), "Deploy service");
+    }
+}
