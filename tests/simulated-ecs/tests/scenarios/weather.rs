@@ -1,0 +1,236 @@
+//! Weather: each fault, and the second deployer.
+
+use serde_json::{Value, json};
+use simulated_ecs::{Api, Reply, Settings, Weather};
+
+use crate::account::{Account, image};
+
+fn under(weather: &Value) -> Account {
+    let mut account = Account::with_service(1, &json!({}));
+    account.register(&image("v2"));
+    account
+        .simulation
+        .set_weather(account.now, serde_json::from_value(weather.clone()).unwrap())
+        .unwrap();
+    account
+}
+
+impl Account {
+    fn receive(&mut self, operation: &str, request: &Value) -> Reply {
+        self.simulation.receive(self.now, Api::Ecs, operation, request)
+    }
+
+    fn outcome(&mut self, operation: &str, request: &Value) -> String {
+        match self.receive(operation, request).answer {
+            None => "cut".to_owned(),
+            Some(Ok(_)) => "ok".to_owned(),
+            Some(Err(error)) => format!("{} {}", error.status, error.code),
+        }
+    }
+
+    fn revision_in_place(&mut self) -> String {
+        self.simulation.state()["services"][0]["taskDefinition"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+}
+
+fn update() -> Value {
+    json!({"service": "web", "taskDefinition": "web:2"})
+}
+
+#[test]
+fn each_fault_has_its_outcome_and_is_applied_or_not() {
+    let table = [
+        ("throttle", "400 ThrottlingException", false),
+        ("serverError", "500 ServerException", false),
+        ("deny", "400 AccessDeniedException", false),
+        ("tooManyConcurrent", "400 ClientException", false),
+        ("cutBefore", "cut", false),
+        ("cutAfter", "cut", true),
+        ("slow", "ok", true),
+        ("stale", "ok", true),
+    ];
+    for (fault, outcome, applied) in table {
+        let mut account = under(&json!({"faults": [{"fault": fault, "operation": "UpdateService", "times": 1}]}));
+        assert_eq!(account.outcome("UpdateService", &update()), outcome, "{fault}");
+        assert_eq!(account.revision_in_place().ends_with(":2"), applied, "{fault}");
+        assert_eq!(account.outcome("UpdateService", &update()), "ok", "{fault}: once only");
+    }
+}
+
+#[test]
+fn a_fault_strikes_where_and_when_it_is_told_to() {
+    let read = json!({"services": ["web"]});
+    let table = [
+        (json!({"operation": "UpdateService"}), ["ok", "ok", "ok", "ok"]),
+        (json!({"subject": "other"}), ["ok", "ok", "ok", "ok"]),
+        (json!({"subject": "web"}), ["500", "500", "500", "500"]),
+        (json!({"skip": 1, "times": 2}), ["ok", "500", "500", "ok"]),
+        (
+            json!({"fromMilliseconds": 1000, "untilMilliseconds": 3000}),
+            ["ok", "500", "500", "ok"],
+        ),
+        (json!({"chance": 0.0}), ["ok", "ok", "ok", "ok"]),
+    ];
+    for (more, expected) in table {
+        let mut fault = json!({"fault": "serverError"});
+        fault.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let mut account = under(&json!({"faults": [fault]}));
+        for outcome in expected {
+            assert!(
+                account.outcome("DescribeServices", &read).starts_with(outcome),
+                "{more}"
+            );
+            account.wait(1);
+        }
+    }
+}
+
+#[test]
+fn chance_replays_with_the_seed() {
+    let run = |seed: u64| {
+        let weather: Weather =
+            serde_json::from_value(json!({"faults": [{"fault": "serverError", "chance": 0.5}]})).unwrap();
+        let mut account = Account::with(Settings {
+            seed,
+            weather,
+            ..Settings::default()
+        });
+        (0..64)
+            .map(|_| account.outcome("ListClusters", &json!({})))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1), run(2));
+    let struck = run(1).iter().filter(|outcome| *outcome != "ok").count();
+    assert!((16..=48).contains(&struck), "{struck} of 64");
+}
+
+#[test]
+fn a_slow_answer_says_how_slow() {
+    let mut account = under(&json!({"faults": [{"fault": "slow", "milliseconds": 700}]}));
+    assert_eq!(account.receive("UpdateService", &update()).delay_milliseconds, 700);
+}
+
+#[test]
+fn reads_after_a_stale_write_show_what_was_before_for_a_while() {
+    let mut account =
+        under(&json!({"faults": [{"fault": "stale", "operation": "UpdateService", "milliseconds": 3000}]}));
+    account.receive("UpdateService", &update());
+    assert!(account.service()["taskDefinition"].as_str().unwrap().ends_with(":1"));
+    assert_eq!(account.statuses().len(), 1);
+    account.wait(4);
+    assert!(account.service()["taskDefinition"].as_str().unwrap().ends_with(":2"));
+    assert_eq!(account.statuses().len(), 2);
+}
+
+#[test]
+fn buckets_hold_so_many_calls_and_fill_at_so_many_a_second() {
+    let describe = json!({"services": ["web"]});
+    let document = json!({"family": "x", "containerDefinitions": [{"name": "app", "image": "x"}]});
+    let table = [
+        ("DescribeServices", &describe, 100, 20),
+        ("ListServices", &json!({}), 100, 20),
+        ("UpdateService", &json!({"service": "web"}), 50, 5),
+        ("RegisterTaskDefinition", &document, 20, 1),
+        ("DescribeTaskDefinition", &json!({"taskDefinition": "web"}), 50, 20),
+        ("ListServiceDeployments", &json!({"service": "web"}), 50, 20),
+        ("ListClusters", &json!({}), 50, 20),
+        ("ListTasks", &json!({}), 100, 20),
+    ];
+    for (operation, request, burst, per_second) in table {
+        let mut account = Account::with(Settings {
+            throttling: true,
+            ..Settings::default()
+        });
+        account.seed(1, &json!({}));
+        let mut passed = |account: &mut Account| {
+            (0..300)
+                .take_while(|_| account.outcome(operation, request) == "ok")
+                .count()
+        };
+        assert_eq!(passed(&mut account), burst, "{operation} at once");
+        account.wait(2);
+        assert_eq!(passed(&mut account), per_second * 2, "{operation} after two seconds");
+        assert_eq!(account.outcome(operation, request), "400 ThrottlingException");
+    }
+}
+
+#[test]
+fn a_second_deployer_acts_at_a_time_or_after_a_call() {
+    let mut timed = under(&json!({"schedule": [
+        {"atMilliseconds": 5000, "operation": "UpdateService", "request": {"service": "web", "desiredCount": 0}},
+    ]}));
+    timed.wait(4);
+    assert_eq!(timed.service()["desiredCount"], json!(1));
+    timed.wait(2);
+    assert_eq!(timed.service()["desiredCount"], json!(0));
+
+    let mut triggered = under(&json!({"schedule": [
+        {"after": {"operation": "UpdateService", "milliseconds": 500},
+         "operation": "UpdateService", "request": {"taskDefinition": "web:1"}},
+    ]}));
+    triggered.receive("UpdateService", &update());
+    assert!(triggered.revision_in_place().ends_with(":2"));
+    triggered.wait(1);
+    assert!(
+        triggered.revision_in_place().ends_with(":1"),
+        "the service is the one of the call before"
+    );
+    triggered.receive("UpdateService", &update());
+    triggered.wait(60);
+    assert!(triggered.revision_in_place().ends_with(":2"), "once only");
+    assert_eq!(
+        triggered.simulation.state()["secondDeployers"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_service_or_a_cluster_can_vanish_half_way() {
+    for (operation, service, cluster) in [("_RemoveService", "MISSING", "ok"), ("_RemoveCluster", "", "400")] {
+        let mut account = under(&json!({"schedule": [
+            {"after": {"operation": "UpdateService"}, "operation": operation, "request": {"service": "web"}},
+        ]}));
+        account.receive("UpdateService", &update());
+        account.wait(1);
+        let read = json!({"services": ["web"]});
+        assert!(
+            account.outcome("DescribeServices", &read).starts_with(cluster),
+            "{operation}"
+        );
+        if !service.is_empty() {
+            assert_eq!(
+                account.call("DescribeServices", read)["failures"][0]["reason"],
+                json!(service)
+            );
+        }
+    }
+}
+
+#[test]
+fn weather_that_makes_no_sense_is_refused() {
+    let table = [
+        (json!({"faults": [{"fault": "slow", "chance": 2}]}), "chance"),
+        (
+            json!({"faults": [{"fault": "slow", "operation": "UpdateServise"}]}),
+            "UpdateServise",
+        ),
+        (json!({"schedule": [{"operation": "UpdateService"}]}), "atMilliseconds"),
+        (
+            json!({"schedule": [{"atMilliseconds": 1, "operation": "Nothing"}]}),
+            "Nothing",
+        ),
+    ];
+    for (weather, word) in table {
+        let weather: Weather = serde_json::from_value(weather).unwrap();
+        let message = weather.check().unwrap_err();
+        assert!(message.contains(word), "{message}");
+    }
+    assert!(serde_json::from_value::<Weather>(json!({"faults": [{"fault": "rain"}]})).is_err());
+}
