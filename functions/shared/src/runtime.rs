@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::fmt::Display;
 use tracing::field::{Empty, display};
 use tracing::{Instrument, Span};
+use tracing_subscriber::fmt::MakeWriter;
 
 /// What a handler is asked.
 #[derive(Debug, Clone)]
@@ -80,6 +81,20 @@ pub fn log_service(service: &impl Display) {
 pub async fn serve<Output: Serialize>(
     handler: impl AsyncFn(Request<Value>) -> Result<Output, Error>,
 ) -> Result<(), lambda_runtime::Error> {
+    tracing::subscriber::set_global_default(log(std::io::stdout))?;
+    let handler = &handler;
+    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
+        invocation(handler, event.payload, &event.context.request_id).await
+    }))
+    .await
+}
+
+/// The log: one JSON object a line, each with the members of the invocation's span. The SDK logs whole requests below
+/// the level INFO, environment values and all, which is why the level is no setting.
+fn log<W>(writer: W) -> impl tracing::Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -87,19 +102,23 @@ pub async fn serve<Output: Serialize>(
         .with_span_list(false)
         .with_target(false)
         .with_max_level(tracing::Level::INFO)
-        .init();
-    let handler = &handler;
-    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
-        let span = tracing::info_span!(
-            "invocation",
-            request_id = event.context.request_id,
-            execution = Empty,
-            image = Empty,
-            service = Empty
-        );
-        invoke(handler, event.payload).instrument(span).await
-    }))
-    .await
+        .with_writer(writer)
+        .finish()
+}
+
+async fn invocation<Output: Serialize>(
+    handler: &impl AsyncFn(Request<Value>) -> Result<Output, Error>,
+    payload: Value,
+    request_id: &str,
+) -> Result<Output, Error> {
+    let span = tracing::info_span!(
+        "invocation",
+        request_id,
+        execution = Empty,
+        image = Empty,
+        service = Empty
+    );
+    invoke(handler, payload).instrument(span).await
 }
 
 async fn invoke<Output: Serialize>(
@@ -125,4 +144,144 @@ async fn invoke<Output: Serialize>(
 #[expect(clippy::disallowed_methods, reason = "this is the edge")]
 fn now() -> Timestamp {
     Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::RegisterRevision;
+    use crate::ecs::Ecs;
+    use crate::task_definition::{ImageForm, TaskDefinition};
+    use aws_sdk_ecs::config::{BehaviorVersion, Builder, Credentials, Region};
+    use aws_smithy_http_client::test_util::infallible_client_fn;
+    use serde_json::json;
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    /// A log that is kept.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Kept {
+        fn lines(&self) -> Vec<Value> {
+            let bytes = self.0.lock().unwrap();
+            let lines = std::str::from_utf8(&bytes).unwrap().lines();
+            lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+        }
+    }
+
+    /// web:41, with a secret wherever a task definition has room for one, and in members that nobody knows yet.
+    fn described() -> Value {
+        json!({"taskDefinition": {
+            "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:41",
+            "family": "web",
+            "memberOfTomorrow": "hunter2",
+            "containerDefinitions": [{
+                "name": "web",
+                "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/busybox:v0",
+                "command": ["--password", "hunter2"],
+                "environment": [{"name": "PASSWORD", "value": "hunter2"}],
+                "secrets": [{"name": "TOKEN", "valueFrom": "arn:aws:ssm:eu-west-1:123456789012:parameter/hunter2"}],
+                "dockerLabels": {"label": "hunter2"},
+            }],
+        }})
+    }
+
+    fn payload() -> Value {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../statemachine/examples/envelope.json");
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    /// Runs one invocation, through the client and the document that every step uses, and puts out its log. ECS answers
+    /// every registration with `status`.
+    async fn logged(payload: Value, status: u16) -> (Result<(), Error>, Vec<Value>) {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let _log = tracing::subscriber::set_default(log(move || writer.clone()));
+        let client = infallible_client_fn(move |request| {
+            let registers = request.headers()["x-amz-target"]
+                .as_bytes()
+                .ends_with(b"RegisterTaskDefinition");
+            let body = match status {
+                200 => described().to_string(),
+                _ if !registers => described().to_string(),
+                _ => json!({"__type": "ClientException", "message": "Role is not valid."}).to_string(),
+            };
+            let status = if registers { status } else { 200 };
+            http::Response::builder().status(status).body(body).unwrap()
+        });
+        let config = Builder::default()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("AKIDEXAMPLE", "hunter2", None, None, "test"))
+            .http_client(client);
+        let ecs = Ecs::with_config(config);
+        let handler = async |request: Request<Value>| {
+            let RegisterRevision {
+                image,
+                task_definition,
+                services,
+            } = request.typed()?.input;
+            log_image(&image);
+            log_service(&crate::service::title(&services[0].cluster, &services[0].service));
+            tracing::info!("begins");
+            let source: TaskDefinition = ecs.describe_task_definition(task_definition.as_str()).await?;
+            ecs.register_task_definition(&source.with_image(&image, ImageForm::Tag))
+                .await?;
+            tracing::info!("is registered");
+            Ok(())
+        };
+        let answer = invocation(&handler, payload, "request-7").await;
+        (answer, kept.lines())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_line_carries_the_execution_the_image_and_the_service_and_none_a_secret() {
+        for (status, name, last) in [
+            (200, None, "done"),
+            (400, Some("Deploy.Rejected"), "Role is not valid."),
+        ] {
+            let (answer, lines) = logged(payload(), status).await;
+            assert_eq!(answer.err().map(|error| error.name()), name);
+            assert!(lines.len() >= 2, "{lines:?}");
+            for line in &lines {
+                let span = &line["span"];
+                assert_eq!(span["execution"], payload()["execution"]["id"], "{line}");
+                assert_eq!(
+                    (&span["image"], &span["service"]),
+                    (&json!("busybox:v1"), &json!("web in production"))
+                );
+                assert_eq!(span["request_id"], "request-7", "{line}");
+                assert!(!line.to_string().contains("hunter2"), "{line}");
+            }
+            let said = lines.last().unwrap();
+            assert!(said["message"].as_str().unwrap().contains(last), "{said}");
+            assert_eq!(said["error"].as_str(), name, "{said}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_payload_that_cannot_be_read_is_named_in_the_log_and_not_shown() {
+        let mut unreadable = payload();
+        unreadable["input"]["services"] = json!([{"cluster": "production", "service": "web", "password": "hunter2"}]);
+        let (answer, lines) = logged(unreadable, 200).await;
+        assert_eq!(answer.unwrap_err().name(), "Deploy.InvalidInput");
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(line["span"]["execution"], payload()["execution"]["id"]);
+        let message = line["message"].as_str().unwrap();
+        assert!(
+            message.contains("services[0].password") && !message.contains("hunter2"),
+            "{message}"
+        );
+    }
 }

@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 const TARGET: &str = "AmazonEC2ContainerServiceV20141113.";
+/// 2018-03-18, since the Unix epoch.
+const MARCH_2018: Duration = Duration::from_hours(24 * 17_608);
 const DESCRIBED: &str = "functions/shared/tests/fixtures/task-definition.json";
 
 /// A request as it went over the wire.
@@ -27,7 +29,10 @@ struct Sent {
 
 impl Sent {
     fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().unwrap())
+            .unwrap_or_default()
     }
 
     fn json(&self) -> Value {
@@ -63,14 +68,16 @@ fn ecs_answering(answer: impl Fn(usize, &Sent) -> (u16, String) + Send + Sync + 
         let mut log = log.0.lock().unwrap();
         let (status, body) = answer(log.len(), &sent);
         log.push(sent);
-        let response = http::Response::builder().status(status).header("x-amzn-requestid", "request-7");
+        let response = http::Response::builder()
+            .status(status)
+            .header("x-amzn-requestid", "request-7");
         response.body(body).unwrap()
     });
     let config = aws_sdk_ecs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .credentials_provider(Credentials::new("AKIDEXAMPLE", "not a secret", None, None, "test"))
-        .time_source(StaticTimeSource::new(UNIX_EPOCH + Duration::from_secs(1_521_331_200)))
+        .time_source(StaticTimeSource::new(UNIX_EPOCH + MARCH_2018))
         .http_client(client);
     (Ecs::with_config(config), wire)
 }
@@ -100,10 +107,15 @@ fn service(cluster: &str, name: &str) -> Value {
 async fn a_description_is_asked_for_with_its_tags_and_kept_whole() {
     let (ecs, wire) = ecs_answering(|_, _| (200, text(DESCRIBED)));
     let described = ecs.describe_task_definition("web").await.unwrap();
-    let [sent] = &wire.sent()[..] else { panic!("{:?}", wire.operations()) };
+    let [sent] = &wire.sent()[..] else {
+        panic!("{:?}", wire.operations())
+    };
     assert_eq!(sent.operation, "DescribeTaskDefinition");
     assert_eq!(sent.json(), json!({"taskDefinition": "web", "include": ["TAGS"]}));
-    assert_eq!(described.to_register_request().unwrap(), web_41().to_register_request().unwrap());
+    assert_eq!(
+        described.to_register_request().unwrap(),
+        web_41().to_register_request().unwrap()
+    );
     assert_eq!(described.tags(), web_41().tags());
 }
 
@@ -112,15 +124,30 @@ async fn a_registration_is_the_document_byte_for_byte_on_the_wire() {
     let (ecs, wire) = ecs_answering(|_, _| (200, text(DESCRIBED)));
     let document = web_41().with_image(&busybox(), ImageForm::Tag);
     let registered = ecs.register_task_definition(&document).await.unwrap();
-    assert_eq!(registered.arn().short(), "web:41", "what ECS answers is what is put out");
+    assert_eq!(
+        registered.arn().short(),
+        "web:41",
+        "what ECS answers is what is put out"
+    );
 
-    let [sent] = &wire.sent()[..] else { panic!("{:?}", wire.operations()) };
+    let [sent] = &wire.sent()[..] else {
+        panic!("{:?}", wire.operations())
+    };
     assert_eq!(sent.body, document.to_register_request().unwrap());
-    assert_eq!(sent.json()["memberOfTomorrow"], sent.json()["containerDefinitions"][0]["memberOfTomorrow"]);
+    assert_eq!(
+        sent.json()["memberOfTomorrow"],
+        sent.json()["containerDefinitions"][0]["memberOfTomorrow"]
+    );
     assert!(sent.json()["memberOfTomorrow"].is_object());
-    assert_eq!(sent.header("x-amz-target"), "AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition");
+    assert_eq!(
+        sent.header("x-amz-target"),
+        "AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition"
+    );
     assert_eq!(sent.header("content-type"), "application/x-amz-json-1.1");
-    assert_eq!(sent.headers.get_all("content-length").iter().collect::<Vec<_>>(), [&sent.body.len().to_string()]);
+    assert_eq!(
+        sent.headers.get_all("content-length").iter().collect::<Vec<_>>(),
+        [&sent.body.len().to_string()]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,15 +155,23 @@ async fn the_signature_is_of_the_document_not_of_what_the_sdk_wrote() {
     let (ecs, wire) = ecs_answering(|_, _| (200, text(DESCRIBED)));
     // As long as the other, so that only the bytes differ.
     let v1 = web_41().with_image(&busybox(), ImageForm::Tag);
-    let v2 = shared::push::PushedImage { tag: "v2".parse().unwrap(), ..busybox() };
+    let v2 = shared::push::PushedImage {
+        tag: "v2".parse().unwrap(),
+        ..busybox()
+    };
     let v2 = web_41().with_image(&v2, ImageForm::Tag);
     for document in [&v1, &v1, &v2] {
         ecs.register_task_definition(document).await.unwrap();
     }
     let sent = wire.sent();
-    let [first, again, other] = &sent[..] else { panic!("{:?}", wire.operations()) };
+    let [first, again, other] = &sent[..] else {
+        panic!("{:?}", wire.operations())
+    };
     let authorization = first.header("authorization");
-    assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20180318/eu-west-1/ecs/"), "{authorization}");
+    assert!(
+        authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20180318/eu-west-1/ecs/"),
+        "{authorization}"
+    );
     assert_eq!(authorization, again.header("authorization"), "the time stands still");
     assert_eq!(first.body.len(), other.body.len());
     assert_ne!(authorization, other.header("authorization"));
@@ -145,7 +180,10 @@ async fn the_signature_is_of_the_document_not_of_what_the_sdk_wrote() {
 #[tokio::test(start_paused = true)]
 async fn what_passes_by_itself_is_asked_again_until_it_is_answered() {
     let concurrent = "Too many concurrent attempts to create a new revision of the specified family.";
-    for (code, message) in [("ClientException", concurrent), ("ThrottlingException", "Rate exceeded")] {
+    for (code, message) in [
+        ("ClientException", concurrent),
+        ("ThrottlingException", "Rate exceeded"),
+    ] {
         let (ecs, wire) = ecs_answering(move |turn, _| match turn {
             0..3 => refused(code, message),
             _ => (200, text(DESCRIBED)),
@@ -154,7 +192,11 @@ async fn what_passes_by_itself_is_asked_again_until_it_is_answered() {
         let sent = wire.sent();
         assert_eq!(wire.operations(), ["RegisterTaskDefinition"; 4], "{code}");
         for again in &sent {
-            assert_eq!(again.body, web_41().to_register_request().unwrap(), "a repetition is the document too");
+            assert_eq!(
+                again.body,
+                web_41().to_register_request().unwrap(),
+                "a repetition is the document too"
+            );
         }
     }
 }
@@ -162,16 +204,31 @@ async fn what_passes_by_itself_is_asked_again_until_it_is_answered() {
 #[tokio::test(start_paused = true)]
 async fn what_does_not_pass_in_six_attempts_is_unavailable_and_says_so() {
     for (answer, says) in [
-        (refused("ThrottlingException", "Rate exceeded"), "ThrottlingException: Rate exceeded"),
-        (refused("ClientException", "Too many concurrent attempts to create"), "Too many concurrent attempts"),
-        ((503, json!({"__type": "ServerException", "message": "sorry"}).to_string()), "ServerException: sorry"),
+        (
+            refused("ThrottlingException", "Rate exceeded"),
+            "ThrottlingException: Rate exceeded",
+        ),
+        (
+            refused("ClientException", "Too many concurrent attempts to create"),
+            "Too many concurrent attempts",
+        ),
+        (
+            (
+                503,
+                json!({"__type": "ServerException", "message": "sorry"}).to_string(),
+            ),
+            "ServerException: sorry",
+        ),
     ] {
         let (ecs, wire) = ecs_answering(move |_, _| answer.clone());
         let before = tokio::time::Instant::now();
         let error = ecs.register_task_definition(&web_41()).await.unwrap_err();
         assert_eq!(error.name(), "Deploy.Unavailable");
         assert!(error.to_string().contains(says), "{error}");
-        assert!(error.to_string().contains("RegisterTaskDefinition of family web"), "{error}");
+        assert!(
+            error.to_string().contains("RegisterTaskDefinition of family web"),
+            "{error}"
+        );
         assert_eq!(wire.sent().len(), 6);
         assert!(before.elapsed() > Duration::from_millis(100), "it backs off");
     }
@@ -182,7 +239,12 @@ async fn a_refusal_is_not_repeated_and_keeps_awss_code_and_request_id() {
     let (ecs, wire) = ecs_answering(|_, _| refused("AccessDeniedException", "not authorized to perform iam:PassRole"));
     let error = ecs.register_task_definition(&web_41()).await.unwrap_err();
     assert_eq!(error.name(), "Deploy.Rejected");
-    for says in ["RegisterTaskDefinition of family web", "AccessDeniedException", "iam:PassRole", "request-7"] {
+    for says in [
+        "RegisterTaskDefinition of family web",
+        "AccessDeniedException",
+        "iam:PassRole",
+        "request-7",
+    ] {
         assert!(error.to_string().contains(says), "{error} should say {says}");
     }
     assert_eq!(wire.sent().len(), 1);
@@ -199,42 +261,68 @@ async fn another_client_exception_is_refused_at_once() {
 async fn what_is_gone_is_not_found() {
     let gone = |code: &'static str, message: &'static str| ecs_answering(move |_, _| refused(code, message)).0;
     let (production, web) = ("production".parse().unwrap(), "web".parse().unwrap());
-    let revision = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:42".parse().unwrap();
+    let revision = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:42"
+        .parse()
+        .unwrap();
 
     let ecs = gone("ClusterNotFoundException", "Cluster not found.");
     let errors: [Error; 3] = [
         ecs.services(&production).await.unwrap_err(),
         ecs.describe_service(&production, &web).await.unwrap_err(),
-        ecs.update_service(&production, &web, &revision, false).await.unwrap_err(),
+        ecs.update_service(&production, &web, &revision, false)
+            .await
+            .unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.name(), "Deploy.NotFound");
-        assert!(error.to_string().contains("production") && error.to_string().contains("Cluster not found."), "{error}");
+        assert!(
+            error.to_string().contains("production") && error.to_string().contains("Cluster not found."),
+            "{error}"
+        );
     }
     let ecs = gone("ClientException", "Unable to describe task definition.");
-    assert_eq!(ecs.describe_task_definition("web").await.unwrap_err().name(), "Deploy.NotFound");
-    assert!(ecs.describe_task_definitions(&["web", "api"]).await.unwrap().iter().all(Option::is_none));
+    assert_eq!(
+        ecs.describe_task_definition("web").await.unwrap_err().name(),
+        "Deploy.NotFound"
+    );
+    assert!(
+        ecs.describe_task_definitions(&["web", "api"])
+            .await
+            .unwrap()
+            .iter()
+            .all(Option::is_none)
+    );
 
     let missing = json!({"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]});
     let (ecs, _) = ecs_answering(move |_, _| ok(&missing));
     let error = ecs.describe_service(&production, &web).await.unwrap_err();
     assert_eq!(error.name(), "Deploy.NotFound");
-    assert!(error.to_string().contains("web in production") && error.to_string().contains("MISSING"), "{error}");
+    assert!(
+        error.to_string().contains("web in production") && error.to_string().contains("MISSING"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn services_are_described_ten_a_call_and_come_in_the_order_asked() {
     let (ecs, wire) = ecs_answering(|_, sent| {
         let body = sent.json();
-        let (gone, there): (Vec<&str>, Vec<&str>) =
-            body["services"].as_array().unwrap().iter().filter_map(Value::as_str).partition(|name| *name == "s57");
+        let (gone, there): (Vec<&str>, Vec<&str>) = body["services"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .partition(|name| *name == "s57");
         ok(&json!({
             "services": there.iter().map(|name| service("production", name)).collect::<Vec<_>>(),
             "failures": gone.iter().map(|name| json!({"arn": name, "reason": "MISSING"})).collect::<Vec<_>>(),
         }))
     });
     let names: Vec<ServiceName> = (0..120).map(|index| format!("s{index}").parse().unwrap()).collect();
-    let described = ecs.describe_services(&"production".parse().unwrap(), &names).await.unwrap();
+    let described = ecs
+        .describe_services(&"production".parse().unwrap(), &names)
+        .await
+        .unwrap();
     let there: Vec<ServiceName> = described.services.into_iter().map(|service| service.name).collect();
     let expected: Vec<ServiceName> = names.iter().filter(|name| name.as_str() != "s57").cloned().collect();
     assert_eq!(there, expected);
@@ -259,26 +347,45 @@ fn two_pages(member: &'static str, pages: [Value; 2]) -> (Ecs, Wire) {
 async fn the_pages_of_every_list_are_joined() {
     let arn = |kind: &str, name: &str| format!("arn:aws:ecs:eu-west-1:123456789012:{kind}/{name}");
 
-    let services = [json!([arn("service", "production/web")]), json!([arn("service", "production/api"), arn("service", "old")])];
+    let services = [
+        json!([arn("service", "production/web")]),
+        json!([arn("service", "production/api"), arn("service", "old")]),
+    ];
     let (ecs, wire) = two_pages("serviceArns", services);
     let names = ecs.services(&"production".parse().unwrap()).await.unwrap();
-    assert_eq!(names.iter().map(ServiceName::as_str).collect::<Vec<_>>(), ["web", "api", "old"]);
+    assert_eq!(
+        names.iter().map(ServiceName::as_str).collect::<Vec<_>>(),
+        ["web", "api", "old"]
+    );
     for sent in wire.sent() {
-        assert_eq!((&sent.json()["cluster"], &sent.json()["maxResults"]), (&json!("production"), &json!(100)));
+        assert_eq!(
+            (&sent.json()["cluster"], &sent.json()["maxResults"]),
+            (&json!("production"), &json!(100))
+        );
     }
 
     let (ecs, wire) = two_pages("families", [json!(["web", "api"]), json!(["cleanup"])]);
     assert_eq!(ecs.families().await.unwrap(), ["web", "api", "cleanup"]);
     for sent in wire.sent() {
         let body = sent.json();
-        assert_eq!((&body["status"], &body["maxResults"]), (&json!("ACTIVE"), &json!(100)), "on every page");
+        assert_eq!(
+            (&body["status"], &body["maxResults"]),
+            (&json!("ACTIVE"), &json!(100)),
+            "on every page"
+        );
     }
     assert_eq!(wire.operations(), ["ListTaskDefinitionFamilies"; 2]);
 
-    let clusters = [json!([arn("cluster", "production")]), json!([arn("cluster", "staging")])];
+    let clusters = [
+        json!([arn("cluster", "production")]),
+        json!([arn("cluster", "staging")]),
+    ];
     let (ecs, _) = two_pages("clusterArns", clusters);
     let names = ecs.clusters().await.unwrap();
-    assert_eq!(names.iter().map(ToString::to_string).collect::<Vec<_>>(), ["production", "staging"]);
+    assert_eq!(
+        names.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["production", "staging"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -290,13 +397,24 @@ async fn stopped_tasks_of_all_pages_are_described_a_hundred_a_call() {
             return ok(&json!({"tasks": tasks.iter().map(|task| json!({"startedBy": task})).collect::<Vec<_>>()}));
         }
         let page: Vec<String> = (0..75).map(|index| format!("{}-{index}", body["nextToken"])).collect();
-        ok(&json!({"taskArns": page, "nextToken": if body["nextToken"].is_null() { json!("two") } else { Value::Null }}))
+        ok(
+            &json!({"taskArns": page, "nextToken": if body["nextToken"].is_null() { json!("two") } else { Value::Null }}),
+        )
     });
-    let stopped = ecs.stopped_tasks(&"production".parse().unwrap(), &"web".parse().unwrap()).await.unwrap();
+    let stopped = ecs
+        .stopped_tasks(&"production".parse().unwrap(), &"web".parse().unwrap())
+        .await
+        .unwrap();
     assert_eq!(stopped.len(), 150);
-    assert_eq!(wire.operations(), ["ListTasks", "ListTasks", "DescribeTasks", "DescribeTasks"]);
+    assert_eq!(
+        wire.operations(),
+        ["ListTasks", "ListTasks", "DescribeTasks", "DescribeTasks"]
+    );
     assert_eq!(wire.sent()[0].json()["desiredStatus"], "STOPPED");
-    let sizes: Vec<usize> = wire.sent()[2..].iter().map(|sent| sent.json()["tasks"].as_array().unwrap().len()).collect();
+    let sizes: Vec<usize> = wire.sent()[2..]
+        .iter()
+        .map(|sent| sent.json()["tasks"].as_array().unwrap().len())
+        .collect();
     assert_eq!(sizes, [100, 50]);
 }
 
@@ -304,7 +422,9 @@ async fn stopped_tasks_of_all_pages_are_described_a_hundred_a_call() {
 async fn an_update_sends_the_revision_and_nothing_else_of_the_service() {
     let (ecs, wire) = ecs_answering(|_, _| ok(&json!({"service": service("production", "web")})));
     let (production, web) = ("production".parse().unwrap(), "web".parse().unwrap());
-    let revision = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:42".parse().unwrap();
+    let revision = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:42"
+        .parse()
+        .unwrap();
     for force in [false, true] {
         ecs.update_service(&production, &web, &revision, force).await.unwrap();
     }
@@ -326,29 +446,30 @@ fn service_deployments_answer(sent: &Sent) -> (u16, String) {
             "createdAt": 1_521_331_200 + number,
         })
     };
-    match sent.operation.as_str() {
-        "ListServiceDeployments" => ok(&json!({"serviceDeployments": [
+    if sent.operation == "ListServiceDeployments" {
+        return ok(&json!({"serviceDeployments": [
             deployment(41, "SUCCESSFUL"), deployment(43, "STATUS_OF_TOMORROW"), deployment(42, "ROLLBACK_SUCCESSFUL"),
-        ]})),
-        _ => {
-            let revisions = [41, 42, 43].map(|number| {
-                json!({
-                    "serviceRevisionArn": revision(number),
-                    "taskDefinition": format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:{number}"),
-                    "containerImages": [{"containerName": "web", "image": "x", "imageDigest": busybox().digest}],
-                })
-            });
-            ok(&json!({"serviceRevisions": revisions}))
-        }
+        ]}));
     }
+    assert_eq!(sent.operation, "DescribeServiceRevisions");
+    let revisions = [41, 42, 43].map(|number| {
+        json!({
+            "serviceRevisionArn": revision(number),
+            "taskDefinition": format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:{number}"),
+            "containerImages": [{"containerName": "web", "image": "x", "imageDigest": busybox().digest}],
+        })
+    });
+    ok(&json!({"serviceRevisions": revisions}))
 }
 
 #[tokio::test(start_paused = true)]
 async fn service_deployments_come_newest_first_with_their_revisions_and_bits() {
     let (ecs, _) = ecs_answering(|_, sent| service_deployments_answer(sent));
-    let told = ecs.service_deployments(&"production".parse().unwrap(), &"web".parse().unwrap(), None).await;
-    let told = told.unwrap().unwrap();
-    let seen: Vec<_> = told.iter().map(|deployment| (deployment.target.short(), deployment.status)).collect();
+    let told = deployments_of_web(&ecs).await.unwrap().unwrap();
+    let seen: Vec<_> = told
+        .iter()
+        .map(|deployment| (deployment.target.short(), deployment.status))
+        .collect();
     assert_eq!(
         seen,
         [
@@ -357,22 +478,23 @@ async fn service_deployments_come_newest_first_with_their_revisions_and_bits() {
             ("web:41", ServiceDeploymentStatus::Successful),
         ]
     );
-    assert!(told.iter().all(|deployment| deployment.target_digests[0].digest == busybox().digest));
+    assert!(
+        told.iter()
+            .all(|deployment| deployment.target_digests[0].digest == busybox().digest)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn service_deployments_are_done_without_where_ecs_does_not_tell_of_them() {
-    let denied = || refused("AccessDeniedException", "not authorized");
-    let unsupported = || refused("UnsupportedFeatureException", "not here");
-    let answers: [fn(&Sent) -> (u16, String); 2] = [|_| ok(&json!({"serviceDeployments": []})), |_| ok(&json!({}))];
-    for answer in answers {
-        let (ecs, wire) = ecs_answering(move |_, sent| answer(sent));
+    for answer in [
+        ok(&json!({"serviceDeployments": []})),
+        ok(&json!({})),
+        refused("AccessDeniedException", "not authorized"),
+        refused("UnsupportedFeatureException", "not here"),
+    ] {
+        let (ecs, wire) = ecs_answering(move |_, _| answer.clone());
         assert_eq!(deployments_of_web(&ecs).await.unwrap(), None);
         assert_eq!(wire.operations(), ["ListServiceDeployments"]);
-    }
-    for answer in [denied(), unsupported()] {
-        let (ecs, _) = ecs_answering(move |_, _| answer.clone());
-        assert_eq!(deployments_of_web(&ecs).await.unwrap(), None);
     }
     let (ecs, _) = ecs_answering(move |_, sent| match sent.operation.as_str() {
         "DescribeServiceRevisions" => refused("AccessDeniedException", "not authorized"),
@@ -382,11 +504,16 @@ async fn service_deployments_are_done_without_where_ecs_does_not_tell_of_them() 
 
     let (ecs, _) = ecs_answering(|_, _| refused("ThrottlingException", "Rate exceeded"));
     let error = deployments_of_web(&ecs).await.unwrap_err();
-    assert_eq!(error.name(), "Deploy.Unavailable", "throttled is not the same as not told");
+    assert_eq!(
+        error.name(),
+        "Deploy.Unavailable",
+        "throttled is not the same as not told"
+    );
 }
 
 async fn deployments_of_web(ecs: &Ecs) -> Result<Option<Vec<shared::service::ServiceDeployment>>, Error> {
-    ecs.service_deployments(&"production".parse().unwrap(), &"web".parse().unwrap(), None).await
+    ecs.service_deployments(&"production".parse().unwrap(), &"web".parse().unwrap(), None)
+        .await
 }
 
 #[test]
@@ -411,8 +538,14 @@ fn a_payload_that_does_not_fit_is_invalid_input_and_names_the_member() {
         *payload.pointer_mut(pointer).unwrap() = value;
         let error = typed(payload).map(|_| ()).unwrap_err();
         assert_eq!(error.name(), "Deploy.InvalidInput", "{pointer}");
-        assert!(error.to_string().contains(&format!("{path}: ")), "{error} should name {path}");
-        assert!(error.to_string().contains("deployed together?"), "{error} says what to look at");
+        assert!(
+            error.to_string().contains(&format!("{path}: ")),
+            "{error} should name {path}"
+        );
+        assert!(
+            error.to_string().contains("deployed together?"),
+            "{error} says what to look at"
+        );
     }
     for payload in [Value::Null, json!([]), json!({}), json!({"input": {}})] {
         assert_eq!(open(payload).map(|_| ()).unwrap_err().name(), "Deploy.InvalidInput");
@@ -426,6 +559,9 @@ fn lambda_is_told_the_stable_name_of_an_error() {
         (Error::InvalidInput("web is back".to_owned()), "Deploy.InvalidInput"),
     ] {
         let diagnostic = lambda_runtime::Diagnostic::from(error);
-        assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message.as_str()), (name, "web is back"));
+        assert_eq!(
+            (diagnostic.error_type.as_str(), diagnostic.error_message.as_str()),
+            (name, "web is back")
+        );
     }
 }

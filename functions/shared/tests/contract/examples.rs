@@ -92,7 +92,9 @@ pub(crate) fn examples_of(arrow: &str) -> Vec<(String, Value)> {
 
 /// The values of an enum as JSON has them, told by serde itself when it is given one that is none of them.
 fn values<T: DeserializeOwned + std::fmt::Debug>() -> BTreeSet<String> {
-    let refused = serde_json::from_value::<T>(json!("no such value")).unwrap_err().to_string();
+    let refused = serde_json::from_value::<T>(json!("no such value"))
+        .unwrap_err()
+        .to_string();
     let quoted = refused.split('`').skip(1).step_by(2).skip(1);
     quoted.map(str::to_owned).collect()
 }
@@ -129,12 +131,16 @@ fn an_unknown_member_is_refused_wherever_it_stands() {
 fn objects(value: &Value, at: &str) -> Vec<String> {
     let below: Vec<String> = match value {
         Value::Object(members) => {
-            let below = members.iter().flat_map(|(name, member)| objects(member, &format!("{at}/{name}")));
+            let below = members
+                .iter()
+                .flat_map(|(name, member)| objects(member, &format!("{at}/{name}")));
             std::iter::once(at.to_owned()).chain(below).collect()
         }
         Value::Array(items) => {
             let below = items.iter().enumerate();
-            below.flat_map(|(index, item)| objects(item, &format!("{at}/{index}"))).collect()
+            below
+                .flat_map(|(index, item)| objects(item, &format!("{at}/{index}")))
+                .collect()
         }
         _ => Vec::new(),
     };
@@ -150,7 +156,9 @@ fn every_example_has_a_type_and_every_type_an_example() {
 
     let source = text("functions/shared/src/contract.rs");
     let declared = source.lines().filter_map(|line| {
-        let name = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub enum "))?;
+        let name = line
+            .strip_prefix("pub struct ")
+            .or_else(|| line.strip_prefix("pub enum "))?;
         name.split([' ', '(', ';', '<']).next()
     });
     let declared: BTreeSet<&str> = declared.collect();
@@ -158,7 +166,10 @@ fn every_example_has_a_type_and_every_type_an_example() {
     assert_eq!(declared, accounted);
     for part in PARTS {
         let words = source.split(|character: char| !character.is_alphanumeric());
-        assert!(words.filter(|word| *word == part).count() > 1, "{part} is part of nothing");
+        assert!(
+            words.filter(|word| *word == part).count() > 1,
+            "{part} is part of nothing"
+        );
     }
 }
 
@@ -191,7 +202,10 @@ fn the_examples_tell_one_story() {
         ("registered-revision /services", "register-revision /services"),
         ("update-service /taskDefinition", "registered-revision /taskDefinition"),
         ("update-service /source", "registered-revision /source"),
-        ("service-update /rollout/taskDefinition", "update-service /taskDefinition"),
+        (
+            "service-update /rollout/taskDefinition",
+            "update-service /taskDefinition",
+        ),
         ("service-update /previous", "update-service /source"),
         ("check-stability /rollout", "service-update /rollout"),
         ("check-stability /previous", "service-update /previous"),
@@ -206,14 +220,23 @@ fn the_examples_tell_one_story() {
         ("service-conclusion /to", "update-service /taskDefinition"),
         ("conclude-image /revisions", "plan /revisions"),
         ("conclude-image /skipped", "plan /skipped"),
-        ("conclude-image /results/0/services/0/outcome", "service-conclusion /outcome"),
-        ("image-conclusion /families/0", "conclude-image /results/2/taskDefinition"),
+        (
+            "conclude-image /results/0/services/0/outcome",
+            "service-conclusion /outcome",
+        ),
+        (
+            "image-conclusion /families/0",
+            "conclude-image /results/2/taskDefinition",
+        ),
         ("image-conclusion /skipped", "plan /skipped"),
     ]);
     for (taken, put_out) in fits {
         let [taken_value, put_out_value] = [taken, put_out].map(|place| {
             let (name, pointer) = place.split_once(' ').unwrap();
-            example(name).pointer(pointer).unwrap_or_else(|| panic!("{place}")).clone()
+            example(name)
+                .pointer(pointer)
+                .unwrap_or_else(|| panic!("{place}"))
+                .clone()
         });
         assert_eq!(taken_value, put_out_value, "{taken} is {put_out}");
     }

@@ -1,6 +1,11 @@
 //! What holds the parts of ecr-deploy together: the JSON on every arrow, the state machines that send it, the task
 //! definitions that go through, and the calls to ECS as they go over the wire.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its own material should panic"
+)]
+
 mod client;
 mod examples;
 mod task_definition;

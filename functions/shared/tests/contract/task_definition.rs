@@ -1,4 +1,4 @@
-//! A task definition goes from DescribeTaskDefinition to RegisterTaskDefinition without losing a member.
+//! A task definition goes from `DescribeTaskDefinition` to `RegisterTaskDefinition` without losing a member.
 //!
 //! `fixtures/task-definition.json` has every member of AWS's own model, and some that no SDK knows;
 //! `fixtures/make_task_definition.py` makes it.
@@ -23,10 +23,13 @@ fn request_of(document: &TaskDefinition) -> Value {
     serde_json::from_slice(&document.to_register_request().unwrap()).unwrap()
 }
 
-/// The answer of DescribeTaskDefinition for web:41 with these containers' images, in their order, and these tags.
+/// The answer of `DescribeTaskDefinition` for web:41 with these containers' images, in their order, and these tags.
 fn response(images: &[&str], tags: &Value) -> Value {
-    let containers: Vec<Value> =
-        images.iter().enumerate().map(|(index, image)| json!({"name": format!("c{index}"), "image": image})).collect();
+    let containers: Vec<Value> = images
+        .iter()
+        .enumerate()
+        .map(|(index, image)| json!({"name": format!("c{index}"), "image": image}))
+        .collect();
     json!({
         "taskDefinition": {
             "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:41",
@@ -39,7 +42,10 @@ fn response(images: &[&str], tags: &Value) -> Value {
 
 fn images_of(request: &Value) -> Vec<&str> {
     let containers = request["containerDefinitions"].as_array().unwrap();
-    containers.iter().map(|container| container["image"].as_str().unwrap()).collect()
+    containers
+        .iter()
+        .map(|container| container["image"].as_str().unwrap())
+        .collect()
 }
 
 /// The names in a list of the model's members.
@@ -100,7 +106,10 @@ fn a_new_revision_is_the_old_one_but_for_the_image_and_the_tags() {
 fn by_digest_the_image_is_pinned_to_the_pushed_bits() {
     let document = read(&response(&[&format!("{REGISTRY}/busybox:v0")], &json!([])));
     let request = request_of(&document.with_image(&busybox(), ImageForm::Digest));
-    assert_eq!(images_of(&request), [format!("{REGISTRY}/busybox@{}", busybox().digest)]);
+    assert_eq!(
+        images_of(&request),
+        [format!("{REGISTRY}/busybox@{}", busybox().digest)]
+    );
 }
 
 #[test]
@@ -121,13 +130,18 @@ fn every_container_of_the_repository_changes_and_no_other() {
     let mut new = old;
     new[0] = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/busybox:v1";
     new[8] = "123456789012.dkr-ecr.eu-west-1.on.aws/busybox:v1";
-    assert_eq!(images_of(&request_of(&document.with_image(&busybox(), ImageForm::Tag))), new);
+    assert_eq!(
+        images_of(&request_of(&document.with_image(&busybox(), ImageForm::Tag))),
+        new
+    );
 }
 
 #[test]
 fn a_container_without_a_readable_image_is_left_alone() {
     let mut response = response(&[&format!("{REGISTRY}/busybox:v0"), "", "a b"], &json!([]));
-    let containers = response["taskDefinition"]["containerDefinitions"].as_array_mut().unwrap();
+    let containers = response["taskDefinition"]["containerDefinitions"]
+        .as_array_mut()
+        .unwrap();
     containers.push(json!({"name": "without"}));
     containers.push(json!({"name": "odd", "image": 7}));
     let request = request_of(&read(&response).with_image(&busybox(), ImageForm::Tag));
@@ -138,15 +152,21 @@ fn a_container_without_a_readable_image_is_left_alone() {
 
 #[test]
 fn numbers_keep_their_spelling_byte_for_byte() {
-    let spelled = r#"[1.0,1e3,12345678901234567890,0.10,-0,1E-7,123456789012345678901234567890.123456789]"#;
+    let spelled = "[1.0,1e3,12345678901234567890,0.10,-0,1E-7,123456789012345678901234567890.123456789]";
     let body = format!(
         r#"{{"taskDefinition":{{"taskDefinitionArn":"arn:aws:ecs:eu-west-1:123456789012:task-definition/web:41",
         "family":"web","numbers":{spelled},"text":"\u00fc\/",
         "containerDefinitions":[{{"name":"web","image":"{REGISTRY}/busybox:v0","numbers":{spelled}}}]}}}}"#
     );
-    let document = TaskDefinition::from_response(body.as_bytes()).unwrap().with_image(&busybox(), ImageForm::Tag);
+    let document = TaskDefinition::from_response(body.as_bytes())
+        .unwrap()
+        .with_image(&busybox(), ImageForm::Tag);
     let request = String::from_utf8(document.to_register_request().unwrap()).unwrap();
-    assert_eq!(request.matches(&format!(r#""numbers":{spelled}"#)).count(), 2, "{request}");
+    assert_eq!(
+        request.matches(&format!(r#""numbers":{spelled}"#)).count(),
+        2,
+        "{request}"
+    );
     assert!(request.contains(r#""text":"\u00fc\/""#), "{request}");
 }
 
@@ -181,7 +201,11 @@ fn tags_are_carried_but_for_those_that_only_aws_may_set() {
 fn an_empty_list_of_tags_is_left_out_since_ecs_refuses_one() {
     for tags in [json!([]), json!([{"key": "aws:ecs:clusterName", "value": "x"}])] {
         let request = request_of(&read(&response(&["busybox:v0"], &tags)));
-        assert_eq!(keys(&request), ["containerDefinitions", "family"].map(str::to_owned).into(), "{tags}");
+        assert_eq!(
+            keys(&request),
+            ["containerDefinitions", "family"].map(str::to_owned).into(),
+            "{tags}"
+        );
     }
 }
 
@@ -189,14 +213,28 @@ fn an_empty_list_of_tags_is_left_out_since_ecs_refuses_one() {
 fn a_pinned_revision_runs_the_old_bits_and_says_what_it_rolls_back() {
     let image = format!("{REGISTRY}/busybox:latest");
     let tags = json!([{"key": "ecr-deploy:push/busybox", "value": "2018-03-17T00:00:00Z 2"}]);
-    let old = "sha256:0000000000000000000000000000000000000000000000000000000000000000".parse().unwrap();
-    let failed = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:42".parse().unwrap();
+    let old = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        .parse()
+        .unwrap();
+    let failed = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:42"
+        .parse()
+        .unwrap();
     let pinned = read(&response(&[&image, "busybox:v0"], &tags)).pinned(&busybox(), &old, &failed);
-    assert_eq!(images_of(&request_of(&pinned)), [format!("{REGISTRY}/busybox@{old}"), "busybox:v0".to_owned()]);
+    assert_eq!(
+        images_of(&request_of(&pinned)),
+        [format!("{REGISTRY}/busybox@{old}"), "busybox:v0".to_owned()]
+    );
     assert_eq!(pinned.rolled_back(), Some("web:42"));
     assert_eq!(pinned.recorded_digest(&busybox().repository), Some(old));
-    assert_eq!(pinned.recorded_push(&busybox().repository), Some(push("2018-03-17T00:00:00Z 2")));
-    assert_eq!(pinned.with_image(&busybox(), ImageForm::Tag).rolled_back(), None, "a new push is no rollback");
+    assert_eq!(
+        pinned.recorded_push(&busybox().repository),
+        Some(push("2018-03-17T00:00:00Z 2"))
+    );
+    assert_eq!(
+        pinned.with_image(&busybox(), ImageForm::Tag).rolled_back(),
+        None,
+        "a new push is no rollback"
+    );
 }
 
 #[test]
@@ -214,9 +252,21 @@ fn two_documents_are_the_same_whatever_their_spelling_revision_and_tags() {
     let containers = r#""containerDefinitions":[{"name":"web","cpu":1,"unknown":{"a":1,"b":"ü"}}]"#;
     for (one, other, is_same) in [
         (containers, containers, true),
-        (containers, r#""containerDefinitions":[ {"unknown":{"b":"\u00fc", "a":1}, "cpu":1, "name":"web"} ]"#, true),
-        (containers, r#""containerDefinitions":[{"name":"web","cpu":2,"unknown":{"a":1,"b":"ü"}}]"#, false),
-        (containers, r#""containerDefinitions":[{"name":"web","cpu":1,"unknown":{"a":1,"b":"u"}}]"#, false),
+        (
+            containers,
+            r#""containerDefinitions":[ {"unknown":{"b":"\u00fc", "a":1}, "cpu":1, "name":"web"} ]"#,
+            true,
+        ),
+        (
+            containers,
+            r#""containerDefinitions":[{"name":"web","cpu":2,"unknown":{"a":1,"b":"ü"}}]"#,
+            false,
+        ),
+        (
+            containers,
+            r#""containerDefinitions":[{"name":"web","cpu":1,"unknown":{"a":1,"b":"u"}}]"#,
+            false,
+        ),
         (containers, r#""containerDefinitions":[{"name":"web","cpu":1}]"#, false),
         (containers, r#""containerDefinitions":[]"#, false),
         (r#""cpu":"256","memory":"512""#, r#""memory":"512","cpu":"256""#, true),
@@ -238,12 +288,24 @@ fn a_revision_stands_to_a_push_as_its_tag_says() {
         (None, Standing::Unrecorded),
         (Some("not a push"), Standing::Unrecorded),
         (Some("2018-03-17T23:59:59Z ffffffff"), Standing::Older),
-        (Some("2018-03-18T00:00:00Z 04caef66-e52b-4c4d-bbb5-547b85fec1f7"), Standing::Older),
-        (Some("2018-03-18T00:00:00Z 04caef66-e52b-4c4d-bbb5-547b85fec1f8"), Standing::Ours),
-        (Some("2018-03-18T00:00:00Z 04caef66-e52b-4c4d-bbb5-547b85fec1f9"), Standing::Newer),
+        (
+            Some("2018-03-18T00:00:00Z 04caef66-e52b-4c4d-bbb5-547b85fec1f7"),
+            Standing::Older,
+        ),
+        (
+            Some("2018-03-18T00:00:00Z 04caef66-e52b-4c4d-bbb5-547b85fec1f8"),
+            Standing::Ours,
+        ),
+        (
+            Some("2018-03-18T00:00:00Z 04caef66-e52b-4c4d-bbb5-547b85fec1f9"),
+            Standing::Newer,
+        ),
         (Some("2018-03-18T00:00:01Z 00000000"), Standing::Newer),
     ] {
-        let tags = tag.map_or(json!([]), |value| json!([{"key": "ecr-deploy:push/busybox", "value": value}]));
+        let tags = tag.map_or(
+            json!([]),
+            |value| json!([{"key": "ecr-deploy:push/busybox", "value": value}]),
+        );
         let revision = read(&response(&[&format!("{REGISTRY}/busybox:v0")], &tags));
         assert_eq!(revision.standing(&busybox()), standing, "{tag:?}");
     }
@@ -260,7 +322,10 @@ fn what_a_revision_was_registered_for_can_be_read_off_it_again() {
     let registered = read(&response(&[&format!("{REGISTRY}/busybox:v1")], &tags));
     assert_eq!(registered.standing(&busybox()), Standing::Ours);
     assert_eq!(registered.recorded_push(&busybox().repository), Some(busybox().push));
-    assert_eq!(registered.recorded_digest(&busybox().repository), Some(busybox().digest));
+    assert_eq!(
+        registered.recorded_digest(&busybox().repository),
+        Some(busybox().digest)
+    );
     assert_eq!(registered.recorded_push(&other), None);
 }
 
@@ -268,10 +333,19 @@ fn what_a_revision_was_registered_for_can_be_read_off_it_again() {
 fn a_tag_fits_ecs_however_long_the_repositorys_name_and_is_that_repositorys_alone() {
     let keys_for = |name: &str| -> Vec<String> {
         let repository: RepositoryName = name.parse().unwrap();
-        let image = PushedImage { repository, ..busybox() };
-        let document = read(&response(&[&format!("{REGISTRY}/{name}:v0")], &json!([]))).with_image(&image, ImageForm::Tag);
+        let image = PushedImage {
+            repository,
+            ..busybox()
+        };
+        let document =
+            read(&response(&[&format!("{REGISTRY}/{name}:v0")], &json!([]))).with_image(&image, ImageForm::Tag);
         assert_eq!(document.standing(&image), Standing::Ours, "{name}");
-        document.tags().iter().map(|tag| tag.key.clone()).filter(|key| key != SOURCE_TAG).collect()
+        document
+            .tags()
+            .iter()
+            .map(|tag| tag.key.clone())
+            .filter(|key| key != SOURCE_TAG)
+            .collect()
     };
     // Their ends are alike as far as they are kept, and so are their lengths.
     let long = |middle: &str| format!("{}{middle}{}", "a".repeat(127), "z".repeat(128));
@@ -314,7 +388,9 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
-        any::<f64>().prop_filter("JSON has no other numbers", |number| number.is_finite()).prop_map(Value::from),
+        any::<f64>()
+            .prop_filter("JSON has no other numbers", |number| number.is_finite())
+            .prop_map(Value::from),
         any::<String>().prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 32, 4, |inner| {

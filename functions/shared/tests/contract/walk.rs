@@ -31,10 +31,12 @@ const LAMBDA_ERRORS: [&str; 5] = [
 const PASSING_ERRORS: [&str; 2] = ["Deploy.Unavailable", "Sandbox.Timedout"];
 
 /// The other names of AWS's that the state machines may match: the service's prefix and its exception.
-const OTHER_AWS_ERRORS: [&str; 8] = [
+const OTHER_AWS_ERRORS: [&str; 9] = [
     // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     "States.ALL",
-    // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+    // https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html writes the first; by the rule of the
+    // other integrations it would be the second. Whichever AWS throws, it is matched.
+    "StepFunctions.ExecutionLimitExceeded",
     "StepFunctions.ExecutionLimitExceededException",
     "StepFunctions.SdkClientException",
     "StepFunctions.SfnException",
@@ -103,16 +105,25 @@ fn states() -> Vec<State> {
 
 fn collect(machine: &'static str, scope: &Value, states: &mut Vec<State>) {
     for (name, value) in scope["States"].as_object().unwrap() {
-        states.push(State { machine, name: name.clone(), value: value.clone() });
+        states.push(State {
+            machine,
+            name: name.clone(),
+            value: value.clone(),
+        });
         if value.get("ItemProcessor").is_some() {
             collect(machine, &value["ItemProcessor"], states);
         }
-        assert!(value.get("Branches").is_none(), "{name}: this walk does not know Parallel states");
+        assert!(
+            value.get("Branches").is_none(),
+            "{name}: this walk does not know Parallel states"
+        );
     }
 }
 
 fn state(machine: &str, name: &str) -> Value {
-    let found = states().into_iter().find(|state| state.machine == machine && state.name == name);
+    let found = states()
+        .into_iter()
+        .find(|state| state.machine == machine && state.name == name);
     found.unwrap_or_else(|| panic!("{machine} has no state {name:?}")).value
 }
 
@@ -128,7 +139,9 @@ fn texts(value: &Value) -> Vec<&str> {
 
 /// What stands between `open` and the next `close`, each time that `open` occurs.
 fn between<'a>(text: &'a str, open: &'a str, close: char) -> impl Iterator<Item = &'a str> {
-    text.split(open).skip(1).filter_map(move |rest| rest.split(close).next())
+    text.split(open)
+        .skip(1)
+        .filter_map(move |rest| rest.split(close).next())
 }
 
 /// The paths of members that a JSONata expression reads from `root` (`$states.result.Payload`): `["image", "tag"]`.
@@ -182,8 +195,12 @@ fn no_state_is_a_fail_state_since_a_redrive_of_one_only_fails_again() {
 
 #[test]
 fn every_error_that_is_matched_is_one_of_ours_or_of_aws() {
-    let known: BTreeSet<&str> =
-        Error::NAMES.into_iter().chain(LAMBDA_ERRORS).chain(PASSING_ERRORS).chain(OTHER_AWS_ERRORS).collect();
+    let known: BTreeSet<&str> = Error::NAMES
+        .into_iter()
+        .chain(LAMBDA_ERRORS)
+        .chain(PASSING_ERRORS)
+        .chain(OTHER_AWS_ERRORS)
+        .collect();
     for state in states() {
         for matcher in state.retriers().iter().chain(state.catchers()) {
             let errors = texts(&matcher["ErrorEquals"]);
@@ -200,14 +217,23 @@ fn everything_is_caught_only_and_last_and_never_retried() {
     for state in states() {
         for retrier in state.retriers() {
             for error in texts(&retrier["ErrorEquals"]) {
-                assert!(!["States.ALL", "States.TaskFailed"].contains(&error), "{} retries {error}", state.title());
+                assert!(
+                    !["States.ALL", "States.TaskFailed"].contains(&error),
+                    "{} retries {error}",
+                    state.title()
+                );
             }
         }
         for (index, catcher) in state.catchers().iter().enumerate() {
             let errors = texts(&catcher["ErrorEquals"]);
             if errors.contains(&"States.ALL") {
                 assert_eq!(errors, ["States.ALL"], "{}", state.title());
-                assert_eq!(index + 1, state.catchers().len(), "{}: nothing matches after it", state.title());
+                assert_eq!(
+                    index + 1,
+                    state.catchers().len(),
+                    "{}: nothing matches after it",
+                    state.title()
+                );
             }
         }
     }
@@ -218,7 +244,11 @@ fn every_lambda_task_retries_what_passes_by_itself_with_backoff_and_jitter() {
     let mut lambda_tasks = 0;
     for state in states().iter().filter(|state| state.function().is_some()) {
         lambda_tasks += 1;
-        let errors: Vec<Vec<&str>> = state.retriers().iter().map(|retrier| texts(&retrier["ErrorEquals"])).collect();
+        let errors: Vec<Vec<&str>> = state
+            .retriers()
+            .iter()
+            .map(|retrier| texts(&retrier["ErrorEquals"]))
+            .collect();
         assert_eq!(errors, [&PASSING_ERRORS[..], &LAMBDA_ERRORS[..]], "{}", state.title());
     }
     assert_eq!(lambda_tasks, 9, "tasks that invoke a function");
@@ -226,7 +256,11 @@ fn every_lambda_task_retries_what_passes_by_itself_with_backoff_and_jitter() {
         for retrier in state.retriers() {
             assert_eq!(retrier["JitterStrategy"], "FULL", "{}", state.title());
             assert_eq!(retrier["BackoffRate"], 2, "{}", state.title());
-            assert!((3..=6).contains(&retrier["MaxAttempts"].as_u64().unwrap()), "{}", state.title());
+            assert!(
+                (3..=6).contains(&retrier["MaxAttempts"].as_u64().unwrap()),
+                "{}",
+                state.title()
+            );
         }
     }
 }
@@ -240,8 +274,14 @@ fn every_placeholder_is_a_function_or_a_known_setting() {
         .collect();
     for function in &functions {
         let manifest = text(&format!("functions/{function}/Cargo.toml"));
-        assert!(manifest.contains(&format!("name = \"{function}\"")), "{function}: package and folder are named alike");
-        assert!(repository(&format!("functions/{function}/src/main.rs")).exists(), "{function} has a binary");
+        assert!(
+            manifest.contains(&format!("name = \"{function}\"")),
+            "{function}: package and folder are named alike"
+        );
+        assert!(
+            repository(&format!("functions/{function}/src/main.rs")).exists(),
+            "{function} has a binary"
+        );
     }
 
     let [image, service] = [DEPLOY_IMAGE, DEPLOY_SERVICE].map(text);
@@ -251,7 +291,10 @@ fn every_placeholder_is_a_function_or_a_known_setting() {
     assert_eq!(used_functions, functions);
     assert!(other.is_subset(&used), "{used:?}");
     for state in states() {
-        if state.value["Resource"].as_str().is_some_and(|resource| resource.ends_with(":lambda:invoke")) {
+        if state.value["Resource"]
+            .as_str()
+            .is_some_and(|resource| resource.ends_with(":lambda:invoke"))
+        {
             let function = state.function().map(kebab).unwrap_or_default();
             assert!(functions.contains(&function), "{} invokes {function:?}", state.title());
         }
@@ -289,7 +332,10 @@ fn every_literal_that_a_choice_compares_with_is_a_value_of_its_enum() {
                 let is_known = match subject {
                     "$update.outcome" => is_value::<UpdateOutcome>(literal),
                     "$check.verdict" | "$rollBackCheck.verdict" => is_value::<Verdict>(literal),
-                    _ => panic!("{}: it is not known what {subject:?} can be in {condition}", state.title()),
+                    _ => panic!(
+                        "{}: it is not known what {subject:?} can be in {condition}",
+                        state.title()
+                    ),
                 };
                 assert!(is_known, "{}: {subject} is never {literal}", state.title());
             }
@@ -327,7 +373,12 @@ fn every_payload_is_the_envelope_with_exactly_the_members_of_the_steps_input() {
         assert_builds(&payload["execution"], &envelope["execution"], &state.title());
         match input {
             Some(arrow) => assert_builds(&payload["input"], &crate::example(arrow), &state.title()),
-            None => assert_eq!(payload["input"], "{% $states.input %}", "{} takes the raw event", state.title()),
+            None => assert_eq!(
+                payload["input"],
+                "{% $states.input %}",
+                "{} takes the raw event",
+                state.title()
+            ),
         }
     }
 }
@@ -341,11 +392,16 @@ fn assert_has(arrow: &str, path: &[&str], place: &str) {
             if value.is_null() {
                 break;
             }
-            value = value.get(member).unwrap_or_else(|| panic!("{place} reads {path:?}, which {name} does not have"));
+            value = value
+                .get(member)
+                .unwrap_or_else(|| panic!("{place} reads {path:?}, which {name} does not have"));
         }
         found |= !value.is_null();
     }
-    assert!(found, "{place} reads {path:?}, which is null in every example of {arrow}");
+    assert!(
+        found,
+        "{place} reads {path:?}, which is null in every example of {arrow}"
+    );
 }
 
 #[test]
@@ -401,19 +457,37 @@ fn every_member_that_is_read_of_a_variable_is_a_member_of_what_it_was_set_to() {
 
 #[test]
 fn every_variable_that_is_read_has_been_set() {
-    const OF_JSONATA: [&str; 8] = ["states", "exists", "count", "append", "substring", "hash", "parse", "string"];
+    const OF_JSONATA: [&str; 8] = [
+        "states",
+        "exists",
+        "count",
+        "append",
+        "substring",
+        "hash",
+        "parse",
+        "string",
+    ];
     for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
         let states: Vec<State> = states().into_iter().filter(|state| state.machine == machine).collect();
         let assigns = states.iter().flat_map(|state| {
             let of_catchers = state.catchers().iter().map(|catcher| &catcher["Assign"]);
-            of_catchers.chain([&state.value["Assign"]]).filter_map(Value::as_object).flat_map(|assign| assign.keys())
+            of_catchers
+                .chain([&state.value["Assign"]])
+                .filter_map(Value::as_object)
+                .flat_map(|assign| assign.keys())
         });
         let set: BTreeSet<&str> = assigns.map(String::as_str).chain(OF_JSONATA).collect();
         for state in &states {
             for text in texts(&state.value).into_iter().filter(|text| text.starts_with("{%")) {
-                let local: BTreeSet<&str> = text.split(":=").filter_map(|before| before.trim_end().rsplit('$').next()).collect();
+                let local: BTreeSet<&str> = text
+                    .split(":=")
+                    .filter_map(|before| before.trim_end().rsplit('$').next())
+                    .collect();
                 for name in text.split('$').skip(1).filter(|rest| !rest.starts_with('{')) {
-                    let name = name.split(|character: char| !character.is_ascii_alphanumeric()).next().unwrap();
+                    let name = name
+                        .split(|character: char| !character.is_ascii_alphanumeric())
+                        .next()
+                        .unwrap();
                     assert!(set.contains(name) || local.contains(name), "{}: ${name}", state.title());
                 }
             }
@@ -433,7 +507,10 @@ fn an_item_of_a_map_is_read_by_members_that_it_has() {
         let mut members_read = 0;
         for path in texts(first).into_iter().flat_map(|text| reads(text, "$states.input")) {
             members_read += 1;
-            assert!(path.is_empty() || keys(&item).contains(path[0]), "{map}: {path:?} of {item}");
+            assert!(
+                path.is_empty() || keys(&item).contains(path[0]),
+                "{map}: {path:?} of {item}"
+            );
         }
         assert!(members_read > 0, "{map}: the first state reads nothing of its item");
     }
@@ -443,7 +520,10 @@ fn an_item_of_a_map_is_read_by_members_that_it_has() {
 fn what_a_services_execution_reads_of_its_input_is_what_it_is_started_with() {
     let input = state(DEPLOY_IMAGE, "Deploy service")["Arguments"]["Input"].take();
     let mut given = keys(&input);
-    assert!(given.remove("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"), "the console links parent and child by it");
+    assert!(
+        given.remove("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"),
+        "the console links parent and child by it"
+    );
     let machine = json(DEPLOY_SERVICE);
     let read: BTreeSet<&str> = texts(&machine)
         .into_iter()
@@ -456,11 +536,17 @@ fn what_a_services_execution_reads_of_its_input_is_what_it_is_started_with() {
 #[test]
 fn what_is_read_of_a_services_execution_is_what_it_puts_out() {
     let deploy = state(DEPLOY_IMAGE, "Deploy service");
-    for path in texts(&deploy).into_iter().flat_map(|text| reads(text, "$states.result.Output")) {
+    for path in texts(&deploy)
+        .into_iter()
+        .flat_map(|text| reads(text, "$states.result.Output"))
+    {
         assert_has("service-conclusion", &path, "Deploy service");
     }
     let redriven = state(DEPLOY_SERVICE, "Was it redriven?");
-    for path in texts(&redriven).into_iter().flat_map(|text| reads(text, "$states.input")) {
+    for path in texts(&redriven)
+        .into_iter()
+        .flat_map(|text| reads(text, "$states.input"))
+    {
         assert_has("service-conclusion", &path, "Was it redriven?");
     }
 }
@@ -471,7 +557,11 @@ fn the_results_that_the_maps_gather_are_those_that_conclude_takes() {
     let revision = &end["results"][0];
     for (name, result) in [("Register revision", false), ("For each service", true)] {
         let state = state(DEPLOY_IMAGE, name);
-        let built = if result { &state["Output"] } else { &state["Catch"][0]["Output"] };
+        let built = if result {
+            &state["Output"]
+        } else {
+            &state["Catch"][0]["Output"]
+        };
         assert_eq!(keys(built), keys(revision), "{name}");
     }
     let deploy = state(DEPLOY_IMAGE, "Deploy service");
