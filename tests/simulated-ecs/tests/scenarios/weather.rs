@@ -146,7 +146,7 @@ fn buckets_hold_so_many_calls_and_fill_at_so_many_a_second() {
             ..Settings::default()
         });
         account.seed(1, &json!({}));
-        let mut passed = |account: &mut Account| {
+        let passed = |account: &mut Account| {
             (0..300)
                 .take_while(|_| account.outcome(operation, request) == "ok")
                 .count()

@@ -1,0 +1,272 @@
+"""Drives every operation of the simulated ECS with boto3, and holds every answer to botocore's model.
+
+python drive.py URL
+
+An answer is checked before botocore parses it (parsing drops what the model does not know): members, types, enums,
+required members; for an error, that the operation can answer it. The end: every operation of shapes.json was answered at
+least once with success, the paginators saw everything once, the waiter saw the service stable.
+"""
+
+import json
+import pathlib
+import sys
+import time
+
+import boto3
+import botocore
+import botocore.exceptions
+from botocore.config import Config
+
+import extract_shapes
+
+URL = sys.argv[1]
+SHAPES = json.loads((pathlib.Path(__file__).parent.parent / "src" / "shapes.json").read_text())
+# Errors that every operation of AWS can answer, which the model of an operation does not list.
+COMMON = {"ThrottlingException", "AccessDeniedException", "SerializationException", "UnknownOperationException"}
+SCALARS = {
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "long": int,
+    "float": (int, float),
+    "double": (int, float),
+    "timestamp": (int, float),
+}
+
+faults = []
+succeeded = {"ecs": set(), "ecr": set()}
+
+
+def check(value, shape, path):
+    """Appends to faults whatever in an answer does not fit the shape."""
+    match shape.type_name:
+        case "structure":
+            if not isinstance(value, dict):
+                faults.append(f"{path} is not a structure")
+                return
+            for key, item in value.items():
+                if key not in shape.members:
+                    faults.append(f"{path}.{key} is not in the model")
+                else:
+                    check(item, shape.members[key], f"{path}.{key}")
+            faults.extend(f"{path}.{key} is missing" for key in shape.required_members if key not in value)
+        case "list":
+            if not isinstance(value, list):
+                faults.append(f"{path} is not a list")
+                return
+            for index, item in enumerate(value):
+                check(item, shape.member, f"{path}[{index}]")
+        case "map":
+            for key, item in value.items():
+                check(item, shape.value, f"{path}.{key}")
+        case scalar:
+            if not isinstance(value, SCALARS[scalar]) or (scalar != "boolean" and isinstance(value, bool)):
+                faults.append(f"{path} is {value!r}, not a {scalar}")
+            elif getattr(shape, "enum", None) and value not in shape.enum:
+                faults.append(f"{path} is {value!r}, not one of {shape.enum}")
+
+
+def before_parse(operation_model, response_dict, **_):
+    body, name = json.loads(response_dict["body"]), operation_model.name
+    if response_dict["status_code"] == 200:
+        check(body, operation_model.output_shape, name)
+        succeeded[operation_model.service_model.endpoint_prefix.removeprefix("api.")].add(name)
+        return
+    code = body["__type"]
+    if code not in COMMON and code not in {error.name for error in operation_model.error_shapes}:
+        faults.append(f"{name} answered {code}, which is not modelled for it")
+
+
+def client(service, **config):
+    made = boto3.client(
+        service,
+        endpoint_url=URL,
+        region_name="eu-west-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}, **config),
+    )
+    made.meta.events.register("before-parse.*.*", before_parse)
+    return made
+
+
+ecs, ecr = client("ecs"), client("ecr")
+# AWS's checks, not botocore's: what this client sends is refused by the server or by nobody.
+unchecked = client("ecs", parameter_validation=False)
+
+
+def refused(code, call, **request):
+    try:
+        call(**request)
+    except botocore.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != code:
+            faults.append(f"{call.__name__}({request}) answered {error}, not {code}")
+    else:
+        faults.append(f"{call.__name__}({request}) was not refused")
+
+
+def until(what, condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            sys.exit(f"never came to be: {what}\n" + "\n".join(faults))
+        time.sleep(0.05)
+
+
+def document(image, **more):
+    container = {"name": "app", "image": image, "essential": True, "portMappings": [{"containerPort": 80}], **more}
+    return {"family": "web", "containerDefinitions": [container], "cpu": "256", "memory": "512"}
+
+
+def images():
+    repository = ecr.create_repository(repositoryName="web", imageTagMutability="MUTABLE")["repository"]
+    for tag in ["v1", "exit-early", "v2"]:
+        manifest = json.dumps({"schemaVersion": 2, "annotations": {"tag": tag}})
+        ecr.put_image(repositoryName="web", imageManifest=manifest, imageTag=tag)
+    ecr.describe_repositories(repositoryNames=["web"])
+    found = ecr.describe_images(repositoryName="web", imageIds=[{"imageTag": "v1"}])["imageDetails"][0]
+    assert len(list(ecr.get_paginator("list_images").paginate(repositoryName="web", PaginationConfig={"PageSize": 1}))) == 3
+    held = ecr.batch_get_image(repositoryName="web", imageIds=[{"imageTag": "v1"}, {"imageTag": "none"}])
+    assert len(held["images"]) == 1 and len(held["failures"]) == 1
+    manifest = held["images"][0]["imageManifest"]
+    ecr.put_image(repositoryName="web", imageManifest=manifest, imageTag="latest")
+    refused("ImageAlreadyExistsException", ecr.put_image, repositoryName="web", imageManifest=manifest, imageTag="latest")
+    refused("RepositoryNotFoundException", ecr.describe_images, repositoryName="none")
+    refused("ImageNotFoundException", ecr.describe_images, repositoryName="web", imageIds=[{"imageTag": "none"}])
+    refused("RepositoryAlreadyExistsException", ecr.create_repository, repositoryName="web")
+    ecr.batch_delete_image(repositoryName="web", imageIds=[{"imageTag": "latest"}, {"imageTag": "none"}])
+    assert found["imageTags"] == ["v1"]
+    return repository["repositoryUri"]
+
+
+def task_definitions(uri):
+    tags = [{"key": "team", "value": "web"}]
+    check = {"command": ["CMD", "true"]}
+    first = ecs.register_task_definition(**document(f"{uri}:v1", healthCheck=check), tags=tags)["taskDefinition"]
+    ecs.register_task_definition(**document(f"{uri}:exit-early"))
+    ecs.register_task_definition(**document(f"{uri}:v2"))
+    described = ecs.describe_task_definition(taskDefinition="web:1", include=["TAGS"])
+    assert described["tags"] == tags
+    ecs.list_task_definitions(familyPrefix="web", status="ACTIVE", sort="DESC")
+    ecs.list_task_definition_families(familyPrefix="w", status="ACTIVE")
+    spare = ecs.register_task_definition(**document(f"{uri}:v1"))["taskDefinition"]["taskDefinitionArn"]
+    ecs.deregister_task_definition(taskDefinition=spare)
+    arn = first["taskDefinitionArn"]
+    ecs.tag_resource(resourceArn=arn, tags=[{"key": "more", "value": "1"}])
+    ecs.untag_resource(resourceArn=arn, tagKeys=["team"])
+    assert ecs.list_tags_for_resource(resourceArn=arn)["tags"] == [{"key": "more", "value": "1"}]
+    refused("ClientException", ecs.describe_task_definition, taskDefinition="none")
+    return spare
+
+
+def services():
+    ecs.create_service(
+        cluster="blue",
+        serviceName="web",
+        taskDefinition="web:1",
+        desiredCount=2,
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+        deploymentConfiguration={
+            "minimumHealthyPercent": 100,
+            "maximumPercent": 200,
+            "deploymentCircuitBreaker": {"enable": True, "rollback": True},
+            "alarms": {"enable": False, "rollback": False, "alarmNames": ["errors"]},
+        },
+        tags=[{"key": "team", "value": "web"}],
+    )
+    ecs.get_waiter("services_stable").wait(cluster="blue", services=["web"], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    for number in range(24):
+        ecs.create_service(cluster="blue", serviceName=f"idle-{number}", taskDefinition="web:1", desiredCount=0)
+    pages = list(ecs.get_paginator("list_services").paginate(cluster="blue"))
+    arns = [arn for page in pages for arn in page["serviceArns"]]
+    assert [len(page["serviceArns"]) for page in pages] == [10, 10, 5] and len(set(arns)) == 25, pages
+    described = ecs.describe_services(cluster="blue", services=["web", "none"], include=["TAGS"])
+    assert described["services"][0]["tags"] and described["failures"][0]["reason"] == "MISSING"
+
+
+def rollouts():
+    def statuses():
+        listed = ecs.list_service_deployments(cluster="blue", service="web")["serviceDeployments"]
+        return [deployment["status"] for deployment in listed]
+
+    # "Stable" for the waiter is earlier than COMPLETED, and only what has completed can be gone back to.
+    until("a first deployment", lambda: statuses() == ["SUCCESSFUL"])
+    ecs.update_service(cluster="blue", service="web", taskDefinition="web:2")
+    until("a rollback by the circuit breaker", lambda: statuses()[0] == "ROLLBACK_SUCCESSFUL")
+    stopped = ecs.list_tasks(cluster="blue", serviceName="web", desiredStatus="STOPPED")["taskArns"]
+    codes = {task.get("stopCode") for task in ecs.describe_tasks(cluster="blue", tasks=stopped[:100])["tasks"]}
+    assert "EssentialContainerExited" in codes, codes
+    ecs.update_service(cluster="blue", service="web", taskDefinition="web:3")
+    newest = ecs.list_service_deployments(cluster="blue", service="web")["serviceDeployments"][0]
+    arn = newest["serviceDeploymentArn"]
+    ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
+    until("a rollback on request", lambda: statuses()[0] == "ROLLBACK_SUCCESSFUL")
+    refused("ConflictException", ecs.stop_service_deployment, serviceDeploymentArn=arn)
+    described = ecs.describe_service_deployments(serviceDeploymentArns=[arn, arn + "0"])
+    assert len(described["serviceDeployments"]) == 1 and len(described["failures"]) == 1
+    target = described["serviceDeployments"][0]["rollback"]["serviceRevisionArn"]
+    revision = ecs.describe_service_revisions(serviceRevisionArns=[target])["serviceRevisions"][0]
+    assert revision["containerImages"][0]["imageDigest"].startswith("sha256:")
+    ecs.update_service(
+        cluster="blue",
+        service="web",
+        taskDefinition="web:3",
+        deploymentConfiguration={"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5},
+    )
+    until("a blue/green deployment that bakes", lambda: ecs.describe_service_deployments(
+        serviceDeploymentArns=[
+            ecs.list_service_deployments(cluster="blue", service="web")["serviceDeployments"][0]["serviceDeploymentArn"]
+        ]
+    )["serviceDeployments"][0].get("lifecycleStage") == "BAKE_TIME")
+    until("a blue/green deployment", lambda: statuses()[0] == "SUCCESSFUL")
+
+
+def tasks():
+    started = ecs.run_task(cluster="blue", taskDefinition="web:1", count=2, startedBy="test")["tasks"]
+    arns = [task["taskArn"] for task in started]
+    ecs.describe_tasks(cluster="blue", tasks=[*arns, "0" * 32])
+    ecs.stop_task(cluster="blue", task=arns[0], reason="test")
+    listed = ecs.list_tasks(cluster="blue", family="web", startedBy="test")["taskArns"]
+    assert listed == [arns[1]], listed
+
+
+def refusals(spare):
+    refused("ClientException", ecs.update_service, cluster="blue", service="web", taskDefinition=spare)
+    refused("InvalidParameterException", unchecked.describe_services, cluster="blue", services=["web"] * 11)
+    refused("InvalidParameterException", unchecked.list_services, cluster="blue", maxResults=101)
+    refused("InvalidParameterException", unchecked.update_service, cluster="blue", service="web", desiredCount=-1)
+    refused("SerializationException", unchecked.update_service, cluster="blue", service="web", desiredCount="two")
+    refused("ClusterNotFoundException", ecs.describe_services, cluster="none", services=["web"])
+    refused("ServiceNotFoundException", ecs.update_service, cluster="blue", service="none")
+    refused("InvalidParameterException", ecs.delete_service, cluster="blue", service="web")
+    refused("ClusterContainsServicesException", ecs.delete_cluster, cluster="blue")
+
+
+def the_end():
+    for arn in [arn for page in ecs.get_paginator("list_services").paginate(cluster="blue") for arn in page["serviceArns"]]:
+        ecs.delete_service(cluster="blue", service=arn, force=True)
+    refused("ServiceNotActiveException", ecs.update_service, cluster="blue", service="web", desiredCount=1)
+    until("services that have drained", lambda: not ecs.list_services(cluster="blue")["serviceArns"])
+    ecs.delete_cluster(cluster="blue")
+
+
+ecs.create_cluster(clusterName="blue", tags=[{"key": "team", "value": "web"}])
+ecs.describe_clusters(clusters=["blue", "none"], include=["TAGS", "SETTINGS", "STATISTICS", "CONFIGURATIONS"])
+ecs.list_clusters()
+uri = images()
+spare = task_definitions(uri)
+services()
+rollouts()
+tasks()
+refusals(spare)
+the_end()
+for service in succeeded:
+    faults.extend(f"{name} was never answered" for name in set(SHAPES[service]["operations"]) - succeeded[service])
+if SHAPES["botocore"] == botocore.__version__:
+    for service in succeeded:
+        if extract_shapes.extract(service) != SHAPES[service]:
+            faults.append(f"shapes.json is not what extract_shapes.py makes of {service}")
+if faults:
+    sys.exit("\n".join(sorted(set(faults))))
+print(f"every operation answered as botocore {botocore.__version__} models it: {sum(map(len, succeeded.values()))}")
