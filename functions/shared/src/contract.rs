@@ -1,7 +1,7 @@
 //! The contract is the JSON on every arrow between the steps: one type an arrow, read and written in camelCase.
 //!
-//! An example of each stands in `statemachine/examples/<arrow>.json`; the tests of this module read every one of them
-//! and write it back. Unknown members are refused: a state machine and functions that do not fit each other fail at
+//! An example of each stands in `statemachine/examples/<arrow>.json`, beside variants (`<arrow>.<variant>.json`) where
+//! they matter; `tests/contract` reads every one of them and writes it back. Unknown members are refused: a state machine and functions that do not fit each other fail at
 //! once, by name.
 
 use crate::arn::{ClusterName, ServiceName, TaskDefinitionArn};

@@ -468,7 +468,7 @@ mod tests {
             ),
             (
                 with(cloud_trail(), "/detail/eventTime", Some(json!("yesterday"))),
-                "yesterday",
+                "eventTime: ",
             ),
             (
                 with(cloud_trail(), "/detail/eventID", Some(json!("a b"))),

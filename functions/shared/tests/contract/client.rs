@@ -6,7 +6,7 @@ use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_async::time::StaticTimeSource;
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use serde_json::{Value, json};
-use shared::arn::ServiceName;
+use shared::arn::{ServiceName, TaskDefinitionArn};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::service::ServiceDeploymentStatus;
@@ -433,6 +433,43 @@ async fn an_update_sends_the_revision_and_nothing_else_of_the_service() {
     forced["forceNewDeployment"] = json!(true);
     let bodies: Vec<Value> = wire.sent().iter().map(Sent::json).collect();
     assert_eq!(bodies, [plain, forced]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_revisions_of_a_family_are_those_that_can_still_be_used() {
+    let web = |revision| format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:{revision}");
+    let arns = [web(43), web(42)];
+    let (ecs, wire) = ecs_answering(move |_, _| ok(&json!({"taskDefinitionArns": arns, "nextToken": "more"})));
+    let newest = ecs.newest_revisions("web", 2).await.unwrap();
+    assert_eq!(
+        newest.iter().map(TaskDefinitionArn::short).collect::<Vec<_>>(),
+        ["web:43", "web:42"]
+    );
+    let [sent] = &wire.sent()[..] else {
+        panic!("{:?}", wire.operations())
+    };
+    assert_eq!(
+        sent.json(),
+        json!({"familyPrefix": "web", "sort": "DESC", "status": "ACTIVE", "maxResults": 2})
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_is_stopped_by_going_back() {
+    let arn = "arn:aws:ecs:eu-west-1:123456789012:service-deployment/production/web/42";
+    let (ecs, wire) = ecs_answering(|turn, _| match turn {
+        0 => ok(&json!({})),
+        1 => refused("ConflictException", "it has ended"),
+        _ => refused("ServiceDeploymentNotFoundException", "it is not there"),
+    });
+    ecs.stop_service_deployment(arn).await.unwrap();
+    assert_eq!(
+        wire.sent()[0].json(),
+        json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"})
+    );
+    for name in ["Deploy.Rejected", "Deploy.NotFound"] {
+        assert_eq!(ecs.stop_service_deployment(arn).await.unwrap_err().name(), name);
+    }
 }
 
 /// What ECS's service deployments API answers: three rollouts, of web:41 to web:43.
