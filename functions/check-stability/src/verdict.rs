@@ -331,3 +331,6 @@ fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.saturating_sub(by).unwrap_or(Timestamp::MIN)
 }
+
+#[cfg(test)]
+mod tests;

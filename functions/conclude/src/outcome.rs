@@ -2,7 +2,7 @@
 
 use shared::contract::{
     ImageConclusion, ImageEnd, PlannedRevision, RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome,
-    ServiceResult, StateError, UpdateOutcome, Verdict,
+    ServiceResult, SkipReason, StateError, UpdateOutcome, Verdict,
 };
 use shared::error::Error;
 use shared::service::title;
@@ -136,8 +136,8 @@ pub fn readable(error: &StateError) -> String {
 
 /// Concludes a push's execution.
 ///
-/// `tag_latest` is the setting; the image is to be tagged only when there are services or families on it and every one
-/// of them ended there.
+/// `tag_latest` is the setting; the image is to be tagged only when there are services or families on it, every one
+/// of them ended there, and none was left out because a newer push is on it.
 ///
 /// # Errors
 ///
@@ -154,7 +154,9 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
         };
         let everything_stable = end.image.as_ref().is_some_and(|image| !image.tag.is_latest())
             && !end.revisions.is_empty()
-            && succeeded.iter().all(is_deployed);
+            && succeeded.iter().all(is_deployed)
+            // Where a newer push is deployed already, `latest` is that one's.
+            && end.skipped.iter().all(|skipped| skipped.reason != SkipReason::Superseded);
         return Ok(ImageConclusion {
             image: end.image.clone(),
             message: summary(end, &succeeded, families.len()),

@@ -122,14 +122,30 @@ impl WayBack<'_> {
         let (target, method) = match self.old_image(to, look).await? {
             OldImage::Overwritten(previous, digest) => {
                 let pinned = previous.pinned(&self.input.image, &digest, &self.input.rollout.task_definition);
-                let registered = self.ecs.register_task_definition(&pinned).await?;
-                (registered.arn().clone(), RollbackMethod::PinnedRevision)
+                (self.registered(&pinned).await?, RollbackMethod::PinnedRevision)
             }
             OldImage::InPlace => (to.clone(), RollbackMethod::UpdatedService),
         };
         let Rollout { cluster, service, .. } = &self.input.rollout;
         let after = self.ecs.update_service(cluster, service, &target, false).await?;
-        Ok(self.watched(method, &target, after.deployment_of(&target).map(|deployment| deployment.id.clone())))
+        let deployment = after.deployment_of(&target);
+        let rollback = self.watched(method, &target, deployment.map(|deployment| deployment.id.clone()));
+        // By ECS's clock, where it tells: what is compared with it is ECS's too.
+        let started_at = deployment.map_or(self.now, |deployment| deployment.created_at);
+        let rollout = rollback.rollout.map(|rollout| Rollout { started_at, ..rollout });
+        Ok(Rollback { rollout, ..rollback })
+    }
+
+    /// The revision with the document `pinned`: the one that an interrupted attempt has left, else a new one.
+    async fn registered(&self, pinned: &TaskDefinition) -> Result<TaskDefinitionArn, Error> {
+        match self.ecs.describe_task_definition(pinned.arn().family()).await {
+            Ok(newest) if newest.rolled_back() == pinned.rolled_back() && newest.is_same_document(pinned) => {
+                return Ok(newest.arn().clone());
+            }
+            Ok(_) | Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(self.ecs.register_task_definition(pinned).await?.arn().clone())
     }
 
     /// Makes sure, before anything is touched, that the old image can still be started.

@@ -64,7 +64,9 @@ pub fn decide(
     let ours = history.into_iter().flatten().find(|record| record.target == failed.task_definition);
     let Some(previous) = previous else { return Way::Nowhere };
     match ours {
-        Some(record) if record.status == ServiceDeploymentStatus::RollingBack => Way::Watch(previous.clone()),
+        Some(record) if matches!(record.status, ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack) => {
+            Way::Watch(previous.clone())
+        }
         Some(record) if record.status == ServiceDeploymentStatus::UnderWay && may_stop => {
             Way::Stop { service_deployment: record.arn.clone(), to: previous.clone() }
         }
@@ -115,3 +117,6 @@ fn resolved(
     };
     images.find(|image| is_same(&image.image)).map(|image| image.digest.clone())
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 //! - [`contract`]: the JSON on every arrow between the steps
 //! - [`ecs`]: the thin client: paging, batching, bounded concurrency, retries
 //! - [`config`], [`error`], [`runtime`]: settings, the errors' names, the one entry point
+//! - `testing`, with the feature `test-util`: what the steps' tests are made of
 
 pub mod arn;
 pub mod config;
@@ -18,3 +19,5 @@ pub mod push;
 pub mod runtime;
 pub mod service;
 pub mod task_definition;
+#[cfg(feature = "test-util")]
+pub mod testing;

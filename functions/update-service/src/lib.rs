@@ -54,7 +54,8 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
 /// What is known before the decision.
 struct Look {
     service: Service,
-    /// The revision of the primary deployment, where it is neither the wanted one nor its source.
+    /// The revision of the primary deployment, where it is neither the wanted one nor its source at rest. (A rollout to
+    /// the source may be a rollback, which the revision tells.)
     primary: Option<TaskDefinition>,
     history: Option<Vec<ServiceDeployment>>,
 }
@@ -63,12 +64,18 @@ impl Look {
     async fn at(ecs: &Ecs, input: &UpdateService) -> Result<Self, Error> {
         let service = ecs.describe_service(&input.cluster, &input.service).await?;
         let on = service.primary().map(|primary| &primary.task_definition);
-        let unknown = on.filter(|on| **on != input.task_definition && **on != input.source);
+        let is_known = |on: &TaskDefinitionArn| {
+            *on == input.task_definition || (*on == input.source && is_steady(&service))
+        };
+        let unknown = on.filter(|on| !is_known(on));
         let primary = match unknown {
             Some(on) => Some(ecs.describe_task_definition(on.as_str()).await?),
             None => None,
         };
-        let history = if is_steady(&service) {
+        let is_there = on == Some(&input.task_definition)
+            || primary.as_ref().is_some_and(|primary| primary.standing(&input.image) == Standing::Ours);
+        // A service that is there and at rest does not list any more what it was on before.
+        let history = if is_steady(&service) && !is_there {
             None
         } else {
             ecs.service_deployments(&input.cluster, &input.service, None).await?

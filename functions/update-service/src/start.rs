@@ -30,7 +30,7 @@ pub enum Start {
 /// Decides what to do with `service`.
 ///
 /// - `primary_standing`: how the revision of the service's primary deployment stands to the push; needed unless that is
-///   the wanted revision or its source
+///   the wanted revision, or its source and complete
 /// - `rolls_back`: whether that revision was made to roll another one back
 /// - `history`: ECS's records of the service's rollouts, newest first, where they are needed and ECS tells them
 #[must_use]
@@ -50,8 +50,10 @@ pub fn decide(
     let update = Start::Update { revision: wanted.task_definition.clone(), force: false };
     let Some(primary) = service.primary() else { return update };
     let on = &primary.task_definition;
-    let is_ours = *on == wanted.task_definition || primary_standing == Some(Standing::Ours);
-    if is_ours {
+    let is_of_our_push = primary_standing == Some(Standing::Ours);
+    // A revision of ours that is older than the wanted one lacks what the wanted one was made to keep: somebody's change
+    // that came in between.
+    if *on == wanted.task_definition || (is_of_our_push && !is_later_in_family(&wanted.task_definition, on)) {
         return if primary.rollout_state == Some(RolloutState::Failed) {
             Start::Update { revision: on.clone(), force: true }
         } else {
@@ -61,10 +63,17 @@ pub fn decide(
     if primary_standing == Some(Standing::Newer) {
         return Start::Superseded(on.clone());
     }
+    if is_of_our_push {
+        return update;
+    }
     if is_rolling_back(service, primary, rolls_back, history) {
         return Start::Busy(on.clone());
     }
     if *on == wanted.source { update } else { Start::Moved(on.clone()) }
+}
+
+fn is_later_in_family(one: &TaskDefinitionArn, other: &TaskDefinitionArn) -> bool {
+    one.family() == other.family() && one.revision() > other.revision()
 }
 
 /// Whether the service is on its way back. A deployment begun now would have no rollback target and could stall
@@ -101,7 +110,8 @@ pub fn is_steady(service: &Service) -> bool {
 /// The last good revision: that of the newest deployment that completed, other than one of `ours`. Not the previous
 /// number, and not a deployment that never became stable.
 ///
-/// A deployment without a rollout state counts as complete when all its tasks run. `None` when nothing ever completed.
+/// A deployment without a rollout state counts as complete when all its tasks run, and one of them at least where the
+/// service is to run any: one that drains has none left. `None` when nothing ever completed.
 #[must_use]
 pub fn last_good(
     service: &Service,
@@ -111,7 +121,10 @@ pub fn last_good(
     let is_good = |deployment: &&Deployment| match deployment.rollout_state {
         Some(RolloutState::Completed) => true,
         Some(_) => false,
-        None => deployment.running_count >= deployment.desired_count && deployment.pending_count == 0,
+        None => {
+            let needed = deployment.desired_count.max(service.desired_count.min(1));
+            deployment.running_count >= needed && deployment.pending_count == 0
+        }
     };
     let others = service.deployments.iter().filter(|deployment| deployment.task_definition != *ours);
     let live = others.filter(is_good).max_by_key(|deployment| deployment.created_at).map(|good| &good.task_definition);
@@ -130,3 +143,6 @@ pub fn overrun<'a>(before: &Service, after: &'a Service, ours: &TaskDefinitionAr
     let others = after.deployments.iter().filter(|deployment| deployment.task_definition != *ours);
     others.filter(is_new).max_by_key(|deployment| deployment.created_at).map(|deployment| &deployment.task_definition)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,971 @@
+//! The rules of a verdict. In every case `web:2` is ours, `web:1` was good before it, and five minutes have passed.
+//! A name with `peer_<n>` is about a report by the users of another tool, where the verdict was wrong.
+
+use super::*;
+use proptest::prelude::*;
+use shared::contract::Verdict::{Displaced, Failed, InProgress, Stable, Superseded};
+use shared::service::ServiceDeploymentStatus::{
+    RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
+};
+use shared::service::{ServiceEvent, StoppedContainer};
+use shared::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, rollout, service};
+
+/// One look, and what it is asked about.
+#[derive(Debug, Clone)]
+struct Case {
+    service: Service,
+    history: Option<Vec<ServiceDeployment>>,
+    stopped: Vec<StoppedTask>,
+    standing: Option<Standing>,
+    now: Timestamp,
+    asked: CheckStability,
+}
+
+/// The rollout of `web:2` in a service with these deployments, the primary one first.
+fn case(deployments: impl IntoIterator<Item = Deployment>) -> Case {
+    let service = service(deployments);
+    let is_other = service
+        .primary()
+        .is_some_and(|primary| primary.task_definition != arn("web:2"));
+    Case {
+        service,
+        history: None,
+        stopped: Vec::new(),
+        standing: is_other.then_some(Standing::Unrecorded),
+        now: at(300),
+        asked: CheckStability {
+            image: pushed(2),
+            rollout: rollout("web:2"),
+            previous: Some(arn("web:1")),
+            rollback: false,
+        },
+    }
+}
+
+/// The rollback from `web:2` to `web:1`, begun when the third second came.
+fn rollback(deployments: impl IntoIterator<Item = Deployment>) -> Case {
+    let case = case(deployments);
+    let rollout = Rollout {
+        started_at: at(3),
+        deployment: Some("ecs-svc/3".to_owned()),
+        ..rollout("web:1")
+    };
+    Case {
+        asked: CheckStability {
+            rollout,
+            rollback: true,
+            ..case.asked.clone()
+        },
+        ..case
+    }
+}
+
+/// A deployment of `short` by another id and at another time than those of its number.
+fn again(number: i64, deployment: Deployment) -> Deployment {
+    Deployment {
+        id: format!("ecs-svc/{number}"),
+        created_at: at(number),
+        ..deployment
+    }
+}
+
+impl Case {
+    fn history(self, history: impl IntoIterator<Item = ServiceDeployment>) -> Self {
+        Self {
+            history: Some(history.into_iter().collect()),
+            ..self
+        }
+    }
+
+    fn stopped(self, stopped: impl IntoIterator<Item = StoppedTask>) -> Self {
+        Self {
+            stopped: stopped.into_iter().collect(),
+            ..self
+        }
+    }
+
+    fn standing(self, standing: Standing) -> Self {
+        Self {
+            standing: Some(standing),
+            ..self
+        }
+    }
+
+    fn now(self, seconds: i64) -> Self {
+        Self {
+            now: at(seconds),
+            ..self
+        }
+    }
+
+    fn judged(&self) -> Check {
+        let look = Look {
+            service: &self.service,
+            history: self.history.as_deref(),
+            stopped: &self.stopped,
+            primary_standing: self.standing,
+            now: self.now,
+        };
+        judge(&look, &self.asked)
+    }
+
+    #[track_caller]
+    fn is(&self, verdict: Verdict) {
+        let check = self.judged();
+        assert_eq!(check.verdict, verdict, "{check:?}");
+    }
+
+    #[track_caller]
+    fn says(&self, verdict: Verdict, message: &str) {
+        let check = self.judged();
+        assert_eq!((check.verdict, check.message.as_str()), (verdict, message), "{check:?}");
+    }
+}
+
+fn crashes(count: usize) -> Vec<StoppedTask> {
+    vec![crash("web:2", 200); count]
+}
+
+fn stopped_by(stop_code: &str, reason: &str) -> StoppedTask {
+    StoppedTask {
+        stop_code: stop_code.to_owned(),
+        reason: reason.to_owned(),
+        containers: vec![StoppedContainer {
+            name: "web".to_owned(),
+            exit_code: None,
+            reason: None,
+        }],
+        ..crash("web:2", 200)
+    }
+}
+
+fn because_of(reason: &str, deployment: Deployment) -> Deployment {
+    Deployment {
+        rollout_state_reason: Some(reason.to_owned()),
+        ..deployment
+    }
+}
+
+fn without_state(deployment: Deployment) -> Deployment {
+    Deployment {
+        rollout_state: None,
+        ..deployment
+    }
+}
+
+// Ours, on its way.
+
+#[test]
+fn a_rollout_under_way_is_in_progress() {
+    let rolling = Deployment {
+        running_count: 1,
+        ..rolling("web:2")
+    };
+    case([rolling, deployment("web:1")]).says(InProgress, "1 of 2 tasks running");
+}
+
+#[test]
+fn a_completed_rollout_of_our_revision_is_stable() {
+    let check = case([deployment("web:2")]).judged();
+    assert_eq!((check.verdict, check.running, check.desired), (Stable, 2, 2));
+    assert_eq!(
+        (check.message.as_str(), check.reasons.len()),
+        ("2 of 2 tasks running", 0)
+    );
+}
+
+#[test]
+fn a_service_without_a_primary_deployment_is_in_progress_until_the_deadline() {
+    case([]).says(InProgress, "web in production shows no deployment of its own");
+    case([]).now(2 + 30 * 60).is(Failed);
+}
+
+#[test]
+fn completed_is_in_progress_while_the_service_deployment_bakes() {
+    case([deployment("web:2")])
+        .history([record("web:2", UnderWay)])
+        .is(InProgress);
+    case([deployment("web:2")])
+        .history([record("web:2", Successful)])
+        .is(Stable);
+}
+
+#[test]
+fn the_deployments_tell_where_the_service_deployments_api_is_empty_or_denied_or_about_others() {
+    case([deployment("web:2")]).history([]).is(Stable);
+    case([deployment("web:2")])
+        .history([record("web:1", UnderWay)])
+        .is(Stable);
+    let of_an_earlier_rollout = ServiceDeployment {
+        created_at: at(-600),
+        ..record("web:2", RolledBack)
+    };
+    case([deployment("web:2")]).history([of_an_earlier_rollout]).is(Stable);
+}
+
+#[test]
+fn a_record_says_successful_before_the_deployment_does() {
+    case([rolling("web:2")])
+        .history([record("web:2", Successful)])
+        .is(Stable);
+}
+
+#[test]
+fn without_a_rollout_state_it_is_what_runs_that_counts() {
+    let all = without_state(deployment("web:2"));
+    case([all.clone()]).is(Stable);
+    case([all.clone(), deployment("web:1")]).is(InProgress);
+    case([Deployment {
+        running_count: 1,
+        ..all.clone()
+    }])
+    .is(InProgress);
+    case([Deployment {
+        pending_count: 1,
+        ..all
+    }])
+    .is(InProgress);
+}
+
+#[test]
+fn slow_is_not_broken_until_the_deadline() {
+    let slow = case([rolling("web:2"), deployment("web:1")]);
+    slow.clone().now(2 + 30 * 60 - 1).is(InProgress);
+    slow.now(2 + 30 * 60)
+        .says(Failed, "not stable by 2026-05-04T12:30:02Z: 0 of 2 tasks running");
+}
+
+#[test]
+fn the_deadline_ends_a_bake_but_not_a_rollout_that_is_stable() {
+    case([deployment("web:2")])
+        .history([record("web:2", UnderWay)])
+        .now(3600)
+        .is(Failed);
+    case([deployment("web:2")]).now(3600).is(Stable);
+}
+
+#[test]
+fn scaled_to_zero_is_stable_when_ecs_completes_it() {
+    let none = Deployment {
+        desired_count: 0,
+        running_count: 0,
+        ..deployment("web:2")
+    };
+    case([none.clone()]).is(Stable);
+    case([without_state(none)]).is(Stable);
+    case([
+        Deployment {
+            desired_count: 0,
+            ..rolling("web:2")
+        },
+        deployment("web:1"),
+    ])
+    .is(InProgress);
+}
+
+#[test]
+fn scaling_out_during_the_rollout_is_in_progress() {
+    case([Deployment {
+        desired_count: 9,
+        running_count: 2,
+        ..rolling("web:2")
+    }])
+    .says(InProgress, "2 of 9 tasks running");
+}
+
+// Ours, given up.
+
+#[test]
+fn peer_2_a_rollout_that_the_circuit_breaker_gave_up_has_failed_at_once() {
+    let words = "ECS deployment circuit breaker: tasks failed to start.";
+    case([because_of(words, given_up("web:2")), deployment("web:1")])
+        .stopped([crash("web:2", 20)])
+        .says(
+            Failed,
+            "ECS has given the rollout up: 0 of 2 tasks running; 1 stopped: web exited with code 1 \
+         (ECS deployment circuit breaker: tasks failed to start)",
+        );
+    case([given_up("web:2")]).says(Failed, "ECS has given the rollout up: 0 of 2 tasks running");
+}
+
+#[test]
+fn a_record_of_a_rollback_is_a_failure_whatever_the_deployment_says() {
+    for (status, says) in [
+        (RollingBack, "ECS is rolling back: 0 of 2 tasks running (alarm 5xx)"),
+        (RolledBack, "ECS is rolling back: 0 of 2 tasks running (alarm 5xx)"),
+        (
+            RollbackFailed,
+            "ECS could not roll back: 0 of 2 tasks running (alarm 5xx)",
+        ),
+        (Stopped, "the deployment was stopped: 0 of 2 tasks running (alarm 5xx)"),
+    ] {
+        let told = ServiceDeployment {
+            status_reason: Some("alarm 5xx".to_owned()),
+            ..record("web:2", status)
+        };
+        case([rolling("web:2"), deployment("web:1")])
+            .history([told.clone()])
+            .says(Failed, says);
+        case([deployment("web:2")]).history([told]).is(Failed);
+    }
+}
+
+#[test]
+fn of_two_records_of_our_revision_the_newer_one_counts() {
+    let forced = ServiceDeployment {
+        created_at: at(60),
+        ..record("web:2", Successful)
+    };
+    case([deployment("web:2")])
+        .history([forced, record("web:2", Stopped)])
+        .is(Stable);
+}
+
+// Ours, with tasks that die.
+
+#[test]
+fn one_task_that_dies_once_and_is_replaced_is_no_failure() {
+    case([rolling("web:2")]).stopped(crashes(1)).is(InProgress);
+    case([deployment("web:2")]).stopped(crashes(1)).is(Stable);
+    case([rolling("web:2")]).stopped(crashes(2)).is(InProgress);
+}
+
+#[test]
+fn a_completed_rollout_waits_until_a_minute_after_the_last_death() {
+    let one_died = |seconds| {
+        case([deployment("web:2")])
+            .stopped([crash("web:2", 100), crash("web:2", 200)])
+            .now(seconds)
+    };
+    one_died(259).is(InProgress);
+    one_died(260).is(Stable);
+    let one_short = Deployment {
+        running_count: 1,
+        ..deployment("web:2")
+    };
+    case([one_short]).stopped(crashes(1)).is(InProgress);
+    case([deployment("web:2")])
+        .stopped([StoppedTask {
+            stopped_at: None,
+            ..crash("web:2", 0)
+        }])
+        .is(Stable);
+}
+
+#[test]
+fn peer_5_a_crash_loop_after_running_has_failed_although_ecs_says_completed() {
+    let loops = case([deployment("web:2")]).stopped(crashes(3));
+    loops.says(
+        Failed,
+        "2 of 2 tasks running; 3 stopped: web exited with code 1 (3 times)",
+    );
+    loops.history([record("web:2", Successful)]).is(Failed);
+}
+
+#[test]
+fn peer_2_a_crash_loop_fails_at_the_third_stopped_task_not_at_the_deadline() {
+    case([rolling("web:2"), deployment("web:1")]).stopped(crashes(3)).says(
+        Failed,
+        "0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times)",
+    );
+}
+
+#[test]
+fn the_threshold_is_half_of_the_desired_tasks_at_least_3_at_most_200() {
+    for (desired, threshold) in [
+        (0, 3),
+        (1, 3),
+        (6, 3),
+        (7, 4),
+        (100, 50),
+        (399, 200),
+        (400, 200),
+        (5000, 200),
+    ] {
+        assert_eq!(crash_threshold(desired), threshold, "{desired} tasks");
+    }
+    let large = |died| {
+        case([Deployment {
+            desired_count: 20,
+            ..rolling("web:2")
+        }])
+        .stopped(crashes(died))
+    };
+    large(9).is(InProgress);
+    large(10).is(Failed);
+}
+
+#[test]
+fn peer_2_why_a_task_died_is_told_in_awss_words() {
+    let container = |exit_code, reason: Option<&str>| StoppedTask {
+        containers: vec![StoppedContainer {
+            name: "web".to_owned(),
+            exit_code,
+            reason: reason.map(str::to_owned),
+        }],
+        ..crash("web:2", 200)
+    };
+    let oom = "OutOfMemoryError: Container killed due to memory usage";
+    let pull = "CannotPullContainerError: pull image manifest has been retried 5 time(s): not found";
+    for (task, reason) in [
+        (container(Some(1), None), "web exited with code 1"),
+        (
+            container(Some(137), Some(oom)),
+            &*format!("web exited with code 137 ({oom})"),
+        ),
+        (container(Some(0), None), "web exited with code 0"),
+        (
+            container(None, Some("CannotStartContainerError")),
+            "web did not start (CannotStartContainerError)",
+        ),
+        (stopped_by("TaskFailedToStart", pull), pull),
+        (
+            stopped_by(
+                "ServiceSchedulerInitiated",
+                "Task failed ELB health checks in (target-group web)",
+            ),
+            "Task failed ELB health checks in (target-group web)",
+        ),
+        (
+            stopped_by("ServiceSchedulerInitiated", "Task failed container health checks"),
+            "Task failed container health checks",
+        ),
+        (
+            stopped_by("EssentialContainerExited", "Essential container in task exited"),
+            "Essential container in task exited",
+        ),
+        (
+            stopped_by("EssentialContainerExited", ""),
+            "a task stopped (EssentialContainerExited)",
+        ),
+        (
+            StoppedTask {
+                reason: String::new(),
+                ..stopped_by("TaskFailedToStart", "")
+            },
+            "a task stopped (TaskFailedToStart)",
+        ),
+    ] {
+        let check = case([rolling("web:2")]).stopped(vec![task; 3]).judged();
+        assert_eq!(
+            (check.verdict, check.reasons),
+            (Failed, vec![format!("{reason} (3 times)")])
+        );
+    }
+}
+
+#[test]
+fn of_several_containers_the_one_with_a_bad_exit_code_is_named() {
+    let sidecar = StoppedContainer {
+        name: "sidecar".to_owned(),
+        exit_code: Some(0),
+        reason: Some("done".to_owned()),
+    };
+    let web = StoppedContainer {
+        name: "web".to_owned(),
+        exit_code: Some(3),
+        reason: None,
+    };
+    let task = StoppedTask {
+        containers: vec![sidecar, web],
+        ..crash("web:2", 200)
+    };
+    assert_eq!(
+        case([rolling("web:2")]).stopped([task]).judged().reasons,
+        ["web exited with code 3"]
+    );
+}
+
+#[test]
+fn the_most_frequent_reason_comes_first_and_five_are_told() {
+    let died = |code| StoppedTask {
+        containers: vec![StoppedContainer {
+            name: "web".to_owned(),
+            exit_code: Some(code),
+            reason: None,
+        }],
+        ..crash("web:2", 200)
+    };
+    let check = case([rolling("web:2")])
+        .stopped([1, 2, 3, 4, 5, 6, 6].map(died))
+        .judged();
+    assert_eq!(check.reasons.len(), 5);
+    assert_eq!(check.reasons[0], "web exited with code 6 (2 times)");
+}
+
+#[test]
+fn a_task_that_was_stopped_by_ecs_a_person_or_the_hardware_did_not_die_by_itself() {
+    for task in [
+        stopped_by(
+            "ServiceSchedulerInitiated",
+            "Scaling activity initiated by (deployment ecs-svc/2)",
+        ),
+        StoppedTask {
+            stop_code: "UserInitiated".to_owned(),
+            ..crash("web:2", 200)
+        },
+        StoppedTask {
+            stop_code: "SpotInterruption".to_owned(),
+            ..crash("web:2", 200)
+        },
+        StoppedTask {
+            stop_code: "TerminationNotice".to_owned(),
+            ..crash("web:2", 200)
+        },
+        stopped_by("", "it is not known why"),
+    ] {
+        let check = case([deployment("web:2")]).stopped(vec![task.clone(); 3]).judged();
+        assert_eq!((check.verdict, check.reasons.len()), (Stable, 0), "{task:?}");
+    }
+}
+
+#[test]
+fn a_code_that_is_not_known_counts_when_a_container_exited_badly() {
+    let task = |exit_code| StoppedTask {
+        stop_code: "SomethingNew".to_owned(),
+        containers: vec![StoppedContainer {
+            name: "web".to_owned(),
+            exit_code,
+            reason: None,
+        }],
+        ..crash("web:2", 200)
+    };
+    case([deployment("web:2")]).stopped(vec![task(Some(1)); 3]).is(Failed);
+    case([deployment("web:2")]).stopped(vec![task(Some(0)); 3]).is(Stable);
+    case([deployment("web:2")]).stopped(vec![task(None); 3]).is(Stable);
+}
+
+#[test]
+fn tasks_of_another_deployment_or_from_before_ours_do_not_count() {
+    let ours = || case([deployment("web:2"), deployment("web:1")]);
+    ours().stopped(vec![crash("web:1", 200); 3]).is(Stable);
+    ours().stopped(vec![crash("web:2", -59); 3]).is(Stable);
+    let an_hour_on = Case {
+        now: at(-57),
+        ..ours().stopped(vec![crash("web:2", -58); 3])
+    };
+    an_hour_on.is(Failed);
+}
+
+#[test]
+fn peer_4_tasks_of_a_second_deployment_of_our_revision_count() {
+    let forced = again(60, rolling("web:2"));
+    let task = StoppedTask {
+        started_by: "ecs-svc/60".to_owned(),
+        ..crash("web:2", 200)
+    };
+    case([forced]).stopped(vec![task; 3]).is(Failed);
+    case([again(60, rolling("web:2"))]).stopped(crashes(3)).is(Failed);
+}
+
+fn cannot_place(seconds: i64) -> ServiceEvent {
+    let message = "(service web) was unable to place a task because no container instance met all of its requirements.";
+    ServiceEvent {
+        at: at(seconds),
+        message: message.to_owned(),
+    }
+}
+
+#[test]
+fn tasks_that_cannot_be_placed_three_times_while_none_runs_are_a_failure() {
+    let with = |deployment, events: Vec<ServiceEvent>| {
+        let case = case([deployment]);
+        Case {
+            service: Service { events, ..case.service },
+            ..case
+        }
+    };
+    let thrice = vec![cannot_place(200), cannot_place(100), cannot_place(2)];
+    with(rolling("web:2"), thrice.clone()).says(Failed, &format!("0 of 2 tasks running: {}", cannot_place(0).message));
+    with(rolling("web:2"), thrice[..2].to_vec()).is(InProgress);
+    with(
+        rolling("web:2"),
+        vec![cannot_place(200), cannot_place(100), cannot_place(1)],
+    )
+    .is(InProgress);
+    with(
+        Deployment {
+            running_count: 1,
+            ..rolling("web:2")
+        },
+        thrice.clone(),
+    )
+    .is(InProgress);
+    with(
+        Deployment {
+            desired_count: 0,
+            ..rolling("web:2")
+        },
+        thrice,
+    )
+    .is(InProgress);
+    let steady = ServiceEvent {
+        message: "(service web) has reached a steady state.".to_owned(),
+        ..cannot_place(100)
+    };
+    with(rolling("web:2"), vec![steady; 3]).is(InProgress);
+}
+
+// Another one in our place.
+
+#[test]
+fn right_after_the_update_a_look_may_still_show_the_service_as_it_was() {
+    let stale = case([deployment("web:1")]);
+    stale
+        .clone()
+        .now(31)
+        .says(InProgress, "the rollout of web:2 does not show yet");
+    stale.clone().now(32).is(Failed);
+    stale.history([record("web:2", RolledBack)]).now(10).is(Failed);
+    case([deployment("web:3")])
+        .standing(Standing::Newer)
+        .now(10)
+        .is(Superseded);
+    case([deployment("web:1"), deployment("web:2")]).now(10).is(Failed);
+}
+
+#[test]
+fn peer_1_a_rollback_by_ecs_is_never_success() {
+    let back = again(9, deployment("web:1"));
+    case([back.clone()]).says(Failed, "it is back on web:1: ECS or a person took it back");
+    case([back.clone()])
+        .stopped(crashes(1))
+        .says(Failed, "it is back on web:1: web exited with code 1");
+    case([back.clone(), given_up("web:2")]).says(Failed, "ECS went back to web:1: 0 of 2 tasks running");
+    for status in [RollingBack, RolledBack, RollbackFailed] {
+        case([back.clone()]).history([record("web:2", status)]).is(Failed);
+    }
+}
+
+#[test]
+fn peer_1_a_rollback_by_ecs_is_told_by_its_reason_where_no_api_tells_it() {
+    for words in [
+        "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.",
+        "Rollback: ECS deployment ecs-svc/2 failed",
+    ] {
+        let back = because_of(words, again(9, rolling("web:7")));
+        let words = words.trim_end_matches('.');
+        case([back]).says(
+            Failed,
+            &format!("ECS went back to web:7: 0 of 2 tasks running ({words})"),
+        );
+    }
+}
+
+#[test]
+fn going_back_tells_what_the_tasks_of_ours_died_of_and_counts_them() {
+    let check = case([again(9, deployment("web:1")), given_up("web:2")])
+        .stopped(crashes(2))
+        .judged();
+    let message = "ECS went back to web:1: 0 of 2 tasks running; 2 stopped: web exited with code 1 (2 times)";
+    assert_eq!((check.message.as_str(), check.running, check.desired), (message, 0, 2));
+}
+
+#[test]
+fn peer_13_a_newer_push_in_our_place_supersedes_ours() {
+    let newer = case([rolling("web:3"), rolling("web:2"), deployment("web:1")]).standing(Standing::Newer);
+    newer.says(Superseded, "web:3, of a newer push, took its place");
+    newer
+        .history([record("web:3", UnderWay), record("web:2", Stopped)])
+        .is(Superseded);
+}
+
+#[test]
+fn a_person_in_our_place_supersedes_ours() {
+    let person = case([deployment("web:3")]).standing(Standing::Unrecorded);
+    person.says(Superseded, "another deployment, of web:3, took its place");
+    case([again(9, deployment("other:7"))])
+        .standing(Standing::Older)
+        .is(Superseded);
+}
+
+#[test]
+fn a_person_who_goes_back_beyond_the_last_good_revision_supersedes_ours() {
+    let case = case([again(9, deployment("web:1"))]).standing(Standing::Older);
+    let asked = CheckStability {
+        previous: Some(arn("web:2")),
+        ..case.asked.clone()
+    };
+    let ours = Rollout {
+        task_definition: arn("web:3"),
+        ..rollout("web:3")
+    };
+    Case {
+        asked: CheckStability { rollout: ours, ..asked },
+        ..case
+    }
+    .is(Superseded);
+}
+
+#[test]
+fn peer_13_an_older_push_that_raced_into_our_place_displaces_ours() {
+    let raced = case([again(9, rolling("web:3"))]).standing(Standing::Older);
+    raced.says(Displaced, "web:3, made from an older state, took its place");
+    let nothing_good = CheckStability {
+        previous: None,
+        ..raced.asked.clone()
+    };
+    Case {
+        asked: nothing_good,
+        ..raced
+    }
+    .is(Superseded);
+}
+
+#[test]
+fn a_revision_that_has_our_image_too_displaces_ours() {
+    let both = case([again(9, rolling("web:3"))]).standing(Standing::Ours);
+    both.says(Displaced, "web:3, which has the image too, took its place");
+}
+
+#[test]
+fn ours_beside_another_primary_tells_how_many_of_its_tasks_run() {
+    let ours = Deployment {
+        running_count: 1,
+        desired_count: 3,
+        ..rolling("web:2")
+    };
+    let check = case([rolling("web:3"), ours]).standing(Standing::Newer).judged();
+    assert_eq!((check.running, check.desired), (1, 3));
+    let check = case([Deployment {
+        running_count: 1,
+        ..rolling("web:3")
+    }])
+    .standing(Standing::Newer)
+    .judged();
+    assert_eq!((check.running, check.desired), (0, 2));
+}
+
+#[test]
+fn peer_4_ours_is_found_by_its_id_first_then_by_its_revision() {
+    let service = service([deployment("web:3"), again(9, given_up("web:2")), deployment("web:2")]);
+    let by_id = ours(&service, &rollout("web:2")).map(|ours| ours.id.as_str());
+    assert_eq!(by_id, Some("ecs-svc/2"));
+    let untold = Rollout {
+        deployment: None,
+        ..rollout("web:2")
+    };
+    assert_eq!(ours(&service, &untold).map(|ours| ours.id.as_str()), Some("ecs-svc/9"));
+}
+
+// Clocks.
+
+#[test]
+fn clocks_may_differ_by_a_minute_where_ecs_did_not_tell_the_deployment() {
+    let ours = |skew: i64, told: bool| {
+        let case = case([deployment("web:2")]).history([record("web:2", UnderWay)]);
+        let rollout = &case.asked.rollout;
+        let deployment = rollout.deployment.clone().filter(|_| told);
+        let rollout = Rollout {
+            started_at: at(2 + skew),
+            deployment,
+            ..rollout.clone()
+        };
+        Case {
+            asked: CheckStability {
+                rollout,
+                ..case.asked.clone()
+            },
+            ..case
+        }
+    };
+    ours(60, false).is(InProgress);
+    ours(61, false).is(Stable);
+    ours(5, true).is(InProgress);
+    ours(6, true).is(Stable);
+}
+
+// Rollbacks.
+
+#[test]
+fn a_completed_rollback_is_stable() {
+    rollback([again(3, deployment("web:1"))]).is(Stable);
+    rollback([again(3, deployment("web:1"))])
+        .history([record("web:2", RolledBack)])
+        .is(Stable);
+    let ours = ServiceDeployment {
+        created_at: at(3),
+        ..record("web:1", Successful)
+    };
+    rollback([again(3, rolling("web:1"))]).history([ours]).is(Stable);
+}
+
+#[test]
+fn a_rollback_under_way_is_in_progress_until_its_deadline() {
+    let under_way = rollback([again(3, rolling("web:1")), given_up("web:2")]);
+    under_way.is(InProgress);
+    under_way.clone().history([record("web:2", RollingBack)]).is(InProgress);
+    under_way.clone().history([record("web:2", Stopped)]).is(InProgress);
+    let ours = ServiceDeployment {
+        created_at: at(3),
+        ..record("web:1", UnderWay)
+    };
+    rollback([again(3, deployment("web:1"))]).history([ours]).is(InProgress);
+    let deadline = under_way.asked.rollout.deadline;
+    Case {
+        now: deadline,
+        ..under_way
+    }
+    .is(Failed);
+}
+
+#[test]
+fn a_rollback_whose_tasks_die_too_or_that_ecs_gives_up_has_failed() {
+    let died = StoppedTask {
+        started_by: "ecs-svc/3".to_owned(),
+        ..crash("web:1", 200)
+    };
+    rollback([again(3, rolling("web:1"))]).stopped(vec![died; 3]).is(Failed);
+    rollback([again(3, given_up("web:1"))]).is(Failed);
+    rollback([again(3, deployment("web:1"))])
+        .history([record("web:2", RollbackFailed)])
+        .is(Failed);
+}
+
+#[test]
+fn a_rollback_that_leaves_the_service_on_the_failed_revision_is_in_progress_then_failed() {
+    let still = rollback([given_up("web:2"), deployment("web:1")]).standing(Standing::Ours);
+    still.says(InProgress, "the service is still on web:2");
+    still.clone().now(1 + 30 * 60).is(Failed);
+    let told = still.history([record("web:2", RollbackFailed)]);
+    told.says(Failed, "ECS could not roll back: the service is still on web:2");
+}
+
+#[test]
+fn a_rollback_may_not_show_yet() {
+    let unread = rollback([rolling("web:2")]).standing(Standing::Unrecorded);
+    unread.clone().now(32).is(InProgress);
+    unread.now(33).is(Superseded);
+}
+
+#[test]
+fn a_rollback_that_a_newer_push_overtakes_is_superseded() {
+    let newer = rollback([rolling("web:4"), deployment("web:1")]).standing(Standing::Newer);
+    newer.says(
+        Superseded,
+        "another deployment, of web:4, took over during the rollback",
+    );
+    newer.now(10).is(Superseded);
+}
+
+#[test]
+fn an_old_record_of_our_target_tells_nothing_about_the_rollback() {
+    let first = ServiceDeployment {
+        created_at: at(-600),
+        ..record("web:1", UnderWay)
+    };
+    rollback([again(3, deployment("web:1"))]).history([first]).is(Stable);
+}
+
+// What is worth a call.
+
+#[test]
+fn ecss_records_are_read_only_where_the_deployments_alone_do_not_tell() {
+    let needed = |deployments: Vec<Deployment>| needs_history(&service(deployments), &rollout("web:2"));
+    assert!(!needed(vec![rolling("web:2"), deployment("web:1")]));
+    for deployments in [
+        vec![deployment("web:2")],
+        vec![given_up("web:2")],
+        vec![without_state(deployment("web:2"))],
+        vec![deployment("web:1"), rolling("web:2")],
+        vec![],
+    ] {
+        assert!(needed(deployments.clone()), "{deployments:?}");
+    }
+}
+
+// Whatever ECS answers.
+
+fn any_status() -> impl Strategy<Value = ServiceDeploymentStatus> {
+    prop::sample::select(vec![
+        UnderWay,
+        Successful,
+        Stopped,
+        RollingBack,
+        RolledBack,
+        RollbackFailed,
+    ])
+}
+
+prop_compose! {
+    fn any_deployment()(
+        number in 1u64..4,
+        at_second in -100i64..200,
+        state in prop::option::of(prop::sample::select(vec![RolloutState::InProgress, RolloutState::Completed, RolloutState::Failed])),
+        (desired_count, running_count, pending_count) in (0u32..9, 0u32..9, 0u32..3),
+        reason in prop::option::of(prop::sample::select(vec!["rolling back to deploymentId ecs-svc/1", "in progress"])),
+    ) -> Deployment {
+        Deployment {
+            created_at: at(at_second),
+            rollout_state: state,
+            rollout_state_reason: reason.map(str::to_owned),
+            desired_count,
+            running_count,
+            pending_count,
+            ..deployment(&format!("web:{number}"))
+        }
+    }
+}
+
+prop_compose! {
+    fn any_case()(
+        deployments in prop::collection::vec(any_deployment(), 0..4),
+        history in prop::option::of(prop::collection::vec((1u32..4, any_status(), -200i64..200), 0..4)),
+        stopped in prop::collection::vec((1u32..4, -200i64..300), 0..8),
+        standing in prop::sample::select(vec![Standing::Ours, Standing::Newer, Standing::Older, Standing::Unrecorded]),
+        now in 0i64..4000,
+        previous in prop::option::of(1u32..4),
+        is_rollback in any::<bool>(),
+    ) -> Case {
+        let case = if is_rollback { rollback(deployments) } else { case(deployments) };
+        let records = |(number, status, second): (u32, _, i64)| {
+            ServiceDeployment { created_at: at(second), ..record(&format!("web:{number}"), status) }
+        };
+        Case {
+            history: history.map(|records_told| records_told.into_iter().map(records).collect()),
+            stopped: stopped.into_iter().map(|(number, second)| crash(&format!("web:{number}"), second)).collect(),
+            standing: Some(standing),
+            now: at(now),
+            asked: CheckStability { previous: previous.map(|number| arn(&format!("web:{number}"))), ..case.asked.clone() },
+            ..case
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_but_our_revision_is_ever_stable(case in any_case()) {
+        if case.judged().verdict == Stable {
+            let primary = case.service.primary().unwrap();
+            prop_assert_eq!(&primary.task_definition, &case.asked.rollout.task_definition);
+            prop_assert_ne!(primary.rollout_state, Some(RolloutState::Failed));
+        }
+    }
+
+    #[test]
+    fn a_crash_loop_is_never_stable(case in any_case()) {
+        let look = Look {
+            service: &case.service,
+            history: None,
+            stopped: &case.stopped,
+            primary_standing: case.standing,
+            now: case.now,
+        };
+        let died = failed_tasks(&look, &case.asked.rollout).len();
+        let desired = case.service.primary().map_or(0, |primary| primary.desired_count);
+        prop_assert!(case.judged().verdict != Stable || died < crash_threshold(desired));
+    }
+
+    #[test]
+    fn nothing_is_in_progress_after_its_deadline_and_the_time_it_takes_to_show(case in any_case()) {
+        let late = Case { now: at(7200), ..case };
+        prop_assert_ne!(late.judged().verdict, InProgress);
+    }
+
+    #[test]
+    fn a_rollback_is_never_displaced_and_every_failure_says_why(case in any_case()) {
+        let check = case.judged();
+        prop_assert!(!(case.asked.rollback && check.verdict == Displaced));
+        prop_assert!(!check.message.is_empty() && !check.message.ends_with(": "));
+    }
+}

@@ -1,0 +1,261 @@
+//! The rules of going back. In every case `web:2` has failed and `web:1` was good before it.
+
+use super::*;
+use proptest::prelude::*;
+use shared::service::ServiceDeploymentStatus::{
+    RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
+};
+use shared::service::{Deployment, RolloutState};
+use shared::testing::{
+    REGISTRY, arn, definition, deployment, described, described_of_push, digest, given_up, pushed, record, rolling,
+    rollout, service,
+};
+
+const ANOTHER: OtherPrimary = OtherPrimary {
+    standing: Standing::Unrecorded,
+    rolls_ours_back: false,
+};
+
+/// How the service with these deployments, the primary one first, goes back; `primary` where that is not `web:2`.
+fn way(
+    deployments: impl IntoIterator<Item = Deployment>,
+    primary: Option<OtherPrimary>,
+    history: &[ServiceDeployment],
+) -> Way {
+    decide(
+        &service(deployments),
+        &rollout("web:2"),
+        Some(&arn("web:1")),
+        primary,
+        Some(history),
+        true,
+    )
+}
+
+fn still_on_ours(history: &[ServiceDeployment]) -> Way {
+    way([rolling("web:2"), deployment("web:1")], None, history)
+}
+
+#[test]
+fn a_rollout_under_way_is_stopped_by_ecs() {
+    let history = [record("web:2", UnderWay), record("web:1", Successful)];
+    let stop = Way::Stop {
+        service_deployment: history[0].arn.clone(),
+        to: arn("web:1"),
+    };
+    assert_eq!(still_on_ours(&history), stop);
+}
+
+#[test]
+fn a_rollout_that_cannot_be_stopped_any_more_is_updated_back() {
+    for status in [Successful, Stopped, RollbackFailed] {
+        assert_eq!(
+            still_on_ours(&[record("web:2", status)]),
+            Way::Update(arn("web:1")),
+            "{status:?}"
+        );
+    }
+    assert_eq!(
+        still_on_ours(&[record("web:1", UnderWay)]),
+        Way::Update(arn("web:1")),
+        "no record of ours"
+    );
+    let service = service([given_up("web:2"), deployment("web:1")]);
+    let without_api = decide(&service, &rollout("web:2"), Some(&arn("web:1")), None, None, true);
+    assert_eq!(without_api, Way::Update(arn("web:1")));
+    let history = [record("web:2", UnderWay)];
+    let tried = decide(
+        &service,
+        &rollout("web:2"),
+        Some(&arn("web:1")),
+        None,
+        Some(&history),
+        false,
+    );
+    assert_eq!(tried, Way::Update(arn("web:1")));
+}
+
+#[test]
+fn of_two_records_of_ours_the_newer_one_counts() {
+    let forced = record("web:2", Stopped);
+    assert_eq!(
+        still_on_ours(&[forced, record("web:2", UnderWay)]),
+        Way::Update(arn("web:1"))
+    );
+}
+
+#[test]
+fn peer_1_a_rollback_by_ecs_is_watched_and_not_done_twice() {
+    for status in [RollingBack, RolledBack] {
+        assert_eq!(
+            still_on_ours(&[record("web:2", status)]),
+            Way::Watch(arn("web:1")),
+            "{status:?}"
+        );
+    }
+    assert_eq!(
+        way([rolling("web:1"), given_up("web:2")], Some(ANOTHER), &[]),
+        Way::Watch(arn("web:1"))
+    );
+    for words in ["rolling back to deploymentId ecs-svc/7.", "Rollback in progress"] {
+        let back = Deployment {
+            rollout_state_reason: Some(words.to_owned()),
+            ..rolling("web:7")
+        };
+        assert_eq!(way([back], Some(ANOTHER), &[]), Way::Watch(arn("web:7")), "{words}");
+    }
+}
+
+#[test]
+fn asked_again_it_watches_the_rollback_that_it_began() {
+    let pinned = OtherPrimary {
+        rolls_ours_back: true,
+        ..ANOTHER
+    };
+    assert_eq!(
+        way([rolling("web:3"), rolling("web:2")], Some(pinned), &[]),
+        Way::Watch(arn("web:3"))
+    );
+    let older = OtherPrimary {
+        standing: Standing::Older,
+        ..ANOTHER
+    };
+    assert_eq!(
+        way([rolling("web:1"), rolling("web:2")], Some(older), &[]),
+        Way::Watch(arn("web:1"))
+    );
+}
+
+#[test]
+fn peer_13_another_deployment_is_not_touched() {
+    for standing in [Standing::Newer, Standing::Older, Standing::Unrecorded] {
+        let primary = Some(OtherPrimary { standing, ..ANOTHER });
+        let history = [record("web:3", UnderWay), record("web:2", UnderWay)];
+        let way = way(
+            [rolling("web:3"), rolling("web:2"), deployment("web:1")],
+            primary,
+            &history,
+        );
+        assert_eq!(way, Way::Superseded(arn("web:3")), "{standing:?}");
+    }
+    let words = Some("ECS deployment ecs-svc/3 in progress.".to_owned());
+    let newer = Deployment {
+        rollout_state_reason: words,
+        ..rolling("web:3")
+    };
+    assert_eq!(way([newer], Some(ANOTHER), &[]), Way::Superseded(arn("web:3")));
+}
+
+#[test]
+fn another_revision_that_has_the_failed_image_too_is_taken_back() {
+    let ours = Some(OtherPrimary {
+        standing: Standing::Ours,
+        ..ANOTHER
+    });
+    assert_eq!(
+        way([rolling("web:3"), rolling("web:2")], ours, &[record("web:2", Stopped)]),
+        Way::Update(arn("web:1"))
+    );
+}
+
+#[test]
+fn peer_3_without_anything_that_ever_became_stable_there_is_nowhere_to_go() {
+    for history in [
+        vec![],
+        vec![record("web:2", UnderWay)],
+        vec![record("web:2", RollingBack)],
+    ] {
+        let way = decide(
+            &service([rolling("web:2")]),
+            &rollout("web:2"),
+            None,
+            None,
+            Some(&history),
+            true,
+        );
+        assert_eq!(way, Way::Nowhere);
+    }
+    assert_eq!(
+        decide(&service([]), &rollout("web:2"), None, None, None, true),
+        Way::Nowhere
+    );
+}
+
+// The old bits.
+
+fn bits(previous: &serde_json::Value, history: Option<&[ServiceDeployment]>) -> Bits {
+    old_bits(&definition(previous), &pushed(2), history)
+}
+
+fn tagged(tag: &str, number: u32) -> Bits {
+    Bits::Tagged(tag.parse().unwrap(), digest(number))
+}
+
+#[test]
+fn a_revision_that_names_its_image_by_digest_is_always_the_same_bits() {
+    assert_eq!(
+        bits(&described("web:1", &format!("app@{}", digest(1)), &[]), None),
+        Bits::Pinned
+    );
+    assert_eq!(
+        bits(&described("web:1", &format!("app:v1@{}", digest(1)), &[]), None),
+        Bits::Pinned
+    );
+    assert_eq!(
+        bits(&described("web:1", "other:v1", &[]), None),
+        Bits::Pinned,
+        "it does not run the repository"
+    );
+}
+
+#[test]
+fn what_a_tag_stood_for_is_told_by_ecss_record_of_the_rollout() {
+    let history = [record("web:2", UnderWay), record("web:1", Successful)];
+    assert_eq!(
+        bits(&described("web:1", "app:v1", &[]), Some(&history)),
+        tagged("v1", 1)
+    );
+    let latest = described("web:1", "app", &[]);
+    assert_eq!(
+        bits(&latest, Some(&history)),
+        tagged("latest", 1),
+        "no tag means latest"
+    );
+}
+
+#[test]
+fn else_by_what_was_recorded_on_the_revision() {
+    let previous = described_of_push("web:1", 1);
+    assert_eq!(bits(&previous, None), tagged("v1", 1));
+    assert_eq!(bits(&previous, Some(&[record("web:2", UnderWay)])), tagged("v1", 1));
+    let mut of_a_sidecar = record("web:1", Successful);
+    of_a_sidecar.target_digests[0].image = format!("{REGISTRY}/sidecar:v7");
+    of_a_sidecar.target_digests[0].digest = digest(7);
+    assert_eq!(bits(&previous, Some(&[of_a_sidecar.clone()])), tagged("v1", 1));
+    of_a_sidecar.target_digests[0].image = "public.ecr.aws/x/app:v7".to_owned();
+    assert_eq!(bits(&previous, Some(&[of_a_sidecar])), tagged("v1", 1));
+}
+
+#[test]
+fn where_nothing_tells_the_digest_it_is_unknown() {
+    assert_eq!(bits(&described("web:1", "app:v1", &[]), None), Bits::Unknown);
+}
+
+proptest! {
+    #[test]
+    fn whatever_ecs_answers_nothing_is_touched_that_is_neither_ours_nor_a_revision_of_our_push(
+        number in 3u32..6,
+        state in prop::option::of(prop::sample::select(vec![RolloutState::InProgress, RolloutState::Completed])),
+        standing in prop::sample::select(vec![Standing::Newer, Standing::Older, Standing::Unrecorded]),
+        statuses in prop::collection::vec(prop::sample::select(vec![UnderWay, Successful, Stopped, RollingBack, RolledBack]), 0..4),
+        previous in prop::option::of(Just(arn("web:1"))),
+        may_stop in any::<bool>(),
+    ) {
+        let on = format!("web:{number}");
+        let service = service([Deployment { rollout_state: state, ..deployment(&on) }, rolling("web:2")]);
+        let primary = Some(OtherPrimary { standing, rolls_ours_back: false });
+        let history: Vec<_> = statuses.into_iter().map(|status| record("web:2", status)).collect();
+        let way = decide(&service, &rollout("web:2"), previous.as_ref(), primary, Some(&history), may_stop);
+        prop_assert_eq!(way, Way::Superseded(arn(&on)));
+    }
+}

@@ -1,0 +1,370 @@
+//! The step as a whole: what it reads, decides and sends, on AWS's own mocks.
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use serde_json::{Value, json};
+use shared::contract::{RollBack, Rollback, RollbackMethod};
+use shared::ecs::Ecs;
+use shared::error::Error;
+use shared::service::ServiceDeploymentStatus::{RollingBack, Successful, UnderWay};
+use shared::service::{Deployment, Service, ServiceDeployment};
+use shared::testing::{
+    REGISTRY, Wire, answer, arn, at, config, deployment, described, described_of_push, described_services, digest,
+    given_up, listed_deployments, pushed, record, refusal, request, rolling, rollout, service,
+};
+use std::sync::{Arc, Mutex};
+
+/// An ECS and an ECR as they are when `web:2` has failed.
+struct Fake {
+    ecs: Vec<Rule>,
+    ecr: Vec<Rule>,
+    stops: Rule,
+    registers: Rule,
+    updates: Arc<Mutex<Vec<UpdateServiceInput>>>,
+    wire: Wire,
+}
+
+/// What ECR has of the images that are asked for.
+enum InEcr {
+    Tagged(&'static [&'static str]),
+    Gone,
+    Denied,
+}
+
+impl Fake {
+    fn new(service: Service, history: &[ServiceDeployment], in_ecr: InEcr) -> Self {
+        let (listed, revisions) = listed_deployments(history);
+        let now = described_services([&service]);
+        let updates = Arc::new(Mutex::new(Vec::new()));
+        let sent = Arc::clone(&updates);
+        let stops = mock!(Client::stop_service_deployment)
+            .match_requests(|input| input.service_deployment_arn().unwrap().ends_with("/production/web/2"))
+            .then_http_response(|| answer(&json!({})));
+        let registers =
+            mock!(Client::register_task_definition).then_http_response(|| answer(&described("web:3", "app:v1", &[])));
+        let updated = shared::testing::wire(&shared::testing::service([
+            Deployment {
+                id: "ecs-svc/99".to_owned(),
+                created_at: at(99),
+                ..rolling("web:1")
+            },
+            rolling("web:2"),
+        ]));
+        let ecs = vec![
+            mock!(Client::describe_services).then_http_response(move || answer(&now)),
+            mock!(Client::list_service_deployments).then_http_response(move || answer(&listed)),
+            mock!(Client::describe_service_revisions).then_http_response(move || answer(&revisions)),
+            mock!(Client::update_service)
+                .match_requests(move |input| {
+                    sent.lock().unwrap().push(input.clone());
+                    true
+                })
+                .then_http_response(move || answer(&json!({"service": updated}))),
+            registers.clone(),
+        ];
+        let images = mock!(aws_sdk_ecr::Client::describe_images).match_requests(|input| {
+            input.repository_name() == Some("app") && input.registry_id() == Some("123456789012")
+        });
+        let images = match in_ecr {
+            InEcr::Tagged(tags) => {
+                images.then_http_response(move || answer(&json!({"imageDetails": [{"imageTags": tags}]})))
+            }
+            InEcr::Gone => images.then_http_response(|| refusal("ImageNotFoundException", "it is not there")),
+            InEcr::Denied => images.then_http_response(|| refusal("AccessDeniedException", "not yours")),
+        };
+        Self {
+            ecs,
+            ecr: vec![images],
+            stops,
+            registers,
+            updates,
+            wire: Wire::default(),
+        }
+    }
+
+    fn knows(mut self, described: Value) -> Self {
+        let wanted = described["taskDefinition"]["taskDefinitionArn"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let rule = mock!(Client::describe_task_definition)
+            .match_requests(move |input| input.task_definition() == Some(&wanted))
+            .then_http_response(move || answer(&described));
+        self.ecs.push(rule);
+        self
+    }
+
+    /// The newest revision of the family.
+    fn newest(mut self, described: Value) -> Self {
+        let rule = mock!(Client::describe_task_definition)
+            .match_requests(|input| input.task_definition() == Some("web"))
+            .then_http_response(move || answer(&described));
+        self.ecs.push(rule);
+        self
+    }
+
+    async fn asked(&self, image: u32) -> Result<Rollback, Error> {
+        let rules: Vec<Rule> = self.ecs.iter().chain([&self.stops]).cloned().collect();
+        let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules, |to| to
+            .interceptor(self.wire.clone())));
+        let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, &self.ecr);
+        let input = RollBack {
+            image: pushed(image),
+            rollout: rollout("web:2"),
+            previous: Some(arn("web:1")),
+        };
+        roll_back::handle(&ecs, &ecr, &config(), request(&input, 600)).await
+    }
+
+    #[track_caller]
+    fn sent(&self, stops: usize, registers: usize, updates: &[&str]) {
+        let sent = self.updates.lock().unwrap();
+        let only = |to: &&str| {
+            let update = UpdateServiceInput::builder().cluster("production").service("web");
+            update.task_definition(arn(to).as_str()).build().unwrap()
+        };
+        assert_eq!(*sent, updates.iter().map(only).collect::<Vec<_>>());
+        assert_eq!((self.stops.num_calls(), self.registers.num_calls()), (stops, registers));
+    }
+}
+
+fn on_ours() -> Service {
+    service([rolling("web:2"), deployment("web:1")])
+}
+
+fn under_way() -> [ServiceDeployment; 2] {
+    [record("web:2", UnderWay), record("web:1", Successful)]
+}
+
+#[tokio::test]
+async fn a_rollout_under_way_is_stopped_and_its_rollback_watched() {
+    let fake = Fake::new(on_ours(), &under_way(), InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
+    let rollback = fake.asked(2).await.unwrap();
+    assert_eq!(rollback.method, RollbackMethod::StoppedDeployment);
+    assert_eq!(rollback.message, "web in production: ECS was told to go back to web:1");
+    let rollout = rollback.rollout.unwrap();
+    assert_eq!((rollout.task_definition, rollout.deployment), (arn("web:1"), None));
+    assert_eq!((rollout.started_at, rollout.deadline), (at(600), at(600 + 30 * 60)));
+    fake.sent(1, 0, &[]);
+}
+
+#[tokio::test]
+async fn a_rollout_that_ended_before_it_could_be_stopped_is_updated_back() {
+    for (code, message) in [
+        ("ConflictException", "it has ended"),
+        ("ServiceDeploymentNotFoundException", "there is none"),
+        ("UnsupportedFeatureException", "not here"),
+    ] {
+        let mut fake = Fake::new(on_ours(), &under_way(), InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
+        fake.stops = mock!(Client::stop_service_deployment).then_http_response(|| refusal(code, message));
+        let rollback = fake.asked(2).await.unwrap();
+        assert_eq!(rollback.method, RollbackMethod::UpdatedService, "{code}");
+        let rollout = rollback.rollout.unwrap();
+        assert_eq!(
+            (rollout.deployment.as_deref(), rollout.started_at),
+            (Some("ecs-svc/99"), at(99))
+        );
+        fake.sent(1, 0, &["web:1"]);
+    }
+}
+
+#[tokio::test]
+async fn an_update_back_sends_cluster_service_and_task_definition_and_nothing_else() {
+    let given_up = service([given_up("web:2"), deployment("web:1")]);
+    let fake = Fake::new(given_up, &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
+    let rollback = fake.asked(2).await.unwrap();
+    assert_eq!(rollback.message, "web in production: updated back to web:1");
+    fake.sent(0, 0, &["web:1"]);
+}
+
+#[tokio::test]
+async fn peer_12_an_old_image_that_is_gone_is_said_before_anything_is_touched() {
+    let pinned = described("web:1", &format!("app@{}", digest(1)), &[]);
+    for (previous, history) in [
+        (described_of_push("web:1", 1), under_way().to_vec()),
+        (described_of_push("web:1", 1), Vec::new()),
+        (pinned, Vec::new()),
+    ] {
+        let fake = Fake::new(on_ours(), &history, InEcr::Gone).knows(previous);
+        let error = fake.asked(2).await.unwrap_err();
+        let says = format!(
+            "web in production cannot go back to web:1: its image app@{} is gone from ECR",
+            digest(1)
+        );
+        assert!(
+            error.name() == "Deploy.Rejected" && error.to_string().starts_with(&says),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains("Nothing was touched; push a good image"),
+            "{error}"
+        );
+        fake.sent(0, 0, &[]);
+    }
+}
+
+/// The previous revision names the image by the tag that the failed push has put on other bits.
+fn previous_of_a_re_pushed_tag() -> Value {
+    let digest = digest(1).to_string();
+    described("web:1", "app:v2", &[("ecr-deploy:digest/app", &digest)])
+}
+
+#[tokio::test]
+async fn after_a_re_pushed_tag_the_rollback_is_pinned_to_the_old_digest() {
+    let fake = Fake::new(on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+    let fake = fake.newest(described_of_push("web:2", 2));
+    let rollback = fake.asked(2).await.unwrap();
+    let registered = &fake.wire.bodies("RegisterTaskDefinition")[0];
+    let container = json!({"name": "web", "image": format!("{REGISTRY}/app@{}", digest(1)), "essential": true});
+    assert_eq!(registered["containerDefinitions"], json!([container]));
+    assert_eq!(
+        registered["networkMode"], "awsvpc",
+        "the rest of the document is the old one's"
+    );
+    let tags = registered["tags"].as_array().unwrap();
+    assert!(
+        tags.contains(&json!({"key": "ecr-deploy:rolled-back", "value": "web:2"})),
+        "{tags:?}"
+    );
+    assert_eq!(rollback.method, RollbackMethod::PinnedRevision);
+    assert_eq!(
+        rollback.message,
+        "web in production: updated back, by its old digest, to web:3"
+    );
+    fake.sent(0, 1, &["web:3"]);
+}
+
+#[tokio::test]
+async fn a_tag_that_ecr_still_shows_on_the_old_bits_is_distrusted_when_the_push_has_taken_it() {
+    for stored in [InEcr::Tagged(&["v2"]), InEcr::Denied] {
+        let fake = Fake::new(on_ours(), &[], stored).knows(previous_of_a_re_pushed_tag());
+        let fake = fake.newest(described_of_push("web:2", 2));
+        assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::PinnedRevision);
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_was_taken_off_the_old_bits_by_somebody_else_is_pinned_too() {
+    let fake = Fake::new(on_ours(), &[], InEcr::Tagged(&["stable"])).knows(described_of_push("web:1", 1));
+    let fake = fake.newest(described_of_push("web:2", 2));
+    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::PinnedRevision);
+}
+
+#[tokio::test]
+async fn a_pinned_revision_that_an_interrupted_attempt_has_left_is_used_again() {
+    let pinned = described(
+        "web:3",
+        &format!("app@{}", digest(1)),
+        &[("ecr-deploy:rolled-back", "web:2")],
+    );
+    let fake = Fake::new(on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+    assert_eq!(
+        fake.newest(pinned.clone()).asked(2).await.unwrap().method,
+        RollbackMethod::PinnedRevision
+    );
+
+    let of_another_rollback = described(
+        "web:3",
+        &format!("app@{}", digest(1)),
+        &[("ecr-deploy:rolled-back", "web:0")],
+    );
+    let of_other_bits = described(
+        "web:3",
+        &format!("app@{}", digest(5)),
+        &[("ecr-deploy:rolled-back", "web:2")],
+    );
+    for (newest, registers) in [(pinned, 0), (of_another_rollback, 1), (of_other_bits, 1)] {
+        let fake = Fake::new(on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+        let fake = fake.newest(newest);
+        fake.asked(2).await.unwrap();
+        fake.sent(0, registers, &["web:3"]);
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_tells_the_old_digest_it_goes_back_by_the_tag() {
+    let fake = Fake::new(on_ours(), &[], InEcr::Gone).knows(described("web:1", "app:v1", &[]));
+    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);
+}
+
+#[tokio::test]
+async fn where_ecr_does_not_answer_about_an_old_image_it_goes_back_all_the_same() {
+    let fake = Fake::new(on_ours(), &[], InEcr::Denied).knows(described_of_push("web:1", 1));
+    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);
+}
+
+#[tokio::test]
+async fn peer_1_a_rollback_by_ecs_is_only_watched() {
+    let fake = Fake::new(on_ours(), &[record("web:2", RollingBack)], InEcr::Gone);
+    let rollback = fake.asked(2).await.unwrap();
+    assert_eq!(rollback.method, RollbackMethod::Watching);
+    assert_eq!(rollback.message, "web in production: goes back by itself to web:1");
+    assert_eq!(rollback.rollout.unwrap().task_definition, arn("web:1"));
+    let back = service([rolling("web:1"), given_up("web:2")]);
+    let fake = Fake::new(back, &[], InEcr::Gone).knows(described_of_push("web:1", 1));
+    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::Watching);
+    fake.sent(0, 0, &[]);
+}
+
+#[tokio::test]
+async fn asked_again_after_a_pinned_rollback_it_is_only_watched() {
+    let tags = [("ecr-deploy:rolled-back", "web:2")];
+    let fake = Fake::new(service([rolling("web:3"), rolling("web:2")]), &[], InEcr::Gone);
+    let fake = fake.knows(described("web:3", &format!("app@{}", digest(1)), &tags));
+    let rollback = fake.asked(2).await.unwrap();
+    assert_eq!(
+        (rollback.method, rollback.rollout.unwrap().task_definition),
+        (RollbackMethod::Watching, arn("web:3"))
+    );
+    fake.sent(0, 0, &[]);
+}
+
+#[tokio::test]
+async fn peer_13_a_newer_deployment_is_not_touched() {
+    let newer = service([rolling("web:3"), rolling("web:2"), deployment("web:1")]);
+    let fake = Fake::new(newer, &under_way(), InEcr::Tagged(&[])).knows(described_of_push("web:3", 3));
+    let rollback = fake.asked(2).await.unwrap();
+    assert_eq!((rollback.method, rollback.rollout), (RollbackMethod::Superseded, None));
+    assert_eq!(
+        rollback.message,
+        "web in production is on web:3 by another deployment, which is not touched"
+    );
+    fake.sent(0, 0, &[]);
+}
+
+#[tokio::test]
+async fn without_anything_good_the_message_says_what_to_do() {
+    let fake = Fake::new(on_ours(), &[], InEcr::Gone);
+    let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &fake.ecs));
+    let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, &fake.ecr);
+    let input = RollBack {
+        image: pushed(2),
+        rollout: rollout("web:2"),
+        previous: None,
+    };
+    let error = roll_back::handle(&ecs, &ecr, &config(), request(&input, 600))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "web in production has no revision that ever became stable, so there is nothing to go back to; it stays on web:2. \
+         Fix the image and push again"
+    );
+    fake.sent(0, 0, &[]);
+}
+
+#[tokio::test]
+async fn throttling_by_ecr_is_tried_again_by_the_state_machine_before_anything_is_touched() {
+    let mut fake = Fake::new(on_ours(), &under_way(), InEcr::Gone).knows(described_of_push("web:1", 1));
+    let broken = mock!(aws_sdk_ecr::Client::describe_images).then_http_response(|| refusal("RequestExpired", "later"));
+    fake.ecr = vec![broken];
+    assert_eq!(fake.asked(2).await.unwrap_err().name(), "Deploy.Unavailable");
+    fake.sent(0, 0, &[]);
+}
+
+#[test]
+fn the_registry_of_the_tests_is_the_one_of_the_push() {
+    let reference: shared::image::ImageReference = format!("{REGISTRY}/app:v1").parse().unwrap();
+    assert!(pushed(2).is_repository_of(&reference));
+}

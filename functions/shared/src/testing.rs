@@ -1,0 +1,413 @@
+//! What the steps' tests are made of: a push, revisions, services and what ECS answers, each in as few words as a case
+//! needs. Only there with the feature `test-util`.
+//!
+//! A case names what it is about and takes the rest from here:
+//! `Deployment { rollout_state: Some(RolloutState::Failed), ..deployment("web:2") }`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test that builds nonsense should panic"
+)]
+
+use crate::arn::TaskDefinitionArn;
+use crate::config::Config;
+use crate::contract::{Execution, Rollout, ServiceId};
+use crate::image::ImageDigest;
+use crate::push::{PushId, PushedImage};
+use crate::runtime::Request;
+use crate::service::{
+    ContainerDigest, Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus,
+    ServiceStatus, StoppedContainer, StoppedTask,
+};
+use crate::task_definition::{ImageForm, TaskDefinition};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+/// The registry that pushes of the tests go to.
+pub const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+
+/// `seconds` after the noon at which every test begins.
+#[must_use]
+pub fn at(seconds: i64) -> Timestamp {
+    "2026-05-04T12:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(seconds)
+}
+
+/// The revision `web:2`.
+#[must_use]
+pub fn arn(short: &str) -> TaskDefinitionArn {
+    format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/{short}")
+        .parse()
+        .unwrap()
+}
+
+/// The digest of the image `v<number>`.
+#[must_use]
+pub fn digest(number: u32) -> ImageDigest {
+    format!("sha256:{number:064x}").parse().unwrap()
+}
+
+/// The push of `app:v<number>`: a higher number was pushed later.
+#[must_use]
+pub fn pushed(number: u32) -> PushedImage {
+    PushedImage {
+        registry_id: "123456789012".parse().unwrap(),
+        region: "eu-west-1".parse().unwrap(),
+        repository: "app".parse().unwrap(),
+        tag: format!("v{number}").parse().unwrap(),
+        digest: digest(number),
+        push: PushId::new(at(i64::from(number)), "0a1b").unwrap(),
+    }
+}
+
+/// What ECS answers to a description of `short`, with one container, `web`, of `image` (`app:v1`), and `tags`.
+#[must_use]
+pub fn described(short: &str, image: &str, tags: &[(&str, &str)]) -> Value {
+    let tags: Vec<Value> = tags
+        .iter()
+        .map(|(key, value)| json!({"key": key, "value": value}))
+        .collect();
+    json!({
+        "taskDefinition": {
+            "taskDefinitionArn": arn(short),
+            "family": arn(short).family(),
+            "revision": arn(short).revision(),
+            "status": "ACTIVE",
+            "networkMode": "awsvpc",
+            "containerDefinitions": [{"name": "web", "image": format!("{REGISTRY}/{image}"), "essential": true}],
+        },
+        "tags": tags,
+    })
+}
+
+/// [`described`] as it was registered for the push of `app:v<number>`.
+#[must_use]
+pub fn described_of_push(short: &str, number: u32) -> Value {
+    let push = pushed(number).push.to_string();
+    let digest = digest(number).to_string();
+    let tags = [
+        ("ecr-deploy:push/app", push.as_str()),
+        ("ecr-deploy:digest/app", &digest),
+    ];
+    described(short, &format!("app:v{number}"), &tags)
+}
+
+/// A description, read.
+#[must_use]
+pub fn definition(described: &Value) -> TaskDefinition {
+    TaskDefinition::from_response(described.to_string().as_bytes()).unwrap()
+}
+
+/// The deployment `ecs-svc/<revision>` of a revision: complete, two tasks of two, begun that many seconds after noon.
+#[must_use]
+pub fn deployment(short: &str) -> Deployment {
+    let task_definition = arn(short);
+    let number = task_definition.revision();
+    Deployment {
+        id: format!("ecs-svc/{number}"),
+        is_primary: false,
+        task_definition,
+        rollout_state: Some(RolloutState::Completed),
+        rollout_state_reason: None,
+        desired_count: 2,
+        running_count: 2,
+        pending_count: 0,
+        failed_tasks: 0,
+        created_at: at(i64::try_from(number).unwrap()),
+    }
+}
+
+/// [`deployment`], under way and without a running task.
+#[must_use]
+pub fn rolling(short: &str) -> Deployment {
+    Deployment {
+        rollout_state: Some(RolloutState::InProgress),
+        running_count: 0,
+        pending_count: 2,
+        ..deployment(short)
+    }
+}
+
+/// [`deployment`], given up by the circuit breaker.
+#[must_use]
+pub fn given_up(short: &str) -> Deployment {
+    Deployment {
+        rollout_state: Some(RolloutState::Failed),
+        pending_count: 0,
+        ..rolling(short)
+    }
+}
+
+/// The service `web in production` with `deployments`, the primary one first.
+#[must_use]
+pub fn service(deployments: impl IntoIterator<Item = Deployment>) -> Service {
+    let mut deployments: Vec<Deployment> = deployments.into_iter().collect();
+    if let Some(primary) = deployments.first_mut() {
+        primary.is_primary = true;
+    }
+    Service {
+        cluster: "production".parse().unwrap(),
+        name: "web".parse().unwrap(),
+        status: ServiceStatus::Active,
+        controller: Controller::Ecs,
+        task_definitions: deployments
+            .iter()
+            .take(1)
+            .map(|on| on.task_definition.clone())
+            .collect(),
+        desired_count: deployments.first().map_or(2, |primary| primary.desired_count),
+        running_count: deployments.iter().map(|deployment| deployment.running_count).sum(),
+        pending_count: deployments.iter().map(|deployment| deployment.pending_count).sum(),
+        deployments,
+        events: Vec::new(),
+    }
+}
+
+/// `web in production`, by its two names.
+#[must_use]
+pub fn service_id() -> ServiceId {
+    ServiceId {
+        cluster: "production".parse().unwrap(),
+        service: "web".parse().unwrap(),
+    }
+}
+
+/// The rollout of [`deployment`]`(short)`, with half an hour to become stable.
+#[must_use]
+pub fn rollout(short: &str) -> Rollout {
+    let deployment = deployment(short);
+    Rollout {
+        cluster: service_id().cluster,
+        service: service_id().service,
+        task_definition: deployment.task_definition,
+        deployment: Some(deployment.id),
+        started_at: deployment.created_at,
+        deadline: deployment.created_at + SignedDuration::from_mins(30),
+    }
+}
+
+/// ECS's record of the rollout of [`deployment`]`(short)`, whose image `app:v<revision>` resolved to its digest.
+#[must_use]
+pub fn record(short: &str, status: ServiceDeploymentStatus) -> ServiceDeployment {
+    let deployment = deployment(short);
+    let number = deployment.task_definition.revision();
+    ServiceDeployment {
+        arn: format!("arn:aws:ecs:eu-west-1:123456789012:service-deployment/production/web/{number}"),
+        status,
+        status_reason: None,
+        target_digests: vec![ContainerDigest {
+            container: "web".to_owned(),
+            image: format!("{REGISTRY}/app:v{number}"),
+            digest: digest(u32::try_from(number).unwrap()),
+        }],
+        target: deployment.task_definition,
+        created_at: deployment.created_at,
+    }
+}
+
+/// A task of [`deployment`]`(short)` whose container `web` exited with code 1 `seconds` after noon.
+#[must_use]
+pub fn crash(short: &str, seconds: i64) -> StoppedTask {
+    StoppedTask {
+        started_by: deployment(short).id,
+        stop_code: "EssentialContainerExited".to_owned(),
+        reason: "Essential container in task exited".to_owned(),
+        stopped_at: Some(at(seconds)),
+        containers: vec![StoppedContainer {
+            name: "web".to_owned(),
+            exit_code: Some(1),
+            reason: None,
+        }],
+    }
+}
+
+/// The settings with nothing special: all clusters, images by tag, families too, half an hour for a rollout.
+#[must_use]
+pub fn config() -> Config {
+    Config {
+        clusters: Vec::new(),
+        deploy_latest: false,
+        tag_latest: false,
+        image_reference: ImageForm::Tag,
+        scan_families: true,
+        rollout_timeout: SignedDuration::from_mins(30),
+    }
+}
+
+/// What a handler is asked with `input`, `seconds` after noon, before any redrive.
+#[must_use]
+pub fn request(input: &impl Serialize, seconds: i64) -> Request<Value> {
+    Request {
+        execution: Execution {
+            id: "arn:aws:states:eu-west-1:123456789012:execution:deploy-service:web".to_owned(),
+            redrive_count: 0,
+        },
+        now: at(seconds),
+        input: serde_json::to_value(input).unwrap(),
+    }
+}
+
+/// AWS's answer `body`.
+#[must_use]
+pub fn answer(body: &Value) -> HttpResponse {
+    HttpResponse::new(200.try_into().unwrap(), SdkBody::from(body.to_string()))
+}
+
+/// AWS's refusal by the error `code`.
+#[must_use]
+pub fn refusal(code: &str, message: &str) -> HttpResponse {
+    let body = json!({"__type": code, "message": message}).to_string();
+    HttpResponse::new(400.try_into().unwrap(), SdkBody::from(body))
+}
+
+/// A service as ECS writes it.
+#[must_use]
+pub fn wire(service: &Service) -> Value {
+    let deployments: Vec<Value> = service.deployments.iter().map(wire_deployment).collect();
+    json!({
+        "serviceName": service.name,
+        "clusterArn": format!("arn:aws:ecs:eu-west-1:123456789012:cluster/{}", service.cluster),
+        "status": match service.status {
+            ServiceStatus::Active => "ACTIVE",
+            ServiceStatus::Draining => "DRAINING",
+            ServiceStatus::Inactive => "INACTIVE",
+        },
+        "deploymentController": {"type": match service.controller {
+            Controller::Ecs => "ECS",
+            Controller::CodeDeploy => "CODE_DEPLOY",
+            Controller::External => "EXTERNAL",
+            Controller::Unknown => "SOMETHING_NEW",
+        }},
+        "taskDefinition": service.task_definitions.first(),
+        "desiredCount": service.desired_count,
+        "runningCount": service.running_count,
+        "pendingCount": service.pending_count,
+        "deployments": deployments,
+    })
+}
+
+fn wire_deployment(deployment: &Deployment) -> Value {
+    let mut wire = json!({
+        "id": deployment.id,
+        "status": if deployment.is_primary { "PRIMARY" } else { "ACTIVE" },
+        "taskDefinition": deployment.task_definition,
+        "desiredCount": deployment.desired_count,
+        "runningCount": deployment.running_count,
+        "pendingCount": deployment.pending_count,
+        "failedTasks": deployment.failed_tasks,
+        "createdAt": deployment.created_at.as_second(),
+        "rolloutStateReason": deployment.rollout_state_reason.as_deref().unwrap_or_default(),
+    });
+    if let Some(state) = deployment.rollout_state {
+        wire["rolloutState"] = json!(match state {
+            RolloutState::InProgress => "IN_PROGRESS",
+            RolloutState::Completed => "COMPLETED",
+            RolloutState::Failed => "FAILED",
+        });
+    }
+    wire
+}
+
+/// What ECS answers to `DescribeServices` of `services`.
+#[must_use]
+pub fn described_services<'a>(services: impl IntoIterator<Item = &'a Service>) -> Value {
+    let services: Vec<Value> = services.into_iter().map(wire).collect();
+    json!({"services": services, "failures": []})
+}
+
+/// What ECS answers to `ListServiceDeployments`, and to `DescribeServiceRevisions` after it.
+#[must_use]
+pub fn listed_deployments(records: &[ServiceDeployment]) -> (Value, Value) {
+    let revision = |record: &ServiceDeployment| {
+        let number = record.target.revision();
+        format!("arn:aws:ecs:eu-west-1:123456789012:service-revision/production/web/{number}")
+    };
+    let status = |record: &ServiceDeployment| match record.status {
+        ServiceDeploymentStatus::UnderWay => "IN_PROGRESS",
+        ServiceDeploymentStatus::Successful => "SUCCESSFUL",
+        ServiceDeploymentStatus::Stopped => "STOPPED",
+        ServiceDeploymentStatus::RollingBack => "ROLLBACK_IN_PROGRESS",
+        ServiceDeploymentStatus::RolledBack => "ROLLBACK_SUCCESSFUL",
+        ServiceDeploymentStatus::RollbackFailed => "ROLLBACK_FAILED",
+    };
+    let deployments = records.iter().map(|record| {
+        json!({
+            "serviceDeploymentArn": record.arn,
+            "status": status(record),
+            "createdAt": record.created_at.as_second(),
+            "targetServiceRevisionArn": revision(record),
+        })
+    });
+    let revisions = records.iter().map(|record| {
+        let images = record
+            .target_digests
+            .iter()
+            .map(|image| json!({"containerName": image.container, "image": image.image, "imageDigest": image.digest}));
+        json!({
+            "serviceRevisionArn": revision(record),
+            "taskDefinition": record.target,
+            "containerImages": images.collect::<Vec<_>>(),
+        })
+    });
+    (
+        json!({"serviceDeployments": deployments.collect::<Vec<_>>()}),
+        json!({"serviceRevisions": revisions.collect::<Vec<_>>()}),
+    )
+}
+
+/// Sees what a client really sends: mocks match the SDK's own types, which a document passes by.
+#[derive(Debug, Clone, Default)]
+pub struct Wire(Arc<Mutex<Vec<(String, Value)>>>);
+
+impl Wire {
+    /// The bodies that were sent to `operation`, oldest first.
+    #[must_use]
+    pub fn bodies(&self, operation: &str) -> Vec<Value> {
+        let sent = self.0.lock().unwrap();
+        let matching = sent
+            .iter()
+            .filter(|(target, _)| target.ends_with(&format!(".{operation}")));
+        matching.map(|(_, body)| body.clone()).collect()
+    }
+
+    /// The operations that were called, in order.
+    #[must_use]
+    pub fn operations(&self) -> Vec<String> {
+        let sent = self.0.lock().unwrap();
+        let name = |target: &String| {
+            target
+                .rsplit_once('.')
+                .map_or(target.clone(), |(_, name)| name.to_owned())
+        };
+        sent.iter().map(|(target, _)| name(target)).collect()
+    }
+}
+
+#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
+impl Intercept for Wire {
+    fn name(&self) -> &'static str {
+        "wire"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request();
+        let target = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
+        let body = serde_json::from_slice(request.body().bytes().unwrap_or_default())?;
+        self.0.lock().unwrap().push((target, body));
+        Ok(())
+    }
+}

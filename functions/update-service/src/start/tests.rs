@@ -1,0 +1,416 @@
+//! The rules by which a rollout begins. In every case `web:2`, made from `web:1`, is the revision of the second push.
+
+use super::*;
+use proptest::prelude::*;
+use shared::service::ServiceDeploymentStatus::{
+    RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
+};
+use shared::testing::{arn, at, deployment, given_up, pushed, record, rolling, service, service_id};
+
+fn wanted() -> UpdateService {
+    UpdateService {
+        image: pushed(2),
+        cluster: service_id().cluster,
+        service: service_id().service,
+        task_definition: arn("web:2"),
+        source: arn("web:1"),
+        deadline: None,
+    }
+}
+
+/// What is decided for the service with these deployments, the primary one first.
+fn decided(deployments: impl IntoIterator<Item = Deployment>, standing: Option<Standing>) -> Start {
+    decide(&wanted(), &service(deployments), standing, false, None)
+}
+
+fn update(force: bool) -> Start {
+    Start::Update {
+        revision: arn("web:2"),
+        force,
+    }
+}
+
+fn without_state(deployment: Deployment) -> Deployment {
+    Deployment {
+        rollout_state: None,
+        ..deployment
+    }
+}
+
+fn because_of(reason: &str, deployment: Deployment) -> Deployment {
+    Deployment {
+        rollout_state_reason: Some(reason.to_owned()),
+        ..deployment
+    }
+}
+
+#[test]
+fn a_service_on_the_source_is_updated() {
+    assert_eq!(decided([deployment("web:1")], None), update(false));
+    assert_eq!(decided([], None), update(false));
+}
+
+#[test]
+fn a_service_that_is_there_or_on_its_way_is_left_alone() {
+    for on in [deployment("web:2"), rolling("web:2"), without_state(rolling("web:2"))] {
+        assert_eq!(
+            decided([on, deployment("web:1")], None),
+            Start::AlreadyDeployed(arn("web:2"))
+        );
+    }
+}
+
+#[test]
+fn a_later_revision_of_the_same_push_counts_as_there() {
+    let on_later = decided([deployment("web:3")], Some(Standing::Ours));
+    assert_eq!(on_later, Start::AlreadyDeployed(arn("web:3")));
+}
+
+#[test]
+fn an_earlier_revision_of_the_same_push_gives_way_to_the_one_made_to_keep_what_came_in_between() {
+    let on_earlier = |deployments: Vec<Deployment>| {
+        let wanted = UpdateService {
+            task_definition: arn("web:4"),
+            source: arn("web:3"),
+            ..wanted()
+        };
+        decide(&wanted, &service(deployments), Some(Standing::Ours), false, None)
+    };
+    let wanted = Start::Update {
+        revision: arn("web:4"),
+        force: false,
+    };
+    assert_eq!(
+        on_earlier(vec![rolling("web:2"), rolling("web:3"), deployment("web:1")]),
+        wanted
+    );
+    assert_eq!(on_earlier(vec![rolling("web:2"), deployment("web:3")]), wanted);
+    assert_eq!(on_earlier(vec![deployment("web:2")]), wanted);
+    assert_eq!(
+        on_earlier(vec![deployment("other:2")]),
+        Start::AlreadyDeployed(arn("other:2"))
+    );
+}
+
+#[test]
+fn a_service_that_failed_on_our_revision_is_started_there_again_by_force() {
+    assert_eq!(decided([given_up("web:2"), deployment("web:1")], None), update(true));
+    let force_later = Start::Update {
+        revision: arn("web:3"),
+        force: true,
+    };
+    assert_eq!(decided([given_up("web:3")], Some(Standing::Ours)), force_later);
+}
+
+#[test]
+fn peer_13_a_newer_push_is_never_overwritten_by_an_older_one() {
+    for on in [deployment("web:3"), rolling("web:3"), given_up("web:3")] {
+        assert_eq!(
+            decided([on, rolling("web:4")], Some(Standing::Newer)),
+            Start::Superseded(arn("web:3"))
+        );
+    }
+}
+
+#[test]
+fn a_service_that_has_moved_on_gets_the_image_on_top() {
+    for standing in [Standing::Older, Standing::Unrecorded] {
+        assert_eq!(
+            decided([deployment("web:3")], Some(standing)),
+            Start::Moved(arn("web:3"))
+        );
+        assert_eq!(
+            decided([rolling("web:3"), deployment("web:1")], Some(standing)),
+            Start::Moved(arn("web:3"))
+        );
+    }
+}
+
+#[test]
+fn a_service_that_cannot_be_updated_is_refused() {
+    let with = |status, controller| {
+        let service = Service {
+            status,
+            controller,
+            ..service([deployment("web:1")])
+        };
+        decide(&wanted(), &service, None, false, None)
+    };
+    for (status, controller, says) in [
+        (
+            ServiceStatus::Draining,
+            Controller::Ecs,
+            "web in production is being deleted",
+        ),
+        (
+            ServiceStatus::Inactive,
+            Controller::Ecs,
+            "web in production is being deleted",
+        ),
+        (
+            ServiceStatus::Active,
+            Controller::CodeDeploy,
+            "web in production is not deployed by ECS itself",
+        ),
+        (
+            ServiceStatus::Active,
+            Controller::External,
+            "web in production is not deployed by ECS itself",
+        ),
+        (
+            ServiceStatus::Active,
+            Controller::Unknown,
+            "web in production is not deployed by ECS itself",
+        ),
+    ] {
+        assert_eq!(with(status, controller), Start::Refused(says.to_owned()));
+    }
+}
+
+#[test]
+fn a_rollback_under_way_is_waited_for() {
+    let busy = Start::Busy(arn("web:1"));
+    let back = || rolling("web:1");
+    assert_eq!(decided([back(), given_up("web:5")], None), busy);
+    assert_eq!(decided([back(), rolling("web:5")], None), busy);
+    for words in ["rolling back to deploymentId ecs-svc/1.", "Rollback started"] {
+        assert_eq!(decided([because_of(words, back())], None), busy);
+    }
+    assert_eq!(decide(&wanted(), &service([back()]), None, true, None), busy);
+    let told = [record("web:5", RollingBack), record("web:1", Successful)];
+    for on in [back(), deployment("web:1")] {
+        assert_eq!(decide(&wanted(), &service([on]), None, false, Some(&told)), busy);
+    }
+}
+
+#[test]
+fn a_rollback_that_is_over_is_not_waited_for() {
+    let over = [record("web:5", RolledBack), record("web:4", RollingBack)];
+    assert_eq!(
+        decide(&wanted(), &service([deployment("web:1")]), None, false, Some(&over)),
+        update(false)
+    );
+    assert_eq!(
+        decide(&wanted(), &service([deployment("web:1")]), None, true, None),
+        update(false)
+    );
+    assert_eq!(
+        decided(
+            [because_of("rolling back", deployment("web:1")), given_up("web:5")],
+            None
+        ),
+        update(false)
+    );
+}
+
+#[test]
+fn a_rollout_forward_or_of_another_family_or_from_a_good_revision_is_no_rollback() {
+    assert_eq!(decided([rolling("web:1"), given_up("other:5")], None), update(false));
+    assert_eq!(decided([rolling("web:1"), deployment("web:5")], None), update(false));
+    assert_eq!(decided([rolling("web:1"), again("web:1")], None), update(false));
+    assert_eq!(
+        decided([because_of("ECS deployment in progress.", rolling("web:1"))], None),
+        update(false)
+    );
+    assert_eq!(
+        decided([without_state(because_of("rollback", rolling("web:1")))], None),
+        update(false)
+    );
+}
+
+fn again(short: &str) -> Deployment {
+    Deployment {
+        id: "ecs-svc/99".to_owned(),
+        created_at: at(99),
+        ..given_up(short)
+    }
+}
+
+#[test]
+fn steady_is_one_complete_deployment() {
+    assert!(is_steady(&service([deployment("web:1")])));
+    for deployments in [
+        vec![],
+        vec![rolling("web:1")],
+        vec![given_up("web:1")],
+        vec![without_state(deployment("web:1"))],
+        vec![deployment("web:2"), deployment("web:1")],
+    ] {
+        assert!(!is_steady(&service(deployments.clone())), "{deployments:?}");
+    }
+    let drained = Service {
+        deployments: vec![deployment("web:1")],
+        ..service([])
+    };
+    assert!(!is_steady(&drained), "without a primary deployment");
+}
+
+// What it would go back to.
+
+fn good(deployments: Vec<Deployment>, history: Option<&[ServiceDeployment]>) -> Option<String> {
+    last_good(&service(deployments), &arn("web:9"), history).map(|good| good.short().to_owned())
+}
+
+#[test]
+fn peer_3_three_pushes_the_second_bad_the_third_superseding_it_back_to_the_first() {
+    let deployments = vec![rolling("web:3"), given_up("web:2"), deployment("web:1")];
+    assert_eq!(good(deployments, None).as_deref(), Some("web:1"));
+    let history = [
+        record("web:3", UnderWay),
+        record("web:2", Stopped),
+        record("web:1", Successful),
+    ];
+    assert_eq!(
+        good(vec![rolling("web:3"), rolling("web:2")], Some(&history)).as_deref(),
+        Some("web:1")
+    );
+}
+
+#[test]
+fn the_newest_of_several_good_deployments_is_the_last_good_one() {
+    assert_eq!(
+        good(vec![deployment("web:2"), deployment("web:1")], None).as_deref(),
+        Some("web:2")
+    );
+    let back = Deployment {
+        created_at: at(50),
+        ..deployment("web:1")
+    };
+    assert_eq!(good(vec![back, deployment("web:2")], None).as_deref(), Some("web:1"));
+    let history = [record("web:2", Successful), record("web:1", Successful)];
+    assert_eq!(good(vec![rolling("web:3")], Some(&history)).as_deref(), Some("web:2"));
+}
+
+#[test]
+fn what_runs_counts_before_what_is_recorded() {
+    let history = [record("web:5", Successful)];
+    assert_eq!(
+        good(vec![deployment("web:1")], Some(&history)).as_deref(),
+        Some("web:1")
+    );
+}
+
+#[test]
+fn ours_is_never_what_it_goes_back_to() {
+    assert_eq!(
+        good(vec![deployment("web:9"), deployment("web:1")], None).as_deref(),
+        Some("web:1")
+    );
+    let history = [record("web:9", Successful), record("web:1", Successful)];
+    assert_eq!(
+        good(vec![deployment("web:9")], Some(&history)).as_deref(),
+        Some("web:1")
+    );
+}
+
+#[test]
+fn nothing_that_never_became_stable_is_good() {
+    assert_eq!(good(vec![rolling("web:1"), given_up("web:2")], None), None);
+    for status in [UnderWay, Stopped, RollingBack, RolledBack, RollbackFailed] {
+        assert_eq!(good(vec![rolling("web:1")], Some(&[record("web:2", status)])), None);
+    }
+}
+
+#[test]
+fn without_a_rollout_state_a_deployment_is_good_when_all_its_tasks_run() {
+    let stateless = without_state(deployment("web:1"));
+    assert_eq!(good(vec![stateless.clone()], None).as_deref(), Some("web:1"));
+    assert_eq!(
+        good(
+            vec![Deployment {
+                running_count: 1,
+                ..stateless.clone()
+            }],
+            None
+        ),
+        None
+    );
+    assert_eq!(
+        good(
+            vec![Deployment {
+                pending_count: 1,
+                ..stateless.clone()
+            }],
+            None
+        ),
+        None
+    );
+    let draining = Deployment {
+        desired_count: 0,
+        running_count: 0,
+        ..without_state(deployment("web:2"))
+    };
+    let three = vec![without_state(rolling("web:3")), draining.clone(), stateless];
+    assert_eq!(good(three, None).as_deref(), Some("web:1"));
+    assert_eq!(
+        good(vec![draining], None).as_deref(),
+        Some("web:2"),
+        "the service is scaled to zero"
+    );
+}
+
+// What came in between.
+
+#[test]
+fn a_deployment_that_came_in_between_the_look_and_the_update_is_overrun() {
+    let before = service([deployment("web:1")]);
+    let overrun = |deployments: Vec<Deployment>| {
+        overrun(&before, &service(deployments), &arn("web:2")).map(|overrun| overrun.short().to_owned())
+    };
+    assert_eq!(overrun(vec![rolling("web:2"), deployment("web:1")]), None);
+    assert_eq!(
+        overrun(vec![rolling("web:2"), rolling("web:3"), deployment("web:1")]).as_deref(),
+        Some("web:3")
+    );
+    assert_eq!(
+        overrun(vec![rolling("web:2"), again("web:2"), deployment("web:1")]),
+        None
+    );
+    let two = vec![
+        rolling("web:2"),
+        rolling("web:4"),
+        rolling("web:3"),
+        deployment("web:1"),
+    ];
+    assert_eq!(overrun(two).as_deref(), Some("web:4"));
+}
+
+// Whatever ECS answers.
+
+fn any_deployment() -> impl Strategy<Value = Deployment> {
+    let kind = prop::sample::select(vec![deployment as fn(&str) -> Deployment, rolling, given_up]);
+    (1u32..6, kind, any::<bool>()).prop_map(|(number, kind, is_stateless)| {
+        let deployment = kind(&format!("web:{number}"));
+        if is_stateless {
+            without_state(deployment)
+        } else {
+            deployment
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_ecs_answers_a_newer_push_is_not_overwritten(
+        deployments in prop::collection::vec(any_deployment(), 1..4),
+        rolls_back in any::<bool>(),
+        newest in prop::option::of(prop::sample::select(vec![UnderWay, Successful, RollingBack, RolledBack])),
+    ) {
+        let service = service(deployments);
+        prop_assume!(service.deployments[0].task_definition != arn("web:2"));
+        let history = newest.map(|status| vec![record("web:5", status)]);
+        let start = decide(&wanted(), &service, Some(Standing::Newer), rolls_back, history.as_deref());
+        prop_assert_eq!(start, Start::Superseded(service.deployments[0].task_definition.clone()));
+    }
+
+    #[test]
+    fn the_last_good_revision_is_never_ours_nor_one_that_failed(deployments in prop::collection::vec(any_deployment(), 0..5)) {
+        let service = service(deployments);
+        if let Some(good) = last_good(&service, &arn("web:2"), None) {
+            prop_assert_ne!(&good, &arn("web:2"));
+            let of_it = service.deployments.iter().filter(|deployment| deployment.task_definition == good);
+            let never_failed = of_it.into_iter().any(|deployment| deployment.rollout_state != Some(RolloutState::Failed));
+            prop_assert!(never_failed);
+        }
+    }
+}

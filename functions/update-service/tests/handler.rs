@@ -1,0 +1,321 @@
+//! The step as a whole: what it reads, decides and sends, on AWS's own mocks.
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use serde_json::{Value, json};
+use shared::contract::{ServiceUpdate, UpdateOutcome, UpdateService};
+use shared::ecs::Ecs;
+use shared::error::Error;
+use shared::service::{Deployment, Service, ServiceDeployment, ServiceDeploymentStatus};
+use shared::testing::{
+    answer, arn, at, config, deployment, described, described_of_push, described_services, given_up,
+    listed_deployments, pushed, record, refusal, request, rolling, service, service_id, wire,
+};
+use std::sync::{Arc, Mutex};
+
+/// An ECS whose service `web in production` is on its first revision, and which knows a few revisions.
+struct Fake {
+    service: Arc<Mutex<Service>>,
+    updates: Arc<Mutex<Vec<UpdateServiceInput>>>,
+    reads_history: Rule,
+    rules: Vec<Rule>,
+}
+
+impl Fake {
+    /// `in_between` turns up while the first update is under way.
+    fn new(service: Service, history: &[ServiceDeployment], in_between: Option<Deployment>) -> Self {
+        let state = Arc::new(Mutex::new(service));
+        let updates = Arc::new(Mutex::new(Vec::new()));
+        let (listed, revisions) = listed_deployments(history);
+        let read = Arc::clone(&state);
+        let describe = mock!(Client::describe_services)
+            .match_requests(|input| input.cluster() == Some("production") && input.services() == ["web"])
+            .then_http_response(move || answer(&described_services([&*read.lock().unwrap()])));
+        let reads_history = mock!(Client::list_service_deployments).then_http_response(move || answer(&listed));
+        let describe_revisions =
+            mock!(Client::describe_service_revisions).then_http_response(move || answer(&revisions));
+        let (write, sent) = (Arc::clone(&state), Arc::clone(&updates));
+        let update = mock!(Client::update_service)
+            .match_requests(move |input| {
+                let mut sent = sent.lock().unwrap();
+                let others = in_between.clone().filter(|_| sent.is_empty());
+                sent.push(input.clone());
+                let to = input.task_definition().unwrap().rsplit_once('/').unwrap().1;
+                let began = Deployment {
+                    id: format!("ecs-svc/{}", 100 + sent.len()),
+                    ..rolling(to)
+                };
+                let mut state = write.lock().unwrap();
+                let before = state.deployments.drain(..).map(|known| Deployment {
+                    is_primary: false,
+                    ..known
+                });
+                let all: Vec<Deployment> = [began]
+                    .into_iter()
+                    .chain(others)
+                    .chain(before.collect::<Vec<_>>())
+                    .collect();
+                *state = shared::testing::service(all);
+                true
+            })
+            .then_http_response({
+                let state = Arc::clone(&state);
+                move || answer(&json!({"service": wire(&state.lock().unwrap())}))
+            });
+        Self {
+            service: state,
+            updates,
+            rules: vec![describe, reads_history.clone(), describe_revisions, update],
+            reads_history,
+        }
+    }
+
+    fn knows(mut self, described: Value) -> Self {
+        let wanted = described["taskDefinition"]["taskDefinitionArn"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let rule = mock!(Client::describe_task_definition)
+            .match_requests(move |input| input.task_definition() == Some(&wanted))
+            .then_http_response(move || answer(&described));
+        self.rules.push(rule);
+        self
+    }
+
+    async fn asked(&self, input: &UpdateService, seconds: i64) -> Result<ServiceUpdate, Error> {
+        let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &self.rules));
+        update_service::handle(&ecs, &config(), request(input, seconds)).await
+    }
+
+    fn sent(&self) -> Vec<String> {
+        let updates = self.updates.lock().unwrap();
+        let short =
+            |input: &UpdateServiceInput| input.task_definition().unwrap().rsplit_once('/').unwrap().1.to_owned();
+        updates.iter().map(short).collect()
+    }
+}
+
+fn wanted() -> UpdateService {
+    UpdateService {
+        image: pushed(2),
+        cluster: service_id().cluster,
+        service: service_id().service,
+        task_definition: arn("web:2"),
+        source: arn("web:1"),
+        deadline: None,
+    }
+}
+
+#[tokio::test]
+async fn peer_8_an_update_sends_cluster_service_and_task_definition_and_nothing_else() {
+    let fake = Fake::new(service([deployment("web:1")]), &[], None);
+    let update = fake.asked(&wanted(), 60).await.unwrap();
+    let only = UpdateServiceInput::builder()
+        .cluster("production")
+        .service("web")
+        .task_definition(arn("web:2").as_str());
+    assert_eq!(*fake.updates.lock().unwrap(), [only.build().unwrap()]);
+    assert_eq!(
+        (update.outcome, update.previous),
+        (UpdateOutcome::Started, Some(arn("web:1")))
+    );
+    assert_eq!(update.message, "web in production from web:1 to web:2");
+    let rollout = update.rollout.unwrap();
+    assert_eq!(
+        (rollout.task_definition, rollout.deployment.as_deref()),
+        (arn("web:2"), Some("ecs-svc/101"))
+    );
+    assert_eq!((rollout.started_at, rollout.deadline), (at(2), at(60 + 30 * 60)));
+    assert_eq!(
+        fake.reads_history.num_calls(),
+        0,
+        "a steady service needs no record of its rollouts"
+    );
+}
+
+#[tokio::test]
+async fn a_failed_deployment_of_ours_is_started_again_by_force() {
+    let fake = Fake::new(service([given_up("web:2"), deployment("web:1")]), &[], None);
+    assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, UpdateOutcome::Started);
+    let forced = fake.updates.lock().unwrap()[0].clone();
+    let only = UpdateServiceInput::builder()
+        .cluster("production")
+        .service("web")
+        .task_definition(arn("web:2").as_str());
+    assert_eq!(forced, only.force_new_deployment(true).build().unwrap());
+}
+
+#[tokio::test]
+async fn asked_twice_one_deployment_is_started() {
+    let fake = Fake::new(service([deployment("web:1")]), &[], None);
+    let first = fake.asked(&wanted(), 60).await.unwrap();
+    let second = fake.asked(&wanted(), 61).await.unwrap();
+    assert_eq!(fake.sent(), ["web:2"]);
+    assert_eq!(
+        (first.outcome, second.outcome),
+        (UpdateOutcome::Started, UpdateOutcome::AlreadyDeployed)
+    );
+    assert_eq!(second.previous, first.previous);
+    let (first, second) = (first.rollout.unwrap(), second.rollout.unwrap());
+    assert_eq!(
+        (second.deployment, second.started_at),
+        (first.deployment, first.started_at)
+    );
+}
+
+#[tokio::test]
+async fn a_service_that_is_there_and_at_rest_tells_by_its_records_what_was_good_before() {
+    let history = [
+        record("web:2", ServiceDeploymentStatus::Successful),
+        record("web:1", ServiceDeploymentStatus::Successful),
+    ];
+    let fake = Fake::new(service([deployment("web:2")]), &history, None);
+    let update = fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!(
+        (update.outcome, update.previous),
+        (UpdateOutcome::AlreadyDeployed, Some(arn("web:1")))
+    );
+    assert!(fake.sent().is_empty());
+}
+
+#[tokio::test]
+async fn without_anything_good_before_the_message_says_so() {
+    let fake = Fake::new(service([rolling("web:1")]), &[], None).knows(described_of_push("web:1", 1));
+    let update = fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!(update.previous, None);
+    assert_eq!(
+        update.message,
+        "web in production to web:2; nothing good is known to go back to"
+    );
+}
+
+#[tokio::test]
+async fn peer_13_a_newer_push_is_left_alone() {
+    let fake =
+        Fake::new(service([rolling("web:3"), deployment("web:1")]), &[], None).knows(described_of_push("web:3", 3));
+    let update = fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!((update.outcome, update.rollout), (UpdateOutcome::Superseded, None));
+    assert_eq!(update.message, "web in production is on web:3, of a newer push");
+    assert!(fake.sent().is_empty());
+}
+
+#[tokio::test]
+async fn peer_13_a_newer_push_that_came_in_at_the_same_moment_is_put_back() {
+    let fake =
+        Fake::new(service([deployment("web:1")]), &[], Some(rolling("web:3"))).knows(described_of_push("web:3", 3));
+    let update = fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!((update.outcome, update.rollout), (UpdateOutcome::Superseded, None));
+    assert_eq!(fake.sent(), ["web:2", "web:3"]);
+}
+
+#[tokio::test]
+async fn somebodys_change_that_came_in_at_the_same_moment_gets_the_image_on_top() {
+    let fake = Fake::new(service([deployment("web:1")]), &[], Some(rolling("web:3")))
+        .knows(described("web:3", "app:v1", &[]))
+        .knows(described_of_push("web:2", 2));
+    let moved = fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!(
+        (moved.outcome, moved.source, moved.rollout),
+        (UpdateOutcome::Moved, Some(arn("web:3")), None)
+    );
+    assert_eq!(moved.message, "web in production was moved to web:3 at the same moment");
+
+    let on_top = UpdateService {
+        task_definition: arn("web:4"),
+        source: arn("web:3"),
+        deadline: Some(moved.deadline),
+        ..wanted()
+    };
+    let update = fake.asked(&on_top, 75).await.unwrap();
+    assert_eq!(
+        (update.outcome, update.previous),
+        (UpdateOutcome::Started, Some(arn("web:1")))
+    );
+    assert_eq!(fake.sent(), ["web:2", "web:4"]);
+    assert_eq!(
+        fake.service.lock().unwrap().primary().unwrap().task_definition,
+        arn("web:4")
+    );
+}
+
+#[tokio::test]
+async fn a_rollback_under_way_is_waited_for_until_the_deadline_of_the_first_try() {
+    let fake =
+        Fake::new(service([rolling("web:1"), given_up("web:5")]), &[], None).knows(described_of_push("web:1", 1));
+    let busy = fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!((busy.outcome, busy.deadline), (UpdateOutcome::Busy, at(60 + 30 * 60)));
+    assert_eq!(busy.message, "web in production is on its way back to web:1");
+    let again = UpdateService {
+        deadline: Some(at(100)),
+        ..wanted()
+    };
+    assert_eq!(fake.asked(&again, 100).await.unwrap().deadline, at(100));
+    let Err(Error::Rejected(message)) = fake.asked(&again, 101).await else {
+        panic!("its turn never came")
+    };
+    assert!(
+        message.starts_with("web in production is on its way back to web:1, and its turn did not come"),
+        "{message}"
+    );
+    assert!(message.ends_with("redrive this execution"), "{message}");
+    assert!(fake.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_rollback_to_the_source_itself_is_waited_for() {
+    let tags = [("ecr-deploy:rolled-back", "web:9")];
+    let fake = Fake::new(service([rolling("web:1")]), &[], None).knows(described("web:1", "app:v1", &tags));
+    assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, UpdateOutcome::Busy);
+}
+
+#[tokio::test]
+async fn a_service_that_is_gone_or_refuses_is_an_error_that_names_it() {
+    let missing = mock!(Client::describe_services)
+        .then_http_response(|| answer(&json!({"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]})));
+    let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&missing]));
+    let gone = update_service::handle(&ecs, &config(), request(&wanted(), 60))
+        .await
+        .unwrap_err();
+    assert!(
+        gone.name() == "Deploy.NotFound" && gone.to_string().starts_with("web in production is not there"),
+        "{gone}"
+    );
+
+    let there = mock!(Client::describe_services)
+        .then_http_response(|| answer(&described_services([&service([deployment("web:1")])])));
+    let refuse = mock!(Client::update_service)
+        .then_http_response(|| refusal("InvalidParameterException", "TaskDefinition is inactive"));
+    let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&there, &refuse]));
+    let refused = update_service::handle(&ecs, &config(), request(&wanted(), 60))
+        .await
+        .unwrap_err();
+    let says = "UpdateService of web in production to web:2: InvalidParameterException: TaskDefinition is inactive";
+    assert!(
+        refused.name() == "Deploy.Rejected" && refused.to_string().starts_with(says),
+        "{refused}"
+    );
+
+    let draining = Service {
+        status: shared::service::ServiceStatus::Draining,
+        ..service([deployment("web:1")])
+    };
+    let refused = Fake::new(draining, &[], None).asked(&wanted(), 60).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "web in production is being deleted; it is left as it is"
+    );
+}
+
+#[tokio::test]
+async fn input_that_does_not_fit_the_contract_is_named() {
+    let fake = Fake::new(service([deployment("web:1")]), &[], None);
+    let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &fake.rules));
+    let error = update_service::handle(&ecs, &config(), request(&json!({"cluster": ""}), 60))
+        .await
+        .unwrap_err();
+    assert!(
+        error.name() == "Deploy.InvalidInput" && error.to_string().contains("cluster"),
+        "{error}"
+    );
+}
