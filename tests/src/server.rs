@@ -295,3 +295,84 @@ fn pause_thread(time: Duration) {
     )]
     std::thread::sleep(time);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::Behaviour;
+    use crate::process::read;
+    use crate::services::Setup;
+
+    /// What the Docker engine still has of the local AWS on a port: containers, and images of its registry.
+    fn left_in_engine(port: u16) -> Vec<String> {
+        let ask = |arguments: &[&str]| read(Command::new("docker").args(arguments)).unwrap();
+        let containers = ask(&["ps", "--all", "--format", "{{.Label \"ministack.instance\"}}"]);
+        let images = ask(&["images", "--format", "{{.Repository}}"]);
+        let (ends, begins) = (format!(":{port}"), format!("127.0.0.1:{port}/"));
+        let is_of_it = |line: &&str| line.ends_with(&ends) || line.starts_with(&begins);
+        containers
+            .lines()
+            .chain(images.lines())
+            .filter(is_of_it)
+            .map(str::to_owned)
+            .collect()
+    }
+
+    async fn run_a_service(aws: &LocalAws) {
+        aws.create_repository("web").await.unwrap();
+        aws.push("web", "v1", Behaviour::Healthy).await.unwrap();
+        aws.create_cluster("prod").await.unwrap();
+        let revision = aws.register("web", &[("web", &aws.image("web", "v1"))]).await.unwrap();
+        aws.create_service("prod", "web", &revision, &Setup::default())
+            .await
+            .unwrap();
+        aws.stable("prod", "web", Duration::from_secs(30)).await.unwrap();
+    }
+
+    #[test]
+    fn a_local_aws_that_has_ended_leaves_no_process_no_folder_no_container_and_no_image() {
+        let aws = LocalAws::start(&Options::default()).unwrap();
+        let (port, directory) = (aws.port, aws.directory().to_owned());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(run_a_service(&aws));
+        if tools::engine().is_some() {
+            assert_eq!(left_in_engine(port).len(), 2, "a container and an image, while it runs");
+        }
+
+        drop(aws);
+
+        assert!(!is_healthy(port));
+        assert!(!directory.exists());
+        if tools::engine().is_some() {
+            assert_eq!(left_in_engine(port), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_local_aws_ends_by_itself_when_whoever_started_it_is_gone() {
+        let mut aws = LocalAws::start(&Options::default()).unwrap();
+        // What the kernel does with the pipes of a process that was killed.
+        drop(aws.line.get_mut().unwrap().take());
+        let begun = Instant::now();
+        while matches!(aws.server.try_wait(), Ok(None)) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{}", aws.log());
+            pause_thread(Duration::from_millis(20));
+        }
+        assert!(!is_healthy(aws.port));
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_an_error_that_says_so() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let options = Options {
+            port: Some(port),
+            ..Options::default()
+        };
+        let problem = LocalAws::start(&options).unwrap_err().to_string();
+        assert!(problem.contains("already in use"), "{problem}");
+    }
+}
