@@ -118,6 +118,7 @@ impl Simulation {
     /// Everything, as it is, without paging, staleness or limits: what a test compares with.
     ///
     /// Services by ARN (with their deployments, history and the digests that run), families by name, what second deployers did.
+    #[must_use]
     pub fn state(&self) -> Value {
         let services = self
             .services

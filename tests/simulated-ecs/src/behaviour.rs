@@ -47,6 +47,7 @@ const BY_TAG: [(&str, Behaviour); 10] = [
 
 impl Behaviour {
     /// The behaviour that a tag stands for: the first of the table that the tag begins with, good otherwise.
+    #[must_use]
     pub fn of_tag(tag: &str) -> Self {
         BY_TAG
             .iter()
@@ -62,7 +63,6 @@ impl Behaviour {
         };
         let ends = |fate| Plan { fate, ..good };
         match self {
-            Self::Good | Self::Noplace | Self::Alarm => good,
             Self::Slow => Plan {
                 pending_seconds: 240.0,
                 ..good
@@ -90,7 +90,7 @@ impl Behaviour {
                 code: 1,
                 reason: None,
             }),
-            Self::Once => good,
+            Self::Good | Self::Noplace | Self::Alarm | Self::Once => good,
         }
     }
 }

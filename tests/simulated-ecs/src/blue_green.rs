@@ -86,7 +86,7 @@ impl Service {
 }
 
 impl Stage {
-    /// The stage after this one. CLEAN_UP is the last.
+    /// The stage after this one. `CLEAN_UP` is the last.
     fn next(self) -> Self {
         match self {
             Self::ReconcileService => Self::PreScaleUp,

@@ -70,7 +70,7 @@ pub(crate) fn create(simulation: &mut Simulation, request: &Value, _: Millisecon
 }
 
 impl Simulation {
-    /// Creates a cluster with the members of a CreateCluster request, unless it is there already.
+    /// Creates a cluster with the members of a `CreateCluster` request, unless it is there already.
     pub(crate) fn ensure_cluster(&mut self, name: &str, request: &Value) {
         if self.clusters.get(name).is_some_and(|cluster| cluster.active) {
             return;

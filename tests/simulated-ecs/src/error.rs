@@ -39,6 +39,7 @@ impl ApiError {
     }
 
     /// `ServerException`, HTTP status 500.
+    #[must_use]
     pub fn server() -> Self {
         Self {
             status: 500,
@@ -47,11 +48,13 @@ impl ApiError {
     }
 
     /// `ThrottlingException`, as every bucket and quota answers it.
+    #[must_use]
     pub fn throttled() -> Self {
         Self::new("ThrottlingException", "Rate exceeded")
     }
 
     /// The body of the HTTP answer, in the form of awsJson1.1.
+    #[must_use]
     pub fn body(&self) -> Value {
         json!({"__type": self.code, "message": self.message})
     }

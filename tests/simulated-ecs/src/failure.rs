@@ -1,4 +1,4 @@
-//! How a rollout fails and goes back: the circuit breaker, alarms, StopServiceDeployment.
+//! How a rollout fails and goes back: the circuit breaker, alarms, `StopServiceDeployment`.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>,
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html>
@@ -157,7 +157,7 @@ impl Service {
         self.event(&world.settings, now, &format!("rolling back to deployment {to}."));
     }
 
-    /// StopServiceDeployment: notes the request, which is carried out a little later.
+    /// `StopServiceDeployment`: notes the request, which is carried out a little later.
     ///
     /// # Errors
     /// `ConflictException` if the deployment is over, is being stopped or rolled back, or has nothing to go back to.

@@ -1,6 +1,6 @@
 //! A simulated ECR: repositories, the images in them, and what a task gets when it pulls.
 //!
-//! A repository that nobody created by CreateRepository is open: any tag of it exists from the moment it is first pulled,
+//! A repository that nobody created by `CreateRepository` is open: any tag of it exists from the moment it is first pulled,
 //! so that a test that is not about ECR needs no pushes. In a created repository, and in one from which images were
 //! deleted, only what was pushed can be pulled.
 

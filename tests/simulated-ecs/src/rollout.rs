@@ -4,6 +4,8 @@
 //! `minimumHealthyPercent` stays healthy.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>
 
+use std::fmt::Write as _;
+
 use crate::behaviour::Behaviour;
 use crate::names::{Milliseconds, digits, hash};
 use crate::service::{
@@ -151,7 +153,7 @@ impl Service {
         self.begin(world, now, revision, self.history.len() - 1);
     }
 
-    /// PENDING to IN_PROGRESS. Now, and only the first time a revision is deployed, its tags become digests.
+    /// PENDING to `IN_PROGRESS`. Now, and only the first time a revision is deployed, its tags become digests.
     fn start_deployment(&mut self, world: &mut World, now: Milliseconds) {
         let Some(starts_at) = self.deployments[0].starts_at else {
             return;
@@ -239,7 +241,7 @@ impl Service {
             let task = &mut self.tasks[*index];
             let reason = format!("Scaling activity initiated by (deployment {owner})");
             task.stop(&world.settings, now, "ServiceSchedulerInitiated", reason);
-            names.push_str(&format!(" (task {})", task.id));
+            let _ = write!(names, " (task {})", task.id);
         }
         let message = format!("has stopped {} running tasks:{names}.", indexes.len());
         self.event(&world.settings, now, &message);
@@ -277,7 +279,7 @@ impl Service {
         let mut names = String::new();
         for _ in 0..missing {
             let task = self.new_task(world, now);
-            names.push_str(&format!(" (task {})", task.id));
+            let _ = write!(names, " (task {})", task.id);
             self.tasks.push(task);
         }
         self.event(&world.settings, now, &format!("has started {missing} tasks:{names}."));

@@ -34,11 +34,11 @@ pub struct Seed {
     pub sidecar_image: Option<String>,
     /// How many tasks each service runs.
     pub desired_count: u32,
-    /// More members of RegisterTaskDefinition, for every family.
+    /// More members of `RegisterTaskDefinition`, for every family.
     pub task_definition: Map<String, Value>,
     /// More members of every container definition.
     pub container: Map<String, Value>,
-    /// More members of CreateService, for every service.
+    /// More members of `CreateService`, for every service.
     pub service: Map<String, Value>,
 }
 
@@ -91,7 +91,7 @@ impl Simulation {
     /// Makes services that have been running for long: stable, their deployment COMPLETED, in no time.
     ///
     /// # Errors
-    /// Those of RegisterTaskDefinition and CreateService. What was made before the error stays.
+    /// Those of `RegisterTaskDefinition` and `CreateService`. What was made before the error stays.
     pub fn seed(&mut self, now: Milliseconds, seed: &Seed) -> Result<Seeded, ApiError> {
         self.advance(now);
         self.ensure_cluster(&seed.cluster, &json!({}));

@@ -115,6 +115,7 @@ impl SimulatedEcs {
     }
 
     /// Where it listens, as `http://127.0.0.1:4000`: the value for `AWS_ENDPOINT_URL_ECS` and `AWS_ENDPOINT_URL_ECR`.
+    #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -31,7 +31,7 @@ pub(crate) enum RolloutState {
     Failed,
 }
 
-/// The status of a service deployment, as ListServiceDeployments gives it.
+/// The status of a service deployment, as `ListServiceDeployments` gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum DeploymentStatus {
@@ -141,7 +141,7 @@ pub(crate) struct Deployment {
     pub(crate) stage: Option<(Stage, Option<Milliseconds>)>,
 }
 
-/// An entry of the history that ListServiceDeployments shows.
+/// An entry of the history that `ListServiceDeployments` shows.
 #[derive(Debug, Clone)]
 pub(crate) struct ServiceDeployment {
     pub(crate) id: String,
@@ -205,7 +205,7 @@ pub(crate) struct Service {
     pub(crate) controller: Controller,
     pub(crate) is_daemon: bool,
     pub(crate) task_definition: String,
-    /// Members of CreateService and UpdateService that are returned as they came.
+    /// Members of `CreateService` and `UpdateService` that are returned as they came.
     pub(crate) config: Map<String, Value>,
     pub(crate) tags: Vec<Value>,
     /// The PRIMARY first, then what it replaces, newest first.
@@ -241,7 +241,7 @@ impl Service {
         self.setting(path).and_then(Value::as_f64)
     }
 
-    /// ROLLING, BLUE_GREEN, LINEAR or CANARY.
+    /// ROLLING, `BLUE_GREEN`, LINEAR or CANARY.
     pub(crate) fn strategy(&self) -> &str {
         self.setting("/strategy").and_then(Value::as_str).unwrap_or("ROLLING")
     }

@@ -91,7 +91,7 @@ impl Simulation {
         })
     }
 
-    /// A service deployment as DescribeServiceDeployments shows it.
+    /// A service deployment as `DescribeServiceDeployments` shows it.
     pub(crate) fn describe_deployment(&self, service: &Service, entry: &ServiceDeployment) -> Value {
         let setting = |path: &str| entry.config.pointer(path);
         let enabled = |path: &str| setting(path) == Some(&true.into());

@@ -25,7 +25,7 @@ const NOT_CONFIGURATION: [&str; 10] = [
     "role",
     "monitoring",
 ];
-/// Members of UpdateService that start a deployment when they change.
+/// Members of `UpdateService` that start a deployment when they change.
 const DEPLOYING: [&str; 8] = [
     "networkConfiguration",
     "platformVersion",
@@ -46,7 +46,7 @@ pub(crate) const OF_A_DEPLOYMENT: [&str; 7] = [
     "volumeConfigurations",
     "vpcLatticeConfigurations",
 ];
-/// Members that DescribeServices returns as they were given.
+/// Members that `DescribeServices` returns as they were given.
 const RETURNED: [&str; 15] = [
     "availabilityZoneRebalancing",
     "capacityProviderStrategy",
@@ -113,7 +113,7 @@ fn deployment(service: &Service, deployment: &Deployment, wanted: u32) -> Value 
 }
 
 impl Simulation {
-    /// A service as DescribeServices shows it, with its tags.
+    /// A service as `DescribeServices` shows it, with its tags.
     pub(crate) fn describe_service(&self, service: &Service) -> Value {
         let wanted = service.wanted(&self.world.settings);
         let live = || service.tasks.iter().filter(|task| task.is_live());
@@ -165,10 +165,10 @@ impl Simulation {
         body
     }
 
-    /// Adds a service from the members of a CreateService request. A settled one is what has been running for long.
+    /// Adds a service from the members of a `CreateService` request. A settled one is what has been running for long.
     ///
     /// # Errors
-    /// Those of CreateService.
+    /// Those of `CreateService`.
     pub(crate) fn create_service(
         &mut self,
         request: &Value,

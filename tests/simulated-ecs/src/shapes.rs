@@ -56,7 +56,7 @@ pub(crate) static MODELS: LazyLock<Models> =
 
 /// Task definitions carry members that the model does not know.
 const OPEN: [&str; 1] = ["RegisterTaskDefinition"];
-/// What DescribeTaskDefinition adds and RegisterTaskDefinition does not take.
+/// What `DescribeTaskDefinition` adds and `RegisterTaskDefinition` does not take.
 const OUTPUT_ONLY: [&str; 9] = [
     "taskDefinitionArn",
     "revision",

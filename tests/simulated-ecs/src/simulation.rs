@@ -21,7 +21,7 @@ use crate::weather::Sky;
 pub(crate) struct Cluster {
     pub(crate) name: String,
     pub(crate) active: bool,
-    /// Members of CreateCluster that are returned as they came.
+    /// Members of `CreateCluster` that are returned as they came.
     pub(crate) config: Map<String, Value>,
     pub(crate) tags: Vec<Value>,
     /// Service name to its place in [`Simulation::services`]. A service that was created again is found here, the one
@@ -74,6 +74,7 @@ pub(crate) fn uuid(seed: u64, parts: &[&str]) -> String {
 
 impl Simulation {
     /// An empty account at a moment.
+    #[must_use]
     pub fn new(settings: Settings, now: Milliseconds) -> Self {
         Self {
             names: settings.names(),
@@ -95,6 +96,7 @@ impl Simulation {
     }
 
     /// What it was started with; the speed may have been changed since.
+    #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.world.settings
     }
@@ -130,7 +132,7 @@ impl Simulation {
     fn act_by_schedule(&mut self, at: Milliseconds) {
         if let Some(action) = self.sky.take_scheduled(at) {
             let outcome = operations::run(self, Api::Ecs, &action.operation, &action.request, at);
-            self.sky.note_scheduled(at, action, outcome.err());
+            self.sky.note_scheduled(at, &action, outcome.err());
         }
     }
 

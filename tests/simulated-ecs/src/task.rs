@@ -32,6 +32,7 @@ pub(crate) struct Container {
 }
 
 /// A task of a service, or one that was started by itself.
+#[allow(clippy::struct_field_names)] // the API's own names
 #[derive(Debug, Clone)]
 pub(crate) struct Task {
     pub(crate) id: String,
@@ -142,7 +143,7 @@ impl Task {
         self.stop.is_none()
     }
 
-    /// PROVISIONING and PENDING, which DescribeServices counts as pending.
+    /// PROVISIONING and PENDING, which `DescribeServices` counts as pending.
     pub(crate) fn is_pending(&self) -> bool {
         matches!(self.phase, Phase::Provisioning | Phase::Pending)
     }

@@ -120,21 +120,19 @@ pub(crate) fn list(simulation: &mut Simulation, request: &Value, _: Milliseconds
             "containerInstance: container instances are not simulated.",
         ));
     }
-    let candidates: Box<dyn Iterator<Item = &Task>> = match request.get("serviceName").and_then(Value::as_str) {
-        Some(name) => {
+    let candidates: Box<dyn Iterator<Item = &Task>> =
+        if let Some(name) = request.get("serviceName").and_then(Value::as_str) {
             let index = simulation.find_service(cluster, name);
             let missing = || ApiError::new("ServiceNotFoundException", "Service not found.");
             Box::new(service_tasks(&simulation.services[index.ok_or_else(missing)? as usize]))
-        }
-        None => {
+        } else {
             let services = cluster
                 .services
                 .values()
                 .map(|index| &simulation.services[*index as usize]);
             let standalone = simulation.standalone.iter().filter(|task| task.cluster == cluster.name);
             Box::new(services.flat_map(service_tasks).chain(standalone))
-        }
-    };
+        };
     let stopped = match text(request, "desiredStatus") {
         "PENDING" => return Ok(json!({"taskArns": []})), // AWS: ECS never sets a desired status of PENDING
         status => status == "STOPPED",
@@ -160,14 +158,13 @@ pub(crate) fn describe(simulation: &mut Simulation, request: &Value, _: Millisec
     let cluster = simulation.cluster(request)?.name.clone();
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for name in batch(request, "tasks", 100)? {
-        match simulation.find_task(&cluster, name) {
-            Some(task) => found.push(simulation.describe_task(task)),
-            None => {
-                let arn = simulation
-                    .names
-                    .arn("task", &format!("{cluster}/{}", last_segment(name)));
-                failures.push(json!({"arn": arn, "reason": "MISSING"}));
-            }
+        if let Some(task) = simulation.find_task(&cluster, name) {
+            found.push(simulation.describe_task(task));
+        } else {
+            let arn = simulation
+                .names
+                .arn("task", &format!("{cluster}/{}", last_segment(name)));
+            failures.push(json!({"arn": arn, "reason": "MISSING"}));
         }
     }
     Ok(json!({"tasks": found, "failures": failures}))

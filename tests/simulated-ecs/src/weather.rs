@@ -48,7 +48,7 @@ pub enum Kind {
     CutAfter,
     /// Applied at once, answered `milliseconds` later.
     Slow,
-    /// For UpdateService: for `milliseconds` afterwards, reads show the service as it was before.
+    /// For `UpdateService`: for `milliseconds` afterwards, reads show the service as it was before.
     Stale,
 }
 
@@ -350,7 +350,7 @@ impl Sky {
     }
 
     /// Notes what became of it.
-    pub(crate) fn note_scheduled(&mut self, at: Milliseconds, action: Action, error: Option<ApiError>) {
+    pub(crate) fn note_scheduled(&mut self, at: Milliseconds, action: &Action, error: Option<ApiError>) {
         let error = error.map(|error| error.to_string());
         self.done
             .push(json!({"at": at, "operation": action.operation, "request": action.request, "error": error}));

@@ -49,14 +49,15 @@ impl Account {
         self.simulation.seed(self.now, &seed).unwrap();
     }
 
-    pub(crate) fn try_call(&mut self, operation: &str, request: Value) -> Result<Value, ApiError> {
+    pub(crate) fn try_call(&mut self, operation: &str, request: &Value) -> Result<Value, ApiError> {
         let ecr = operation.contains("Image") || operation.contains("Repositor");
         let api = if ecr { Api::Ecr } else { Api::Ecs };
-        self.simulation.call(self.now, api, operation, &request)
+        self.simulation.call(self.now, api, operation, request)
     }
 
+    #[allow(clippy::needless_pass_by_value)] // a test reads best with the request in place
     pub(crate) fn call(&mut self, operation: &str, request: Value) -> Value {
-        self.try_call(operation, request.clone())
+        self.try_call(operation, &request)
             .unwrap_or_else(|error| panic!("{operation} {request}: {error}"))
     }
 

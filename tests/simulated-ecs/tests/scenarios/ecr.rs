@@ -39,7 +39,7 @@ fn tagging_by_get_and_put_gives_the_same_image_another_tag() {
         json!({"imageDigest": digest, "imageTag": "latest"})
     );
     assert_eq!(
-        account.try_call("PutImage", put).unwrap_err().code,
+        account.try_call("PutImage", &put).unwrap_err().code,
         "ImageAlreadyExistsException"
     );
     // It is the image that misbehaves, under whatever name.
@@ -60,18 +60,18 @@ fn what_is_missing_has_a_name() {
     let image = json!([{"imageTag": "none"}]);
     let describe = |name: &str| json!({"repositoryName": name, "imageIds": image});
     assert_eq!(
-        account.try_call("DescribeImages", describe("none")).unwrap_err().code,
+        account.try_call("DescribeImages", &describe("none")).unwrap_err().code,
         "RepositoryNotFoundException"
     );
     account.call("CreateRepository", json!({"repositoryName": "web"}));
     assert_eq!(
-        account.try_call("DescribeImages", describe("web")).unwrap_err().code,
+        account.try_call("DescribeImages", &describe("web")).unwrap_err().code,
         "ImageNotFoundException"
     );
     let failures = account.call("BatchGetImage", describe("web"))["failures"].clone();
     assert_eq!(failures[0]["failureCode"], json!("ImageNotFound"));
     let again = account
-        .try_call("CreateRepository", json!({"repositoryName": "web"}))
+        .try_call("CreateRepository", &json!({"repositoryName": "web"}))
         .unwrap_err();
     assert_eq!(again.code, "RepositoryAlreadyExistsException");
 }

@@ -12,7 +12,7 @@ fn stop(account: &mut Account, stop_type: &str) -> Result<Value, simulated_ecs::
     let arn = account.service_deployment()["serviceDeploymentArn"].clone();
     account.try_call(
         "StopServiceDeployment",
-        json!({"serviceDeploymentArn": arn, "stopType": stop_type}),
+        &json!({"serviceDeploymentArn": arn, "stopType": stop_type}),
     )
 }
 
@@ -145,7 +145,7 @@ fn only_a_deployment_that_is_under_way_can_be_stopped() {
     assert_eq!(account.statuses()[0], "STOPPED");
     let unknown = "arn:aws:ecs:eu-west-1:123456789012:service-deployment/default/web/nothing";
     let error = account
-        .try_call("StopServiceDeployment", json!({"serviceDeploymentArn": unknown}))
+        .try_call("StopServiceDeployment", &json!({"serviceDeploymentArn": unknown}))
         .unwrap_err();
     assert_eq!(error.code, "ServiceDeploymentNotFoundException");
 }
@@ -188,7 +188,7 @@ fn an_inactive_revision_keeps_running_but_no_service_moves_to_it() {
     let second = account.register(&image("v2"));
     account.call("DeregisterTaskDefinition", json!({"taskDefinition": second}));
     let error = account
-        .try_call("UpdateService", json!({"service": "web", "taskDefinition": second}))
+        .try_call("UpdateService", &json!({"service": "web", "taskDefinition": second}))
         .unwrap_err();
     assert_eq!(
         (error.code.as_str(), error.message.as_str()),

@@ -1,5 +1,7 @@
 //! What the simulated ECS promises to the tests that stand on it.
 
+#![allow(clippy::unwrap_used)] // only functions marked #[test] are exempt by themselves
+
 mod account;
 mod conformance;
 mod ecr;

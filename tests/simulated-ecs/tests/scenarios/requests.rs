@@ -6,6 +6,7 @@ use simulated_ecs::Seed;
 use crate::account::Account;
 
 #[test]
+#[allow(clippy::too_many_lines)] // a table
 fn a_request_that_does_not_fit_the_model_is_refused() {
     let eleven: Vec<String> = (0..11).map(|number| format!("web-{number}")).collect();
     let many: Vec<String> = (0..101).map(|number| format!("{number:032x}")).collect();
@@ -138,7 +139,7 @@ fn a_request_that_does_not_fit_the_model_is_refused() {
     ];
     let mut account = Account::with_service(1, &json!({}));
     for (operation, request, code) in table {
-        let error = account.try_call(operation, request.clone()).unwrap_err();
+        let error = account.try_call(operation, &request).unwrap_err();
         assert_eq!(error.code, code, "{operation} {request}: {error}");
     }
 }
@@ -149,7 +150,7 @@ fn other_deployment_controllers_take_no_task_definition() {
         let mut account = Account::with_service(1, &json!({"deploymentController": {"type": controller}}));
         assert_eq!(account.service()["deployments"], json!([]), "{controller}");
         let error = account
-            .try_call("UpdateService", json!({"service": "web", "taskDefinition": "web:1"}))
+            .try_call("UpdateService", &json!({"service": "web", "taskDefinition": "web:1"}))
             .unwrap_err();
         assert_eq!(error.code, "InvalidParameterException", "{controller}");
         assert!(error.message.contains(controller), "{error}");

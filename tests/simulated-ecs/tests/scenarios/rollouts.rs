@@ -154,6 +154,15 @@ fn the_circuit_breaker_counts_half_of_the_tasks_but_at_least_3_and_at_most_200()
 }
 
 #[test]
+fn behind_a_classic_load_balancer_there_is_no_rollout_state() {
+    let classic =
+        json!({"loadBalancers": [{"loadBalancerName": "classic", "containerName": "app", "containerPort": 80}]});
+    let mut account = Account::with_service(1, &classic);
+    assert_eq!(account.service()["deployments"][0].get("rolloutState"), None);
+    assert_eq!(account.statuses()[0], "SUCCESSFUL");
+}
+
+#[test]
 fn a_service_of_no_tasks_completes() {
     let mut account = Account::with_service(0, &json!({}));
     account.deploy("crash");
@@ -275,7 +284,7 @@ fn linear_and_canary_deployments_take_as_long_as_their_steps() {
 fn a_deleted_service_drains_and_is_then_inactive() {
     let mut account = Account::with_service(2, &json!({}));
     let refused = account
-        .try_call("DeleteService", json!({"service": "web"}))
+        .try_call("DeleteService", &json!({"service": "web"}))
         .unwrap_err();
     assert_eq!(refused.code, "InvalidParameterException");
     let deleted = account.call("DeleteService", json!({"service": "web", "force": true}));
@@ -283,7 +292,7 @@ fn a_deleted_service_drains_and_is_then_inactive() {
     account.wait(60);
     assert_eq!(account.service()["status"], json!("INACTIVE"));
     let error = account
-        .try_call("UpdateService", json!({"service": "web", "desiredCount": 1}))
+        .try_call("UpdateService", &json!({"service": "web", "desiredCount": 1}))
         .unwrap_err();
     assert_eq!(error.code, "ServiceNotActiveException");
     assert_eq!(account.call("ListServices", json!({}))["serviceArns"], json!([]));
