@@ -1,4 +1,5 @@
 # Exits with code 1 as soon as it has started.
+# As a command, so that a container definition can give another one.
 FROM scratch
 COPY busybox /bin/busybox
-ENTRYPOINT ["/bin/busybox", "sh", "-c", "exit 1"]
+CMD ["/bin/busybox", "sh", "-c", "exit 1"]

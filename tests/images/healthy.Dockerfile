@@ -1,4 +1,5 @@
 # Runs until it is told to stop.
+# As a command, so that a container definition can give another one.
 FROM scratch
 COPY busybox /bin/busybox
-ENTRYPOINT ["/bin/busybox", "sh", "-c", "trap 'exit 0' TERM INT; while :; do /bin/busybox sleep 3600 & wait; done"]
+CMD ["/bin/busybox", "sh", "-c", "trap 'exit 0' TERM INT; while :; do /bin/busybox sleep 3600 & wait; done"]

@@ -3,7 +3,7 @@
 //! With a Docker engine they are real: built from scratch around the busybox of this machine, and pushed by
 //! `docker push`. Without one there is a manifest, put by the API.
 
-use crate::process::{read, run};
+use crate::process::read;
 use crate::{Error, LocalAws, tools};
 use aws_sdk_ecr::types::ImageIdentifier;
 use serde_json::json;
@@ -80,20 +80,12 @@ impl LocalAws {
             ))?;
         }
         let dockerfile = tools::workspace().join("tests/images").join(behaviour.dockerfile());
-        run(Command::new("docker")
-            // The builder that needs no plugin.
+        let mut build = Command::new("docker");
+        // The builder that needs no plugin.
+        build
             .env("DOCKER_BUILDKIT", "0")
-            .args([
-                "build",
-                "--quiet",
-                "--label",
-                &format!("number={number}"),
-                "--tag",
-                name,
-                "--file",
-            ])
-            .arg(dockerfile)
-            .arg(context))
+            .args(["build", "--quiet", "--label", &format!("number={number}")]);
+        read(build.args(["--tag", name, "--file"]).arg(dockerfile).arg(context)).map(drop)
     }
 
     async fn put_manifest(&self, repository: &str, tag: &str, number: u32) -> Result<String, Error> {

@@ -1,8 +1,16 @@
 //! What must happen, end to end: pushes into a local AWS with the real stack in it, and what comes of them.
 //!
 //! The scenarios of one setting share one local AWS; each has its own cluster and its own repositories, and deploys to
-//! nobody else's services. Containers need a Docker engine: where none answers, the scenarios that need one say so and
-//! fail, unless `WITHOUT_CONTAINERS=1` says that this is known.
+//! nobody else's services. Containers need a Docker engine: where none answers, the scenarios that need one fail, unless
+//! `WITHOUT_CONTAINERS=1` says that this is known.
 
+#![expect(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
+
+mod broken_image;
 mod new_tag;
+mod nothing_to_do;
+mod repetition;
+mod scale;
+mod skipped;
 mod support;
+mod tag_latest;

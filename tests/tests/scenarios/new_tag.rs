@@ -13,15 +13,9 @@ fn a_new_tag_reaches_every_service_that_runs_the_repository_and_nothing_else() {
         }
         let it = &*STANDARD;
         let image = |repository: &str, tag: &str| it.aws.image(repository, tag);
-        for repository in ["new-tag/web", "new-tag/web-worker", "new-tag/proxy"] {
-            it.aws.create_repository(repository).await.unwrap();
-            it.aws.push(repository, "v1", Healthy).await.unwrap();
-        }
-        let (web, worker, proxy) = (
-            image("new-tag/web", "v1"),
-            image("new-tag/web-worker", "v1"),
-            image("new-tag/proxy", "v1"),
-        );
+        let web = it.repository("new-tag/web").await;
+        let worker = it.repository("new-tag/web-worker").await;
+        let proxy = it.repository("new-tag/proxy").await;
         it.cluster("new-tag-a").await;
         it.cluster("new-tag-b").await;
         it.register("new-tag-web", &[("web", &web), ("proxy", &proxy)]).await;
@@ -40,7 +34,6 @@ fn a_new_tag_reaches_every_service_that_runs_the_repository_and_nothing_else() {
         for (cluster, service) in services {
             it.stable(cluster, service).await;
         }
-        it.pushes("new-tag/web", 1).await;
 
         let digest = it.aws.push("new-tag/web", "v2", Healthy).await.unwrap();
         let executions = it.pushes("new-tag/web", 2).await;

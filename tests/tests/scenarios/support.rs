@@ -5,6 +5,7 @@ use aws_sdk_ecs::types::{
     DeploymentControllerType, DeploymentRolloutState, Service,
 };
 use local_aws::executions::Execution;
+use local_aws::images::Behaviour;
 use local_aws::{LocalAws, Options, Settings, Stack, pause, tools};
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -79,6 +80,15 @@ impl Deployed {
         Self { aws, stack }
     }
 
+    /// Makes a repository with a healthy image `v1` in it, which nobody runs yet. Returns the image's name.
+    pub(crate) async fn repository(&self, name: &str) -> String {
+        self.aws.create_repository(name).await.expect("a repository");
+        self.aws.push(name, "v1", Behaviour::Healthy).await.expect("a push");
+        // Its execution has looked at everything before there is something to find.
+        self.pushes(name, 1).await;
+        self.aws.image(name, "v1")
+    }
+
     pub(crate) async fn cluster(&self, name: &str) {
         self.aws
             .ecs()
@@ -106,6 +116,27 @@ impl Deployed {
         }
         let registered = register.send().await.expect("a revision").task_definition;
         registered
+            .and_then(|revision| revision.task_definition_arn)
+            .expect("the revision's ARN")
+    }
+
+    /// Registers a revision whose container idles whatever its image would run. Returns its ARN.
+    pub(crate) async fn register_idle(&self, family: &str, container: &str, image: &str) -> String {
+        let idle = "trap 'exit 0' TERM; while :; do /bin/busybox sleep 3600 & wait; done";
+        let container = ContainerDefinition::builder()
+            .name(container)
+            .image(image)
+            .memory(32)
+            .essential(true);
+        let container = container.set_command(Some(["/bin/busybox", "sh", "-c", idle].map(str::to_owned).to_vec()));
+        let register = self.aws.ecs().register_task_definition().family(family);
+        let registered = register
+            .container_definitions(container.build())
+            .send()
+            .await
+            .expect("a revision");
+        registered
+            .task_definition
             .and_then(|revision| revision.task_definition_arn)
             .expect("the revision's ARN")
     }
@@ -147,7 +178,10 @@ impl Deployed {
         let begun = Instant::now();
         loop {
             let it = self.describe(cluster, service).await;
-            let primary = it.deployments().first();
+            let primary = it
+                .deployments()
+                .iter()
+                .find(|deployment| deployment.status() == Some("PRIMARY"));
             let complete = primary.and_then(|it| it.rollout_state()) == Some(&DeploymentRolloutState::Completed);
             if complete && it.running_count() == it.desired_count() {
                 return;
@@ -182,6 +216,29 @@ impl Deployed {
         let revision = described.expect("a description").task_definition.expect("the revision");
         let containers = revision.container_definitions.unwrap_or_default();
         containers.into_iter().filter_map(|container| container.image).collect()
+    }
+
+    /// The revisions of a family that were ever registered, the first one first: `["web:1"]`.
+    pub(crate) async fn revisions(&self, family: &str) -> Vec<String> {
+        let listed = self
+            .aws
+            .ecs()
+            .list_task_definitions()
+            .family_prefix(family)
+            .send()
+            .await
+            .expect("a list");
+        let arns = listed.task_definition_arns.unwrap_or_default();
+        arns.iter()
+            .filter_map(|arn| arn.rsplit('/').next())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The ids of a service's deployments.
+    pub(crate) async fn deployment_ids(&self, cluster: &str, service: &str) -> Vec<String> {
+        let deployments = self.describe(cluster, service).await.deployments.unwrap_or_default();
+        deployments.into_iter().filter_map(|deployment| deployment.id).collect()
     }
 
     /// The images that a service runs.
