@@ -1,7 +1,9 @@
 //! `cargo xtask`: what is done with the whole repository, each by one command that installs what it needs into the
 //! project's own folder.
 
+mod bench;
 mod demo;
+mod lambda;
 mod picture;
 mod prerequisites;
 mod test;
@@ -27,6 +29,8 @@ enum Task {
     },
     /// Run every check and every test: what CI runs.
     Test,
+    /// Measure cold starts, memory and size of the functions, and the time from an event to the last update.
+    Bench,
     /// Draw the state machines anew in the README.
     Picture,
 }
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Demo { keep } => demo::run(keep),
         Task::Test => test::run(),
+        Task::Bench => bench::run(),
         Task::Picture => picture::write(),
     };
     match result {

@@ -1,0 +1,186 @@
+//! The functions as Lambda runs them: built for its runtime, started as a process, asked through its runtime interface.
+//!
+//! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
+
+use crate::Failure;
+use local_aws::tools;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A function, built.
+pub(crate) struct Function {
+    /// Its package.
+    pub(crate) name: String,
+    /// Its binary.
+    pub(crate) bootstrap: PathBuf,
+    /// How large it is to upload.
+    pub(crate) zip_bytes: u64,
+}
+
+/// What a fresh process did.
+pub(crate) struct ColdStart {
+    /// From the start of the process to its first answer.
+    pub(crate) time: Duration,
+    /// The most memory it had by then.
+    pub(crate) resident_kilobytes: u64,
+}
+
+/// Builds every function for this processor as it is deployed, by cargo-lambda.
+pub(crate) fn build() -> Result<Vec<Function>, Failure> {
+    let python = tools::python().map_err(|error| error.to_string())?;
+    let bin = python.parent().unwrap_or(Path::new("/")).display().to_string();
+    let path = std::env::var("PATH").unwrap_or_default();
+    for format in ["binary", "zip"] {
+        let built = Command::new("cargo")
+            .args(["lambda", "build", "--release", "--locked", "--output-format", format])
+            .current_dir(tools::workspace())
+            .env("PATH", format!("{bin}:{path}"))
+            .status();
+        match built {
+            Ok(status) if status.success() => {}
+            other => return Err(format!("cargo lambda build failed: {other:?}")),
+        }
+    }
+    let folder = tools::workspace().join("target/lambda");
+    let mut functions = Vec::new();
+    for entry in std::fs::read_dir(tools::workspace().join("functions")).map_err(|error| error.to_string())? {
+        let name = entry
+            .map_err(|error| error.to_string())?
+            .file_name()
+            .to_string_lossy()
+            .into_owned();
+        let bootstrap = folder.join(&name).join("bootstrap");
+        let zip = folder.join(&name).join("bootstrap.zip");
+        if let (true, Ok(zip)) = (bootstrap.is_file(), zip.metadata()) {
+            functions.push(Function {
+                name,
+                bootstrap,
+                zip_bytes: zip.len(),
+            });
+        }
+    }
+    functions.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(functions)
+}
+
+/// Starts a function as a fresh process and asks it once.
+pub(crate) fn cold_start(function: &Function, input: &Value, ecs: &str) -> Result<ColdStart, Failure> {
+    let failure = |error: std::io::Error| format!("{}: {error}", function.name);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failure)?;
+    let address = listener.local_addr().map_err(failure)?;
+    let payload = json!({"execution": {"id": "arn:aws:states:eu-west-1:123456789012:execution:deploy-image:bench", "redriveCount": 0}, "input": input});
+    let begun = Instant::now();
+    let mut process = Command::new(&function.bootstrap)
+        .env_clear()
+        .envs([
+            ("AWS_LAMBDA_RUNTIME_API", address.to_string().as_str()),
+            ("AWS_LAMBDA_FUNCTION_NAME", function.name.as_str()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_ENDPOINT_URL", ecs),
+            ("CLUSTERS", ""),
+            ("DEPLOY_LATEST", "false"),
+            ("TAG_LATEST", "false"),
+            ("IMAGE_REFERENCE", "tag"),
+            ("SCAN_FAMILIES", "true"),
+            ("ROLLOUT_TIMEOUT_SECONDS", "1800"),
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(failure)?;
+    let answer = first_answer(&listener, &payload).map_err(failure);
+    let time = begun.elapsed();
+    let resident_kilobytes = resident(process.id());
+    let _gone_already = process.kill();
+    process.wait().map_err(failure)?;
+    match answer? {
+        Answer::Response => Ok(ColdStart {
+            time,
+            resident_kilobytes,
+        }),
+        Answer::Error(error) => Err(format!("{} answered with an error: {error}", function.name)),
+    }
+}
+
+enum Answer {
+    Response,
+    Error(String),
+}
+
+/// Plays the runtime interface up to the first answer: hands out one invocation, takes what comes back.
+fn first_answer(listener: &TcpListener, payload: &Value) -> std::io::Result<Answer> {
+    let mut handed_out = false;
+    loop {
+        let (stream, _) = listener.accept()?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let mut reader = BufReader::new(stream);
+        while let Some((path, body)) = read_request(&mut reader)? {
+            if path.ends_with("/invocation/next") {
+                if handed_out {
+                    // A second invocation never comes.
+                    break;
+                }
+                handed_out = true;
+                respond(reader.get_mut(), "200 OK", &payload.to_string())?;
+            } else if path.ends_with("/response") {
+                return Ok(Answer::Response);
+            } else {
+                return Ok(Answer::Error(body));
+            }
+        }
+    }
+}
+
+/// One HTTP request: its path and its body; `None` at the end of the connection.
+fn read_request(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<(String, String)>> {
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut length = None;
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header)?;
+        if header.trim().is_empty() {
+            break;
+        }
+        let header = header.to_ascii_lowercase();
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse::<usize>().ok();
+        }
+    }
+    let mut body = vec![0; length.unwrap_or_default()];
+    reader.read_exact(&mut body)?;
+    Ok(Some((path, String::from_utf8_lossy(&body).into_owned())))
+}
+
+fn respond(stream: &mut TcpStream, status: &str, body: &str) -> std::io::Result<()> {
+    let length = body.len();
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+         lambda-runtime-aws-request-id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n\
+         lambda-runtime-deadline-ms: 4102444800000\r\n\
+         lambda-runtime-invoked-function-arn: arn:aws:lambda:eu-west-1:123456789012:function:bench\r\n\
+         lambda-runtime-trace-id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700\r\n\r\n{body}"
+    )
+}
+
+/// The most memory a process has had, in kilobytes.
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_default()
+}
