@@ -267,12 +267,12 @@ function names(setting: keyof EcrDeployProps, given: readonly string[], pattern:
   if (!Array.isArray(given)) {
     throw new SettingError(setting, given, fix);
   }
-  for (const name of given) {
+  for (const name of given as unknown[]) {
     if (!Token.isUnresolved(name) && !(typeof name === 'string' && pattern.test(name))) {
       throw new SettingError(setting, name, fix);
     }
   }
-  return [...new Set(given)];
+  return [...new Set(given as string[])];
 }
 
 function flag(setting: keyof EcrDeployProps, given: boolean): boolean {

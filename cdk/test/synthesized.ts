@@ -27,7 +27,6 @@ export const REQUIRED: EcrDeployProps = { passRoles: ['arn:aws:iam::123456789012
 export const WITHOUT_BUNDLING = { 'aws:cdk:bundling-stacks': [] };
 
 /** Part of a template: plain JSON. */
-// biome-ignore lint/suspicious/noExplicitAny: a template has no types, and each test says what it expects of it.
 export type Json = any;
 
 /** One resource of a template. */
