@@ -182,3 +182,6 @@ pub fn not_in_use(image: &PushedImage) -> Skipped {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

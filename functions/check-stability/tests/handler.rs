@@ -1,0 +1,141 @@
+//! The step as a whole: what it reads, on AWS's own mocks. It never writes.
+
+use aws_sdk_ecs::Client;
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use serde_json::{Value, json};
+use shared::contract::{Check, CheckStability, Verdict};
+use shared::ecs::Ecs;
+use shared::service::ServiceDeploymentStatus::{RollbackFailed, UnderWay};
+use shared::service::{Service, ServiceDeployment};
+use shared::testing::{
+    Wire, answer, arn, at, config, deployment, described_of_push, described_services, given_up, listed_deployments,
+    pushed, record, refusal, request, rolling, rollout, service,
+};
+
+/// ECS with this service, these records, and as many tasks of `web:2` that died.
+fn ecs(service: &Service, history: &[ServiceDeployment], died: usize) -> Vec<Rule> {
+    let now = described_services([service]);
+    let (listed, revisions) = listed_deployments(history);
+    let arns: Vec<String> = (0..died)
+        .map(|task| format!("arn:aws:ecs:eu-west-1:123456789012:task/production/{task}"))
+        .collect();
+    let task = json!({
+        "startedBy": "ecs-svc/2", "stopCode": "EssentialContainerExited", "stoppedAt": at(100).as_second(),
+        "containers": [{"name": "web", "exitCode": 1}],
+    });
+    let (tasks, stopped) = (json!({"tasks": vec![task; died]}), json!({"taskArns": arns}));
+    vec![
+        mock!(Client::describe_services).then_http_response(move || answer(&now)),
+        mock!(Client::list_service_deployments).then_http_response(move || answer(&listed)),
+        mock!(Client::describe_service_revisions).then_http_response(move || answer(&revisions)),
+        mock!(Client::list_tasks)
+            .match_requests(|input| {
+                input
+                    .desired_status()
+                    .is_some_and(|status| status.as_str() == "STOPPED")
+            })
+            .then_http_response(move || answer(&stopped)),
+        mock!(Client::describe_tasks).then_http_response(move || answer(&tasks)),
+        mock!(Client::describe_task_definition)
+            .match_requests(|input| input.task_definition() == Some(arn("web:3").as_str()))
+            .then_http_response(|| answer(&described_of_push("web:3", 3))),
+    ]
+}
+
+async fn asked(rules: &[Rule], rollback: bool) -> (Check, Wire) {
+    let wire = Wire::default();
+    let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules, |to| to
+        .interceptor(wire.clone()));
+    let to = if rollback { "web:1" } else { "web:2" };
+    let input = CheckStability {
+        image: pushed(2),
+        rollout: rollout(to),
+        previous: Some(arn("web:1")),
+        rollback,
+    };
+    let check = check_stability::handle(&Ecs::with_client(ecs), &config(), request(&input, 300))
+        .await
+        .unwrap();
+    assert!(
+        wire.operations()
+            .iter()
+            .all(|call| call.starts_with("List") || call.starts_with("Describe")),
+        "{wire:?}"
+    );
+    (check, wire)
+}
+
+#[tokio::test]
+async fn a_rollout_under_way_takes_two_calls_a_look() {
+    let (check, wire) = asked(&ecs(&service([rolling("web:2"), deployment("web:1")]), &[], 0), false).await;
+    assert_eq!(check.verdict, Verdict::InProgress);
+    assert_eq!(wire.operations(), ["DescribeServices", "ListTasks"]);
+}
+
+#[tokio::test]
+async fn peer_5_a_crash_loop_is_seen_in_the_stopped_tasks() {
+    let (check, _) = asked(&ecs(&service([rolling("web:2"), deployment("web:1")]), &[], 3), false).await;
+    assert_eq!(
+        (check.verdict, check.reasons),
+        (Verdict::Failed, vec!["web exited with code 1 (3 times)".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn a_completed_rollout_is_checked_against_ecss_own_records_since_it_began() {
+    let (check, wire) = asked(
+        &ecs(&service([deployment("web:2")]), &[record("web:2", UnderWay)], 0),
+        false,
+    )
+    .await;
+    assert_eq!(check.verdict, Verdict::InProgress);
+    let after: &Value = &wire.bodies("ListServiceDeployments")[0]["createdAt"]["after"];
+    assert_eq!(after.as_f64().unwrap() as i64, at(2 - 120).as_second());
+}
+
+#[tokio::test]
+async fn a_rollback_is_checked_against_all_records() {
+    let still = ecs(
+        &service([given_up("web:3"), deployment("web:1")]),
+        &[record("web:2", RollbackFailed)],
+        0,
+    );
+    let (check, wire) = asked(&still, true).await;
+    assert_eq!(check.verdict, Verdict::Failed);
+    assert_eq!(wire.bodies("ListServiceDeployments")[0].get("createdAt"), None);
+}
+
+#[tokio::test]
+async fn where_the_service_deployments_api_is_denied_the_deployments_tell() {
+    let mut rules = ecs(&service([deployment("web:2")]), &[], 0);
+    rules[1] = mock!(Client::list_service_deployments).then_http_response(|| refusal("AccessDeniedException", "no"));
+    assert_eq!(asked(&rules, false).await.0.verdict, Verdict::Stable);
+}
+
+#[tokio::test]
+async fn peer_13_whose_push_took_our_place_is_read_off_its_revision() {
+    let newer = ecs(&service([rolling("web:3"), rolling("web:2")]), &[], 0);
+    let (check, wire) = asked(&newer, false).await;
+    assert_eq!(
+        (check.verdict, check.message.as_str()),
+        (Verdict::Superseded, "web:3, of a newer push, took its place")
+    );
+    assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 1);
+}
+
+#[tokio::test]
+async fn a_service_that_is_gone_is_an_error_by_name() {
+    let gone = mock!(Client::describe_services)
+        .then_http_response(|| answer(&json!({"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]})));
+    let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&gone]));
+    let input = CheckStability {
+        image: pushed(2),
+        rollout: rollout("web:2"),
+        previous: None,
+        rollback: false,
+    };
+    let error = check_stability::handle(&ecs, &config(), request(&input, 300))
+        .await
+        .unwrap_err();
+    assert_eq!(error.name(), "Deploy.NotFound");
+}

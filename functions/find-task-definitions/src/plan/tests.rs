@@ -1,0 +1,368 @@
+//! The rules of a plan. The push is that of `app:v2`.
+
+use super::*;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use shared::testing::{REGISTRY, arn, definition, deployment, described, described_of_push, pushed, service};
+
+/// A service by this name on this revision.
+fn on(name: &str, short: &str) -> Service {
+    Service {
+        name: name.parse().unwrap(),
+        ..service([deployment(short)])
+    }
+}
+
+fn known(described: &[Value]) -> HashMap<TaskDefinitionArn, Option<TaskDefinition>> {
+    let definitions = described.iter().map(definition);
+    definitions
+        .map(|definition| (definition.arn().clone(), Some(definition)))
+        .collect()
+}
+
+fn planned(services: &[Service], described: &[Value]) -> Planned {
+    plan(&pushed(2), services, &known(described), &[])
+}
+
+/// The revisions of a plan with their services: `web:1: web, api`.
+fn lines(planned: &Planned) -> Vec<String> {
+    let services = |revision: &PlannedRevision| {
+        let names = revision.services.iter().map(|id| id.service.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let revisions = planned.revisions.iter();
+    revisions
+        .map(|revision| format!("{}: {}", revision.task_definition.short(), services(revision)))
+        .collect()
+}
+
+#[track_caller]
+fn skips(planned: &Planned, resource: &str, reason: SkipReason, says: &str) {
+    assert!(planned.revisions.is_empty(), "{planned:?}");
+    let [skipped] = planned.skipped.as_slice() else {
+        panic!("{planned:?}")
+    };
+    assert_eq!((skipped.resource.as_str(), skipped.reason), (resource, reason));
+    assert!(skipped.message.contains(says), "{}", skipped.message);
+}
+
+#[test]
+fn a_service_that_runs_the_repository_is_planned_with_its_revision_and_containers() {
+    let planned = planned(&[on("web", "web:1")], &[described_of_push("web:1", 1)]);
+    let revision = PlannedRevision {
+        task_definition: arn("web:1"),
+        family: "web".to_owned(),
+        containers: vec!["web".to_owned()],
+        services: vec![shared::testing::service_id()],
+    };
+    assert_eq!(
+        planned,
+        Planned {
+            revisions: vec![revision],
+            skipped: vec![]
+        }
+    );
+}
+
+#[test]
+fn peer_14_repositories_match_exactly() {
+    for image in ["app-worker:v1", "team/app:v1", "ap:v1", "app/web:v1"] {
+        assert_eq!(
+            planned(&[on("web", "web:1")], &[described("web:1", image, &[])]),
+            Planned::default(),
+            "{image}"
+        );
+    }
+    for image in [
+        "app",
+        "app:v1",
+        "app:v2",
+        "app@sha256:0000000000000000000000000000000000000000000000000000000000000001",
+    ] {
+        let planned = planned(&[on("web", "web:1")], &[described("web:1", image, &[])]);
+        assert_eq!(lines(&planned), ["web:1: web"], "{image}");
+    }
+}
+
+#[test]
+fn peer_14_registries_match_exactly_whatever_the_host_name() {
+    let of_host = |host: &str| {
+        let mut described = described("web:1", "app:v1", &[]);
+        described["taskDefinition"]["containerDefinitions"][0]["image"] = json!(format!("{host}/app:v1"));
+        planned(&[on("web", "web:1")], &[described]).revisions.len()
+    };
+    for host in [
+        REGISTRY,
+        "123456789012.dkr.ecr-fips.eu-west-1.amazonaws.com",
+        "123456789012.dkr-ecr.eu-west-1.on.aws",
+    ] {
+        assert_eq!(of_host(host), 1, "{host}");
+    }
+    for host in [
+        "210987654321.dkr.ecr.eu-west-1.amazonaws.com",
+        "123456789012.dkr.ecr.eu-west-2.amazonaws.com",
+        "docker.io",
+    ] {
+        assert_eq!(of_host(host), 0, "{host}");
+    }
+}
+
+#[test]
+fn only_the_containers_of_the_repository_are_to_change() {
+    let mut described = described("web:1", "app:v1", &[]);
+    let container = |name: &str, image: &str| json!({"name": name, "image": image});
+    described["taskDefinition"]["containerDefinitions"] = json!([
+        container("proxy", &format!("{REGISTRY}/proxy:v1")),
+        container("web", &format!("{REGISTRY}/app:v1")),
+        container("placeholder", "<IMAGE1_NAME>"),
+        container("worker", &format!("{REGISTRY}/app:v0")),
+    ]);
+    let planned = planned(&[on("web", "web:1")], &[described]);
+    assert_eq!(planned.revisions[0].containers, ["web", "worker"]);
+}
+
+#[test]
+fn services_on_one_revision_share_it_and_every_other_revision_has_its_own_entry() {
+    let services = [on("web", "web:2"), on("batch", "web:1"), on("api", "web:2")];
+    let described = [described_of_push("web:1", 1), described_of_push("web:2", 1)];
+    assert_eq!(
+        lines(&planned(&services, &described)),
+        ["web:1: batch", "web:2: api, web"]
+    );
+}
+
+#[test]
+fn a_service_that_is_being_deleted_is_skipped() {
+    for status in [ServiceStatus::Draining, ServiceStatus::Inactive] {
+        let service = Service {
+            status,
+            ..on("web", "web:1")
+        };
+        let planned = planned(&[service], &[described_of_push("web:1", 1)]);
+        skips(
+            &planned,
+            "web in production",
+            SkipReason::ServiceNotActive,
+            "being deleted",
+        );
+    }
+}
+
+#[test]
+fn a_service_that_ecs_does_not_deploy_itself_is_skipped_with_what_to_do() {
+    for (controller, reason, says) in [
+        (
+            Controller::CodeDeploy,
+            SkipReason::CodeDeployController,
+            "start one with app:v2",
+        ),
+        (
+            Controller::External,
+            SkipReason::ExternalController,
+            "give its own deployer app:v2",
+        ),
+        (
+            Controller::Unknown,
+            SkipReason::UnknownController,
+            "deploy it by its own means",
+        ),
+    ] {
+        let service = Service {
+            controller,
+            ..on("web", "web:1")
+        };
+        skips(
+            &planned(&[service], &[described_of_push("web:1", 1)]),
+            "web in production",
+            reason,
+            says,
+        );
+    }
+}
+
+#[test]
+fn a_service_is_looked_at_through_every_one_of_its_task_sets() {
+    let service = Service {
+        controller: Controller::External,
+        task_definitions: vec![arn("proxy:1"), arn("web:1")],
+        ..on("web", "web:1")
+    };
+    let described = [described("proxy:1", "proxy:v1", &[]), described_of_push("web:1", 1)];
+    skips(
+        &planned(&[service], &described),
+        "web in production",
+        SkipReason::ExternalController,
+        "app:v2",
+    );
+}
+
+#[test]
+fn what_runs_other_repositories_is_no_ones_business_in_whatever_state() {
+    for (status, controller) in [
+        (ServiceStatus::Draining, Controller::Ecs),
+        (ServiceStatus::Active, Controller::External),
+    ] {
+        let service = Service {
+            status,
+            controller,
+            ..on("web", "web:1")
+        };
+        assert_eq!(
+            planned(&[service], &[described("web:1", "other:v1", &[])]),
+            Planned::default()
+        );
+    }
+}
+
+#[test]
+fn peer_13_a_service_that_a_newer_push_is_on_is_skipped() {
+    let planned = planned(&[on("web", "web:3")], &[described_of_push("web:3", 3)]);
+    let says = "web:3, of a newer push (2026-05-04T12:00:03Z 0a1b) than this one (2026-05-04T12:00:02Z 0a1b)";
+    skips(&planned, "web in production", SkipReason::Superseded, says);
+}
+
+#[test]
+fn the_same_push_again_is_planned_again() {
+    assert_eq!(
+        lines(&planned(&[on("web", "web:2")], &[described_of_push("web:2", 2)])),
+        ["web:2: web"]
+    );
+}
+
+#[test]
+fn a_service_whose_revision_is_not_described_any_more_is_skipped() {
+    let gone = HashMap::from([(arn("web:1"), None)]);
+    let planned = plan(&pushed(2), &[on("web", "web:1")], &gone, &[]);
+    skips(
+        &planned,
+        "web in production",
+        SkipReason::TaskDefinitionNotFound,
+        "ECS does not describe web:1 any more",
+    );
+    let planned = plan(&pushed(2), &[on("web", "web:1")], &HashMap::new(), &[]);
+    skips(
+        &planned,
+        "web in production",
+        SkipReason::TaskDefinitionNotFound,
+        "runs app",
+    );
+}
+
+#[test]
+fn a_service_without_a_task_definition_is_skipped() {
+    let service = Service {
+        task_definitions: vec![],
+        ..on("web", "web:1")
+    };
+    skips(
+        &planned(&[service], &[]),
+        "web in production",
+        SkipReason::TaskDefinitionNotFound,
+        "names no task definition",
+    );
+}
+
+#[test]
+fn a_family_without_a_service_is_planned_when_it_runs_the_repository() {
+    let standalone =
+        [described_of_push("nightly:4", 1), described("other:1", "other:v1", &[])].map(|each| definition(&each));
+    let planned = plan(&pushed(2), &[], &HashMap::new(), &standalone);
+    assert_eq!(
+        (lines(&planned), planned.skipped.len()),
+        (vec!["nightly:4: ".to_owned()], 0)
+    );
+    assert_eq!(planned.revisions[0].containers, ["web"]);
+}
+
+#[test]
+fn peer_13_a_family_that_a_newer_push_is_on_is_skipped() {
+    let planned = plan(
+        &pushed(2),
+        &[],
+        &HashMap::new(),
+        &[definition(&described_of_push("nightly:4", 3))],
+    );
+    skips(
+        &planned,
+        "family nightly",
+        SkipReason::Superseded,
+        "nightly:4, of a newer push",
+    );
+}
+
+#[test]
+fn one_services_trouble_leaves_the_others_in_the_plan() {
+    let draining = Service {
+        status: ServiceStatus::Draining,
+        ..on("old", "web:1")
+    };
+    let planned = planned(&[draining, on("web", "web:1")], &[described_of_push("web:1", 1)]);
+    assert_eq!(
+        (lines(&planned), planned.skipped.len()),
+        (vec!["web:1: web".to_owned()], 1)
+    );
+}
+
+#[test]
+fn what_an_event_without_an_image_says_is_told() {
+    let untagged = nothing_pushed(&NothingPushed::Untagged {
+        repository: "app".parse().unwrap(),
+    });
+    assert_eq!(
+        (untagged.resource.as_str(), untagged.reason),
+        ("app", SkipReason::Untagged)
+    );
+    assert!(
+        untagged
+            .message
+            .starts_with("nothing to deploy: the push to app has no tag"),
+        "{}",
+        untagged.message
+    );
+    let failed = nothing_pushed(&NothingPushed::Failed {
+        repository: "app".to_owned(),
+        cause: "Denied: no".to_owned(),
+    });
+    assert_eq!(
+        (failed.resource.as_str(), failed.reason),
+        ("app", SkipReason::FailedPush)
+    );
+    assert_eq!(failed.message, "nothing to deploy: the push to app failed (Denied: no)");
+    let latest = latest_is_off(&pushed(2));
+    assert_eq!(
+        (latest.resource.as_str(), latest.reason),
+        ("app:v2", SkipReason::LatestTag)
+    );
+    assert!(
+        latest.message.ends_with("only when the setting deployLatest is on"),
+        "{}",
+        latest.message
+    );
+    let unused = not_in_use(&pushed(2));
+    assert_eq!(
+        (unused.resource.as_str(), unused.reason),
+        ("app:v2", SkipReason::NotInUse)
+    );
+    assert!(
+        unused
+            .message
+            .ends_with("runs the repository app of 123456789012 in eu-west-1"),
+        "{}",
+        unused.message
+    );
+}
+
+proptest! {
+    #[test]
+    fn the_plan_does_not_depend_on_the_order_of_ecss_answers(order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle()) {
+        let all = [on("a", "web:1"), on("b", "web:1"), on("c", "api:2"), on("d", "api:3"), on("e", "web:1"), on("f", "job:1")];
+        let described = [
+            described_of_push("web:1", 1),
+            described("api:2", "app:v1", &[]),
+            described("api:3", "app:v1", &[]),
+            described("job:1", "other:v1", &[]),
+        ];
+        let shuffled: Vec<Service> = order.into_iter().map(|index| all[index].clone()).collect();
+        prop_assert_eq!(lines(&planned(&shuffled, &described)), ["api:2: c", "api:3: d", "web:1: a, b, e"]);
+    }
+}

@@ -1,0 +1,264 @@
+//! The step as a whole: what it reads and plans, on AWS's own mocks.
+
+use aws_sdk_ecs::Client;
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use serde_json::{Value, json};
+use shared::config::Config;
+use shared::contract::{Plan, SkipReason};
+use shared::ecs::Ecs;
+use shared::error::Error;
+use shared::service::Service;
+use shared::testing::{
+    REGISTRY, Wire, answer, config, deployment, described, described_of_push, described_services, refusal, request,
+    service,
+};
+
+/// CloudTrail's event of the push of `app` under `tag`.
+fn event(tag: &str) -> Value {
+    let image = json!({
+        "repositoryName": "app",
+        "registryId": "123456789012",
+        "imageId": {"imageTag": tag, "imageDigest": format!("sha256:{:064x}", 2)},
+    });
+    json!({
+        "id": "5c1d", "source": "aws.ecr", "detail-type": "AWS API Call via CloudTrail", "account": "123456789012",
+        "region": "eu-west-1", "time": "2026-05-04T12:00:05Z",
+        "detail": {
+            "eventName": "PutImage", "eventSource": "ecr.amazonaws.com", "eventID": "0a1b",
+            "eventTime": "2026-05-04T12:00:02Z", "awsRegion": "eu-west-1",
+            "requestParameters": {"repositoryName": "app", "registryId": "123456789012", "imageTag": tag},
+            "responseElements": {"image": image},
+        },
+    })
+}
+
+fn on(name: &str, short: &str) -> Service {
+    Service {
+        name: name.parse().unwrap(),
+        ..service([deployment(short)])
+    }
+}
+
+/// The two calls by which the services of a cluster are read.
+fn cluster(name: &'static str, services: Vec<Service>) -> [Rule; 2] {
+    let arns: Vec<String> = services
+        .iter()
+        .map(|service| format!("arn:aws:ecs:eu-west-1:123456789012:service/{name}/{}", service.name))
+        .collect();
+    [
+        mock!(Client::list_services)
+            .match_requests(move |input| input.cluster() == Some(name))
+            .then_http_response(move || answer(&json!({"serviceArns": arns}))),
+        mock!(Client::describe_services)
+            .match_requests(move |input| input.cluster() == Some(name))
+            .then_http_response(move || answer(&described_services(&services))),
+    ]
+}
+
+fn knows(asked_by: &'static str, described: Value) -> Rule {
+    mock!(Client::describe_task_definition)
+        .match_requests(move |input| input.task_definition().is_some_and(|asked| asked.ends_with(asked_by)))
+        .then_http_response(move || answer(&described))
+}
+
+fn families(names: &[&str]) -> Rule {
+    let families = json!({"families": names});
+    mock!(Client::list_task_definition_families)
+        .match_requests(|input| input.status().is_some_and(|status| status.as_str() == "ACTIVE"))
+        .then_http_response(move || answer(&families))
+}
+
+async fn found(config: &Config, event: Value, rules: &[Rule], wire: &Wire) -> Result<Plan, Error> {
+    let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules, |to| to
+        .interceptor(wire.clone()));
+    find_task_definitions::handle(&Ecs::with_client(ecs), config, request(&event, 0)).await
+}
+
+fn lines(plan: &Plan) -> Vec<String> {
+    let revisions = plan.revisions.iter();
+    let line = revisions.map(|revision| {
+        let services = revision
+            .services
+            .iter()
+            .map(|id| format!("{}/{}", id.cluster, id.service));
+        format!(
+            "{}: {}",
+            revision.task_definition.short(),
+            services.collect::<Vec<_>>().join(", ")
+        )
+    });
+    line.collect()
+}
+
+#[tokio::test]
+async fn every_service_of_every_cluster_is_found_and_each_revision_read_once() {
+    let arns = ["production", "staging"].map(|name| format!("arn:aws:ecs:eu-west-1:123456789012:cluster/{name}"));
+    let clusters = json!({"clusterArns": arns});
+    let mut rules = vec![mock!(Client::list_clusters).then_http_response(move || answer(&clusters))];
+    rules.extend(cluster(
+        "production",
+        vec![on("web", "web:1"), on("api", "web:1"), on("other", "other:3")],
+    ));
+    rules.extend(cluster("staging", vec![on("web", "web:1")]));
+    rules.push(knows("/web:1", described_of_push("web:1", 1)));
+    rules.push(knows("/other:3", described("other:3", "other:v1", &[])));
+    rules.push(knows("nightly", described("nightly:4", "app:v1", &[])));
+    rules.push(families(&["web", "other", "nightly"]));
+    let wire = Wire::default();
+    let plan = found(&config(), event("v2"), &rules, &wire).await.unwrap();
+    assert_eq!(
+        lines(&plan),
+        ["nightly:4: ", "web:1: production/api, production/web, staging/web"]
+    );
+    assert_eq!(
+        (plan.image.unwrap().to_string(), plan.skipped.len()),
+        ("app:v2".to_owned(), 0)
+    );
+    let mut read: Vec<Value> = wire
+        .bodies("DescribeTaskDefinition")
+        .iter()
+        .map(|body| body["taskDefinition"].clone())
+        .collect();
+    read.sort_by_key(ToString::to_string);
+    let arn = |short: &str| json!(shared::testing::arn(short));
+    assert_eq!(read, [arn("other:3"), arn("web:1"), json!("nightly")]);
+    assert!(
+        wire.operations()
+            .iter()
+            .all(|call| call.starts_with("List") || call.starts_with("Describe")),
+        "it only reads"
+    );
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_gone_is_skipped_and_the_rest_is_found() {
+    let gone = mock!(Client::list_services)
+        .match_requests(|input| input.cluster() == Some("staging"))
+        .then_http_response(|| refusal("ClusterNotFoundException", "Cluster not found."));
+    let mut rules = vec![gone, families(&[])];
+    rules.extend(cluster("production", vec![on("web", "web:1")]));
+    rules.push(knows("/web:1", described_of_push("web:1", 1)));
+    let both = Config {
+        clusters: vec!["staging".parse().unwrap(), "production".parse().unwrap()],
+        ..config()
+    };
+    let wire = Wire::default();
+    let plan = found(&both, event("v2"), &rules, &wire).await.unwrap();
+    assert_eq!(lines(&plan), ["web:1: production/web"]);
+    let skipped = &plan.skipped[0];
+    assert_eq!(
+        (skipped.resource.as_str(), skipped.reason),
+        ("cluster staging", SkipReason::ClusterNotFound)
+    );
+    assert!(skipped.message.contains("ClusterNotFoundException") && skipped.message.contains("the setting clusters"));
+    assert!(
+        !wire.operations().contains(&"ListClusters".to_owned()),
+        "the clusters are configured"
+    );
+}
+
+#[tokio::test]
+async fn a_service_that_is_deleted_while_it_is_looked_at_is_skipped() {
+    let [list, _] = cluster("production", vec![on("web", "web:1")]);
+    let missing = json!({"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]});
+    let describe = mock!(Client::describe_services).then_http_response(move || answer(&missing));
+    let production = Config {
+        clusters: vec!["production".parse().unwrap()],
+        ..config()
+    };
+    let plan = found(
+        &production,
+        event("v2"),
+        &[list, describe, families(&[])],
+        &Wire::default(),
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        (plan.skipped[0].resource.as_str(), plan.skipped[0].reason),
+        ("web", SkipReason::ServiceNotActive)
+    );
+    assert!(plan.skipped[0].message.contains("(MISSING)"));
+}
+
+#[tokio::test]
+async fn a_repository_that_nobody_runs_is_told() {
+    let mut rules = vec![
+        families(&["web"]),
+        knows("/web:1", described("web:1", "app-worker:v1", &[])),
+    ];
+    rules.extend(cluster("production", vec![on("web", "web:1")]));
+    let production = Config {
+        clusters: vec!["production".parse().unwrap()],
+        ..config()
+    };
+    let plan = found(&production, event("v2"), &rules, &Wire::default()).await.unwrap();
+    assert_eq!(
+        (plan.revisions.len(), plan.skipped[0].reason),
+        (0, SkipReason::NotInUse)
+    );
+}
+
+#[tokio::test]
+async fn families_are_left_alone_unless_they_are_to_be_scanned() {
+    let rules = cluster("production", vec![]);
+    let without = Config {
+        clusters: vec!["production".parse().unwrap()],
+        scan_families: false,
+        ..config()
+    };
+    let wire = Wire::default();
+    found(&without, event("v2"), &rules, &wire).await.unwrap();
+    assert_eq!(wire.operations(), ["ListServices"]);
+}
+
+#[tokio::test]
+async fn peer_15_a_push_without_a_tag_or_that_failed_is_nothing_to_deploy_and_asks_ecs_nothing() {
+    let mut untagged = event("v2");
+    untagged["detail"]["requestParameters"]["imageTag"].take();
+    untagged["detail"]["responseElements"]["image"]["imageId"]["imageTag"].take();
+    let mut failed = event("v2");
+    failed["detail"]["errorCode"] = json!("ImageTagAlreadyExistsException");
+    failed["detail"]["responseElements"].take();
+    for (event, reason) in [(untagged, SkipReason::Untagged), (failed, SkipReason::FailedPush)] {
+        let plan = found(&config(), event, &[], &Wire::default()).await.unwrap();
+        assert_eq!(
+            (plan.image, plan.revisions.len(), plan.skipped[0].reason),
+            (None, 0, reason)
+        );
+    }
+}
+
+#[tokio::test]
+async fn latest_is_deployed_only_when_that_is_set() {
+    let plan = found(&config(), event("latest"), &[], &Wire::default()).await.unwrap();
+    assert_eq!(
+        (plan.revisions.len(), plan.skipped[0].reason),
+        (0, SkipReason::LatestTag)
+    );
+    let mut rules = vec![families(&[]), knows("/web:1", described("web:1", "app:latest", &[]))];
+    rules.extend(cluster("production", vec![on("web", "web:1")]));
+    let latest = Config {
+        clusters: vec!["production".parse().unwrap()],
+        deploy_latest: true,
+        ..config()
+    };
+    let plan = found(&latest, event("latest"), &rules, &Wire::default()).await.unwrap();
+    assert_eq!(lines(&plan), ["web:1: production/web"]);
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_and_an_ecs_that_refuses_are_errors_by_name() {
+    let error = found(&config(), json!({"source": REGISTRY}), &[], &Wire::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.name(), "Deploy.InvalidInput");
+    let denied = mock!(Client::list_clusters).then_http_response(|| refusal("AccessDeniedException", "no"));
+    let error = found(&config(), event("v2"), &[denied], &Wire::default())
+        .await
+        .unwrap_err();
+    assert!(
+        error.name() == "Deploy.Rejected" && error.to_string().starts_with("ListClusters: AccessDenied"),
+        "{error}"
+    );
+}

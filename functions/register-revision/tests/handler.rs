@@ -1,0 +1,281 @@
+//! The step as a whole: what it reads, decides and sends, on AWS's own mocks.
+
+use aws_sdk_ecs::Client;
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use register_revision::is_wanted;
+use serde_json::{Value, json};
+use shared::config::Config;
+use shared::contract::{RegisterRevision, RegisteredRevision};
+use shared::ecs::Ecs;
+use shared::error::Error;
+use shared::task_definition::ImageForm;
+use shared::testing::{
+    REGISTRY, Wire, answer, arn, config, definition, described, described_of_push, digest, pushed, refusal, request,
+    service_id,
+};
+
+/// ECS describes `described` to whoever asks for `name`, a family or a revision.
+fn knows(name: &'static str, described: Value) -> Rule {
+    mock!(Client::describe_task_definition)
+        .match_requests(move |input| {
+            input
+                .task_definition()
+                .is_some_and(|asked| asked.rsplit('/').next() == Some(name))
+        })
+        .then_http_response(move || answer(&described))
+}
+
+fn no_such(name: &'static str) -> Rule {
+    mock!(Client::describe_task_definition)
+        .match_requests(move |input| input.task_definition() == Some(name))
+        .then_http_response(|| refusal("ClientException", "Unable to describe task definition."))
+}
+
+fn newest(shorts: &[&str]) -> Rule {
+    let arns = json!({"taskDefinitionArns": shorts.iter().map(|short| arn(short)).collect::<Vec<_>>()});
+    mock!(Client::list_task_definitions)
+        .match_requests(|input| {
+            input.family_prefix() == Some("web") && input.sort().is_some_and(|sort| sort.as_str() == "DESC")
+        })
+        .then_http_response(move || answer(&arns))
+}
+
+fn registers(short: &'static str) -> Rule {
+    mock!(Client::register_task_definition).then_http_response(move || answer(&described_of_push(short, 2)))
+}
+
+async fn asked(config: &Config, short: &str, rules: &[Rule], wire: &Wire) -> Result<RegisteredRevision, Error> {
+    let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules, |to| to
+        .interceptor(wire.clone()));
+    let input = RegisterRevision {
+        image: pushed(2),
+        task_definition: arn(short),
+        services: vec![service_id()],
+    };
+    register_revision::handle(&Ecs::with_client(ecs), config, request(&input, 0)).await
+}
+
+#[tokio::test]
+async fn peer_6_a_revision_is_the_old_document_with_the_new_image_and_where_it_came_from() {
+    let mut source = described(
+        "web:1",
+        "app:v1",
+        &[("team", "shop"), ("aws:cloudformation:stack-name", "shop")],
+    );
+    source["taskDefinition"]["heardOfTomorrow"] = json!({"deep": [1.50, null]});
+    source["taskDefinition"]["containerDefinitions"][0]["heardOfTomorrow"] = json!(true);
+    let wire = Wire::default();
+    let done = asked(&config(), "web:1", &[knows("web", source), registers("web:2")], &wire)
+        .await
+        .unwrap();
+    let revision = RegisteredRevision {
+        task_definition: arn("web:2"),
+        source: arn("web:1"),
+        reused: false,
+        services: vec![service_id()],
+    };
+    assert_eq!(done, revision);
+    let tag = |key: &str, value: &str| json!({"key": key, "value": value});
+    let sent = json!({
+        "family": "web",
+        "networkMode": "awsvpc",
+        "heardOfTomorrow": {"deep": [1.50, null]},
+        "containerDefinitions": [
+            {"name": "web", "image": format!("{REGISTRY}/app:v2"), "essential": true, "heardOfTomorrow": true},
+        ],
+        "tags": [
+            tag("ecr-deploy:digest/app", digest(2).as_str()),
+            tag("ecr-deploy:push/app", "2026-05-04T12:00:02Z 0a1b"),
+            tag("ecr-deploy:source", "web:1"),
+            tag("team", "shop"),
+        ],
+    });
+    assert_eq!(wire.bodies("RegisterTaskDefinition"), [sent]);
+    assert_eq!(wire.operations(), ["DescribeTaskDefinition", "RegisterTaskDefinition"]);
+}
+
+#[tokio::test]
+async fn the_image_is_named_by_its_digest_when_that_is_set() {
+    let by_digest = Config {
+        image_reference: ImageForm::Digest,
+        ..config()
+    };
+    let wire = Wire::default();
+    asked(
+        &by_digest,
+        "web:1",
+        &[knows("web", described("web:1", "app:v1", &[])), registers("web:2")],
+        &wire,
+    )
+    .await
+    .unwrap();
+    let image = &wire.bodies("RegisterTaskDefinition")[0]["containerDefinitions"][0]["image"];
+    assert_eq!(*image, format!("{REGISTRY}/app@{}", digest(2)));
+}
+
+#[tokio::test]
+async fn asked_again_the_newest_revision_is_used_again() {
+    let rules = [
+        knows("web", described_of_push("web:2", 2)),
+        knows("web:1", described_of_push("web:1", 1)),
+    ];
+    let wire = Wire::default();
+    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    assert_eq!(
+        (done.task_definition, done.source, done.reused),
+        (arn("web:2"), arn("web:1"), true)
+    );
+    assert!(wire.bodies("RegisterTaskDefinition").is_empty());
+}
+
+#[tokio::test]
+async fn a_service_that_is_there_already_keeps_its_revision() {
+    let wire = Wire::default();
+    let done = asked(
+        &config(),
+        "web:2",
+        &[knows("web", described_of_push("web:2", 2))],
+        &wire,
+    )
+    .await
+    .unwrap();
+    assert_eq!((done.task_definition, done.reused), (arn("web:2"), true));
+    assert_eq!(wire.operations(), ["DescribeTaskDefinition"]);
+}
+
+#[tokio::test]
+async fn a_revision_of_this_push_is_found_beneath_somebodys_newer_one() {
+    let rules = [
+        knows("web", described("web:3", "app:v9", &[])),
+        newest(&["web:3", "web:2", "web:1"]),
+        knows("web:2", described_of_push("web:2", 2)),
+        knows("web:1", described_of_push("web:1", 1)),
+    ];
+    let wire = Wire::default();
+    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    assert_eq!((done.task_definition, done.reused), (arn("web:2"), true));
+    assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 3, "none is read twice");
+}
+
+#[tokio::test]
+async fn a_revision_that_was_made_to_roll_back_is_looked_past() {
+    let pinned = described(
+        "web:3",
+        &format!("app@{}", digest(1)),
+        &[("ecr-deploy:rolled-back", "web:2")],
+    );
+    let rules = [
+        knows("web", pinned),
+        newest(&["web:3", "web:2"]),
+        knows("web:2", described_of_push("web:2", 2)),
+    ];
+    let done = asked(&config(), "web:3", &rules, &Wire::default()).await.unwrap();
+    assert_eq!(
+        (done.task_definition, done.source, done.reused),
+        (arn("web:2"), arn("web:3"), true)
+    );
+}
+
+#[tokio::test]
+async fn where_no_revision_of_this_push_is_there_one_is_registered() {
+    let rules = [
+        knows("web", described("web:3", "app:v9", &[])),
+        newest(&["web:3", "web:1"]),
+        knows("web:1", described_of_push("web:1", 1)),
+        registers("web:4"),
+    ];
+    let done = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap();
+    assert_eq!((done.task_definition, done.reused), (arn("web:4"), false));
+}
+
+#[tokio::test]
+async fn a_family_whose_revisions_are_all_deregistered_is_read_by_the_one_in_use() {
+    let rules = [
+        no_such("web"),
+        knows("web:1", described_of_push("web:1", 1)),
+        newest(&[]),
+        registers("web:2"),
+    ];
+    let done = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap();
+    assert_eq!((done.task_definition, done.reused), (arn("web:2"), false));
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_an_error_by_name() {
+    let other = asked(
+        &config(),
+        "web:1",
+        &[knows("web", described("web:1", "other:v1", &[]))],
+        &Wire::default(),
+    )
+    .await;
+    let other = other.unwrap_err();
+    let says = "no container of web:1 runs the repository app of 123456789012 in eu-west-1";
+    assert_eq!(
+        (other.name(), other.to_string().as_str()),
+        ("Deploy.InvalidInput", says)
+    );
+
+    let gone = mock!(Client::describe_task_definition)
+        .then_http_response(|| refusal("ClientException", "Unable to describe task definition."));
+    assert_eq!(
+        asked(&config(), "web:1", &[gone], &Wire::default())
+            .await
+            .unwrap_err()
+            .name(),
+        "Deploy.NotFound"
+    );
+
+    let refused =
+        mock!(Client::register_task_definition).then_http_response(|| refusal("ClientException", "Role is not valid"));
+    let rules = [knows("web", described("web:1", "app:v1", &[])), refused];
+    let refused = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap_err();
+    assert!(
+        refused.name() == "Deploy.Rejected" && refused.to_string().contains("Role is not valid"),
+        "{refused}"
+    );
+
+    let denied = mock!(Client::describe_task_definition).then_http_response(|| refusal("AccessDeniedException", "no"));
+    assert_eq!(
+        asked(&config(), "web:1", &[denied], &Wire::default())
+            .await
+            .unwrap_err()
+            .name(),
+        "Deploy.Rejected"
+    );
+}
+
+#[tokio::test]
+async fn peer_10_too_many_concurrent_attempts_are_tried_again_by_the_state_machine() {
+    let busy = mock!(Client::register_task_definition).then_http_response(|| {
+        refusal(
+            "ClientException",
+            "Too many concurrent attempts to create a new revision of the specified family.",
+        )
+    });
+    let rules = [knows("web", described("web:1", "app:v1", &[])), busy];
+    assert_eq!(
+        asked(&config(), "web:1", &rules, &Wire::default())
+            .await
+            .unwrap_err()
+            .name(),
+        "Deploy.Unavailable"
+    );
+}
+
+#[test]
+fn wanted_is_the_same_document_of_this_very_push() {
+    let wanted = definition(&described_of_push("web:1", 1)).with_image(&pushed(2), ImageForm::Tag);
+    let is = |candidate: &Value| is_wanted(&definition(candidate), &wanted, &pushed(2));
+    assert!(is(&described_of_push("web:2", 2)));
+    assert!(
+        !is(&described("web:2", "app:v2", &[])),
+        "somebody else's, that no push is recorded on"
+    );
+    let mut other_document = described_of_push("web:2", 2);
+    other_document["taskDefinition"]["networkMode"] = json!("host");
+    assert!(!is(&other_document));
+    let mut of_another_push = described_of_push("web:2", 3);
+    of_another_push["taskDefinition"]["containerDefinitions"][0]["image"] = json!(format!("{REGISTRY}/app:v2"));
+    assert!(!is(&of_another_push), "the same tag, pushed again");
+}
