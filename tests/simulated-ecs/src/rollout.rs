@@ -37,10 +37,21 @@ impl Service {
                     self.start_deployment(world, now);
                     self.reconcile(world, now);
                 }
+                self.forget_replaced();
                 self.complete(world, now);
             }
             _ => {}
         }
+    }
+
+    /// A deployment that was replaced before it came to anything is shown for as long as it has tasks.
+    fn forget_replaced(&mut self) {
+        let (primary, tasks) = (self.deployments[0].number, &self.tasks);
+        self.deployments.retain(|deployment| {
+            deployment.number == primary
+                || deployment.rollout != RolloutState::InProgress
+                || tasks.iter().any(|task| task.deployment == deployment.number)
+        });
     }
 
     fn step_tasks(&mut self, world: &World, now: Milliseconds) {

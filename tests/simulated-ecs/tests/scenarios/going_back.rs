@@ -37,6 +37,24 @@ fn a_newer_deployment_replaces_the_one_under_way() {
 }
 
 #[test]
+fn a_replaced_deployment_is_shown_for_as_long_as_it_has_tasks() {
+    let mut account = Account::with_service(1, &json!({}));
+    for _ in 0..5 {
+        account.deploy("v2");
+    }
+    assert_eq!(
+        account.service()["deployments"].as_array().unwrap().len(),
+        2,
+        "the newest, and the one that runs"
+    );
+    account.wait(60);
+    account.deploy("crash");
+    account.wait(60);
+    account.deploy("v3");
+    assert_eq!(account.service()["deployments"].as_array().unwrap().len(), 3);
+}
+
+#[test]
 fn ecs_goes_back_to_the_last_revision_that_completed_not_to_the_one_before() {
     let mut account = Account::with_service(1, &with_rollback());
     account.deploy("crash");
