@@ -288,3 +288,6 @@ fn failure(end: &ImageEnd, failed: &[&End<'_>], all: usize) -> String {
 fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
+
+#[cfg(test)]
+mod tests;

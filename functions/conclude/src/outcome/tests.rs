@@ -1,0 +1,653 @@
+//! How executions end. In every case `app:v2` was to run on `web:2`, and `web:1` was good before it.
+
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+use shared::contract::{Check, RevisionResult, Rollback, ServiceUpdate, Skipped};
+use shared::testing::{arn, at, pushed, rollout, service_id};
+
+fn end(update: Option<ServiceUpdate>) -> ServiceEnd {
+    ServiceEnd {
+        image: pushed(2),
+        cluster: service_id().cluster,
+        service: service_id().service,
+        task_definition: arn("web:2"),
+        update,
+        check: None,
+        error: None,
+        roll_back: None,
+        roll_back_check: None,
+        roll_back_error: None,
+        attempt: 0,
+    }
+}
+
+fn update(outcome: UpdateOutcome) -> ServiceUpdate {
+    ServiceUpdate {
+        outcome,
+        rollout: Some(rollout("web:2")),
+        previous: Some(arn("web:1")),
+        source: None,
+        deadline: at(1800),
+        message: "web in production is on web:3, of a newer push".to_owned(),
+    }
+}
+
+fn check(verdict: Verdict, message: &str) -> Check {
+    Check {
+        verdict,
+        message: message.to_owned(),
+        reasons: vec![],
+        running: 0,
+        desired: 2,
+    }
+}
+
+fn rollback(method: RollbackMethod) -> Rollback {
+    let rollout = (method != RollbackMethod::Superseded).then(|| rollout("web:1"));
+    Rollback {
+        method,
+        rollout,
+        message: "web in production is on web:3 by another deployment".to_owned(),
+    }
+}
+
+fn thrown(error: &str, message: &str) -> StateError {
+    StateError {
+        error: error.to_owned(),
+        cause: json!({"errorType": error, "errorMessage": message}).to_string(),
+    }
+}
+
+/// After a rollout whose last look was this.
+fn looked(verdict: Verdict, message: &str) -> ServiceEnd {
+    ServiceEnd {
+        check: Some(check(verdict, message)),
+        ..end(Some(update(UpdateOutcome::Started)))
+    }
+}
+
+/// After a rollout that failed and was rolled back, whose last look was this.
+fn back(verdict: Verdict, message: &str) -> ServiceEnd {
+    ServiceEnd {
+        roll_back: Some(rollback(RollbackMethod::UpdatedService)),
+        roll_back_check: Some(check(verdict, message)),
+        ..looked(
+            Verdict::Failed,
+            "0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times)",
+        )
+    }
+}
+
+const FAILED: &str = "web in production did not become stable on web:2 with app:v2: \
+                      0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times).";
+const RETRY: &str = "or redrive this execution to try the same image again";
+
+#[track_caller]
+fn succeeds(end: &ServiceEnd, outcome: ServiceOutcome, message: &str) {
+    let conclusion = conclude_service(end, 0).unwrap();
+    assert_eq!(
+        (conclusion.outcome, conclusion.message.as_str()),
+        (Some(outcome), message)
+    );
+    assert_eq!((conclusion.to, conclusion.retry.len()), (arn("web:2"), 0));
+}
+
+#[track_caller]
+fn throws(end: &ServiceEnd, name: &str, message: &str) {
+    let error = conclude_service(end, 0).unwrap_err();
+    assert_eq!((error.name(), error.to_string().as_str()), (name, message));
+}
+
+// One service, green.
+
+#[test]
+fn a_service_that_is_stable_is_deployed() {
+    let stable = looked(Verdict::Stable, "2 of 2 tasks running");
+    succeeds(
+        &stable,
+        ServiceOutcome::Deployed,
+        "web in production is stable on web:2: 2 of 2 tasks running",
+    );
+    let conclusion = conclude_service(&stable, 0).unwrap();
+    assert_eq!(
+        (conclusion.from, conclusion.cluster, conclusion.service),
+        (Some(arn("web:1")), stable.cluster, stable.service)
+    );
+}
+
+#[test]
+fn a_service_that_was_there_before_is_already_deployed() {
+    let there = ServiceEnd {
+        update: Some(update(UpdateOutcome::AlreadyDeployed)),
+        ..looked(Verdict::Stable, "2 of 2 tasks running")
+    };
+    succeeds(
+        &there,
+        ServiceOutcome::AlreadyDeployed,
+        "web in production is stable on web:2: 2 of 2 tasks running",
+    );
+}
+
+#[test]
+fn peer_13_an_older_push_ends_superseded_not_failed() {
+    let before = end(Some(update(UpdateOutcome::Superseded)));
+    succeeds(
+        &before,
+        ServiceOutcome::Superseded,
+        "web in production is on web:3, of a newer push",
+    );
+    let after = looked(Verdict::Superseded, "web:3, of a newer push, took its place");
+    succeeds(
+        &after,
+        ServiceOutcome::Superseded,
+        "web in production: web:3, of a newer push, took its place",
+    );
+}
+
+#[test]
+fn a_rollback_that_a_newer_push_overtakes_has_an_outcome_of_its_own() {
+    let before = ServiceEnd {
+        roll_back: Some(rollback(RollbackMethod::Superseded)),
+        roll_back_check: None,
+        ..back(Verdict::Stable, "")
+    };
+    let says = format!("{FAILED} web in production is on web:3 by another deployment");
+    succeeds(&before, ServiceOutcome::RollBackSuperseded, &says);
+    for verdict in [Verdict::Superseded, Verdict::Displaced] {
+        let says = format!("{FAILED} web:3 took over");
+        succeeds(
+            &back(verdict, "web:3 took over"),
+            ServiceOutcome::RollBackSuperseded,
+            &says,
+        );
+    }
+}
+
+// One service, red.
+
+#[test]
+fn peer_1_a_service_that_was_rolled_back_fails_with_its_reason_and_what_to_do() {
+    let says = format!("{FAILED} It is back on web:1 and stable. Fix the image and push again, {RETRY}");
+    throws(
+        &back(Verdict::Stable, "2 of 2 tasks running"),
+        "Deploy.RolledBack",
+        &says,
+    );
+}
+
+#[test]
+fn a_rollback_that_fails_too_says_so_in_its_own_error() {
+    let look = "Look at the service now; push a good image";
+    let failed = back(Verdict::Failed, "0 of 2 tasks running");
+    let says = format!("{FAILED} The rollback to web:1 failed too: 0 of 2 tasks running. {look}, {RETRY}");
+    throws(&failed, "Deploy.RollBackFailed", &says);
+    let unseen = ServiceEnd {
+        roll_back_check: None,
+        ..failed.clone()
+    };
+    let says = format!("{FAILED} The rollback to web:1 failed too: it was never looked at. {look}, {RETRY}");
+    throws(&unseen, "Deploy.RollBackFailed", &says);
+    let refused = ServiceEnd {
+        roll_back_error: Some(thrown("Deploy.Rejected", "its image is gone from ECR")),
+        ..failed.clone()
+    };
+    let says =
+        format!("{FAILED} The rollback failed too (Deploy.Rejected: its image is gone from ECR). {look}, {RETRY}");
+    throws(&refused, "Deploy.RollBackFailed", &says);
+    let never = ServiceEnd {
+        roll_back: None,
+        ..failed
+    };
+    throws(
+        &never,
+        "Deploy.RollBackFailed",
+        &format!("{FAILED} It was not rolled back. {look}, {RETRY}"),
+    );
+}
+
+#[test]
+fn an_error_after_the_update_is_told_and_what_came_of_the_rollback() {
+    let denied = ServiceEnd {
+        error: Some(thrown("Deploy.Rejected", "ListTasks: AccessDeniedException")),
+        check: Some(check(Verdict::Stable, "an earlier look")),
+        ..back(Verdict::Stable, "")
+    };
+    let says = format!(
+        "web in production did not become stable on web:2 with app:v2: Deploy.Rejected: ListTasks: AccessDeniedException. \
+         It is back on web:1 and stable. Fix the image and push again, {RETRY}"
+    );
+    throws(&denied, "Deploy.RolledBack", &says);
+    let unseen = ServiceEnd {
+        check: None,
+        ..back(Verdict::Stable, "")
+    };
+    assert!(
+        conclude_service(&unseen, 0)
+            .unwrap_err()
+            .to_string()
+            .contains("it was never looked at. It is back")
+    );
+}
+
+#[test]
+fn a_service_that_was_deleted_half_way_has_nothing_to_roll_back() {
+    let gone = ServiceEnd {
+        error: Some(thrown("Deploy.NotFound", "web in production is not there any more")),
+        ..end(Some(update(UpdateOutcome::Started)))
+    };
+    let says = "web in production did not become stable on web:2 with app:v2: \
+                Deploy.NotFound: web in production is not there any more. There is no service to roll back";
+    throws(&gone, "Deploy.NotFound", says);
+}
+
+#[test]
+fn a_service_that_was_not_changed_fails_by_the_name_of_what_stopped_the_update() {
+    let what = "web in production was not updated to web:2 for app:v2";
+    for (thrown_by, name) in [
+        ("Deploy.NotFound", "Deploy.NotFound"),
+        ("Deploy.Rejected", "Deploy.Rejected"),
+        ("Deploy.InvalidInput", "Deploy.InvalidInput"),
+        ("Deploy.Unavailable", "Deploy.ServicesFailed"),
+        ("Lambda.Unknown", "Deploy.ServicesFailed"),
+    ] {
+        let says = format!("{what}: no. Nothing was changed; redrive this execution to try again");
+        for update in [
+            None,
+            Some(update(UpdateOutcome::Busy)),
+            Some(update(UpdateOutcome::Moved)),
+        ] {
+            throws(
+                &ServiceEnd {
+                    error: Some(thrown(thrown_by, "no")),
+                    ..end(update)
+                },
+                name,
+                &says,
+            );
+        }
+    }
+    throws(
+        &end(None),
+        "Deploy.ServicesFailed",
+        &format!("{what}; redrive this execution to try again"),
+    );
+}
+
+#[test]
+fn a_redrive_sends_a_failed_service_back_and_only_that() {
+    let failed = ServiceEnd {
+        attempt: 1,
+        ..back(Verdict::Stable, "")
+    };
+    assert_eq!(
+        conclude_service(&failed, 1).unwrap_err().name(),
+        "Deploy.RolledBack",
+        "no redrive since it failed"
+    );
+    let again = conclude_service(&failed, 2).unwrap();
+    assert_eq!((again.outcome, again.retry), (None, vec![service_id()]));
+    assert_eq!(again.message, "web in production is deployed again after a redrive");
+    let stable = conclude_service(&looked(Verdict::Stable, "all run"), 2).unwrap();
+    assert_eq!(
+        (stable.outcome, stable.retry.len()),
+        (Some(ServiceOutcome::Deployed), 0)
+    );
+}
+
+#[test]
+fn a_cause_is_read_out_of_lambdas_json() {
+    let readable = |cause: &str| {
+        readable(&StateError {
+            error: "Lambda.Unknown".to_owned(),
+            cause: cause.to_owned(),
+        })
+    };
+    assert_eq!(
+        readable(r#"{"errorType":"Deploy.Rejected","errorMessage":"no \"way\""}"#),
+        "no \"way\""
+    );
+    assert_eq!(
+        readable(r#"{"errorType":"Sandbox.Timedout"}"#),
+        r#"{"errorType":"Sandbox.Timedout"}"#
+    );
+    assert_eq!(readable("[1]"), "[1]");
+    assert_eq!(readable("plain words"), "plain words");
+    assert_eq!(readable(r#"{"errorMessage":""}"#), "Lambda.Unknown");
+    assert_eq!(readable(""), "Lambda.Unknown");
+}
+
+// A push.
+
+fn id(name: &str) -> ServiceId {
+    ServiceId {
+        service: name.parse().unwrap(),
+        ..service_id()
+    }
+}
+
+fn planned(short: &str, services: &[&str]) -> PlannedRevision {
+    PlannedRevision {
+        task_definition: arn(short),
+        family: arn(short).family().to_owned(),
+        containers: vec!["web".to_owned()],
+        services: services.iter().map(|name| id(name)).collect(),
+    }
+}
+
+fn ended(name: &str, outcome: Result<ServiceOutcome, &str>) -> ServiceResult {
+    ServiceResult {
+        cluster: id(name).cluster,
+        service: id(name).service,
+        outcome: outcome.ok(),
+        error: outcome.err().map(|message| thrown("Deploy.RolledBack", message)),
+    }
+}
+
+fn result(short: &str, services: Vec<ServiceResult>) -> RevisionResult {
+    RevisionResult {
+        source: arn(short),
+        task_definition: Some(arn("web:9")),
+        error: None,
+        services,
+    }
+}
+
+fn unregistered(short: &str, message: &str) -> RevisionResult {
+    let error = Some(thrown("Deploy.Rejected", message));
+    RevisionResult {
+        source: arn(short),
+        task_definition: None,
+        error,
+        services: vec![],
+    }
+}
+
+fn push(revisions: Vec<PlannedRevision>, results: Vec<RevisionResult>) -> ImageEnd {
+    ImageEnd {
+        image: Some(pushed(2)),
+        revisions,
+        results,
+        skipped: vec![],
+        attempt: 0,
+    }
+}
+
+fn skipped(reason: SkipReason) -> Skipped {
+    Skipped {
+        resource: "old in production".to_owned(),
+        reason,
+        message: "nothing to deploy: so it is".to_owned(),
+    }
+}
+
+/// Two services on one revision, one on another.
+fn three(
+    web: Result<ServiceOutcome, &str>,
+    api: Result<ServiceOutcome, &str>,
+    job: Result<ServiceOutcome, &str>,
+) -> ImageEnd {
+    push(
+        vec![planned("web:1", &["web", "api"]), planned("job:1", &["job"])],
+        vec![
+            result("web:1", vec![ended("web", web), ended("api", api)]),
+            result("job:1", vec![ended("job", job)]),
+        ],
+    )
+}
+
+use ServiceOutcome::{AlreadyDeployed, Deployed, RollBackSuperseded, Superseded};
+
+#[test]
+fn a_push_of_which_all_is_stable_succeeds_with_a_summary() {
+    let done = conclude_image(&three(Ok(Deployed), Ok(AlreadyDeployed), Ok(Deployed)), 0, false).unwrap();
+    assert_eq!(done.message, "app:v2 is deployed to 3 services");
+    assert_eq!((done.services.len(), done.retry.len(), done.tag_latest), (3, 0, false));
+}
+
+#[test]
+fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
+    let with_family = |outcome| {
+        let revisions = vec![planned("web:1", &["web"]), planned("nightly:4", &[])];
+        let results = vec![
+            result("web:1", vec![ended("web", Ok(outcome))]),
+            result("nightly:4", vec![]),
+        ];
+        ImageEnd {
+            skipped: vec![skipped(SkipReason::ServiceNotActive)],
+            ..push(revisions, results)
+        }
+    };
+    let done = conclude_image(&with_family(Deployed), 0, false).unwrap();
+    assert_eq!(
+        done.message,
+        "app:v2 is deployed to 1 service and registered for 1 family without a service; 1 left out"
+    );
+    assert_eq!((done.families, done.skipped.len()), (vec![arn("web:9")], 1));
+    for outcome in [Superseded, RollBackSuperseded] {
+        let done = conclude_image(&with_family(outcome), 0, false).unwrap();
+        let says = "app:v2 is deployed to 0 services and registered for 1 family without a service; \
+                    1 service was superseded by another deployment; 1 left out";
+        assert_eq!(done.message, says);
+    }
+}
+
+#[test]
+fn with_nothing_to_deploy_the_reasons_are_the_summary() {
+    let nothing = ImageEnd {
+        skipped: vec![skipped(SkipReason::LatestTag)],
+        ..push(vec![], vec![])
+    };
+    assert_eq!(
+        conclude_image(&nothing, 0, true).unwrap().message,
+        "nothing to deploy: so it is"
+    );
+    let no_image = ImageEnd {
+        image: None,
+        ..push(vec![], vec![])
+    };
+    let done = conclude_image(&no_image, 0, true).unwrap();
+    assert_eq!((done.message.as_str(), done.tag_latest), ("nothing to deploy", false));
+}
+
+#[test]
+fn a_push_of_which_anything_failed_throws_and_names_each_service_and_its_reason() {
+    let failed = three(
+        Err("api in production did not become stable"),
+        Ok(Deployed),
+        Err("job in production is back"),
+    );
+    let error = conclude_image(&failed, 0, true).unwrap_err();
+    assert_eq!(error.name(), "Deploy.ServicesFailed");
+    let says = "app:v2: 2 of 3 failed.\n\
+                - web in production: api in production did not become stable\n\
+                - job in production is back\n\
+                Redrive this execution to deploy the same image again to what failed, and only to that.";
+    assert_eq!(error.to_string(), says);
+}
+
+#[test]
+fn what_was_not_registered_fails_for_each_of_its_services_and_its_family() {
+    let end = push(
+        vec![
+            planned("web:1", &["web"]),
+            planned("nightly:4", &[]),
+            planned("job:1", &["job"]),
+            planned("weekly:1", &[]),
+        ],
+        vec![
+            unregistered("web:1", "no role"),
+            unregistered("nightly:4", "a quota"),
+            result("weekly:1", vec![]),
+        ],
+    );
+    let error = conclude_image(&end, 0, false).unwrap_err().to_string();
+    let says = "app:v2: 3 of 4 failed.\n- web in production: no role\n- family nightly: a quota\n\
+                - job in production: it was never tried\n";
+    assert!(error.starts_with(says), "{error}");
+}
+
+#[test]
+fn a_service_without_a_result_or_an_outcome_is_never_taken_for_deployed() {
+    let silent = ServiceResult {
+        outcome: None,
+        error: None,
+        ..ended("web", Ok(Deployed))
+    };
+    for services in [vec![silent], vec![]] {
+        let end = push(vec![planned("web:1", &["web"])], vec![result("web:1", services)]);
+        assert!(conclude_image(&end, 0, false).is_err());
+    }
+}
+
+#[test]
+fn a_long_list_of_failures_is_cut_and_counted() {
+    let names: Vec<String> = (10..22).map(|number| format!("web-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let all = |count: usize| {
+        let results = names[..count].iter().map(|name| ended(name, Err("no"))).collect();
+        push(vec![planned("web:1", &names[..count])], vec![result("web:1", results)])
+    };
+    let error = conclude_image(&all(12), 0, false).unwrap_err().to_string();
+    assert!(
+        error.contains("- web-19 in production: no\n- and 2 more: see the executions"),
+        "{error}"
+    );
+    let error = conclude_image(&all(10), 0, false).unwrap_err().to_string();
+    assert!(error.contains("- web-19 in production: no\nRedrive"), "{error}");
+}
+
+#[test]
+fn a_redrive_sends_back_the_plan_narrowed_to_what_failed() {
+    let failed = ImageEnd {
+        attempt: 1,
+        ..three(Err("no"), Ok(Deployed), Ok(Deployed))
+    };
+    assert!(conclude_image(&failed, 1, true).is_err(), "no redrive since it failed");
+    let again = conclude_image(&failed, 2, true).unwrap();
+    assert_eq!(again.retry, [planned("web:1", &["web"])]);
+    assert_eq!(again.message, "1 of 3 are deployed again after a redrive");
+    assert_eq!((again.services.len(), again.tag_latest), (2, false));
+    let revisions = vec![planned("nightly:4", &[]), planned("weekly:1", &[])];
+    let families = push(
+        revisions,
+        vec![unregistered("nightly:4", "a quota"), result("weekly:1", vec![])],
+    );
+    assert_eq!(
+        conclude_image(&families, 1, true).unwrap().retry,
+        [planned("nightly:4", &[])]
+    );
+}
+
+#[test]
+fn of_two_results_of_one_service_the_last_one_counts() {
+    let mut end = three(Err("no"), Ok(Deployed), Ok(Deployed));
+    end.results.push(result("web:1", vec![ended("web", Ok(Deployed))]));
+    assert_eq!(
+        conclude_image(&end, 1, false).unwrap().message,
+        "app:v2 is deployed to 3 services"
+    );
+    end.results.push(result("web:1", vec![ended("web", Err("no"))]));
+    assert!(conclude_image(&end, 0, false).is_err());
+}
+
+#[test]
+fn latest_is_tagged_only_when_everything_ended_on_the_image() {
+    let tags = |end: &ImageEnd| conclude_image(end, 0, true).unwrap().tag_latest;
+    let all = three(Ok(Deployed), Ok(AlreadyDeployed), Ok(Deployed));
+    assert!(tags(&all));
+    assert!(!conclude_image(&all, 0, false).unwrap().tag_latest, "it is not set");
+    for outcome in [Superseded, RollBackSuperseded] {
+        assert!(!tags(&three(Ok(outcome), Ok(Deployed), Ok(Deployed))));
+    }
+    assert!(
+        tags(&push(
+            vec![planned("nightly:4", &[])],
+            vec![result("nightly:4", vec![])]
+        )),
+        "a family is enough"
+    );
+    assert!(!tags(&push(vec![], vec![])), "nothing is on it");
+    let latest = shared::push::PushedImage {
+        tag: "latest".parse().unwrap(),
+        ..pushed(2)
+    };
+    assert!(
+        !tags(&ImageEnd {
+            image: Some(latest),
+            ..all.clone()
+        }),
+        "it is latest already"
+    );
+    assert!(tags(&ImageEnd {
+        skipped: vec![skipped(SkipReason::ServiceNotActive)],
+        ..all.clone()
+    }));
+    assert!(
+        !tags(&ImageEnd {
+            skipped: vec![skipped(SkipReason::Superseded)],
+            ..all
+        }),
+        "a newer push is somewhere"
+    );
+}
+
+fn any_outcome() -> impl Strategy<Value = Result<ServiceOutcome, &'static str>> {
+    let outcomes = vec![
+        Ok(Deployed),
+        Ok(AlreadyDeployed),
+        Ok(Superseded),
+        Ok(RollBackSuperseded),
+        Err("no"),
+        Err(""),
+    ];
+    prop::sample::select(outcomes)
+}
+
+proptest! {
+    #[test]
+    fn a_push_never_succeeds_while_any_service_has_an_error(
+        web in any_outcome(), api in any_outcome(), job in any_outcome(), redrives in 0u32..2, tag_latest in any::<bool>(),
+    ) {
+        let any_failed = [web, api, job].iter().any(Result::is_err);
+        let concluded = conclude_image(&three(web, api, job), redrives, tag_latest);
+        match concluded {
+            Ok(done) if any_failed => {
+                prop_assert!(redrives > 0 && !done.retry.is_empty() && !done.tag_latest);
+            }
+            Ok(done) => prop_assert!(done.retry.is_empty()),
+            Err(_) => prop_assert!(any_failed && redrives == 0),
+        }
+    }
+
+    #[test]
+    fn a_service_never_succeeds_as_deployed_unless_its_last_look_was_stable(
+        outcome in prop::option::of(prop::sample::select(vec![
+            UpdateOutcome::Started, UpdateOutcome::AlreadyDeployed, UpdateOutcome::Busy, UpdateOutcome::Moved, UpdateOutcome::Superseded,
+        ])),
+        verdict in prop::option::of(prop::sample::select(vec![
+            Verdict::Stable, Verdict::InProgress, Verdict::Failed, Verdict::Superseded, Verdict::Displaced,
+        ])),
+        has_error in any::<bool>(),
+        back in prop::option::of(prop::sample::select(vec![Verdict::Stable, Verdict::Failed, Verdict::Superseded])),
+    ) {
+        let end = ServiceEnd {
+            check: verdict.map(|verdict| check(verdict, "so it looks")),
+            error: has_error.then(|| thrown("Deploy.Rejected", "no")),
+            roll_back: back.map(|_| rollback(RollbackMethod::UpdatedService)),
+            roll_back_check: back.map(|verdict| check(verdict, "so it looks")),
+            ..end(outcome.map(update))
+        };
+        match conclude_service(&end, 0) {
+            Ok(done) if matches!(done.outcome, Some(Deployed | AlreadyDeployed)) => {
+                prop_assert!(verdict == Some(Verdict::Stable) && !has_error);
+            }
+            Ok(done) => prop_assert!(done.outcome.is_some()),
+            Err(error) => {
+                let message = error.to_string();
+                prop_assert!(message.contains("web in production"), "{}", message);
+                prop_assert!(message.contains("push") || message.contains("redrive"), "{}", message);
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The step as a whole: its two scopes, its setting, and the redrive count of the execution that asks.
+
+use conclude::{Conclusion, handle};
+use serde_json::{Value, json};
+use shared::config::Config;
+use shared::error::Error;
+use shared::runtime::Request;
+use shared::testing::{arn, config, pushed, request};
+
+fn service_end() -> Value {
+    json!({
+        "scope": "SERVICE", "image": pushed(2), "cluster": "production", "service": "web", "taskDefinition": arn("web:2"),
+        "update": null, "check": null, "error": {"Error": "Deploy.Rejected", "Cause": "no"}, "rollBack": null,
+        "rollBackCheck": null, "rollBackError": null, "attempt": 0,
+    })
+}
+
+fn image_end() -> Value {
+    let planned =
+        json!({"taskDefinition": arn("nightly:4"), "family": "nightly", "containers": ["web"], "services": []});
+    let result = json!({"source": arn("nightly:4"), "taskDefinition": arn("nightly:5"), "error": null, "services": []});
+    json!({
+        "scope": "IMAGE", "image": pushed(2), "revisions": [planned], "results": [result], "skipped": [], "attempt": 0,
+    })
+}
+
+fn concluded(input: &Value, redrives: u32, tag_latest: bool) -> Result<Value, Error> {
+    let asked = request(input, 0);
+    let execution = shared::contract::Execution {
+        redrive_count: redrives,
+        ..asked.execution
+    };
+    let config = Config { tag_latest, ..config() };
+    let conclusion: Conclusion = handle(&config, Request { execution, ..asked })?;
+    Ok(serde_json::to_value(conclusion).unwrap())
+}
+
+#[test]
+fn a_services_execution_throws_until_it_is_redriven() {
+    assert_eq!(
+        concluded(&service_end(), 0, false).unwrap_err().name(),
+        "Deploy.Rejected"
+    );
+    let again = concluded(&service_end(), 1, false).unwrap();
+    assert_eq!(again["retry"], json!([{"cluster": "production", "service": "web"}]));
+}
+
+#[test]
+fn a_pushs_execution_says_whether_latest_is_to_be_tagged() {
+    for set in [true, false] {
+        let done = concluded(&image_end(), 0, set).unwrap();
+        assert_eq!((&done["tagLatest"], &done["retry"]), (&json!(set), &json!([])));
+    }
+}
+
+#[test]
+fn input_that_does_not_fit_the_contract_is_named() {
+    let mut unknown = service_end();
+    unknown["surprise"] = json!(1);
+    for input in [unknown, json!({"scope": "NEITHER"}), json!(null)] {
+        assert_eq!(concluded(&input, 0, false).unwrap_err().name(), "Deploy.InvalidInput");
+    }
+}
