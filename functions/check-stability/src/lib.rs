@@ -30,16 +30,26 @@ pub async fn handle(ecs: &Ecs, _config: &Config, request: Request<Value>) -> Res
         let since = rollout.started_at.saturating_sub(RECORDS_BEFORE).ok();
         // A rollback by ECS is told by the record of the rollout that failed, which is older.
         let since = if asked.rollback { None } else { since };
-        ecs.service_deployments(&rollout.cluster, &rollout.service, since).await?
+        ecs.service_deployments(&rollout.cluster, &rollout.service, since)
+            .await?
     } else {
         None
     };
-    let other = service.primary().map(|primary| &primary.task_definition).filter(|on| **on != rollout.task_definition);
+    let other = service
+        .primary()
+        .map(|primary| &primary.task_definition)
+        .filter(|on| **on != rollout.task_definition);
     let primary_standing = match other {
         Some(on) => Some(ecs.describe_task_definition(on.as_str()).await?.standing(&asked.image)),
         None => None,
     };
-    let look = Look { service: &service, history: history.as_deref(), stopped: &stopped, primary_standing, now };
+    let look = Look {
+        service: &service,
+        history: history.as_deref(),
+        stopped: &stopped,
+        primary_standing,
+        now,
+    };
     let check = judge(&look, &asked);
     tracing::info!(verdict = ?check.verdict, task_definition = rollout.task_definition.short(), "{}", check.message);
     Ok(check)

@@ -69,23 +69,41 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> 
     let reasons = reasons(&crashes, look, rollout);
     let progress = progress(primary, crashes.len(), &reasons);
     let ended = |verdict, message: String| {
-        check(verdict, message, reasons.clone(), primary.running_count, primary.desired_count)
+        check(
+            verdict,
+            message,
+            reasons.clone(),
+            primary.running_count,
+            primary.desired_count,
+        )
     };
     let record = our_record(look, asked);
     match record.map(|record| record.status) {
         Some(ServiceDeploymentStatus::RolledBack | ServiceDeploymentStatus::RollingBack) if !asked.rollback => {
-            return ended(Verdict::Failed, format!("ECS is rolling back: {}", because(record, primary, &progress)));
+            return ended(
+                Verdict::Failed,
+                format!("ECS is rolling back: {}", because(record, primary, &progress)),
+            );
         }
         Some(ServiceDeploymentStatus::RollbackFailed) => {
-            return ended(Verdict::Failed, format!("ECS could not roll back: {}", because(record, primary, &progress)));
+            return ended(
+                Verdict::Failed,
+                format!("ECS could not roll back: {}", because(record, primary, &progress)),
+            );
         }
         Some(ServiceDeploymentStatus::Stopped) if !asked.rollback => {
-            return ended(Verdict::Failed, format!("the deployment was stopped: {}", because(record, primary, &progress)));
+            return ended(
+                Verdict::Failed,
+                format!("the deployment was stopped: {}", because(record, primary, &progress)),
+            );
         }
         _ => {}
     }
     if primary.rollout_state == Some(RolloutState::Failed) {
-        return ended(Verdict::Failed, format!("ECS has given the rollout up: {}", because(record, primary, &progress)));
+        return ended(
+            Verdict::Failed,
+            format!("ECS has given the rollout up: {}", because(record, primary, &progress)),
+        );
     }
     if crashes.len() >= crash_threshold(primary.desired_count) {
         return ended(Verdict::Failed, progress);
@@ -107,17 +125,19 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
     let record = our_record(look, asked);
     let crashes = failed_tasks(look, rollout);
     let reasons = reasons(&crashes, look, rollout);
-    let (running, desired) = ours.map_or((0, primary.desired_count), |ours| (ours.running_count, ours.desired_count));
+    let (running, desired) = ours.map_or((0, primary.desired_count), |ours| {
+        (ours.running_count, ours.desired_count)
+    });
     let says = |verdict, message: String| check(verdict, message, reasons.clone(), running, desired);
 
-    let gave_up = record.is_some_and(|record| {
-        use ServiceDeploymentStatus::{RollbackFailed, RolledBack, RollingBack};
-        matches!(record.status, RolledBack | RollingBack | RollbackFailed)
-    });
+    let gave_up = record.is_some_and(|record| is_rollback(record.status));
     let is_seen = ours.is_some() || record.is_some();
     let is_from_before = primary.created_at < rollout.started_at;
     if !is_seen && is_from_before && look.now < later(rollout.started_at, STALE) {
-        return says(Verdict::InProgress, format!("the rollout of {} does not show yet", rollout.task_definition.short()));
+        return says(
+            Verdict::InProgress,
+            format!("the rollout of {} does not show yet", rollout.task_definition.short()),
+        );
     }
     if gave_up || ours.is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed)) || rolls_back(primary) {
         let failed = ours.unwrap_or(primary);
@@ -126,38 +146,72 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
     }
     match look.primary_standing {
         Some(Standing::Newer) => return says(Verdict::Superseded, format!("{there}, of a newer push, took its place")),
-        Some(Standing::Ours) => return says(Verdict::Displaced, format!("{there}, which has the image too, took its place")),
+        Some(Standing::Ours) => {
+            return says(
+                Verdict::Displaced,
+                format!("{there}, which has the image too, took its place"),
+            );
+        }
         _ => {}
     }
     if asked.previous.as_ref() == Some(&primary.task_definition) {
         let why = reasons.first().map_or("ECS or a person took it back", String::as_str);
         return says(Verdict::Failed, format!("it is back on {there}: {why}"));
     }
-    let is_later = asked.previous.as_ref().is_some_and(|previous| is_later_in_family(&primary.task_definition, previous));
+    let is_later = asked
+        .previous
+        .as_ref()
+        .is_some_and(|previous| is_later_in_family(&primary.task_definition, previous));
     if look.primary_standing == Some(Standing::Older) && is_later {
-        return says(Verdict::Displaced, format!("{there}, made from an older state, took its place"));
+        return says(
+            Verdict::Displaced,
+            format!("{there}, made from an older state, took its place"),
+        );
     }
-    says(Verdict::Superseded, format!("another deployment, of {there}, took its place"))
+    says(
+        Verdict::Superseded,
+        format!("another deployment, of {there}, took its place"),
+    )
 }
 
 /// The service is not on the revision it was rolled back to.
 fn judge_displaced_rollback(look: &Look<'_>, rollout: &Rollout, primary: &Deployment) -> Check {
     let there = primary.task_definition.short();
-    let says = |verdict, message| check(verdict, message, Vec::new(), primary.running_count, primary.desired_count);
+    let says = |verdict, message| {
+        check(
+            verdict,
+            message,
+            Vec::new(),
+            primary.running_count,
+            primary.desired_count,
+        )
+    };
     let newest = look.history.and_then(<[_]>::first).map(|record| record.status);
     if newest == Some(ServiceDeploymentStatus::RollbackFailed) {
-        return says(Verdict::Failed, format!("ECS could not roll back: the service is still on {there}"));
+        return says(
+            Verdict::Failed,
+            format!("ECS could not roll back: the service is still on {there}"),
+        );
     }
     let does_not_show_yet = primary.created_at < rollout.started_at && look.now < later(rollout.started_at, STALE);
     if look.primary_standing == Some(Standing::Ours) || does_not_show_yet {
         let waits = says(Verdict::InProgress, format!("the service is still on {there}"));
         return ended_by_deadline(look, rollout, waits);
     }
-    says(Verdict::Superseded, format!("another deployment, of {there}, took over during the rollback"))
+    says(
+        Verdict::Superseded,
+        format!("another deployment, of {there}, took over during the rollback"),
+    )
 }
 
 fn check(verdict: Verdict, message: String, reasons: Vec<String>, running: u32, desired: u32) -> Check {
-    Check { verdict, message, reasons, running, desired }
+    Check {
+        verdict,
+        message,
+        reasons,
+        running,
+        desired,
+    }
 }
 
 /// The deadline ends what is still in progress, and nothing else.
@@ -165,7 +219,11 @@ fn ended_by_deadline(look: &Look<'_>, rollout: &Rollout, check: Check) -> Check 
     if look.now < rollout.deadline {
         return check;
     }
-    Check { verdict: Verdict::Failed, message: format!("not stable by {}: {}", rollout.deadline, check.message), ..check }
+    Check {
+        verdict: Verdict::Failed,
+        message: format!("not stable by {}: {}", rollout.deadline, check.message),
+        ..check
+    }
 }
 
 /// Whether the rollout is over and went well. ECS's own record counts where there is one, since the deployment may read
@@ -196,8 +254,7 @@ fn is_quiet(look: &Look<'_>, primary: &Deployment, crashes: &[&StoppedTask]) -> 
     match last {
         None => true,
         Some(last) => {
-            primary.running_count >= primary.desired_count
-                && last.is_none_or(|last| look.now >= later(last, QUIET))
+            primary.running_count >= primary.desired_count && last.is_none_or(|last| look.now >= later(last, QUIET))
         }
     }
 }
@@ -212,7 +269,10 @@ pub fn crash_threshold(desired_count: u32) -> usize {
 
 /// The deployment that is ours: by its id, else by its revision.
 fn ours<'a>(service: &'a Service, rollout: &Rollout) -> Option<&'a Deployment> {
-    let by_id = service.deployments.iter().find(|deployment| rollout.deployment.as_ref() == Some(&deployment.id));
+    let by_id = service
+        .deployments
+        .iter()
+        .find(|deployment| rollout.deployment.as_ref() == Some(&deployment.id));
     by_id.or_else(|| service.deployment_of(&rollout.task_definition))
 }
 
@@ -220,25 +280,46 @@ fn ours<'a>(service: &'a Service, rollout: &Rollout) -> Option<&'a Deployment> {
 /// A rollback by ECS has no record of its own: there the newest record tells how it goes.
 fn our_record<'a>(look: &Look<'a>, asked: &CheckStability) -> Option<&'a ServiceDeployment> {
     let rollout = &asked.rollout;
-    let slack = if rollout.deployment.is_some() { SignedDuration::from_secs(5) } else { CLOCK_SKEW };
+    let slack = if rollout.deployment.is_some() {
+        SignedDuration::from_secs(5)
+    } else {
+        CLOCK_SKEW
+    };
     let since = earlier(rollout.started_at, slack);
     let mut records = look.history?.iter();
     if asked.rollback {
         let newest = records.next()?;
-        use ServiceDeploymentStatus::{RollbackFailed, RolledBack, RollingBack};
         let tells = newest.target == rollout.task_definition && newest.created_at >= since;
-        return (tells || matches!(newest.status, RollingBack | RolledBack | RollbackFailed)).then_some(newest);
+        return (tells || is_rollback(newest.status)).then_some(newest);
     }
     records.find(|record| record.target == rollout.task_definition && record.created_at >= since)
 }
 
+/// Whether ECS is going back, went back, or could not.
+fn is_rollback(status: ServiceDeploymentStatus) -> bool {
+    use ServiceDeploymentStatus::{RollbackFailed, RolledBack, RollingBack};
+    matches!(status, RollingBack | RolledBack | RollbackFailed)
+}
+
 /// The tasks of our rollout that died by themselves since it began.
 fn failed_tasks<'a>(look: &Look<'a>, rollout: &Rollout) -> Vec<&'a StoppedTask> {
-    let revision = look.service.deployments.iter().filter(|deployment| deployment.task_definition == rollout.task_definition);
-    let ids: Vec<&str> = revision.map(|deployment| deployment.id.as_str()).chain(rollout.deployment.as_deref()).collect();
+    let revision = look
+        .service
+        .deployments
+        .iter()
+        .filter(|deployment| deployment.task_definition == rollout.task_definition);
+    let ids: Vec<&str> = revision
+        .map(|deployment| deployment.id.as_str())
+        .chain(rollout.deployment.as_deref())
+        .collect();
     let since = earlier(rollout.started_at, CLOCK_SKEW);
-    let ours = look.stopped.iter().filter(|task| ids.contains(&task.started_by.as_str()));
-    ours.filter(|task| task.stopped_at.is_none_or(|at| at >= since)).filter(|task| is_failure(task)).collect()
+    let ours = look
+        .stopped
+        .iter()
+        .filter(|task| ids.contains(&task.started_by.as_str()));
+    ours.filter(|task| task.stopped_at.is_none_or(|at| at >= since))
+        .filter(|task| is_failure(task))
+        .collect()
 }
 
 /// Whether a task died by itself: not when ECS, a person or the hardware stopped it.
@@ -250,7 +331,10 @@ fn is_failure(task: &StoppedTask) -> bool {
             reason.contains("health check") || reason.contains("unhealthy")
         }
         "UserInitiated" | "SpotInterruption" | "TerminationNotice" => false,
-        _ => task.containers.iter().any(|container| container.exit_code.is_some_and(|code| code != 0)),
+        _ => task
+            .containers
+            .iter()
+            .any(|container| container.exit_code.is_some_and(|code| code != 0)),
     }
 }
 
@@ -264,7 +348,9 @@ fn is_unplaceable(look: &Look<'_>, rollout: &Rollout, primary: &Deployment) -> b
 fn placement_failures<'a>(look: &Look<'a>, rollout: &Rollout) -> impl Iterator<Item = &'a str> {
     let since = rollout.started_at;
     let events = look.service.events.iter().filter(move |event| event.at >= since);
-    events.map(|event| event.message.as_str()).filter(|message| message.contains("unable to place a task"))
+    events
+        .map(|event| event.message.as_str())
+        .filter(|message| message.contains("unable to place a task"))
 }
 
 /// Why tasks died, each reason once with how often, the most frequent first; then why none could be placed.
@@ -275,21 +361,34 @@ fn reasons(crashes: &[&StoppedTask], look: &Look<'_>, rollout: &Rollout) -> Vec<
     }
     let mut counted: Vec<(String, usize)> = counts.into_iter().collect();
     counted.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let died = counted.into_iter().map(|(reason, count)| if count == 1 { reason } else { format!("{reason} ({count} times)") });
+    let died = counted.into_iter().map(|(reason, count)| {
+        if count == 1 {
+            reason
+        } else {
+            format!("{reason} ({count} times)")
+        }
+    });
     let unplaced = placement_failures(look, rollout).next().map(str::to_owned);
     died.chain(unplaced).take(REASONS).collect()
 }
 
-/// Why one task died: "web exited with code 1 (OutOfMemoryError: Container killed due to memory usage)".
+/// Why one task died: "web exited with code 1 (`OutOfMemoryError`: Container killed due to memory usage)".
 fn describe(task: &StoppedTask) -> String {
-    let bad = task.containers.iter().find(|container| container.exit_code.is_some_and(|code| code != 0));
+    let bad = task
+        .containers
+        .iter()
+        .find(|container| container.exit_code.is_some_and(|code| code != 0));
     let told = || task.containers.iter().find(|container| container.reason.is_some());
     let exited = || task.containers.iter().find(|container| container.exit_code.is_some());
     let reason = |text: &Option<String>| text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
     match (task.stop_code.as_str(), bad.or_else(told).or_else(exited)) {
         ("ServiceSchedulerInitiated" | "TaskFailedToStart", _) if !task.reason.is_empty() => task.reason.clone(),
         (_, Some(container)) => match container.exit_code {
-            Some(code) => format!("{} exited with code {code}{}", container.name, reason(&container.reason)),
+            Some(code) => format!(
+                "{} exited with code {code}{}",
+                container.name,
+                reason(&container.reason)
+            ),
             None => format!("{} did not start{}", container.name, reason(&container.reason)),
         },
         _ if task.reason.is_empty() => format!("a task stopped ({})", task.stop_code),
@@ -299,7 +398,10 @@ fn describe(task: &StoppedTask) -> String {
 
 /// "2 of 3 tasks running; 1 stopped: web exited with code 1".
 fn progress(deployment: &Deployment, stopped: usize, reasons: &[String]) -> String {
-    let running = format!("{} of {} tasks running", deployment.running_count, deployment.desired_count);
+    let running = format!(
+        "{} of {} tasks running",
+        deployment.running_count, deployment.desired_count
+    );
     match (stopped, reasons) {
         (0, []) => running,
         (0, reasons) => format!("{running}: {}", reasons.join("; ")),
@@ -309,8 +411,13 @@ fn progress(deployment: &Deployment, stopped: usize, reasons: &[String]) -> Stri
 
 /// Why a rollout was given up: what its tasks died of if that is known, and ECS's own words.
 fn because(record: Option<&ServiceDeployment>, deployment: &Deployment, progress: &str) -> String {
-    let words = record.and_then(|record| record.status_reason.as_deref()).or(deployment.rollout_state_reason.as_deref());
-    words.map_or_else(|| progress.to_owned(), |words| format!("{progress} ({})", words.trim_end_matches('.')))
+    let words = record
+        .and_then(|record| record.status_reason.as_deref())
+        .or(deployment.rollout_state_reason.as_deref());
+    words.map_or_else(
+        || progress.to_owned(),
+        |words| format!("{progress} ({})", words.trim_end_matches('.')),
+    )
 }
 
 fn rolls_back(primary: &Deployment) -> bool {

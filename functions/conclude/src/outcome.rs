@@ -1,8 +1,8 @@
 //! How an execution ends: what its steps have come to, in one word and one message.
 
 use shared::contract::{
-    ImageConclusion, ImageEnd, PlannedRevision, RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome,
-    ServiceResult, SkipReason, StateError, UpdateOutcome, Verdict,
+    ImageConclusion, ImageEnd, PlannedRevision, RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId,
+    ServiceOutcome, ServiceResult, SkipReason, StateError, UpdateOutcome, Verdict,
 };
 use shared::error::Error;
 use shared::service::title;
@@ -33,8 +33,14 @@ pub fn conclude_service(end: &ServiceEnd, redrive_count: u32) -> Result<ServiceC
     match service_outcome(end) {
         Ok((outcome, message)) => Ok(conclusion(Some(outcome), message, Vec::new())),
         Err(_) if redrive_count > end.attempt => {
-            let service = ServiceId { cluster: end.cluster.clone(), service: end.service.clone() };
-            let message = format!("{} is deployed again after a redrive", title(&end.cluster, &end.service));
+            let service = ServiceId {
+                cluster: end.cluster.clone(),
+                service: end.service.clone(),
+            };
+            let message = format!(
+                "{} is deployed again after a redrive",
+                title(&end.cluster, &end.service)
+            );
             Ok(conclusion(None, message, vec![service]))
         }
         Err(error) => Err(error),
@@ -57,7 +63,11 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         (_, Some(check), None) if check.verdict == Verdict::Stable => {
             let message = format!("{name} is stable on {to}: {}", check.message);
             let was_there = update.outcome == UpdateOutcome::AlreadyDeployed;
-            let outcome = if was_there { ServiceOutcome::AlreadyDeployed } else { ServiceOutcome::Deployed };
+            let outcome = if was_there {
+                ServiceOutcome::AlreadyDeployed
+            } else {
+                ServiceOutcome::Deployed
+            };
             return Ok((outcome, message));
         }
         (_, Some(check), None) if check.verdict == Verdict::Superseded => {
@@ -82,17 +92,29 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         return Err(if gone(end) {
             Error::NotFound(format!("{failed} There is no service to roll back"))
         } else {
-            Error::RollBackFailed(format!("{failed} It was not rolled back. Look at the service now; push a good image, {retry}"))
+            Error::RollBackFailed(format!(
+                "{failed} It was not rolled back. Look at the service now; push a good image, {retry}"
+            ))
         });
     };
     if rollback.method == RollbackMethod::Superseded {
-        return Ok((ServiceOutcome::RollBackSuperseded, format!("{failed} {}", rollback.message)));
+        return Ok((
+            ServiceOutcome::RollBackSuperseded,
+            format!("{failed} {}", rollback.message),
+        ));
     }
-    let back = rollback.rollout.as_ref().map_or("the last good revision", |rollout| rollout.task_definition.short());
-    match end.roll_back_check.as_ref().map(|check| (check.verdict, &check.message)) {
-        Some((Verdict::Stable, _)) => {
-            Err(Error::RolledBack(format!("{failed} It is back on {back} and stable. Fix the image and push again, {retry}")))
-        }
+    let back = rollback
+        .rollout
+        .as_ref()
+        .map_or("the last good revision", |rollout| rollout.task_definition.short());
+    match end
+        .roll_back_check
+        .as_ref()
+        .map(|check| (check.verdict, &check.message))
+    {
+        Some((Verdict::Stable, _)) => Err(Error::RolledBack(format!(
+            "{failed} It is back on {back} and stable. Fix the image and push again, {retry}"
+        ))),
         Some((Verdict::Superseded | Verdict::Displaced, message)) => {
             Ok((ServiceOutcome::RollBackSuperseded, format!("{failed} {message}")))
         }
@@ -114,7 +136,10 @@ fn unchanged(end: &ServiceEnd, what: &str) -> Error {
     let Some(error) = &end.error else {
         return Error::ServicesFailed(format!("{what}; redrive this execution to try again"));
     };
-    let message = format!("{what}: {}. Nothing was changed; redrive this execution to try again", readable(error));
+    let message = format!(
+        "{what}: {}. Nothing was changed; redrive this execution to try again",
+        readable(error)
+    );
     match error.error.as_str() {
         "Deploy.NotFound" => Error::NotFound(message),
         "Deploy.Rejected" => Error::Rejected(message),
@@ -127,7 +152,10 @@ fn unchanged(end: &ServiceEnd, what: &str) -> Error {
 #[must_use]
 pub fn readable(error: &StateError) -> String {
     let parsed = serde_json::from_str::<serde_json::Value>(&error.cause).ok();
-    let message = parsed.as_ref().and_then(|cause| cause.get("errorMessage")).and_then(|message| message.as_str());
+    let message = parsed
+        .as_ref()
+        .and_then(|cause| cause.get("errorMessage"))
+        .and_then(|message| message.as_str());
     match message.unwrap_or(&error.cause) {
         "" => error.error.clone(),
         message => message.to_owned(),
@@ -146,11 +174,18 @@ pub fn readable(error: &StateError) -> String {
 pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> Result<ImageConclusion, Error> {
     let ends = ends(end);
     let failed: Vec<&End<'_>> = ends.iter().filter(|end| end.failure.is_some()).collect();
-    let succeeded: Vec<ServiceResult> = ends.iter().filter_map(|end| end.result.cloned()).filter(|result| result.error.is_none()).collect();
+    let succeeded: Vec<ServiceResult> = ends
+        .iter()
+        .filter_map(|end| end.result.cloned())
+        .filter(|result| result.error.is_none())
+        .collect();
     if failed.is_empty() {
         let families: Vec<_> = families(end);
         let is_deployed = |result: &ServiceResult| {
-            matches!(result.outcome, Some(ServiceOutcome::Deployed | ServiceOutcome::AlreadyDeployed))
+            matches!(
+                result.outcome,
+                Some(ServiceOutcome::Deployed | ServiceOutcome::AlreadyDeployed)
+            )
         };
         let everything_stable = end.image.as_ref().is_some_and(|image| !image.tag.is_latest())
             && !end.revisions.is_empty()
@@ -206,7 +241,12 @@ fn ends(end: &ImageEnd) -> Vec<End<'_>> {
             Some(result) => result.error.as_ref().map(readable),
         };
         if planned.services.is_empty() {
-            ends.push(End { revision: planned, service: None, result: None, failure: unregistered.clone() });
+            ends.push(End {
+                revision: planned,
+                service: None,
+                result: None,
+                failure: unregistered.clone(),
+            });
         }
         for id in &planned.services {
             let result = services.get(&(id.cluster.as_str(), id.service.as_str())).copied();
@@ -218,7 +258,12 @@ fn ends(end: &ImageEnd) -> Vec<End<'_>> {
                 },
                 None => unregistered.clone().or_else(|| Some("it was never tried".to_owned())),
             };
-            ends.push(End { revision: planned, service: Some(id), result, failure });
+            ends.push(End {
+                revision: planned,
+                service: Some(id),
+                result,
+                failure,
+            });
         }
     }
     ends
@@ -227,20 +272,34 @@ fn ends(end: &ImageEnd) -> Vec<End<'_>> {
 /// The plan, narrowed to what failed.
 fn retry(end: &ImageEnd, failed: &[&End<'_>]) -> Vec<PlannedRevision> {
     let is_failed = |planned: &PlannedRevision, service: Option<&ServiceId>| {
-        failed.iter().any(|failed| std::ptr::eq(failed.revision, planned) && failed.service == service)
+        failed
+            .iter()
+            .any(|failed| std::ptr::eq(failed.revision, planned) && failed.service == service)
     };
     let narrowed = end.revisions.iter().filter_map(|planned| {
-        let services: Vec<ServiceId> =
-            planned.services.iter().filter(|service| is_failed(planned, Some(service))).cloned().collect();
+        let services: Vec<ServiceId> = planned
+            .services
+            .iter()
+            .filter(|service| is_failed(planned, Some(service)))
+            .cloned()
+            .collect();
         let family_failed = planned.services.is_empty() && is_failed(planned, None);
-        (family_failed || !services.is_empty()).then(|| PlannedRevision { services, ..planned.clone() })
+        (family_failed || !services.is_empty()).then(|| PlannedRevision {
+            services,
+            ..planned.clone()
+        })
     });
     narrowed.collect()
 }
 
 /// The revisions registered for families without a service.
 fn families(end: &ImageEnd) -> Vec<shared::arn::TaskDefinitionArn> {
-    let standalone: BTreeSet<_> = end.revisions.iter().filter(|planned| planned.services.is_empty()).map(|planned| &planned.task_definition).collect();
+    let standalone: BTreeSet<_> = end
+        .revisions
+        .iter()
+        .filter(|planned| planned.services.is_empty())
+        .map(|planned| &planned.task_definition)
+        .collect();
     let results = end.results.iter().filter(|result| standalone.contains(&result.source));
     let registered: BTreeSet<_> = results.filter_map(|result| result.task_definition.clone()).collect();
     registered.into_iter().collect()
@@ -249,21 +308,35 @@ fn families(end: &ImageEnd) -> Vec<shared::arn::TaskDefinitionArn> {
 fn summary(end: &ImageEnd, services: &[ServiceResult], families: usize) -> String {
     let Some(image) = end.image.as_ref().filter(|_| !end.revisions.is_empty()) else {
         let reasons: Vec<&str> = end.skipped.iter().map(|skipped| skipped.message.as_str()).collect();
-        return if reasons.is_empty() { "nothing to deploy".to_owned() } else { reasons.join("; ") };
+        return if reasons.is_empty() {
+            "nothing to deploy".to_owned()
+        } else {
+            reasons.join("; ")
+        };
     };
     let superseded = services
         .iter()
-        .filter(|service| matches!(service.outcome, Some(ServiceOutcome::Superseded | ServiceOutcome::RollBackSuperseded)))
+        .filter(|service| {
+            matches!(
+                service.outcome,
+                Some(ServiceOutcome::Superseded | ServiceOutcome::RollBackSuperseded)
+            )
+        })
         .count();
-    let mut message = format!("{image} is deployed to {}", counted(services.len() - superseded, "service", "services"));
+    let mut message = format!(
+        "{image} is deployed to {}",
+        counted(services.len() - superseded, "service", "services")
+    );
     if families > 0 {
-        message += &format!(" and registered for {}", counted(families, "family without a service", "families without a service"));
+        let families = counted(families, "family without a service", "families without a service");
+        message.extend([" and registered for ", &families]);
     }
     if superseded > 0 {
-        message += &format!("; {} superseded by another deployment", counted(superseded, "service was", "services were"));
+        let superseded = counted(superseded, "service was", "services were");
+        message.extend(["; ", &superseded, " superseded by another deployment"]);
     }
     if !end.skipped.is_empty() {
-        message += &format!("; {} left out", end.skipped.len());
+        message.extend(["; ", &end.skipped.len().to_string(), " left out"]);
     }
     message
 }
@@ -276,11 +349,20 @@ fn failure(end: &ImageEnd, failed: &[&End<'_>], all: usize) -> String {
             Some(id) => title(&id.cluster, &id.service),
             None => format!("family {}", end.revision.family),
         };
-        if why.starts_with(&resource) { format!("- {why}") } else { format!("- {resource}: {why}") }
+        if why.starts_with(&resource) {
+            format!("- {why}")
+        } else {
+            format!("- {resource}: {why}")
+        }
     });
-    let mut message = format!("{image}: {} of {all} failed.\n{}", failed.len(), named.collect::<Vec<_>>().join("\n"));
+    let mut message = format!(
+        "{image}: {} of {all} failed.\n{}",
+        failed.len(),
+        named.collect::<Vec<_>>().join("\n")
+    );
     if failed.len() > NAMED_FAILURES {
-        message += &format!("\n- and {} more: see the executions of deploy-service", failed.len() - NAMED_FAILURES);
+        let more = (failed.len() - NAMED_FAILURES).to_string();
+        message.extend(["\n- and ", &more, " more: see the executions of deploy-service"]);
     }
     message + "\nRedrive this execution to deploy the same image again to what failed, and only to that."
 }

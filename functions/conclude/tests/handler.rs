@@ -1,5 +1,7 @@
 //! The step as a whole: its two scopes, its setting, and the redrive count of the execution that asks.
 
+#![allow(clippy::unwrap_used, reason = "a test that builds nonsense should panic")]
+
 use conclude::{Conclusion, handle};
 use serde_json::{Value, json};
 use shared::config::Config;

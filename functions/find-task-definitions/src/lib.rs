@@ -13,7 +13,7 @@ use shared::push::{Push, PushedImage, parse_push};
 use shared::runtime::{Request, log_image};
 use shared::service::Service;
 use shared::task_definition::TaskDefinition;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// Finds what runs the repository of a pushed image: the step "Find task definitions".
 ///
@@ -27,29 +27,49 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
     let image = match parse_push(&request.input)? {
         Push::Tagged(image) => image,
         Push::Nothing(nothing) => {
-            return Ok(Plan { image: None, revisions: Vec::new(), skipped: vec![plan::nothing_pushed(&nothing)] });
+            return Ok(Plan {
+                image: None,
+                revisions: Vec::new(),
+                skipped: vec![plan::nothing_pushed(&nothing)],
+            });
         }
     };
     log_image(&image);
     if image.tag.is_latest() && !config.deploy_latest {
         let skipped = vec![plan::latest_is_off(&image)];
-        return Ok(Plan { image: Some(image), revisions: Vec::new(), skipped });
+        return Ok(Plan {
+            image: Some(image),
+            revisions: Vec::new(),
+            skipped,
+        });
     }
     let (services, mut skipped) = look_at_services(ecs, config).await?;
     let definitions = look_at_definitions(ecs, &services).await?;
-    let standalone = if config.scan_families { look_at_families(ecs, &services).await? } else { Vec::new() };
+    let standalone = if config.scan_families {
+        look_at_families(ecs, &services).await?
+    } else {
+        Vec::new()
+    };
     let planned = plan(&image, &services, &definitions, &standalone);
     skipped.extend(planned.skipped);
     if planned.revisions.is_empty() && skipped.is_empty() {
         skipped.push(plan::not_in_use(&image));
     }
     log_plan(&image, &services, &planned.revisions, &skipped);
-    Ok(Plan { image: Some(image), revisions: planned.revisions, skipped })
+    Ok(Plan {
+        image: Some(image),
+        revisions: planned.revisions,
+        skipped,
+    })
 }
 
 /// Every service of the configured clusters, and the clusters and services that were not there.
 async fn look_at_services(ecs: &Ecs, config: &Config) -> Result<(Vec<Service>, Vec<Skipped>), Error> {
-    let clusters = if config.clusters.is_empty() { ecs.clusters().await? } else { config.clusters.clone() };
+    let clusters = if config.clusters.is_empty() {
+        ecs.clusters().await?
+    } else {
+        config.clusters.clone()
+    };
     let mut services = Vec::new();
     let mut skipped = Vec::new();
     for cluster in &clusters {
@@ -57,7 +77,9 @@ async fn look_at_services(ecs: &Ecs, config: &Config) -> Result<(Vec<Service>, V
             Ok(described) => {
                 services.extend(described.services);
                 skipped.extend(described.missing.into_iter().map(|(arn, reason)| Skipped {
-                    message: format!("the service was listed but is not described ({reason}): it was deleted meanwhile"),
+                    message: format!(
+                        "the service was listed but is not described ({reason}): it was deleted meanwhile"
+                    ),
                     resource: arn,
                     reason: SkipReason::ServiceNotActive,
                 }));
@@ -65,7 +87,9 @@ async fn look_at_services(ecs: &Ecs, config: &Config) -> Result<(Vec<Service>, V
             Err(Error::NotFound(message)) => skipped.push(Skipped {
                 resource: format!("cluster {cluster}"),
                 reason: SkipReason::ClusterNotFound,
-                message: format!("{message}; if the cluster was deleted on purpose, take it out of the setting clusters"),
+                message: format!(
+                    "{message}; if the cluster was deleted on purpose, take it out of the setting clusters"
+                ),
             }),
             Err(error) => return Err(error),
         }
@@ -82,7 +106,7 @@ async fn look_at_cluster(ecs: &Ecs, cluster: &ClusterName) -> Result<DescribedSe
 async fn look_at_definitions(
     ecs: &Ecs,
     services: &[Service],
-) -> Result<HashMap<TaskDefinitionArn, Option<TaskDefinition>>, Error> {
+) -> Result<BTreeMap<TaskDefinitionArn, Option<TaskDefinition>>, Error> {
     let distinct: HashSet<&TaskDefinitionArn> = services.iter().flat_map(|service| &service.task_definitions).collect();
     let arns: Vec<&TaskDefinitionArn> = distinct.into_iter().collect();
     let names: Vec<&str> = arns.iter().map(|arn| arn.as_str()).collect();
@@ -95,11 +119,25 @@ async fn look_at_families(ecs: &Ecs, services: &[Service]) -> Result<Vec<TaskDef
     let of_services = services.iter().flat_map(|service| &service.task_definitions);
     let in_service: HashSet<&str> = of_services.map(TaskDefinitionArn::family).collect();
     let families = ecs.families().await?;
-    let standalone: Vec<&str> = families.iter().map(String::as_str).filter(|family| !in_service.contains(family)).collect();
-    Ok(ecs.describe_task_definitions(&standalone).await?.into_iter().flatten().collect())
+    let standalone: Vec<&str> = families
+        .iter()
+        .map(String::as_str)
+        .filter(|family| !in_service.contains(family))
+        .collect();
+    Ok(ecs
+        .describe_task_definitions(&standalone)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
-fn log_plan(image: &PushedImage, seen: &[Service], revisions: &[shared::contract::PlannedRevision], skipped: &[Skipped]) {
+fn log_plan(
+    image: &PushedImage,
+    seen: &[Service],
+    revisions: &[shared::contract::PlannedRevision],
+    skipped: &[Skipped],
+) {
     let services: usize = revisions.iter().map(|revision| revision.services.len()).sum();
     tracing::info!(
         services_seen = seen.len(),

@@ -6,7 +6,7 @@ use shared::contract::{PlannedRevision, ServiceId, SkipReason, Skipped};
 use shared::push::{NothingPushed, PushedImage};
 use shared::service::{Controller, Service, ServiceStatus};
 use shared::task_definition::{Standing, TaskDefinition};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// What is planned and what is left out.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Planned {
 pub fn plan(
     image: &PushedImage,
     services: &[Service],
-    definitions: &HashMap<TaskDefinitionArn, Option<TaskDefinition>>,
+    definitions: &BTreeMap<TaskDefinitionArn, Option<TaskDefinition>>,
     standalone: &[TaskDefinition],
 ) -> Planned {
     let mut revisions: BTreeMap<TaskDefinitionArn, PlannedRevision> = BTreeMap::new();
@@ -39,27 +39,48 @@ pub fn plan(
         match place(image, service, definitions) {
             Place::Elsewhere => {}
             Place::Skipped(reason, message) => {
-                skipped.push(Skipped { resource: service.title(), reason, message });
+                skipped.push(Skipped {
+                    resource: service.title(),
+                    reason,
+                    message,
+                });
             }
             Place::On(definition) => {
-                let id = ServiceId { cluster: service.cluster.clone(), service: service.name.clone() };
-                let planned = revisions.entry(definition.arn().clone()).or_insert_with(|| planned(image, definition));
+                let id = ServiceId {
+                    cluster: service.cluster.clone(),
+                    service: service.name.clone(),
+                };
+                let planned = revisions
+                    .entry(definition.arn().clone())
+                    .or_insert_with(|| planned(image, definition));
                 planned.services.push(id);
             }
         }
     }
-    for definition in standalone.iter().filter(|definition| !definition.containers_of(image).is_empty()) {
+    for definition in standalone
+        .iter()
+        .filter(|definition| !definition.containers_of(image).is_empty())
+    {
         if definition.standing(image) == Standing::Newer {
             let resource = format!("family {}", definition.arn().family());
-            skipped.push(Skipped { resource, reason: SkipReason::Superseded, message: superseded(image, definition) });
+            skipped.push(Skipped {
+                resource,
+                reason: SkipReason::Superseded,
+                message: superseded(image, definition),
+            });
         } else {
-            revisions.entry(definition.arn().clone()).or_insert_with(|| planned(image, definition));
+            revisions
+                .entry(definition.arn().clone())
+                .or_insert_with(|| planned(image, definition));
         }
     }
     for planned in revisions.values_mut() {
         planned.services.sort();
     }
-    Planned { revisions: revisions.into_values().collect(), skipped }
+    Planned {
+        revisions: revisions.into_values().collect(),
+        skipped,
+    }
 }
 
 /// Where a service stands towards a push.
@@ -75,12 +96,20 @@ enum Place<'a> {
 fn place<'a>(
     image: &PushedImage,
     service: &Service,
-    definitions: &'a HashMap<TaskDefinitionArn, Option<TaskDefinition>>,
+    definitions: &'a BTreeMap<TaskDefinitionArn, Option<TaskDefinition>>,
 ) -> Place<'a> {
-    let known = service.task_definitions.iter().map(|arn| (arn, definitions.get(arn).and_then(Option::as_ref)));
+    let known = service
+        .task_definitions
+        .iter()
+        .map(|arn| (arn, definitions.get(arn).and_then(Option::as_ref)));
     let known: Vec<_> = known.collect();
-    let running = known.iter().find_map(|(_, definition)| definition.filter(|known| !known.containers_of(image).is_empty()));
-    let unknown = known.iter().find(|(_, definition)| definition.is_none()).map(|(arn, _)| *arn);
+    let running = known
+        .iter()
+        .find_map(|(_, definition)| definition.filter(|known| !known.containers_of(image).is_empty()));
+    let unknown = known
+        .iter()
+        .find(|(_, definition)| definition.is_none())
+        .map(|(arn, _)| *arn);
     if running.is_none() && unknown.is_none() && !known.is_empty() {
         return Place::Elsewhere;
     }
@@ -95,7 +124,9 @@ fn place<'a>(
         Controller::CodeDeploy => {
             return Place::Skipped(
                 SkipReason::CodeDeployController,
-                format!("the service is deployed by CodeDeploy, which takes a new image only by a CodeDeploy deployment; start one with {image}"),
+                format!(
+                    "the service is deployed by CodeDeploy, which takes a new image only by a CodeDeploy deployment; start one with {image}"
+                ),
             );
         }
         Controller::External => {
@@ -107,7 +138,8 @@ fn place<'a>(
         Controller::Unknown => {
             return Place::Skipped(
                 SkipReason::UnknownController,
-                "the service has a deployment controller that ecr-deploy does not know; deploy it by its own means".to_owned(),
+                "the service has a deployment controller that ecr-deploy does not know; deploy it by its own means"
+                    .to_owned(),
             );
         }
     }
@@ -118,11 +150,18 @@ fn place<'a>(
         (Some(definition), _) => Place::On(definition),
         (None, Some(gone)) => Place::Skipped(
             SkipReason::TaskDefinitionNotFound,
-            format!("ECS does not describe {} any more, so it cannot be known whether the service runs {}", gone.short(), image.repository),
+            format!(
+                "ECS does not describe {} any more, so it cannot be known whether the service runs {}",
+                gone.short(),
+                image.repository
+            ),
         ),
         (None, None) => Place::Skipped(
             SkipReason::TaskDefinitionNotFound,
-            format!("the service names no task definition, so it cannot be known whether it runs {}", image.repository),
+            format!(
+                "the service names no task definition, so it cannot be known whether it runs {}",
+                image.repository
+            ),
         ),
     }
 }
@@ -137,8 +176,15 @@ fn planned(image: &PushedImage, definition: &TaskDefinition) -> PlannedRevision 
 }
 
 fn superseded(image: &PushedImage, definition: &TaskDefinition) -> String {
-    let newer = definition.recorded_push(&image.repository).map(|push| push.to_string()).unwrap_or_default();
-    format!("it is on {}, of a newer push ({newer}) than this one ({})", definition.arn().short(), image.push)
+    let newer = definition
+        .recorded_push(&image.repository)
+        .map(|push| push.to_string())
+        .unwrap_or_default();
+    format!(
+        "it is on {}, of a newer push ({newer}) than this one ({})",
+        definition.arn().short(),
+        image.push
+    )
 }
 
 /// Says why an event without a tagged image has nothing to deploy.

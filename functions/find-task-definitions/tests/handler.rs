@@ -1,5 +1,7 @@
 //! The step as a whole: what it reads and plans, on AWS's own mocks.
 
+#![allow(clippy::unwrap_used, reason = "a test that builds nonsense should panic")]
+
 use aws_sdk_ecs::Client;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use serde_json::{Value, json};

@@ -36,7 +36,13 @@ pub async fn handle(
     log_image(&input.image);
     log_service(&shared::service::title(&input.rollout.cluster, &input.rollout.service));
     let deadline = now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX);
-    let way_back = WayBack { ecs, ecr, input: &input, now, deadline };
+    let way_back = WayBack {
+        ecs,
+        ecr,
+        input: &input,
+        now,
+        deadline,
+    };
     let rollback = way_back.take().await?;
     tracing::info!(method = ?rollback.method, "{}", rollback.message);
     Ok(rollback)
@@ -81,11 +87,19 @@ impl WayBack<'_> {
     async fn without_stop(&self, look: &Look) -> Result<Rollback, Error> {
         match self.decide(look, false) {
             Way::Update(to) | Way::Stop { to, .. } => self.update(&to, look).await,
-            Way::Watch(to) => Ok(self.watched(RollbackMethod::Watching, &to, look.service.deployment_of(&to).map(|on| on.id.clone()))),
+            Way::Watch(to) => Ok(self.watched(
+                RollbackMethod::Watching,
+                &to,
+                look.service.deployment_of(&to).map(|on| on.id.clone()),
+            )),
             Way::Superseded(by) => Ok(Rollback {
                 method: RollbackMethod::Superseded,
                 rollout: None,
-                message: format!("{} is on {} by another deployment, which is not touched", self.title(), by.short()),
+                message: format!(
+                    "{} is on {} by another deployment, which is not touched",
+                    self.title(),
+                    by.short()
+                ),
             }),
             Way::Nowhere => Err(Error::Rejected(format!(
                 "{} has no revision that ever became stable, so there is nothing to go back to; it stays on {}. Fix the image and push again",
@@ -97,7 +111,14 @@ impl WayBack<'_> {
 
     fn decide(&self, look: &Look, may_stop: bool) -> Way {
         let RollBack { rollout, previous, .. } = self.input;
-        decide(&look.service, rollout, previous.as_ref(), look.primary, look.history.as_deref(), may_stop)
+        decide(
+            &look.service,
+            rollout,
+            previous.as_ref(),
+            look.primary,
+            look.history.as_deref(),
+            may_stop,
+        )
     }
 
     async fn look(&self) -> Result<Look, Error> {
@@ -114,8 +135,15 @@ impl WayBack<'_> {
             }
             None => None,
         };
-        let history = self.ecs.service_deployments(&failed.cluster, &failed.service, None).await?;
-        Ok(Look { service, primary, history })
+        let history = self
+            .ecs
+            .service_deployments(&failed.cluster, &failed.service, None)
+            .await?;
+        Ok(Look {
+            service,
+            primary,
+            history,
+        })
     }
 
     async fn update(&self, to: &TaskDefinitionArn, look: &Look) -> Result<Rollback, Error> {
@@ -154,7 +182,10 @@ impl WayBack<'_> {
         let previous = self.ecs.describe_task_definition(to.as_str()).await?;
         let (tag, digest) = match old_bits(&previous, image, look.history.as_deref()) {
             Bits::Tagged(tag, digest) => (tag, digest),
-            Bits::Pinned => match previous.references_of(image).find_map(|reference| reference.digest().cloned()) {
+            Bits::Pinned => match previous
+                .references_of(image)
+                .find_map(|reference| reference.digest().cloned())
+            {
                 Some(digest) => return self.require(&digest, to).await.map(|_| OldImage::InPlace),
                 None => return Ok(OldImage::InPlace),
             },

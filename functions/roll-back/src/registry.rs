@@ -32,7 +32,10 @@ impl Stored {
 /// `Deploy.Unavailable`.
 pub async fn look_up(ecr: &Client, image: &PushedImage, digest: &ImageDigest) -> Result<Stored, Error> {
     let id = ImageIdentifier::builder().image_digest(digest.as_str()).build();
-    let request = ecr.describe_images().registry_id(image.registry_id.as_str()).repository_name(image.repository.as_str());
+    let request = ecr
+        .describe_images()
+        .registry_id(image.registry_id.as_str())
+        .repository_name(image.repository.as_str());
     match request.image_ids(id).send().await {
         Ok(described) => match described.image_details.unwrap_or_default().into_iter().next() {
             Some(detail) => Ok(Stored::Tagged(detail.image_tags.unwrap_or_default())),

@@ -61,24 +61,36 @@ pub fn decide(
             return Way::Superseded(on.clone());
         }
     }
-    let ours = history.into_iter().flatten().find(|record| record.target == failed.task_definition);
+    let ours = history
+        .into_iter()
+        .flatten()
+        .find(|record| record.target == failed.task_definition);
     let Some(previous) = previous else { return Way::Nowhere };
     match ours {
-        Some(record) if matches!(record.status, ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack) => {
+        Some(record)
+            if matches!(
+                record.status,
+                ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack
+            ) =>
+        {
             Way::Watch(previous.clone())
         }
-        Some(record) if record.status == ServiceDeploymentStatus::UnderWay && may_stop => {
-            Way::Stop { service_deployment: record.arn.clone(), to: previous.clone() }
-        }
+        Some(record) if record.status == ServiceDeploymentStatus::UnderWay && may_stop => Way::Stop {
+            service_deployment: record.arn.clone(),
+            to: previous.clone(),
+        },
         _ => Way::Update(previous.clone()),
     }
 }
 
 fn says_rollback(service: &Service) -> bool {
-    service.primary().and_then(|primary| primary.rollout_state_reason.as_deref()).is_some_and(|reason| {
-        let reason = reason.to_ascii_lowercase();
-        reason.contains("rollback") || reason.contains("rolling back")
-    })
+    service
+        .primary()
+        .and_then(|primary| primary.rollout_state_reason.as_deref())
+        .is_some_and(|reason| {
+            let reason = reason.to_ascii_lowercase();
+            reason.contains("rollback") || reason.contains("rolling back")
+        })
 }
 
 /// The old bits of the last good revision, as far as they are at risk.
@@ -95,7 +107,10 @@ pub enum Bits {
 /// What the last good revision ran: by ECS's record of its rollout, else by what was recorded on it.
 #[must_use]
 pub fn old_bits(previous: &TaskDefinition, image: &PushedImage, history: Option<&[ServiceDeployment]>) -> Bits {
-    let Some(reference) = previous.references_of(image).find(|reference| reference.digest().is_none()) else {
+    let Some(reference) = previous
+        .references_of(image)
+        .find(|reference| reference.digest().is_none())
+    else {
         return Bits::Pinned;
     };
     let tag = reference.tag().cloned().unwrap_or_else(ImageTag::latest);
@@ -111,11 +126,13 @@ fn resolved(
     let of_previous = history?.iter().filter(|record| record.target == *previous.arn());
     let mut images = of_previous.flat_map(|record| &record.target_digests);
     let is_same = |image: &str| {
-        image.parse::<ImageReference>().is_ok_and(|image| {
-            image.registry() == reference.registry() && image.repository() == reference.repository()
-        })
+        image
+            .parse::<ImageReference>()
+            .is_ok_and(|image| image.registry() == reference.registry() && image.repository() == reference.repository())
     };
-    images.find(|image| is_same(&image.image)).map(|image| image.digest.clone())
+    images
+        .find(|image| is_same(&image.image))
+        .map(|image| image.digest.clone())
 }
 
 #[cfg(test)]

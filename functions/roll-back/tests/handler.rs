@@ -1,5 +1,7 @@
 //! The step as a whole: what it reads, decides and sends, on AWS's own mocks.
 
+#![allow(clippy::unwrap_used, reason = "a test that builds nonsense should panic")]
+
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
@@ -26,6 +28,7 @@ struct Fake {
 }
 
 /// What ECR has of the images that are asked for.
+#[derive(Clone, Copy)]
 enum InEcr {
     Tagged(&'static [&'static str]),
     Gone,
@@ -33,9 +36,9 @@ enum InEcr {
 }
 
 impl Fake {
-    fn new(service: Service, history: &[ServiceDeployment], in_ecr: InEcr) -> Self {
+    fn new(service: &Service, history: &[ServiceDeployment], in_ecr: InEcr) -> Self {
         let (listed, revisions) = listed_deployments(history);
-        let now = described_services([&service]);
+        let now = described_services([service]);
         let updates = Arc::new(Mutex::new(Vec::new()));
         let sent = Arc::clone(&updates);
         let stops = mock!(Client::stop_service_deployment)
@@ -43,7 +46,7 @@ impl Fake {
             .then_http_response(|| answer(&json!({})));
         let registers =
             mock!(Client::register_task_definition).then_http_response(|| answer(&described("web:3", "app:v1", &[])));
-        let updated = shared::testing::wire(&shared::testing::service([
+        let after = shared::testing::wire(&shared::testing::service([
             Deployment {
                 id: "ecs-svc/99".to_owned(),
                 created_at: at(99),
@@ -60,7 +63,7 @@ impl Fake {
                     sent.lock().unwrap().push(input.clone());
                     true
                 })
-                .then_http_response(move || answer(&json!({"service": updated}))),
+                .then_http_response(move || answer(&json!({"service": after}))),
             registers.clone(),
         ];
         let images = mock!(aws_sdk_ecr::Client::describe_images).match_requests(|input| {
@@ -139,7 +142,7 @@ fn under_way() -> [ServiceDeployment; 2] {
 
 #[tokio::test]
 async fn a_rollout_under_way_is_stopped_and_its_rollback_watched() {
-    let fake = Fake::new(on_ours(), &under_way(), InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
+    let fake = Fake::new(&on_ours(), &under_way(), InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(rollback.method, RollbackMethod::StoppedDeployment);
     assert_eq!(rollback.message, "web in production: ECS was told to go back to web:1");
@@ -156,7 +159,7 @@ async fn a_rollout_that_ended_before_it_could_be_stopped_is_updated_back() {
         ("ServiceDeploymentNotFoundException", "there is none"),
         ("UnsupportedFeatureException", "not here"),
     ] {
-        let mut fake = Fake::new(on_ours(), &under_way(), InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
+        let mut fake = Fake::new(&on_ours(), &under_way(), InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
         fake.stops = mock!(Client::stop_service_deployment).then_http_response(|| refusal(code, message));
         let rollback = fake.asked(2).await.unwrap();
         assert_eq!(rollback.method, RollbackMethod::UpdatedService, "{code}");
@@ -172,7 +175,7 @@ async fn a_rollout_that_ended_before_it_could_be_stopped_is_updated_back() {
 #[tokio::test]
 async fn an_update_back_sends_cluster_service_and_task_definition_and_nothing_else() {
     let given_up = service([given_up("web:2"), deployment("web:1")]);
-    let fake = Fake::new(given_up, &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
+    let fake = Fake::new(&given_up, &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(rollback.message, "web in production: updated back to web:1");
     fake.sent(0, 0, &["web:1"]);
@@ -186,7 +189,7 @@ async fn peer_12_an_old_image_that_is_gone_is_said_before_anything_is_touched() 
         (described_of_push("web:1", 1), Vec::new()),
         (pinned, Vec::new()),
     ] {
-        let fake = Fake::new(on_ours(), &history, InEcr::Gone).knows(previous);
+        let fake = Fake::new(&on_ours(), &history, InEcr::Gone).knows(previous);
         let error = fake.asked(2).await.unwrap_err();
         let says = format!(
             "web in production cannot go back to web:1: its image app@{} is gone from ECR",
@@ -212,7 +215,7 @@ fn previous_of_a_re_pushed_tag() -> Value {
 
 #[tokio::test]
 async fn after_a_re_pushed_tag_the_rollback_is_pinned_to_the_old_digest() {
-    let fake = Fake::new(on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+    let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
     let fake = fake.newest(described_of_push("web:2", 2));
     let rollback = fake.asked(2).await.unwrap();
     let registered = &fake.wire.bodies("RegisterTaskDefinition")[0];
@@ -238,7 +241,7 @@ async fn after_a_re_pushed_tag_the_rollback_is_pinned_to_the_old_digest() {
 #[tokio::test]
 async fn a_tag_that_ecr_still_shows_on_the_old_bits_is_distrusted_when_the_push_has_taken_it() {
     for stored in [InEcr::Tagged(&["v2"]), InEcr::Denied] {
-        let fake = Fake::new(on_ours(), &[], stored).knows(previous_of_a_re_pushed_tag());
+        let fake = Fake::new(&on_ours(), &[], stored).knows(previous_of_a_re_pushed_tag());
         let fake = fake.newest(described_of_push("web:2", 2));
         assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::PinnedRevision);
     }
@@ -246,7 +249,7 @@ async fn a_tag_that_ecr_still_shows_on_the_old_bits_is_distrusted_when_the_push_
 
 #[tokio::test]
 async fn a_tag_that_was_taken_off_the_old_bits_by_somebody_else_is_pinned_too() {
-    let fake = Fake::new(on_ours(), &[], InEcr::Tagged(&["stable"])).knows(described_of_push("web:1", 1));
+    let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["stable"])).knows(described_of_push("web:1", 1));
     let fake = fake.newest(described_of_push("web:2", 2));
     assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::PinnedRevision);
 }
@@ -258,7 +261,7 @@ async fn a_pinned_revision_that_an_interrupted_attempt_has_left_is_used_again() 
         &format!("app@{}", digest(1)),
         &[("ecr-deploy:rolled-back", "web:2")],
     );
-    let fake = Fake::new(on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+    let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
     assert_eq!(
         fake.newest(pinned.clone()).asked(2).await.unwrap().method,
         RollbackMethod::PinnedRevision
@@ -275,7 +278,7 @@ async fn a_pinned_revision_that_an_interrupted_attempt_has_left_is_used_again() 
         &[("ecr-deploy:rolled-back", "web:2")],
     );
     for (newest, registers) in [(pinned, 0), (of_another_rollback, 1), (of_other_bits, 1)] {
-        let fake = Fake::new(on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+        let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
         let fake = fake.newest(newest);
         fake.asked(2).await.unwrap();
         fake.sent(0, registers, &["web:3"]);
@@ -284,25 +287,25 @@ async fn a_pinned_revision_that_an_interrupted_attempt_has_left_is_used_again() 
 
 #[tokio::test]
 async fn where_nothing_tells_the_old_digest_it_goes_back_by_the_tag() {
-    let fake = Fake::new(on_ours(), &[], InEcr::Gone).knows(described("web:1", "app:v1", &[]));
+    let fake = Fake::new(&on_ours(), &[], InEcr::Gone).knows(described("web:1", "app:v1", &[]));
     assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);
 }
 
 #[tokio::test]
 async fn where_ecr_does_not_answer_about_an_old_image_it_goes_back_all_the_same() {
-    let fake = Fake::new(on_ours(), &[], InEcr::Denied).knows(described_of_push("web:1", 1));
+    let fake = Fake::new(&on_ours(), &[], InEcr::Denied).knows(described_of_push("web:1", 1));
     assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);
 }
 
 #[tokio::test]
 async fn peer_1_a_rollback_by_ecs_is_only_watched() {
-    let fake = Fake::new(on_ours(), &[record("web:2", RollingBack)], InEcr::Gone);
+    let fake = Fake::new(&on_ours(), &[record("web:2", RollingBack)], InEcr::Gone);
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(rollback.method, RollbackMethod::Watching);
     assert_eq!(rollback.message, "web in production: goes back by itself to web:1");
     assert_eq!(rollback.rollout.unwrap().task_definition, arn("web:1"));
     let back = service([rolling("web:1"), given_up("web:2")]);
-    let fake = Fake::new(back, &[], InEcr::Gone).knows(described_of_push("web:1", 1));
+    let fake = Fake::new(&back, &[], InEcr::Gone).knows(described_of_push("web:1", 1));
     assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::Watching);
     fake.sent(0, 0, &[]);
 }
@@ -310,7 +313,7 @@ async fn peer_1_a_rollback_by_ecs_is_only_watched() {
 #[tokio::test]
 async fn asked_again_after_a_pinned_rollback_it_is_only_watched() {
     let tags = [("ecr-deploy:rolled-back", "web:2")];
-    let fake = Fake::new(service([rolling("web:3"), rolling("web:2")]), &[], InEcr::Gone);
+    let fake = Fake::new(&service([rolling("web:3"), rolling("web:2")]), &[], InEcr::Gone);
     let fake = fake.knows(described("web:3", &format!("app@{}", digest(1)), &tags));
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(
@@ -323,7 +326,7 @@ async fn asked_again_after_a_pinned_rollback_it_is_only_watched() {
 #[tokio::test]
 async fn peer_13_a_newer_deployment_is_not_touched() {
     let newer = service([rolling("web:3"), rolling("web:2"), deployment("web:1")]);
-    let fake = Fake::new(newer, &under_way(), InEcr::Tagged(&[])).knows(described_of_push("web:3", 3));
+    let fake = Fake::new(&newer, &under_way(), InEcr::Tagged(&[])).knows(described_of_push("web:3", 3));
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!((rollback.method, rollback.rollout), (RollbackMethod::Superseded, None));
     assert_eq!(
@@ -335,7 +338,7 @@ async fn peer_13_a_newer_deployment_is_not_touched() {
 
 #[tokio::test]
 async fn without_anything_good_the_message_says_what_to_do() {
-    let fake = Fake::new(on_ours(), &[], InEcr::Gone);
+    let fake = Fake::new(&on_ours(), &[], InEcr::Gone);
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &fake.ecs));
     let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, &fake.ecr);
     let input = RollBack {
@@ -356,7 +359,7 @@ async fn without_anything_good_the_message_says_what_to_do() {
 
 #[tokio::test]
 async fn throttling_by_ecr_is_tried_again_by_the_state_machine_before_anything_is_touched() {
-    let mut fake = Fake::new(on_ours(), &under_way(), InEcr::Gone).knows(described_of_push("web:1", 1));
+    let mut fake = Fake::new(&on_ours(), &under_way(), InEcr::Gone).knows(described_of_push("web:1", 1));
     let broken = mock!(aws_sdk_ecr::Client::describe_images).then_http_response(|| refusal("RequestExpired", "later"));
     fake.ecr = vec![broken];
     assert_eq!(fake.asked(2).await.unwrap_err().name(), "Deploy.Unavailable");

@@ -32,18 +32,28 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         &input,
         &look.service,
         look.primary.as_ref().map(|primary| primary.standing(&input.image)),
-        look.primary.as_ref().is_some_and(|primary| primary.rolled_back().is_some()),
+        look.primary
+            .as_ref()
+            .is_some_and(|primary| primary.rolled_back().is_some()),
         look.history.as_deref(),
     );
-    let turn = Turn { input: &input, now, deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX) };
+    let turn = Turn {
+        input: &input,
+        now,
+        deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
+    };
     let update = match start {
         Start::Update { revision, force } => turn.update(ecs, &look, &revision, force).await?,
-        Start::AlreadyDeployed(revision) => turn.already_deployed(&look, revision),
+        Start::AlreadyDeployed(revision) => turn.already_deployed(&look, &revision),
         Start::Superseded(by) => turn.superseded(&by),
-        Start::Busy(to) => turn.wait(UpdateOutcome::Busy, None, format!("is on its way back to {}", to.short()))?,
+        Start::Busy(to) => turn.wait(
+            UpdateOutcome::Busy,
+            None,
+            &format!("is on its way back to {}", to.short()),
+        )?,
         Start::Moved(to) => {
             let message = format!("has moved to {} since the plan was made", to.short());
-            turn.wait(UpdateOutcome::Moved, Some(to), message)?
+            turn.wait(UpdateOutcome::Moved, Some(to), &message)?
         }
         Start::Refused(why) => return Err(Error::Rejected(format!("{why}; it is left as it is"))),
     };
@@ -64,23 +74,28 @@ impl Look {
     async fn at(ecs: &Ecs, input: &UpdateService) -> Result<Self, Error> {
         let service = ecs.describe_service(&input.cluster, &input.service).await?;
         let on = service.primary().map(|primary| &primary.task_definition);
-        let is_known = |on: &TaskDefinitionArn| {
-            *on == input.task_definition || (*on == input.source && is_steady(&service))
-        };
+        let is_known =
+            |on: &TaskDefinitionArn| *on == input.task_definition || (*on == input.source && is_steady(&service));
         let unknown = on.filter(|on| !is_known(on));
         let primary = match unknown {
             Some(on) => Some(ecs.describe_task_definition(on.as_str()).await?),
             None => None,
         };
         let is_there = on == Some(&input.task_definition)
-            || primary.as_ref().is_some_and(|primary| primary.standing(&input.image) == Standing::Ours);
+            || primary
+                .as_ref()
+                .is_some_and(|primary| primary.standing(&input.image) == Standing::Ours);
         // A service that is there and at rest does not list any more what it was on before.
         let history = if is_steady(&service) && !is_there {
             None
         } else {
             ecs.service_deployments(&input.cluster, &input.service, None).await?
         };
-        Ok(Self { service, primary, history })
+        Ok(Self {
+            service,
+            primary,
+            history,
+        })
     }
 }
 
@@ -92,7 +107,13 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    async fn update(&self, ecs: &Ecs, look: &Look, revision: &TaskDefinitionArn, force: bool) -> Result<ServiceUpdate, Error> {
+    async fn update(
+        &self,
+        ecs: &Ecs,
+        look: &Look,
+        revision: &TaskDefinitionArn,
+        force: bool,
+    ) -> Result<ServiceUpdate, Error> {
         let UpdateService { cluster, service, .. } = self.input;
         let after = ecs.update_service(cluster, service, revision, force).await?;
         let previous = last_good(&look.service, revision, look.history.as_deref());
@@ -106,7 +127,7 @@ impl Turn<'_> {
         Ok(ServiceUpdate {
             rollout: Some(self.rollout(&after, revision)),
             previous,
-            ..self.outcome(UpdateOutcome::Started, message)
+            ..self.outcome(UpdateOutcome::Started, &message)
         })
     }
 
@@ -115,26 +136,42 @@ impl Turn<'_> {
     async fn give_way(&self, ecs: &Ecs, overrun: &TaskDefinitionArn) -> Result<ServiceUpdate, Error> {
         let revision = ecs.describe_task_definition(overrun.as_str()).await?;
         if revision.standing(&self.input.image) == Standing::Newer {
-            ecs.update_service(&self.input.cluster, &self.input.service, overrun, false).await?;
+            ecs.update_service(&self.input.cluster, &self.input.service, overrun, false)
+                .await?;
             return Ok(self.superseded(overrun));
         }
-        self.wait(UpdateOutcome::Moved, Some(overrun.clone()), format!("was moved to {} at the same moment", overrun.short()))
+        self.wait(
+            UpdateOutcome::Moved,
+            Some(overrun.clone()),
+            &format!("was moved to {} at the same moment", overrun.short()),
+        )
     }
 
-    fn already_deployed(&self, look: &Look, revision: TaskDefinitionArn) -> ServiceUpdate {
+    fn already_deployed(&self, look: &Look, revision: &TaskDefinitionArn) -> ServiceUpdate {
         ServiceUpdate {
-            previous: last_good(&look.service, &revision, look.history.as_deref()),
-            rollout: Some(self.rollout(&look.service, &revision)),
-            ..self.outcome(UpdateOutcome::AlreadyDeployed, format!("is on {} already", revision.short()))
+            previous: last_good(&look.service, revision, look.history.as_deref()),
+            rollout: Some(self.rollout(&look.service, revision)),
+            ..self.outcome(
+                UpdateOutcome::AlreadyDeployed,
+                &format!("is on {} already", revision.short()),
+            )
         }
     }
 
     fn superseded(&self, by: &TaskDefinitionArn) -> ServiceUpdate {
-        self.outcome(UpdateOutcome::Superseded, format!("is on {}, of a newer push", by.short()))
+        self.outcome(
+            UpdateOutcome::Superseded,
+            &format!("is on {}, of a newer push", by.short()),
+        )
     }
 
     /// To be asked again, unless the time for that is over.
-    fn wait(&self, outcome: UpdateOutcome, source: Option<TaskDefinitionArn>, what: String) -> Result<ServiceUpdate, Error> {
+    fn wait(
+        &self,
+        outcome: UpdateOutcome,
+        source: Option<TaskDefinitionArn>,
+        what: &str,
+    ) -> Result<ServiceUpdate, Error> {
         let deadline = self.input.deadline.unwrap_or(self.deadline);
         if self.now > deadline {
             return Err(Error::Rejected(format!(
@@ -142,7 +179,11 @@ impl Turn<'_> {
                 shared::service::title(&self.input.cluster, &self.input.service)
             )));
         }
-        Ok(ServiceUpdate { source, deadline, ..self.outcome(outcome, what) })
+        Ok(ServiceUpdate {
+            source,
+            deadline,
+            ..self.outcome(outcome, what)
+        })
     }
 
     fn rollout(&self, service: &Service, revision: &TaskDefinitionArn) -> Rollout {
@@ -157,8 +198,18 @@ impl Turn<'_> {
         }
     }
 
-    fn outcome(&self, outcome: UpdateOutcome, message: String) -> ServiceUpdate {
-        let message = format!("{} {message}", shared::service::title(&self.input.cluster, &self.input.service));
-        ServiceUpdate { outcome, rollout: None, previous: None, source: None, deadline: self.deadline, message }
+    fn outcome(&self, outcome: UpdateOutcome, message: &str) -> ServiceUpdate {
+        let message = format!(
+            "{} {message}",
+            shared::service::title(&self.input.cluster, &self.input.service)
+        );
+        ServiceUpdate {
+            outcome,
+            rollout: None,
+            previous: None,
+            source: None,
+            deadline: self.deadline,
+            message,
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use shared::arn::TaskDefinitionArn;
 use shared::contract::UpdateService;
-use shared::service::{Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceStatus};
+use shared::service::{
+    Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceStatus,
+};
 use shared::task_definition::Standing;
 
 /// What to do with a service that is to be moved to a revision.
@@ -47,15 +49,23 @@ pub fn decide(
     if service.controller != Controller::Ecs {
         return Start::Refused(format!("{} is not deployed by ECS itself", service.title()));
     }
-    let update = Start::Update { revision: wanted.task_definition.clone(), force: false };
-    let Some(primary) = service.primary() else { return update };
+    let update = Start::Update {
+        revision: wanted.task_definition.clone(),
+        force: false,
+    };
+    let Some(primary) = service.primary() else {
+        return update;
+    };
     let on = &primary.task_definition;
     let is_of_our_push = primary_standing == Some(Standing::Ours);
     // A revision of ours that is older than the wanted one lacks what the wanted one was made to keep: somebody's change
     // that came in between.
     if *on == wanted.task_definition || (is_of_our_push && !is_later_in_family(&wanted.task_definition, on)) {
         return if primary.rollout_state == Some(RolloutState::Failed) {
-            Start::Update { revision: on.clone(), force: true }
+            Start::Update {
+                revision: on.clone(),
+                force: true,
+            }
         } else {
             Start::AlreadyDeployed(on.clone())
         };
@@ -69,7 +79,11 @@ pub fn decide(
     if is_rolling_back(service, primary, rolls_back, history) {
         return Start::Busy(on.clone());
     }
-    if *on == wanted.source { update } else { Start::Moved(on.clone()) }
+    if *on == wanted.source {
+        update
+    } else {
+        Start::Moved(on.clone())
+    }
 }
 
 fn is_later_in_family(one: &TaskDefinitionArn, other: &TaskDefinitionArn) -> bool {
@@ -81,8 +95,16 @@ fn is_later_in_family(one: &TaskDefinitionArn, other: &TaskDefinitionArn) -> boo
 ///
 /// ECS's own rollback shows in its records, or in the reason of the primary deployment; one by `UpdateService` shows as a
 /// rollout under way to an earlier revision than one that is listed beside it, or to one made for a rollback.
-fn is_rolling_back(service: &Service, primary: &Deployment, rolls_back: bool, history: Option<&[ServiceDeployment]>) -> bool {
-    if history.and_then(<[_]>::first).is_some_and(|newest| newest.status == ServiceDeploymentStatus::RollingBack) {
+fn is_rolling_back(
+    service: &Service,
+    primary: &Deployment,
+    rolls_back: bool,
+    history: Option<&[ServiceDeployment]>,
+) -> bool {
+    if history
+        .and_then(<[_]>::first)
+        .is_some_and(|newest| newest.status == ServiceDeploymentStatus::RollingBack)
+    {
         return true;
     }
     if primary.rollout_state != Some(RolloutState::InProgress) {
@@ -126,10 +148,18 @@ pub fn last_good(
             deployment.running_count >= needed && deployment.pending_count == 0
         }
     };
-    let others = service.deployments.iter().filter(|deployment| deployment.task_definition != *ours);
-    let live = others.filter(is_good).max_by_key(|deployment| deployment.created_at).map(|good| &good.task_definition);
+    let others = service
+        .deployments
+        .iter()
+        .filter(|deployment| deployment.task_definition != *ours);
+    let live = others
+        .filter(is_good)
+        .max_by_key(|deployment| deployment.created_at)
+        .map(|good| &good.task_definition);
     let recorded = || {
-        let good = history?.iter().filter(|record| record.status == ServiceDeploymentStatus::Successful);
+        let good = history?
+            .iter()
+            .filter(|record| record.status == ServiceDeploymentStatus::Successful);
         good.map(|record| &record.target).find(|target| *target != ours)
     };
     live.or_else(recorded).cloned()
@@ -140,8 +170,14 @@ pub fn last_good(
 #[must_use]
 pub fn overrun<'a>(before: &Service, after: &'a Service, ours: &TaskDefinitionArn) -> Option<&'a TaskDefinitionArn> {
     let is_new = |deployment: &&Deployment| before.deployments.iter().all(|known| known.id != deployment.id);
-    let others = after.deployments.iter().filter(|deployment| deployment.task_definition != *ours);
-    others.filter(is_new).max_by_key(|deployment| deployment.created_at).map(|deployment| &deployment.task_definition)
+    let others = after
+        .deployments
+        .iter()
+        .filter(|deployment| deployment.task_definition != *ours);
+    others
+        .filter(is_new)
+        .max_by_key(|deployment| deployment.created_at)
+        .map(|deployment| &deployment.task_definition)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ fn on(name: &str, short: &str) -> Service {
     }
 }
 
-fn known(described: &[Value]) -> HashMap<TaskDefinitionArn, Option<TaskDefinition>> {
+fn known(described: &[Value]) -> BTreeMap<TaskDefinitionArn, Option<TaskDefinition>> {
     let definitions = described.iter().map(definition);
     definitions
         .map(|definition| (definition.arn().clone(), Some(definition)))
@@ -231,7 +231,7 @@ fn the_same_push_again_is_planned_again() {
 
 #[test]
 fn a_service_whose_revision_is_not_described_any_more_is_skipped() {
-    let gone = HashMap::from([(arn("web:1"), None)]);
+    let gone = BTreeMap::from([(arn("web:1"), None)]);
     let planned = plan(&pushed(2), &[on("web", "web:1")], &gone, &[]);
     skips(
         &planned,
@@ -239,7 +239,7 @@ fn a_service_whose_revision_is_not_described_any_more_is_skipped() {
         SkipReason::TaskDefinitionNotFound,
         "ECS does not describe web:1 any more",
     );
-    let planned = plan(&pushed(2), &[on("web", "web:1")], &HashMap::new(), &[]);
+    let planned = plan(&pushed(2), &[on("web", "web:1")], &BTreeMap::new(), &[]);
     skips(
         &planned,
         "web in production",
@@ -266,7 +266,7 @@ fn a_service_without_a_task_definition_is_skipped() {
 fn a_family_without_a_service_is_planned_when_it_runs_the_repository() {
     let standalone =
         [described_of_push("nightly:4", 1), described("other:1", "other:v1", &[])].map(|each| definition(&each));
-    let planned = plan(&pushed(2), &[], &HashMap::new(), &standalone);
+    let planned = plan(&pushed(2), &[], &BTreeMap::new(), &standalone);
     assert_eq!(
         (lines(&planned), planned.skipped.len()),
         (vec!["nightly:4: ".to_owned()], 0)
@@ -279,7 +279,7 @@ fn peer_13_a_family_that_a_newer_push_is_on_is_skipped() {
     let planned = plan(
         &pushed(2),
         &[],
-        &HashMap::new(),
+        &BTreeMap::new(),
         &[definition(&described_of_push("nightly:4", 3))],
     );
     skips(
