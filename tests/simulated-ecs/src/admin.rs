@@ -9,6 +9,7 @@ use crate::names::Milliseconds;
 use crate::seed::Seed;
 use crate::service::Service;
 use crate::simulation::Simulation;
+use crate::task_definitions::TaskDefinition;
 use crate::weather::Weather;
 
 #[derive(Debug, Deserialize)]
@@ -35,6 +36,11 @@ struct Speed {
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, (u16, Value)> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| (400, json!({"error": error.to_string()})))
+}
+
+fn revision_state(revision: &TaskDefinition) -> Value {
+    let images: Vec<&Value> = revision.containers().map(|container| &container["image"]).collect();
+    json!({"revision": revision.revision, "active": revision.active, "images": images, "tags": revision.tags})
 }
 
 impl Simulation {
@@ -117,7 +123,7 @@ impl Simulation {
 
     /// Everything, as it is, without paging, staleness or limits: what a test compares with.
     ///
-    /// Services by ARN (with their deployments, history and the digests that run), families by name, what second deployers did.
+    /// Services by ARN (with their deployments, history and the digests that run), families by name with each revision, what second deployers did.
     #[must_use]
     pub fn state(&self) -> Value {
         let services = self
@@ -126,12 +132,8 @@ impl Simulation {
             .map(|service| self.service_state(service))
             .collect::<Vec<_>>();
         let families = self.families.iter().map(|(family, revisions)| {
-            let active: Vec<usize> = revisions
-                .iter()
-                .filter(|revision| revision.active)
-                .map(|revision| revision.revision)
-                .collect();
-            (family.clone(), json!({"newest": revisions.len(), "active": active}))
+            let revisions: Vec<Value> = revisions.iter().map(revision_state).collect();
+            (family.clone(), revisions.into())
         });
         json!({
             "services": services,

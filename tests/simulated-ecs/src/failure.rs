@@ -19,6 +19,8 @@ struct Failure {
     failed: String,
     /// For `rolloutStateReason` of the one that replaces it; the id of the deployment gone back to follows.
     rolling_back: &'static str,
+    /// For the event of the service.
+    event: &'static str,
     /// For `statusReason` of the service deployment.
     cause: String,
 }
@@ -57,6 +59,7 @@ impl Service {
             let failure = Failure {
                 failed: "ECS deployment circuit breaker: tasks failed to start.".to_owned(),
                 rolling_back: "ECS deployment circuit breaker: rolling back to deploymentId",
+                event: "tasks failed to start",
                 cause: "circuit breaker threshold was exceeded".to_owned(),
             };
             return self.fail(world, now, &failure, self.flag("/deploymentCircuitBreaker/rollback"));
@@ -68,6 +71,7 @@ impl Service {
         let failure = Failure {
             failed: format!("ECS deployment failed: alarm {} is in ALARM.", triggered.join(", ")),
             rolling_back: "ECS deployment alarm: rolling back to deploymentId",
+            event: "alarm detected",
             cause: format!("alarm {} was triggered", triggered.join(", ")),
         };
         self.history[history].triggered_alarms = triggered;
@@ -104,7 +108,7 @@ impl Service {
         self.event(
             &world.settings,
             now,
-            &format!("(deployment {id}) deployment failed: tasks failed to start."),
+            &format!("(deployment {id}) deployment failed: {}.", failure.event),
         );
         let entry = &mut self.history[history];
         if let Some(target) = entry.rollback_target.filter(|_| may_roll_back && !is_rollback) {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 use crate::names::Milliseconds;
 use crate::operations;
+use crate::service_deployments;
 use crate::simulation::{Api, Simulation};
 use crate::weather::{Kind, Met, subject};
 
@@ -73,6 +74,13 @@ impl Calls {
     }
 }
 
+/// The texts, numbers and truth values of a request: whom it is about and what it asks for, without documents and lists.
+fn plain_members(request: &Value) -> Map<String, Value> {
+    let members = request.as_object().into_iter().flatten();
+    let plain = members.filter(|(_, value)| !value.is_object() && !value.is_array() && !value.is_null());
+    plain.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 impl Simulation {
     /// One call of a client, through token buckets and weather; counted.
     pub fn receive(&mut self, now: Milliseconds, api: Api, operation: &str, request: &Value) -> Reply {
@@ -85,10 +93,13 @@ impl Simulation {
                 Some(Ok(_)) => "ok",
                 Some(Err(error)) => error.code.as_str(),
             };
-            let subject = subject(request);
-            self.calls
-                .log
-                .push(json!({"at": now, "operation": operation, "subject": subject, "outcome": outcome}));
+            self.calls.log.push(json!({
+                "at": now,
+                "operation": operation,
+                "subject": subject(request),
+                "outcome": outcome,
+                "parameters": plain_members(request),
+            }));
         }
         reply
     }
@@ -108,6 +119,7 @@ impl Simulation {
         let caller = self.names.caller();
         let Met {
             refusal,
+            empty,
             cut,
             slow,
             stale,
@@ -116,6 +128,12 @@ impl Simulation {
         if let Some(error) = refusal {
             return Reply {
                 answer: Some(Err(error)),
+                delay_milliseconds,
+            };
+        }
+        if let Some(nothing) = service_deployments::nothing(operation).filter(|_| empty) {
+            return Reply {
+                answer: Some(Ok(nothing)),
                 delay_milliseconds,
             };
         }

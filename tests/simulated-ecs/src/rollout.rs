@@ -115,6 +115,7 @@ impl Service {
                 next_launch_at: None,
                 settled_since: None,
                 stage: None,
+                stage_began_at: now,
             },
         );
         self.steady = false;
@@ -235,7 +236,7 @@ impl Service {
     }
 
     /// Stops what a deployment has too many, newest first.
-    fn scale_in(&mut self, world: &World, now: Milliseconds, number: u32, wanted: u32) {
+    pub(crate) fn scale_in(&mut self, world: &World, now: Milliseconds, number: u32, wanted: u32) {
         let own: Vec<usize> = (0..self.tasks.len())
             .filter(|index| self.tasks[*index].is_live() && self.tasks[*index].deployment == number)
             .collect();

@@ -91,6 +91,33 @@ impl Simulation {
         })
     }
 
+    /// The same with its share of the traffic, as a service deployment that shifts traffic shows it.
+    fn revision_with_traffic(
+        &self,
+        service: &Service,
+        entry: &ServiceDeployment,
+        revision: usize,
+        now: Milliseconds,
+    ) -> Value {
+        let mut body = self.revision_summary(service, revision);
+        let primary = service
+            .deployments
+            .first()
+            .filter(|primary| std::ptr::eq(&raw const service.history[primary.history], entry));
+        if let Some((test, production)) = primary.and_then(|primary| service.traffic(primary, now)) {
+            let share = |to_target: f64| {
+                if revision == entry.target {
+                    to_target
+                } else {
+                    100.0 - to_target
+                }
+            };
+            body["requestedTestTrafficWeight"] = share(test).into();
+            body["requestedProductionTrafficWeight"] = share(production).into();
+        }
+        body
+    }
+
     /// A service deployment as `DescribeServiceDeployments` shows it.
     pub(crate) fn describe_deployment(&self, service: &Service, entry: &ServiceDeployment) -> Value {
         let setting = |path: &str| entry.config.pointer(path);
@@ -109,8 +136,8 @@ impl Simulation {
             "createdAt": timestamp(entry.created_at),
             "updatedAt": timestamp(entry.updated_at),
             "sourceServiceRevisions":
-                entry.sources.iter().map(|source| self.revision_summary(service, *source)).collect::<Vec<_>>(),
-            "targetServiceRevision": self.revision_summary(service, entry.target),
+                entry.sources.iter().map(|source| self.revision_with_traffic(service, entry, *source, self.now())).collect::<Vec<_>>(),
+            "targetServiceRevision": self.revision_with_traffic(service, entry, entry.target, self.now()),
             "status": entry.status,
             "deploymentConfiguration": if entry.config.is_null() { json!({}) } else { entry.config.clone() },
             "deploymentCircuitBreaker": {
@@ -170,6 +197,16 @@ impl Simulation {
             .iter()
             .position(|entry| entry.id == id)?;
         Some((index, place))
+    }
+}
+
+/// The answer of an operation on service deployments or revisions that finds nothing; None for another operation.
+pub(crate) fn nothing(operation: &str) -> Option<Value> {
+    match operation {
+        "ListServiceDeployments" => Some(json!({"serviceDeployments": []})),
+        "DescribeServiceDeployments" => Some(json!({"serviceDeployments": [], "failures": []})),
+        "DescribeServiceRevisions" => Some(json!({"serviceRevisions": [], "failures": []})),
+        _ => None,
     }
 }
 
@@ -295,6 +332,7 @@ pub(crate) fn stop(simulation: &mut Simulation, request: &Value, now: Millisecon
     };
     let (index, place) = simulation.find_deployment(arn).ok_or_else(missing)?;
     let roll_back = text(request, "stopType") != "ABORT";
+    simulation.keep_for_stale_reads(index, now);
     let Simulation { services, world, .. } = simulation;
     services[index as usize].request_stop(world, now, place, roll_back)?;
     simulation.plan(index);

@@ -154,7 +154,9 @@ impl Simulation {
                 body[member] = value.clone();
             }
         }
-        if let Some(last) = service.history.last() {
+        // Right after UpdateService it is still the deployment before, as with AWS.
+        let begun = service.history.iter().rev().find(|entry| entry.started_at.is_some());
+        if let Some(last) = begun.or(service.history.last()) {
             body["currentServiceDeployment"] = self.service_deployment_arn(service, last).into();
         }
         let current = service

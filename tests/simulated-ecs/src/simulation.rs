@@ -242,6 +242,11 @@ impl Simulation {
         Ok(answer)
     }
 
+    /// The moment it has been advanced to.
+    pub(crate) fn now(&self) -> Milliseconds {
+        self.now
+    }
+
     /// The cluster a request names, by name or ARN; `default` if it names none.
     ///
     /// # Errors

@@ -90,9 +90,6 @@ impl Simulation {
         if let Some(at) = definition.deregistered_at {
             body.insert("deregisteredAt".to_owned(), timestamp(at));
         }
-        for list in ["volumes", "placementConstraints"] {
-            body.entry(list).or_insert_with(|| json!([]));
-        }
         Value::Object(body)
     }
 
@@ -132,6 +129,27 @@ fn texts_of<'a>(document: &'a Map<String, Value>, member: &str) -> Vec<&'a str> 
         .flatten()
         .filter_map(Value::as_str)
         .collect()
+}
+
+/// Adds what AWS adds to a document that does not say it. A document that was described and registered again stays as it is.
+fn fill_in(document: &mut Map<String, Value>) {
+    for list in ["volumes", "placementConstraints"] {
+        document.entry(list).or_insert_with(|| json!([]));
+    }
+    let containers = document.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
+        for list in [
+            "environment",
+            "mountPoints",
+            "portMappings",
+            "systemControls",
+            "volumesFrom",
+        ] {
+            container.entry(list).or_insert_with(|| json!([]));
+        }
+        container.entry("cpu").or_insert_with(|| json!(0));
+        container.entry("essential").or_insert_with(|| json!(true));
+    }
 }
 
 fn check(request: &Value) -> Result<(), ApiError> {
@@ -174,7 +192,8 @@ fn check(request: &Value) -> Result<(), ApiError> {
 
 pub(crate) fn register(simulation: &mut Simulation, request: &Value, now: Milliseconds) -> Result<Value, ApiError> {
     check(request)?;
-    let document = request.as_object().cloned().unwrap_or_default();
+    let mut document = request.as_object().cloned().unwrap_or_default();
+    fill_in(&mut document);
     let definition = simulation.add_revision(document, now).clone();
     let mut answer = json!({"taskDefinition": simulation.described(&definition)});
     if !definition.tags.is_empty() {
@@ -241,7 +260,8 @@ pub(crate) fn list(simulation: &mut Simulation, request: &Value, _: Milliseconds
 }
 
 pub(crate) fn list_families(simulation: &mut Simulation, request: &Value, _: Milliseconds) -> Result<Value, ApiError> {
-    let (status, prefix) = (wanted_status(request, "ACTIVE"), text(request, "familyPrefix"));
+    // AWS: "By default, both ACTIVE and INACTIVE task definition families are listed."
+    let (status, prefix) = (wanted_status(request, "ALL"), text(request, "familyPrefix"));
     let fits = |revisions: &Vec<TaskDefinition>| match status {
         "ACTIVE" => revisions.iter().any(|definition| definition.active),
         "INACTIVE" => !revisions.iter().any(|definition| definition.active),

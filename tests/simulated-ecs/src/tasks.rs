@@ -8,18 +8,25 @@ use crate::names::{Milliseconds, hash, last_segment, resource_path, timestamp};
 use crate::operations::{batch, page, text};
 use crate::service::Service;
 use crate::simulation::{STANDALONE, Simulation};
-use crate::task::{Container, Launch, Phase, Task};
+use crate::task::{Container, Launch, Phase, STOPPED_TASK_SECONDS, Task};
 
 fn service_tasks(service: &Service) -> impl Iterator<Item = &Task> {
     service.tasks.iter().chain(&service.stopped)
 }
 
 impl Simulation {
+    /// Whether a task can still be seen: running, or stopped within the hour.
+    fn is_remembered(&self, task: &Task) -> bool {
+        let settings = self.settings();
+        task.stopped_at
+            .is_none_or(|at| settings.after(at, STOPPED_TASK_SECONDS) > self.now())
+    }
+
     /// Where a task is: the service it belongs to stands at the beginning of its id.
     fn find_task(&self, cluster: &str, name_or_arn: &str) -> Option<&Task> {
         let id = last_segment(name_or_arn);
         let index = u32::from_str_radix(id.get(..8)?, 16).ok()?;
-        let fits = |task: &&Task| task.id == id && task.cluster == cluster;
+        let fits = |task: &&Task| task.id == id && task.cluster == cluster && self.is_remembered(task);
         match self.services.get(index as usize) {
             Some(service) => service_tasks(service).find(fits),
             None => self.standalone.iter().find(fits),
@@ -145,6 +152,7 @@ pub(crate) fn list(simulation: &mut Simulation, request: &Value, _: Milliseconds
     };
     let found = candidates.filter(|task| {
         task.stop.is_some() == stopped
+            && simulation.is_remembered(task)
             && family.is_none_or(|family| family == family_of(task))
             && started_by.is_none_or(|id| task.started_by.as_deref() == Some(id))
             && launch_type.is_none_or(|wanted| wanted == simulation.launch_type(task))

@@ -9,6 +9,7 @@ use crate::buckets::Buckets;
 use crate::error::ApiError;
 use crate::names::{Milliseconds, chance, last_segment};
 use crate::operations;
+use crate::service_deployments;
 use crate::settings::Settings;
 
 /// Faults and second deployers, as given at the start or to `POST /_simulation/faults`.
@@ -40,6 +41,9 @@ pub enum Kind {
     ServerError,
     /// `AccessDeniedException`, not applied.
     Deny,
+    /// Lists answer as if there were nothing, not applied: for `ListServiceDeployments`, `DescribeServiceDeployments` and
+    /// `DescribeServiceRevisions`, which answer so where the API is not offered.
+    Empty,
     /// `ClientException`: "Too many concurrent attempts to create a new revision of the specified family", not applied.
     TooManyConcurrent,
     /// The connection ends without an answer; not applied.
@@ -48,7 +52,7 @@ pub enum Kind {
     CutAfter,
     /// Applied at once, answered `milliseconds` later.
     Slow,
-    /// For `UpdateService`: for `milliseconds` afterwards, reads show the service as it was before.
+    /// For `UpdateService` and `StopServiceDeployment`: for `milliseconds` afterwards, reads show the service as it was before.
     Stale,
 }
 
@@ -159,6 +163,13 @@ impl Weather {
         for fault in &self.faults {
             likely(fault.chance)?;
             fault.operation.as_deref().map_or(Ok(()), known)?;
+            let lists = fault.operation.as_deref().and_then(service_deployments::nothing);
+            if fault.fault == Kind::Empty && lists.is_none() {
+                return Err(format!(
+                    "empty: {:?} does not answer with service deployments or revisions",
+                    fault.operation
+                ));
+            }
         }
         for entry in &self.schedule {
             known(&entry.operation)?;
@@ -187,6 +198,7 @@ impl Weather {
 #[derive(Debug, Default)]
 pub(crate) struct Met {
     pub(crate) refusal: Option<ApiError>,
+    pub(crate) empty: bool,
     pub(crate) cut: Option<Kind>,
     pub(crate) slow: Milliseconds,
     pub(crate) stale: Milliseconds,
@@ -287,6 +299,10 @@ impl Sky {
             match fault.fault {
                 Kind::Slow => met.slow = met.slow.max(fault.milliseconds),
                 Kind::Stale => met.stale = met.stale.max(fault.milliseconds),
+                Kind::Empty => {
+                    met.empty = true;
+                    break;
+                }
                 Kind::CutBefore | Kind::CutAfter => {
                     met.cut = Some(fault.fault);
                     break;

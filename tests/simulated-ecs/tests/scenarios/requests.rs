@@ -162,7 +162,11 @@ fn a_task_definition_is_kept_member_by_member_also_those_no_model_knows() {
     let mut account = Account::new();
     let document = json!({
         "family": "web",
-        "containerDefinitions": [{"name": "app", "image": "web", "ulimits": [], "invented": {"deep": [1, 2.5, null, "x"]}}],
+        "containerDefinitions": [{
+            "name": "app", "image": "web", "ulimits": [], "invented": {"deep": [1, 2.5, null, "x"]},
+            "cpu": 0, "essential": true, "environment": [], "mountPoints": [], "portMappings": [], "systemControls": [],
+            "volumesFrom": [],
+        }],
         "networkMode": "awsvpc",
         "requiresCompatibilities": ["FARGATE"],
         "ephemeralStorage": {"sizeInGiB": 30, "encrypted": true},
@@ -186,6 +190,44 @@ fn a_task_definition_is_kept_member_by_member_also_those_no_model_knows() {
     assert_eq!(answer["taskDefinition"]["compatibilities"], json!(["EC2", "FARGATE"]));
     let plain = account.call("DescribeTaskDefinition", json!({"taskDefinition": "web"}));
     assert_eq!(plain.get("tags"), None);
+}
+
+#[test]
+fn what_a_document_does_not_say_is_filled_in_once() {
+    let mut account = Account::new();
+    let describe = |account: &mut Account| {
+        let mut found =
+            account.call("DescribeTaskDefinition", json!({"taskDefinition": "web"}))["taskDefinition"].clone();
+        found.as_object_mut().unwrap().retain(|member, _| {
+            ["family", "containerDefinitions", "volumes", "placementConstraints"].contains(&member.as_str())
+        });
+        found
+    };
+    account.register("web:v1");
+    let first = describe(&mut account);
+    assert_eq!(first["containerDefinitions"][0]["essential"], json!(true));
+    assert_eq!(
+        (&first["volumes"], &first["containerDefinitions"][0]["environment"]),
+        (&json!([]), &json!([]))
+    );
+    account.call("RegisterTaskDefinition", first.clone());
+    assert_eq!(describe(&mut account), first);
+}
+
+#[test]
+fn families_are_listed_by_the_status_of_each_page_and_both_by_default() {
+    let mut account = Account::new();
+    for family in ["a", "b", "c"] {
+        let document = json!({"family": family, "containerDefinitions": [{"name": "app", "image": "x"}]});
+        account.call("RegisterTaskDefinition", document);
+    }
+    account.call("DeregisterTaskDefinition", json!({"taskDefinition": "b:1"}));
+    let list =
+        |account: &mut Account, request: Value| account.call("ListTaskDefinitionFamilies", request)["families"].clone();
+    assert_eq!(list(&mut account, json!({})), json!(["a", "b", "c"]));
+    assert_eq!(list(&mut account, json!({"status": "ACTIVE"})), json!(["a", "c"]));
+    assert_eq!(list(&mut account, json!({"status": "INACTIVE"})), json!(["b"]));
+    assert_eq!(list(&mut account, json!({"familyPrefix": "c"})), json!(["c"]));
 }
 
 #[test]

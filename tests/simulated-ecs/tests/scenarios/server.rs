@@ -63,6 +63,7 @@ fn a_server_answers_awsjson_and_counts_the_calls() {
     assert_eq!(calls["operations"]["DescribeServices"], expected);
     assert_eq!(calls["buckets"]["serviceRead"]["taken"], json!(2));
     assert_eq!(calls["log"][0]["subject"], json!("web"));
+    assert_eq!(calls["log"][1]["parameters"], json!({"typo": 1}));
     request(&url, "DELETE", "/_simulation/calls", "", &Value::Null);
     let (_, calls) = request(&url, "GET", "/_simulation/calls", "", &Value::Null);
     assert_eq!(calls["operations"], json!({}));
@@ -102,7 +103,9 @@ fn everything_can_be_administered_over_http() {
         "applied all the same"
     );
     let (_, state) = request(&url, "GET", "/_simulation/state", "", &Value::Null);
-    assert_eq!(state["families"]["api-3"], json!({"newest": 1, "active": [1]}));
+    let image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:v1";
+    let revision = json!({"revision": 1, "active": true, "images": [image], "tags": []});
+    assert_eq!(state["families"]["api-3"], json!([revision]));
     let refused = [
         ("faults", json!({"fault": []})),
         ("speed", json!({"speed": 0})),

@@ -61,6 +61,27 @@ fn each_fault_has_its_outcome_and_is_applied_or_not() {
 }
 
 #[test]
+fn the_service_deployments_api_can_answer_with_nothing() {
+    let mut account = under(&json!({"faults": [
+        {"fault": "empty", "operation": "ListServiceDeployments"},
+        {"fault": "empty", "operation": "DescribeServiceRevisions"},
+    ]}));
+    let arns = json!({"serviceRevisionArns": ["arn:aws:ecs:eu-west-1:1:service-revision/default/web/1"]});
+    let listed = account
+        .receive("ListServiceDeployments", &json!({"service": "web"}))
+        .answer;
+    assert_eq!(listed.unwrap().unwrap(), json!({"serviceDeployments": []}));
+    let described = account.receive("DescribeServiceRevisions", &arns).answer;
+    assert_eq!(
+        described.unwrap().unwrap(),
+        json!({"serviceRevisions": [], "failures": []})
+    );
+    let weather: Weather =
+        serde_json::from_value(json!({"faults": [{"fault": "empty", "operation": "ListTasks"}]})).unwrap();
+    assert!(weather.check().unwrap_err().contains("ListTasks"));
+}
+
+#[test]
 fn a_fault_strikes_where_and_when_it_is_told_to() {
     let read = json!({"services": ["web"]});
     let table = [
