@@ -71,7 +71,16 @@ export function findTaskDefinitions(settings: Settings): Permission[] {
 
 /** register-revision: a copy of a task definition with another image, unless the family has that one already. */
 export function registerRevision(settings: Settings): Permission[] {
-  return [readTaskDefinitions(['ecs:ListTaskDefinitions']), ...registerTaskDefinition(settings)];
+  return [
+    readTaskDefinitions(['ecs:ListTaskDefinitions']),
+    ...registerTaskDefinition(settings),
+    {
+      sid: 'WithdrawDoubledRevision',
+      actions: ['ecs:DeregisterTaskDefinition'],
+      resources: ['*'],
+      wildcard: 'Deregistering has no resource. Only a revision that this call registered twice, and nobody uses, is.',
+    },
+  ];
 }
 
 /** update-service: starts a rollout, after a look at what runs. */

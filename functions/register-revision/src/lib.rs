@@ -1,6 +1,7 @@
 //! A task definition and an image in, a revision out.
 
 use serde_json::Value;
+use shared::arn::TaskDefinitionArn;
 use shared::config::Config;
 use shared::contract::{RegisterRevision, RegisteredRevision};
 use shared::ecs::Ecs;
@@ -11,6 +12,8 @@ use shared::task_definition::{Standing, TaskDefinition};
 
 /// How many of a family's newest revisions are searched for one that was registered for this push before.
 const REVISIONS_SEARCHED: i32 = 10;
+/// How many revisions between the newest one before and the one just registered are looked at.
+const GAP_SEARCHED: usize = 10;
 
 /// Registers the revision with the new image, or finds the one that is there: the step "Register revision".
 ///
@@ -22,7 +25,11 @@ const REVISIONS_SEARCHED: i32 = 10;
 /// `Deploy.InvalidInput` when no container of the revision runs the repository; `Deploy.NotFound` when the revision is
 /// gone; `Deploy.Rejected` when ECS refuses the new one; `Deploy.Unavailable`.
 pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<RegisteredRevision, Error> {
-    let RegisterRevision { image, task_definition, services } = request.typed()?.input;
+    let RegisterRevision {
+        image,
+        task_definition,
+        services,
+    } = request.typed()?.input;
     log_image(&image);
     let newest = match ecs.describe_task_definition(task_definition.family()).await {
         Ok(newest) => Some(newest),
@@ -45,13 +52,25 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
     }
     let wanted = source.with_image(&image, config.image_reference);
     let registered = match find(ecs, &wanted, &source, newest.as_ref(), &image).await? {
-        Some(found) => RegisteredRevision { task_definition: found, source: task_definition, reused: true, services },
-        None => RegisteredRevision {
-            task_definition: ecs.register_task_definition(&wanted).await?.arn().clone(),
+        Some(found) => RegisteredRevision {
+            task_definition: found,
             source: task_definition,
-            reused: false,
+            reused: true,
             services,
         },
+        None => {
+            let registered = ecs.register_task_definition(&wanted).await?.arn().clone();
+            let first = first_in_gap(ecs, &registered, newest.as_ref(), &wanted, &image).await?;
+            if first.is_some() {
+                withdraw(ecs, &registered).await;
+            }
+            RegisteredRevision {
+                reused: first.is_some(),
+                task_definition: first.unwrap_or(registered),
+                source: task_definition,
+                services,
+            }
+        }
     };
     tracing::info!(
         task_definition = registered.task_definition.short(),
@@ -76,10 +95,13 @@ async fn find(
     source: &TaskDefinition,
     newest: Option<&TaskDefinition>,
     image: &PushedImage,
-) -> Result<Option<shared::arn::TaskDefinitionArn>, Error> {
+) -> Result<Option<TaskDefinitionArn>, Error> {
+    if is_wanted(source, wanted, image) {
+        return Ok(Some(source.arn().clone()));
+    }
     let seen: Vec<&TaskDefinition> = newest.into_iter().chain([source]).collect();
     if let Some(found) = seen.iter().find(|candidate| is_wanted(candidate, wanted, image)) {
-        return Ok(Some(found.arn().clone()));
+        return lowest(ecs, found.arn().clone(), source, wanted, image).await.map(Some);
     }
     let source_is_newest = newest.is_some_and(|newest| newest.arn() == source.arn());
     if source_is_newest && source.rolled_back().is_none() {
@@ -91,8 +113,69 @@ async fn find(
         }
         let candidate = ecs.describe_task_definition(arn.as_str()).await?;
         if is_wanted(&candidate, wanted, image) {
-            return Ok(Some(arn));
+            return lowest(ecs, arn, source, wanted, image).await.map(Some);
         }
     }
     Ok(None)
+}
+
+/// Somebody else may have registered the very same between the look and the registration: an execution of a doubled
+/// event, or this one, when the answer to its first attempt was lost. Of two the lower one counts, so that all who ask
+/// agree. Only a gap in the numbers, between the newest revision before and the one just registered, can hold one.
+async fn first_in_gap(
+    ecs: &Ecs,
+    registered: &TaskDefinitionArn,
+    newest: Option<&TaskDefinition>,
+    wanted: &TaskDefinition,
+    image: &PushedImage,
+) -> Result<Option<TaskDefinitionArn>, Error> {
+    let Some(before) = newest.map(|newest| newest.arn().revision()) else {
+        return Ok(None);
+    };
+    for revision in (before + 1..registered.revision()).take(GAP_SEARCHED) {
+        if let Some(found) = wanted_at(ecs, registered.at_revision(revision), wanted, image).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// The lowest of the revisions in a row that are all the wanted one: the others are about to be withdrawn.
+async fn lowest(
+    ecs: &Ecs,
+    mut found: TaskDefinitionArn,
+    source: &TaskDefinition,
+    wanted: &TaskDefinition,
+    image: &PushedImage,
+) -> Result<TaskDefinitionArn, Error> {
+    while found.revision() > 1 && found.revision() - 1 != source.arn().revision() {
+        match wanted_at(ecs, found.at_revision(found.revision() - 1), wanted, image).await? {
+            Some(lower) => found = lower,
+            None => break,
+        }
+    }
+    Ok(found)
+}
+
+async fn wanted_at(
+    ecs: &Ecs,
+    arn: TaskDefinitionArn,
+    wanted: &TaskDefinition,
+    image: &PushedImage,
+) -> Result<Option<TaskDefinitionArn>, Error> {
+    match ecs.describe_task_definition(arn.as_str()).await {
+        Ok(candidate) => Ok(Some(arn).filter(|_| candidate.is_active() && is_wanted(&candidate, wanted, image))),
+        Err(Error::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes back a revision that this very call registered and that nobody uses. If that fails, it is only left over.
+async fn withdraw(ecs: &Ecs, registered: &TaskDefinitionArn) {
+    if let Err(error) = ecs.deregister_task_definition(registered).await {
+        tracing::warn!(
+            task_definition = registered.short(),
+            "the doubled revision could not be withdrawn: {error}"
+        );
+    }
 }

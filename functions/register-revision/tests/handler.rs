@@ -170,12 +170,54 @@ async fn a_revision_that_was_made_to_roll_back_is_looked_past() {
         knows("web", pinned),
         newest(&["web:3", "web:2"]),
         knows("web:2", described_of_push("web:2", 2)),
+        knows("web:1", described_of_push("web:1", 1)),
     ];
     let done = asked(&config(), "web:3", &rules, &Wire::default()).await.unwrap();
     assert_eq!(
         (done.task_definition, done.source, done.reused),
         (arn("web:2"), arn("web:3"), true)
     );
+}
+
+#[tokio::test]
+async fn of_two_that_register_the_same_at_once_the_lower_revision_counts_and_the_other_is_withdrawn() {
+    let withdraws = mock!(Client::deregister_task_definition)
+        .match_requests(|input| input.task_definition().is_some_and(|asked| asked.ends_with("/web:3")))
+        .then_http_response(|| answer(&described_of_push("web:3", 2)));
+    let rules = [
+        knows("web", described_of_push("web:1", 1)),
+        registers("web:3"),
+        knows("web:2", described_of_push("web:2", 2)),
+        withdraws,
+    ];
+    let wire = Wire::default();
+    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    assert_eq!((done.task_definition, done.reused), (arn("web:2"), true));
+    assert_eq!(wire.bodies("DeregisterTaskDefinition").len(), 1);
+}
+
+#[tokio::test]
+async fn somebody_elses_registration_at_the_same_moment_is_left_alone() {
+    let rules = [
+        knows("web", described_of_push("web:1", 1)),
+        registers("web:3"),
+        knows("web:2", described("web:2", "app:v9", &[])),
+    ];
+    let wire = Wire::default();
+    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    assert_eq!((done.task_definition, done.reused), (arn("web:3"), false));
+    assert!(wire.bodies("DeregisterTaskDefinition").is_empty());
+}
+
+#[tokio::test]
+async fn a_doubled_revision_that_is_about_to_be_withdrawn_is_never_chosen() {
+    let rules = [
+        knows("web", described_of_push("web:3", 2)),
+        knows("web:2", described_of_push("web:2", 2)),
+        knows("web:1", described_of_push("web:1", 1)),
+    ];
+    let done = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap();
+    assert_eq!((done.task_definition, done.reused), (arn("web:2"), true));
 }
 
 #[tokio::test]

@@ -56,6 +56,16 @@ impl TaskDefinitionArn {
         self.revision
     }
 
+    /// Another revision of the same family.
+    #[must_use]
+    pub fn at_revision(&self, revision: u64) -> Self {
+        Self {
+            text: format!("{}:{revision}", &self.text[..self.colon]),
+            revision,
+            ..*self
+        }
+    }
+
     /// Family and revision, `web:42`: how operators say it.
     #[must_use]
     pub fn short(&self) -> &str {
@@ -201,6 +211,7 @@ mod tests {
             (arn.family(), arn.revision(), arn.short()),
             ("web_app-1", 42, "web_app-1:42")
         );
+        assert_eq!(arn.at_revision(7).short(), "web_app-1:7");
         let china = "arn:aws-cn:ecs:cn-north-1:123456789012:task-definition/web:1";
         assert_eq!(china.parse::<TaskDefinitionArn>().unwrap().as_str(), china);
     }

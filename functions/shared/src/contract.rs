@@ -307,7 +307,10 @@ pub struct StateError {
 /// What conclude takes: the end of one service's execution, or of a whole push's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "scope", rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(clippy::large_enum_variant, reason = "there is one a process, and it is taken apart at once")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a process, and it is taken apart at once"
+)]
 pub enum Conclude {
     /// One service's execution ends.
     Service(ServiceEnd),

@@ -57,6 +57,7 @@ pub enum ImageForm {
 #[derive(Debug, Clone)]
 pub struct TaskDefinition {
     arn: TaskDefinitionArn,
+    is_active: bool,
     members: Document,
     containers: Vec<Container>,
     tags: Vec<Tag>,
@@ -112,11 +113,13 @@ impl TaskDefinition {
             None => Vec::new(),
         };
         let containers = containers.into_iter().map(Container::read).collect();
+        let is_active = members.get("status").is_none_or(|status| status.get() == "\"ACTIVE\"");
         members.retain(|name, _| !OUTPUT_ONLY_MEMBERS.contains(&name.as_str()));
         let mut tags = response.tags;
         tags.sort();
         Ok(Self {
             arn,
+            is_active,
             members,
             containers,
             tags,
@@ -127,6 +130,12 @@ impl TaskDefinition {
     #[must_use]
     pub fn arn(&self) -> &TaskDefinitionArn {
         &self.arn
+    }
+
+    /// Whether a service can be updated to it: not after it was deregistered.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.is_active
     }
 
     /// The revision's tags, sorted by key.
