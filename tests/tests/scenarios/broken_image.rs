@@ -1,6 +1,6 @@
 //! A push of an image that cannot run.
 
-use crate::support::{Deployed, PLAIN, STANDARD, Setup, containers, run};
+use crate::support::{Deployed, LIMIT, PLAIN, STANDARD, Setup, containers, run};
 use local_aws::executions::Execution;
 use local_aws::images::Behaviour::{Broken, Healthy};
 
@@ -157,6 +157,70 @@ fn a_redrive_deploys_only_the_failed_services_again() {
             .find(|child| before.iter().all(|known| known.arn != child.arn))
             .unwrap();
         assert_eq!(new.input["service"], "web");
+    });
+}
+
+/// The child of the failed service is redriven: it deploys that service again, and as the image is still broken, it is
+/// rolled back once more. The parent, its other child and their service stay as they are.
+#[test]
+fn a_redriven_child_deploys_its_service_again_and_touches_nothing_else() {
+    run(async {
+        if !containers() {
+            return;
+        }
+        let it = &*STANDARD;
+        let web = it.repository("redrive-child/web").await;
+        it.cluster("redrive-child").await;
+        it.register("redrive-child-web", &[("web", &web)]).await;
+        it.register_idle("redrive-child-idle", "web", &web).await;
+        it.service("redrive-child", "web", "redrive-child-web", PLAIN).await;
+        it.service("redrive-child", "idle", "redrive-child-idle", PLAIN).await;
+        it.stable("redrive-child", "web").await;
+        it.stable("redrive-child", "idle").await;
+        it.aws.push("redrive-child/web", "bad", Broken).await.unwrap();
+        let parent = it.pushes("redrive-child/web", 2).await.remove(1);
+        let before = it.children(&parent).await;
+        assert_eq!(before.len(), 2, "{before:#?}");
+        let of_web = |child: &&Execution| child.input["service"] == "web";
+        let failed = before.iter().find(of_web).unwrap();
+        assert_eq!(failed.error.as_deref(), Some("Deploy.RolledBack"), "{failed:#?}");
+        let rollouts = it.deployments_with_tasks("redrive-child", "redrive-child-web:2").await;
+        assert_eq!(rollouts.len(), 1, "{rollouts:?}");
+        let sibling = it.deployment_ids("redrive-child", "idle").await;
+
+        let redrive = it.aws.sfn().redrive_execution().execution_arn(&failed.arn);
+        redrive.send().await.unwrap();
+        let machine = &it.stack.deploy_service;
+        let again = it
+            .aws
+            .ended_executions(machine, 1, None, |it| it.arn == failed.arn, LIMIT)
+            .await
+            .unwrap()
+            .remove(0);
+
+        assert_eq!(again.redrive_count, 1);
+        assert_eq!(again.error.as_deref(), Some("Deploy.RolledBack"), "{again:#?}");
+        let again = it.deployments_with_tasks("redrive-child", "redrive-child-web:2").await;
+        assert!(again.is_superset(&rollouts), "{again:?}");
+        assert_eq!(again.len(), 2, "deployed a second time: {again:?}");
+        it.stable("redrive-child", "web").await;
+        assert_eq!(it.service_images("redrive-child", "web").await, [web]);
+
+        assert_eq!(it.deployment_ids("redrive-child", "idle").await, sibling);
+        assert_eq!(
+            it.revisions("redrive-child-web").await,
+            ["redrive-child-web:1", "redrive-child-web:2"]
+        );
+        let parents = it.pushes("redrive-child/web", 2).await;
+        assert_eq!((parents.len(), parents[1].redrive_count), (2, 0));
+        let after = it.children(&parent).await;
+        let redriven = |children: &[Execution]| -> Vec<(String, i32)> {
+            children.iter().map(|it| (it.arn.clone(), it.redrive_count)).collect()
+        };
+        let expected = before
+            .iter()
+            .map(|it| (it.arn.clone(), i32::from(it.arn == failed.arn)));
+        assert_eq!(redriven(&after), expected.collect::<Vec<_>>(), "no other execution");
     });
 }
 

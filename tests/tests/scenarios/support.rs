@@ -2,12 +2,13 @@
 
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentController,
-    DeploymentControllerType, DeploymentRolloutState, Service,
+    DeploymentControllerType, DeploymentRolloutState, DesiredStatus, Service, Task,
 };
 use local_aws::executions::Execution;
 use local_aws::images::Behaviour;
 use local_aws::{LocalAws, Options, Settings, Stack, pause, tools};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -272,6 +273,28 @@ impl Deployed {
         let running = tasks.into_iter().filter(|task| task.last_status() == Some("RUNNING"));
         let containers = running.flat_map(|task| task.containers.unwrap_or_default());
         containers.filter_map(|container| container.image_digest).collect()
+    }
+
+    /// The ids of the deployments that ever started a task of a revision, such as `web:2`, which has stopped since.
+    pub(crate) async fn deployments_with_tasks(&self, cluster: &str, revision: &str) -> BTreeSet<String> {
+        let ecs = self.aws.ecs();
+        let stopped = ecs.list_tasks().cluster(cluster).desired_status(DesiredStatus::Stopped);
+        let mut ids = BTreeSet::new();
+        let mut pages = stopped.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let arns = page.expect("a list").task_arns.unwrap_or_default();
+            if arns.is_empty() {
+                continue;
+            }
+            let described = ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns)).send().await;
+            let tasks = described.expect("tasks").tasks.unwrap_or_default();
+            let of_revision = |task: &Task| {
+                let arn = task.task_definition_arn().unwrap_or_default();
+                arn.ends_with(&format!("/{revision}"))
+            };
+            ids.extend(tasks.into_iter().filter(of_revision).filter_map(|task| task.started_by));
+        }
+        ids
     }
 
     /// Waits for the end of the executions of the pushes to a repository.
