@@ -51,26 +51,17 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         )));
     }
     let wanted = source.with_image(&image, config.image_reference);
-    let registered = match find(ecs, &wanted, &source, newest.as_ref(), &image).await? {
-        Some(found) => RegisteredRevision {
-            task_definition: found,
-            source: task_definition,
-            reused: true,
-            services,
-        },
-        None => {
-            let registered = ecs.register_task_definition(&wanted).await?.arn().clone();
-            let first = first_in_gap(ecs, &registered, newest.as_ref(), &wanted, &image).await?;
-            if first.is_some() {
-                withdraw(ecs, &registered).await;
-            }
-            RegisteredRevision {
-                reused: first.is_some(),
-                task_definition: first.unwrap_or(registered),
-                source: task_definition,
-                services,
-            }
-        }
+    let found = find(ecs, &wanted, &source, newest.as_ref(), &image).await?;
+    let (revision, reused) = if let Some(found) = found {
+        (found, true)
+    } else {
+        register(ecs, newest.as_ref(), &wanted, &image).await?
+    };
+    let registered = RegisteredRevision {
+        task_definition: revision,
+        source: task_definition,
+        reused,
+        services,
     };
     tracing::info!(
         task_definition = registered.task_definition.short(),
@@ -117,6 +108,23 @@ async fn find(
         }
     }
     Ok(None)
+}
+
+/// Registers the wanted revision; says which one counts, and whether that was there already.
+async fn register(
+    ecs: &Ecs,
+    newest: Option<&TaskDefinition>,
+    wanted: &TaskDefinition,
+    image: &PushedImage,
+) -> Result<(TaskDefinitionArn, bool), Error> {
+    let registered = ecs.register_task_definition(wanted).await?.arn().clone();
+    match first_in_gap(ecs, &registered, newest, wanted, image).await? {
+        Some(first) => {
+            withdraw(ecs, &registered).await;
+            Ok((first, true))
+        }
+        None => Ok((registered, false)),
+    }
 }
 
 /// Somebody else may have registered the very same between the look and the registration: an execution of a doubled
