@@ -622,6 +622,12 @@ fn right_after_the_update_a_look_may_still_show_the_service_as_it_was() {
         .now(10)
         .is(Superseded);
     case([deployment("web:1"), deployment("web:2")]).now(10).is(Failed);
+    let newer = Deployment {
+        created_at: at(2),
+        ..rolling("web:3")
+    };
+    let at_the_same_moment = case([newer]).standing(Standing::Newer);
+    at_the_same_moment.now(10).is(Superseded);
 }
 
 #[test]
@@ -796,6 +802,11 @@ fn a_rollback_under_way_is_in_progress_until_its_deadline() {
     under_way.is(InProgress);
     under_way.clone().history([record("web:2", RollingBack)]).is(InProgress);
     under_way.clone().history([record("web:2", Stopped)]).is(InProgress);
+    let stopped = ServiceDeployment {
+        created_at: at(3),
+        ..record("web:1", Stopped)
+    };
+    under_way.clone().history([stopped]).is(InProgress);
     let ours = ServiceDeployment {
         created_at: at(3),
         ..record("web:1", UnderWay)
@@ -836,6 +847,8 @@ fn a_rollback_may_not_show_yet() {
     let unread = rollback([rolling("web:2")]).standing(Standing::Unrecorded);
     unread.clone().now(32).is(InProgress);
     unread.now(33).is(Superseded);
+    let at_the_same_moment = rollback([again(3, rolling("web:4"))]).standing(Standing::Newer);
+    at_the_same_moment.now(10).is(Superseded);
 }
 
 #[test]
@@ -868,6 +881,7 @@ fn ecss_records_are_read_only_where_the_deployments_alone_do_not_tell() {
         vec![given_up("web:2")],
         vec![without_state(deployment("web:2"))],
         vec![deployment("web:1"), rolling("web:2")],
+        vec![rolling("web:1"), rolling("web:2")],
         vec![],
     ] {
         assert!(needed(deployments.clone()), "{deployments:?}");
