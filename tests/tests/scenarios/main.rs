@@ -11,6 +11,7 @@ mod new_tag;
 mod nothing_to_do;
 mod repetition;
 mod scale;
+mod settings;
 mod skipped;
 mod support;
 mod tag_latest;

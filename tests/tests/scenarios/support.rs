@@ -28,6 +28,24 @@ pub(crate) struct Deployed {
 /// The stack with its defaults.
 pub(crate) static STANDARD: LazyLock<Deployed> = LazyLock::new(|| Deployed::with(&Settings::default()));
 
+/// A stack for some clusters, which takes ECR's own events and deploys `latest`: settings that leave each other alone share
+/// a stack.
+pub(crate) static NAMED_CLUSTERS: LazyLock<Deployed> = LazyLock::new(|| {
+    let settings = Settings::default()
+        .with("clusters", "named,named-deleted,image-action,deploy-latest")
+        .with("trigger", "imageAction")
+        .with("deployLatest", "true");
+    Deployed::with(&settings)
+});
+
+/// A stack that names images by digest, and tags with `latest` what is stable.
+pub(crate) static TAG_LATEST_BY_DIGEST: LazyLock<Deployed> = LazyLock::new(|| {
+    let settings = Settings::default()
+        .with("tagLatest", "true")
+        .with("imageReference", "digest");
+    Deployed::with(&settings)
+});
+
 /// Runs a scenario.
 pub(crate) fn run(scenario: impl Future<Output = ()>) {
     RUNTIME.block_on(scenario);

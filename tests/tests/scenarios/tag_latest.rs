@@ -1,13 +1,8 @@
 //! The setting `tagLatest`: the tag `latest` follows what is stable.
 
-use crate::support::{Deployed, PLAIN, containers, run, summary};
+use crate::support::{Deployed, PLAIN, TAG_LATEST_BY_DIGEST, containers, run, summary};
 use aws_sdk_ecr::types::ImageIdentifier;
-use local_aws::Settings;
 use local_aws::images::Behaviour::{Broken, Healthy};
-use std::sync::LazyLock;
-
-static TAG_LATEST: LazyLock<Deployed> =
-    LazyLock::new(|| Deployed::with(&Settings::default().with("tagLatest", "true")));
 
 /// The digest that has the tag `latest`, if there is one.
 async fn latest(it: &Deployed, repository: &str) -> Option<String> {
@@ -28,7 +23,7 @@ async fn latest(it: &Deployed, repository: &str) -> Option<String> {
 #[test]
 fn the_image_is_tagged_latest_when_every_service_is_stable_on_it() {
     run(async {
-        let it = &*TAG_LATEST;
+        let it = &*TAG_LATEST_BY_DIGEST;
         let web = it.repository("tag-latest/web").await;
         it.cluster("tag-latest").await;
         it.register("tag-latest-web", &[("web", &web)]).await;

@@ -1,0 +1,144 @@
+//! What the settings change.
+
+use crate::support::{
+    Deployed, NAMED_CLUSTERS, PLAIN, Setup, containers, left_out, outcomes, run, summary,
+};
+use local_aws::images::Behaviour::Healthy;
+use serde_json::json;
+
+const NO_TASKS: Setup = Setup { desired: 0, ..PLAIN };
+
+/// A cluster and a service in it that runs a new repository with the name of the cluster. Returns the image that it runs.
+async fn service(it: &Deployed, cluster: &str, setup: Setup) -> String {
+    let web = it.repository(&format!("{cluster}/web")).await;
+    let family = format!("{cluster}-web");
+    it.cluster(cluster).await;
+    it.register(&family, &[("web", &web)]).await;
+    it.service(cluster, "web", &family, setup).await;
+    it.stable(cluster, "web").await;
+    web
+}
+
+/// `clusters`: a cluster that is named and not there any more is left out with its reason; one that is not named is as if
+/// it were not there.
+#[test]
+fn of_the_named_clusters_a_deleted_one_is_left_out_and_one_that_is_not_named_is_not_touched() {
+    run(async {
+        let it = &*NAMED_CLUSTERS;
+        let web = service(it, "named", NO_TASKS).await;
+        it.cluster("not-named").await;
+        it.register("not-named-web", &[("web", &web)]).await;
+        it.service("not-named", "other", "not-named-web", NO_TASKS).await;
+        it.stable("not-named", "other").await;
+        let not_named = it.deployment_ids("not-named", "other").await;
+        it.cluster("named-deleted").await;
+        let delete = it.aws.ecs().delete_cluster().cluster("named-deleted");
+        delete.send().await.unwrap();
+
+        it.aws.push("named/web", "v2", Healthy).await.unwrap();
+        let executions = it.pushes("named/web", 2).await;
+
+        let conclusion = summary(&executions[1]);
+        assert_eq!(outcomes(conclusion), [("web".to_owned(), "DEPLOYED".to_owned())]);
+        assert_eq!(
+            it.service_images("named", "web").await,
+            [it.aws.image("named/web", "v2")]
+        );
+        let deleted = ("cluster named-deleted".to_owned(), "CLUSTER_NOT_FOUND".to_owned());
+        assert!(left_out(conclusion).contains(&deleted), "{conclusion:#}");
+        assert!(
+            left_out(conclusion)
+                .iter()
+                .all(|(left_out, _)| !left_out.contains("not-named")),
+            "{conclusion:#}"
+        );
+        assert_eq!(it.service_images("not-named", "other").await, [web]);
+        assert_eq!(it.deployment_ids("not-named", "other").await, not_named);
+    });
+}
+
+/// `trigger=imageAction`: the event that ECR itself sends starts one execution, that of CloudTrail none.
+#[test]
+fn with_the_image_action_as_trigger_a_push_starts_one_execution_and_is_deployed() {
+    run(async {
+        let it = &*NAMED_CLUSTERS;
+        service(it, "image-action", NO_TASKS).await;
+
+        let digest = it.aws.push("image-action/web", "v2", Healthy).await.unwrap();
+        let execution = it.pushes("image-action/web", 2).await.remove(1);
+
+        let event = &execution.input;
+        assert_eq!(event["detail-type"], "ECR Image Action");
+        assert_eq!(event["detail"]["image-digest"], digest);
+        assert_eq!(
+            outcomes(summary(&execution)),
+            [("web".to_owned(), "DEPLOYED".to_owned())]
+        );
+        assert_eq!(
+            it.service_images("image-action", "web").await,
+            [it.aws.image("image-action/web", "v2")]
+        );
+
+        // Events reach the rule in the order in which they are sent: that the second one has come shows that the first
+        // one started nothing.
+        let mut untagged = event.clone();
+        untagged["detail"]["image-tag"] = json!("");
+        it.aws.dispatch(&untagged).unwrap();
+        it.aws.dispatch(event).unwrap();
+        let executions = it.pushes("image-action/web", 3).await;
+
+        let tags = executions.iter().map(|it| &it.input["detail"]["image-tag"]);
+        assert_eq!(
+            tags.collect::<Vec<_>>(),
+            ["v1", "v2", "v2"],
+            "one for each tagged event"
+        );
+        summary(&executions[2]);
+    });
+}
+
+/// `deployLatest`: a push of `latest` is deployed, and a later one with other bits too, though the image's name is the same.
+#[test]
+fn with_deploy_latest_every_push_of_latest_is_deployed() {
+    run(async {
+        if !containers() {
+            return;
+        }
+        let it = &*NAMED_CLUSTERS;
+        service(it, "deploy-latest", PLAIN).await;
+
+        let mut deployments = it.deployment_ids("deploy-latest", "web").await;
+        let mut digests = Vec::new();
+        for push in [1, 2] {
+            let digest = it.aws.push("deploy-latest/web", "latest", Healthy).await.unwrap();
+            let execution = it.pushes("deploy-latest/web", 1 + push).await.remove(push);
+
+            assert_eq!(
+                outcomes(summary(&execution)),
+                [("web".to_owned(), "DEPLOYED".to_owned())],
+                "push {push}"
+            );
+            it.stable("deploy-latest", "web").await;
+            assert_eq!(
+                it.service_images("deploy-latest", "web").await,
+                [it.aws.image("deploy-latest/web", "latest")]
+            );
+            assert_eq!(
+                it.running_digests("deploy-latest", "web").await,
+                [digest.as_str()],
+                "push {push}"
+            );
+            let now = it.deployment_ids("deploy-latest", "web").await;
+            assert_ne!(now, deployments, "push {push}");
+            deployments = now;
+            digests.push(digest);
+        }
+        assert_ne!(digests[0], digests[1]);
+        assert_eq!(
+            it.revisions("deploy-latest-web").await,
+            ["deploy-latest-web:1", "deploy-latest-web:2", "deploy-latest-web:3"],
+            "a revision for each"
+        );
+    });
+}
+
