@@ -1,7 +1,7 @@
 //! What the settings change.
 
 use crate::support::{
-    Deployed, NAMED_CLUSTERS, PLAIN, Setup, containers, left_out, outcomes, run, summary,
+    Deployed, NAMED_CLUSTERS, PLAIN, Setup, TAG_LATEST_BY_DIGEST, containers, left_out, outcomes, run, summary,
 };
 use local_aws::images::Behaviour::Healthy;
 use serde_json::json;
@@ -142,3 +142,26 @@ fn with_deploy_latest_every_push_of_latest_is_deployed() {
     });
 }
 
+/// `imageReference=digest`: the new revision names the image by its digest, and that is what runs.
+#[test]
+fn with_digest_as_reference_the_new_revision_names_the_digest() {
+    run(async {
+        let it = &*TAG_LATEST_BY_DIGEST;
+        let setup = if containers() { PLAIN } else { NO_TASKS };
+        let web = service(it, "by-digest", setup).await;
+
+        let digest = it.aws.push("by-digest/web", "v2", Healthy).await.unwrap();
+        let execution = it.pushes("by-digest/web", 2).await.remove(1);
+
+        summary(&execution);
+        it.stable("by-digest", "web").await;
+        let repository = web.strip_suffix(":v1").unwrap();
+        assert_eq!(
+            it.service_images("by-digest", "web").await,
+            [format!("{repository}@{digest}")]
+        );
+        if containers() {
+            assert_eq!(it.running_digests("by-digest", "web").await, [digest]);
+        }
+    });
+}
