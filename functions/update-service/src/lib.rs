@@ -148,9 +148,14 @@ impl Turn<'_> {
     }
 
     fn already_deployed(&self, look: &Look, revision: &TaskDefinitionArn) -> ServiceUpdate {
+        let mut rollout = self.rollout(&look.service, revision);
+        if is_steady(&look.service) {
+            // Its rollout is over, maybe for days: what its tasks died of since is no reason to go back now.
+            rollout.started_at = self.now;
+        }
         ServiceUpdate {
             previous: last_good(&look.service, revision, look.history.as_deref()),
-            rollout: Some(self.rollout(&look.service, revision)),
+            rollout: Some(rollout),
             ..self.outcome(
                 UpdateOutcome::AlreadyDeployed,
                 &format!("is on {} already", revision.short()),

@@ -178,6 +178,11 @@ async fn a_service_that_is_there_and_at_rest_tells_by_its_records_what_was_good_
         (update.outcome, update.previous),
         (UpdateOutcome::AlreadyDeployed, Some(arn("web:1")))
     );
+    let begun = fake.asked(&wanted(), 60).await.unwrap().rollout.unwrap().started_at;
+    assert!(
+        begun > deployment("web:2").created_at,
+        "what tasks died of before counts no more"
+    );
     assert!(fake.sent().is_empty());
 }
 

@@ -34,7 +34,7 @@ fn the_image_is_tagged_latest_when_every_service_is_stable_on_it() {
         let good = it.aws.push("tag-latest/web", "v2", Healthy).await.unwrap();
         let executions = it.pushes("tag-latest/web", 3).await;
 
-        summary(&executions[1]);
+        assert_eq!(summary(&executions[1])["services"][0]["outcome"], "DEPLOYED");
         assert_eq!(latest(it, "tag-latest/web").await, Some(good.clone()));
         assert_eq!(executions[2].input["detail"]["requestParameters"]["imageTag"], "latest");
         assert_eq!(summary(&executions[2])["skipped"][0]["reason"], "LATEST_TAG");
