@@ -2,6 +2,7 @@
 
 pub mod plan;
 
+use futures::future::try_join;
 use plan::plan;
 use serde_json::Value;
 use shared::arn::{ClusterName, TaskDefinitionArn};
@@ -44,12 +45,14 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         });
     }
     let (services, mut skipped) = look_at_services(ecs, config).await?;
-    let definitions = look_at_definitions(ecs, &services).await?;
-    let standalone = if config.scan_families {
-        look_at_families(ecs, &services).await?
-    } else {
-        Vec::new()
+    let standalone = async {
+        if config.scan_families {
+            look_at_families(ecs, &services).await
+        } else {
+            Ok(Vec::new())
+        }
     };
+    let (definitions, standalone) = try_join(look_at_definitions(ecs, &services), standalone).await?;
     let planned = plan(&image, &services, &definitions, &standalone);
     skipped.extend(planned.skipped);
     if planned.revisions.is_empty() && skipped.is_empty() {
