@@ -118,6 +118,11 @@ impl Demo {
             self.aws.create_repository(repository).await?;
             self.aws.push(repository, "v1", Behaviour::Healthy).await?;
         }
+        // These pushes find nothing to deploy to, as long as that is not there before they have looked.
+        let pushes = self
+            .aws
+            .ended_executions(&self.stack.deploy_image, 3, None, |_| true, LIMIT);
+        pushes.await?;
         self.aws.create_cluster(CLUSTER).await?;
         let image = |repository: &str| self.aws.image(repository, "v1");
         for workload in &WORKLOADS {
