@@ -4,9 +4,10 @@
 //! `docker push`. Without one there is a manifest, put by the API.
 
 use crate::process::read;
-use crate::{Error, LocalAws, tools};
+use crate::{ACCOUNT, Error, LocalAws, REGION, tools};
 use aws_sdk_ecr::types::ImageIdentifier;
-use serde_json::json;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,6 +30,15 @@ impl Behaviour {
     }
 }
 
+/// A push to the simulated ECR.
+#[derive(Debug, Clone)]
+pub struct Push {
+    /// The image's digest.
+    pub digest: String,
+    /// What EventBridge would deliver, once or more, now or later: for [`LocalAws::dispatch`].
+    pub event: Value,
+}
+
 /// Tells the images of one process from each other, so that every push has a digest of its own.
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
@@ -49,6 +59,15 @@ impl LocalAws {
     ///
     /// When the image cannot be built or pushed. Building needs Debian's package `busybox-static`.
     pub async fn push(&self, repository: &str, tag: &str, behaviour: Behaviour) -> Result<String, Error> {
+        if self.simulated_ecs().is_some() {
+            let behaviour = match behaviour {
+                Behaviour::Healthy => simulated_ecs::Behaviour::Good,
+                Behaviour::Broken => simulated_ecs::Behaviour::Crash,
+            };
+            let push = self.push_simulated(repository, tag, Some(behaviour))?;
+            self.dispatch(&push.event)?;
+            return Ok(push.digest);
+        }
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         if tools::engine().is_none() {
             return self.put_manifest(repository, tag, number).await;
@@ -68,6 +87,28 @@ impl LocalAws {
         let details = described.map_err(Error::call)?.image_details.unwrap_or_default();
         let digest = details.into_iter().find_map(|image| image.image_digest);
         digest.ok_or_else(|| Error::Call(format!("{name} was pushed, but ECR does not have it")))
+    }
+
+    /// Pushes an image to the simulated ECR, and tells nobody. What its tasks do is said by the tag, unless a behaviour is
+    /// given. The repository is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When the ECS of this local AWS is not the simulated one.
+    pub fn push_simulated(
+        &self,
+        repository: &str,
+        tag: &str,
+        behaviour: Option<simulated_ecs::Behaviour>,
+    ) -> Result<Push, Error> {
+        let simulated = self
+            .simulated_ecs()
+            .ok_or_else(|| Error::Call("the ECS of this local AWS is not the simulated one".to_owned()))?;
+        let (digest, now) = simulated.with(|simulation, now| (simulation.push(now, repository, Some(tag), behaviour), now));
+        let at = Timestamp::from_millisecond(now).map_err(Error::call)?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let event = put_image_event(repository, tag, &digest, at, number);
+        Ok(Push { digest, event })
     }
 
     fn build(&self, name: &str, number: u32, behaviour: Behaviour) -> Result<(), Error> {
@@ -104,4 +145,36 @@ impl LocalAws {
         let digest = image.and_then(|image| image.image_id).and_then(|id| id.image_digest);
         digest.ok_or_else(|| Error::Call(format!("ECR put {repository}:{tag} and did not say under which digest")))
     }
+}
+
+/// The event of a push by CloudTrail, as EventBridge delivers it. CloudTrail tells whole seconds, so of two pushes in one
+/// second the `number` decides, which the ids begin with.
+fn put_image_event(repository: &str, tag: &str, digest: &str, at: Timestamp, number: u32) -> Value {
+    let time = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    json!({
+        "version": "0",
+        "id": format!("{number:08x}-628b-6117-af20-0e5566167482"),
+        "detail-type": "AWS API Call via CloudTrail",
+        "source": "aws.ecr",
+        "account": ACCOUNT,
+        "time": time,
+        "region": REGION,
+        "resources": [],
+        "detail": {
+            "eventVersion": "1.11",
+            "eventTime": time,
+            "eventSource": "ecr.amazonaws.com",
+            "eventName": "PutImage",
+            "awsRegion": REGION,
+            "requestParameters": {"registryId": ACCOUNT, "repositoryName": repository, "imageTag": tag},
+            "responseElements": {"image": {
+                "registryId": ACCOUNT,
+                "repositoryName": repository,
+                "imageId": {"imageDigest": digest, "imageTag": tag},
+            }},
+            "eventID": format!("{number:08x}-e52b-4c4d-bbb5-547b85fec1f8"),
+            "eventType": "AwsApiCall",
+            "recipientAccountId": ACCOUNT,
+        },
+    })
 }

@@ -5,6 +5,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecs::config::Credentials;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
+use simulated_ecs::SimulatedEcs;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -28,8 +29,9 @@ const END_LIMIT: Duration = Duration::from_mins(1);
 /// How a local AWS is started.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Where the functions find ECS, such as `http://127.0.0.1:4577`; `None` for that of the local AWS itself.
-    pub ecs_endpoint: Option<String>,
+    /// The simulated ECS and ECR that the functions and [`LocalAws::ecs`] use; `None` for those of `MiniStack`. Its address,
+    /// account and region are those of the local AWS, whatever is said here.
+    pub simulated_ecs: Option<simulated_ecs::Settings>,
     /// The port; `None` for a free one.
     pub port: Option<u16>,
 }
@@ -42,7 +44,7 @@ pub struct LocalAws {
     /// The server ends when this closes. `None` only while it is being dropped.
     line: Mutex<Option<ChildStdin>>,
     directory: TempDir,
-    pub(crate) ecs_endpoint: Option<String>,
+    simulated_ecs: Option<SimulatedEcs>,
 }
 
 impl LocalAws {
@@ -54,19 +56,34 @@ impl LocalAws {
     /// error.
     pub fn start(options: &Options) -> Result<Self, Error> {
         let python = tools::python()?;
+        let simulate = |settings: &simulated_ecs::Settings| {
+            SimulatedEcs::start(simulated_ecs::Settings {
+                address: Ipv4Addr::LOCALHOST.into(),
+                port: 0,
+                account: ACCOUNT.to_owned(),
+                region: REGION.to_owned(),
+                ..settings.clone()
+            })
+        };
         // Somebody else may take the port that was free a moment ago.
         let mut attempts = if options.port.is_some() { 1 } else { 3 };
         loop {
             attempts -= 1;
-            match Self::start_with(&python, options) {
+            let simulated_ecs = options.simulated_ecs.as_ref().map(simulate).transpose();
+            let simulated_ecs = simulated_ecs.map_err(Error::file("starting the simulated ECS"))?;
+            match Self::start_with(&python, options.port, simulated_ecs) {
                 Err(Error::Start { log, .. }) if attempts > 0 && log.contains("already in use") => {}
                 started => return started,
             }
         }
     }
 
-    fn start_with(python: &std::path::Path, options: &Options) -> Result<Self, Error> {
-        let port = match options.port {
+    fn start_with(
+        python: &std::path::Path,
+        port: Option<u16>,
+        simulated_ecs: Option<SimulatedEcs>,
+    ) -> Result<Self, Error> {
+        let port = match port {
             Some(port) => port,
             None => free_port()?,
         };
@@ -110,20 +127,20 @@ impl LocalAws {
         ] {
             command.env_remove(proxy);
         }
-        if let Some(endpoint) = &options.ecs_endpoint {
-            command.env("AWS_ENDPOINT_URL_ECS", endpoint);
+        if let Some(simulated) = &simulated_ecs {
+            command.env("AWS_ENDPOINT_URL_ECS", simulated.url());
+            command.env("AWS_ENDPOINT_URL_ECR", simulated.url());
         }
         let mut server = command
             .spawn()
             .map_err(Error::file(format!("starting {}", python.display())))?;
         let line = Mutex::new(server.stdin.take());
-        let ecs_endpoint = options.ecs_endpoint.clone();
         let mut aws = Self {
             port,
             server,
             line,
             directory,
-            ecs_endpoint,
+            simulated_ecs,
         };
         aws.wait_until_healthy()?;
         Ok(aws)
@@ -200,16 +217,22 @@ impl LocalAws {
         }
     }
 
-    /// A client of its ECR.
+    /// The simulated ECS, where there is one.
     #[must_use]
-    pub fn ecr(&self) -> aws_sdk_ecr::Client {
-        aws_sdk_ecr::Client::new(&self.sdk_config(None))
+    pub fn simulated_ecs(&self) -> Option<&SimulatedEcs> {
+        self.simulated_ecs.as_ref()
     }
 
-    /// A client of the ECS that the functions use: its own, or the one at [`Options::ecs_endpoint`].
+    /// A client of the ECR that the functions use.
+    #[must_use]
+    pub fn ecr(&self) -> aws_sdk_ecr::Client {
+        aws_sdk_ecr::Client::new(&self.sdk_config(self.simulated_ecs()))
+    }
+
+    /// A client of the ECS that the functions use.
     #[must_use]
     pub fn ecs(&self) -> aws_sdk_ecs::Client {
-        aws_sdk_ecs::Client::new(&self.sdk_config(self.ecs_endpoint.as_deref()))
+        aws_sdk_ecs::Client::new(&self.sdk_config(self.simulated_ecs()))
     }
 
     /// A client of its Step Functions.
@@ -218,7 +241,7 @@ impl LocalAws {
         aws_sdk_sfn::Client::new(&self.sdk_config(None))
     }
 
-    fn sdk_config(&self, endpoint: Option<&str>) -> SdkConfig {
+    fn sdk_config(&self, simulated: Option<&SimulatedEcs>) -> SdkConfig {
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static(REGION))
@@ -229,7 +252,7 @@ impl LocalAws {
                 None,
                 "the local AWS",
             )))
-            .endpoint_url(endpoint.map_or_else(|| self.endpoint(), str::to_owned))
+            .endpoint_url(simulated.map_or_else(|| self.endpoint(), SimulatedEcs::url))
             .build()
     }
 }
