@@ -104,7 +104,8 @@ impl LocalAws {
         let simulated = self
             .simulated_ecs()
             .ok_or_else(|| Error::Call("the ECS of this local AWS is not the simulated one".to_owned()))?;
-        let (digest, now) = simulated.with(|simulation, now| (simulation.push(now, repository, Some(tag), behaviour), now));
+        let (digest, now) =
+            simulated.with(|simulation, now| (simulation.push(now, repository, Some(tag), behaviour), now));
         let at = Timestamp::from_millisecond(now).map_err(Error::call)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let event = put_image_event(repository, tag, &digest, at, number);

@@ -40,7 +40,15 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, (u16, Value)> {
 
 fn revision_state(revision: &TaskDefinition) -> Value {
     let images: Vec<&Value> = revision.containers().map(|container| &container["image"]).collect();
-    json!({"revision": revision.revision, "active": revision.active, "images": images, "tags": revision.tags})
+    json!({
+        "revision": revision.revision,
+        "active": revision.active,
+        "images": images,
+        "tags": revision.tags,
+        "registeredAt": revision.registered_at,
+        "deregisteredAt": revision.deregistered_at,
+        "document": revision.document,
+    })
 }
 
 impl Simulation {
@@ -121,9 +129,21 @@ impl Simulation {
         Ok(())
     }
 
+    /// More weather from now on: what there is goes on, so that tests side by side can have each their own.
+    ///
+    /// # Errors
+    /// What is wrong with it; then nothing is added.
+    pub fn add_weather(&mut self, now: Milliseconds, weather: Weather) -> Result<(), String> {
+        weather.check()?;
+        self.advance(now);
+        self.sky.add(weather, now);
+        Ok(())
+    }
+
     /// Everything, as it is, without paging, staleness or limits: what a test compares with.
     ///
-    /// Services by ARN (with their deployments, history and the digests that run), families by name with each revision, what second deployers did.
+    /// Services by ARN (with what was asked for, history and the digests that run), families by name with each revision and
+    /// its document, what second deployers did.
     #[must_use]
     pub fn state(&self) -> Value {
         let services = self
@@ -161,9 +181,21 @@ impl Simulation {
                 "finishedAt": entry.finished_at,
             })
         });
+        let stopped = service.stopped.iter().map(|task| {
+            json!({
+                "taskDefinition": task.task_definition,
+                "stopCode": task.stop.as_ref().map(|stop| stop.code),
+                "stoppedAt": task.stopped_at,
+            })
+        });
         json!({
             "serviceArn": service.arn,
+            "cluster": service.cluster,
+            "serviceName": service.name,
             "status": service.status,
+            "config": service.config,
+            "tags": service.tags,
+            "askedCount": service.desired_count,
             "taskDefinition": service.task_definition,
             "rolloutState": service.deployments.first().map(|primary| primary.rollout),
             "desiredCount": service.wanted(self.settings()),
@@ -172,6 +204,7 @@ impl Simulation {
             "runningTaskDefinitions": live().map(|task| &task.task_definition).collect::<std::collections::BTreeSet<_>>(),
             "imageDigests": digests,
             "history": history.collect::<Vec<_>>(),
+            "stoppedTasks": stopped.collect::<Vec<_>>(),
         })
     }
 }

@@ -18,6 +18,8 @@ pub struct Reply {
     pub answer: Option<Result<Value, ApiError>>,
     /// How long the answer is held back.
     pub delay_milliseconds: u64,
+    /// Whether the call took effect, which an answer that is cut off does not tell.
+    pub applied: bool,
 }
 
 /// How often an operation was called, and how it went.
@@ -98,7 +100,9 @@ impl Simulation {
                 "operation": operation,
                 "subject": subject(request),
                 "outcome": outcome,
+                "applied": reply.applied,
                 "parameters": plain_members(request),
+                "members": request.as_object().map(|members| members.keys().cloned().collect::<Vec<_>>()),
             }));
         }
         reply
@@ -108,6 +112,7 @@ impl Simulation {
         let at_once = |answer| Reply {
             answer,
             delay_milliseconds: 0,
+            applied: false,
         };
         if operation.starts_with('_') {
             return at_once(Some(Err(operations::unknown(operation))));
@@ -129,24 +134,28 @@ impl Simulation {
             return Reply {
                 answer: Some(Err(error)),
                 delay_milliseconds,
+                applied: false,
             };
         }
         if let Some(nothing) = service_deployments::nothing(operation).filter(|_| empty) {
             return Reply {
                 answer: Some(Ok(nothing)),
                 delay_milliseconds,
+                applied: false,
             };
         }
         if cut == Some(Kind::CutBefore) {
             return Reply {
                 answer: None,
                 delay_milliseconds,
+                applied: false,
             };
         }
         self.sky.stale = stale;
         let answer = self.call(now, api, operation, request);
         self.sky.stale = 0;
         Reply {
+            applied: answer.is_ok(),
             answer: Some(answer).filter(|_| cut.is_none()),
             delay_milliseconds,
         }

@@ -211,16 +211,27 @@ pub(crate) struct Action {
     pub(crate) request: Value,
 }
 
+/// What has come of a fault or of a trigger.
+#[derive(Debug, Clone, Copy)]
+struct Strikes {
+    /// When it became part of the weather.
+    began_at: Milliseconds,
+    /// How many calls it has seen.
+    seen: u64,
+    /// How often it struck.
+    struck: u64,
+}
+
 /// The weather as it goes: what has struck how often, and what is planned.
 #[derive(Debug)]
 pub(crate) struct Sky {
     seed: u64,
-    began_at: Milliseconds,
     pub(crate) weather: Weather,
     pub(crate) buckets: Buckets,
-    /// How many calls each fault and each trigger has seen, and how often it struck.
-    faults: Vec<(u64, u64)>,
-    triggers: Vec<(u64, u64)>,
+    /// What has come of each fault of the weather.
+    faults: Vec<Strikes>,
+    /// What has come of each entry of its schedule that waits for a call.
+    triggers: Vec<Strikes>,
     /// How many calls there were of an operation on a subject: what chance depends on.
     seen: BTreeMap<(String, String), u64>,
     planned: BTreeMap<(Milliseconds, u64), Action>,
@@ -235,7 +246,6 @@ impl Sky {
     pub(crate) fn new(settings: &Settings, now: Milliseconds) -> Self {
         let mut sky = Self {
             seed: settings.seed,
-            began_at: now,
             weather: Weather::default(),
             buckets: Buckets::default(),
             faults: Vec::new(),
@@ -252,10 +262,22 @@ impl Sky {
 
     /// Another weather from now on. What the one before it had planned is forgotten.
     pub(crate) fn change(&mut self, weather: Weather, now: Milliseconds) {
-        self.began_at = now;
-        self.faults = vec![(0, 0); weather.faults.len()];
-        self.triggers = vec![(0, 0); weather.schedule.len()];
+        self.faults.clear();
+        self.triggers.clear();
         self.planned.clear();
+        self.weather = Weather::default();
+        self.add(weather, now);
+    }
+
+    /// More weather, which begins now; what there is goes on.
+    pub(crate) fn add(&mut self, weather: Weather, now: Milliseconds) {
+        let none = Strikes {
+            began_at: now,
+            seen: 0,
+            struck: 0,
+        };
+        self.faults.extend(vec![none; weather.faults.len()]);
+        self.triggers.extend(vec![none; weather.schedule.len()]);
         for entry in &weather.schedule {
             if let Some(at) = entry.at_milliseconds {
                 self.plan_count += 1;
@@ -266,7 +288,8 @@ impl Sky {
                 self.planned.insert((now + at, self.plan_count), action);
             }
         }
-        self.weather = weather;
+        self.weather.faults.extend(weather.faults);
+        self.weather.schedule.extend(weather.schedule);
     }
 
     /// What this call meets.
@@ -278,8 +301,9 @@ impl Sky {
         let subject = subject(request);
         let number = self.seen.entry((operation.to_owned(), subject.clone())).or_default();
         *number += 1;
-        let (number, age) = (number.to_string(), now - self.began_at);
-        for (place, (fault, (seen, struck))) in self.weather.faults.iter().zip(&mut self.faults).enumerate() {
+        let number = number.to_string();
+        for (place, (fault, strikes)) in self.weather.faults.iter().zip(&mut self.faults).enumerate() {
+            let age = now - strikes.began_at;
             let concerns = fault.operation.as_deref().is_none_or(|wanted| wanted == operation)
                 && contains(request, fault.subject.as_deref())
                 && age >= fault.from_milliseconds
@@ -287,15 +311,15 @@ impl Sky {
             if !concerns {
                 continue;
             }
-            *seen += 1;
+            strikes.seen += 1;
             let parts = ["fault", &place.to_string(), operation, &subject, &number];
-            let strikes = *seen > fault.skip
-                && fault.times.is_none_or(|times| *struck < times)
+            let strikes_now = strikes.seen > fault.skip
+                && fault.times.is_none_or(|times| strikes.struck < times)
                 && chance(self.seed, &parts) < fault.chance;
-            if !strikes {
+            if !strikes_now {
                 continue;
             }
-            *struck += 1;
+            strikes.struck += 1;
             match fault.fault {
                 Kind::Slow => met.slow = met.slow.max(fault.milliseconds),
                 Kind::Stale => met.stale = met.stale.max(fault.milliseconds),
@@ -318,26 +342,27 @@ impl Sky {
 
     /// Notes a client's call that succeeded: somebody may act after it.
     pub(crate) fn note_done(&mut self, now: Milliseconds, operation: &str, request: &Value) {
-        for (place, (entry, (seen, struck))) in self.weather.schedule.iter().zip(&mut self.triggers).enumerate() {
+        for (place, (entry, strikes)) in self.weather.schedule.iter().zip(&mut self.triggers).enumerate() {
             let Some(trigger) = entry.after.as_ref().filter(|trigger| trigger.operation == operation) else {
                 continue;
             };
             if !contains(request, trigger.subject.as_deref()) {
                 continue;
             }
-            *seen += 1;
+            strikes.seen += 1;
             let subject = subject(request);
             let number = self
                 .seen
                 .get(&(operation.to_owned(), subject.clone()))
                 .copied()
-                .unwrap_or(*seen)
+                .unwrap_or(strikes.seen)
                 .to_string();
             let parts = ["trigger", &place.to_string(), operation, &subject, &number];
-            if *seen <= trigger.skip || *struck >= trigger.times || chance(self.seed, &parts) >= trigger.chance {
+            let is_early = strikes.seen <= trigger.skip;
+            if is_early || strikes.struck >= trigger.times || chance(self.seed, &parts) >= trigger.chance {
                 continue;
             }
-            *struck += 1;
+            strikes.struck += 1;
             let mut wanted = object(&entry.request);
             for member in ["cluster", "service"] {
                 if let Some(value) = request.get(member).filter(|_| wanted.get(member).is_none()) {

@@ -1,32 +1,29 @@
-//! prototype
-#![allow(clippy::unwrap_used, missing_docs)]
-use local_aws::{LocalAws, Options, Settings};
-use simulated_ecs::Seed;
-use std::time::{Duration, Instant};
+//! What must happen, end to end, whatever ECS does: the real state machines and functions against the simulated ECS, which
+//! has the service deployments, the rollbacks and the weather that no other stand-in has.
+//!
+//! The scenarios share one simulation and one stack; each has its own cluster, repositories and families, and weather
+//! that meets only its own calls. They wait most of the time, so that many run at once, whatever the processors:
+//! `--test-threads` says how many.
 
-#[test]
-fn prototype() {
-    let options = Options {
-        simulated_ecs: Some(simulated_ecs::Settings { speed: 20.0, throttling: true, ..Default::default() }),
-        ..Options::default()
+#![expect(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
+
+mod going_back;
+mod peers;
+mod support;
+mod verdicts;
+
+use libtest_mimic::{Arguments, Trial};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(support::AT_ONCE);
+    let scenarios = [peers::SCENARIOS, verdicts::SCENARIOS, going_back::SCENARIOS].concat();
+    let trial = |(name, scenario): (&'static str, fn())| {
+        Trial::test(name.trim_start_matches("rollouts::"), move || {
+            scenario();
+            Ok(())
+        })
     };
-    let aws = LocalAws::start(&options).unwrap();
-    let stack = aws.deploy(&Settings::default().with("maxConcurrency", "40")).unwrap();
-    let ecs = aws.simulated_ecs().unwrap();
-    let n = std::env::var("N").map_or(20, |n| n.parse().unwrap());
-    aws.push_simulated("app", "v1", None).unwrap();
-    ecs.with(|s, now| s.seed(now, &Seed { services: n, families: Some(n.min(20)), ..Seed::default() })).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        for tag in ["v2", "crash"] {
-            let begun = Instant::now();
-            let push = aws.push_simulated("app", tag, None).unwrap();
-            aws.dispatch(&push.event).unwrap();
-            let is = |e: &local_aws::executions::Execution| e.input["detail"]["requestParameters"]["imageTag"] == tag;
-            let ended = aws.ended_executions(&stack.deploy_image, 1, None, is, Duration::from_secs(400)).await;
-            eprintln!("{tag}: {:.1} s {:#?}", begun.elapsed().as_secs_f64(), ended.map(|e| (e[0].status.clone(), e[0].output.clone(), e[0].error_message())));
-            let (_, calls) = ecs.with(|s, now| s.administer(now, "GET", "calls", "", b""));
-            eprintln!("{calls}");
-        }
-    });
+    libtest_mimic::run(&arguments, scenarios.into_iter().map(trial).collect()).exit_code()
 }

@@ -1,0 +1,335 @@
+//! What the scenarios have in common: the stacks on the simulated ECS, and a scene of one's own in it.
+
+use local_aws::executions::Execution;
+use local_aws::images::Push;
+use local_aws::{ACCOUNT, LocalAws, Options, Settings, Stack, pause};
+use serde_json::{Value, json};
+use simulated_ecs::{Api, Behaviour, Seed, Weather};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+/// How many scenarios run at once.
+pub(crate) const AT_ONCE: usize = 16;
+
+/// How long anything may take on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_mins(5);
+
+/// How much faster than the real one the simulated ECS is.
+pub(crate) const SPEED: f64 = 20.0;
+
+/// One runtime for all: the connections of an SDK client live in the runtime that made them.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+
+/// The scenarios of a module, for `main` to run: names of async functions.
+macro_rules! scenarios {
+    ($($scenario:ident),* $(,)?) => {
+        pub(crate) const SCENARIOS: &[(&str, fn())] = &[$((
+            concat!(module_path!(), "::", stringify!($scenario)),
+            || $crate::support::run($scenario()),
+        )),*];
+    };
+}
+pub(crate) use scenarios;
+
+/// Runs a scenario to its end.
+pub(crate) fn run(scenario: impl Future<Output = ()>) {
+    RUNTIME.block_on(scenario);
+}
+
+/// A local AWS on the simulated ECS, with the stack in it.
+pub(crate) struct Deployed {
+    pub(crate) aws: LocalAws,
+    pub(crate) stack: Stack,
+}
+
+/// A rollout may take two minutes; `latest` is deployed.
+pub(crate) static PATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("120s"));
+
+/// A rollout may take a quarter of a minute: for what the deadline ends.
+pub(crate) static IMPATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("15s"));
+
+impl Deployed {
+    fn with(rollout_timeout: &str) -> Self {
+        let simulated = simulated_ecs::Settings {
+            speed: SPEED,
+            call_log: true,
+            ..simulated_ecs::Settings::default()
+        };
+        let options = Options {
+            simulated_ecs: Some(simulated),
+            ..Options::default()
+        };
+        let settings = Settings::default()
+            .with("rolloutTimeout", rollout_timeout)
+            .with("deployLatest", "true");
+        let aws = LocalAws::start(&options).expect("a local AWS");
+        let stack = aws.deploy(&settings).expect("the stack");
+        Self { aws, stack }
+    }
+}
+
+/// A scenario's own part of the simulated account: everything in it begins with the scenario's name and a dash, which is
+/// how its weather and its calls are told from those of the others.
+pub(crate) struct Scene {
+    pub(crate) on: &'static Deployed,
+    name: &'static str,
+}
+
+/// How the deployment of one push ended.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    /// The execution of deploy-image.
+    pub(crate) parent: Execution,
+    /// The executions of deploy-service that it started.
+    pub(crate) children: Vec<Execution>,
+}
+
+impl Scene {
+    /// A scene with this name, with a repository that has a good image `v1`.
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self::on(&PATIENT, name)
+    }
+
+    /// The same in another account.
+    pub(crate) fn on(on: &'static Deployed, name: &'static str) -> Self {
+        let scene = Self { on, name };
+        let repository = json!({"repositoryName": scene.repository()});
+        scene.ecr("CreateRepository", &repository);
+        scene.push("v1");
+        scene
+    }
+
+    pub(crate) fn cluster(&self) -> String {
+        format!("{}-cluster", self.name)
+    }
+
+    /// The name of its service, where it has one; with more, `-1`, `-2` … come after it.
+    pub(crate) fn service(&self) -> String {
+        format!("{}-web", self.name)
+    }
+
+    /// The family of its service.
+    pub(crate) fn family(&self) -> String {
+        self.service()
+    }
+
+    pub(crate) fn repository(&self) -> String {
+        format!("{}-repository/app", self.name)
+    }
+
+    /// How a container definition names one of its images.
+    pub(crate) fn image(&self, tag: &str) -> String {
+        self.on.aws.image(&self.repository(), tag)
+    }
+
+    /// The text in every request about this scene: the `subject` of its faults.
+    pub(crate) fn subject(&self) -> Option<String> {
+        Some(format!("{}-", self.name))
+    }
+
+    fn simulation<T>(&self, act: impl FnOnce(&mut simulated_ecs::Simulation, i64) -> T) -> T {
+        self.on.aws.simulated_ecs().expect("the simulated ECS").with(act)
+    }
+
+    /// A call of another client of ECS, a person or a pipeline: not in the log of calls.
+    pub(crate) fn ecs(&self, operation: &str, request: &Value) -> Value {
+        self.simulation(|it, now| it.call(now, Api::Ecs, operation, request))
+            .unwrap()
+    }
+
+    /// A call of another client of ECR.
+    pub(crate) fn ecr(&self, operation: &str, request: &Value) -> Value {
+        self.simulation(|it, now| it.call(now, Api::Ecr, operation, request))
+            .unwrap()
+    }
+
+    /// Services that have been running the image `v1` for long, in the scene's cluster, by the scene's names unless the
+    /// seed says others.
+    pub(crate) fn seed(&self, seed: Seed) {
+        let seed = Seed {
+            cluster: self.cluster(),
+            service_name: self.service(),
+            image: Some(seed.image.unwrap_or_else(|| self.image("v1"))),
+            ..seed
+        };
+        self.simulation(|it, now| it.seed(now, &seed)).unwrap();
+    }
+
+    /// One service with these members of `CreateService`.
+    pub(crate) fn seed_service(&self, members: Value) {
+        let Value::Object(service) = members else {
+            panic!("members are an object: {members}")
+        };
+        self.seed(Seed {
+            service,
+            ..Seed::default()
+        });
+    }
+
+    /// Pushes an image and tells nobody. What its tasks do is said by the beginning of its tag.
+    pub(crate) fn push(&self, tag: &str) -> Push {
+        self.push_as(tag, None)
+    }
+
+    /// The same with a behaviour that the tag does not say.
+    pub(crate) fn push_as(&self, tag: &str, behaviour: Option<Behaviour>) -> Push {
+        self.on.aws.push_simulated(&self.repository(), tag, behaviour).unwrap()
+    }
+
+    /// Starts an execution of deploy-image for a push, as the rule of the stack does. Returns its ARN.
+    pub(crate) async fn start(&self, push: &Push) -> String {
+        let start = self
+            .on
+            .aws
+            .sfn()
+            .start_execution()
+            .state_machine_arn(&self.on.stack.deploy_image)
+            .input(push.event.to_string());
+        start.send().await.expect("an execution").execution_arn
+    }
+
+    /// Waits for the end of an execution of deploy-image.
+    pub(crate) async fn end(&self, execution: &str) -> Ending {
+        let begun = Instant::now();
+        loop {
+            let parent = self.on.aws.execution(execution).await.unwrap();
+            if parent.has_ended() {
+                let children = self.children(&parent).await;
+                return Ending { parent, children };
+            }
+            assert!(begun.elapsed() < LIMIT, "{} did not end", self.name);
+            pause(Duration::from_millis(250)).await;
+        }
+    }
+
+    async fn children(&self, parent: &Execution) -> Vec<Execution> {
+        let is_ours = |it: &Execution| it.is_child_of(&parent.arn);
+        let children = self
+            .on
+            .aws
+            .executions(&self.on.stack.deploy_service, Some(parent.started), is_ours)
+            .await;
+        children.unwrap()
+    }
+
+    /// Pushes, and waits for what comes of it.
+    pub(crate) async fn deploy(&self, tag: &str) -> Ending {
+        let execution = self.start(&self.push(tag)).await;
+        self.end(&execution).await
+    }
+
+    /// More weather; its faults should have the scene's [`Scene::subject`].
+    pub(crate) fn weather(&self, weather: Weather) {
+        self.simulation(|it, now| it.add_weather(now, weather)).unwrap();
+    }
+
+    pub(crate) fn alarm(&self, name: &str, in_alarm: bool) {
+        self.simulation(|it, now| it.set_alarm(now, name, in_alarm));
+    }
+
+    /// The scene's service as it is, see [`simulated_ecs::Simulation::state`].
+    pub(crate) fn state(&self) -> Value {
+        self.state_of(&self.service())
+    }
+
+    /// One of the scene's services as it is.
+    pub(crate) fn state_of(&self, service: &str) -> Value {
+        let arn = format!(
+            "arn:aws:ecs:{}:{ACCOUNT}:service/{}/{service}",
+            local_aws::REGION,
+            self.cluster()
+        );
+        let state = self.simulation(|it, _| it.state());
+        let services = state["services"].as_array().cloned().unwrap_or_default();
+        let found = services.into_iter().rfind(|it| it["serviceArn"] == arn.as_str());
+        found.unwrap_or_else(|| panic!("there is no {arn}"))
+    }
+
+    /// The revisions of a family, the first one first.
+    pub(crate) fn revisions(&self, family: &str) -> Vec<Value> {
+        let state = self.simulation(|it, _| it.state());
+        state["families"][family].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The calls of the functions that name something of this scene, in order; of one operation, or of all (`""`).
+    pub(crate) fn calls(&self, operation: &str) -> Vec<Value> {
+        let (_, report) = self.simulation(|it, now| it.administer(now, "GET", "calls", "log=true", b""));
+        let ours = format!("{}-", self.name);
+        let calls = report["log"].as_array().cloned().unwrap_or_default();
+        let wanted = |it: &Value| {
+            (operation.is_empty() || it["operation"] == operation)
+                && (it["parameters"].to_string().contains(&ours)
+                    || it["subject"].as_str().is_some_and(|subject| subject.starts_with(&ours)))
+        };
+        calls.into_iter().filter(wanted).collect()
+    }
+
+    /// Waits until something is so.
+    pub(crate) async fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !is_so(self) {
+            assert!(
+                begun.elapsed() < LIMIT,
+                "{}: {what} did not happen: {:#}",
+                self.name,
+                self.state()
+            );
+            pause(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Ending {
+    /// The child of a service.
+    pub(crate) fn child(&self, service: &str) -> &Execution {
+        let child = self.children.iter().find(|child| child.input["service"] == service);
+        child.unwrap_or_else(|| panic!("{service} was not deployed to: {self:#?}"))
+    }
+
+    /// How the one service ended, `DEPLOYED` …, or the name of its error, `Deploy.RolledBack` ….
+    pub(crate) fn outcome(&self) -> String {
+        match self.children.as_slice() {
+            [only] => outcome(only),
+            _ => panic!("not one service was deployed to: {self:#?}"),
+        }
+    }
+
+    /// How a service ended.
+    pub(crate) fn outcome_of(&self, service: &str) -> String {
+        outcome(self.child(service))
+    }
+
+    /// What the one service's execution says, in its output or in its error.
+    pub(crate) fn message(&self) -> String {
+        match self.children.as_slice() {
+            [only] => message(only),
+            _ => panic!("not one service was deployed to: {self:#?}"),
+        }
+    }
+
+    /// What a service's execution says.
+    pub(crate) fn message_of(&self, service: &str) -> String {
+        message(self.child(service))
+    }
+}
+
+/// How an execution of deploy-service ended.
+pub(crate) fn outcome(child: &Execution) -> String {
+    let succeeded = child.output.as_ref().and_then(|output| output["outcome"].as_str());
+    let ended = succeeded.or(child.error.as_deref());
+    ended.unwrap_or_else(|| panic!("{child:#?} has no outcome")).to_owned()
+}
+
+/// What an execution says to a person.
+pub(crate) fn message(execution: &Execution) -> String {
+    let succeeded = execution.output.as_ref().and_then(|output| output["message"].as_str());
+    let said = succeeded.map(str::to_owned).or_else(|| execution.error_message());
+    said.unwrap_or_else(|| panic!("{execution:#?} says nothing"))
+}
+
+/// The part of a revision's ARN that tells it: `web:2`.
+pub(crate) fn short(task_definition: &Value) -> &str {
+    let arn = task_definition.as_str().unwrap_or_default();
+    arn.rsplit('/').next().unwrap_or(arn)
+}

@@ -1,0 +1,4 @@
+//! To come.
+use crate::support::scenarios;
+
+scenarios![];
