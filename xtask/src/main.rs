@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod lambda;
 mod picture;
 mod prerequisites;
@@ -31,6 +32,14 @@ enum Task {
     Test,
     /// Measure cold starts, memory and size of the functions, and the time from an event to the last update.
     Bench,
+    /// Look for an input from outside that is taken wrongly: events, ARNs, images, task definitions, settings.
+    Fuzz {
+        /// One target instead of all: a folder of fuzz/corpus.
+        target: Option<String>,
+        /// How long to look, for each target.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Draw the state machines anew in the README.
     Picture,
 }
@@ -43,6 +52,7 @@ fn main() -> ExitCode {
         Task::Demo { keep } => demo::run(keep),
         Task::Test => test::run(),
         Task::Bench => bench::run(),
+        Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Task::Picture => picture::write(),
     };
     match result {

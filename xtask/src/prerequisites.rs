@@ -39,6 +39,20 @@ pub(crate) fn check() -> Result<(), Failure> {
     }
 }
 
+/// Checks that there is a C++ compiler, which libFuzzer is built with.
+///
+/// # Errors
+///
+/// What to install.
+pub(crate) fn check_fuzzing() -> Result<(), Failure> {
+    let missing = works(
+        "c++",
+        &["--version"],
+        "A C++ compiler, for libFuzzer (on Debian the package g++)",
+    );
+    missing.map_or(Ok(()), |missing| Err(format!("Please install first:\n{missing}")))
+}
+
 fn require(program: &str, arguments: &[&str], least: (u32, u32), install: &str) -> Option<String> {
     let output = Command::new(program)
         .args(arguments)

@@ -13,12 +13,13 @@ use std::time::Instant;
 /// Names the step that failed; what it said stands above.
 pub(crate) fn run() -> Result<(), Failure> {
     prerequisites::check()?;
+    prerequisites::check_fuzzing()?;
     let python = tools::python().map_err(|error| error.to_string())?;
     tools::node_modules().map_err(|error| error.to_string())?;
     let root = tools::workspace();
     let bin = python.parent().unwrap_or(Path::new("/")).to_owned();
     let began = Instant::now();
-    let steps: [(&str, &Path, &[&str]); 6] = [
+    let steps: [(&str, &Path, &[&str]); 7] = [
         ("formatting", root, &["cargo", "fmt", "--all", "--check"]),
         (
             "dependency policy",
@@ -55,6 +56,7 @@ pub(crate) fn run() -> Result<(), Failure> {
             root,
             &["cargo", "test", "--locked", "--workspace"],
         ),
+        ("fuzzing", root, &["cargo", "xtask", "fuzz", "--seconds", "12"]),
     ];
     for (name, folder, words) in steps {
         step(name, folder, words, &bin)?;

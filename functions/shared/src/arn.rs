@@ -1,5 +1,6 @@
 //! An ARN names a thing in AWS; here are the ones that the steps hand to each other, each parsed once.
 
+use crate::image::{AccountId, Region};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -15,13 +16,17 @@ pub struct ParseArnError {
 fn resource_of<'a>(text: &'a str, service: &str) -> Option<&'a str> {
     let mut parts = text.splitn(6, ':');
     let is_arn = parts.next() == Some("arn")
-        && parts.next().is_some_and(|partition| partition.starts_with("aws"))
+        && parts.next().is_some_and(is_partition)
         && parts.next() == Some(service)
-        && parts.next().is_some_and(|region| !region.is_empty())
-        && parts
-            .next()
-            .is_some_and(|account| !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit()));
+        && parts.next().is_some_and(|region| region.parse::<Region>().is_ok())
+        && parts.next().is_some_and(|account| account.parse::<AccountId>().is_ok());
     parts.next().filter(|_| is_arn)
+}
+
+/// `aws`, `aws-cn`, `aws-us-gov` and what may come.
+fn is_partition(text: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    text.split('-').next() == Some("aws") && text.split('-').all(is_word)
 }
 
 /// A name as ECS spells those of clusters, services and families: letters, digits, hyphens, underscores, 1 to 255.
@@ -127,9 +132,9 @@ impl fmt::Display for TaskDefinitionArn {
     }
 }
 
-/// Makes a newtype for a name that stands alone or at the end of an ARN of `ecs`.
+/// Makes a newtype for a name that stands alone or at the end of an ARN of `ecs`, as the last of at most `depth` names.
 macro_rules! ecs_name {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $depth:literal, $expected:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -150,6 +155,7 @@ macro_rules! ecs_name {
                 let name = match resource_of(&text, "ecs") {
                     Some(resource) => resource
                         .strip_prefix(concat!($kind, "/"))
+                        .filter(|path| path.splitn($depth, '/').all(is_ecs_name))
                         .map(|path| path.rsplit_once('/').map_or(path, |(_, last)| last)),
                     None => Some(text.as_str()),
                 };
@@ -187,6 +193,7 @@ ecs_name!(
     /// Names are unique in an account and region, which is what one installation looks after.
     ClusterName,
     "cluster",
+    1,
     "the name or ARN of a cluster"
 );
 
@@ -195,6 +202,7 @@ ecs_name!(
     /// (`…:service/production/web`). Unique within its cluster.
     ServiceName,
     "service",
+    2,
     "the name or ARN of a service"
 );
 
@@ -230,6 +238,10 @@ mod tests {
             "arn:aws:ecs:eu-west-1:123456789012:service/web:4",
             "arn:aws:ecr:eu-west-1:123456789012:task-definition/web:4",
             "arn:aws:ecs:eu-west-1:account:task-definition/web:4",
+            "arn:aws:ecs:eu-west-1:1234:task-definition/web:4",
+            "arn:aws:ecs:eu west/1:123456789012:task-definition/web:4",
+            "arn:awsome:ecs:eu-west-1:123456789012:task-definition/web:4",
+            "arn:aws-:ecs:eu-west-1:123456789012:task-definition/web:4",
             "arn:aws:ecs::123456789012:task-definition/web:4",
             "arn:aws:ecs:eu-west-1:123456789012:task-definition/:4",
             "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:99999999999999999999999",
@@ -255,9 +267,17 @@ mod tests {
             "a b",
             "prod/web",
             "arn:aws:ecs:eu-west-1:123456789012:service/prod/web",
+            "arn:aws:ecs:eu-west-1:123456789012:cluster/a/prod",
             "ärger",
         ] {
             assert!(text.parse::<ClusterName>().is_err(), "{text}");
+        }
+        for text in [
+            "arn:aws:ecs:eu-west-1:123456789012:service/a/prod/web",
+            "arn:aws:ecs:eu-west-1:123456789012:service//web",
+            "arn:aws:ecs:eu-west-1:123456789012:service/a b/web",
+        ] {
+            assert!(text.parse::<ServiceName>().is_err(), "{text}");
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::arn::ClusterName;
 use crate::error::Error;
 use crate::task_definition::ImageForm;
 use jiff::SignedDuration;
+use std::collections::BTreeSet;
 
 /// The settings of one installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl Config {
                 .ok_or_else(|| Error::InvalidInput(format!("the setting {name} is missing in the environment")))
         };
         let refuse = |name: &str, value: &str, expected: &str| {
-            Error::InvalidInput(format!("the setting {name} is {value:?}; it should be {expected}"))
+            Error::invalid_input(format_args!("the setting {name} is {value:?}; it should be {expected}"))
         };
         let flag = |name: &str| match text(name)?.as_str() {
             "true" => Ok(true),
@@ -43,14 +44,14 @@ impl Config {
         };
         let clusters = text("CLUSTERS")?;
         let names = clusters.split(',').filter(|_| !clusters.is_empty());
+        let names: Result<Vec<ClusterName>, _> = names.map(|name| name.trim().parse()).collect();
+        // A cluster that is named twice would have each of its services deployed twice at once.
+        let is_distinct = |names: &Vec<ClusterName>| names.iter().collect::<BTreeSet<_>>().len() == names.len();
         let config = Self {
             clusters: names
-                .map(|name| {
-                    name.trim()
-                        .parse()
-                        .map_err(|_| refuse("CLUSTERS", &clusters, "cluster names separated by commas"))
-                })
-                .collect::<Result<_, _>>()?,
+                .ok()
+                .filter(is_distinct)
+                .ok_or_else(|| refuse("CLUSTERS", &clusters, "cluster names separated by commas, each once"))?,
             deploy_latest: flag("DEPLOY_LATEST")?,
             tag_latest: flag("TAG_LATEST")?,
             image_reference: match text("IMAGE_REFERENCE")?.as_str() {
@@ -137,6 +138,13 @@ mod tests {
             );
         }
         assert!(read(("CLUSTERS", Some("a,,b"))).is_err());
+        let twice = "production,arn:aws:ecs:eu-west-1:123456789012:cluster/production";
+        assert!(
+            read(("CLUSTERS", Some(twice)))
+                .unwrap_err()
+                .to_string()
+                .contains("each once")
+        );
         assert!(read(("ROLLOUT_TIMEOUT_SECONDS", Some("0"))).is_err());
     }
 

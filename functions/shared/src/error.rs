@@ -35,6 +35,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// An `InvalidInput` of at most about [`EXCERPT_LENGTH`] bytes, whatever `message` quotes from outside.
+    pub fn invalid_input(message: impl std::fmt::Display) -> Self {
+        Self::InvalidInput(excerpt(message.to_string()))
+    }
+
     /// The stable name that `ErrorEquals` matches in the state machines and that the console shows.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -145,6 +150,25 @@ fn classify(code: &str, message: &str, status: u16) -> Class {
 #[must_use]
 pub fn is_too_many_concurrent_attempts(message: &str) -> bool {
     message.contains("Too many concurrent attempts")
+}
+
+/// How long a text may be that quotes what came from outside, in bytes: enough for any that a person wrote.
+pub const EXCERPT_LENGTH: usize = 1000;
+
+/// The text itself, or its beginning and its end when it is longer than [`EXCERPT_LENGTH`]: a message begins with the
+/// part that cannot be read and ends with what it should be, and what is quoted stands between.
+pub(crate) fn excerpt(text: String) -> String {
+    if text.len() <= EXCERPT_LENGTH {
+        return text;
+    }
+    let head = text.floor_char_boundary(EXCERPT_LENGTH / 2);
+    let tail = text.ceil_char_boundary(text.len() - EXCERPT_LENGTH / 2);
+    format!(
+        "{} … ({} bytes left out) … {}",
+        &text[..head],
+        tail - head,
+        &text[tail..]
+    )
 }
 
 /// An error and its causes, outermost first, each once.

@@ -110,10 +110,10 @@ fn is_region(text: &str) -> bool {
 }
 
 fn is_repository_name(text: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
-    let is_edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let is_word = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
+    let is_separator = |text: &str| matches!(text, "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
     let is_part =
-        |part: &str| is_edge(part.bytes().next()) && is_edge(part.bytes().last()) && part.bytes().all(is_inner);
+        |part: &str| part.starts_with(is_word) && part.ends_with(is_word) && part.split(is_word).all(is_separator);
     text.len() <= 256 && text.split('/').all(is_part)
 }
 
@@ -273,9 +273,13 @@ fn is_valid_host(host: &str) -> bool {
     let (name, port) = host
         .split_once(':')
         .map_or((host, None), |(name, port)| (name, Some(port)));
-    let is_label =
-        |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    name.split('.').all(is_label) && port.is_none_or(|port| port.parse::<u16>().is_ok())
+    let is_word = |character: char| character.is_ascii_alphanumeric();
+    let is_label = |label: &str| {
+        let is_inner = |character| is_word(character) || character == '-';
+        label.starts_with(is_word) && label.ends_with(is_word) && label.chars().all(is_inner)
+    };
+    let is_port = |port: &str| port.starts_with(is_word) && port.parse::<u16>().is_ok();
+    name.split('.').all(is_label) && port.is_none_or(is_port)
 }
 
 impl FromStr for ImageReference {
@@ -422,12 +426,18 @@ mod tests {
             "APP",
             "<IMAGE1_NAME>",
             "a//b",
+            "a..b",
+            "a_-b",
+            "a___b",
             "/app",
             "app/",
             "app:v1:v2",
             "host.example.com:port/app",
             "host.example.com:99999/app",
+            "host.example.com:+80/app",
             "-host..com/app",
+            "-host.com/app",
+            "host-.com/app",
             "app:-v1",
             "app v1",
         ] {

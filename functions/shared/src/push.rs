@@ -6,7 +6,7 @@
 //! See <https://docs.aws.amazon.com/AmazonECR/latest/userguide/logging-using-cloudtrail.html> and
 //! <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>.
 
-use crate::error::Error;
+use crate::error::{Error, excerpt};
 use crate::image::{AccountId, EcrRegistry, ImageDigest, ImageReference, ImageTag, Region, RepositoryName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -209,6 +209,16 @@ struct ImageAction {
     image_tag: Option<String>,
 }
 
+/// What is an object in the event, as JSON pointers. Serde alone would also take the list of its members' values for it.
+const OBJECTS: [&str; 6] = [
+    "",
+    "/detail",
+    "/detail/requestParameters",
+    "/detail/responseElements",
+    "/detail/responseElements/image",
+    "/detail/responseElements/image/imageId",
+];
+
 /// Reads an EventBridge event, in either form, into the push that it tells of.
 ///
 /// `event` is the whole event as EventBridge delivers it. Members that are not known are passed over, since AWS adds
@@ -219,6 +229,12 @@ struct ImageAction {
 /// `Deploy.InvalidInput`, saying which part cannot be read, when the event is neither form or lacks what a deployment
 /// needs.
 pub fn parse_push(event: &Value) -> Result<Push, Error> {
+    if let Some(place) = OBJECTS
+        .iter()
+        .find(|place| event.pointer(place).is_some_and(Value::is_array))
+    {
+        return Err(invalid(format_args!("the event{place} cannot be read: it is a list")));
+    }
     let envelope: Envelope = read(event, "the event")?;
     if envelope.source != "aws.ecr" {
         return Err(invalid(format_args!(
@@ -245,14 +261,14 @@ fn from_cloud_trail(envelope: &Envelope) -> Result<Push, Error> {
     }
     let request = record.request_parameters.unwrap_or_default();
     if let Some(code) = record.error_code {
-        return Ok(Push::Nothing(NothingPushed::Failed {
-            repository: request
+        return Ok(failed(
+            request
                 .repository_name
                 .unwrap_or_else(|| "an unnamed repository".to_owned()),
-            cause: record
+            record
                 .error_message
                 .map_or(code.clone(), |message| format!("{code}: {message}")),
-        }));
+        ));
     }
     let image = record.response_elements.and_then(|response| response.image);
     let (repository, registry_id, id) = match image {
@@ -284,10 +300,8 @@ fn from_image_action(envelope: &Envelope) -> Result<Push, Error> {
         )));
     }
     if action.result != "SUCCESS" {
-        return Ok(Push::Nothing(NothingPushed::Failed {
-            repository: action.repository_name,
-            cause: format!("the event's result is {:?}", action.result),
-        }));
+        let cause = format!("the event's result is {:?}", action.result);
+        return Ok(failed(action.repository_name, cause));
     }
     tagged_push(Told {
         registry_id: envelope.account.clone(),
@@ -297,6 +311,14 @@ fn from_image_action(envelope: &Envelope) -> Result<Push, Error> {
         digest: action.image_digest,
         at: envelope.time,
         event_id: &envelope.id,
+    })
+}
+
+/// What failed is told in few words, however many the event has.
+fn failed(repository: String, cause: String) -> Push {
+    Push::Nothing(NothingPushed::Failed {
+        repository: excerpt(repository),
+        cause: excerpt(cause),
     })
 }
 
@@ -336,7 +358,7 @@ fn read<T: serde::de::DeserializeOwned>(value: &Value, what: &str) -> Result<T, 
 }
 
 fn invalid(message: impl fmt::Display) -> Error {
-    Error::InvalidInput(format!("not a push event of ECR: {message}"))
+    Error::invalid_input(format_args!("not a push event of ECR: {message}"))
 }
 
 #[cfg(test)]
@@ -463,6 +485,22 @@ mod tests {
             ),
             (with(cloud_trail(), "/detail", Some(json!([]))), "detail cannot be read"),
             (
+                with(
+                    image_action(),
+                    "/detail",
+                    Some(json!(["SUCCESS", "PUSH", "busybox", DIGEST, "v1"])),
+                ),
+                "detail cannot be read: it is a list",
+            ),
+            (
+                with(
+                    cloud_trail(),
+                    "/detail/responseElements/image/imageId",
+                    Some(json!([DIGEST, "v1"])),
+                ),
+                "imageId cannot be read: it is a list",
+            ),
+            (
                 with(cloud_trail(), "/detail/eventName", Some(json!("BatchDeleteImage"))),
                 "\"BatchDeleteImage\"",
             ),
@@ -507,6 +545,21 @@ mod tests {
             assert_eq!(error.name(), "Deploy.InvalidInput", "{event}");
             assert!(error.to_string().contains(says), "{error} should say {says}");
         }
+    }
+
+    #[test]
+    fn what_is_quoted_from_an_event_is_short_however_long_it_was() {
+        let hostile = json!("ü".repeat(1_000_000));
+        let error = parse_push(&with(image_action(), "/source", Some(hostile.clone()))).unwrap_err();
+        let message = error.to_string();
+        assert!(message.len() < 1100, "{}", message.len());
+        assert!(
+            message.contains("the event's source is \"ü") && message.ends_with("not \"aws.ecr\""),
+            "{message}"
+        );
+        let failed = with(image_action(), "/detail/result", Some(json!("FAILURE")));
+        let failed = with(failed, "/detail/repository-name", Some(hostile));
+        assert!(format!("{:?}", parse_push(&failed).unwrap()).len() < 1200);
     }
 
     #[test]

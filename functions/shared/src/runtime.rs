@@ -54,7 +54,7 @@ impl Request<Value> {
 
 fn read<T: DeserializeOwned>(value: Value, what: &str) -> Result<T, Error> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        Error::InvalidInput(format!(
+        Error::invalid_input(format_args!(
             "{what} cannot be read: {error}; were the state machine and the functions deployed together?"
         ))
     })

@@ -11,11 +11,13 @@ use crate::arn::TaskDefinitionArn;
 use crate::error::Error;
 use crate::image::{ImageDigest, ImageReference, RepositoryName};
 use crate::push::{PushId, PushedImage};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The members that `DescribeTaskDefinition` puts out and `RegisterTaskDefinition` does not take.
 pub const OUTPUT_ONLY_MEMBERS: [&str; 9] = [
@@ -84,38 +86,22 @@ pub enum Standing {
     Unrecorded,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DescribeResponse {
-    task_definition: Document,
-    #[serde(default)]
-    tags: Vec<Tag>,
-}
-
 impl TaskDefinition {
     /// Reads the body of an answer of `DescribeTaskDefinition` or `RegisterTaskDefinition`.
     ///
     /// # Errors
     ///
-    /// `Deploy.InvalidInput` when it is not such a body.
+    /// `Deploy.InvalidInput`, saying which member cannot be read, when it is not such a body.
     pub fn from_response(body: &[u8]) -> Result<Self, Error> {
-        let invalid = |error: &dyn std::fmt::Display| {
-            Error::InvalidInput(format!(
-                "ECS's answer holds no task definition that can be read: {error}"
-            ))
-        };
-        let response: DescribeResponse = serde_json::from_slice(body).map_err(|error| invalid(&error))?;
-        let mut members = response.task_definition;
-        let arn = members.get("taskDefinitionArn").map_or("\"\"", |raw| raw.get());
-        let arn: TaskDefinitionArn = serde_json::from_str(arn).map_err(|error| invalid(&error))?;
-        let containers = match members.remove("containerDefinitions") {
-            Some(raw) => serde_json::from_str::<Vec<Document>>(raw.get()).map_err(|error| invalid(&error))?,
-            None => Vec::new(),
-        };
+        let mut response: Document = serde_json::from_slice(body).map_err(invalid)?;
+        let mut members: Document = take(&mut response, "taskDefinition")?.unwrap_or_default();
+        let arn = take(&mut members, "taskDefinitionArn")?.ok_or_else(|| invalid("it has no taskDefinitionArn"))?;
+        let containers: Vec<Document> = take(&mut members, "containerDefinitions")?.unwrap_or_default();
         let containers = containers.into_iter().map(Container::read).collect();
         let is_active = members.get("status").is_none_or(|status| status.get() == "\"ACTIVE\"");
-        members.retain(|name, _| !OUTPUT_ONLY_MEMBERS.contains(&name.as_str()));
-        let mut tags = response.tags;
+        // A request has its tags where the answer has the document, so one of that name inside would be sent twice.
+        members.retain(|name, _| !OUTPUT_ONLY_MEMBERS.contains(&name.as_str()) && name != "tags");
+        let mut tags: Vec<Tag> = take(&mut response, "tags")?.unwrap_or_default();
         tags.sort();
         Ok(Self {
             arn,
@@ -206,10 +192,8 @@ impl TaskDefinition {
     }
 
     fn set_tag(&mut self, key: String, value: String) {
-        match self.tags.iter_mut().find(|tag| tag.key == key) {
-            Some(tag) => tag.value = value,
-            None => self.tags.push(Tag { key, value }),
-        }
+        self.tags.retain(|tag| tag.key != key);
+        self.tags.push(Tag { key, value });
         self.tags.sort();
     }
 
@@ -348,6 +332,19 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
+}
+
+/// Takes a member out of ECS's answer and reads it, if it is there.
+fn take<T: DeserializeOwned>(document: &mut Document, name: &str) -> Result<Option<T>, Error> {
+    let raw = document.remove(name);
+    let read = raw.map(|raw| serde_json::from_str(raw.get())).transpose();
+    read.map_err(|error| invalid(format_args!("{name}: {error}")))
+}
+
+fn invalid(message: impl fmt::Display) -> Error {
+    Error::invalid_input(format_args!(
+        "ECS's answer holds no task definition that can be read: {message}"
+    ))
 }
 
 fn to_raw(text: &str) -> Option<Box<RawValue>> {

@@ -198,6 +198,15 @@ fn tags_are_carried_but_for_those_that_only_aws_may_set() {
 }
 
 #[test]
+fn a_request_has_one_list_of_tags_wherever_ecs_answers_another() {
+    let mut response = response(&["busybox:v0"], &json!([{"key": "team", "value": "shop"}]));
+    response["taskDefinition"]["tags"] = json!([{"key": "inside"}]);
+    let request = String::from_utf8(read(&response).to_register_request().unwrap()).unwrap();
+    assert_eq!(request.matches("\"tags\"").count(), 1, "{request}");
+    assert!(request.contains("shop"), "{request}");
+}
+
+#[test]
 fn an_empty_list_of_tags_is_left_out_since_ecs_refuses_one() {
     for tags in [json!([]), json!([{"key": "aws:ecs:clusterName", "value": "x"}])] {
         let request = request_of(&read(&response(&["busybox:v0"], &tags)));
@@ -366,18 +375,26 @@ fn a_tag_fits_ecs_however_long_the_repositorys_name_and_is_that_repositorys_alon
 
 #[test]
 fn what_is_no_answer_of_ecs_is_refused_as_invalid_input() {
-    for body in [
-        "",
-        "null",
-        "{}",
-        r#"{"taskDefinition":{}}"#,
-        r#"{"taskDefinition":{"taskDefinitionArn":7}}"#,
-        r#"{"taskDefinition":{"taskDefinitionArn":"web:41"}}"#,
-        r#"{"taskDefinition":{"taskDefinitionArn":"arn:aws:ecs:eu-west-1:123456789012:task-definition/web:41","containerDefinitions":{}}}"#,
-        r#"{"taskDefinition":{"taskDefinitionArn":"arn:aws:ecs:eu-west-1:123456789012:task-definition/web:41"}"#,
+    for (body, says) in [
+        ("", "EOF"),
+        ("null", "null"),
+        ("{}", "no taskDefinitionArn"),
+        (r#"{"taskDefinition":[]}"#, "taskDefinition: "),
+        (r#"{"taskDefinition":{}}"#, "no taskDefinitionArn"),
+        (r#"{"taskDefinition":{"taskDefinitionArn":7}}"#, "taskDefinitionArn: "),
+        (r#"{"taskDefinition":{"taskDefinitionArn":"web:41"}}"#, "web:41"),
+        (
+            r#"{"taskDefinition":{"taskDefinitionArn":ARN,"containerDefinitions":{}}}"#,
+            "containerDefinitions: ",
+        ),
+        (r#"{"taskDefinition":{"taskDefinitionArn":ARN},"tags":{}}"#, "tags: "),
+        (r#"{"taskDefinition":{"taskDefinitionArn":ARN}"#, "EOF"),
+        (r#"[{"taskDefinitionArn":ARN},[]]"#, "sequence"),
     ] {
+        let body = body.replace("ARN", "\"arn:aws:ecs:eu-west-1:123456789012:task-definition/web:41\"");
         let error = TaskDefinition::from_response(body.as_bytes()).unwrap_err();
         assert_eq!(error.name(), "Deploy.InvalidInput", "{body}");
+        assert!(error.to_string().contains(says), "{error} should say {says}");
     }
 }
 

@@ -1,0 +1,78 @@
+//! What must hold for any input whatever, of everything that ecr-deploy reads from outside.
+//!
+//! A check reads one input and panics when it is taken wrongly: accepted against the grammar, which is written down here
+//! a second time, changed on its way through, or refused without a clear error. libFuzzer looks for such an input
+//! (`cargo xtask fuzz`); the tests of this package replay the inputs of `corpus/`, the seeds and what was found since.
+
+mod arn;
+mod event;
+mod image;
+mod settings;
+mod task_definition;
+
+use regex_lite::Regex;
+use shared::error::{EXCERPT_LENGTH, Error};
+
+/// Reads an input and panics when it is taken wrongly.
+pub type Check = fn(&[u8]);
+
+/// Every target: its name, which is also its folder in `corpus/`, and its check.
+pub const TARGETS: [(&str, Check); 6] = [
+    ("arn", arn::check),
+    ("event", event::check),
+    ("image", image::check),
+    ("payload", event::check_payload),
+    ("settings", settings::check),
+    ("task-definition", task_definition::check),
+];
+
+/// A region, an account's id, and a name of ECS, in the patterns of several targets.
+const REGION: &str = "[a-z0-9]+(?:-[a-z0-9]+){2,}";
+const ACCOUNT: &str = "[0-9]{12}";
+const ECS_NAME: &str = "[A-Za-z0-9_-]{1,255}";
+
+/// How long a text may be that quotes an input: an excerpt, and the words that say so.
+const LONGEST: usize = EXCERPT_LENGTH + 50;
+
+/// A pattern for a whole text.
+fn pattern(text: &str) -> Regex {
+    Regex::new(&format!("^(?:{text})$")).expect("a pattern of ours")
+}
+
+/// What is refused is refused by the right name, and in few words, however many were given.
+fn assert_clear(error: &Error) {
+    let message = error.to_string();
+    assert_eq!(error.name(), "Deploy.InvalidInput", "{message}");
+    assert!(
+        (10..=LONGEST).contains(&message.len()),
+        "{} bytes: {message}",
+        message.len()
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TARGETS;
+    use std::path::Path;
+
+    #[test]
+    fn every_input_of_the_corpus_is_taken_rightly() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+        let mut folders: Vec<_> = corpus
+            .read_dir()
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        folders.sort();
+        assert_eq!(folders, TARGETS.map(|(name, _)| name), "one folder per target");
+        for (name, check) in TARGETS {
+            let mut inputs = corpus.join(name).read_dir().unwrap().peekable();
+            assert!(inputs.peek().is_some(), "{name} has no inputs");
+            for input in inputs {
+                let path = input.unwrap().path();
+                eprintln!("{}", path.display());
+                check(&std::fs::read(path).unwrap());
+            }
+        }
+    }
+}

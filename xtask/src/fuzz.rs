@@ -1,0 +1,87 @@
+//! Looks for an input that is taken wrongly, by libFuzzer, for every target or for one.
+
+use crate::{Failure, prerequisites};
+use local_aws::tools;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Runs each target for `seconds`, from the committed corpus and what earlier runs have grown from it.
+///
+/// # Errors
+///
+/// Names the target that failed. What it failed on stands above, and its input in the corpus, where `cargo test -p fuzz`
+/// replays it from then on.
+pub(crate) fn run(target: Option<&str>, seconds: u32) -> Result<(), Failure> {
+    prerequisites::check_fuzzing()?;
+    let package = tools::workspace().join("fuzz");
+    let corpus = package.join("corpus");
+    let mut targets = folders(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
+    if let Some(wanted) = target {
+        let all = targets.join(", ");
+        targets.retain(|name| name == wanted);
+        if targets.is_empty() {
+            return Err(format!("there is no target {wanted:?}; there are {all}"));
+        }
+    }
+    let program = build(&package)?;
+    for name in targets {
+        eprintln!("{name}, for {seconds} s");
+        let grown = tools::workspace().join("target/fuzz").join(&name);
+        std::fs::create_dir_all(&grown).map_err(|error| format!("{}: {error}", grown.display()))?;
+        let seeds = corpus.join(&name);
+        let output = Command::new(&program)
+            .arg(format!("-max_total_time={seconds}"))
+            .arg(format!("-dict={}", package.join("dictionary").display()))
+            .arg(format!("-artifact_prefix={}/", seeds.display()))
+            .arg("-timeout=10")
+            .args([&grown, &seeds])
+            .env("FUZZ_TARGET", &name)
+            .output()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            eprintln!("{said}");
+            return Err(format!(
+                "{name} failed ({}); its input, if there is one, is now in {}",
+                output.status,
+                seeds.display()
+            ));
+        }
+        let summary = said.lines().find(|line| line.contains("DONE"));
+        eprintln!("  {}", summary.unwrap_or("no summary"));
+    }
+    Ok(())
+}
+
+/// Builds the targets with the dependencies that this task was built with: only the workspace's own crates are built
+/// anew, to be instrumented.
+fn build(package: &Path) -> Result<PathBuf, Failure> {
+    let status = Command::new("cargo")
+        .args([
+            "build",
+            "--locked",
+            "--quiet",
+            "--package",
+            "xtask",
+            "--package",
+            "fuzz",
+            "--bin",
+            "fuzz",
+        ])
+        .current_dir(package)
+        .env("RUSTC_WORKSPACE_WRAPPER", package.join("instrumented-rustc"))
+        .status();
+    match status {
+        Ok(status) if status.success() => Ok(tools::workspace().join("target/debug/fuzz")),
+        other => Err(format!("the fuzz targets cannot be built: {other:?}")),
+    }
+}
+
+fn folders(path: &Path) -> std::io::Result<Vec<String>> {
+    let names = path
+        .read_dir()?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut names: Vec<String> = names.collect::<std::io::Result<_>>()?;
+    names.sort();
+    Ok(names)
+}
