@@ -4,7 +4,7 @@ use local_aws::executions::Execution;
 use local_aws::images::Push;
 use local_aws::{ACCOUNT, LocalAws, Options, Settings, Stack, pause};
 use serde_json::{Value, json};
-use simulated_ecs::{Api, Behaviour, Seed, Weather};
+use simulated_ecs::{Api, Behaviour, Fault, Kind, Seed, Trigger, Weather};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -123,11 +123,6 @@ impl Scene {
         self.on.aws.image(&self.repository(), tag)
     }
 
-    /// The text in every request about this scene: the `subject` of its faults.
-    pub(crate) fn subject(&self) -> Option<String> {
-        Some(format!("{}-", self.name))
-    }
-
     fn simulation<T>(&self, act: impl FnOnce(&mut simulated_ecs::Simulation, i64) -> T) -> T {
         self.on.aws.simulated_ecs().expect("the simulated ECS").with(act)
     }
@@ -219,9 +214,73 @@ impl Scene {
         self.end(&execution).await
     }
 
-    /// More weather; its faults should have the scene's [`Scene::subject`].
+    /// More weather; its faults are made by [`Scene::fault`], so that they meet nobody else.
     pub(crate) fn weather(&self, weather: Weather) {
         self.simulation(|it, now| it.add_weather(now, weather)).unwrap();
+    }
+
+    /// A fault that meets every call about this scene.
+    pub(crate) fn fault(&self, kind: Kind) -> Fault {
+        Fault {
+            fault: kind,
+            operation: None,
+            subject: Some(format!("{}-", self.name)),
+            chance: 1.0,
+            skip: 0,
+            times: None,
+            from_milliseconds: 0,
+            until_milliseconds: None,
+            milliseconds: 2_000,
+        }
+    }
+
+    /// So long after the first call of an operation about this scene.
+    pub(crate) fn after(&self, operation: &str, milliseconds: i64) -> Trigger {
+        Trigger {
+            operation: operation.to_owned(),
+            subject: Some(format!("{}-", self.name)),
+            chance: 1.0,
+            skip: 0,
+            times: 1,
+            milliseconds,
+        }
+    }
+
+    /// A region or a partition where ECS offers no service deployments: the lists are empty.
+    pub(crate) fn without_service_deployments(&self) -> Weather {
+        let lists = [
+            "ListServiceDeployments",
+            "DescribeServiceDeployments",
+            "DescribeServiceRevisions",
+        ];
+        let fault = |operation: &str| Fault {
+            operation: Some(operation.to_owned()),
+            ..self.fault(Kind::Empty)
+        };
+        Weather {
+            faults: lists.map(fault).to_vec(),
+            ..Weather::default()
+        }
+    }
+
+    /// Registers a revision of a family with one container, `app`, of this tag; deploys it nowhere. Returns its ARN.
+    pub(crate) fn register(&self, family: &str, tag: &str) -> String {
+        let container = json!({"name": "app", "image": self.image(tag), "essential": true});
+        let request = json!({"family": family, "containerDefinitions": [container]});
+        let registered = self.ecs("RegisterTaskDefinition", &request);
+        registered["taskDefinition"]["taskDefinitionArn"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// How the deployments of its service went, by ECS's own records, the first one first.
+    pub(crate) fn statuses(&self) -> Vec<String> {
+        let history = self.state()["history"].clone();
+        let history = history.as_array().into_iter().flatten();
+        history
+            .map(|entry| entry["status"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     pub(crate) fn alarm(&self, name: &str, in_alarm: bool) {
@@ -326,6 +385,11 @@ pub(crate) fn message(execution: &Execution) -> String {
     let succeeded = execution.output.as_ref().and_then(|output| output["message"].as_str());
     let said = succeeded.map(str::to_owned).or_else(|| execution.error_message());
     said.unwrap_or_else(|| panic!("{execution:#?} says nothing"))
+}
+
+/// How many seconds an execution took.
+pub(crate) fn seconds(execution: &Execution) -> f64 {
+    execution.ended.map_or(f64::INFINITY, |ended| ended.as_secs_f64()) - execution.started.as_secs_f64()
 }
 
 /// The part of a revision's ARN that tells it: `web:2`.
