@@ -143,10 +143,19 @@ impl Simulation {
                 "desiredCount": seed.desired_count,
             });
             let request = with(request, &seed.service);
-            MODELS.ecs.check("CreateService", &request)?;
-            let index = self.create_service(&request, now, true)?;
-            seeded.services.push(self.services[index as usize].arn.clone());
+            seeded.services.push(self.settled_service(now, &request)?);
         }
         Ok(seeded)
+    }
+
+    /// Makes one service that has been running for long, from a request of `CreateService`; returns its ARN.
+    ///
+    /// # Errors
+    /// Those of `CreateService`.
+    pub fn settled_service(&mut self, now: Milliseconds, request: &Value) -> Result<String, ApiError> {
+        self.advance(now);
+        MODELS.ecs.check("CreateService", request)?;
+        let index = self.create_service(request, now, true)?;
+        Ok(self.services[index as usize].arn.clone())
     }
 }
