@@ -8,7 +8,9 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::config::Config;
-use shared::contract::{Execution, PlannedRevision, RegisterRevision, RegisteredRevision, ServiceId, UpdateService};
+use shared::contract::{
+    Execution, PlannedRevision, RegisterRevision, RegisteredRevision, ServiceId, Turn, UpdateService,
+};
 use shared::ecs::Ecs;
 use shared::push::PushedImage;
 use shared::runtime::Request;
@@ -228,6 +230,7 @@ fn update_input(image: &PushedImage, registered: &RegisteredRevision, id: Servic
         task_definition: registered.task_definition.clone(),
         source: registered.source.clone(),
         deadline: None,
+        turn: Turn::First,
     }
 }
 

@@ -9,7 +9,7 @@ use shared::contract::{Check, CheckStability};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::runtime::{Request, log_image, log_service};
-use verdict::{Look, judge, needs_history};
+use verdict::{Look, came_between, judge, needs_history};
 
 /// How long before a rollout ECS's records are read, since clocks differ.
 const RECORDS_BEFORE: SignedDuration = SignedDuration::from_mins(2);
@@ -39,15 +39,32 @@ pub async fn handle(ecs: &Ecs, _config: &Config, request: Request<Value>) -> Res
         .primary()
         .map(|primary| &primary.task_definition)
         .filter(|on| **on != rollout.task_definition);
-    let primary_standing = match other {
-        Some(on) => Some(ecs.describe_task_definition(on.as_str()).await?.standing(&asked.image)),
+    let primary = match other {
+        Some(on) => Some(
+            ecs.describe_task_definition(on.as_str())
+                .await?
+                .beside(&rollout.task_definition, &asked.image),
+        ),
+        None => None,
+    };
+    let between = history
+        .as_deref()
+        .filter(|_| other.is_some() && !asked.rollback)
+        .and_then(|history| came_between(&service, history, &asked));
+    let between = match between {
+        Some(between) => Some(
+            ecs.describe_task_definition(between.as_str())
+                .await?
+                .standing(&asked.image),
+        ),
         None => None,
     };
     let look = Look {
         service: &service,
         history: history.as_deref(),
         stopped: &stopped,
-        primary_standing,
+        primary,
+        between,
         now,
     };
     let check = judge(&look, &asked);

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::arn::TaskDefinitionArn;
 use shared::contract::{Check, CheckStability, Rollout, Verdict};
 use shared::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
-use shared::task_definition::Standing;
+use shared::task_definition::{OtherRevision, Standing};
 use std::collections::BTreeMap;
 
 /// How long after an update a look may still show the service as it was before it.
@@ -30,8 +30,10 @@ pub struct Look<'a> {
     pub history: Option<&'a [ServiceDeployment]>,
     /// The tasks that stopped lately, of whatever deployment.
     pub stopped: &'a [StoppedTask],
-    /// How the revision of the primary deployment stands to the push, where that is another revision than ours.
-    pub primary_standing: Option<Standing>,
+    /// What the revision of the primary deployment is to the push, where that is another revision than ours.
+    pub primary: Option<OtherRevision>,
+    /// How the revision stands to the push whose rollout [`came_between`].
+    pub between: Option<Standing>,
     /// When the look was taken.
     pub now: Timestamp,
 }
@@ -45,6 +47,22 @@ pub fn needs_history(service: &Service, rollout: &Rollout) -> bool {
         }
         _ => true,
     }
+}
+
+/// The revision of a rollout that took the place of ours and is over too, by ECS's records: one that began after ours and
+/// is neither of our revision nor of the one that the service is on now.
+#[must_use]
+pub fn came_between<'a>(
+    service: &Service,
+    history: &'a [ServiceDeployment],
+    asked: &CheckStability,
+) -> Option<&'a TaskDefinitionArn> {
+    let ours = record_of_rollout(history, asked)?;
+    let on = &service.primary()?.task_definition;
+    let later = history.iter().filter(|record| record.created_at > ours.created_at);
+    later
+        .map(|record| &record.target)
+        .find(|target| *target != on && *target != &ours.target)
 }
 
 /// Judges a rollout.
@@ -65,7 +83,7 @@ pub fn judge(look: &Look<'_>, asked: &CheckStability) -> Check {
 /// Our revision is what the service is on, or moving to.
 fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> Check {
     let rollout = &asked.rollout;
-    let crashes = failed_tasks(look, rollout);
+    let crashes = failed_tasks(look, asked);
     let reasons = reasons(&crashes, look, rollout);
     let progress = progress(primary, crashes.len(), &reasons);
     let ended = |verdict, message: String| {
@@ -123,7 +141,7 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
     let there = primary.task_definition.short();
     let ours = ours(look.service, rollout);
     let record = our_record(look, asked);
-    let crashes = failed_tasks(look, rollout);
+    let crashes = failed_tasks(look, asked);
     let reasons = reasons(&crashes, look, rollout);
     let (running, desired) = ours.map_or((0, primary.desired_count), |ours| {
         (ours.running_count, ours.desired_count)
@@ -133,18 +151,19 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
     let gave_up = record.is_some_and(|record| is_rollback(record.status));
     let is_seen = ours.is_some() || record.is_some();
     let is_from_before = primary.created_at < rollout.started_at;
-    if !is_seen && is_from_before && look.now < later(rollout.started_at, STALE) {
+    if !is_seen && is_from_before && look.now < later(rollout.watched_since, STALE) {
         return says(
             Verdict::InProgress,
             format!("the rollout of {} does not show yet", rollout.task_definition.short()),
         );
     }
-    if gave_up || ours.is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed)) || rolls_back(primary) {
+    if gave_up || ours.is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed)) || primary.says_rollback() {
         let failed = ours.unwrap_or(primary);
         let why = because(record, failed, &progress(failed, crashes.len(), &reasons));
         return says(Verdict::Failed, format!("ECS went back to {there}: {why}"));
     }
-    match look.primary_standing {
+    let standing = look.primary.map(|primary| primary.standing);
+    match standing {
         Some(Standing::Newer) => return says(Verdict::Superseded, format!("{there}, of a newer push, took its place")),
         Some(Standing::Ours) => {
             return says(
@@ -154,15 +173,24 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
         }
         _ => {}
     }
-    if asked.previous.as_ref() == Some(&primary.task_definition) {
+    if look.between == Some(Standing::Newer) {
+        return says(
+            Verdict::Superseded,
+            format!("a newer push took its place, and it is on {there} now"),
+        );
+    }
+    let is_back = asked.previous.as_ref() == Some(&primary.task_definition)
+        || look.primary.is_some_and(|primary| primary.rolls_ours_back);
+    if is_back && look.between.is_none() {
         let why = reasons.first().map_or("ECS or a person took it back", String::as_str);
         return says(Verdict::Failed, format!("it is back on {there}: {why}"));
     }
+    // Where nothing good is known, nobody can have gone back to it.
     let is_later = asked
         .previous
         .as_ref()
-        .is_some_and(|previous| is_later_in_family(&primary.task_definition, previous));
-    if look.primary_standing == Some(Standing::Older) && is_later {
+        .is_none_or(|previous| primary.task_definition.is_later_than(previous));
+    if is_back || (standing == Some(Standing::Older) && is_later) {
         return says(
             Verdict::Displaced,
             format!("{there}, made from an older state, took its place"),
@@ -193,8 +221,9 @@ fn judge_displaced_rollback(look: &Look<'_>, rollout: &Rollout, primary: &Deploy
             format!("ECS could not roll back: the service is still on {there}"),
         );
     }
-    let does_not_show_yet = primary.created_at < rollout.started_at && look.now < later(rollout.started_at, STALE);
-    if look.primary_standing == Some(Standing::Ours) || does_not_show_yet {
+    let does_not_show_yet = primary.created_at < rollout.started_at && look.now < later(rollout.watched_since, STALE);
+    let is_on_failed = look.primary.map(|primary| primary.standing) == Some(Standing::Ours);
+    if is_on_failed || does_not_show_yet {
         let waits = says(Verdict::InProgress, format!("the service is still on {there}"));
         return ended_by_deadline(look, rollout, waits);
     }
@@ -276,9 +305,20 @@ fn ours<'a>(service: &'a Service, rollout: &Rollout) -> Option<&'a Deployment> {
     by_id.or_else(|| service.deployment_of(&rollout.task_definition))
 }
 
-/// ECS's record of our rollout. Its time is AWS's, as is the rollout's when ECS told the deployment; else it is ours.
-/// A rollback by ECS has no record of its own: there the newest record tells how it goes.
+/// ECS's record that tells how our rollout goes. A rollback by ECS has no record of its own: there it is the newest one.
 fn our_record<'a>(look: &Look<'a>, asked: &CheckStability) -> Option<&'a ServiceDeployment> {
+    let history = look.history?;
+    let of_rollout = record_of_rollout(history, asked);
+    if !asked.rollback {
+        return of_rollout;
+    }
+    let newest = history.first()?;
+    (of_rollout == Some(newest) || is_rollback(newest.status)).then_some(newest)
+}
+
+/// The newest record of our revision since the rollout began. Its time is AWS's, as is the rollout's when ECS told the
+/// deployment; else that is ours.
+fn record_of_rollout<'a>(history: &'a [ServiceDeployment], asked: &CheckStability) -> Option<&'a ServiceDeployment> {
     let rollout = &asked.rollout;
     let slack = if rollout.deployment.is_some() {
         SignedDuration::from_secs(5)
@@ -286,13 +326,9 @@ fn our_record<'a>(look: &Look<'a>, asked: &CheckStability) -> Option<&'a Service
         CLOCK_SKEW
     };
     let since = earlier(rollout.started_at, slack);
-    let mut records = look.history?.iter();
-    if asked.rollback {
-        let newest = records.next()?;
-        let tells = newest.target == rollout.task_definition && newest.created_at >= since;
-        return (tells || is_rollback(newest.status)).then_some(newest);
-    }
-    records.find(|record| record.target == rollout.task_definition && record.created_at >= since)
+    history
+        .iter()
+        .find(|record| record.target == rollout.task_definition && record.created_at >= since)
 }
 
 /// Whether ECS is going back, went back, or could not.
@@ -301,8 +337,12 @@ fn is_rollback(status: ServiceDeploymentStatus) -> bool {
     matches!(status, RollingBack | RolledBack | RollbackFailed)
 }
 
-/// The tasks of our rollout that died by themselves since it began.
-fn failed_tasks<'a>(look: &Look<'a>, rollout: &Rollout) -> Vec<&'a StoppedTask> {
+/// The tasks of our rollout that died by themselves while it was watched.
+///
+/// A service may run work that ends well and is started again, by ECS, for ever: where tasks of the last good revision
+/// ended so, it is no failure that ours do.
+fn failed_tasks<'a>(look: &Look<'a>, asked: &CheckStability) -> Vec<&'a StoppedTask> {
+    let rollout = &asked.rollout;
     let revision = look
         .service
         .deployments
@@ -312,14 +352,24 @@ fn failed_tasks<'a>(look: &Look<'a>, rollout: &Rollout) -> Vec<&'a StoppedTask> 
         .map(|deployment| deployment.id.as_str())
         .chain(rollout.deployment.as_deref())
         .collect();
-    let since = earlier(rollout.started_at, CLOCK_SKEW);
-    let ours = look
+    let since = earlier(rollout.watched_since, CLOCK_SKEW);
+    let is_ours = |task: &&StoppedTask| ids.contains(&task.started_by.as_str());
+    let ends_well_before = look
         .stopped
         .iter()
-        .filter(|task| ids.contains(&task.started_by.as_str()));
+        .filter(|task| !is_ours(task) && asked.previous.is_some() && task.task_definition == asked.previous)
+        .any(ended_well);
+    let ours = look.stopped.iter().filter(is_ours);
     ours.filter(|task| task.stopped_at.is_none_or(|at| at >= since))
-        .filter(|task| is_failure(task))
+        .filter(|task| is_failure(task) && !(ends_well_before && ended_well(task)))
         .collect()
+}
+
+/// Whether a task ended by itself, and every container of it with code 0.
+fn ended_well(task: &StoppedTask) -> bool {
+    task.stop_code == "EssentialContainerExited"
+        && !task.containers.is_empty()
+        && task.containers.iter().all(|container| container.exit_code == Some(0))
 }
 
 /// Whether a task died by itself: not when ECS, a person or the hardware stopped it.
@@ -346,7 +396,7 @@ fn is_unplaceable(look: &Look<'_>, rollout: &Rollout, primary: &Deployment) -> b
 }
 
 fn placement_failures<'a>(look: &Look<'a>, rollout: &Rollout) -> impl Iterator<Item = &'a str> {
-    let since = rollout.started_at;
+    let since = rollout.started_at.max(earlier(rollout.watched_since, CLOCK_SKEW));
     let events = look.service.events.iter().filter(move |event| event.at >= since);
     events
         .map(|event| event.message.as_str())
@@ -418,17 +468,6 @@ fn because(record: Option<&ServiceDeployment>, deployment: &Deployment, progress
         || progress.to_owned(),
         |words| format!("{progress} ({})", words.trim_end_matches('.')),
     )
-}
-
-fn rolls_back(primary: &Deployment) -> bool {
-    primary.rollout_state_reason.as_deref().is_some_and(|reason| {
-        let reason = reason.to_ascii_lowercase();
-        reason.contains("rollback") || reason.contains("rolling back")
-    })
-}
-
-fn is_later_in_family(one: &TaskDefinitionArn, other: &TaskDefinitionArn) -> bool {
-    one.family() == other.family() && one.revision() > other.revision()
 }
 
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {

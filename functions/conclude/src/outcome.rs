@@ -136,11 +136,12 @@ fn unchanged(end: &ServiceEnd, what: &str) -> Error {
     let Some(error) = &end.error else {
         return Error::ServicesFailed(format!("{what}; redrive this execution to try again"));
     };
-    let message = format!(
-        "{what}: {}. Nothing was changed; redrive this execution to try again",
-        readable(error)
-    );
+    let says = format!("{what}: {}. Nothing was changed", readable(error));
+    let message = format!("{says}; redrive this execution to try again");
     match error.error.as_str() {
+        "Deploy.RolledBack" => Error::RolledBack(format!(
+            "{says}; fix the image and push again, or redrive this execution to try the same image again"
+        )),
         "Deploy.NotFound" => Error::NotFound(message),
         "Deploy.Rejected" => Error::Rejected(message),
         "Deploy.InvalidInput" => Error::InvalidInput(message),

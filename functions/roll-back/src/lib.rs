@@ -13,8 +13,8 @@ use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
-use shared::task_definition::TaskDefinition;
-use target::{Bits, OtherPrimary, Way, decide, old_bits};
+use shared::task_definition::{OtherRevision, TaskDefinition};
+use target::{Bits, Way, decide, old_bits};
 
 /// Takes a service back from a rollout that failed: the step "Roll back".
 ///
@@ -59,7 +59,7 @@ struct WayBack<'a> {
 /// What is known before the decision.
 struct Look {
     service: Service,
-    primary: Option<OtherPrimary>,
+    primary: Option<OtherRevision>,
     history: Option<Vec<ServiceDeployment>>,
 }
 
@@ -68,7 +68,11 @@ impl WayBack<'_> {
         let look = self.look().await?;
         match self.decide(&look, true) {
             Way::Stop { service_deployment, to } => {
-                self.old_image(&to, &look).await?;
+                let old = self.old_image(&to, &look).await?;
+                // No service can be moved to a revision that was deregistered, by ECS as little as by us.
+                if !old.revision().is_active() {
+                    return self.without_stop(&look).await;
+                }
                 match self.ecs.stop_service_deployment(&service_deployment).await {
                     Ok(()) => Ok(self.watched(RollbackMethod::StoppedDeployment, &to, None)),
                     // It ended between the look and the call: look again, and go the other way.
@@ -128,10 +132,7 @@ impl WayBack<'_> {
         let primary = match on.filter(|on| *on != failed.task_definition) {
             Some(on) => {
                 let revision = self.ecs.describe_task_definition(on.as_str()).await?;
-                Some(OtherPrimary {
-                    standing: revision.standing(&self.input.image),
-                    rolls_ours_back: revision.rolled_back() == Some(failed.task_definition.short()),
-                })
+                Some(revision.beside(&failed.task_definition, &self.input.image))
             }
             None => None,
         };
@@ -147,12 +148,17 @@ impl WayBack<'_> {
     }
 
     async fn update(&self, to: &TaskDefinitionArn, look: &Look) -> Result<Rollback, Error> {
+        let failed = &self.input.rollout.task_definition;
         let (target, method) = match self.old_image(to, look).await? {
             OldImage::Overwritten(previous, digest) => {
-                let pinned = previous.pinned(&self.input.image, &digest, &self.input.rollout.task_definition);
+                let pinned = previous.pinned(&self.input.image, &digest, failed);
                 (self.registered(&pinned).await?, RollbackMethod::PinnedRevision)
             }
-            OldImage::InPlace => (to.clone(), RollbackMethod::UpdatedService),
+            OldImage::InPlace(previous) if !previous.is_active() => {
+                let copy = previous.copy_for_rollback(failed);
+                (self.registered(&copy).await?, RollbackMethod::CopiedRevision)
+            }
+            OldImage::InPlace(_) => (to.clone(), RollbackMethod::UpdatedService),
         };
         let Rollout { cluster, service, .. } = &self.input.rollout;
         let after = self.ecs.update_service(cluster, service, &target, false).await?;
@@ -164,16 +170,16 @@ impl WayBack<'_> {
         Ok(Rollback { rollout, ..rollback })
     }
 
-    /// The revision with the document `pinned`: the one that an interrupted attempt has left, else a new one.
-    async fn registered(&self, pinned: &TaskDefinition) -> Result<TaskDefinitionArn, Error> {
-        match self.ecs.describe_task_definition(pinned.arn().family()).await {
-            Ok(newest) if newest.rolled_back() == pinned.rolled_back() && newest.is_same_document(pinned) => {
+    /// The revision with the document `wanted`: the one that an interrupted attempt has left, else a new one.
+    async fn registered(&self, wanted: &TaskDefinition) -> Result<TaskDefinitionArn, Error> {
+        match self.ecs.describe_task_definition(wanted.arn().family()).await {
+            Ok(newest) if newest.rolled_back() == wanted.rolled_back() && newest.is_same_document(wanted) => {
                 return Ok(newest.arn().clone());
             }
             Ok(_) | Err(Error::NotFound(_)) => {}
             Err(error) => return Err(error),
         }
-        Ok(self.ecs.register_task_definition(pinned).await?.arn().clone())
+        Ok(self.ecs.register_task_definition(wanted).await?.arn().clone())
     }
 
     /// Makes sure, before anything is touched, that the old image can still be started.
@@ -182,16 +188,18 @@ impl WayBack<'_> {
         let previous = self.ecs.describe_task_definition(to.as_str()).await?;
         let (tag, digest) = match old_bits(&previous, image, look.history.as_deref()) {
             Bits::Tagged(tag, digest) => (tag, digest),
-            Bits::Pinned => match previous
-                .references_of(image)
-                .find_map(|reference| reference.digest().cloned())
-            {
-                Some(digest) => return self.require(&digest, to).await.map(|_| OldImage::InPlace),
-                None => return Ok(OldImage::InPlace),
-            },
+            Bits::Pinned => {
+                let pinned_to = previous
+                    .references_of(image)
+                    .find_map(|reference| reference.digest().cloned());
+                if let Some(digest) = pinned_to {
+                    self.require(&digest, to).await?;
+                }
+                return Ok(OldImage::InPlace(previous));
+            }
             Bits::Unknown => {
                 tracing::warn!(to = to.short(), "the old digest is not known; going back by the tag");
-                return Ok(OldImage::InPlace);
+                return Ok(OldImage::InPlace(previous));
             }
         };
         let stored = self.require(&digest, to).await?;
@@ -199,7 +207,7 @@ impl WayBack<'_> {
         if stored.has_lost(&tag) || was_pushed_over {
             return Ok(OldImage::Overwritten(previous, digest));
         }
-        Ok(OldImage::InPlace)
+        Ok(OldImage::InPlace(previous))
     }
 
     async fn require(&self, digest: &shared::image::ImageDigest, to: &TaskDefinitionArn) -> Result<Stored, Error> {
@@ -225,6 +233,7 @@ impl WayBack<'_> {
             RollbackMethod::StoppedDeployment => "ECS was told to go back to",
             RollbackMethod::UpdatedService => "updated back to",
             RollbackMethod::PinnedRevision => "updated back, by its old digest, to",
+            RollbackMethod::CopiedRevision => "updated back, by a copy of its deregistered revision, to",
             RollbackMethod::Watching | RollbackMethod::Superseded => "goes back by itself to",
         };
         Rollback {
@@ -236,6 +245,7 @@ impl WayBack<'_> {
                 task_definition: to.clone(),
                 deployment,
                 started_at: self.now,
+                watched_since: self.now,
                 deadline: self.deadline,
             }),
         }
@@ -246,9 +256,18 @@ impl WayBack<'_> {
     }
 }
 
-/// Whether the last good revision still means its old bits.
+/// The last good revision, and whether it still means its old bits.
 enum OldImage {
-    InPlace,
-    /// Its tag stands for other bits; these are the revision and the digest to pin it to.
+    /// It does.
+    InPlace(TaskDefinition),
+    /// Its tag stands for other bits; this is the digest to pin it to.
     Overwritten(TaskDefinition, shared::image::ImageDigest),
+}
+
+impl OldImage {
+    fn revision(&self) -> &TaskDefinition {
+        match self {
+            Self::InPlace(revision) | Self::Overwritten(revision, _) => revision,
+        }
+    }
 }

@@ -4,8 +4,8 @@ use shared::arn::TaskDefinitionArn;
 use shared::contract::Rollout;
 use shared::image::{ImageDigest, ImageReference, ImageTag};
 use shared::push::PushedImage;
-use shared::service::{Service, ServiceDeployment, ServiceDeploymentStatus};
-use shared::task_definition::{Standing, TaskDefinition};
+use shared::service::{Deployment, Service, ServiceDeployment, ServiceDeploymentStatus};
+use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
 
 /// How to go back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,15 +27,6 @@ pub enum Way {
     Nowhere,
 }
 
-/// What is known of the revision that the service is on, where it is not the one that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OtherPrimary {
-    /// How it stands to the push.
-    pub standing: Standing,
-    /// Whether it was made to roll our failed revision back.
-    pub rolls_ours_back: bool,
-}
-
 /// Decides how `service` goes back from the rollout that `failed`.
 ///
 /// - `previous`: the last good revision
@@ -47,13 +38,14 @@ pub fn decide(
     service: &Service,
     failed: &Rollout,
     previous: Option<&TaskDefinitionArn>,
-    primary: Option<OtherPrimary>,
+    primary: Option<OtherRevision>,
     history: Option<&[ServiceDeployment]>,
     may_stop: bool,
 ) -> Way {
     let on = service.primary().map(|primary| &primary.task_definition);
     if let (Some(on), Some(primary)) = (on, primary) {
-        let is_back = previous == Some(on) || primary.rolls_ours_back || says_rollback(service);
+        let says_rollback = service.primary().is_some_and(Deployment::says_rollback);
+        let is_back = previous == Some(on) || primary.rolls_ours_back || says_rollback;
         if is_back {
             return Way::Watch(on.clone());
         }
@@ -81,16 +73,6 @@ pub fn decide(
         },
         _ => Way::Update(previous.clone()),
     }
-}
-
-fn says_rollback(service: &Service) -> bool {
-    service
-        .primary()
-        .and_then(|primary| primary.rollout_state_reason.as_deref())
-        .is_some_and(|reason| {
-            let reason = reason.to_ascii_lowercase();
-            reason.contains("rollback") || reason.contains("rolling back")
-        })
 }
 
 /// The old bits of the last good revision, as far as they are at risk.

@@ -286,6 +286,30 @@ async fn a_pinned_revision_that_an_interrupted_attempt_has_left_is_used_again() 
 }
 
 #[tokio::test]
+async fn peer_11_a_last_good_revision_that_was_deregistered_is_registered_once_more() {
+    let mut deregistered = described_of_push("web:1", 1);
+    deregistered["taskDefinition"]["status"] = json!("INACTIVE");
+    for (history, stops) in [(Vec::new(), 0), (under_way().to_vec(), 0)] {
+        let fake = Fake::new(&on_ours(), &history, InEcr::Tagged(&["v1"])).knows(deregistered.clone());
+        let fake = fake.newest(described_of_push("web:2", 2));
+        let rollback = fake.asked(2).await.unwrap();
+        assert_eq!(rollback.method, RollbackMethod::CopiedRevision);
+        assert_eq!(
+            rollback.message,
+            "web in production: updated back, by a copy of its deregistered revision, to web:3"
+        );
+        let registered = &fake.wire.bodies("RegisterTaskDefinition")[0];
+        let container = json!({"name": "web", "image": format!("{REGISTRY}/app:v1"), "essential": true});
+        assert_eq!(registered["containerDefinitions"], json!([container]));
+        let tags = registered["tags"].as_array().unwrap();
+        for (key, value) in [("ecr-deploy:rolled-back", "web:2"), ("ecr-deploy:source", "web:1")] {
+            assert!(tags.contains(&json!({"key": key, "value": value})), "{tags:?}");
+        }
+        fake.sent(stops, 1, &["web:3"]);
+    }
+}
+
+#[tokio::test]
 async fn where_nothing_tells_the_old_digest_it_goes_back_by_the_tag() {
     let fake = Fake::new(&on_ours(), &[], InEcr::Gone).knows(described("web:1", "app:v1", &[]));
     assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);

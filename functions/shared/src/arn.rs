@@ -61,6 +61,12 @@ impl TaskDefinitionArn {
         self.revision
     }
 
+    /// Whether it was registered later than `other`, in the same family.
+    #[must_use]
+    pub fn is_later_than(&self, other: &Self) -> bool {
+        self.family() == other.family() && self.revision > other.revision
+    }
+
     /// Another revision of the same family.
     #[must_use]
     pub fn at_revision(&self, revision: u64) -> Self {

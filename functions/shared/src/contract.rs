@@ -152,6 +152,21 @@ pub struct UpdateService {
     pub source: TaskDefinitionArn,
     /// Until when to wait for its turn; `None` the first time.
     pub deadline: Option<Timestamp>,
+    /// Whether the push may have had its turn at this service before.
+    pub turn: Turn,
+}
+
+/// Whether a push may have had its turn at a service before. Each push has one turn at a service, and another one only
+/// when an operator asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Turn {
+    /// The revision was registered by this very execution, so no other can have deployed it.
+    First,
+    /// The revision was there: the same event came before, or a step was retried.
+    Repeated,
+    /// It is wanted again: after a redrive, or when something took the rollout's place that has to give way.
+    Again,
 }
 
 /// What update-service puts out.
@@ -200,8 +215,11 @@ pub struct Rollout {
     pub task_definition: TaskDefinitionArn,
     /// The id of the deployment, `ecs-svc/…`, if ECS told one.
     pub deployment: Option<String>,
-    /// When it began.
+    /// When it began, by ECS's clock where ECS tells it.
     pub started_at: Timestamp,
+    /// Since when it is watched, by our clock: a task that died before, by more than clocks differ, is no reason to give it
+    /// up now.
+    pub watched_since: Timestamp,
     /// Until when it must be stable.
     pub deadline: Timestamp,
 }
@@ -287,6 +305,8 @@ pub enum RollbackMethod {
     UpdatedService,
     /// The service was updated to a copy of the last good revision that is pinned to its old bits.
     PinnedRevision,
+    /// The service was updated to a copy of the last good revision, which itself was deregistered.
+    CopiedRevision,
     /// It goes back by itself, or is back; it is only watched.
     Watching,
     /// A newer deployment is there, which is not touched.

@@ -115,6 +115,17 @@ pub struct Deployment {
     pub created_at: Timestamp,
 }
 
+impl Deployment {
+    /// Whether ECS says that it began this deployment to roll another one back.
+    #[must_use]
+    pub fn says_rollback(&self) -> bool {
+        self.rollout_state_reason.as_deref().is_some_and(|reason| {
+            let reason = reason.to_ascii_lowercase();
+            reason.contains("rollback") || reason.contains("rolling back")
+        })
+    }
+}
+
 /// How far a deployment is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RolloutState {
@@ -187,6 +198,8 @@ pub enum ServiceDeploymentStatus {
 pub struct StoppedTask {
     /// The deployment that started it.
     pub started_by: String,
+    /// The revision it ran, as far as AWS says.
+    pub task_definition: Option<TaskDefinitionArn>,
     /// AWS's code for why it stopped: `EssentialContainerExited`, `TaskFailedToStart`, ….
     pub stop_code: String,
     /// AWS's words for why it stopped.

@@ -86,6 +86,15 @@ pub enum Standing {
     Unrecorded,
 }
 
+/// What is known of a revision that a service is on, where it is not the one that a push is to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtherRevision {
+    /// How it stands to the push.
+    pub standing: Standing,
+    /// Whether it was made to roll back the revision of the push.
+    pub rolls_ours_back: bool,
+}
+
 impl TaskDefinition {
     /// Reads the body of an answer of `DescribeTaskDefinition` or `RegisterTaskDefinition`.
     ///
@@ -168,6 +177,14 @@ impl TaskDefinition {
     pub fn pinned(&self, image: &PushedImage, digest: &ImageDigest, failed: &TaskDefinitionArn) -> Self {
         let mut document = self.with_references(image, |reference| reference.at_digest(digest.clone()));
         document.set_tag(tag_key("digest", &image.repository), digest.to_string());
+        document.copy_for_rollback(failed)
+    }
+
+    /// The document as it is, to be registered once more since this revision was deregistered. Its tags stay, and say
+    /// besides which revision it was made from and that it was made to roll back `failed`.
+    #[must_use]
+    pub fn copy_for_rollback(&self, failed: &TaskDefinitionArn) -> Self {
+        let mut document = self.clone();
         document.set_tag(SOURCE_TAG.to_owned(), self.arn.short().to_owned());
         document.set_tag(ROLLED_BACK_TAG.to_owned(), failed.short().to_owned());
         document
@@ -225,6 +242,15 @@ impl TaskDefinition {
             Ordering::Equal => Standing::Ours,
             Ordering::Greater => Standing::Newer,
             Ordering::Less => Standing::Older,
+        }
+    }
+
+    /// What this revision is to `image`'s push, whose own revision is `ours`.
+    #[must_use]
+    pub fn beside(&self, ours: &TaskDefinitionArn, image: &PushedImage) -> OtherRevision {
+        OtherRevision {
+            standing: self.standing(image),
+            rolls_ours_back: self.rolled_back() == Some(ours.short()),
         }
     }
 

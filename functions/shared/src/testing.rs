@@ -191,6 +191,7 @@ pub fn rollout(short: &str) -> Rollout {
         task_definition: deployment.task_definition,
         deployment: Some(deployment.id),
         started_at: deployment.created_at,
+        watched_since: deployment.created_at,
         deadline: deployment.created_at + SignedDuration::from_mins(30),
     }
 }
@@ -219,6 +220,7 @@ pub fn record(short: &str, status: ServiceDeploymentStatus) -> ServiceDeployment
 pub fn crash(short: &str, seconds: i64) -> StoppedTask {
     StoppedTask {
         started_by: deployment(short).id,
+        task_definition: Some(arn(short)),
         stop_code: "EssentialContainerExited".to_owned(),
         reason: "Essential container in task exited".to_owned(),
         stopped_at: Some(at(seconds)),
@@ -343,6 +345,7 @@ pub fn listed_deployments(records: &[ServiceDeployment]) -> (Value, Value) {
         json!({
             "serviceDeploymentArn": record.arn,
             "status": status(record),
+            "statusReason": record.status_reason.as_deref().unwrap_or_default(),
             "createdAt": record.created_at.as_second(),
             "targetServiceRevisionArn": revision(record),
         })

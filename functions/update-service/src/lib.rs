@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use shared::arn::TaskDefinitionArn;
 use shared::config::Config;
-use shared::contract::{Rollout, ServiceUpdate, UpdateOutcome, UpdateService};
+use shared::contract::{Rollout, ServiceUpdate, Turn, UpdateOutcome, UpdateService};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::runtime::{Request, log_image, log_service};
@@ -21,7 +21,8 @@ use start::{Start, decide, is_steady, last_good, overrun};
 ///
 /// # Errors
 ///
-/// `Deploy.NotFound` when the service is gone; `Deploy.Rejected` when ECS refuses, or when the service's turn did not
+/// `Deploy.NotFound` when the service is gone; `Deploy.RolledBack` when the push has been rolled back from it before and
+/// nobody asks for it again; `Deploy.Rejected` when ECS refuses, or when the service's turn did not
 /// come before the deadline; `Deploy.Unavailable`.
 pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<ServiceUpdate, Error> {
     let Request { now, input, .. } = request.typed::<UpdateService>()?;
@@ -37,24 +38,32 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
             .is_some_and(|primary| primary.rolled_back().is_some()),
         look.history.as_deref(),
     );
-    let turn = Turn {
+    let attempt = Attempt {
         input: &input,
         now,
         deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
     };
     let update = match start {
-        Start::Update { revision, force } => turn.update(ecs, &look, &revision, force).await?,
-        Start::AlreadyDeployed(revision) => turn.already_deployed(&look, &revision),
-        Start::Superseded(by) => turn.superseded(&by),
-        Start::Busy(to) => turn.wait(
+        Start::Update { revision, force } => attempt.update(ecs, &look, &revision, force).await?,
+        Start::AlreadyDeployed(revision) => attempt.already_deployed(&look, &revision),
+        Start::Superseded(by) => attempt.superseded(&by),
+        Start::TakenOn(to) => attempt.outcome(
+            UpdateOutcome::Superseded,
+            &format!(
+                "was on this push before, and another deployment has taken it to {}",
+                to.short()
+            ),
+        ),
+        Start::Busy(to) => attempt.wait(
             UpdateOutcome::Busy,
             None,
             &format!("is on its way back to {}", to.short()),
         )?,
         Start::Moved(to) => {
             let message = format!("has moved to {} since the plan was made", to.short());
-            turn.wait(UpdateOutcome::Moved, Some(to), &message)?
+            attempt.wait(UpdateOutcome::Moved, Some(to), &message)?
         }
+        Start::RolledBack { to, why } => return Err(attempt.rolled_back(&to, why.as_deref())),
         Start::Refused(why) => return Err(Error::Rejected(format!("{why}; it is left as it is"))),
     };
     tracing::info!(outcome = ?update.outcome, "{}", update.message);
@@ -86,7 +95,8 @@ impl Look {
                 .as_ref()
                 .is_some_and(|primary| primary.standing(&input.image) == Standing::Ours);
         // A service that is there and at rest does not list any more what it was on before.
-        let history = if is_steady(&service) && !is_there {
+        let is_told = is_steady(&service) && !is_there && input.turn != Turn::Repeated;
+        let history = if is_told {
             None
         } else {
             ecs.service_deployments(&input.cluster, &input.service, None).await?
@@ -99,14 +109,14 @@ impl Look {
     }
 }
 
-/// One turn at a service: who asks, when, and until when it may take.
-struct Turn<'a> {
+/// One attempt at a service: who asks, when, and until when it may take.
+struct Attempt<'a> {
     input: &'a UpdateService,
     now: Timestamp,
     deadline: Timestamp,
 }
 
-impl Turn<'_> {
+impl Attempt<'_> {
     async fn update(
         &self,
         ecs: &Ecs,
@@ -131,13 +141,13 @@ impl Turn<'_> {
         })
     }
 
-    /// Another deployment came in between the look and the update, and the update has taken its place. A newer push is
-    /// put back; anything else gets the image on top.
+    /// Another deployment came in between the look and the update, and the update has taken its place. It is put back: if
+    /// it is of a newer push, that is all; anything else gets the image on top.
     async fn give_way(&self, ecs: &Ecs, overrun: &TaskDefinitionArn) -> Result<ServiceUpdate, Error> {
         let revision = ecs.describe_task_definition(overrun.as_str()).await?;
+        ecs.update_service(&self.input.cluster, &self.input.service, overrun, false)
+            .await?;
         if revision.standing(&self.input.image) == Standing::Newer {
-            ecs.update_service(&self.input.cluster, &self.input.service, overrun, false)
-                .await?;
             return Ok(self.superseded(overrun));
         }
         self.wait(
@@ -149,9 +159,10 @@ impl Turn<'_> {
 
     fn already_deployed(&self, look: &Look, revision: &TaskDefinitionArn) -> ServiceUpdate {
         let mut rollout = self.rollout(&look.service, revision);
-        if is_steady(&look.service) {
-            // Its rollout is over, maybe for days: what its tasks died of since is no reason to go back now.
-            rollout.started_at = self.now;
+        // Another execution is watching it, and this one is to see the same. But where its rollout is over, maybe for
+        // days, or an operator wants it again, what its tasks died of until now is no reason to go back.
+        if !is_steady(&look.service) && self.input.turn != Turn::Again {
+            rollout.watched_since = rollout.started_at;
         }
         ServiceUpdate {
             previous: last_good(&look.service, revision, look.history.as_deref()),
@@ -161,6 +172,18 @@ impl Turn<'_> {
                 &format!("is on {} already", revision.short()),
             )
         }
+    }
+
+    fn rolled_back(&self, to: &TaskDefinitionArn, why: Option<&str>) -> Error {
+        let why = why
+            .map(|why| format!(" ({})", why.trim_end_matches('.')))
+            .unwrap_or_default();
+        Error::RolledBack(format!(
+            "{} was on {} for this push before, which did not become stable{why}, and is on {} now",
+            shared::service::title(&self.input.cluster, &self.input.service),
+            self.input.task_definition.short(),
+            to.short()
+        ))
     }
 
     fn superseded(&self, by: &TaskDefinitionArn) -> ServiceUpdate {
@@ -199,6 +222,7 @@ impl Turn<'_> {
             task_definition: revision.clone(),
             deployment: deployment.map(|deployment| deployment.id.clone()),
             started_at: deployment.map_or(self.now, |deployment| deployment.created_at),
+            watched_since: self.now,
             deadline: self.deadline,
         }
     }

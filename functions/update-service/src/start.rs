@@ -1,7 +1,7 @@
 //! Whether to start a rollout on a service, and what it would go back to.
 
 use shared::arn::TaskDefinitionArn;
-use shared::contract::UpdateService;
+use shared::contract::{Turn, UpdateService};
 use shared::service::{
     Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceStatus,
 };
@@ -23,6 +23,15 @@ pub enum Start {
     Superseded(TaskDefinitionArn),
     /// It is on its way back to this revision; wait until that is over.
     Busy(TaskDefinitionArn),
+    /// The push has had its turn here and was stable; another deployment has taken the service to this revision since.
+    TakenOn(TaskDefinitionArn),
+    /// The push has had its turn here, and the service is back on this revision.
+    RolledBack {
+        /// The revision that the service is on.
+        to: TaskDefinitionArn,
+        /// Why, in ECS's words, if it says.
+        why: Option<String>,
+    },
     /// It is on this revision now, which does not have the image: a new one has to be made from it.
     Moved(TaskDefinitionArn),
     /// It cannot be updated.
@@ -60,7 +69,7 @@ pub fn decide(
     let is_of_our_push = primary_standing == Some(Standing::Ours);
     // A revision of ours that is older than the wanted one lacks what the wanted one was made to keep: somebody's change
     // that came in between.
-    if *on == wanted.task_definition || (is_of_our_push && !is_later_in_family(&wanted.task_definition, on)) {
+    if *on == wanted.task_definition || (is_of_our_push && !wanted.task_definition.is_later_than(on)) {
         return if primary.rollout_state == Some(RolloutState::Failed) {
             Start::Update {
                 revision: on.clone(),
@@ -79,6 +88,16 @@ pub fn decide(
     if is_rolling_back(service, primary, rolls_back, history) {
         return Start::Busy(on.clone());
     }
+    if let Some(record) = past_turn(wanted, history) {
+        return if record.status == ServiceDeploymentStatus::Successful {
+            Start::TakenOn(on.clone())
+        } else {
+            Start::RolledBack {
+                to: on.clone(),
+                why: record.status_reason.clone(),
+            }
+        };
+    }
     if *on == wanted.source {
         update
     } else {
@@ -86,8 +105,11 @@ pub fn decide(
     }
 }
 
-fn is_later_in_family(one: &TaskDefinitionArn, other: &TaskDefinitionArn) -> bool {
-    one.family() == other.family() && one.revision() > other.revision()
+/// ECS's record of the rollout that this push has had here before: EventBridge may deliver an event once more long after
+/// the image has failed, and that is no reason to try it again.
+fn past_turn<'a>(wanted: &UpdateService, history: Option<&'a [ServiceDeployment]>) -> Option<&'a ServiceDeployment> {
+    let mut records = history.filter(|_| wanted.turn == Turn::Repeated)?.iter();
+    records.find(|record| record.target == wanted.task_definition)
 }
 
 /// Whether the service is on its way back. A deployment begun now would have no rollback target and could stall
@@ -110,17 +132,12 @@ fn is_rolling_back(
     if primary.rollout_state != Some(RolloutState::InProgress) {
         return false;
     }
-    let says_so = primary.rollout_state_reason.as_deref().is_some_and(|reason| {
-        let reason = reason.to_ascii_lowercase();
-        reason.contains("rollback") || reason.contains("rolling back")
-    });
     let goes_to_earlier = service.deployments.iter().any(|other| {
         !other.is_primary
             && other.rollout_state != Some(RolloutState::Completed)
-            && other.task_definition.family() == primary.task_definition.family()
-            && other.task_definition.revision() > primary.task_definition.revision()
+            && other.task_definition.is_later_than(&primary.task_definition)
     });
-    says_so || goes_to_earlier || rolls_back
+    primary.says_rollback() || goes_to_earlier || rolls_back
 }
 
 /// Whether one look tells everything: one deployment, and it is complete. Else ECS's records are worth a call.

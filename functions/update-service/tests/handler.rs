@@ -6,7 +6,7 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use serde_json::{Value, json};
-use shared::contract::{ServiceUpdate, UpdateOutcome, UpdateService};
+use shared::contract::{ServiceUpdate, Turn, UpdateOutcome, UpdateService};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::service::{Deployment, Service, ServiceDeployment, ServiceDeploymentStatus};
@@ -106,6 +106,7 @@ fn wanted() -> UpdateService {
         task_definition: arn("web:2"),
         source: arn("web:1"),
         deadline: None,
+        turn: Turn::First,
     }
 }
 
@@ -178,11 +179,6 @@ async fn a_service_that_is_there_and_at_rest_tells_by_its_records_what_was_good_
         (update.outcome, update.previous),
         (UpdateOutcome::AlreadyDeployed, Some(arn("web:1")))
     );
-    let begun = fake.asked(&wanted(), 60).await.unwrap().rollout.unwrap().started_at;
-    assert!(
-        begun > deployment("web:2").created_at,
-        "what tasks died of before counts no more"
-    );
     assert!(fake.sent().is_empty());
 }
 
@@ -239,11 +235,59 @@ async fn somebodys_change_that_came_in_at_the_same_moment_gets_the_image_on_top(
         (update.outcome, update.previous),
         (UpdateOutcome::Started, Some(arn("web:1")))
     );
-    assert_eq!(fake.sent(), ["web:2", "web:4"]);
+    assert_eq!(fake.sent(), ["web:2", "web:3", "web:4"], "the change is put back first");
     assert_eq!(
         fake.service.lock().unwrap().primary().unwrap().task_definition,
         arn("web:4")
     );
+}
+
+#[tokio::test]
+async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_so() {
+    let history = [
+        ServiceDeployment {
+            status_reason: Some("ECS deployment circuit breaker: tasks failed to start.".to_owned()),
+            ..record("web:2", ServiceDeploymentStatus::RolledBack)
+        },
+        record("web:1", ServiceDeploymentStatus::Successful),
+    ];
+    let fake = Fake::new(service([deployment("web:1")]), &history, None);
+    let asked = |turn| UpdateService { turn, ..wanted() };
+    let error = fake.asked(&asked(Turn::Repeated), 3600).await.unwrap_err();
+    assert_eq!(
+        (error.name(), error.to_string().as_str()),
+        (
+            "Deploy.RolledBack",
+            "web in production was on web:2 for this push before, which did not become stable (ECS deployment circuit \
+             breaker: tasks failed to start), and is on web:1 now"
+        )
+    );
+    assert!(fake.sent().is_empty());
+    let again = fake.asked(&asked(Turn::Again), 3600).await.unwrap();
+    assert_eq!(again.outcome, UpdateOutcome::Started);
+    assert_eq!(fake.sent(), ["web:2"]);
+}
+
+#[tokio::test]
+async fn a_first_turn_on_a_service_at_rest_needs_no_records() {
+    let fake = Fake::new(service([deployment("web:1")]), &[], None);
+    fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!(fake.reads_history.num_calls(), 0);
+}
+
+#[tokio::test]
+async fn what_tasks_died_of_counts_for_whoever_watches_the_same_rollout_but_not_when_it_is_wanted_again() {
+    let watched = async |on: Deployment, turn| {
+        let fake = Fake::new(service([on]), &[], None);
+        let update = fake.asked(&UpdateService { turn, ..wanted() }, 600).await.unwrap();
+        assert_eq!(update.outcome, UpdateOutcome::AlreadyDeployed);
+        let rollout = update.rollout.unwrap();
+        assert_eq!(rollout.started_at, at(2));
+        rollout.watched_since
+    };
+    assert_eq!(watched(rolling("web:2"), Turn::Repeated).await, at(2));
+    assert_eq!(watched(rolling("web:2"), Turn::Again).await, at(600));
+    assert_eq!(watched(deployment("web:2"), Turn::Repeated).await, at(600));
 }
 
 #[tokio::test]

@@ -16,7 +16,8 @@ struct Case {
     service: Service,
     history: Option<Vec<ServiceDeployment>>,
     stopped: Vec<StoppedTask>,
-    standing: Option<Standing>,
+    primary: Option<OtherRevision>,
+    between: Option<Standing>,
     now: Timestamp,
     asked: CheckStability,
 }
@@ -31,7 +32,8 @@ fn case(deployments: impl IntoIterator<Item = Deployment>) -> Case {
         service,
         history: None,
         stopped: Vec::new(),
-        standing: is_other.then_some(Standing::Unrecorded),
+        primary: is_other.then_some(beside(Standing::Unrecorded)),
+        between: None,
         now: at(300),
         asked: CheckStability {
             image: pushed(2),
@@ -42,11 +44,19 @@ fn case(deployments: impl IntoIterator<Item = Deployment>) -> Case {
     }
 }
 
+fn beside(standing: Standing) -> OtherRevision {
+    OtherRevision {
+        standing,
+        rolls_ours_back: false,
+    }
+}
+
 /// The rollback from `web:2` to `web:1`, begun when the third second came.
 fn rollback(deployments: impl IntoIterator<Item = Deployment>) -> Case {
     let case = case(deployments);
     let rollout = Rollout {
         started_at: at(3),
+        watched_since: at(3),
         deployment: Some("ecs-svc/3".to_owned()),
         ..rollout("web:1")
     };
@@ -86,7 +96,7 @@ impl Case {
 
     fn standing(self, standing: Standing) -> Self {
         Self {
-            standing: Some(standing),
+            primary: Some(beside(standing)),
             ..self
         }
     }
@@ -103,7 +113,8 @@ impl Case {
             service: &self.service,
             history: self.history.as_deref(),
             stopped: &self.stopped,
-            primary_standing: self.standing,
+            primary: self.primary,
+            between: self.between,
             now: self.now,
         };
         judge(&look, &self.asked)
@@ -519,6 +530,38 @@ fn a_task_that_was_stopped_by_ecs_a_person_or_the_hardware_did_not_die_by_itself
     }
 }
 
+/// A task of this deployment whose container exited with code 0.
+fn done(short: &str) -> StoppedTask {
+    StoppedTask {
+        containers: vec![StoppedContainer {
+            name: "web".to_owned(),
+            exit_code: Some(0),
+            reason: None,
+        }],
+        ..crash(short, 200)
+    }
+}
+
+#[test]
+fn tasks_that_end_well_are_a_crash_loop_unless_those_of_the_last_good_revision_did_so_too() {
+    let stopped = |stopped: Vec<StoppedTask>| case([deployment("web:2")]).stopped(stopped);
+    stopped(vec![done("web:2"); 3]).is(Failed);
+    stopped([vec![done("web:2"); 3], vec![done("web:1")]].concat()).is(Stable);
+    stopped([crashes(3), vec![done("web:1")]].concat()).is(Failed);
+    stopped([vec![done("web:2"); 3], vec![crash("web:1", 100)]].concat()).is(Failed);
+    stopped([vec![done("web:2"); 3], vec![done("web:7")]].concat()).is(Failed);
+    let untold = StoppedTask {
+        task_definition: None,
+        ..done("web:1")
+    };
+    let nothing_good = stopped([vec![done("web:2"); 3], vec![untold]].concat());
+    let asked = CheckStability {
+        previous: None,
+        ..nothing_good.asked.clone()
+    };
+    Case { asked, ..nothing_good }.is(Failed);
+}
+
 #[test]
 fn a_code_that_is_not_known_counts_when_a_container_exited_badly() {
     let task = |exit_code| StoppedTask {
@@ -711,11 +754,75 @@ fn peer_13_an_older_push_that_raced_into_our_place_displaces_ours() {
         previous: None,
         ..raced.asked.clone()
     };
+    // Where nothing ever became stable nobody can have gone back to it.
     Case {
         asked: nothing_good,
         ..raced
     }
-    .is(Superseded);
+    .is(Displaced);
+}
+
+/// `web:2` had its place taken by `web:3`, and the service is back on `web:1` by now.
+fn taken_and_back(between: Option<Standing>) -> Case {
+    let case = case([again(9, deployment("web:1"))]);
+    Case { between, ..case }.history(["web:1", "web:3", "web:2"].map(|short| record(short, Stopped)))
+}
+
+#[test]
+fn peer_13_a_newer_push_that_took_our_place_and_failed_supersedes_ours_all_the_same() {
+    taken_and_back(Some(Standing::Newer)).says(Superseded, "a newer push took its place, and it is on web:1 now");
+}
+
+#[test]
+fn an_older_push_that_took_our_place_and_failed_displaces_ours() {
+    taken_and_back(Some(Standing::Older)).is(Displaced);
+}
+
+#[test]
+fn a_rollout_that_came_between_is_one_after_ours_of_neither_revision() {
+    let between = |records: &[ServiceDeployment]| {
+        let case = taken_and_back(None);
+        came_between(&case.service, records, &case.asked).map(|target| target.short().to_owned())
+    };
+    let after = |short| ServiceDeployment {
+        created_at: at(7),
+        ..record(short, Stopped)
+    };
+    let ours = || record("web:2", Stopped);
+    assert_eq!(between(&[after("web:3"), ours()]).as_deref(), Some("web:3"));
+    assert_eq!(
+        between(&[after("web:1"), after("web:3"), ours()]).as_deref(),
+        Some("web:3")
+    );
+    for records in [
+        vec![after("web:1"), ours()],
+        vec![after("web:2"), ours()],
+        vec![ours(), record("web:1", Successful)],
+        vec![after("web:3")],
+        vec![
+            ours(),
+            ServiceDeployment {
+                created_at: at(-100),
+                ..record("web:3", Stopped)
+            },
+        ],
+    ] {
+        assert_eq!(between(&records), None, "{records:?}");
+    }
+}
+
+#[test]
+fn a_revision_made_by_another_execution_to_roll_ours_back_is_a_failure_of_ours() {
+    let pinned = OtherRevision {
+        rolls_ours_back: true,
+        ..beside(Standing::Older)
+    };
+    let case = case([again(9, deployment("web:7"))]);
+    let case = Case {
+        primary: Some(pinned),
+        ..case
+    };
+    case.says(Failed, "it is back on web:7: ECS or a person took it back");
 }
 
 #[test]
@@ -779,6 +886,42 @@ fn clocks_may_differ_by_a_minute_where_ecs_did_not_tell_the_deployment() {
     ours(61, false).is(Stable);
     ours(5, true).is(InProgress);
     ours(6, true).is(Stable);
+}
+
+#[test]
+fn a_clock_that_is_a_minute_ahead_or_behind_does_not_make_a_stale_look_a_failure() {
+    for skew in [-60, 60] {
+        let stale = case([deployment("web:1")]);
+        let rollout = Rollout {
+            watched_since: at(2 + skew),
+            ..rollout("web:2")
+        };
+        let asked = CheckStability {
+            rollout,
+            ..stale.asked.clone()
+        };
+        let stale = Case { asked, ..stale };
+        stale.clone().now(2 + skew + 29).is(InProgress);
+        stale.now(2 + skew + 30).is(Failed);
+    }
+}
+
+#[test]
+fn what_tasks_died_of_before_it_was_watched_again_does_not_count() {
+    let watched = |since: i64| {
+        let case = case([rolling("web:2")]).stopped(crashes(3));
+        let rollout = Rollout {
+            watched_since: at(since),
+            ..rollout("web:2")
+        };
+        let asked = CheckStability {
+            rollout,
+            ..case.asked.clone()
+        };
+        Case { asked, ..case }
+    };
+    watched(260).is(Failed);
+    watched(261).is(InProgress);
 }
 
 // Rollbacks.
@@ -927,6 +1070,8 @@ prop_compose! {
         history in prop::option::of(prop::collection::vec((1u32..4, any_status(), -200i64..200), 0..4)),
         stopped in prop::collection::vec((1u32..4, -200i64..300), 0..8),
         standing in prop::sample::select(vec![Standing::Ours, Standing::Newer, Standing::Older, Standing::Unrecorded]),
+        rolls_ours_back in any::<bool>(),
+        between in prop::option::of(prop::sample::select(vec![Standing::Newer, Standing::Older, Standing::Unrecorded])),
         now in 0i64..4000,
         previous in prop::option::of(1u32..4),
         is_rollback in any::<bool>(),
@@ -938,7 +1083,8 @@ prop_compose! {
         Case {
             history: history.map(|records_told| records_told.into_iter().map(records).collect()),
             stopped: stopped.into_iter().map(|(number, second)| crash(&format!("web:{number}"), second)).collect(),
-            standing: Some(standing),
+            primary: Some(OtherRevision { standing, rolls_ours_back }),
+            between,
             now: at(now),
             asked: CheckStability { previous: previous.map(|number| arn(&format!("web:{number}"))), ..case.asked.clone() },
             ..case
@@ -962,10 +1108,11 @@ proptest! {
             service: &case.service,
             history: None,
             stopped: &case.stopped,
-            primary_standing: case.standing,
+            primary: case.primary,
+            between: case.between,
             now: case.now,
         };
-        let died = failed_tasks(&look, &case.asked.rollout).len();
+        let died = failed_tasks(&look, &case.asked).len();
         let desired = case.service.primary().map_or(0, |primary| primary.desired_count);
         prop_assert!(case.judged().verdict != Stable || died < crash_threshold(desired));
     }

@@ -267,6 +267,13 @@ fn a_service_that_was_not_changed_fails_by_the_name_of_what_stopped_the_update()
             );
         }
     }
+    let had_its_turn = ServiceEnd {
+        error: Some(thrown("Deploy.RolledBack", "it was on web:2 for this push before")),
+        ..end(None)
+    };
+    let says = "it was on web:2 for this push before. Nothing was changed; fix the image and push again, or redrive this \
+                execution to try the same image again";
+    throws(&had_its_turn, "Deploy.RolledBack", &format!("{what}: {says}"));
     throws(
         &end(None),
         "Deploy.ServicesFailed",

@@ -11,7 +11,7 @@ use shared::testing::{
     rollout, service,
 };
 
-const ANOTHER: OtherPrimary = OtherPrimary {
+const ANOTHER: OtherRevision = OtherRevision {
     standing: Standing::Unrecorded,
     rolls_ours_back: false,
 };
@@ -19,7 +19,7 @@ const ANOTHER: OtherPrimary = OtherPrimary {
 /// How the service with these deployments, the primary one first, goes back; `primary` where that is not `web:2`.
 fn way(
     deployments: impl IntoIterator<Item = Deployment>,
-    primary: Option<OtherPrimary>,
+    primary: Option<OtherRevision>,
     history: &[ServiceDeployment],
 ) -> Way {
     decide(
@@ -108,7 +108,7 @@ fn peer_1_a_rollback_by_ecs_is_watched_and_not_done_twice() {
 
 #[test]
 fn asked_again_it_watches_the_rollback_that_it_began() {
-    let pinned = OtherPrimary {
+    let pinned = OtherRevision {
         rolls_ours_back: true,
         ..ANOTHER
     };
@@ -116,7 +116,7 @@ fn asked_again_it_watches_the_rollback_that_it_began() {
         way([rolling("web:3"), rolling("web:2")], Some(pinned), &[]),
         Way::Watch(arn("web:3"))
     );
-    let older = OtherPrimary {
+    let older = OtherRevision {
         standing: Standing::Older,
         ..ANOTHER
     };
@@ -129,7 +129,7 @@ fn asked_again_it_watches_the_rollback_that_it_began() {
 #[test]
 fn peer_13_another_deployment_is_not_touched() {
     for standing in [Standing::Newer, Standing::Older, Standing::Unrecorded] {
-        let primary = Some(OtherPrimary { standing, ..ANOTHER });
+        let primary = Some(OtherRevision { standing, ..ANOTHER });
         let history = [record("web:3", UnderWay), record("web:2", UnderWay)];
         let way = way(
             [rolling("web:3"), rolling("web:2"), deployment("web:1")],
@@ -148,7 +148,7 @@ fn peer_13_another_deployment_is_not_touched() {
 
 #[test]
 fn another_revision_that_has_the_failed_image_too_is_taken_back() {
-    let ours = Some(OtherPrimary {
+    let ours = Some(OtherRevision {
         standing: Standing::Ours,
         ..ANOTHER
     });
@@ -253,7 +253,7 @@ proptest! {
     ) {
         let on = format!("web:{number}");
         let service = service([Deployment { rollout_state: state, ..deployment(&on) }, rolling("web:2")]);
-        let primary = Some(OtherPrimary { standing, rolls_ours_back: false });
+        let primary = Some(OtherRevision { standing, rolls_ours_back: false });
         let history: Vec<_> = statuses.into_iter().map(|status| record("web:2", status)).collect();
         let way = decide(&service, &rollout("web:2"), previous.as_ref(), primary, Some(&history), may_stop);
         prop_assert_eq!(way, Way::Superseded(arn(&on)));

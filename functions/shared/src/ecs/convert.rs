@@ -117,6 +117,7 @@ pub(super) fn stopped_task(task: types::Task) -> StoppedTask {
     let containers = task.containers.unwrap_or_default().into_iter();
     StoppedTask {
         started_by: task.started_by.unwrap_or_default(),
+        task_definition: task.task_definition_arn.and_then(|arn| arn.try_into().ok()),
         stop_code: task.stop_code.map(|code| code.as_str().to_owned()).unwrap_or_default(),
         reason: task.stopped_reason.unwrap_or_default(),
         stopped_at: task.stopped_at.or(task.stopping_at).map(|at| timestamp(Some(at))),

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::contract::{
     Check, CheckStability, Conclude, Envelope, ImageConclusion, Plan, RegisterRevision, RegisteredRevision, RollBack,
-    Rollback, RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceUpdate, UpdateOutcome, UpdateService, Verdict,
+    Rollback, RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceUpdate, Turn, UpdateOutcome, UpdateService,
+    Verdict,
 };
 use shared::push::{Push, parse_push};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +52,7 @@ fn arrows() -> Vec<Arrow> {
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 16] = [
     "Execution",
     "ImageEnd",
     "PlannedRevision",
@@ -65,6 +66,7 @@ const PARTS: [&str; 15] = [
     "SkipReason",
     "Skipped",
     "StateError",
+    "Turn",
     "UpdateOutcome",
     "Verdict",
 ];
@@ -181,6 +183,7 @@ fn every_outcome_is_shown_by_an_example() {
         values.map(str::to_owned).collect()
     };
     assert_eq!(shown("service-update", "outcome"), values::<UpdateOutcome>());
+    assert_eq!(shown("update-service", "turn"), values::<Turn>());
     assert_eq!(shown("check", "verdict"), values::<Verdict>());
     assert_eq!(shown("rollback", "method"), values::<RollbackMethod>());
     assert_eq!(shown("service-conclusion", "outcome"), values::<ServiceOutcome>());

@@ -31,7 +31,7 @@ const LAMBDA_ERRORS: [&str; 5] = [
 const PASSING_ERRORS: [&str; 2] = ["Deploy.Unavailable", "Sandbox.Timedout"];
 
 /// The other names of AWS's that the state machines may match: the service's prefix and its exception.
-const OTHER_AWS_ERRORS: [&str; 9] = [
+const OTHER_AWS_ERRORS: [&str; 10] = [
     // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     "States.ALL",
     // https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html writes the first; by the rule of the
@@ -44,6 +44,8 @@ const OTHER_AWS_ERRORS: [&str; 9] = [
     "Ecr.ServerException",
     "Ecr.SdkClientException",
     "Ecr.ThrottlingException",
+    // The name that Step Functions gives an error that has none of its own in the service's model.
+    "Ecr.EcrException",
     // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html
     "Ecr.ImageAlreadyExistsException",
 ];

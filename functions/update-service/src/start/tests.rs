@@ -15,6 +15,7 @@ fn wanted() -> UpdateService {
         task_definition: arn("web:2"),
         source: arn("web:1"),
         deadline: None,
+        turn: Turn::First,
     }
 }
 
@@ -124,6 +125,60 @@ fn a_service_that_has_moved_on_gets_the_image_on_top() {
             Start::Moved(arn("web:3"))
         );
     }
+}
+
+/// What is decided for a push that may have had its turn, of which ECS keeps these records.
+fn decided_again(turn: Turn, on: Deployment, history: Option<&[ServiceDeployment]>) -> Start {
+    let wanted = UpdateService { turn, ..wanted() };
+    decide(&wanted, &service([on]), Some(Standing::Older), false, history)
+}
+
+#[test]
+fn a_push_that_was_rolled_back_is_not_tried_again_because_its_event_came_twice() {
+    for status in [RolledBack, RollbackFailed, Stopped, UnderWay] {
+        let record = ServiceDeployment {
+            status_reason: Some("it failed".to_owned()),
+            ..record("web:2", status)
+        };
+        for on in ["web:1", "web:7"] {
+            let back = Start::RolledBack {
+                to: arn(on),
+                why: Some("it failed".to_owned()),
+            };
+            let history = [record.clone()];
+            assert_eq!(
+                decided_again(Turn::Repeated, deployment(on), Some(&history)),
+                back,
+                "{status:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_push_from_which_somebody_took_the_service_on_is_not_deployed_again_because_its_event_came_twice() {
+    let history = [record("web:3", Successful), record("web:2", Successful)];
+    let taken_on = decided_again(Turn::Repeated, deployment("web:3"), Some(&history));
+    assert_eq!(taken_on, Start::TakenOn(arn("web:3")));
+}
+
+#[test]
+fn a_push_is_deployed_when_it_never_had_its_turn_or_is_wanted_again() {
+    let had = [record("web:2", RolledBack), record("web:1", Successful)];
+    let others = [record("web:1", Successful)];
+    let on_source = || deployment("web:1");
+    assert_eq!(decided_again(Turn::Repeated, on_source(), Some(&others)), update(false));
+    assert_eq!(decided_again(Turn::Repeated, on_source(), None), update(false));
+    for turn in [Turn::First, Turn::Again] {
+        assert_eq!(decided_again(turn, on_source(), Some(&had)), update(false), "{turn:?}");
+    }
+}
+
+#[test]
+fn a_repeated_event_waits_for_the_rollback_before_it_says_how_that_push_ended() {
+    let history = [record("web:2", RollingBack)];
+    let waits = decided_again(Turn::Repeated, rolling("web:1"), Some(&history));
+    assert_eq!(waits, Start::Busy(arn("web:1")));
 }
 
 #[test]
