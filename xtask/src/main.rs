@@ -7,6 +7,7 @@ mod fuzz;
 mod lambda;
 mod picture;
 mod prerequisites;
+mod storm;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +43,8 @@ enum Task {
     },
     /// Draw the state machines anew in the README.
     Picture,
+    /// Play storms: hundreds of services, faults, second deployers, overlapping pushes; and check what must hold afterwards.
+    Storm(storm::Arguments),
 }
 
 /// Why a task failed, for the person at the terminal.
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Bench => bench::run(),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Task::Picture => picture::write(),
+        Task::Storm(arguments) => storm::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

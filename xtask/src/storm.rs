@@ -1,0 +1,136 @@
+//! The storm: the real state machines and the real functions on the simulated ECS, with images of every behaviour, faults,
+//! second deployers and overlapping pushes; and what must hold afterwards, whatever happened.
+//!
+//! A seed makes a [`Scenario`]; playing it leaves an [`Aftermath`]; the [`invariants`] judge that. What a seed decides is
+//! everything but the timing of the machine it runs on.
+
+mod aftermath;
+mod invariants;
+mod play;
+mod report;
+mod scenario;
+
+use crate::{Failure, prerequisites};
+use aftermath::Aftermath;
+use clap::Args;
+use local_aws::{LocalAws, Options, Settings, Stack, tools};
+use scenario::{CLUSTERS, Scenario};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What `cargo xtask storm` is told.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The seed; several are played one after another. Without one, that of the day: the UTC date as a number.
+    #[arg(long = "seed", value_name = "N")]
+    seeds: Vec<Seed>,
+    /// How many services there are.
+    #[arg(long, default_value_t = 200)]
+    services: usize,
+    /// Judge the storm that left this folder once more, and play none.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["seeds", "services"])]
+    judge: Option<PathBuf>,
+}
+
+/// A seed, or the word `today`.
+#[derive(Debug, Clone, Copy)]
+struct Seed(Option<u64>);
+
+impl std::str::FromStr for Seed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "today" => Ok(Self(None)),
+            _ => text
+                .parse()
+                .map(|seed| Self(Some(seed)))
+                .map_err(|_| "give a number, or `today`".to_owned()),
+        }
+    }
+}
+
+impl Seed {
+    #[expect(clippy::disallowed_methods, reason = "the seed of the day is the day's")]
+    fn number(self) -> u64 {
+        self.0.unwrap_or_else(|| {
+            let today = jiff::Timestamp::now().strftime("%Y%m%d").to_string();
+            today.parse().unwrap_or_default()
+        })
+    }
+}
+
+/// Plays each seed, and judges what it leaves.
+///
+/// # Errors
+///
+/// Names each seed that failed, and the command that plays it again; also when the local AWS does not do its part.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(folder) = &arguments.judge {
+        return judge_again(folder);
+    }
+    prerequisites::check()?;
+    let seeds = match arguments.seeds.as_slice() {
+        [] => &[Seed(None)],
+        seeds => seeds,
+    };
+    let options = Options {
+        simulated_ecs: Some(play::simulated(0)),
+        ..Options::default()
+    };
+    let aws = LocalAws::start(&options).map_err(|error| error.to_string())?;
+    let stack = deploy(&aws)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let mut failed = Vec::new();
+    for seed in seeds.iter().map(|seed| seed.number()) {
+        let begun = Instant::now();
+        eprintln!("\nseed {seed}, {} services", arguments.services);
+        let scenario = Scenario::new(seed, arguments.services);
+        let folder = tools::workspace().join(format!("target/storm/{seed}"));
+        report::begin(&folder, &scenario)?;
+        let aftermath = runtime.block_on(play::play(&aws, &stack, &scenario))?;
+        report::record(&folder, &aftermath)?;
+        let seconds = begun.elapsed().as_secs();
+        eprintln!("{}", report::summary(&aftermath));
+        let again = format!("cargo xtask storm --seed {seed} --services {}", arguments.services);
+        match judge(&folder, &aftermath, &again)? {
+            0 => eprintln!("seed {seed}: passed in {seconds} s"),
+            count => failed.push(format!(
+                "seed {seed}: {count} violations in {}; again with: {again}",
+                folder.display()
+            )),
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(failed.join("\n"))
+    }
+}
+
+fn deploy(aws: &LocalAws) -> Result<Stack, Failure> {
+    let settings = Settings::default()
+        .with("clusters", CLUSTERS.join(","))
+        .with("pollInterval", "2s")
+        .with("rolloutTimeout", "90s");
+    aws.deploy(&settings).map_err(|error| error.to_string())
+}
+
+/// Writes down what does not hold, and tells it; says how much that is.
+fn judge(folder: &Path, aftermath: &Aftermath, again: &str) -> Result<usize, Failure> {
+    let violations = invariants::judge(aftermath);
+    for violation in &violations {
+        eprintln!("{violation}");
+    }
+    report::violations(folder, aftermath, &violations, again)?;
+    Ok(violations.len())
+}
+
+fn judge_again(folder: &Path) -> Result<(), Failure> {
+    let aftermath = report::read(folder)?;
+    eprintln!("{}", report::summary(&aftermath));
+    match judge(folder, &aftermath, "(judged once more)")? {
+        0 => Ok(()),
+        count => Err(format!("{count} violations")),
+    }
+}

@@ -1,0 +1,374 @@
+//! An aftermath is what a storm leaves behind: the account before and after, every call of ours, what others did, and every
+//! execution. Plain data, as recorded; the invariants read it and nothing else.
+//!
+//! Moments are milliseconds since 1970, of the one clock that the simulation and the functions share.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use shared::push::PushId;
+use std::fmt;
+
+/// Everything that a storm leaves behind.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Aftermath {
+    /// The setting `clusters`; empty for all.
+    pub(crate) clusters: Vec<String>,
+    /// The pushes, in the order in which they were made.
+    pub(crate) pushes: Vec<Pushed>,
+    /// Before the first push.
+    pub(crate) before: Account,
+    /// When all executions had ended.
+    pub(crate) after: Account,
+    /// The calls of the functions, in their order.
+    pub(crate) calls: Vec<Call>,
+    /// What second deployers did, in their order.
+    pub(crate) others: Vec<Deed>,
+    /// The executions of both state machines, the first one first.
+    pub(crate) executions: Vec<Execution>,
+}
+
+/// A push, and how often the rules were told of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Pushed {
+    pub(crate) repository: String,
+    pub(crate) tag: String,
+    pub(crate) digest: String,
+    pub(crate) id: PushId,
+    pub(crate) deliveries: usize,
+}
+
+/// Services and revisions at a moment.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Account {
+    pub(crate) services: Vec<Service>,
+    pub(crate) revisions: Vec<Revision>,
+}
+
+/// A service by its two names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct ServiceId {
+    pub(crate) cluster: String,
+    pub(crate) service: String,
+}
+
+impl fmt::Display for ServiceId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} in {}", self.service, self.cluster)
+    }
+}
+
+/// A service, as the simulation has it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Service {
+    pub(crate) cluster: String,
+    pub(crate) service_name: String,
+    /// ACTIVE, DRAINING, INACTIVE.
+    pub(crate) status: String,
+    /// The members of `CreateService` that are neither its name, nor its revision, nor its desired count.
+    pub(crate) config: Map<String, Value>,
+    pub(crate) tags: Value,
+    /// `desiredCount`, as it was asked for.
+    pub(crate) asked_count: u32,
+    /// The ARN of the revision it was moved to last; empty without one.
+    pub(crate) task_definition: String,
+    /// The `rolloutState` of its primary deployment.
+    pub(crate) rollout_state: Option<String>,
+    /// Its service deployments, the first one first.
+    pub(crate) history: Vec<Deployment>,
+}
+
+/// A service deployment, as ECS records it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Deployment {
+    /// The ARN of the revision it moves the service to.
+    pub(crate) task_definition: String,
+    pub(crate) status: String,
+    pub(crate) status_reason: Option<String>,
+    pub(crate) created_at: i64,
+    pub(crate) finished_at: Option<i64>,
+}
+
+/// A revision of a task definition.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Revision {
+    #[serde(default)]
+    pub(crate) family: String,
+    pub(crate) revision: u32,
+    pub(crate) active: bool,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) registered_at: i64,
+    pub(crate) deregistered_at: Option<i64>,
+    pub(crate) document: Map<String, Value>,
+}
+
+/// A tag of a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tag {
+    pub(crate) key: String,
+    #[serde(default)]
+    pub(crate) value: String,
+}
+
+/// A call of one of the functions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Call {
+    pub(crate) at: i64,
+    pub(crate) operation: String,
+    /// The service, family or revision it is about.
+    pub(crate) subject: String,
+    /// "ok", "cut", or the error's code.
+    pub(crate) outcome: String,
+    /// Whether it took effect.
+    pub(crate) applied: bool,
+    /// The members of the request that are texts, numbers and truth values.
+    pub(crate) parameters: Map<String, Value>,
+    /// The names of all members of the request.
+    #[serde(default)]
+    pub(crate) members: Vec<String>,
+}
+
+/// What a second deployer did, or tried to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Deed {
+    pub(crate) at: i64,
+    pub(crate) operation: String,
+    pub(crate) request: Value,
+    /// What ECS refused it with.
+    pub(crate) error: Option<String>,
+}
+
+/// Which of the two state machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Machine {
+    DeployImage,
+    DeployService,
+}
+
+/// An execution, at its end.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Execution {
+    pub(crate) machine: Machine,
+    pub(crate) name: String,
+    /// RUNNING, SUCCEEDED, FAILED, `TIMED_OUT`, ABORTED.
+    pub(crate) status: String,
+    pub(crate) started: i64,
+    pub(crate) ended: Option<i64>,
+    pub(crate) error: Option<String>,
+    /// The message of the error, as the function that threw it said it.
+    pub(crate) message: Option<String>,
+    pub(crate) output: Option<Value>,
+    /// The push it is for.
+    pub(crate) push: Option<PushId>,
+    /// "shop/web:v2"
+    pub(crate) image: String,
+    /// Of deploy-service: the service.
+    pub(crate) service: Option<ServiceId>,
+    /// Of deploy-service: the name of the execution that started it.
+    pub(crate) parent: Option<String>,
+}
+
+/// `web:42` of `arn:aws:ecs:…:task-definition/web:42`.
+pub(crate) fn short(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or_default()
+}
+
+impl Account {
+    /// Reads the simulation's state.
+    ///
+    /// # Errors
+    ///
+    /// When it has another form.
+    pub(crate) fn read(state: &Value) -> Result<Self, serde_json::Error> {
+        let services = serde_json::from_value(state["services"].clone())?;
+        let mut revisions = Vec::new();
+        for (family, of_family) in state["families"].as_object().into_iter().flatten() {
+            let of_family: Vec<Revision> = serde_json::from_value(of_family.clone())?;
+            revisions.extend(of_family.into_iter().map(|revision| Revision {
+                family: family.clone(),
+                ..revision
+            }));
+        }
+        Ok(Self { services, revisions })
+    }
+
+    pub(crate) fn service(&self, id: &ServiceId) -> Option<&Service> {
+        self.services
+            .iter()
+            .find(|service| service.service_name == id.service && service.cluster == id.cluster)
+    }
+
+    /// A revision, by its ARN or as `web:42`.
+    pub(crate) fn revision(&self, name: &str) -> Option<&Revision> {
+        let (family, number) = short(name).split_once(':')?;
+        let number: u32 = number.parse().ok()?;
+        self.revisions
+            .iter()
+            .find(|revision| revision.revision == number && revision.family == family)
+    }
+}
+
+impl Service {
+    pub(crate) fn id(&self) -> ServiceId {
+        ServiceId {
+            cluster: self.cluster.clone(),
+            service: self.service_name.clone(),
+        }
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.status == "ACTIVE"
+    }
+
+    /// Whether ECS itself deploys it.
+    pub(crate) fn is_deployed_by_ecs(&self) -> bool {
+        let controller = self.config.get("deploymentController").map(|it| &it["type"]);
+        controller.is_none_or(|controller| controller == "ECS")
+    }
+}
+
+/// A repository that a push is recorded for on a revision, and that push.
+pub(crate) type Recorded<'a> = (&'a str, PushId);
+
+impl Revision {
+    /// `web:42`
+    pub(crate) fn name(&self) -> String {
+        format!("{}:{}", self.family, self.revision)
+    }
+
+    pub(crate) fn tag(&self, key: &str) -> Option<&str> {
+        self.tags
+            .iter()
+            .find(|tag| tag.key == key)
+            .map(|tag| tag.value.as_str())
+    }
+
+    /// The pushes that are recorded on it.
+    pub(crate) fn pushes(&self) -> impl Iterator<Item = Recorded<'_>> {
+        self.tags.iter().filter_map(|tag| {
+            let repository = tag.key.strip_prefix("ecr-deploy:push/")?;
+            Some((repository, PushId::try_from(tag.value.clone()).ok()?))
+        })
+    }
+
+    pub(crate) fn push_of(&self, repository: &str) -> Option<PushId> {
+        self.pushes()
+            .find_map(|(recorded, push)| (recorded == repository).then_some(push))
+    }
+
+    /// The revision it was made from, `web:41`, if it was made by us.
+    pub(crate) fn source(&self) -> Option<&str> {
+        self.tag("ecr-deploy:source")
+    }
+
+    /// The revision that it was made to roll back.
+    pub(crate) fn rolled_back(&self) -> Option<&str> {
+        self.tag("ecr-deploy:rolled-back")
+    }
+
+    /// Its containers: name, and the whole definition.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = &Map<String, Value>> {
+        let list = self.document.get("containerDefinitions").and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_object)
+    }
+
+    /// Whether a container of it runs a repository of this account's ECR.
+    pub(crate) fn runs(&self, repository: &str) -> bool {
+        self.containers()
+            .filter_map(|container| container.get("image")?.as_str())
+            .any(|image| repository_of(image) == Some(repository))
+    }
+}
+
+/// The repository of an ECR image reference.
+pub(crate) fn repository_of(image: &str) -> Option<&str> {
+    let (host, path) = image.split_once('/')?;
+    let path = path.split('@').next().unwrap_or(path);
+    let name = path.split(':').next().unwrap_or(path);
+    host.contains(".dkr.ecr.").then_some(name)
+}
+
+impl Deed {
+    /// The service it is about.
+    pub(crate) fn service(&self) -> Option<ServiceId> {
+        let text = |member: &str| self.request.get(member).and_then(Value::as_str);
+        Some(ServiceId {
+            cluster: text("cluster")?.to_owned(),
+            service: text("service")?.to_owned(),
+        })
+    }
+
+    /// Whether it took effect.
+    pub(crate) fn is_done(&self) -> bool {
+        self.error.is_none()
+    }
+}
+
+impl Call {
+    pub(crate) fn parameter(&self, name: &str) -> &str {
+        self.parameters.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether it is about this service.
+    pub(crate) fn is_of(&self, id: &ServiceId) -> bool {
+        self.subject == id.service && self.parameter("cluster") == id.cluster
+    }
+}
+
+impl Execution {
+    pub(crate) fn is_red(&self) -> bool {
+        self.status != "SUCCEEDED"
+    }
+
+    /// How a service's execution that succeeded ended: "DEPLOYED", "SUPERSEDED" ….
+    pub(crate) fn outcome(&self) -> Option<&str> {
+        self.output.as_ref()?["outcome"].as_str()
+    }
+
+    /// Whether it says that the service is stable on the image.
+    pub(crate) fn says_deployed(&self) -> bool {
+        matches!(self.outcome(), Some("DEPLOYED" | "ALREADY_DEPLOYED"))
+    }
+}
+
+impl Aftermath {
+    /// The executions of deploy-service for a service, the first one first.
+    pub(crate) fn executions_of<'a>(&'a self, id: &'a ServiceId) -> impl Iterator<Item = &'a Execution> {
+        self.executions
+            .iter()
+            .filter(move |execution| execution.service.as_ref() == Some(id))
+    }
+
+    /// What second deployers did to a service, successfully.
+    pub(crate) fn deeds_on<'a>(&'a self, id: &'a ServiceId) -> impl Iterator<Item = &'a Deed> {
+        self.others
+            .iter()
+            .filter(move |deed| deed.is_done() && deed.service().as_ref() == Some(id))
+    }
+
+    /// Whether a second deployer began this deployment: he moved the service at that very moment, and no call of ours did.
+    pub(crate) fn is_of_others(&self, id: &ServiceId, deployment: &Deployment) -> bool {
+        let at = deployment.created_at;
+        let ours = |call: &Call| call.at == at && call.operation == "UpdateService" && call.applied && call.is_of(id);
+        self.deeds_on(id).any(|deed| deed.at == at) || !self.calls.iter().any(ours)
+    }
+
+    /// Whether a repository was pushed in this storm.
+    pub(crate) fn is_pushed(&self, repository: &str) -> bool {
+        self.pushes.iter().any(|push| push.repository == repository)
+    }
+
+    /// Whether the services of a cluster are to be deployed to.
+    pub(crate) fn is_watched(&self, cluster: &str) -> bool {
+        self.clusters.is_empty() || self.clusters.iter().any(|watched| watched == cluster)
+    }
+}

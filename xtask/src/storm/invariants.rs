@@ -1,0 +1,91 @@
+//! The invariants: what holds after every storm. Each is a function from an aftermath to what breaks it.
+
+mod ended;
+mod errors;
+mod leaks;
+mod newest;
+mod one_at_a_time;
+mod rate;
+mod stable;
+mod untouched;
+
+#[cfg(test)]
+mod sample;
+
+use super::aftermath::{Aftermath, ServiceId};
+use std::fmt;
+
+/// Something that should not be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Violation {
+    /// Which invariant it breaks, in words.
+    pub(crate) invariant: &'static str,
+    /// The service it is about.
+    pub(crate) service: Option<ServiceId>,
+    /// The name of the execution it is about.
+    pub(crate) execution: Option<String>,
+    /// What is there instead.
+    pub(crate) what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "VIOLATED {}", self.invariant)?;
+        if let Some(service) = &self.service {
+            write!(formatter, ": {service}")?;
+        }
+        if let Some(execution) = &self.execution {
+            write!(formatter, ": execution {execution}")?;
+        }
+        write!(formatter, ": {}", self.what)
+    }
+}
+
+impl Violation {
+    fn of_service(invariant: &'static str, service: ServiceId, what: impl Into<String>) -> Self {
+        Self {
+            invariant,
+            service: Some(service),
+            execution: None,
+            what: what.into(),
+        }
+    }
+
+    fn of_execution(invariant: &'static str, execution: &super::aftermath::Execution, what: impl Into<String>) -> Self {
+        Self {
+            invariant,
+            service: execution.service.clone(),
+            execution: Some(execution.name.clone()),
+            what: what.into(),
+        }
+    }
+
+    fn general(invariant: &'static str, what: impl Into<String>) -> Self {
+        Self {
+            invariant,
+            service: None,
+            execution: None,
+            what: what.into(),
+        }
+    }
+}
+
+/// Every invariant.
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 11] = [
+    ended::every_execution_ends,
+    ended::every_event_is_heard,
+    stable::nothing_is_left_failing_in_silence,
+    stable::deployed_means_completed,
+    newest::no_service_is_below_its_newest_success,
+    untouched::services_keep_what_is_not_ours,
+    untouched::revisions_keep_what_is_not_ours,
+    leaks::no_revision_leaks,
+    errors::every_error_says_what_to_do,
+    one_at_a_time::one_rollout_of_ours_at_a_time,
+    rate::nothing_is_lost_to_throttling,
+];
+
+/// What breaks any of the invariants.
+pub(crate) fn judge(aftermath: &Aftermath) -> Vec<Violation> {
+    INVARIANTS.iter().flat_map(|invariant| invariant(aftermath)).collect()
+}

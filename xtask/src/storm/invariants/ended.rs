@@ -1,0 +1,88 @@
+//! Every event is heard, and every execution ends by itself, by a name of ours if it is red.
+
+use super::Violation;
+use crate::storm::aftermath::{Aftermath, Execution, Machine};
+use shared::error::Error;
+
+const ENDS: &str = "every execution ends, and by a name of ours if it is red";
+const HEARD: &str = "every delivered event has its execution";
+
+/// No execution is still running, was aborted or timed out, or failed by an error that none of the functions throws: so
+/// none by `States.Runtime` or `States.DataLimitExceeded`.
+pub(super) fn every_execution_ends(aftermath: &Aftermath) -> Vec<Violation> {
+    let bad = |execution: &&Execution| match (execution.status.as_str(), &execution.error) {
+        ("SUCCEEDED", _) => false,
+        ("FAILED", Some(error)) => !Error::NAMES.contains(&error.as_str()),
+        _ => true,
+    };
+    let violation = |execution: &Execution| {
+        let error = execution.error.as_deref().unwrap_or("no error");
+        Violation::of_execution(ENDS, execution, format!("{} by {error}", execution.status))
+    };
+    aftermath.executions.iter().filter(bad).map(violation).collect()
+}
+
+/// A push has as many executions of deploy-image as its event was delivered.
+pub(super) fn every_event_is_heard(aftermath: &Aftermath) -> Vec<Violation> {
+    let count = |push| {
+        let of_push = |it: &&Execution| it.machine == Machine::DeployImage && it.push.as_ref() == Some(push);
+        aftermath.executions.iter().filter(of_push).count()
+    };
+    let pushes = aftermath.pushes.iter();
+    let unheard = pushes.filter(|push| count(&push.id) != push.deliveries);
+    let violations = unheard.map(|push| {
+        let (count, wanted) = (count(&push.id), push.deliveries);
+        let what = format!(
+            "{}:{} ({}): {count} executions, {wanted} deliveries",
+            push.repository, push.tag, push.id
+        );
+        Violation::general(HEARD, what)
+    });
+    violations.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{calm, red};
+    use super::*;
+
+    #[test]
+    fn an_execution_that_runs_was_aborted_or_failed_by_a_name_that_is_not_ours_is_found() {
+        let running = |status: &str| Execution {
+            status: status.to_owned(),
+            ended: None,
+            output: None,
+            ..calm().executions.remove(1)
+        };
+        let unnamed = Execution {
+            error: None,
+            ..red(2, "", "")
+        };
+        let bad = [
+            running("RUNNING"),
+            running("ABORTED"),
+            running("TIMED_OUT"),
+            red(2, "States.Runtime", "undefined"),
+            red(2, "States.DataLimitExceeded", "too long"),
+            red(2, "Runtime.ExitError", "signal"),
+            unnamed,
+        ];
+        for execution in bad {
+            let mut aftermath = calm();
+            aftermath.executions[1] = execution.clone();
+            assert_eq!(every_execution_ends(&aftermath).len(), 1, "{execution:?}");
+        }
+        let mut aftermath = calm();
+        aftermath.executions[1] = red(2, "Deploy.RolledBack", "web in north");
+        assert_eq!(every_execution_ends(&aftermath), []);
+    }
+
+    #[test]
+    fn an_event_that_started_no_execution_or_two_is_found() {
+        for deliveries in [0, 2] {
+            let mut aftermath = calm();
+            aftermath.pushes[0].deliveries = deliveries;
+            assert_eq!(every_event_is_heard(&aftermath).len(), 1, "{deliveries}");
+        }
+    }
+}

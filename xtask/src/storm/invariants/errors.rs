@@ -1,0 +1,106 @@
+//! A red execution tells a person which service, why, and what to do.
+
+use super::Violation;
+use crate::storm::aftermath::{Aftermath, Execution, Machine, ServiceId};
+
+const ERRORS: &str = "every error names the service, the reason and the next step";
+
+/// The words by which a message says what to do next.
+const NEXT_STEPS: [&str; 5] = ["redrive", "push a good image", "push again", "nothing to do", "look at"];
+
+/// How many services the message of a push names at most; it counts the rest.
+const NAMED: usize = 10;
+
+/// - The message of deploy-service names its service, gives a reason and a next step.
+/// - The message of deploy-image does so for each service whose execution failed, or for ten and says how many more.
+pub(super) fn every_error_says_what_to_do(aftermath: &Aftermath) -> Vec<Violation> {
+    let red = aftermath.executions.iter().filter(|execution| execution.is_red());
+    let wrong = red.filter_map(|execution| {
+        let lacks = match execution.machine {
+            Machine::DeployService => lacks(execution, execution.service.iter()),
+            Machine::DeployImage => {
+                let failed = failed_children(aftermath, execution);
+                let more = failed.len().saturating_sub(NAMED);
+                let message = execution.message.as_deref().unwrap_or_default();
+                if more > 0 && !message.contains(&format!("and {more} more")) {
+                    Some(format!("does not say that {more} more failed"))
+                } else if more > 0 {
+                    lacks(execution, [].iter())
+                } else {
+                    lacks(execution, failed.into_iter())
+                }
+            }
+        };
+        lacks.map(|what| Violation::of_execution(ERRORS, execution, what))
+    });
+    wrong.collect()
+}
+
+/// The services of a push whose own executions failed.
+fn failed_children<'a>(aftermath: &'a Aftermath, parent: &Execution) -> Vec<&'a ServiceId> {
+    let children = aftermath
+        .executions
+        .iter()
+        .filter(|it| it.parent.as_ref() == Some(&parent.name) && it.is_red());
+    children.filter_map(|child| child.service.as_ref()).collect()
+}
+
+/// What a message lacks, if anything.
+fn lacks<'a>(execution: &Execution, mut services: impl Iterator<Item = &'a ServiceId>) -> Option<String> {
+    let message = execution.message.as_deref().unwrap_or_default();
+    let lower = message.to_lowercase();
+    if let Some(service) = services.find(|service| !message.contains(&service.to_string())) {
+        return Some(format!("does not name {service}: {message:?}"));
+    }
+    if !NEXT_STEPS.iter().any(|step| lower.contains(step)) {
+        return Some(format!("says nothing to do next: {message:?}"));
+    }
+    // What is said after the first colon is why: "web in north did not become stable on web:3: 0 of 1 tasks running".
+    let reason = message.split_once(": ").map(|(_, reason)| reason.trim());
+    if reason.is_none_or(str::is_empty) {
+        return Some(format!("gives no reason: {message:?}"));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{ROLLED_BACK, calm, red, rolled_back};
+    use super::*;
+
+    #[test]
+    fn a_message_without_service_reason_or_next_step_is_found() {
+        let bad = [
+            "",
+            "shop in north did not become stable: it crashed. Redrive this execution",
+            "web in north did not become stable: it crashed",
+            "web in north failed; redrive this execution",
+        ];
+        for message in bad {
+            let mut aftermath = calm();
+            aftermath.executions[3] = red(3, "Deploy.RolledBack", message);
+            assert_eq!(every_error_says_what_to_do(&aftermath).len(), 1, "{message:?}");
+        }
+        assert_eq!(every_error_says_what_to_do(&rolled_back()), []);
+    }
+
+    #[test]
+    fn a_push_that_does_not_name_a_service_that_failed_is_found() {
+        let mut aftermath = rolled_back();
+        aftermath.executions[2].message = Some("shop/web:v3: 1 failed. Redrive this execution".to_owned());
+        assert_eq!(every_error_says_what_to_do(&aftermath).len(), 1);
+    }
+
+    #[test]
+    fn a_push_names_ten_and_counts_the_rest() {
+        let mut aftermath = rolled_back();
+        for number in 0..11 {
+            let mut child = red(3, "Deploy.RolledBack", ROLLED_BACK);
+            child.name = format!("web-{number}");
+            aftermath.executions.push(child);
+        }
+        assert_eq!(every_error_says_what_to_do(&aftermath).len(), 1);
+        aftermath.executions[2].message = Some("12 failed: web …\n- and 2 more: see there. Redrive this".to_owned());
+        assert_eq!(every_error_says_what_to_do(&aftermath), []);
+    }
+}

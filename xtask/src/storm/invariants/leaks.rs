@@ -1,0 +1,101 @@
+//! Revisions: one for each (revision in use, push), and none taken away that anybody needs.
+
+use super::Violation;
+use crate::storm::aftermath::{Aftermath, Revision, short};
+use std::collections::BTreeMap;
+
+const LEAK: &str = "at most one new revision for each task definition in use and push";
+const GONE: &str = "no revision is deregistered that is or was in use";
+
+/// - Of the ACTIVE revisions that were made from one revision for one push there is one. Copies that were made to roll back
+///   are marked, and not counted.
+/// - A revision that was there before, or that a service was ever moved to, is not deregistered. (Nobody else deregisters
+///   anything in a storm.)
+pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
+    let mut made: BTreeMap<(String, String, String), Vec<String>> = BTreeMap::new();
+    for revision in aftermath.after.revisions.iter().filter(|revision| revision.active) {
+        let Some(source) = revision.source().filter(|_| revision.rolled_back().is_none()) else {
+            continue;
+        };
+        let key = (
+            revision.family.clone(),
+            source.to_owned(),
+            made_for(aftermath, revision, source),
+        );
+        made.entry(key).or_default().push(revision.name());
+    }
+    let doubled = made.into_iter().filter(|(_, revisions)| revisions.len() > 1);
+    let doubled = doubled.map(|((_, source, push), revisions)| {
+        Violation::general(LEAK, format!("{} from {source} for {push}", revisions.join(" and ")))
+    });
+    let gone = aftermath
+        .after
+        .revisions
+        .iter()
+        .filter(|revision| !revision.active && is_needed(aftermath, revision));
+    doubled
+        .chain(gone.map(|revision| Violation::general(GONE, revision.name())))
+        .collect()
+}
+
+/// The pushes that are recorded on a revision and not on the one it was made from: what it was made for.
+fn made_for(aftermath: &Aftermath, revision: &Revision, source: &str) -> String {
+    let source = aftermath.after.revision(source);
+    let new = revision
+        .pushes()
+        .filter(|(repository, push)| source.and_then(|source| source.push_of(repository)).as_ref() != Some(push));
+    let new: Vec<String> = new.map(|(repository, push)| format!("{repository} {push}")).collect();
+    new.join(", ")
+}
+
+fn is_needed(aftermath: &Aftermath, revision: &Revision) -> bool {
+    let name = revision.name();
+    let histories = aftermath.after.services.iter().flat_map(|service| &service.history);
+    aftermath.before.revision(&name).is_some()
+        || histories
+            .into_iter()
+            .any(|rollout| short(&rollout.task_definition) == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{calm, pushed, tag};
+    use super::*;
+
+    /// A second revision like `web:3`.
+    fn doubled() -> Revision {
+        Revision {
+            revision: 4,
+            ..pushed(3)
+        }
+    }
+
+    #[test]
+    fn two_revisions_for_one_push_are_found_unless_one_is_deregistered_or_was_made_to_roll_back() {
+        let found = |revision| {
+            let mut aftermath = calm();
+            aftermath.after.revisions.push(revision);
+            no_revision_leaks(&aftermath).len()
+        };
+        assert_eq!(found(doubled()), 1);
+        let mut withdrawn = doubled();
+        withdrawn.active = false;
+        assert_eq!(found(withdrawn), 0);
+        let mut pinned = doubled();
+        pinned.tags.push(tag("ecr-deploy:rolled-back", "web:3"));
+        assert_eq!(found(pinned), 0);
+        let mut of_another_source = doubled();
+        of_another_source.tags.retain(|tag| tag.key != "ecr-deploy:source");
+        of_another_source.tags.push(tag("ecr-deploy:source", "web:1"));
+        assert_eq!(found(of_another_source), 0);
+    }
+
+    #[test]
+    fn a_deregistered_revision_that_was_there_before_or_that_a_service_was_on_is_found() {
+        for place in 0..3 {
+            let mut aftermath = calm();
+            aftermath.after.revisions[place].active = false;
+            assert_eq!(no_revision_leaks(&aftermath).len(), 1, "web:{}", place + 1);
+        }
+    }
+}

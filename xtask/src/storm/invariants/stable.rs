@@ -1,0 +1,162 @@
+//! Green is green, and nothing that failed is kept silent about.
+
+use super::Violation;
+use crate::storm::aftermath::{Aftermath, Deployment, Execution, Service, short};
+
+const SILENT: &str = "what failed on a service is told by a red execution that names the service";
+const DEPLOYED: &str = "what is called deployed has completed its rollout";
+
+/// A rollout of ours that did not go well is told: by a red execution of deploy-service that ended after the rollout began
+/// and names the service. That concerns
+///
+/// - the last rollout of a service, when it has not ended well or is still under way,
+/// - the rollout of the newest push that a service ever got, when the service is now on an older one.
+///
+/// Not a rollout that somebody else began, or that somebody else's came after. Nor one that ended well and whose tasks die
+/// only later: nobody watches a service for ever, which is what alarms and bake times are for.
+pub(super) fn nothing_is_left_failing_in_silence(aftermath: &Aftermath) -> Vec<Violation> {
+    let services = aftermath.after.services.iter();
+    let ours = services.filter(|service| service.is_active() && service.is_deployed_by_ecs());
+    let silent = ours.flat_map(|service| {
+        failed(aftermath, service)
+            .filter(|(rollout, _)| !is_told(aftermath, service, rollout))
+            .map(|(rollout, why)| {
+                let what = format!(
+                    "{} {why}, and no red execution says so",
+                    short(&rollout.task_definition)
+                );
+                Violation::of_service(SILENT, service.id(), what)
+            })
+    });
+    silent.collect()
+}
+
+fn failed<'a>(
+    aftermath: &'a Aftermath,
+    service: &'a Service,
+) -> impl Iterator<Item = (&'a Deployment, &'static str)> + use<'a> {
+    let id = service.id();
+    let last_of_others = service.history.iter().rposition(|it| aftermath.is_of_others(&id, it));
+    let ours = &service.history[last_of_others.map_or(0, |place| place + 1)..];
+    let last = ours.last().filter(|last| last.status != "SUCCESSFUL");
+    let below = newest_below(aftermath, service, ours);
+    last.map(|rollout| (rollout, "did not end well"))
+        .into_iter()
+        .chain(below.map(|rollout| (rollout, "was taken back")))
+}
+
+/// The rollout of a newer push than the service is on now, if there was one.
+fn newest_below<'a>(aftermath: &Aftermath, service: &Service, ours: &'a [Deployment]) -> Option<&'a Deployment> {
+    let on = aftermath.after.revision(&service.task_definition)?;
+    ours.iter().rev().find(|rollout| {
+        let revision = aftermath.after.revision(&rollout.task_definition);
+        let mut pushes = revision.into_iter().flat_map(|revision| revision.pushes());
+        pushes.any(|(repository, push)| on.push_of(repository).is_none_or(|now| now < push))
+    })
+}
+
+fn is_told(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bool {
+    let id = service.id();
+    let name = id.to_string();
+    aftermath.executions_of(&id).any(|execution| {
+        let after = execution.ended.is_none_or(|ended| ended >= rollout.created_at);
+        let names = execution
+            .message
+            .as_ref()
+            .is_some_and(|message| message.contains(&name));
+        execution.is_red() && after && names
+    })
+}
+
+/// Where deploy-service says DEPLOYED or `ALREADY_DEPLOYED`, a rollout of a revision with that very push had completed by
+/// then, by ECS's own record.
+pub(super) fn deployed_means_completed(aftermath: &Aftermath) -> Vec<Violation> {
+    let claims = aftermath
+        .executions
+        .iter()
+        .filter(|execution| execution.says_deployed());
+    let wrong = claims.filter(|execution| !has_completed(aftermath, execution));
+    wrong
+        .map(|execution| {
+            let outcome = execution.outcome().unwrap_or_default();
+            Violation::of_execution(
+                DEPLOYED,
+                execution,
+                format!("{outcome}, but no rollout of the push had completed"),
+            )
+        })
+        .collect()
+}
+
+fn has_completed(aftermath: &Aftermath, execution: &Execution) -> bool {
+    let (repository, _) = execution.image.split_once(':').unwrap_or_default();
+    let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
+    let rollouts = service.into_iter().flat_map(|service| &service.history);
+    let mut of_push = rollouts.filter(|rollout| {
+        let revision = aftermath.after.revision(&rollout.task_definition);
+        revision.and_then(|revision| revision.push_of(repository)) == execution.push
+    });
+    of_push.any(|rollout| {
+        let by_then = rollout
+            .finished_at
+            .zip(execution.ended)
+            .is_some_and(|(at, ended)| at <= ended);
+        rollout.status == "SUCCESSFUL" && by_then
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{ROLLED_BACK, calm, child, deed, red, rolled_back, web};
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_last_rollout_that_failed_or_goes_on_for_ever_is_found_unless_a_red_execution_names_the_service() {
+        for status in ["STOPPED", "IN_PROGRESS", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"] {
+            let mut aftermath = calm();
+            aftermath.after.services[0].history[2].status = status.to_owned();
+            let found = nothing_is_left_failing_in_silence(&aftermath);
+            assert_eq!(found.len(), 1, "{status}");
+            assert_eq!(found[0].service, Some(web()));
+            aftermath.executions.push(red(3, "Deploy.RollBackFailed", ROLLED_BACK));
+            assert_eq!(nothing_is_left_failing_in_silence(&aftermath), [], "{status}");
+        }
+    }
+
+    #[test]
+    fn a_rollback_is_found_when_its_execution_is_green_or_names_another_service() {
+        let mut aftermath = rolled_back();
+        aftermath.executions[3] = red(3, "Deploy.RolledBack", "shop in north is back");
+        assert_eq!(nothing_is_left_failing_in_silence(&aftermath).len(), 1);
+        aftermath.executions[3] = child(3);
+        assert_eq!(nothing_is_left_failing_in_silence(&aftermath).len(), 1);
+    }
+
+    #[test]
+    fn what_somebody_else_began_is_his() {
+        let mut aftermath = calm();
+        aftermath.after.services[0].history[2].status = "STOPPED".to_owned();
+        aftermath.calls.pop();
+        aftermath.others.push(deed(32_000, json!({"taskDefinition": "web:3"})));
+        assert_eq!(nothing_is_left_failing_in_silence(&aftermath), []);
+    }
+
+    #[test]
+    fn an_execution_that_says_deployed_before_its_rollout_has_completed_or_though_it_failed_is_found() {
+        let mut early = calm();
+        early.after.services[0].history[2].finished_at = Some(36_000);
+        assert_eq!(deployed_means_completed(&early).len(), 1);
+        let mut never = calm();
+        never.after.services[0].history[2].finished_at = None;
+        assert_eq!(deployed_means_completed(&never).len(), 1);
+        for status in ["ROLLBACK_SUCCESSFUL", "STOPPED", "IN_PROGRESS"] {
+            let mut failed = calm();
+            failed.after.services[0].history[2].status = status.to_owned();
+            assert_eq!(deployed_means_completed(&failed).len(), 1, "{status}");
+        }
+        let mut other = calm();
+        other.after.services[0].history[2].task_definition = "task-definition/web:1".to_owned();
+        assert_eq!(deployed_means_completed(&other).len(), 1);
+    }
+}

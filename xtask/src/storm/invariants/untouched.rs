@@ -1,0 +1,323 @@
+//! What is not in the plan stays as it is: other services, other members of services and revisions, other containers.
+
+use super::Violation;
+use crate::storm::aftermath::{Aftermath, Call, Revision, Service, repository_of};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+const SERVICES: &str = "services keep what is not ours to change";
+const REVISIONS: &str = "new revisions keep what is not ours to change";
+
+/// The members of `UpdateService` that may be sent.
+const SENT: [&str; 4] = ["cluster", "service", "taskDefinition", "forceNewDeployment"];
+
+/// What the functions call.
+const CALLED: [&str; 16] = [
+    "DeregisterTaskDefinition",
+    "DescribeImages",
+    "DescribeServiceDeployments",
+    "DescribeServiceRevisions",
+    "DescribeServices",
+    "DescribeTaskDefinition",
+    "DescribeTasks",
+    "ListClusters",
+    "ListServiceDeployments",
+    "ListServices",
+    "ListTaskDefinitionFamilies",
+    "ListTaskDefinitions",
+    "ListTasks",
+    "RegisterTaskDefinition",
+    "StopServiceDeployment",
+    "UpdateService",
+];
+
+/// - Every service has the configuration, the tags and the desired count that it had, or that somebody else gave it.
+/// - `UpdateService` is sent nothing but cluster, service, task definition and whether to force; nothing is called that
+///   is not among the functions' calls.
+/// - A service that is outside of the clusters, that ECS does not deploy, or that never ran a pushed repository is never
+///   written to.
+pub(super) fn services_keep_what_is_not_ours(aftermath: &Aftermath) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for call in &aftermath.calls {
+        if !CALLED.contains(&call.operation.as_str()) {
+            violations.push(Violation::general(SERVICES, format!("{} was called", call.operation)));
+        }
+        let more = call.members.iter().find(|member| !SENT.contains(&member.as_str()));
+        if let Some(more) = more.filter(|_| call.operation == "UpdateService") {
+            violations.push(Violation::general(
+                SERVICES,
+                format!("UpdateService of {} was sent {more}", call.subject),
+            ));
+        }
+    }
+    for before in &aftermath.before.services {
+        let id = before.id();
+        let Some(after) = aftermath.after.service(&id) else {
+            violations.push(Violation::of_service(SERVICES, id, "it is not there any more"));
+            continue;
+        };
+        let counts = aftermath
+            .deeds_on(&id)
+            .filter_map(|deed| deed.request.get("desiredCount")?.as_u64());
+        let count = counts.last().unwrap_or(u64::from(before.asked_count));
+        if u64::from(after.asked_count) != count {
+            let what = format!("its desired count is {} instead of {count}", after.asked_count);
+            violations.push(Violation::of_service(SERVICES, id.clone(), what));
+        }
+        if (&after.config, &after.tags) != (&before.config, &before.tags) {
+            violations.push(Violation::of_service(
+                SERVICES,
+                id.clone(),
+                "its configuration is another one",
+            ));
+        }
+        let written = aftermath.calls.iter().find(|call| is_write_to(call, before));
+        if let Some(call) = written.filter(|_| !is_ours(aftermath, before)) {
+            let what = format!("{} though it is not to be deployed to", call.operation);
+            violations.push(Violation::of_service(SERVICES, id, what));
+        }
+    }
+    violations
+}
+
+fn is_write_to(call: &Call, service: &Service) -> bool {
+    let path = format!("/{}/{}/", service.cluster, service.service_name);
+    (call.operation == "UpdateService" && call.is_of(&service.id()))
+        || call.parameter("serviceDeploymentArn").contains(&path) && call.operation == "StopServiceDeployment"
+}
+
+/// Whether a service may be written to.
+fn is_ours(aftermath: &Aftermath, before: &Service) -> bool {
+    let ran = aftermath.before.revision(&before.task_definition);
+    aftermath.is_watched(&before.cluster)
+        && before.is_deployed_by_ecs()
+        && ran.is_some_and(|revision| aftermath.pushes.iter().any(|push| revision.runs(&push.repository)))
+}
+
+/// - No revision that was there before has changed.
+/// - A revision made by us is the one it was made from, member by member and tag by tag, but for our own tags and for the
+///   images of the containers of one pushed repository; these all name the push that is recorded on it, or the recorded
+///   digest where it was made to roll back.
+/// - Any other new revision was registered by somebody else.
+pub(super) fn revisions_keep_what_is_not_ours(aftermath: &Aftermath) -> Vec<Violation> {
+    let wrong = aftermath.after.revisions.iter().filter_map(|revision| {
+        let what = match (aftermath.before.revision(&revision.name()), revision.source()) {
+            (Some(before), _) if before.document == revision.document && before.tags == revision.tags => return None,
+            (Some(_), _) => "it was there before and has changed".to_owned(),
+            (None, Some(source)) => departure(aftermath, revision, source)?,
+            (None, None) => {
+                let registers = |family: &str| family == revision.family;
+                let mut others = aftermath
+                    .others
+                    .iter()
+                    .filter(|deed| deed.operation == "RegisterTaskDefinition");
+                if others.any(|deed| deed.request["family"].as_str().is_some_and(registers)) {
+                    return None;
+                }
+                "it does not say what it was made from".to_owned()
+            }
+        };
+        Some(Violation::general(REVISIONS, format!("{}: {what}", revision.name())))
+    });
+    wrong.collect()
+}
+
+/// How a revision departs from the one it was made from where it may not.
+fn departure(aftermath: &Aftermath, revision: &Revision, source: &str) -> Option<String> {
+    let Some(source) = aftermath.after.revision(source) else {
+        return Some(format!("there is no {source}, from which it says it was made"));
+    };
+    let own = |revision: &Revision| {
+        let tags = revision.tags.iter().filter(|tag| !tag.key.starts_with("ecr-deploy:"));
+        tags.map(|tag| (tag.key.clone(), tag.value.clone()))
+            .collect::<BTreeSet<_>>()
+    };
+    if own(revision) != own(source) {
+        return Some(format!("its tags are not those of {}", source.name()));
+    }
+    if without_images(revision) != without_images(source) {
+        return Some(format!("it differs from {} in more than images", source.name()));
+    }
+    let changed = images(source)
+        .zip(images(revision))
+        .filter(|(before, after)| before != after);
+    let mut repositories = BTreeSet::new();
+    for (before, after) in changed {
+        let (Some(old), Some(new)) = (repository_of(before), repository_of(after)) else {
+            return Some(format!("{before} became {after}"));
+        };
+        if old != new || !aftermath.is_pushed(new) {
+            return Some(format!("{before} became {after}"));
+        }
+        repositories.insert(new);
+    }
+    if repositories.len() > 1 {
+        return Some(format!("the images of {repositories:?} changed at once"));
+    }
+    let repository = repositories.first()?;
+    let wanted = wanted_ending(aftermath, revision, repository);
+    images(revision)
+        .filter(|image| repository_of(image) == Some(repository))
+        .find(|image| wanted.as_ref().is_none_or(|wanted| !image.ends_with(wanted)))
+        .map(|image| {
+            format!(
+                "{image} is not what it was made for ({})",
+                wanted.as_deref().unwrap_or("nothing")
+            )
+        })
+}
+
+/// How the images of a revision's own repository end: by the tag of the push, or by the digest of a rollback.
+fn wanted_ending(aftermath: &Aftermath, revision: &Revision, repository: &str) -> Option<String> {
+    if revision.rolled_back().is_some() {
+        let digest = revision.tag(&format!("ecr-deploy:digest/{repository}"))?;
+        return Some(format!("@{digest}"));
+    }
+    let id = revision.push_of(repository)?;
+    let push = aftermath
+        .pushes
+        .iter()
+        .find(|push| push.id == id && push.repository == repository)?;
+    Some(format!(":{}", push.tag))
+}
+
+fn images(revision: &Revision) -> impl Iterator<Item = &str> {
+    revision
+        .containers()
+        .filter_map(|container| container.get("image")?.as_str())
+}
+
+fn without_images(revision: &Revision) -> Map<String, Value> {
+    let mut document = revision.document.clone();
+    let containers = document.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
+        container.remove("image");
+    }
+    document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{calm, deed, pushed, rolled_back, tag};
+    use super::*;
+    use serde_json::json;
+
+    fn services(change: impl FnOnce(&mut Aftermath)) -> usize {
+        let mut aftermath = calm();
+        change(&mut aftermath);
+        services_keep_what_is_not_ours(&aftermath).len()
+    }
+
+    fn revisions(change: impl FnOnce(&mut Revision)) -> usize {
+        let mut aftermath = calm();
+        change(&mut aftermath.after.revisions[2]);
+        revisions_keep_what_is_not_ours(&aftermath).len()
+    }
+
+    #[test]
+    fn a_service_whose_configuration_tags_or_desired_count_changed_is_found() {
+        assert_eq!(services(|_| {}), 0);
+        assert_eq!(services(|it| it.after.services[0].asked_count = 3), 1);
+        assert_eq!(services(|it| it.after.services[0].config.clear()), 1);
+        assert_eq!(services(|it| it.after.services[0].tags = json!([{"key": "a"}])), 1);
+        assert_eq!(services(|it| it.after.services.clear()), 1);
+    }
+
+    #[test]
+    fn a_desired_count_is_what_somebody_else_set_last() {
+        let scale = |it: &mut Aftermath, count: u32| {
+            it.others = vec![deed(1, json!({"desiredCount": 9})), deed(2, json!({"desiredCount": 4}))];
+            it.after.services[0].asked_count = count;
+        };
+        assert_eq!(services(|it| scale(it, 4)), 0);
+        assert_eq!(services(|it| scale(it, 2)), 1);
+    }
+
+    #[test]
+    fn an_update_that_sends_more_and_a_call_that_is_not_ours_are_found() {
+        assert_eq!(services(|it| it.calls[0].members.push("desiredCount".to_owned())), 1);
+        assert_eq!(services(|it| it.calls[0].operation = "DeleteService".to_owned()), 1);
+    }
+
+    #[test]
+    fn a_write_to_a_service_that_is_not_to_be_deployed_to_is_found() {
+        assert_eq!(
+            services(|it| it.clusters = vec!["south".to_owned()]),
+            1,
+            "another cluster"
+        );
+        assert_eq!(services(|it| it.clusters = Vec::new()), 0, "all clusters");
+        let controller = json!({"type": "CODE_DEPLOY"});
+        let deployed_otherwise = |it: &mut Aftermath| {
+            for account in [&mut it.before, &mut it.after] {
+                account.services[0]
+                    .config
+                    .insert("deploymentController".to_owned(), controller.clone());
+            }
+        };
+        assert_eq!(services(deployed_otherwise), 1, "another controller");
+        let other_repository = |it: &mut Aftermath| it.pushes.iter_mut().for_each(|push| push.repository += "-worker");
+        assert_eq!(services(other_repository), 1, "another repository");
+        let stopped = |it: &mut Aftermath| {
+            it.clusters = vec!["south".to_owned()];
+            let arn = json!({"serviceDeploymentArn": "arn:aws:ecs:us-east-1:1:service-deployment/north/web/1"});
+            it.calls.truncate(1);
+            it.calls[0].operation = "StopServiceDeployment".to_owned();
+            it.calls[0].parameters = arn.as_object().cloned().unwrap();
+        };
+        assert_eq!(services(stopped), 1);
+    }
+
+    #[test]
+    fn a_revision_that_lost_a_member_a_tag_or_another_container_is_found() {
+        assert_eq!(revisions(|_| {}), 0);
+        let changes: [fn(&mut Revision); 7] = [
+            |it| drop(it.document.remove("cpu")),
+            |it| drop(it.document.insert("memory".to_owned(), 1.into())),
+            |it| it.document["containerDefinitions"][1]["memory"] = 64.into(),
+            |it| it.document["containerDefinitions"][1]["image"] = "public.ecr.aws/log:2".into(),
+            |it| {
+                it.document["containerDefinitions"][0]["image"] =
+                    "1.dkr.ecr.us-east-1.amazonaws.com/shop/other:v3".into()
+            },
+            |it| {
+                it.document["containerDefinitions"][0]["image"] = "1.dkr.ecr.us-east-1.amazonaws.com/shop/web:v9".into()
+            },
+            |it| it.tags.retain(|tag| tag.key != "team"),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            assert_eq!(revisions(change), 1, "change {number}");
+        }
+    }
+
+    #[test]
+    fn a_revision_from_nowhere_and_one_that_was_changed_are_found() {
+        assert_eq!(revisions(|it| it.tags.retain(|tag| tag.key != "ecr-deploy:source")), 1);
+        assert_eq!(
+            revisions(|it| it.tags.push(tag("ecr-deploy:rolled-back", "web:2"))),
+            1,
+            "not by its digest"
+        );
+        let mut changed = calm();
+        changed.after.revisions[0].tags.clear();
+        // And what was made from it has other tags than it now.
+        assert_eq!(revisions_keep_what_is_not_ours(&changed).len(), 2);
+    }
+
+    #[test]
+    fn a_revision_of_a_rollback_names_the_digest() {
+        let mut aftermath = rolled_back();
+        let mut pinned = pushed(2);
+        pinned.revision = 4;
+        let image = format!(
+            "1.dkr.ecr.us-east-1.amazonaws.com/shop/web@{}",
+            super::super::sample::digest(2)
+        );
+        pinned.document["containerDefinitions"][0]["image"] = image.into();
+        pinned.tags.push(tag("ecr-deploy:rolled-back", "web:3"));
+        pinned.tags.retain(|tag| tag.key != "ecr-deploy:source");
+        pinned.tags.push(tag("ecr-deploy:source", "web:2"));
+        aftermath.after.revisions.push(pinned);
+        assert_eq!(revisions_keep_what_is_not_ours(&aftermath), []);
+    }
+}

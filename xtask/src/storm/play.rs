@@ -1,0 +1,241 @@
+//! Plays a scenario on a local AWS, and records what it leaves behind.
+
+use super::aftermath::{Account, Aftermath, Call, Deed, Execution, Machine, Pushed, ServiceId};
+use super::scenario::{CLUSTERS, ELSEWHERE, SPEED, Scenario};
+use crate::Failure;
+use aws_sdk_sfn::types::ExecutionStatus;
+use local_aws::{ACCOUNT, LocalAws, REGION, Stack, pause};
+use serde_json::{Value, json};
+use shared::push::PushId;
+use simulated_ecs::{Api, SimulatedEcs, Simulation, Weather};
+use std::time::{Duration, Instant};
+
+/// How long the executions may take after the last delivery: what runs then is a finding, not a delay.
+const LIMIT: Duration = Duration::from_mins(7);
+/// How long ECS may take to come to rest when all executions have ended.
+const REST: Duration = Duration::from_secs(25);
+
+/// The settings of the simulated ECS in a storm.
+pub(crate) fn simulated(seed: u64) -> simulated_ecs::Settings {
+    simulated_ecs::Settings {
+        account: ACCOUNT.to_owned(),
+        region: REGION.to_owned(),
+        speed: SPEED,
+        seed,
+        throttling: true,
+        call_log: true,
+        ..simulated_ecs::Settings::default()
+    }
+}
+
+/// Plays a scenario in an account of its own, from the first push to the end of the last execution.
+///
+/// # Errors
+///
+/// When the local AWS does not do its part; what the machines and functions did wrong is in the aftermath.
+pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> Result<Aftermath, Failure> {
+    let ecs = aws.simulated_ecs().ok_or("the local AWS has no simulated ECS")?;
+    ecs.with(|simulation, now| -> Result<(), Failure> {
+        *simulation = Simulation::new(simulated(scenario.seed), now);
+        build(simulation, now, scenario)
+    })?;
+    let before = account(ecs)?;
+    let begun = ecs.with(|simulation, now| {
+        let weather = simulation.set_weather(now, scenario.weather.clone());
+        weather.map(|()| now)
+    })?;
+    let pushes = push(aws, scenario).await?;
+    wait_for_the_end(aws, stack).await?;
+    ecs.with(|simulation, now| simulation.set_weather(now, Weather::default()))?;
+    come_to_rest(ecs).await;
+    let (calls, others) = records(ecs)?;
+    Ok(Aftermath {
+        clusters: CLUSTERS.map(str::to_owned).to_vec(),
+        pushes,
+        before,
+        after: account(ecs)?,
+        calls,
+        others,
+        executions: executions(aws, stack, begun).await?,
+    })
+}
+
+fn build(simulation: &mut Simulation, now: i64, scenario: &Scenario) -> Result<(), Failure> {
+    let mut call = |operation: &str, request: &Value| {
+        let made = simulation.call(now, Api::Ecs, operation, request);
+        made.map(drop)
+            .map_err(|error| format!("{operation}: {error}: {request}"))
+    };
+    let is_used = |cluster: &str| scenario.services.iter().any(|it| it.request["cluster"] == cluster);
+    for cluster in CLUSTERS
+        .into_iter()
+        .chain([ELSEWHERE])
+        .filter(|cluster| is_used(cluster))
+    {
+        call("CreateCluster", &json!({"clusterName": cluster}))?;
+    }
+    for family in &scenario.families {
+        call("RegisterTaskDefinition", family)?;
+    }
+    for service in &scenario.services {
+        let made = simulation.settled_service(now, &service.request);
+        made.map_err(|error| format!("CreateService: {error}: {}", service.request))?;
+    }
+    Ok(())
+}
+
+/// Pushes and delivers, each at its time.
+async fn push(aws: &LocalAws, scenario: &Scenario) -> Result<Vec<Pushed>, Failure> {
+    enum Step {
+        Push(usize),
+        Deliver(usize),
+    }
+    let mut steps: Vec<(i64, Step)> = Vec::new();
+    for (place, push) in scenario.pushes.iter().enumerate() {
+        steps.push((push.at, Step::Push(place)));
+        let deliveries = push.deliveries.iter();
+        steps.extend(deliveries.map(|later| (push.at + later, Step::Deliver(place))));
+    }
+    // Stable: a push comes before its deliveries.
+    steps.sort_by_key(|(at, _)| *at);
+    let begun = Instant::now();
+    let mut events = vec![Value::Null; scenario.pushes.len()];
+    let mut pushed = Vec::new();
+    for (at, step) in steps {
+        let at = Duration::from_millis(u64::try_from(at).unwrap_or_default());
+        pause(at.saturating_sub(begun.elapsed())).await;
+        match step {
+            Step::Push(place) => {
+                let push = &scenario.pushes[place];
+                let made = aws.push_simulated(&push.repository, &push.tag, Some(push.behaviour));
+                let made = made.map_err(|error| error.to_string())?;
+                pushed.push(Pushed {
+                    repository: push.repository.clone(),
+                    tag: push.tag.clone(),
+                    digest: made.digest,
+                    id: push_of(&made.event).ok_or("an event without a time or an id")?,
+                    deliveries: push.deliveries.len(),
+                });
+                events[place] = made.event;
+            }
+            Step::Deliver(place) => aws.dispatch(&events[place]).map_err(|error| error.to_string())?,
+        }
+    }
+    Ok(pushed)
+}
+
+/// Which push an event tells of.
+fn push_of(event: &Value) -> Option<PushId> {
+    let detail = &event["detail"];
+    PushId::new(detail["eventTime"].as_str()?.parse().ok()?, detail["eventID"].as_str()?).ok()
+}
+
+/// Waits until no execution runs. One that does not end is stopped, so that the next storm is its own.
+async fn wait_for_the_end(aws: &LocalAws, stack: &Stack) -> Result<(), Failure> {
+    let begun = Instant::now();
+    loop {
+        // What has been delivered starts its execution soon, and a parent its children.
+        pause(Duration::from_secs(2)).await;
+        let mut running = Vec::new();
+        for machine in [&stack.deploy_image, &stack.deploy_service] {
+            let list = aws.sfn().list_executions().state_machine_arn(machine);
+            let page = list.status_filter(ExecutionStatus::Running).send().await;
+            let page = page.map_err(|error| format!("ListExecutions: {error}"))?;
+            running.extend(page.executions.into_iter().map(|it| it.execution_arn));
+        }
+        if running.is_empty() {
+            return Ok(());
+        }
+        if begun.elapsed() > LIMIT {
+            for arn in running {
+                let stopped = aws.sfn().stop_execution().execution_arn(&arn).error("Storm.DidNotEnd");
+                stopped
+                    .send()
+                    .await
+                    .map_err(|error| format!("StopExecution of {arn}: {error}"))?;
+            }
+        }
+    }
+}
+
+/// Waits until no rollout is under way. One that goes on for ever is left to the invariants.
+async fn come_to_rest(ecs: &SimulatedEcs) {
+    let begun = Instant::now();
+    let is_moving = || {
+        let state = ecs.with(|simulation, _| simulation.state());
+        let services = state["services"].as_array().cloned().unwrap_or_default();
+        services.iter().any(|service| service["rolloutState"] == "IN_PROGRESS")
+    };
+    while is_moving() && begun.elapsed() < REST {
+        pause(Duration::from_millis(500)).await;
+    }
+}
+
+fn account(ecs: &SimulatedEcs) -> Result<Account, Failure> {
+    let state = ecs.with(|simulation, _| simulation.state());
+    Account::read(&state).map_err(|error| format!("the simulation's state: {error}"))
+}
+
+fn records(ecs: &SimulatedEcs) -> Result<(Vec<Call>, Vec<Deed>), Failure> {
+    let (state, (_, report)) = ecs.with(|simulation, now| {
+        let calls = simulation.administer(now, "GET", "calls", "log=true", b"");
+        (simulation.state(), calls)
+    });
+    let calls = serde_json::from_value(report["log"].clone());
+    let others = serde_json::from_value(state["secondDeployers"].clone());
+    Ok((
+        calls.map_err(|error| format!("the log of calls: {error}"))?,
+        others.map_err(|error| format!("what second deployers did: {error}"))?,
+    ))
+}
+
+async fn executions(aws: &LocalAws, stack: &Stack, begun: i64) -> Result<Vec<Execution>, Failure> {
+    let mut executions = Vec::new();
+    let machines = [
+        (Machine::DeployImage, &stack.deploy_image),
+        (Machine::DeployService, &stack.deploy_service),
+    ];
+    let since = aws_smithy_types::DateTime::from_millis(begun);
+    for (machine, arn) in machines {
+        let found = aws.executions(arn, Some(since), |_| true).await;
+        let found = found.map_err(|error| error.to_string())?;
+        executions.extend(found.into_iter().map(|it| execution(machine, it)));
+    }
+    executions.sort_by_key(|execution| execution.started);
+    Ok(executions)
+}
+
+fn execution(machine: Machine, it: local_aws::executions::Execution) -> Execution {
+    let millis = |at: aws_smithy_types::DateTime| at.to_millis().unwrap_or_default();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let input = &it.input;
+    let (push, repository, tag) = match machine {
+        Machine::DeployImage => {
+            let parameters = &input["detail"]["requestParameters"];
+            (push_of(input), &parameters["repositoryName"], &parameters["imageTag"])
+        }
+        Machine::DeployService => {
+            let image = &input["image"];
+            let push = text(&image["push"]).and_then(|push| PushId::try_from(push).ok());
+            (push, &image["repository"], &image["tag"])
+        }
+    };
+    let [repository, tag] = [repository, tag].map(|value| text(value).unwrap_or_default());
+    let parent = text(&input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"]);
+    Execution {
+        machine,
+        status: it.status.as_str().to_owned(),
+        started: millis(it.started),
+        ended: it.ended.map(millis),
+        message: it.error_message(),
+        push,
+        image: format!("{repository}:{tag}"),
+        service: text(&input["service"])
+            .zip(text(&input["cluster"]))
+            .map(|(service, cluster)| ServiceId { cluster, service }),
+        parent: parent.and_then(|arn| arn.rsplit(':').next().map(str::to_owned)),
+        name: it.name,
+        error: it.error,
+        output: it.output,
+    }
+}

@@ -1,0 +1,249 @@
+//! A scenario says everything about a storm before it begins: what there is, what is pushed when, what goes wrong, and what
+//! others do. It depends on its seed and size and on nothing else, so that a storm can be played again.
+
+mod deeds;
+mod kinds;
+mod pushes;
+mod sky;
+
+use fastrand::Rng;
+use kinds::Kind;
+use local_aws::{ACCOUNT, REGION};
+use pushes::Push;
+use serde::Serialize;
+use serde_json::{Value, json};
+use simulated_ecs::Weather;
+
+/// The clusters that the stack is for. The last one is deleted half-way in some storms, and not there in the others.
+pub(crate) const CLUSTERS: [&str; 4] = ["north", "south", "west", DOOMED];
+/// A cluster that the stack is not for.
+pub(crate) const ELSEWHERE: &str = "elsewhere";
+const DOOMED: &str = "doomed";
+
+/// How many times as fast as AWS's the rollouts are: `slow` takes eight seconds, a bake time of five minutes ten.
+pub(crate) const SPEED: f64 = 30.0;
+
+/// A storm, before it begins.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Scenario {
+    /// What it was made from.
+    pub(crate) seed: u64,
+    /// The families, by the request that registers each.
+    pub(crate) families: Vec<Value>,
+    /// The services that have been running for long, by the request that makes each.
+    pub(crate) services: Vec<Service>,
+    /// The pushes, in their order.
+    pub(crate) pushes: Vec<Push>,
+    /// Faults and second deployers.
+    pub(crate) weather: Weather,
+}
+
+/// A service to be.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Service {
+    /// What it is an example of.
+    pub(crate) kind: Kind,
+    /// The request of `CreateService`.
+    pub(crate) request: Value,
+}
+
+impl Service {
+    fn text(&self, member: &str) -> &str {
+        self.request[member].as_str().unwrap_or_default()
+    }
+
+    fn name(&self) -> &str {
+        self.text("serviceName")
+    }
+
+    fn cluster(&self) -> &str {
+        self.text("cluster")
+    }
+}
+
+/// One of several, each as likely as its weight.
+fn weighted<T: Copy>(rng: &mut Rng, table: &[(u32, T)]) -> Option<T> {
+    let total: u32 = table.iter().map(|(weight, _)| weight).sum();
+    let mut place = rng.u32(..total.max(1));
+    for (weight, value) in table {
+        if place < *weight {
+            return Some(*value);
+        }
+        place -= weight;
+    }
+    None
+}
+
+/// Whether something happens that happens so many times in a hundred.
+fn happens(rng: &mut Rng, percent: u32) -> bool {
+    rng.u32(..100) < percent
+}
+
+/// The reference of an image in the account's own registry.
+fn image(repository: &str, tag: &str) -> String {
+    format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{repository}:{tag}")
+}
+
+impl Scenario {
+    /// The scenario of a seed, with so many services.
+    pub(crate) fn new(seed: u64, services: usize) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let repositories = (services / 24).max(3);
+        let families = families(&mut rng, (services / 8).max(4), repositories);
+        let has_doomed = happens(&mut rng, 40);
+        let services = services_on(&mut rng, services, &families, has_doomed);
+        let length = 30_000 + 150 * i64::try_from(services.len()).unwrap_or(0);
+        let pushes = pushes::pushes(&mut rng, repositories, length);
+        let mut weather = sky::sky(&mut rng, length);
+        weather.schedule = deeds::deeds(&mut rng, &services, &families, length, has_doomed);
+        Self {
+            seed,
+            families,
+            services,
+            pushes,
+            weather,
+        }
+    }
+}
+
+/// The repository of the app of a family, and that of its sidecar: shared by many families.
+fn app_repository(number: usize) -> String {
+    format!("shop/app-{number}")
+}
+
+const SIDECARS: [&str; 2] = ["ops/proxy", "ops/agent"];
+
+fn families(rng: &mut Rng, count: usize, repositories: usize) -> Vec<Value> {
+    let mut families: Vec<Value> = (0..count)
+        .map(|number| {
+            family(
+                rng,
+                &format!("family-{number:02}"),
+                &app_repository(number % repositories),
+            )
+        })
+        .collect();
+    // What has nothing to do with any push, though one name begins with another.
+    families.push(family(rng, "bystander", "shop/app-0-worker"));
+    // What no service runs: scheduled and one-off tasks.
+    families.push(family(rng, "nightly", &app_repository(0)));
+    families
+}
+
+fn family(rng: &mut Rng, name: &str, repository: &str) -> Value {
+    let container = |name: &str, image: String| {
+        json!({
+            "name": name,
+            "image": image,
+            "essential": true,
+            "memory": 128,
+            "environment": [{"name": "STAGE", "value": "storm"}],
+            "dockerLabels": {"owner": "somebody"},
+        })
+    };
+    let mut containers = vec![container("app", image(repository, "v1"))];
+    if name.starts_with("family-") {
+        for sidecar in SIDECARS {
+            if happens(rng, 20) {
+                let last = sidecar.rsplit('/').next().unwrap_or(sidecar);
+                containers.push(container(last, image(sidecar, "v1")));
+            }
+        }
+    }
+    if happens(rng, 25) {
+        containers.push(container(
+            "log-router",
+            "public.ecr.aws/aws-observability/aws-for-fluent-bit:stable".to_owned(),
+        ));
+    }
+    rng.shuffle(&mut containers);
+    json!({
+        "family": name,
+        "containerDefinitions": containers,
+        "networkMode": "bridge",
+        "volumes": [{"name": "data"}],
+        "cpu": "256",
+        "tags": [{"key": "team", "value": name}],
+    })
+}
+
+fn services_on(rng: &mut Rng, count: usize, families: &[Value], has_doomed: bool) -> Vec<Service> {
+    // Not the last one, which has no services.
+    let in_use = families.len() - 1;
+    let clusters = if has_doomed { &CLUSTERS[..] } else { &CLUSTERS[..3] };
+    (0..count)
+        .map(|number| {
+            let cluster = if happens(rng, 5) {
+                ELSEWHERE
+            } else if happens(rng, 10) {
+                clusters[clusters.len() - 1]
+            } else {
+                clusters[rng.usize(..2)]
+            };
+            let family = families[number % in_use]["family"].as_str().unwrap_or_default();
+            let kind = Kind::any(rng);
+            Service {
+                kind,
+                request: kind.request(rng, cluster, &format!("web-{number:03}"), family),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use simulated_ecs::{Api, Settings, Simulation};
+
+    fn written(seed: u64, services: usize) -> String {
+        serde_json::to_string(&Scenario::new(seed, services)).unwrap()
+    }
+
+    #[test]
+    fn the_same_seed_and_size_make_the_same_scenario_and_another_seed_another() {
+        assert_eq!(written(7, 40), written(7, 40));
+        assert_ne!(written(7, 40), written(8, 40));
+        assert_ne!(written(7, 40), written(7, 41));
+    }
+
+    #[test]
+    fn the_simulated_ecs_takes_every_family_every_service_and_the_weather() {
+        for seed in 0..50 {
+            let scenario = Scenario::new(seed, 40);
+            let mut simulation = Simulation::new(Settings::default(), 0);
+            for cluster in CLUSTERS.into_iter().chain([ELSEWHERE]) {
+                let made = simulation.call(0, Api::Ecs, "CreateCluster", &json!({"clusterName": cluster}));
+                assert!(made.is_ok(), "{made:?}");
+            }
+            for family in &scenario.families {
+                let made = simulation.call(0, Api::Ecs, "RegisterTaskDefinition", family);
+                assert!(made.is_ok(), "{seed}: {family}: {made:?}");
+            }
+            for service in &scenario.services {
+                let made = simulation.settled_service(0, &service.request);
+                assert!(made.is_ok(), "{seed}: {:?}: {made:?}", service.request);
+            }
+            assert_eq!(simulation.set_weather(0, scenario.weather), Ok(()), "{seed}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_scenarios_hold_every_kind_of_service_every_behaviour_and_every_deed() {
+        let scenarios: Vec<String> = (0..100).map(|seed| written(seed, 40)).collect();
+        let all = scenarios.join("\n");
+        let kinds = kinds::ALL.map(|kind| serde_json::to_string(&kind).unwrap());
+        let behaviours = pushes::BEHAVIOURS.map(|(_, behaviour)| serde_json::to_string(&behaviour).unwrap());
+        let operations = [
+            "_RemoveService",
+            "_RemoveCluster",
+            "DeleteService",
+            "RegisterTaskDefinition",
+            "UpdateService",
+        ];
+        let operations = operations.map(|operation| format!("\"operation\":\"{operation}\",\"request\""));
+        for wanted in kinds.iter().chain(&behaviours).chain(&operations) {
+            assert!(all.contains(wanted.as_str()), "{wanted}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What others do meanwhile: a person, Terraform, somebody who cleans up.
+
+use super::kinds::Kind;
+use super::{DOOMED, Service, happens};
+use fastrand::Rng;
+use serde_json::{Value, json};
+use simulated_ecs::{Scheduled, Trigger};
+
+/// Deeds on about one service in eight, and the end of the cluster that is doomed.
+pub(super) fn deeds(
+    rng: &mut Rng,
+    services: &[Service],
+    families: &[Value],
+    length: i64,
+    has_doomed: bool,
+) -> Vec<Scheduled> {
+    let mut schedule = Vec::new();
+    for service in services {
+        if !happens(rng, 13) || matches!(service.kind, Kind::CodeDeploy | Kind::External) {
+            continue;
+        }
+        let calls = deed(rng, service, families);
+        // A registration is no call to a service, so it is not triggered by one.
+        let after = (calls.len() == 1 && rng.bool()).then(|| Trigger {
+            operation: "UpdateService".to_owned(),
+            subject: Some(format!("\"{}\"", service.name())),
+            chance: 1.0,
+            skip: rng.u64(..2),
+            times: 1,
+            milliseconds: rng.i64(1..4_000),
+        });
+        let at = rng.i64(0..length + 10_000);
+        schedule.extend(
+            (0..)
+                .step_by(200)
+                .zip(calls)
+                .map(|(later, (operation, request))| Scheduled {
+                    at_milliseconds: after.is_none().then_some(at + later),
+                    after: after.clone(),
+                    operation: operation.to_owned(),
+                    request,
+                }),
+        );
+    }
+    if has_doomed {
+        schedule.push(Scheduled {
+            at_milliseconds: Some(rng.i64(length / 4..length)),
+            after: None,
+            operation: "_RemoveCluster".to_owned(),
+            request: json!({"cluster": DOOMED}),
+        });
+    }
+    schedule
+}
+
+/// What one of them does to a service, in one or two calls.
+fn deed(rng: &mut Rng, service: &Service, families: &[Value]) -> Vec<(&'static str, Value)> {
+    let family = service.text("taskDefinition");
+    let on = |more: Value| {
+        let mut request = json!({"cluster": service.cluster(), "service": service.name()});
+        if let (Some(members), Some(more)) = (request.as_object_mut(), more.as_object()) {
+            members.extend(more.clone());
+        }
+        request
+    };
+    let count = match service.kind {
+        Kind::Daemon => None,
+        _ => Some(rng.u32(1..8)),
+    };
+    match (rng.u32(..8), count) {
+        (0 | 1, _) => vec![("UpdateService", on(json!({"taskDefinition": format!("{family}:1")})))],
+        (2, _) => vec![("UpdateService", on(json!({"taskDefinition": family})))],
+        (3, _) => {
+            let changed = families.iter().find(|document| document["family"] == family);
+            let mut changed = changed.cloned().unwrap_or_default();
+            changed["containerDefinitions"][0]["environment"][0]["value"] = "changed by hand".into();
+            vec![
+                ("RegisterTaskDefinition", changed),
+                ("UpdateService", on(json!({"taskDefinition": family}))),
+            ]
+        }
+        (4, Some(_)) => vec![("UpdateService", on(json!({"desiredCount": 0})))],
+        (5, Some(count)) => vec![("UpdateService", on(json!({"desiredCount": count})))],
+        (6, _) => vec![("UpdateService", on(json!({"forceNewDeployment": true})))],
+        _ if rng.bool() => vec![("DeleteService", on(json!({"force": true})))],
+        _ => vec![("_RemoveService", on(json!({})))],
+    }
+}

@@ -1,0 +1,137 @@
+//! The kinds of services that a storm hits.
+
+use super::{happens, weighted};
+use fastrand::Rng;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// What a service is an example of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// A rolling update, and nobody but us who watches it.
+    Rolling,
+    /// Twelve tasks.
+    Large,
+    /// A circuit breaker that only stops.
+    Breaker,
+    /// A circuit breaker that rolls back.
+    BreakerRollback,
+    /// Alarms that only stop.
+    Alarms,
+    /// Alarms that roll back.
+    AlarmsRollback,
+    /// ECS's own blue/green deployment.
+    BlueGreen,
+    /// ECS's own linear deployment.
+    Linear,
+    /// ECS's own canary deployment.
+    Canary,
+    /// One task on each container instance.
+    Daemon,
+    /// No task at all.
+    Idle,
+    /// Behind a Classic Load Balancer, where ECS tells no `rolloutState`.
+    ClassicLoadBalancer,
+    /// Deployed by `CodeDeploy`.
+    CodeDeploy,
+    /// Deployed from outside ECS.
+    External,
+}
+
+/// Each kind, and how many of a hundred services are of it.
+const WEIGHTS: [(u32, Kind); 14] = [
+    (22, Kind::Rolling),
+    (5, Kind::Large),
+    (10, Kind::Breaker),
+    (16, Kind::BreakerRollback),
+    (5, Kind::Alarms),
+    (5, Kind::AlarmsRollback),
+    (7, Kind::BlueGreen),
+    (4, Kind::Linear),
+    (4, Kind::Canary),
+    (5, Kind::Daemon),
+    (7, Kind::Idle),
+    (4, Kind::ClassicLoadBalancer),
+    (3, Kind::CodeDeploy),
+    (3, Kind::External),
+];
+
+#[cfg(test)]
+pub(super) const ALL: [Kind; 14] = {
+    let mut all = [Kind::Rolling; 14];
+    let mut place = 0;
+    while place < all.len() {
+        all[place] = WEIGHTS[place].1;
+        place += 1;
+    }
+    all
+};
+
+impl Kind {
+    pub(super) fn any(rng: &mut Rng) -> Self {
+        weighted(rng, &WEIGHTS).unwrap_or(Self::Rolling)
+    }
+
+    /// A request of `CreateService` for a service of this kind.
+    pub(super) fn request(self, rng: &mut Rng, cluster: &str, name: &str, family: &str) -> Value {
+        let mut request = json!({
+            "cluster": cluster,
+            "serviceName": name,
+            "taskDefinition": family,
+            "enableExecuteCommand": rng.bool(),
+            "tags": [{"key": "team", "value": name}],
+        });
+        match self {
+            Self::Daemon => request["schedulingStrategy"] = "DAEMON".into(),
+            Self::Idle => request["desiredCount"] = 0.into(),
+            Self::Large => request["desiredCount"] = 12.into(),
+            _ => request["desiredCount"] = rng.u32(1..=4).into(),
+        }
+        if let Some(configuration) = self.deployment_configuration(rng, name) {
+            request["deploymentConfiguration"] = configuration;
+        }
+        match self {
+            Self::CodeDeploy => request["deploymentController"] = json!({"type": "CODE_DEPLOY"}),
+            Self::External => request["deploymentController"] = json!({"type": "EXTERNAL"}),
+            Self::ClassicLoadBalancer => {
+                let balancer = json!({"loadBalancerName": name, "containerName": "app", "containerPort": 80});
+                request["loadBalancers"] = json!([balancer]);
+            }
+            _ => {}
+        }
+        if happens(rng, 10) {
+            let volume = json!({"roleArn": "arn:aws:iam::123456789012:role/volumes", "sizeInGiB": 10});
+            request["volumeConfigurations"] = json!([{"name": "data", "managedEBSVolume": volume}]);
+        }
+        request
+    }
+
+    fn deployment_configuration(self, rng: &mut Rng, name: &str) -> Option<Value> {
+        let breaker = |rollback: bool| json!({"enable": true, "rollback": rollback});
+        let alarms =
+            |rollback: bool| json!({"alarmNames": [format!("{name}-errors")], "enable": true, "rollback": rollback});
+        let mut configuration = match self {
+            Self::Breaker => json!({"deploymentCircuitBreaker": breaker(false)}),
+            Self::BreakerRollback => json!({"deploymentCircuitBreaker": breaker(true)}),
+            Self::Alarms => json!({"alarms": alarms(false)}),
+            Self::AlarmsRollback => json!({"alarms": alarms(true)}),
+            Self::BlueGreen => json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 2}),
+            Self::Linear => {
+                let steps = json!({"stepPercent": 50.0, "stepBakeTimeInMinutes": 1});
+                json!({"strategy": "LINEAR", "linearConfiguration": steps, "bakeTimeInMinutes": 1})
+            }
+            Self::Canary => {
+                let canary = json!({"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 1});
+                json!({"strategy": "CANARY", "canaryConfiguration": canary, "bakeTimeInMinutes": 1})
+            }
+            Self::Rolling if rng.bool() => json!({"minimumHealthyPercent": 50, "maximumPercent": 150}),
+            _ => return None,
+        };
+        let shifts_traffic = matches!(self, Self::BlueGreen | Self::Linear | Self::Canary);
+        if shifts_traffic && rng.bool() {
+            configuration["deploymentCircuitBreaker"] = breaker(rng.bool());
+        }
+        Some(configuration)
+    }
+}
