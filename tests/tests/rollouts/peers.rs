@@ -19,7 +19,7 @@
 //! | 15 | untagged events of multi-architecture pushes | `peer_15_…`; event by event in `functions/shared/src/push.rs` |
 //! | 16 | nothing happens by itself when an image is pushed | `peer_16_…`, and all of `tests/scenarios` |
 
-use crate::support::{LIMIT, Scene, message, scenarios, seconds, short};
+use crate::support::{LIMIT, Scene, message, object, scenarios, seconds, short};
 use serde_json::{Value, json};
 use simulated_ecs::{Fault, Kind, Scheduled, Seed, Weather};
 
@@ -190,8 +190,8 @@ async fn peer_6_no_member_of_a_task_definition_and_no_tag_gets_lost() {
         "environment": [{"name": "EMPTY", "value": ""}],
     });
     scene.seed(Seed {
-        task_definition: members(document),
-        container: members(container),
+        task_definition: object(document),
+        container: object(container),
         ..Seed::default()
     });
 
@@ -214,8 +214,8 @@ async fn peer_7_members_that_no_sdk_knows_stay_and_those_that_aws_adds_are_not_s
     scene.seed(Seed {
         // What AWS may add next year. What it added in 2021, registeredAt and registeredBy, the simulation puts out by
         // itself and refuses to take.
-        task_definition: members(json!({"quantumMode": "entangled", "retention": {"seconds": 7.5, "steps": [1, 2]}})),
-        container: members(json!({"entropySource": {"kind": "TRUE_RANDOM", "bits": 18_446_744_073_709_551_615_u64}})),
+        task_definition: object(json!({"quantumMode": "entangled", "retention": {"seconds": 7.5, "steps": [1, 2]}})),
+        container: object(json!({"entropySource": {"kind": "TRUE_RANDOM", "bits": 18_446_744_073_709_551_615_u64}})),
         ..Seed::default()
     });
 
@@ -236,8 +236,8 @@ async fn peer_8_an_update_carries_the_task_definition_and_nothing_else() {
         json!({"name": "data", "managedEBSVolume": {"roleArn": "arn:aws:iam::123456789012:role/ebs", "sizeInGiB": 20}});
     scene.seed(Seed {
         desired_count: 3,
-        task_definition: members(json!({"volumes": [{"name": "data", "configuredAtLaunch": true}]})),
-        service: members(json!({
+        task_definition: object(json!({"volumes": [{"name": "data", "configuredAtLaunch": true}]})),
+        service: object(json!({
             "volumeConfigurations": [volume],
             "propagateTags": "SERVICE",
             "enableECSManagedTags": true,
@@ -423,7 +423,7 @@ async fn peer_14_only_the_containers_of_exactly_this_repository_change() {
     }
     containers.push(json!({"name": "app-twice", "image": mine, "essential": false}));
     scene.seed(Seed {
-        task_definition: members(json!({"containerDefinitions": containers})),
+        task_definition: object(json!({"containerDefinitions": containers})),
         ..Seed::default()
     });
 
@@ -473,13 +473,6 @@ async fn peer_16_a_service_moves_by_itself_when_its_image_is_pushed() {
     let machine = &scene.on.stack.deploy_image;
     let ended = scene.on.aws.ended_executions(machine, 1, None, of_push, LIMIT).await;
     assert_eq!(ended.unwrap()[0].error, None);
-}
-
-fn members(object: Value) -> serde_json::Map<String, Value> {
-    match object {
-        Value::Object(members) => members,
-        other => panic!("{other} has no members"),
-    }
 }
 
 /// A document with another image in its first container.

@@ -3,7 +3,7 @@
 use local_aws::executions::Execution;
 use local_aws::images::Push;
 use local_aws::{ACCOUNT, LocalAws, Options, Settings, Stack, pause};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use simulated_ecs::{Api, Behaviour, Fault, Kind, Seed, Trigger, Weather};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -46,8 +46,8 @@ pub(crate) struct Deployed {
 /// A rollout may take two minutes; `latest` is deployed.
 pub(crate) static PATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("120s"));
 
-/// A rollout may take a quarter of a minute: for what the deadline ends.
-pub(crate) static IMPATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("15s"));
+/// A rollout may take ten seconds, less than a slow image: for what the deadline ends.
+pub(crate) static IMPATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("10s"));
 
 impl Deployed {
     fn with(rollout_timeout: &str) -> Self {
@@ -100,6 +100,11 @@ impl Scene {
         scene
     }
 
+    /// A scene with this name in the same account, without a repository of its own.
+    pub(crate) fn beside(name: &'static str, other: &Self) -> Self {
+        Self { on: other.on, name }
+    }
+
     pub(crate) fn cluster(&self) -> String {
         format!("{}-cluster", self.name)
     }
@@ -142,9 +147,15 @@ impl Scene {
     /// Services that have been running the image `v1` for long, in the scene's cluster, by the scene's names unless the
     /// seed says others.
     pub(crate) fn seed(&self, seed: Seed) {
+        self.seed_named("web", seed);
+    }
+
+    /// The same, with a name of their own behind the scene's: for services that differ.
+    pub(crate) fn seed_named(&self, name: &str, seed: Seed) {
+        let service = format!("{}-{name}", self.name);
         let seed = Seed {
             cluster: self.cluster(),
-            service_name: self.service(),
+            service_name: service,
             image: Some(seed.image.unwrap_or_else(|| self.image("v1"))),
             ..seed
         };
@@ -153,11 +164,8 @@ impl Scene {
 
     /// One service with these members of `CreateService`.
     pub(crate) fn seed_service(&self, members: Value) {
-        let Value::Object(service) = members else {
-            panic!("members are an object: {members}")
-        };
         self.seed(Seed {
-            service,
+            service: object(members),
             ..Seed::default()
         });
     }
@@ -283,6 +291,17 @@ impl Scene {
             .collect()
     }
 
+    /// The stage that a service's newest deployment has reached, where it shifts traffic; else nothing.
+    pub(crate) fn stage(&self, service: &str) -> String {
+        let newest = self.state_of(service)["history"]
+            .as_array()
+            .and_then(|all| all.last().cloned());
+        let arn = newest.map(|newest| newest["serviceDeploymentArn"].clone());
+        let described = self.ecs("DescribeServiceDeployments", &json!({"serviceDeploymentArns": [arn]}));
+        let stage = &described["serviceDeployments"][0]["lifecycleStage"];
+        stage.as_str().unwrap_or_default().to_owned()
+    }
+
     pub(crate) fn alarm(&self, name: &str, in_alarm: bool) {
         self.simulation(|it, now| it.set_alarm(now, name, in_alarm));
     }
@@ -322,6 +341,17 @@ impl Scene {
                     || it["subject"].as_str().is_some_and(|subject| subject.starts_with(&ours)))
         };
         calls.into_iter().filter(wanted).collect()
+    }
+
+    /// The calls of the functions that changed a service, in order: the update to the new revision, and what came after it.
+    pub(crate) fn changes(&self, service: &str) -> Vec<Value> {
+        let path = format!("/{service}/");
+        let of_service = |it: &Value| match it["operation"].as_str() {
+            Some("UpdateService") => it["parameters"]["service"] == service,
+            Some("StopServiceDeployment") => it["parameters"].to_string().contains(&path),
+            _ => false,
+        };
+        self.calls("").into_iter().filter(of_service).collect()
     }
 
     /// Waits until something is so.
@@ -385,6 +415,14 @@ pub(crate) fn message(execution: &Execution) -> String {
     let succeeded = execution.output.as_ref().and_then(|output| output["message"].as_str());
     let said = succeeded.map(str::to_owned).or_else(|| execution.error_message());
     said.unwrap_or_else(|| panic!("{execution:#?} says nothing"))
+}
+
+/// The members of a JSON object.
+pub(crate) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        other => panic!("{other} has no members"),
+    }
 }
 
 /// How many seconds an execution took.

@@ -1,4 +1,605 @@
-//! To come.
-use crate::support::scenarios;
+//! What a rollout comes to, end to end: what fails and when, what does not, and what is said of it.
 
-scenarios![];
+use crate::support::{IMPATIENT, Scene, message, object, outcome, scenarios, seconds, short};
+use local_aws::executions::Execution;
+use serde_json::{Value, json};
+use simulated_ecs::{Fault, Kind, Scheduled, Seed, Weather};
+
+scenarios![
+    a_crash_before_running_fails_at_the_third_task,
+    a_crash_after_running_fails_at_the_third_task,
+    a_task_that_is_never_healthy_fails_at_the_third,
+    an_image_that_cannot_be_pulled_fails_at_the_third_task,
+    a_task_out_of_memory_fails_at_the_third,
+    a_task_that_cannot_be_placed_fails_long_before_the_deadline,
+    half_of_the_tasks_of_a_larger_service_have_to_die,
+    one_task_that_dies_once_and_is_replaced_is_no_failure,
+    slow_is_not_broken,
+    blue_green_linear_and_canary_are_deployed_only_after_their_bake_time,
+    an_alarm_in_the_bake_time_fails_the_rollout,
+    a_bad_image_fails_blue_green_before_any_traffic_moves,
+    scaling_during_the_rollout_is_followed,
+    no_desired_task_is_stable_at_once,
+    a_daemon_service_is_deployed_and_taken_back,
+    every_answer_about_service_deployments_leads_to_the_same_end,
+    a_service_deleted_half_way_fails_by_its_name_and_leaves_its_siblings_alone,
+    a_cluster_deleted_half_way_fails_all_its_services_and_no_others,
+    a_service_that_is_being_deleted_is_left_alone,
+    a_person_who_deploys_another_revision_in_the_middle_is_not_overruled,
+    a_person_who_takes_the_service_back_in_the_middle_makes_it_fail,
+    a_person_who_stops_the_deployment_makes_it_fail,
+    a_service_that_was_never_good_has_nowhere_to_go_back_to,
+    the_deadline_ends_what_makes_no_progress,
+];
+
+/// How long after the third stopped task the functions may act: one poll, and what a busy machine adds to it.
+const ONE_POLL_MILLISECONDS: i64 = 15_000;
+
+async fn a_crash_before_running_fails_at_the_third_task() {
+    fails_fast("fast-exit-early", "exit-early", "app exited with code 1").await;
+}
+
+async fn a_crash_after_running_fails_at_the_third_task() {
+    fails_fast("fast-crash", "crash", "app exited with code 1").await;
+}
+
+async fn a_task_that_is_never_healthy_fails_at_the_third() {
+    fails_fast("fast-unhealthy", "unhealthy", "health check").await;
+}
+
+async fn an_image_that_cannot_be_pulled_fails_at_the_third_task() {
+    fails_fast("fast-nopull", "nopull", "CannotPullContainerError").await;
+}
+
+async fn a_task_out_of_memory_fails_at_the_third() {
+    fails_fast("fast-oom", "oom", "OutOfMemoryError").await;
+}
+
+async fn a_task_that_cannot_be_placed_fails_long_before_the_deadline() {
+    fails_fast("fast-noplace", "noplace", "unable to place a task").await;
+}
+
+/// Without a circuit breaker, with one that only stops, and with one that rolls back: the same end, with the reason, in
+/// no more time than the third stopped task takes.
+async fn fails_fast(name: &'static str, tag: &str, reason: &str) {
+    let scene = Scene::new(name);
+    let kinds = [
+        ("plain", json!({})),
+        (
+            "stops",
+            json!({"deploymentCircuitBreaker": {"enable": true, "rollback": false}}),
+        ),
+        (
+            "rolls-back",
+            json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}}),
+        ),
+    ];
+    for (kind, configuration) in &kinds {
+        let service = object(json!({"deploymentConfiguration": configuration}));
+        let seed = Seed {
+            service,
+            ..Seed::default()
+        };
+        scene.seed_named(kind, seed);
+    }
+
+    let end = scene.deploy(tag).await;
+
+    for (kind, _) in kinds {
+        let service = format!("{name}-{kind}");
+        let child = end.child(&service);
+        assert_eq!(outcome(child), "Deploy.RolledBack", "{child:#?}");
+        let message = message(child);
+        assert!(message.contains(reason), "{kind}: {message}");
+        let state = scene.state_of(&service);
+        assert_eq!(short(&state["taskDefinition"]), format!("{service}:1"), "{state:#}");
+        assert_eq!(state["rolloutState"], "COMPLETED");
+        let took = seconds(child);
+        assert!(took < 60.0, "{kind}: of the 120 seconds it may take, it took {took}");
+        // What ECS undid by itself, nobody undid once more.
+        let changes = scene.changes(&service);
+        let acted_at = changes.get(1).and_then(|change| change["at"].as_i64());
+        if let (Some(third), Some(acted_at)) = (third_stopped(&state, &format!("{service}:2")), acted_at) {
+            let late = acted_at - third;
+            assert!(
+                late < ONE_POLL_MILLISECONDS,
+                "{kind}: {late} ms after the third stopped task"
+            );
+        }
+    }
+    assert_eq!(scene.changes(&format!("{name}-plain")).len(), 2, "there and back");
+}
+
+/// When the third task of a revision had stopped, in milliseconds; `None` for an image of which no task starts.
+fn third_stopped(state: &Value, revision: &str) -> Option<i64> {
+    let stopped = state["stoppedTasks"].as_array()?;
+    let of_revision = stopped.iter().filter(|task| short(&task["taskDefinition"]) == revision);
+    let mut times: Vec<i64> = of_revision.filter_map(|task| task["stoppedAt"].as_i64()).collect();
+    times.sort_unstable();
+    times.get(2).copied()
+}
+
+async fn half_of_the_tasks_of_a_larger_service_have_to_die() {
+    let scene = Scene::new("threshold");
+    scene.seed(Seed {
+        desired_count: 10,
+        ..Seed::default()
+    });
+
+    let end = scene.deploy("crash").await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let state = scene.state();
+    assert_eq!(short(&state["taskDefinition"]), "threshold-web:1");
+    assert_eq!(state["readyCount"], 10);
+}
+
+async fn one_task_that_dies_once_and_is_replaced_is_no_failure() {
+    let scene = Scene::new("once");
+    scene.seed(Seed {
+        desired_count: 3,
+        ..Seed::default()
+    });
+    let push = scene.push("once");
+
+    let execution = scene.start(&push).await;
+    let end = scene.end(&execution).await;
+
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    let state = scene.state();
+    assert_eq!(state["imageDigests"], json!([push.digest]));
+    let died = |task: &&Value| task["stopCode"] == "EssentialContainerExited";
+    let stopped = state["stoppedTasks"].as_array().unwrap();
+    assert_eq!(stopped.iter().filter(died).count(), 1, "{state:#}");
+    assert_eq!(scene.changes(&scene.service()).len(), 1);
+}
+
+async fn slow_is_not_broken() {
+    let scene = Scene::new("slow");
+    scene.seed(Seed {
+        desired_count: 2,
+        ..Seed::default()
+    });
+
+    let end = scene.deploy("slow").await;
+
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    assert_eq!(scene.changes(&scene.service()).len(), 1);
+    assert_eq!(scene.statuses(), ["SUCCESSFUL", "SUCCESSFUL"]);
+}
+
+/// The strategies that shift traffic, and rolling with alarms: all their tasks run long before the bake time is over.
+async fn blue_green_linear_and_canary_are_deployed_only_after_their_bake_time() {
+    let scene = Scene::new("bake");
+    let alarms = json!({"enable": true, "rollback": true, "alarmNames": ["bake-errors"]});
+    let kinds = [
+        ("blue-green", json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5})),
+        (
+            "linear",
+            json!({
+                "strategy": "LINEAR",
+                "linearConfiguration": {"stepPercent": 50.0, "stepBakeTimeInMinutes": 2},
+                "bakeTimeInMinutes": 3,
+            }),
+        ),
+        (
+            "canary",
+            json!({
+                "strategy": "CANARY",
+                "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 2},
+                "bakeTimeInMinutes": 3,
+            }),
+        ),
+        ("rolling", json!({"alarms": alarms, "bakeTimeInMinutes": 5})),
+    ];
+    for (kind, configuration) in &kinds {
+        let seed = Seed {
+            service: object(json!({"deploymentConfiguration": configuration})),
+            desired_count: 2,
+            ..Seed::default()
+        };
+        scene.seed_named(kind, seed);
+    }
+    let push = scene.push("v2");
+
+    let execution = scene.start(&push).await;
+    let end = scene.end(&execution).await;
+
+    for (kind, _) in kinds {
+        let service = format!("bake-{kind}");
+        let child = end.child(&service);
+        assert_eq!(outcome(child), "DEPLOYED", "{child:#?}");
+        let state = scene.state_of(&service);
+        assert_eq!(state["imageDigests"], json!([push.digest]), "{kind}");
+        let record = &state["history"][1];
+        assert_eq!(record["status"], "SUCCESSFUL");
+        let finished = record["finishedAt"].as_f64().unwrap() / 1000.0;
+        assert!(
+            ended(child) >= finished,
+            "{kind} was called deployed while it was baking"
+        );
+        // Five minutes, twenty times as fast.
+        let began = record["createdAt"].as_f64().unwrap() / 1000.0;
+        assert!(finished - began >= 15.0, "{kind} baked for {} s", finished - began);
+    }
+}
+
+fn ended(execution: &Execution) -> f64 {
+    execution.ended.map_or(0.0, |ended| ended.as_secs_f64())
+}
+
+/// Whether ECS goes back by itself then, or only stops.
+async fn an_alarm_in_the_bake_time_fails_the_rollout() {
+    let scene = Scene::new("alarm");
+    let alarms = |rollback: bool| json!({"enable": true, "rollback": rollback, "alarmNames": ["alarm-errors"]});
+    let kinds = [
+        ("rolling", json!({"alarms": alarms(true), "bakeTimeInMinutes": 10})),
+        (
+            "rolling-stops",
+            json!({"alarms": alarms(false), "bakeTimeInMinutes": 10}),
+        ),
+        (
+            "blue-green",
+            json!({"strategy": "BLUE_GREEN", "alarms": alarms(true), "bakeTimeInMinutes": 10}),
+        ),
+    ];
+    for (kind, configuration) in &kinds {
+        let seed = Seed {
+            service: object(json!({"deploymentConfiguration": configuration})),
+            ..Seed::default()
+        };
+        scene.seed_named(kind, seed);
+    }
+    let push = scene.push("v2");
+
+    let execution = scene.start(&push).await;
+    scene
+        .until("all bake", |it| {
+            let rolled = |kind: &str| it.state_of(&format!("alarm-{kind}"))["imageDigests"] == json!([push.digest]);
+            rolled("rolling") && rolled("rolling-stops") && it.stage("alarm-blue-green") == "BAKE_TIME"
+        })
+        .await;
+    scene.alarm("alarm-errors", true);
+    scene
+        .until("all have failed", |it| {
+            let status = |kind: &str| it.state_of(&format!("alarm-{kind}"))["history"][1]["status"].clone();
+            kinds.iter().all(|(kind, _)| status(kind) != "IN_PROGRESS")
+        })
+        .await;
+    scene.alarm("alarm-errors", false);
+    let end = scene.end(&execution).await;
+
+    for (kind, _) in kinds {
+        let service = format!("alarm-{kind}");
+        let child = end.child(&service);
+        assert_eq!(outcome(child), "Deploy.RolledBack", "{child:#?}");
+        let message = message(child);
+        assert!(message.contains("alarm-errors"), "{kind}: which alarm: {message}");
+        let state = scene.state_of(&service);
+        assert_eq!(short(&state["taskDefinition"]), format!("{service}:1"), "{state:#}");
+        assert_eq!(state["rolloutState"], "COMPLETED", "{kind}");
+    }
+    assert_eq!(scene.changes("alarm-rolling").len(), 1, "ECS went back by itself");
+    assert_eq!(scene.changes("alarm-blue-green").len(), 1, "ECS went back by itself");
+}
+
+async fn a_bad_image_fails_blue_green_before_any_traffic_moves() {
+    let scene = Scene::new("green");
+    scene.seed_service(json!({
+        "deploymentConfiguration": {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5},
+    }));
+
+    let end = scene.deploy("nopull").await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let message = end.message();
+    assert!(message.contains("CannotPullContainerError"), "{message}");
+    let took = seconds(&end.parent);
+    assert!(took < 60.0, "of the 120 seconds it may take, it took {took}");
+    assert_eq!(short(&scene.state()["taskDefinition"]), "green-web:1");
+}
+
+async fn scaling_during_the_rollout_is_followed() {
+    let scene = Scene::new("scaling");
+    for (name, desired_count) in [("to-zero", 2), ("out", 1)] {
+        let seed = Seed {
+            desired_count,
+            ..Seed::default()
+        };
+        scene.seed_named(name, seed);
+    }
+    let push = scene.push("slow");
+
+    let execution = scene.start(&push).await;
+    for (name, desired_count) in [("scaling-to-zero", 0), ("scaling-out", 5)] {
+        scene.until("the update", |it| !it.changes(name).is_empty()).await;
+        let request = json!({"cluster": scene.cluster(), "service": name, "desiredCount": desired_count});
+        scene.ecs("UpdateService", &request);
+    }
+    let end = scene.end(&execution).await;
+
+    assert_eq!(end.outcome_of("scaling-to-zero"), "DEPLOYED", "{end:#?}");
+    assert_eq!(end.outcome_of("scaling-out"), "DEPLOYED", "{end:#?}");
+    assert_eq!(scene.state_of("scaling-to-zero")["liveCount"], 0);
+    let out = scene.state_of("scaling-out");
+    assert_eq!(out["readyCount"], 5);
+    assert_eq!(out["imageDigests"], json!([push.digest]));
+}
+
+async fn no_desired_task_is_stable_at_once() {
+    let scene = Scene::new("zero");
+    scene.seed(Seed {
+        desired_count: 0,
+        ..Seed::default()
+    });
+
+    let end = scene.deploy("v2").await;
+
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    let state = scene.state();
+    assert_eq!(short(&state["taskDefinition"]), "zero-web:2");
+    assert_eq!(state["askedCount"], 0);
+}
+
+async fn a_daemon_service_is_deployed_and_taken_back() {
+    let scene = Scene::new("daemon");
+    scene.seed_service(json!({"schedulingStrategy": "DAEMON"}));
+    let good = scene.push("v2");
+
+    let execution = scene.start(&good).await;
+    let end = scene.end(&execution).await;
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    assert_eq!(scene.state()["readyCount"], 3, "one on each instance");
+
+    let end = scene.deploy("crash").await;
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let state = scene.state();
+    assert_eq!(state["imageDigests"], json!([good.digest]));
+    assert_eq!(state["readyCount"], 3);
+}
+
+/// There, not there, forbidden, and behind.
+async fn every_answer_about_service_deployments_leads_to_the_same_end() {
+    let scene = Scene::new("records");
+    let names = ["answered", "empty", "denied", "behind"];
+    for name in names {
+        scene.seed_named(name, Seed::default());
+    }
+    let reads = [
+        "ListServiceDeployments",
+        "DescribeServiceDeployments",
+        "DescribeServiceRevisions",
+    ];
+    let fault = |name: &str, operation: &str, kind: Kind| Fault {
+        operation: Some(operation.to_owned()),
+        subject: Some(format!("records-{name}")),
+        milliseconds: 3_000,
+        ..scene.fault(kind)
+    };
+    let mut faults = reads.map(|operation| fault("empty", operation, Kind::Empty)).to_vec();
+    faults.extend(reads.map(|operation| fault("denied", operation, Kind::Deny)));
+    faults.push(fault("denied", "StopServiceDeployment", Kind::Deny));
+    faults.push(fault("behind", "UpdateService", Kind::Stale));
+    faults.push(fault("behind", "StopServiceDeployment", Kind::Stale));
+    scene.weather(Weather {
+        faults,
+        ..Weather::default()
+    });
+    let good = scene.push("v2");
+
+    let execution = scene.start(&good).await;
+    let end = scene.end(&execution).await;
+    for name in names {
+        assert_eq!(end.outcome_of(&format!("records-{name}")), "DEPLOYED", "{end:#?}");
+    }
+
+    let end = scene.deploy("crash").await;
+    for name in names {
+        let service = format!("records-{name}");
+        assert_eq!(end.outcome_of(&service), "Deploy.RolledBack", "{end:#?}");
+        let message = end.message_of(&service);
+        assert!(message.contains("app exited with code 1"), "{message}");
+        let state = scene.state_of(&service);
+        assert_eq!(state["imageDigests"], json!([good.digest]), "{state:#}");
+        assert_eq!(state["rolloutState"], "COMPLETED", "{state:#}");
+    }
+}
+
+async fn a_service_deleted_half_way_fails_by_its_name_and_leaves_its_siblings_alone() {
+    let scene = Scene::new("deleted");
+    scene.seed(Seed {
+        services: 3,
+        families: Some(1),
+        ..Seed::default()
+    });
+    let mut after = scene.after("UpdateService", 200);
+    after.subject = Some("deleted-web-2".to_owned());
+    scene.weather(Weather {
+        schedule: vec![Scheduled {
+            at_milliseconds: None,
+            after: Some(after),
+            operation: "_RemoveService".to_owned(),
+            request: Value::Null,
+        }],
+        ..Weather::default()
+    });
+    let push = scene.push("v2");
+
+    let execution = scene.start(&push).await;
+    let end = scene.end(&execution).await;
+
+    for sibling in ["deleted-web-1", "deleted-web-3"] {
+        assert_eq!(end.outcome_of(sibling), "DEPLOYED", "{end:#?}");
+        assert_eq!(scene.state_of(sibling)["imageDigests"], json!([push.digest]));
+    }
+    assert_eq!(end.outcome_of("deleted-web-2"), "Deploy.NotFound", "{end:#?}");
+    let message = message(&end.parent);
+    assert!(message.contains("deleted-web-2 in deleted-cluster"), "{message}");
+    assert!(message.contains("1 of 3 failed"), "{message}");
+    assert!(
+        !message.contains("deleted-web-1") && !message.contains("deleted-web-3"),
+        "{message}"
+    );
+}
+
+async fn a_cluster_deleted_half_way_fails_all_its_services_and_no_others() {
+    let scene = Scene::new("torn-down");
+    let elsewhere = Scene::beside("torn-elsewhere", &scene);
+    scene.seed(Seed {
+        services: 2,
+        families: Some(1),
+        ..Seed::default()
+    });
+    elsewhere.seed(Seed {
+        image: Some(scene.image("v1")),
+        ..Seed::default()
+    });
+    scene.weather(Weather {
+        schedule: vec![Scheduled {
+            at_milliseconds: None,
+            after: Some(scene.after("UpdateService", 500)),
+            operation: "_RemoveCluster".to_owned(),
+            request: json!({"cluster": scene.cluster()}),
+        }],
+        ..Weather::default()
+    });
+
+    let end = scene.deploy("slow").await;
+
+    assert_eq!(end.outcome_of("torn-elsewhere-web"), "DEPLOYED", "{end:#?}");
+    for service in ["torn-down-web-1", "torn-down-web-2"] {
+        assert_eq!(end.outcome_of(service), "Deploy.NotFound", "{end:#?}");
+        let message = end.message_of(service);
+        assert!(
+            message.contains(&format!("{service} in torn-down-cluster")),
+            "{message}"
+        );
+    }
+}
+
+async fn a_service_that_is_being_deleted_is_left_alone() {
+    let scene = Scene::new("draining");
+    scene.seed_named("stays", Seed::default());
+    scene.seed_named("goes", Seed::default());
+    scene.ecs(
+        "DeleteService",
+        &json!({"cluster": scene.cluster(), "service": "draining-goes", "force": true}),
+    );
+
+    let end = scene.deploy("v2").await;
+
+    assert_eq!(end.parent.error, None, "{end:#?}");
+    assert_eq!(end.outcome(), "DEPLOYED", "only one was deployed to: {end:#?}");
+    assert_eq!(scene.changes("draining-goes"), Vec::<Value>::new());
+}
+
+async fn a_person_who_deploys_another_revision_in_the_middle_is_not_overruled() {
+    let scene = Scene::new("person");
+    scene.seed(Seed::default());
+    let theirs = scene.register(&scene.family(), "v1");
+    scene.weather(Weather {
+        schedule: vec![Scheduled {
+            at_milliseconds: None,
+            after: Some(scene.after("UpdateService", 500)),
+            operation: "UpdateService".to_owned(),
+            request: json!({"taskDefinition": theirs}),
+        }],
+        ..Weather::default()
+    });
+
+    let end = scene.deploy("slow").await;
+
+    assert_eq!(end.outcome(), "SUPERSEDED", "{end:#?}");
+    let message = end.message();
+    assert!(message.contains("person-web:2"), "what took its place: {message}");
+    let state = scene.state();
+    assert_eq!(state["taskDefinition"], theirs.as_str());
+    assert_eq!(scene.changes(&scene.service()).len(), 1);
+}
+
+/// It may be right that the person did, but the service does not run the image: that is not a success.
+async fn a_person_who_takes_the_service_back_in_the_middle_makes_it_fail() {
+    let scene = Scene::new("taken-back");
+    scene.seed(Seed::default());
+    scene.weather(Weather {
+        schedule: vec![Scheduled {
+            at_milliseconds: None,
+            after: Some(scene.after("UpdateService", 500)),
+            operation: "UpdateService".to_owned(),
+            request: json!({"taskDefinition": scene.family() + ":1"}),
+        }],
+        ..Weather::default()
+    });
+
+    let end = scene.deploy("slow").await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    assert_eq!(short(&scene.state()["taskDefinition"]), "taken-back-web:1");
+    assert_eq!(
+        scene.changes(&scene.service()).len(),
+        1,
+        "the person's deployment is not touched"
+    );
+}
+
+async fn a_person_who_stops_the_deployment_makes_it_fail() {
+    let scene = Scene::new("stopped");
+    scene.seed(Seed::default());
+    let push = scene.push("slow");
+
+    let execution = scene.start(&push).await;
+    scene
+        .until("the rollout", |it| it.state()["history"][1]["status"] == "IN_PROGRESS")
+        .await;
+    let deployment = scene.state()["history"][1]["serviceDeploymentArn"].clone();
+    scene.ecs(
+        "StopServiceDeployment",
+        &json!({"serviceDeploymentArn": deployment, "stopType": "ABORT"}),
+    );
+    let end = scene.end(&execution).await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let message = end.message();
+    assert!(message.contains("stopped"), "{message}");
+    let state = scene.state();
+    assert_eq!(short(&state["taskDefinition"]), "stopped-web:1");
+    assert_eq!(state["rolloutState"], "COMPLETED");
+}
+
+async fn a_service_that_was_never_good_has_nowhere_to_go_back_to() {
+    let scene = Scene::new("never-good");
+    let bad = scene.register(&scene.family(), "exit-early");
+    scene.ecs("CreateCluster", &json!({"clusterName": scene.cluster()}));
+    scene.ecs(
+        "CreateService",
+        &json!({
+            "cluster": scene.cluster(),
+            "serviceName": scene.service(),
+            "taskDefinition": bad,
+            "desiredCount": 1,
+        }),
+    );
+
+    let end = scene.deploy("exit-early-too").await;
+
+    assert_eq!(end.outcome(), "Deploy.RollBackFailed", "{end:#?}");
+    let message = end.message();
+    assert!(message.contains("nothing to go back to"), "{message}");
+    assert!(message.contains("app exited with code 1"), "{message}");
+
+    // And a good image brings it up.
+    let end = scene.deploy("v2").await;
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+}
+
+async fn the_deadline_ends_what_makes_no_progress() {
+    let scene = Scene::on(&IMPATIENT, "deadline");
+    scene.seed(Seed::default());
+
+    let end = scene.deploy("slow").await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let message = end.message();
+    assert!(message.contains("not stable by"), "{message}");
+    assert_eq!(short(&scene.state()["taskDefinition"]), "deadline-web:1");
+}
