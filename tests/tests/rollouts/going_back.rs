@@ -1,4 +1,434 @@
-//! To come.
-use crate::support::scenarios;
+//! The way back: to the last good revision and bits, once, and never against somebody else.
 
-scenarios![];
+use crate::support::{IMPATIENT, Scene, message, object, scenarios, short};
+use serde_json::{Value, json};
+use simulated_ecs::{Behaviour, Fault, Kind, Scheduled, Seed, Weather};
+
+scenarios![
+    three_pushes_of_which_the_second_and_the_third_are_bad_end_on_the_first,
+    a_bad_push_after_one_that_was_rolled_back_goes_back_to_the_same_good_one,
+    a_bad_latest_goes_back_to_the_old_digest_by_stopping_the_deployment,
+    a_bad_latest_goes_back_to_the_old_digest_by_a_pinned_revision_without_service_deployments,
+    a_bad_latest_goes_back_to_the_old_digest_where_service_deployments_are_denied,
+    a_bad_latest_on_a_service_that_no_push_of_ours_was_on_never_goes_back_to_the_bad_bits,
+    a_good_latest_after_a_pinned_rollback_is_deployed_by_its_tag,
+    a_rollback_by_ecs_is_watched_and_nothing_is_done_twice,
+    a_push_that_arrives_during_a_rollback_waits_and_then_deploys,
+    a_push_that_arrives_during_a_rollback_by_ecs_waits_and_then_deploys,
+    a_rollback_whose_old_image_breaks_too_says_that_it_failed,
+    a_rollback_by_ecs_that_fails_says_so,
+    a_rollback_that_takes_too_long_says_so,
+    a_rollback_that_a_newer_deployment_overtakes_has_its_own_outcome,
+    the_old_image_by_tag_is_gone_and_nothing_is_touched,
+    back_to_a_revision_that_was_deregistered_meanwhile_is_back_to_a_copy_of_it,
+    a_rollback_leaves_every_revision_registered,
+    each_service_goes_back_to_its_own_last_good_revision,
+];
+
+/// Old tasks are stopped before new ones are started, so that a rollback has to start tasks, too.
+fn stop_first() -> Value {
+    json!({"minimumHealthyPercent": 0, "maximumPercent": 100})
+}
+
+async fn three_pushes_of_which_the_second_and_the_third_are_bad_end_on_the_first() {
+    let scene = Scene::new("three");
+    scene.seed(Seed::default());
+    let first = scene.push("v2");
+    let execution = scene.start(&first).await;
+    assert_eq!(scene.end(&execution).await.outcome(), "DEPLOYED");
+
+    let second = scene.start(&scene.push("unhealthy")).await;
+    scene
+        .until("the second rollout", |it| it.changes(&it.service()).len() == 2)
+        .await;
+    let third = scene.start(&scene.push("crash")).await;
+    let (second, third) = (scene.end(&second).await, scene.end(&third).await);
+
+    assert_eq!(second.outcome(), "SUPERSEDED", "{second:#?}");
+    assert_eq!(third.outcome(), "Deploy.RolledBack", "{third:#?}");
+    let state = scene.state();
+    assert_eq!(state["imageDigests"], json!([first.digest]));
+    assert_eq!(short(&state["taskDefinition"]), "three-web:2");
+    assert_eq!(state["rolloutState"], "COMPLETED");
+}
+
+async fn a_bad_push_after_one_that_was_rolled_back_goes_back_to_the_same_good_one() {
+    let scene = Scene::new("twice");
+    scene.seed(Seed::default());
+
+    for tag in ["exit-early", "crash"] {
+        let end = scene.deploy(tag).await;
+        assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+        assert_eq!(short(&scene.state()["taskDefinition"]), "twice-web:1");
+    }
+}
+
+/// A service on `latest` by its tag, which was last deployed by a push of ours; then a bad `latest`. Ends on the old bits.
+async fn bad_latest(scene: &Scene, weather: Weather) {
+    scene.push("latest");
+    scene.seed(Seed {
+        image: Some(scene.image("latest")),
+        ..Seed::default()
+    });
+    let good = scene.push("latest");
+    let execution = scene.start(&good).await;
+    let end = scene.end(&execution).await;
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    assert_eq!(scene.state()["imageDigests"], json!([good.digest]));
+    scene.weather(weather);
+
+    let bad = scene.push_as("latest", Some(Behaviour::Crash));
+    let execution = scene.start(&bad).await;
+    let end = scene.end(&execution).await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let state = scene.state();
+    assert_eq!(state["imageDigests"], json!([good.digest]), "the old bits: {state:#}");
+    assert_eq!(state["rolloutState"], "COMPLETED");
+}
+
+async fn a_bad_latest_goes_back_to_the_old_digest_by_stopping_the_deployment() {
+    let scene = Scene::new("latest-stop");
+    bad_latest(&scene, Weather::default()).await;
+    let changes = scene.changes(&scene.service());
+    let operations: Vec<&Value> = changes.iter().map(|change| &change["operation"]).collect();
+    assert_eq!(operations, ["UpdateService", "UpdateService", "StopServiceDeployment"]);
+}
+
+async fn a_bad_latest_goes_back_to_the_old_digest_by_a_pinned_revision_without_service_deployments() {
+    let scene = Scene::new("latest-pin");
+    bad_latest(&scene, scene.without_service_deployments()).await;
+    pinned(&scene);
+}
+
+async fn a_bad_latest_goes_back_to_the_old_digest_where_service_deployments_are_denied() {
+    let scene = Scene::new("latest-deny");
+    let operations = [
+        "ListServiceDeployments",
+        "DescribeServiceDeployments",
+        "DescribeServiceRevisions",
+        "StopServiceDeployment",
+    ];
+    let deny = |operation: &str| Fault {
+        operation: Some(operation.to_owned()),
+        ..scene.fault(Kind::Deny)
+    };
+    let weather = Weather {
+        faults: operations.map(deny).to_vec(),
+        ..Weather::default()
+    };
+    bad_latest(&scene, weather).await;
+    pinned(&scene);
+}
+
+/// The service is on a revision that names its image by digest, and says what it is there for.
+fn pinned(scene: &Scene) {
+    let state = scene.state();
+    let on = short(&state["taskDefinition"]).to_owned();
+    let revisions = scene.revisions(&scene.family());
+    let revision = revisions.last().unwrap();
+    assert_eq!(on, format!("{}:{}", scene.family(), revision["revision"]));
+    let image = revision["images"][0].as_str().unwrap();
+    let digest = state["imageDigests"][0].as_str().unwrap();
+    assert!(image.ends_with(&format!("@{digest}")), "{image}");
+    let tags = revision["tags"].to_string();
+    assert!(tags.contains("ecr-deploy:rolled-back"), "{tags}");
+}
+
+/// Nothing recorded which bits its revision stood for, and ECS does not tell: the tasks that run tell.
+async fn a_bad_latest_on_a_service_that_no_push_of_ours_was_on_never_goes_back_to_the_bad_bits() {
+    let scene = Scene::new("latest-first");
+    let old = scene.push("latest");
+    scene.seed(Seed {
+        image: Some(scene.image("latest")),
+        service: object(json!({"deploymentConfiguration": stop_first()})),
+        ..Seed::default()
+    });
+    scene.weather(scene.without_service_deployments());
+
+    let bad = scene.push_as("latest", Some(Behaviour::Crash));
+    let execution = scene.start(&bad).await;
+    let end = scene.end(&execution).await;
+
+    let state = scene.state();
+    match end.outcome().as_str() {
+        "Deploy.RolledBack" => assert_eq!(state["imageDigests"], json!([old.digest]), "{state:#}"),
+        // Where nothing tells which bits were good, that has to be said, and the bad ones not called good.
+        "Deploy.RollBackFailed" => {
+            let message = end.message();
+            assert!(message.contains("digest"), "{message}");
+        }
+        other => panic!("{other}: {end:#?}"),
+    }
+}
+
+async fn a_good_latest_after_a_pinned_rollback_is_deployed_by_its_tag() {
+    let scene = Scene::new("latest-again");
+    bad_latest(&scene, scene.without_service_deployments()).await;
+
+    let good = scene.push("latest");
+    let execution = scene.start(&good).await;
+    let end = scene.end(&execution).await;
+
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    assert_eq!(scene.state()["imageDigests"], json!([good.digest]));
+    let revisions = scene.revisions(&scene.family());
+    let newest = revisions.last().unwrap();
+    assert_eq!(newest["images"], json!([scene.image("latest")]));
+    assert!(
+        !newest["tags"].to_string().contains("ecr-deploy:rolled-back"),
+        "{newest:#}"
+    );
+}
+
+async fn a_rollback_by_ecs_is_watched_and_nothing_is_done_twice() {
+    let scene = Scene::new("watched");
+    let mut configuration = stop_first();
+    configuration["deploymentCircuitBreaker"] = json!({"enable": true, "rollback": true});
+    let old = scene.push("slow-v0");
+    scene.seed(Seed {
+        image: Some(scene.image("slow-v0")),
+        service: object(json!({"deploymentConfiguration": configuration})),
+        ..Seed::default()
+    });
+
+    let end = scene.deploy("exit-early").await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let changes = scene.changes(&scene.service());
+    assert_eq!(changes.len(), 1, "only the update to the new revision: {changes:#?}");
+    // To the end: the old image takes its time to start.
+    let state = scene.state();
+    assert_eq!(state["imageDigests"], json!([old.digest]));
+    assert_eq!(state["readyCount"], 1);
+    assert_eq!(scene.statuses(), ["SUCCESSFUL", "ROLLBACK_SUCCESSFUL"]);
+}
+
+async fn a_push_that_arrives_during_a_rollback_waits_and_then_deploys() {
+    waits_for_the_rollback("waits", stop_first(), "StopServiceDeployment").await;
+}
+
+async fn a_push_that_arrives_during_a_rollback_by_ecs_waits_and_then_deploys() {
+    let mut configuration = stop_first();
+    configuration["deploymentCircuitBreaker"] = json!({"enable": true, "rollback": true});
+    waits_for_the_rollback("waits-for-ecs", configuration, "nothing of ours").await;
+}
+
+async fn waits_for_the_rollback(name: &'static str, configuration: Value, way_back: &str) {
+    let scene = Scene::new(name);
+    scene.push("slow-v0");
+    scene.seed(Seed {
+        image: Some(scene.image("slow-v0")),
+        service: object(json!({"deploymentConfiguration": configuration})),
+        ..Seed::default()
+    });
+
+    let bad = scene.start(&scene.push("exit-early")).await;
+    scene
+        .until("the rollback", |it| {
+            it.state()["history"][1]["status"] == "ROLLBACK_IN_PROGRESS"
+        })
+        .await;
+    let next = scene.push("v2");
+    let good = scene.start(&next).await;
+    let (bad, good) = (scene.end(&bad).await, scene.end(&good).await);
+
+    assert_eq!(bad.outcome(), "Deploy.RolledBack", "{way_back}: {bad:#?}");
+    assert_eq!(good.outcome(), "DEPLOYED", "{good:#?}");
+    let entered = scene.states(&good.children[0]).await;
+    assert!(entered.contains(&"Wait for its turn".to_owned()), "{entered:?}");
+    assert_eq!(scene.state()["imageDigests"], json!([next.digest]));
+    assert_eq!(scene.statuses(), ["SUCCESSFUL", "ROLLBACK_SUCCESSFUL", "SUCCESSFUL"]);
+}
+
+async fn a_rollback_whose_old_image_breaks_too_says_that_it_failed() {
+    let scene = Scene::new("breaks-too");
+    // It has been running for long, and would not start again today.
+    scene.push("exit-early-v0");
+    scene.seed(Seed {
+        image: Some(scene.image("exit-early-v0")),
+        service: object(json!({"deploymentConfiguration": stop_first()})),
+        ..Seed::default()
+    });
+
+    let end = scene.deploy("crash").await;
+
+    assert_eq!(end.outcome(), "Deploy.RollBackFailed", "{end:#?}");
+    let said = end.message();
+    for part in [
+        "breaks-too-web in breaks-too-cluster",
+        "breaks-too-web:2",
+        "breaks-too-web:1",
+        "exited with code 1",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let parent = message(&end.parent);
+    assert!(parent.contains("rollback"), "{parent}");
+}
+
+async fn a_rollback_by_ecs_that_fails_says_so() {
+    let scene = Scene::new("ecs-fails");
+    let mut configuration = stop_first();
+    configuration["deploymentCircuitBreaker"] = json!({"enable": true, "rollback": true});
+    scene.push("exit-early-v0");
+    scene.seed(Seed {
+        image: Some(scene.image("exit-early-v0")),
+        service: object(json!({"deploymentConfiguration": configuration})),
+        ..Seed::default()
+    });
+
+    let end = scene.deploy("nopull").await;
+
+    assert_eq!(end.outcome(), "Deploy.RollBackFailed", "{end:#?}");
+    let message = end.message();
+    assert!(
+        message.contains("CannotPullContainerError"),
+        "what was wrong at first: {message}"
+    );
+    assert!(message.contains("exited with code 1"), "what is wrong now: {message}");
+}
+
+async fn a_rollback_that_takes_too_long_says_so() {
+    let scene = Scene::on(&IMPATIENT, "too-long");
+    scene.push("slow-v0");
+    scene.seed(Seed {
+        image: Some(scene.image("slow-v0")),
+        service: object(json!({"deploymentConfiguration": stop_first()})),
+        ..Seed::default()
+    });
+
+    let end = scene.deploy("exit-early").await;
+
+    assert_eq!(end.outcome(), "Deploy.RollBackFailed", "{end:#?}");
+    let message = end.message();
+    assert!(message.contains("not stable by"), "{message}");
+    assert!(message.contains("exited with code 1"), "{message}");
+}
+
+async fn a_rollback_that_a_newer_deployment_overtakes_has_its_own_outcome() {
+    let scene = Scene::new("overtaken");
+    scene.push("slow-v0");
+    scene.seed(Seed {
+        image: Some(scene.image("slow-v0")),
+        service: object(json!({"deploymentConfiguration": stop_first()})),
+        ..Seed::default()
+    });
+    let theirs = scene.register(&scene.family(), "v1");
+    scene.weather(Weather {
+        schedule: vec![Scheduled {
+            at_milliseconds: None,
+            after: Some(scene.after("StopServiceDeployment", 1_500)),
+            operation: "UpdateService".to_owned(),
+            request: json!({
+                "cluster": scene.cluster(),
+                "service": scene.service(),
+                "taskDefinition": theirs,
+            }),
+        }],
+        ..Weather::default()
+    });
+
+    let end = scene.deploy("exit-early").await;
+
+    assert_eq!(end.outcome(), "ROLL_BACK_SUPERSEDED", "{end:#?}");
+    let message = end.message();
+    assert!(message.contains("overtaken-web:2"), "what overtook it: {message}");
+    assert!(message.contains("exited with code 1"), "what had failed: {message}");
+    scene
+        .until("their deployment", |it| it.state()["rolloutState"] == "COMPLETED")
+        .await;
+    assert_eq!(scene.state()["taskDefinition"], theirs.as_str());
+    assert_eq!(scene.changes(&scene.service()).len(), 2, "theirs is not touched");
+}
+
+async fn the_old_image_by_tag_is_gone_and_nothing_is_touched() {
+    let scene = Scene::new("gone");
+    let old = scene.push("v0").digest;
+    scene.seed(Seed {
+        image: Some(scene.image("v0")),
+        ..Seed::default()
+    });
+    let images = json!({"repositoryName": scene.repository(), "imageIds": [{"imageDigest": old}]});
+    scene.ecr("BatchDeleteImage", &images);
+
+    let end = scene.deploy("crash").await;
+
+    assert_eq!(end.outcome(), "Deploy.RollBackFailed", "{end:#?}");
+    let message = end.message();
+    assert!(message.contains("gone from ECR"), "{message}");
+    assert!(message.contains(&old), "which image: {message}");
+    assert_eq!(scene.changes(&scene.service()).len(), 1, "no way back was begun");
+}
+
+/// ECS starts no deployment of a deregistered revision, but its document is still there.
+async fn back_to_a_revision_that_was_deregistered_meanwhile_is_back_to_a_copy_of_it() {
+    let scene = Scene::new("inactive");
+    let old = scene.push("v0").digest;
+    scene.seed(Seed {
+        image: Some(scene.image("v0")),
+        container: object(json!({"environment": [{"name": "KEPT", "value": "yes"}]})),
+        ..Seed::default()
+    });
+    scene.ecs("DeregisterTaskDefinition", &json!({"taskDefinition": "inactive-web:1"}));
+    // So that it is up to the functions.
+    scene.weather(scene.without_service_deployments());
+
+    let end = scene.deploy("crash").await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let state = scene.state();
+    assert_eq!(state["imageDigests"], json!([old]));
+    assert_eq!(state["rolloutState"], "COMPLETED");
+    assert_eq!(short(&state["taskDefinition"]), "inactive-web:3");
+    let revisions = scene.revisions(&scene.family());
+    let environment = "/containerDefinitions/0/environment";
+    let (first, copy) = (&revisions[0]["document"], &revisions[2]["document"]);
+    assert_eq!(first.pointer(environment), copy.pointer(environment));
+}
+
+async fn a_rollback_leaves_every_revision_registered() {
+    let scene = Scene::new("registered");
+    bad_latest(&scene, scene.without_service_deployments()).await;
+    let end = scene.deploy("exit-early").await;
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+
+    assert_eq!(scene.calls("DeregisterTaskDefinition"), Vec::<Value>::new());
+    let revisions = scene.revisions(&scene.family());
+    assert!(
+        revisions.iter().all(|revision| revision["active"] == true),
+        "{revisions:#?}"
+    );
+}
+
+/// Services that share a family but not a revision.
+async fn each_service_goes_back_to_its_own_last_good_revision() {
+    let scene = Scene::new("each");
+    let family = scene.family();
+    scene.seed_named(
+        "first",
+        Seed {
+            family: Some(family.clone()),
+            ..Seed::default()
+        },
+    );
+    scene.push("v1b");
+    scene.seed_named(
+        "second",
+        Seed {
+            family: Some(family.clone()),
+            image: Some(scene.image("v1b")),
+            ..Seed::default()
+        },
+    );
+
+    let end = scene.deploy("exit-early").await;
+
+    for (service, back) in [("each-first", 1), ("each-second", 2)] {
+        assert_eq!(end.outcome_of(service), "Deploy.RolledBack", "{end:#?}");
+        let state = scene.state_of(service);
+        assert_eq!(short(&state["taskDefinition"]), format!("{family}:{back}"));
+        let message = message(end.child(service));
+        assert!(message.contains(&format!("back on {family}:{back}")), "{message}");
+    }
+}

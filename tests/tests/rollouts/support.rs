@@ -216,6 +216,15 @@ impl Scene {
         children.unwrap()
     }
 
+    /// The names of the states that an execution entered, in order.
+    pub(crate) async fn states(&self, execution: &Execution) -> Vec<String> {
+        let history = self.on.aws.history(&execution.arn).await.unwrap();
+        let entered = history
+            .into_iter()
+            .filter_map(|event| event.state_entered_event_details);
+        entered.map(|details| details.name).collect()
+    }
+
     /// Pushes, and waits for what comes of it.
     pub(crate) async fn deploy(&self, tag: &str) -> Ending {
         let execution = self.start(&self.push(tag)).await;
