@@ -190,7 +190,11 @@ impl LocalAws {
     /// The environment with which the AWS CLI, the CDK and any SDK find this AWS.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        environment(self.port)
+        let mut environment = environment(self.port);
+        if let Some(simulated) = &self.simulated_ecs {
+            environment.extend(["AWS_ENDPOINT_URL_ECS", "AWS_ENDPOINT_URL_ECR"].map(|name| (name, simulated.url())));
+        }
+        environment
     }
 
     /// What the server has logged so far.

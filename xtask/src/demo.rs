@@ -90,15 +90,19 @@ impl Demo {
     /// Everything up to the first push. What was started is gone again when it fails.
     async fn prepare() -> Result<Self, Failure> {
         let begun = Instant::now();
-        match tools::engine() {
+        let engine = tools::engine();
+        match &engine {
             Some(version) => say(&format!("Docker {version} answers: the services run real containers")),
-            None => say(
-                "no Docker engine answers: every image of the local AWS becomes stable, so the rollback is not shown; \
-                 start Docker to see it",
-            ),
+            None => {
+                say("no Docker engine answers: a simulated ECS runs the services, and an image does what its push says")
+            }
         }
+        let options = Options {
+            simulated_ecs: engine.is_none().then(simulated_ecs::Settings::default),
+            ..Options::default()
+        };
         say("starting a local AWS (the first time, its tools are installed into target/venv)");
-        let aws = LocalAws::start(&Options::default()).map_err(|error| error.to_string())?;
+        let aws = LocalAws::start(&options).map_err(|error| error.to_string())?;
         say(&format!("it answers at {}", aws.endpoint()));
         say("building the functions and deploying the stack: cdk bootstrap, cdk deploy (the first time, minutes)");
         let stack = aws.deploy(&Settings::default()).map_err(|error| error.to_string())?;
@@ -153,9 +157,7 @@ impl Demo {
 
     async fn play(mut self, keep: bool) -> Result<(), Failure> {
         let mut wrong = self.push("v2", Behaviour::Healthy).await?;
-        if tools::engine().is_some() {
-            wrong.extend(self.push("v3", Behaviour::Broken).await?);
-        }
+        wrong.extend(self.push("v3", Behaviour::Broken).await?);
         print_table(&self.rows);
         if keep {
             self.explain();
@@ -319,13 +321,20 @@ impl Demo {
             .map(|(name, value)| format!("export {name}={value}"))
             .collect();
         let registry = self.aws.registry();
+        let own_image = if self.aws.simulated_ecs().is_some() {
+            "To push an image of your own, start a Docker engine first.".to_owned()
+        } else {
+            format!(
+                "An image of your own:\n\n\
+                 docker build -t {registry}/{REPOSITORY}:v9 . && docker push {registry}/{REPOSITORY}:v9\n\n\
+                 A service runs it as {ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:v9."
+            )
+        };
         eprintln!(
             "\nEverything is running. In another terminal:\n\n{}\nexport PATH={}:$PATH\n\n\
              aws stepfunctions list-executions --state-machine-arn {}\n\
              aws ecs describe-services --cluster {CLUSTER} --services web worker billing\n\n\
-             An image of your own:\n\n\
-             docker build -t {registry}/{REPOSITORY}:v9 . && docker push {registry}/{REPOSITORY}:v9\n\n\
-             A service runs it as {ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:v9. Ctrl-C ends everything.",
+             {own_image} Ctrl-C ends everything.",
             variables.join("\n"),
             tools::workspace().join("target/venv/bin").display(),
             self.stack.deploy_image,
