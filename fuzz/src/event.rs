@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use shared::contract::{CheckStability, Conclude, RegisterRevision, RollBack, UpdateService};
+use shared::contract::{CheckStability, Conclude, Execution, RegisterRevision, RollBack, UpdateService};
 use shared::push::{NothingPushed, Push, PushedImage, parse_push};
 use shared::runtime::Request;
 use std::sync::LazyLock;
@@ -122,19 +122,32 @@ pub(crate) fn check_payload(input: &[u8]) {
     let Ok(payload) = serde_json::from_slice::<Value>(input) else {
         return;
     };
-    check_event(&payload);
     match Request::open(payload.clone(), Timestamp::UNIX_EPOCH) {
         Ok(request) => {
             assert_eq!(request.input, payload["input"]);
-            check_event(&request.input);
-            check_input::<RegisterRevision>(&request);
-            check_input::<UpdateService>(&request);
-            check_input::<CheckStability>(&request);
-            check_input::<RollBack>(&request);
-            check_input::<Conclude>(&request);
+            check_inputs(&request);
         }
         Err(error) => assert_clear(&error),
     }
+    // An input alone is taken as if it were in an envelope, so that the examples of the contract are seeds as they are.
+    let execution = Execution {
+        id: String::new(),
+        redrive_count: 0,
+    };
+    check_inputs(&Request {
+        execution,
+        now: Timestamp::UNIX_EPOCH,
+        input: payload,
+    });
+}
+
+fn check_inputs(request: &Request<Value>) {
+    check_event(&request.input);
+    check_input::<RegisterRevision>(request);
+    check_input::<UpdateService>(request);
+    check_input::<CheckStability>(request);
+    check_input::<RollBack>(request);
+    check_input::<Conclude>(request);
 }
 
 /// What a step takes in is the same after it was handed on.

@@ -24,6 +24,7 @@ pub(crate) fn run(target: Option<&str>, seconds: u32) -> Result<(), Failure> {
         }
     }
     let program = build(&package)?;
+    let examples = tools::workspace().join("statemachine/examples");
     for name in targets {
         eprintln!("{name}, for {seconds} s");
         let grown = tools::workspace().join("target/fuzz").join(&name);
@@ -34,7 +35,7 @@ pub(crate) fn run(target: Option<&str>, seconds: u32) -> Result<(), Failure> {
             .arg(format!("-dict={}", package.join("dictionary").display()))
             .arg(format!("-artifact_prefix={}/", seeds.display()))
             .arg("-timeout=10")
-            .args([&grown, &seeds])
+            .args([&grown, &seeds, &examples])
             .env("FUZZ_TARGET", &name)
             .output()
             .map_err(|error| format!("{}: {error}", program.display()))?;
