@@ -1,6 +1,6 @@
 //! What the state machines did: their executions, as Step Functions tells of them.
 
-use crate::{Error, LocalAws, pause};
+use crate::{Error, LocalAws, Stack, pause};
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use aws_smithy_types::DateTime;
 use serde_json::Value;
@@ -45,6 +45,13 @@ impl Execution {
         let thrown = serde_json::from_str::<Value>(cause).ok();
         let message = thrown.as_ref().and_then(|thrown| thrown["errorMessage"].as_str());
         Some(message.unwrap_or(cause).to_owned())
+    }
+
+    /// What it says to a person: in its output when it succeeded, in its error when it failed.
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
+        let said = self.output.as_ref().and_then(|output| output["message"].as_str());
+        said.map(str::to_owned).or_else(|| self.error_message())
     }
 
     /// Whether it is the execution of a push to this repository.
@@ -156,6 +163,17 @@ impl LocalAws {
             }
             pause(Duration::from_millis(200)).await;
         }
+    }
+
+    /// The executions of deploy-service that an execution of deploy-image has started so far.
+    ///
+    /// # Errors
+    ///
+    /// When the state machine is not there.
+    pub async fn children(&self, stack: &Stack, parent: &Execution) -> Result<Vec<Execution>, Error> {
+        let is_child = |it: &Execution| it.is_child_of(&parent.arn);
+        self.executions(&stack.deploy_service, Some(parent.started), is_child)
+            .await
     }
 
     /// Everything that happened in an execution, the first event first.

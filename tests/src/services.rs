@@ -2,7 +2,7 @@
 
 use crate::{Error, LocalAws, pause};
 use aws_sdk_ecs::types::{
-    ContainerDefinition, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentController,
+    Compatibility, ContainerDefinition, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentController,
     DeploymentControllerType, DeploymentRolloutState, Service,
 };
 use std::time::{Duration, Instant};
@@ -51,7 +51,11 @@ impl LocalAws {
     ///
     /// When ECS refuses.
     pub async fn register(&self, family: &str, containers: &[(&str, &str)]) -> Result<String, Error> {
-        let mut register = self.ecs().register_task_definition().family(family);
+        let ecs = self.ecs();
+        let mut register = ecs
+            .register_task_definition()
+            .family(family)
+            .requires_compatibilities(Compatibility::Ec2);
         for (name, image) in containers {
             let container = ContainerDefinition::builder()
                 .name(*name)

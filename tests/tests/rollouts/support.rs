@@ -198,22 +198,12 @@ impl Scene {
         loop {
             let parent = self.on.aws.execution(execution).await.unwrap();
             if parent.has_ended() {
-                let children = self.children(&parent).await;
+                let children = self.on.aws.children(&self.on.stack, &parent).await.unwrap();
                 return Ending { parent, children };
             }
             assert!(begun.elapsed() < LIMIT, "{} did not end", self.name);
             pause(Duration::from_millis(250)).await;
         }
-    }
-
-    async fn children(&self, parent: &Execution) -> Vec<Execution> {
-        let is_ours = |it: &Execution| it.is_child_of(&parent.arn);
-        let children = self
-            .on
-            .aws
-            .executions(&self.on.stack.deploy_service, Some(parent.started), is_ours)
-            .await;
-        children.unwrap()
     }
 
     /// The names of the states that an execution entered, in order.
@@ -421,8 +411,7 @@ pub(crate) fn outcome(child: &Execution) -> String {
 
 /// What an execution says to a person.
 pub(crate) fn message(execution: &Execution) -> String {
-    let succeeded = execution.output.as_ref().and_then(|output| output["message"].as_str());
-    let said = succeeded.map(str::to_owned).or_else(|| execution.error_message());
+    let said = execution.message();
     said.unwrap_or_else(|| panic!("{execution:#?} says nothing"))
 }
 

@@ -1,16 +1,13 @@
 //! What the scenarios have in common: the local AWS, and the ways to set up and to look at services.
 
-use aws_sdk_ecs::types::{
-    Compatibility, ContainerDefinition, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentController,
-    DeploymentControllerType, DeploymentRolloutState, DesiredStatus, Service, Task,
-};
+use aws_sdk_ecs::types::{ContainerDefinition, DeploymentControllerType, DesiredStatus, Service, Task};
 use local_aws::executions::Execution;
 use local_aws::images::Behaviour;
-use local_aws::{LocalAws, Options, Settings, Stack, pause, tools};
+use local_aws::{LocalAws, Options, Settings, Stack, services, tools};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// One runtime for all: the connections of an SDK client live in the runtime that made them.
@@ -85,6 +82,20 @@ pub(crate) enum Controller {
     External,
 }
 
+impl From<Setup> for services::Setup {
+    fn from(setup: Setup) -> Self {
+        Self {
+            desired_count: setup.desired,
+            circuit_breaker: setup.circuit_breaker,
+            controller: match setup.controller {
+                Controller::Ecs => DeploymentControllerType::Ecs,
+                Controller::CodeDeploy => DeploymentControllerType::CodeDeploy,
+                Controller::External => DeploymentControllerType::External,
+            },
+        }
+    }
+}
+
 /// One task and no circuit breaker.
 pub(crate) const PLAIN: Setup = Setup {
     desired: 1,
@@ -109,34 +120,12 @@ impl Deployed {
     }
 
     pub(crate) async fn cluster(&self, name: &str) {
-        self.aws
-            .ecs()
-            .create_cluster()
-            .cluster_name(name)
-            .send()
-            .await
-            .expect("a cluster");
+        self.aws.create_cluster(name).await.expect("a cluster");
     }
 
     /// Registers a revision with these containers, each a name and an image. Returns its ARN.
     pub(crate) async fn register(&self, family: &str, containers: &[(&str, &str)]) -> String {
-        let ecs = self.aws.ecs();
-        let mut register = ecs
-            .register_task_definition()
-            .family(family)
-            .requires_compatibilities(Compatibility::Ec2);
-        for (name, image) in containers {
-            let container = ContainerDefinition::builder()
-                .name(*name)
-                .image(*image)
-                .memory(32)
-                .essential(true);
-            register = register.container_definitions(container.build());
-        }
-        let registered = register.send().await.expect("a revision").task_definition;
-        registered
-            .and_then(|revision| revision.task_definition_arn)
-            .expect("the revision's ARN")
+        self.aws.register(family, containers).await.expect("a revision")
     }
 
     /// Registers a revision whose container idles whatever its image would run. Returns its ARN.
@@ -161,80 +150,28 @@ impl Deployed {
     }
 
     pub(crate) async fn service(&self, cluster: &str, name: &str, task_definition: &str, setup: Setup) {
-        let ecs = self.aws.ecs();
-        let mut create = ecs
-            .create_service()
-            .cluster(cluster)
-            .service_name(name)
-            .task_definition(task_definition)
-            .desired_count(setup.desired);
-        if let Some(rollback) = setup.circuit_breaker {
-            let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(rollback);
-            let breaker = breaker.build();
-            create = create.deployment_configuration(
-                DeploymentConfiguration::builder()
-                    .deployment_circuit_breaker(breaker)
-                    .build(),
-            );
-        }
-        let controller = match setup.controller {
-            Controller::Ecs => None,
-            Controller::CodeDeploy => Some(DeploymentControllerType::CodeDeploy),
-            Controller::External => Some(DeploymentControllerType::External),
-        };
-        if let Some(controller) = controller {
-            let controller = DeploymentController::builder()
-                .r#type(controller)
-                .build()
-                .expect("a controller");
-            create = create.deployment_controller(controller);
-        }
-        create.send().await.expect("a service");
+        let setup = setup.into();
+        self.aws
+            .create_service(cluster, name, task_definition, &setup)
+            .await
+            .expect("a service");
     }
 
     /// Waits until a service runs all its tasks on its one deployment.
     pub(crate) async fn stable(&self, cluster: &str, service: &str) {
-        let begun = Instant::now();
-        loop {
-            let it = self.describe(cluster, service).await;
-            let primary = it
-                .deployments()
-                .iter()
-                .find(|deployment| deployment.status() == Some("PRIMARY"));
-            let complete = primary.and_then(|it| it.rollout_state()) == Some(&DeploymentRolloutState::Completed);
-            if complete && it.running_count() == it.desired_count() {
-                return;
-            }
-            assert!(begun.elapsed() < LIMIT, "{service} did not become stable: {it:?}");
-            pause(Duration::from_millis(100)).await;
-        }
+        self.aws
+            .stable(cluster, service, LIMIT)
+            .await
+            .expect("a stable service");
     }
 
     pub(crate) async fn describe(&self, cluster: &str, service: &str) -> Service {
-        let described = self
-            .aws
-            .ecs()
-            .describe_services()
-            .cluster(cluster)
-            .services(service)
-            .send()
-            .await;
-        let mut services = described.expect("a description").services.unwrap_or_default();
-        services.pop().expect("the service")
+        self.aws.describe_service(cluster, service).await.expect("the service")
     }
 
     /// The images that a revision's containers run, in order of the containers.
     pub(crate) async fn images(&self, task_definition: &str) -> Vec<String> {
-        let described = self
-            .aws
-            .ecs()
-            .describe_task_definition()
-            .task_definition(task_definition)
-            .send()
-            .await;
-        let revision = described.expect("a description").task_definition.expect("the revision");
-        let containers = revision.container_definitions.unwrap_or_default();
-        containers.into_iter().filter_map(|container| container.image).collect()
+        self.aws.images_of(task_definition).await.expect("the revision")
     }
 
     /// The revisions of a family that were ever registered, the first one first: `["web:1"]`.
@@ -327,11 +264,7 @@ impl Deployed {
 
     /// The executions that another one started.
     pub(crate) async fn children(&self, parent: &Execution) -> Vec<Execution> {
-        let children = self
-            .aws
-            .executions(&self.stack.deploy_service, None, |it| it.is_child_of(&parent.arn))
-            .await;
-        children.expect("the children")
+        self.aws.children(&self.stack, parent).await.expect("the children")
     }
 }
 
