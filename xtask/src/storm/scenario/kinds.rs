@@ -125,7 +125,7 @@ impl Kind {
                 let canary = json!({"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 1});
                 json!({"strategy": "CANARY", "canaryConfiguration": canary, "bakeTimeInMinutes": 1})
             }
-            Self::Rolling if rng.bool() => json!({"minimumHealthyPercent": 50, "maximumPercent": 150}),
+            Self::Rolling if rng.bool() => json!({"minimumHealthyPercent": 50, "maximumPercent": 200}),
             _ => return None,
         };
         let shifts_traffic = matches!(self, Self::BlueGreen | Self::Linear | Self::Canary);
