@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use shared::image::ImageReference;
 use shared::push::PushedImage;
-use shared::task_definition::{ImageForm, OUTPUT_ONLY_MEMBERS, Standing, Tag, TaskDefinition};
+use shared::task_definition::{ImageForm, Standing, Tag, TaskDefinition};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
@@ -18,6 +18,21 @@ static IMAGE: LazyLock<PushedImage> = LazyLock::new(|| {
     let example: serde_json::Value = serde_json::from_str(example).expect("an example is JSON");
     serde_json::from_value(example["image"].clone()).expect("an example fits the contract")
 });
+
+/// What a request does not take from the answer as it is: what ECS only puts out, and what is compared by itself.
+const NOT_KEPT: [&str; 11] = [
+    "compatibilities",
+    "containerDefinitions",
+    "deleteRequestedAt",
+    "deregisteredAt",
+    "registeredAt",
+    "registeredBy",
+    "requiresAttributes",
+    "revision",
+    "status",
+    "tags",
+    "taskDefinitionArn",
+];
 
 /// The tags that a copy for a push of busybox has anew, or has no more.
 const OUR_TAGS: [&str; 4] = [
@@ -107,9 +122,10 @@ fn check_copy(input: &[u8], source: &TaskDefinition, copy: &TaskDefinition, form
         check_container(container.last(), sent.once(), form);
     }
 
-    let is_kept =
-        |name: &str| !OUTPUT_ONLY_MEMBERS.contains(&name) && !["containerDefinitions", "tags"].contains(&name);
-    let kept: BTreeMap<_, _> = described.into_iter().filter(|(name, _)| is_kept(name)).collect();
+    let kept: BTreeMap<_, _> = described
+        .into_iter()
+        .filter(|(name, _)| !NOT_KEPT.contains(&name.as_str()))
+        .collect();
     assert_same(&kept, &request);
 
     // What ECS answers to the request is the same document, whatever stands in it.
