@@ -7,7 +7,7 @@ mod raw;
 
 use crate::arn::{ClusterName, ServiceName, TaskDefinitionArn};
 use crate::error::{Error, is_too_many_concurrent_attempts};
-use crate::service::{Service, ServiceDeployment, StoppedTask, title};
+use crate::service::{Service, ServiceDeployment, ServiceStatus, StoppedTask, title};
 use crate::task_definition::TaskDefinition;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::Builder;
@@ -192,16 +192,24 @@ impl Ecs {
     ///
     /// # Errors
     ///
-    /// `Deploy.NotFound` when the service or its cluster is gone, else as [`Ecs::clusters`].
+    /// `Deploy.NotFound` when the service or its cluster is gone, or is being deleted: ECS tells of such a service for a
+    /// while. Else as [`Ecs::clusters`].
     pub async fn describe_service(&self, cluster: &ClusterName, service: &ServiceName) -> Result<Service, Error> {
         let described = self.describe_services(cluster, std::slice::from_ref(service)).await?;
-        described.services.into_iter().next().ok_or_else(|| {
-            let reason = described.missing.first().map_or("not in the answer", |(_, reason)| reason.as_str());
-            Error::NotFound(format!(
-                "{} is not there any more (DescribeServices: {reason}); if it was deleted on purpose, there is nothing to do",
-                title(cluster, service)
-            ))
-        })
+        let reason = match described.services.into_iter().next() {
+            Some(service) if service.status == ServiceStatus::Active => return Ok(service),
+            Some(service) if service.status == ServiceStatus::Draining => "DRAINING".to_owned(),
+            Some(_) => "INACTIVE".to_owned(),
+            None => described
+                .missing
+                .into_iter()
+                .next()
+                .map_or_else(|| "not in the answer".to_owned(), |(_, reason)| reason),
+        };
+        Err(Error::NotFound(format!(
+            "{} is not there any more (DescribeServices: {reason}); if it was deleted on purpose, there is nothing to do",
+            title(cluster, service)
+        )))
     }
 
     /// The families that have an ACTIVE revision.

@@ -2,9 +2,7 @@
 
 use shared::arn::TaskDefinitionArn;
 use shared::contract::{Turn, UpdateService};
-use shared::service::{
-    Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceStatus,
-};
+use shared::service::{Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
 use shared::task_definition::Standing;
 
 /// What to do with a service that is to be moved to a revision.
@@ -52,9 +50,6 @@ pub fn decide(
     rolls_back: bool,
     history: Option<&[ServiceDeployment]>,
 ) -> Start {
-    if service.status != ServiceStatus::Active {
-        return Start::Refused(format!("{} is being deleted", service.title()));
-    }
     if service.controller != Controller::Ecs {
         return Start::Refused(format!("{} is not deployed by ECS itself", service.title()));
     }

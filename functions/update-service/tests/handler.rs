@@ -346,16 +346,6 @@ async fn a_service_that_is_gone_or_refuses_is_an_error_that_names_it() {
         refused.name() == "Deploy.Rejected" && refused.to_string().starts_with(says),
         "{refused}"
     );
-
-    let draining = Service {
-        status: shared::service::ServiceStatus::Draining,
-        ..service([deployment("web:1")])
-    };
-    let refused = Fake::new(draining, &[], None).asked(&wanted(), 60).await.unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "web in production is being deleted; it is left as it is"
-    );
 }
 
 #[tokio::test]

@@ -301,6 +301,15 @@ async fn what_is_gone_is_not_found() {
         error.to_string().contains("web in production") && error.to_string().contains("MISSING"),
         "{error}"
     );
+
+    for status in ["DRAINING", "INACTIVE"] {
+        let deleted = json!({"services": [{"serviceName": "web", "status": status,
+            "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/production"}], "failures": []});
+        let (ecs, _) = ecs_answering(move |_, _| ok(&deleted));
+        let error = ecs.describe_service(&production, &web).await.unwrap_err();
+        assert_eq!(error.name(), "Deploy.NotFound");
+        assert!(error.to_string().contains(status), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -183,42 +183,17 @@ fn a_repeated_event_waits_for_the_rollback_before_it_says_how_that_push_ended() 
 
 #[test]
 fn a_service_that_cannot_be_updated_is_refused() {
-    let with = |status, controller| {
+    for controller in [Controller::CodeDeploy, Controller::External, Controller::Unknown] {
         let service = Service {
-            status,
             controller,
             ..service([deployment("web:1")])
         };
-        decide(&wanted(), &service, None, false, None)
-    };
-    for (status, controller, says) in [
-        (
-            ServiceStatus::Draining,
-            Controller::Ecs,
-            "web in production is being deleted",
-        ),
-        (
-            ServiceStatus::Inactive,
-            Controller::Ecs,
-            "web in production is being deleted",
-        ),
-        (
-            ServiceStatus::Active,
-            Controller::CodeDeploy,
-            "web in production is not deployed by ECS itself",
-        ),
-        (
-            ServiceStatus::Active,
-            Controller::External,
-            "web in production is not deployed by ECS itself",
-        ),
-        (
-            ServiceStatus::Active,
-            Controller::Unknown,
-            "web in production is not deployed by ECS itself",
-        ),
-    ] {
-        assert_eq!(with(status, controller), Start::Refused(says.to_owned()));
+        let says = "web in production is not deployed by ECS itself".to_owned();
+        assert_eq!(
+            decide(&wanted(), &service, None, false, None),
+            Start::Refused(says),
+            "{controller:?}"
+        );
     }
 }
 
