@@ -129,7 +129,8 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> 
     if is_unplaceable(look, rollout, primary) {
         return ended(Verdict::Failed, progress);
     }
-    if is_complete(look, primary, record) && is_quiet(look, primary, &crashes) {
+    let may_lag = record.is_none() && tells_of_others(look) && look.now < later(rollout.watched_since, STALE);
+    if !may_lag && is_complete(look, primary, record) && is_quiet(look, primary, &crashes) {
         return ended(Verdict::Stable, progress);
     }
     ended_by_deadline(look, rollout, ended(Verdict::InProgress, progress))
@@ -274,6 +275,11 @@ fn is_complete(look: &Look<'_>, primary: &Deployment, record: Option<&ServiceDep
                 && primary.pending_count == 0
         }
     }
+}
+
+/// Whether ECS keeps records of this service's rollouts: then ours is about to show among them.
+fn tells_of_others(look: &Look<'_>) -> bool {
+    look.history.is_some_and(|history| !history.is_empty())
 }
 
 /// Whether no task has died, or the last death is a while ago and all tasks run: a crash that comes only some time after

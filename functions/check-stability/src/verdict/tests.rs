@@ -1013,6 +1013,225 @@ fn an_old_record_of_our_target_tells_nothing_about_the_rollback() {
     rollback([again(3, deployment("web:1"))]).history([first]).is(Stable);
 }
 
+// All of it at once.
+
+/// A situation, how ECS's record of our rollout says it stands, and the verdict.
+type Situation = (&'static str, Case, ServiceDeploymentStatus, Verdict);
+
+fn situations() -> Vec<Situation> {
+    let shifted = Deployment {
+        running_count: 1,
+        ..rolling("web:2")
+    };
+    let scaled = |count, deployment| Deployment {
+        desired_count: count,
+        running_count: count.min(2),
+        ..deployment
+    };
+    let back = |words, deployment| case([because_of(words, again(9, deployment)), given_up("web:2")]);
+    let newer = case([rolling("web:3"), rolling("web:2"), deployment("web:1")]).standing(Standing::Newer);
+    let late = case([rolling("web:2"), deployment("web:1")]);
+    let deadline = late.asked.rollout.deadline;
+    let died = |task: StoppedTask| case([rolling("web:2"), deployment("web:1")]).stopped(vec![task; 3]);
+    let exited = |reason: Option<&str>, code| StoppedTask {
+        containers: vec![StoppedContainer {
+            name: "web".to_owned(),
+            exit_code: code,
+            reason: reason.map(str::to_owned),
+        }],
+        ..crash("web:2", 200)
+    };
+    vec![
+        (
+            "under way",
+            case([rolling("web:2"), deployment("web:1")]),
+            UnderWay,
+            InProgress,
+        ),
+        (
+            "linear or canary, half shifted",
+            case([shifted, deployment("web:1")]),
+            UnderWay,
+            InProgress,
+        ),
+        ("complete", case([deployment("web:2")]), Successful, Stable),
+        (
+            "given up by the circuit breaker",
+            case([given_up("web:2"), deployment("web:1")]),
+            Stopped,
+            Failed,
+        ),
+        (
+            "the circuit breaker goes back",
+            back(
+                "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.",
+                rolling("web:1"),
+            ),
+            RollingBack,
+            Failed,
+        ),
+        (
+            "an alarm goes back",
+            back(
+                "rolling back to deploymentId ecs-svc/1: alarm errors went to ALARM.",
+                rolling("web:1"),
+            ),
+            RollingBack,
+            Failed,
+        ),
+        (
+            "ECS has gone back",
+            case([again(9, deployment("web:1"))]),
+            RolledBack,
+            Failed,
+        ),
+        (
+            "ECS could not go back",
+            case([given_up("web:2"), deployment("web:1")]),
+            RollbackFailed,
+            Failed,
+        ),
+        ("a newer push took over", newer, Stopped, Superseded),
+        (
+            "a person took over",
+            case([rolling("web:3"), rolling("web:2")]),
+            Stopped,
+            Superseded,
+        ),
+        (
+            "exits before RUNNING",
+            died(stopped_by("TaskFailedToStart", "Task failed to start")),
+            UnderWay,
+            Failed,
+        ),
+        ("exits after RUNNING", died(exited(None, Some(1))), UnderWay, Failed),
+        (
+            "never healthy",
+            died(stopped_by(
+                "ServiceSchedulerInitiated",
+                "Task failed container health checks",
+            )),
+            UnderWay,
+            Failed,
+        ),
+        (
+            "cannot be pulled",
+            died(stopped_by("TaskFailedToStart", "CannotPullContainerError: not found")),
+            UnderWay,
+            Failed,
+        ),
+        (
+            "out of memory",
+            died(exited(
+                Some("OutOfMemoryError: Container killed due to memory usage"),
+                Some(137),
+            )),
+            UnderWay,
+            Failed,
+        ),
+        (
+            "scaled to zero",
+            case([scaled(0, deployment("web:2"))]),
+            Successful,
+            Stable,
+        ),
+        (
+            "scaled out",
+            case([scaled(10, rolling("web:2")), deployment("web:1")]),
+            UnderWay,
+            InProgress,
+        ),
+        (
+            "not stable by the deadline",
+            Case { now: deadline, ..late },
+            UnderWay,
+            Failed,
+        ),
+    ]
+}
+
+/// What the service deployments API may answer: our record, none of ours yet, nothing, or a denial.
+fn api_answers(status: ServiceDeploymentStatus) -> [(&'static str, Option<Vec<ServiceDeployment>>); 4] {
+    let before = || ServiceDeployment {
+        created_at: at(-600),
+        ..record("web:1", Successful)
+    };
+    [
+        ("present", Some(vec![record("web:2", status), before()])),
+        ("stale", Some(vec![before()])),
+        ("empty", Some(Vec::new())),
+        ("denied", None),
+    ]
+}
+
+#[test]
+fn a_situation_has_one_verdict_whatever_the_api_answers_and_however_clocks_differ() {
+    for (situation, case, status, verdict) in situations() {
+        for (api, history) in api_answers(status) {
+            for skew in [-60, 0, 60] {
+                let by = SignedDuration::from_secs(skew);
+                let rollout = &case.asked.rollout;
+                let rollout = Rollout {
+                    watched_since: rollout.watched_since + by,
+                    deadline: rollout.deadline + by,
+                    ..rollout.clone()
+                };
+                let asked = CheckStability {
+                    rollout,
+                    ..case.asked.clone()
+                };
+                let case = Case {
+                    history: history.clone(),
+                    now: case.now + by,
+                    asked,
+                    ..case.clone()
+                };
+                let check = case.judged();
+                assert_eq!(check.verdict, verdict, "{situation}, API {api}, skew {skew}: {check:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_rollout_state_a_situation_has_the_same_verdict() {
+    let has_state = ["given up by the circuit breaker", "ECS could not go back"];
+    for (situation, case, status, verdict) in situations() {
+        if has_state.contains(&situation) {
+            continue; // the state is what tells
+        }
+        let deployments = case.service.deployments.iter().cloned().map(without_state).collect();
+        let service = Service {
+            deployments,
+            ..case.service.clone()
+        };
+        let case = Case { service, ..case }.history([record("web:2", status)]);
+        let check = case.judged();
+        assert_eq!(check.verdict, verdict, "{situation}: {check:?}");
+    }
+}
+
+#[test]
+fn a_bake_is_seen_where_the_api_answers() {
+    // Where it does not, COMPLETED is all there is: with alarms ECS says so only after the bake.
+    for (api, history) in api_answers(UnderWay) {
+        let baking = case([deployment("web:2"), deployment("web:1")]);
+        let verdict = if api == "present" { InProgress } else { Stable };
+        assert_eq!(Case { history, ..baking }.judged().verdict, verdict, "{api}");
+    }
+}
+
+#[test]
+fn a_record_that_does_not_show_yet_is_waited_for_since_it_may_say_that_it_bakes() {
+    for (api, history) in api_answers(Successful) {
+        let complete = case([deployment("web:2"), deployment("web:1")]).now(31);
+        let complete = Case { history, ..complete };
+        let verdict = if api == "stale" { InProgress } else { Stable };
+        assert_eq!(complete.judged().verdict, verdict, "{api}");
+        complete.now(32).is(Stable);
+    }
+}
+
 // What is worth a call.
 
 #[test]
