@@ -1,16 +1,9 @@
 //! An ARN names a thing in AWS; here are the ones that the steps hand to each other, each parsed once.
 
 use crate::image::{AccountId, Region};
+use crate::text::{ParseTextError, parsed_text};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// The text is not the ARN or the name that it should be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not {expected}")]
-pub struct ParseArnError {
-    text: String,
-    expected: &'static str,
-}
 
 /// Splits `arn:partition:service:region:account:resource`, when it is one of `service`.
 fn resource_of<'a>(text: &'a str, service: &str) -> Option<&'a str> {
@@ -91,9 +84,9 @@ impl TaskDefinitionArn {
 }
 
 impl TryFrom<String> for TaskDefinitionArn {
-    type Error = ParseArnError;
+    type Error = ParseTextError;
 
-    fn try_from(text: String) -> Result<Self, ParseArnError> {
+    fn try_from(text: String) -> Result<Self, ParseTextError> {
         let parsed = resource_of(&text, "ecs")
             .and_then(|resource| resource.strip_prefix("task-definition/"))
             .and_then(|short| {
@@ -109,7 +102,7 @@ impl TryFrom<String> for TaskDefinitionArn {
                 revision,
                 text,
             }),
-            None => Err(ParseArnError {
+            None => Err(ParseTextError {
                 text,
                 expected: "the ARN of a task definition revision \
                            (arn:aws:ecs:<region>:<account>:task-definition/<family>:<revision>)",
@@ -119,9 +112,9 @@ impl TryFrom<String> for TaskDefinitionArn {
 }
 
 impl std::str::FromStr for TaskDefinitionArn {
-    type Err = ParseArnError;
+    type Err = ParseTextError;
 
-    fn from_str(text: &str) -> Result<Self, ParseArnError> {
+    fn from_str(text: &str) -> Result<Self, ParseTextError> {
         text.to_owned().try_into()
     }
 }
@@ -138,77 +131,31 @@ impl fmt::Display for TaskDefinitionArn {
     }
 }
 
-/// Makes a newtype for a name that stands alone or at the end of an ARN of `ecs`, as the last of at most `depth` names.
-macro_rules! ecs_name {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $depth:literal, $expected:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// The bare name.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = ParseArnError;
-
-            fn try_from(text: String) -> Result<Self, ParseArnError> {
-                let name = match resource_of(&text, "ecs") {
-                    Some(resource) => resource
-                        .strip_prefix(concat!($kind, "/"))
-                        .filter(|path| path.splitn($depth, '/').all(is_ecs_name))
-                        .map(|path| path.rsplit_once('/').map_or(path, |(_, last)| last)),
-                    None => Some(text.as_str()),
-                };
-                match name.filter(|name| is_ecs_name(name)) {
-                    Some(name) => Ok(Self(name.to_owned())),
-                    None => Err(ParseArnError { text, expected: $expected }),
-                }
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = ParseArnError;
-
-            fn from_str(text: &str) -> Result<Self, ParseArnError> {
-                text.to_owned().try_into()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
-            }
-        }
+/// The name in a text that is a name alone, or the ARN of a `kind` of ECS that ends in it after `above` other names at
+/// most.
+fn name_of<'a>(text: &'a str, kind: &str, above: usize) -> Option<&'a str> {
+    let Some(resource) = resource_of(text, "ecs") else {
+        return Some(text).filter(|name| is_ecs_name(name));
     };
+    let path = resource.strip_prefix(kind)?.strip_prefix('/')?;
+    let names = path.split('/').count();
+    let is_path = names <= above + 1 && path.split('/').all(is_ecs_name);
+    path.rsplit('/').next().filter(|_| is_path)
 }
 
-ecs_name!(
+parsed_text!(
     /// The name of a cluster, read from the bare name or from its ARN (`…:cluster/production`).
     /// Names are unique in an account and region, which is what one installation looks after.
     ClusterName,
-    "cluster",
-    1,
+    |text| name_of(text, "cluster", 0),
     "the name or ARN of a cluster"
 );
 
-ecs_name!(
+parsed_text!(
     /// The name of a service, read from the bare name or from its ARN, old (`…:service/web`) or new
     /// (`…:service/production/web`). Unique within its cluster.
     ServiceName,
-    "service",
-    2,
+    |text| name_of(text, "service", 1),
     "the name or ARN of a service"
 );
 

@@ -6,92 +6,38 @@
 //! See <https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html> and the grammar at
 //! <https://pkg.go.dev/github.com/distribution/reference>.
 
-use serde::{Deserialize, Serialize};
+use crate::text::{ParseTextError, parsed_text};
 use std::fmt;
 use std::str::FromStr;
 
-/// The text is not what it should be; the message says what that is.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not {expected}")]
-pub struct ParseImageError {
-    text: String,
-    expected: &'static str,
-}
-
-/// Makes a newtype over a checked text, read from and written to JSON as that text.
-macro_rules! checked_text {
-    ($(#[$doc:meta])* $name:ident, $check:path, $expected:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// The text as AWS writes it.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = ParseImageError;
-
-            fn try_from(text: String) -> Result<Self, ParseImageError> {
-                if $check(&text) { Ok(Self(text)) } else { Err(ParseImageError { text, expected: $expected }) }
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = ParseImageError;
-
-            fn from_str(text: &str) -> Result<Self, ParseImageError> {
-                text.to_owned().try_into()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(checked: $name) -> Self {
-                checked.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
-            }
-        }
-    };
-}
-
-checked_text!(
+parsed_text!(
     /// The twelve digits of an AWS account, which is also the id of its ECR registry: `123456789012`.
     AccountId,
-    is_account_id,
+    |text| Some(text).filter(|text| is_account_id(text)),
     "an AWS account id (12 digits)"
 );
-checked_text!(
+parsed_text!(
     /// A region, `eu-west-1`.
     Region,
-    is_region,
+    |text| Some(text).filter(|text| is_region(text)),
     "an AWS region such as eu-west-1"
 );
-checked_text!(
+parsed_text!(
     /// The name of a repository, `team/app`. It may hold slashes.
     RepositoryName,
-    is_repository_name,
+    |text| Some(text).filter(|text| is_repository_name(text)),
     "a repository name (lower-case letters, digits, and . _ - between them, in parts separated by /)"
 );
-checked_text!(
+parsed_text!(
     /// A tag, `v1.2`.
     ImageTag,
-    is_tag,
+    |text| Some(text).filter(|text| is_tag(text)),
     "an image tag (letters, digits, _ . -, at most 128)"
 );
-checked_text!(
+parsed_text!(
     /// The digest of an image's manifest, `sha256:` and 64 hexadecimal digits: the bits themselves.
     ImageDigest,
-    is_digest,
+    |text| Some(text).filter(|text| is_digest(text)),
     "an image digest (sha256: and 64 hexadecimal digits)"
 );
 
@@ -283,10 +229,10 @@ fn is_valid_host(host: &str) -> bool {
 }
 
 impl FromStr for ImageReference {
-    type Err = ParseImageError;
+    type Err = ParseTextError;
 
-    fn from_str(text: &str) -> Result<Self, ParseImageError> {
-        let refused = || ParseImageError {
+    fn from_str(text: &str) -> Result<Self, ParseTextError> {
+        let refused = || ParseTextError {
             text: text.to_owned(),
             expected: "an image reference ([registry/]repository[:tag][@digest])",
         };

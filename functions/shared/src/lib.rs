@@ -4,6 +4,7 @@
 //! - [`push`]: both forms of ECR's push event, read into one [`push::PushedImage`]
 //! - [`task_definition`]: a task definition as a document of which no member is lost
 //! - [`service`]: what a look at an ECS service shows: its deployments and its stopped tasks
+//! - [`text`], [`arn`]: names and ARNs, each parsed once
 //! - [`contract`]: the JSON on every arrow between the steps
 //! - [`ecs`]: the thin client: paging, batching, bounded concurrency, retries
 //! - [`config`], [`error`], [`runtime`]: settings, the errors' names, the one entry point
@@ -21,3 +22,4 @@ pub mod service;
 pub mod task_definition;
 #[cfg(feature = "test-util")]
 pub mod testing;
+pub mod text;

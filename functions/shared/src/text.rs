@@ -1,0 +1,61 @@
+//! Texts that are checked once, where they come in, and are types of their own from then on.
+
+/// The text is not what it should be; the message says what that is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {expected}")]
+pub struct ParseTextError {
+    pub(crate) text: String,
+    pub(crate) expected: &'static str,
+}
+
+/// Makes a newtype over a text, read from and written to JSON as that text. `$parse` gives the part of a text that is
+/// kept, or `None` when the text is not `$expected`.
+macro_rules! parsed_text {
+    ($(#[$doc:meta])* $name:ident, $parse:expr, $expected:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text as AWS writes it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = $crate::text::ParseTextError;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                let parse: fn(&str) -> Option<&str> = $parse;
+                match parse(&text) {
+                    Some(kept) => Ok(Self(kept.to_owned())),
+                    None => Err($crate::text::ParseTextError { text, expected: $expected }),
+                }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::text::ParseTextError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.to_owned().try_into()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(parsed: $name) -> Self {
+                parsed.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+pub(crate) use parsed_text;
