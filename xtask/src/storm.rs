@@ -21,7 +21,8 @@ use std::time::Instant;
 /// What `cargo xtask storm` is told.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The seed; several are played one after another. Without one, that of the day: the UTC date as a number.
+    /// The seed: a number, or `today` for the UTC date as a number, which it is if none is given. Several are played one
+    /// after another.
     #[arg(long = "seed", value_name = "N")]
     seeds: Vec<Seed>,
     /// How many services there are.

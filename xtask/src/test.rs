@@ -6,6 +6,23 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+/// Small storms, of some minutes in all. The seed of the day is told where it is played.
+const STORMS: [&str; 13] = [
+    "cargo",
+    "xtask",
+    "storm",
+    "--services",
+    "40",
+    "--seed",
+    "1",
+    "--seed",
+    "2",
+    "--seed",
+    "3",
+    "--seed",
+    "today",
+];
+
 /// Runs everything and ends at the first failure.
 ///
 /// # Errors
@@ -55,6 +72,11 @@ pub(crate) fn run() -> Result<(), Failure> {
             "Rust: unit, contract, end to end",
             root,
             &["cargo", "test", "--locked", "--workspace"],
+        ),
+        (
+            "storms: three that are always the same, and that of the day",
+            root,
+            &STORMS,
         ),
         ("fuzzing", root, &["cargo", "xtask", "fuzz", "--seconds", "12"]),
     ];

@@ -85,6 +85,7 @@ pub(crate) struct Service {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Deployment {
+    pub(crate) service_deployment_arn: String,
     /// The ARN of the revision it moves the service to.
     pub(crate) task_definition: String,
     pub(crate) status: String,

@@ -71,13 +71,14 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 11] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 12] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     stable::nothing_is_left_failing_in_silence,
     stable::deployed_means_completed,
     newest::no_service_is_below_its_newest_success,
     untouched::services_keep_what_is_not_ours,
+    untouched::others_are_not_undone,
     untouched::revisions_keep_what_is_not_ours,
     leaks::no_revision_leaks,
     errors::every_error_says_what_to_do,

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How long the executions may take after the last delivery: what runs then is a finding, not a delay.
 const LIMIT: Duration = Duration::from_mins(7);
+/// How long they may take to stop when they are told to.
+const STOPPING: Duration = Duration::from_mins(1);
 /// How long ECS may take to come to rest when all executions have ended.
 const REST: Duration = Duration::from_secs(25);
 
@@ -133,9 +135,10 @@ fn push_of(event: &Value) -> Option<PushId> {
 /// Waits until no execution runs. One that does not end is stopped, so that the next storm is its own.
 async fn wait_for_the_end(aws: &LocalAws, stack: &Stack) -> Result<(), Failure> {
     let begun = Instant::now();
+    let mut quiet = 0;
     loop {
-        // What has been delivered starts its execution soon, and a parent its children.
-        pause(Duration::from_secs(2)).await;
+        // What has been delivered starts its execution soon.
+        pause(Duration::from_secs(1)).await;
         let mut running = Vec::new();
         for machine in [&stack.deploy_image, &stack.deploy_service] {
             let list = aws.sfn().list_executions().state_machine_arn(machine);
@@ -143,8 +146,12 @@ async fn wait_for_the_end(aws: &LocalAws, stack: &Stack) -> Result<(), Failure> 
             let page = page.map_err(|error| format!("ListExecutions: {error}"))?;
             running.extend(page.executions.into_iter().map(|it| it.execution_arn));
         }
-        if running.is_empty() {
+        quiet = if running.is_empty() { quiet + 1 } else { 0 };
+        if quiet == 3 {
             return Ok(());
+        }
+        if begun.elapsed() > LIMIT + STOPPING {
+            return Err(format!("{} executions neither end nor can be stopped", running.len()));
         }
         if begun.elapsed() > LIMIT {
             for arn in running {

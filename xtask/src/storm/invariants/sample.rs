@@ -79,6 +79,7 @@ fn arn(revision: u32) -> String {
 pub(super) fn rollout(revision: u32, number: u32, status: &str) -> Deployment {
     let created_at = i64::from(number) * 10_000 + 2_000;
     Deployment {
+        service_deployment_arn: format!("arn:aws:ecs:us-east-1:123456789012:service-deployment/north/web/{created_at}"),
         task_definition: arn(revision),
         status: status.to_owned(),
         status_reason: None,

@@ -1,12 +1,13 @@
 //! What is not in the plan stays as it is: other services, other members of services and revisions, other containers.
 
 use super::Violation;
-use crate::storm::aftermath::{Aftermath, Call, Revision, Service, repository_of};
+use crate::storm::aftermath::{Aftermath, Call, Deployment, Revision, Service, repository_of, short};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 const SERVICES: &str = "services keep what is not ours to change";
 const REVISIONS: &str = "new revisions keep what is not ours to change";
+const OTHERS: &str = "what somebody else deployed is neither stopped nor undone";
 
 /// The members of `UpdateService` that may be sent.
 const SENT: [&str; 4] = ["cluster", "service", "taskDefinition", "forceNewDeployment"];
@@ -92,6 +93,60 @@ fn is_ours(aftermath: &Aftermath, before: &Service) -> bool {
     aftermath.is_watched(&before.cluster)
         && before.is_deployed_by_ecs()
         && ran.is_some_and(|revision| aftermath.pushes.iter().any(|push| revision.runs(&push.repository)))
+}
+
+/// - Only rollouts that we began are stopped by us.
+/// - Once a service has completed a rollout to a revision that somebody registered by hand, every later rollout of ours is
+///   to a revision that was made from that one, until somebody moves the service elsewhere.
+pub(super) fn others_are_not_undone(aftermath: &Aftermath) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for service in &aftermath.after.services {
+        let id = service.id();
+        let mut by_hand = None;
+        for rollout in &service.history {
+            let is_of_others = aftermath.is_of_others(&id, rollout);
+            let stops = |call: &Call| {
+                let arn = call.parameter("serviceDeploymentArn");
+                call.operation == "StopServiceDeployment" && call.applied && arn == rollout.service_deployment_arn
+            };
+            if is_of_others && aftermath.calls.iter().any(stops) {
+                let what = format!("the rollout to {} was stopped", short(&rollout.task_definition));
+                violations.push(Violation::of_service(OTHERS, id.clone(), what));
+            }
+            if is_of_others {
+                by_hand = Some(rollout).filter(|rollout| is_kept(aftermath, rollout));
+            } else if let Some(kept) = by_hand.filter(|kept| !is_made_from(aftermath, rollout, kept)) {
+                let (to, kept) = (short(&rollout.task_definition), short(&kept.task_definition));
+                let what = format!("{to} was rolled out, which was not made from {kept}");
+                violations.push(Violation::of_service(OTHERS, id.clone(), what));
+            }
+        }
+    }
+    violations
+}
+
+/// Whether it went well, to a revision that was registered by hand during the storm.
+fn is_kept(aftermath: &Aftermath, rollout: &Deployment) -> bool {
+    let revision = aftermath.after.revision(&rollout.task_definition);
+    let is_by_hand = revision.is_some_and(|revision| revision.source().is_none());
+    let is_new = aftermath.before.revision(&rollout.task_definition).is_none();
+    rollout.status == "SUCCESSFUL" && is_by_hand && is_new
+}
+
+/// Whether the revision of a rollout is that of another, or was made from it in one step or several.
+fn is_made_from(aftermath: &Aftermath, rollout: &Deployment, origin: &Deployment) -> bool {
+    let mut name = short(&rollout.task_definition);
+    // A chain is no longer than there are revisions.
+    for _ in &aftermath.after.revisions {
+        if name == short(&origin.task_definition) {
+            return true;
+        }
+        match aftermath.after.revision(name).and_then(Revision::source) {
+            Some(source) => name = source,
+            None => return false,
+        }
+    }
+    false
 }
 
 /// - No revision that was there before has changed.
@@ -266,6 +321,44 @@ mod tests {
             it.calls[0].parameters = arn.as_object().cloned().unwrap();
         };
         assert_eq!(services(stopped), 1);
+    }
+
+    /// Somebody moved the service to `web:2`, which he had registered, before our third push.
+    fn by_hand() -> Aftermath {
+        let mut aftermath = calm();
+        aftermath.after.revisions[1].tags.clear();
+        aftermath.calls.remove(0);
+        aftermath.others = vec![deed(22_000, json!({"taskDefinition": "web:2"}))];
+        aftermath
+    }
+
+    #[test]
+    fn what_was_deployed_by_hand_is_built_on() {
+        assert_eq!(others_are_not_undone(&by_hand()), []);
+        let mut undone = by_hand();
+        let source = undone.after.revisions[2]
+            .tags
+            .iter_mut()
+            .find(|tag| tag.key == "ecr-deploy:source");
+        source.unwrap().value = "web:1".to_owned();
+        assert_eq!(others_are_not_undone(&undone).len(), 1);
+        undone.after.services[0].history[1].status = "STOPPED".to_owned();
+        assert_eq!(others_are_not_undone(&undone), [], "it never became stable");
+    }
+
+    #[test]
+    fn a_rollout_of_somebody_else_that_was_stopped_is_found() {
+        let stop = |mut aftermath: Aftermath| {
+            let arn = aftermath.after.services[0].history[1].service_deployment_arn.clone();
+            let mut call = super::super::sample::update(2, 2);
+            call.at += 1;
+            call.operation = "StopServiceDeployment".to_owned();
+            call.parameters = json!({"serviceDeploymentArn": arn}).as_object().cloned().unwrap();
+            aftermath.calls.push(call);
+            others_are_not_undone(&aftermath).len()
+        };
+        assert_eq!(stop(by_hand()), 1);
+        assert_eq!(stop(calm()), 0);
     }
 
     #[test]
