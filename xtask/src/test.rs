@@ -36,7 +36,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     let root = tools::workspace();
     let bin = python.parent().unwrap_or(Path::new("/")).to_owned();
     let began = Instant::now();
-    let steps: [(&str, &Path, &[&str]); 7] = [
+    let steps: [(&str, &Path, &[&str]); 8] = [
         ("formatting", root, &["cargo", "fmt", "--all", "--check"]),
         (
             "dependency policy",
