@@ -78,7 +78,13 @@ impl Service {
         self.fail(world, now, &failure, self.flag("/alarms/rollback"))
     }
 
-    /// The alarms of this service that are in ALARM, or that the image under deployment raises.
+    /// The alarms that end a deployment of this service.
+    pub(crate) fn alarm_names(&self) -> impl Iterator<Item = String> {
+        let names = self.setting("/alarms/alarmNames").and_then(Value::as_array);
+        names.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned)
+    }
+
+    /// The alarms of this service that have gone to ALARM since the deployment began, or that its image raises.
     fn triggered_alarms(&self, world: &World) -> Vec<String> {
         if !self.flag("/alarms/enable") {
             return Vec::new();
@@ -89,13 +95,8 @@ impl Service {
             .iter()
             .any(|c| c.behaviour == Behaviour::Alarm)
             && self.live(primary.number).any(|task| task.ready);
-        let names = self
-            .setting("/alarms/alarmNames")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
-        let names = names.filter_map(Value::as_str).map(str::to_owned);
-        names.filter(|name| raises || world.alarms.contains(name)).collect()
+        let is_new = |name: &String| world.alarms.contains(name) && !primary.ignored_alarms.contains(name);
+        self.alarm_names().filter(|name| raises || is_new(name)).collect()
     }
 
     fn fail(&mut self, world: &World, now: Milliseconds, failure: &Failure, may_roll_back: bool) -> bool {

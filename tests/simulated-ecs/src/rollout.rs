@@ -95,6 +95,7 @@ impl Service {
             digits(seed, &[&self.arn, "deployment", &number.to_string()])
         );
         let starts_at = world.settings.after(now, START_SECONDS);
+        let ignored_alarms = self.alarm_names().filter(|name| world.alarms.contains(name)).collect();
         self.deployments.insert(
             0,
             Deployment {
@@ -108,6 +109,7 @@ impl Service {
                 starts_at: Some(starts_at),
                 rollout: RolloutState::InProgress,
                 is_rollback: false,
+                ignored_alarms,
                 stalled: false,
                 failed_tasks: 0,
                 breaker_failures: 0,

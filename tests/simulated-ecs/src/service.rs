@@ -130,6 +130,8 @@ pub(crate) struct Deployment {
     pub(crate) rollout: RolloutState,
     pub(crate) reason: String,
     pub(crate) is_rollback: bool,
+    /// Alarms that were in ALARM when it began, which end it no more: it may be the way out.
+    pub(crate) ignored_alarms: Vec<String>,
     /// Starts no more tasks.
     pub(crate) stalled: bool,
     pub(crate) failed_tasks: u32,

@@ -301,8 +301,9 @@ impl Scene {
         stage.as_str().unwrap_or_default().to_owned()
     }
 
-    pub(crate) fn alarm(&self, name: &str, in_alarm: bool) {
-        self.simulation(|it, now| it.set_alarm(now, name, in_alarm));
+    /// An alarm goes to ALARM.
+    pub(crate) fn alarm(&self, name: &str) {
+        self.simulation(|it, now| it.set_alarm(now, name, true));
     }
 
     /// The scene's service as it is, see [`simulated_ecs::Simulation::state`].

@@ -259,14 +259,8 @@ async fn an_alarm_in_the_bake_time_fails_the_rollout() {
             rolled("rolling") && rolled("rolling-stops") && it.stage("alarm-blue-green") == "BAKE_TIME"
         })
         .await;
-    scene.alarm("alarm-errors", true);
-    scene
-        .until("all have failed", |it| {
-            let status = |kind: &str| it.state_of(&format!("alarm-{kind}"))["history"][1]["status"].clone();
-            kinds.iter().all(|(kind, _)| status(kind) != "IN_PROGRESS")
-        })
-        .await;
-    scene.alarm("alarm-errors", false);
+    // It stays in ALARM for longer than the way back takes, as alarms do.
+    scene.alarm("alarm-errors");
     let end = scene.end(&execution).await;
 
     for (kind, _) in kinds {

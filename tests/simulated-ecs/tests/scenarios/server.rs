@@ -104,8 +104,16 @@ fn everything_can_be_administered_over_http() {
     );
     let (_, state) = request(&url, "GET", "/_simulation/state", "", &Value::Null);
     let image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:v1";
-    let revision = json!({"revision": 1, "active": true, "images": [image], "tags": []});
-    assert_eq!(state["families"]["api-3"], json!([revision]));
+    let revision = &state["families"]["api-3"][0];
+    for (member, expected) in [
+        ("revision", json!(1)),
+        ("active", json!(true)),
+        ("images", json!([image])),
+        ("tags", json!([])),
+    ] {
+        assert_eq!(revision[member], expected, "{member}");
+    }
+    assert_eq!(revision["document"]["containerDefinitions"][0]["image"], image);
     let refused = [
         ("faults", json!({"fault": []})),
         ("speed", json!({"speed": 0})),
