@@ -92,10 +92,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let aftermath = runtime.block_on(play::play(&aws, &stack, &scenario))?;
         report::record(&folder, &aftermath)?;
         let seconds = begun.elapsed().as_secs();
-        eprintln!("{}", report::summary(&aftermath));
+        eprintln!("{} ({seconds} s)", report::summary(&aftermath));
         let again = format!("cargo xtask storm --seed {seed} --services {}", arguments.services);
         match judge(&folder, &aftermath, &again)? {
-            0 => eprintln!("seed {seed}: passed in {seconds} s"),
+            0 => eprintln!("seed {seed}: passed"),
             count => failed.push(format!(
                 "seed {seed}: {count} violations in {}; again with: {again}",
                 folder.display()

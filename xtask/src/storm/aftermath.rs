@@ -65,7 +65,8 @@ impl fmt::Display for ServiceId {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Service {
     pub(crate) cluster: String,
-    pub(crate) service_name: String,
+    #[serde(rename = "serviceName")]
+    pub(crate) name: String,
     /// ACTIVE, DRAINING, INACTIVE.
     pub(crate) status: String,
     /// The members of `CreateService` that are neither its name, nor its revision, nor its desired count.
@@ -100,7 +101,8 @@ pub(crate) struct Deployment {
 pub(crate) struct Revision {
     #[serde(default)]
     pub(crate) family: String,
-    pub(crate) revision: u32,
+    #[serde(rename = "revision")]
+    pub(crate) number: u32,
     pub(crate) active: bool,
     pub(crate) tags: Vec<Tag>,
     pub(crate) registered_at: i64,
@@ -205,7 +207,7 @@ impl Account {
     pub(crate) fn service(&self, id: &ServiceId) -> Option<&Service> {
         self.services
             .iter()
-            .find(|service| service.service_name == id.service && service.cluster == id.cluster)
+            .find(|service| service.name == id.service && service.cluster == id.cluster)
     }
 
     /// A revision, by its ARN or as `web:42`.
@@ -214,7 +216,7 @@ impl Account {
         let number: u32 = number.parse().ok()?;
         self.revisions
             .iter()
-            .find(|revision| revision.revision == number && revision.family == family)
+            .find(|revision| revision.number == number && revision.family == family)
     }
 }
 
@@ -222,7 +224,7 @@ impl Service {
     pub(crate) fn id(&self) -> ServiceId {
         ServiceId {
             cluster: self.cluster.clone(),
-            service: self.service_name.clone(),
+            service: self.name.clone(),
         }
     }
 
@@ -243,7 +245,7 @@ pub(crate) type Recorded<'a> = (&'a str, PushId);
 impl Revision {
     /// `web:42`
     pub(crate) fn name(&self) -> String {
-        format!("{}:{}", self.family, self.revision)
+        format!("{}:{}", self.family, self.number)
     }
 
     pub(crate) fn tag(&self, key: &str) -> Option<&str> {

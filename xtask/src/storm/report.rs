@@ -112,10 +112,12 @@ pub(crate) fn violations(
 /// What happened to a service: rollouts, writes of ours, deeds of others and executions, in the order of time.
 fn history(aftermath: &Aftermath, id: &ServiceId) -> String {
     let mut lines: Vec<(i64, String)> = Vec::new();
-    for account in [&aftermath.after] {
-        let deployments = account.service(id).into_iter().flat_map(|service| &service.history);
-        lines.extend(deployments.map(|it| (it.created_at, rollout(aftermath, id, it))));
-    }
+    let rollouts = aftermath
+        .after
+        .service(id)
+        .into_iter()
+        .flat_map(|service| &service.history);
+    lines.extend(rollouts.map(|it| (it.created_at, rollout(aftermath, id, it))));
     for deed in aftermath
         .others
         .iter()

@@ -64,10 +64,7 @@ mod tests {
 
     /// A second revision like `web:3`.
     fn doubled() -> Revision {
-        Revision {
-            revision: 4,
-            ..pushed(3)
-        }
+        Revision { number: 4, ..pushed(3) }
     }
 
     #[test]

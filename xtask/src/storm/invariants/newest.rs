@@ -134,7 +134,7 @@ mod tests {
     fn only_somebody_who_moved_the_service_since_is_an_excuse() {
         let excused = |at, request| {
             let mut aftermath = on(2);
-            aftermath.others.push(deed(at, request));
+            aftermath.others.push(deed(at, &request));
             no_service_is_below_its_newest_success(&aftermath).is_empty()
         };
         assert!(excused(50_000, json!({"taskDefinition": "web:2"})));

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn what_follows_somebody_elses_deployment_follows_his() {
         let mut aftermath = overlapping(1);
-        aftermath.others.push(deed(32_000, json!({"taskDefinition": "web:1"})));
+        aftermath.others.push(deed(32_000, &json!({"taskDefinition": "web:1"})));
         assert_eq!(one_rollout_of_ours_at_a_time(&aftermath), []);
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn push(number: u32) -> PushId {
     PushId::new(at, &format!("{number:08x}-event")).unwrap()
 }
 
-fn object(value: Value) -> Map<String, Value> {
+fn object(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap()
 }
 
@@ -31,12 +31,12 @@ pub(super) fn plain(number: u32, image: &str) -> Revision {
     let app = format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/{REPOSITORY}{image}");
     Revision {
         family: "web".to_owned(),
-        revision: number,
+        number,
         active: true,
         tags: vec![tag("team", "web")],
         registered_at: i64::from(number) * 10_000,
         deregistered_at: None,
-        document: object(json!({
+        document: object(&json!({
             "family": "web",
             "cpu": "256",
             "containerDefinitions": [
@@ -90,7 +90,7 @@ pub(super) fn rollout(revision: u32, number: u32, status: &str) -> Deployment {
 
 /// Our call that began it.
 pub(super) fn update(revision: u32, number: u32) -> Call {
-    let parameters = object(json!({"cluster": "north", "service": "web", "taskDefinition": arn(revision)}));
+    let parameters = object(&json!({"cluster": "north", "service": "web", "taskDefinition": arn(revision)}));
     Call {
         at: i64::from(number) * 10_000 + 2_000,
         operation: "UpdateService".to_owned(),
@@ -103,8 +103,8 @@ pub(super) fn update(revision: u32, number: u32) -> Call {
 }
 
 /// What somebody else did, at that time of the storm.
-pub(super) fn deed(at: i64, more: Value) -> Deed {
-    let mut request = object(json!({"cluster": "north", "service": "web"}));
+pub(super) fn deed(at: i64, more: &Value) -> Deed {
+    let mut request = object(&json!({"cluster": "north", "service": "web"}));
     request.extend(object(more));
     Deed {
         at,
@@ -163,9 +163,9 @@ pub(super) fn parent(number: u32) -> Execution {
 fn service(revision: u32, history: Vec<Deployment>) -> Service {
     Service {
         cluster: "north".to_owned(),
-        service_name: "web".to_owned(),
+        name: "web".to_owned(),
         status: "ACTIVE".to_owned(),
-        config: object(json!({"enableExecuteCommand": true})),
+        config: object(&json!({"enableExecuteCommand": true})),
         tags: json!([]),
         asked_count: 2,
         task_definition: arn(revision),

@@ -1,7 +1,7 @@
 //! Green is green, and nothing that failed is kept silent about.
 
 use super::Violation;
-use crate::storm::aftermath::{Aftermath, Deployment, Execution, Service, short};
+use crate::storm::aftermath::{Aftermath, Deployment, Execution, Revision, Service, short};
 
 const SILENT: &str = "what failed on a service is told by a red execution that names the service";
 const DEPLOYED: &str = "what is called deployed has completed its rollout";
@@ -50,7 +50,7 @@ fn newest_below<'a>(aftermath: &Aftermath, service: &Service, ours: &'a [Deploym
     let on = aftermath.after.revision(&service.task_definition)?;
     ours.iter().rev().find(|rollout| {
         let revision = aftermath.after.revision(&rollout.task_definition);
-        let mut pushes = revision.into_iter().flat_map(|revision| revision.pushes());
+        let mut pushes = revision.into_iter().flat_map(Revision::pushes);
         pushes.any(|(repository, push)| on.push_of(repository).is_none_or(|now| now < push))
     })
 }
@@ -138,7 +138,7 @@ mod tests {
         let mut aftermath = calm();
         aftermath.after.services[0].history[2].status = "STOPPED".to_owned();
         aftermath.calls.pop();
-        aftermath.others.push(deed(32_000, json!({"taskDefinition": "web:3"})));
+        aftermath.others.push(deed(32_000, &json!({"taskDefinition": "web:3"})));
         assert_eq!(nothing_is_left_failing_in_silence(&aftermath), []);
     }
 

@@ -82,7 +82,7 @@ pub(super) fn services_keep_what_is_not_ours(aftermath: &Aftermath) -> Vec<Viola
 }
 
 fn is_write_to(call: &Call, service: &Service) -> bool {
-    let path = format!("/{}/{}/", service.cluster, service.service_name);
+    let path = format!("/{}/{}/", service.cluster, service.name);
     (call.operation == "UpdateService" && call.is_of(&service.id()))
         || call.parameter("serviceDeploymentArn").contains(&path) && call.operation == "StopServiceDeployment"
 }
@@ -257,6 +257,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    type Change = Box<dyn Fn(&mut Revision)>;
+
     fn services(change: impl FnOnce(&mut Aftermath)) -> usize {
         let mut aftermath = calm();
         change(&mut aftermath);
@@ -281,7 +283,10 @@ mod tests {
     #[test]
     fn a_desired_count_is_what_somebody_else_set_last() {
         let scale = |it: &mut Aftermath, count: u32| {
-            it.others = vec![deed(1, json!({"desiredCount": 9})), deed(2, json!({"desiredCount": 4}))];
+            it.others = vec![
+                deed(1, &json!({"desiredCount": 9})),
+                deed(2, &json!({"desiredCount": 4})),
+            ];
             it.after.services[0].asked_count = count;
         };
         assert_eq!(services(|it| scale(it, 4)), 0);
@@ -328,7 +333,7 @@ mod tests {
         let mut aftermath = calm();
         aftermath.after.revisions[1].tags.clear();
         aftermath.calls.remove(0);
-        aftermath.others = vec![deed(22_000, json!({"taskDefinition": "web:2"}))];
+        aftermath.others = vec![deed(22_000, &json!({"taskDefinition": "web:2"}))];
         aftermath
     }
 
@@ -364,19 +369,17 @@ mod tests {
     #[test]
     fn a_revision_that_lost_a_member_a_tag_or_another_container_is_found() {
         assert_eq!(revisions(|_| {}), 0);
-        let changes: [fn(&mut Revision); 7] = [
-            |it| drop(it.document.remove("cpu")),
-            |it| drop(it.document.insert("memory".to_owned(), 1.into())),
-            |it| it.document["containerDefinitions"][1]["memory"] = 64.into(),
-            |it| it.document["containerDefinitions"][1]["image"] = "public.ecr.aws/log:2".into(),
-            |it| {
-                it.document["containerDefinitions"][0]["image"] =
-                    "1.dkr.ecr.us-east-1.amazonaws.com/shop/other:v3".into()
-            },
-            |it| {
-                it.document["containerDefinitions"][0]["image"] = "1.dkr.ecr.us-east-1.amazonaws.com/shop/web:v9".into()
-            },
-            |it| it.tags.retain(|tag| tag.key != "team"),
+        let set = |number: usize, member: &'static str, value: &'static str| {
+            move |it: &mut Revision| it.document["containerDefinitions"][number][member] = value.into()
+        };
+        let changes: [Change; 7] = [
+            Box::new(|it| drop(it.document.remove("cpu"))),
+            Box::new(|it| drop(it.document.insert("memory".to_owned(), 1.into()))),
+            Box::new(set(1, "memory", "64")),
+            Box::new(set(1, "image", "public.ecr.aws/log:2")),
+            Box::new(set(0, "image", "1.dkr.ecr.us-east-1.amazonaws.com/shop/other:v3")),
+            Box::new(set(0, "image", "1.dkr.ecr.us-east-1.amazonaws.com/shop/web:v9")),
+            Box::new(|it| it.tags.retain(|tag| tag.key != "team")),
         ];
         for (number, change) in changes.into_iter().enumerate() {
             assert_eq!(revisions(change), 1, "change {number}");
@@ -401,7 +404,7 @@ mod tests {
     fn a_revision_of_a_rollback_names_the_digest() {
         let mut aftermath = rolled_back();
         let mut pinned = pushed(2);
-        pinned.revision = 4;
+        pinned.number = 4;
         let image = format!(
             "1.dkr.ecr.us-east-1.amazonaws.com/shop/web@{}",
             super::super::sample::digest(2)
