@@ -24,8 +24,10 @@ pub(crate) struct Aftermath {
     pub(crate) calls: Vec<Call>,
     /// What second deployers did, in their order.
     pub(crate) others: Vec<Deed>,
-    /// The executions of both state machines, the first one first.
+    /// The executions of both state machines, the first one first, at their last end.
     pub(crate) executions: Vec<Execution>,
+    /// Those of them that an operator redrove, as they had ended before.
+    pub(crate) redriven: Vec<Execution>,
 }
 
 /// A push, and how often the rules were told of it.
@@ -344,10 +346,11 @@ impl Execution {
 }
 
 impl Aftermath {
-    /// The executions of deploy-service for a service, the first one first.
+    /// The ends of the executions of deploy-service for a service: of one that was redriven, all.
     pub(crate) fn executions_of<'a>(&'a self, id: &'a ServiceId) -> impl Iterator<Item = &'a Execution> {
-        self.executions
-            .iter()
+        let redriven = self.redriven.iter();
+        redriven
+            .chain(&self.executions)
             .filter(move |execution| execution.service.as_ref() == Some(id))
     }
 

@@ -3,6 +3,7 @@
 use super::aftermath::{Account, Aftermath, Call, Deed, Execution, Machine, Pushed, ServiceId};
 use super::scenario::{CLUSTERS, ELSEWHERE, SPEED, Scenario};
 use crate::Failure;
+use aws_sdk_sfn::error::DisplayErrorContext;
 use aws_sdk_sfn::types::ExecutionStatus;
 use local_aws::{ACCOUNT, LocalAws, REGION, Stack, pause};
 use serde_json::{Value, json};
@@ -48,6 +49,10 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
     })?;
     let pushes = push(aws, scenario).await?;
     wait_for_the_end(aws, stack).await?;
+    let redriven = redrive(aws, stack, scenario, begun).await?;
+    if !redriven.is_empty() {
+        wait_for_the_end(aws, stack).await?;
+    }
     ecs.with(|simulation, now| simulation.set_weather(now, Weather::default()))?;
     come_to_rest(ecs).await;
     let (calls, others) = records(ecs)?;
@@ -58,7 +63,12 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
         after: account(ecs)?,
         calls,
         others,
-        executions: executions(aws, stack, begun).await?,
+        executions: executions(aws, stack, begun)
+            .await?
+            .into_iter()
+            .map(|(_, it)| it)
+            .collect(),
+        redriven,
     })
 }
 
@@ -165,6 +175,20 @@ async fn wait_for_the_end(aws: &LocalAws, stack: &Stack) -> Result<(), Failure> 
     }
 }
 
+/// What an operator does next morning. Puts out the executions as they were before.
+async fn redrive(aws: &LocalAws, stack: &Stack, scenario: &Scenario, begun: i64) -> Result<Vec<Execution>, Failure> {
+    let mut redriven = Vec::new();
+    for (arn, execution) in executions(aws, stack, begun).await? {
+        let service = execution.service.as_ref().map_or("", |id| id.service.as_str());
+        if execution.is_red() && scenario.redrives(&execution.image, service) {
+            let redrive = aws.sfn().redrive_execution().execution_arn(&arn).send().await;
+            redrive.map_err(|error| format!("RedriveExecution of {arn}: {}", DisplayErrorContext(error)))?;
+            redriven.push(execution);
+        }
+    }
+    Ok(redriven)
+}
+
 /// Waits until no rollout is under way. One that goes on for ever is left to the invariants.
 async fn come_to_rest(ecs: &SimulatedEcs) {
     let begun = Instant::now();
@@ -196,7 +220,8 @@ fn records(ecs: &SimulatedEcs) -> Result<(Vec<Call>, Vec<Deed>), Failure> {
     ))
 }
 
-async fn executions(aws: &LocalAws, stack: &Stack, begun: i64) -> Result<Vec<Execution>, Failure> {
+/// The executions since a moment, each with its ARN.
+async fn executions(aws: &LocalAws, stack: &Stack, begun: i64) -> Result<Vec<(String, Execution)>, Failure> {
     let mut executions = Vec::new();
     let machines = [
         (Machine::DeployImage, &stack.deploy_image),
@@ -206,9 +231,9 @@ async fn executions(aws: &LocalAws, stack: &Stack, begun: i64) -> Result<Vec<Exe
     for (machine, arn) in machines {
         let found = aws.executions(arn, Some(since), |_| true).await;
         let found = found.map_err(|error| error.to_string())?;
-        executions.extend(found.into_iter().map(|it| execution(machine, it)));
+        executions.extend(found.into_iter().map(|it| (it.arn.clone(), execution(machine, it))));
     }
-    executions.sort_by_key(|execution| execution.started);
+    executions.sort_by_key(|(_, execution)| execution.started);
     Ok(executions)
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Scenario {
     pub(crate) pushes: Vec<Push>,
     /// Faults and second deployers.
     pub(crate) weather: Weather,
+    /// How many of a hundred red executions an operator redrives when all have ended.
+    pub(crate) redriven_percent: u32,
 }
 
 /// A service to be.
@@ -103,7 +105,15 @@ impl Scenario {
             services,
             pushes,
             weather,
+            redriven_percent: weighted(&mut rng, &[(50, 0), (30, 20), (20, 60)]).unwrap_or_default(),
         }
+    }
+
+    /// Whether an operator redrives the red execution for this image, of this service where it is one's.
+    pub(crate) fn redrives(&self, image: &str, service: &str) -> bool {
+        let name = image.bytes().chain([0]).chain(service.bytes());
+        let mixed = name.fold(self.seed, |mixed, byte| mixed.rotate_left(8) ^ u64::from(byte));
+        happens(&mut Rng::with_seed(mixed), self.redriven_percent)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Violation;
 use crate::storm::aftermath::{Aftermath, Execution, Machine, ServiceId};
+use std::collections::BTreeMap;
 
 const ERRORS: &str = "every error names the service, the reason and the next step";
 
@@ -36,13 +37,20 @@ pub(super) fn every_error_says_what_to_do(aftermath: &Aftermath) -> Vec<Violatio
     wrong.collect()
 }
 
-/// The services of a push whose own executions failed.
+/// The services of a push whose own executions failed: the last one of each, since a redriven push starts new ones.
 fn failed_children<'a>(aftermath: &'a Aftermath, parent: &Execution) -> Vec<&'a ServiceId> {
     let children = aftermath
         .executions
         .iter()
-        .filter(|it| it.parent.as_ref() == Some(&parent.name) && it.is_red());
-    children.filter_map(|child| child.service.as_ref()).collect()
+        .filter(|it| it.parent.as_ref() == Some(&parent.name));
+    let mut last: BTreeMap<&ServiceId, &Execution> = BTreeMap::new();
+    for child in children {
+        if let Some(service) = &child.service {
+            last.insert(service, child);
+        }
+    }
+    last.retain(|_, child| child.is_red());
+    last.into_keys().collect()
 }
 
 /// What a message lacks, if anything.
@@ -95,12 +103,29 @@ mod tests {
     fn a_push_names_ten_and_counts_the_rest() {
         let mut aftermath = rolled_back();
         for number in 0..11 {
-            let mut child = red(3, "Deploy.RolledBack", ROLLED_BACK);
-            child.name = format!("web-{number}");
+            let mut child = red(
+                3,
+                "Deploy.RolledBack",
+                &ROLLED_BACK.replace("web in", &format!("web-{number} in")),
+            );
+            child.service = child.service.map(|id| ServiceId {
+                service: format!("web-{number}"),
+                ..id
+            });
             aftermath.executions.push(child);
         }
         assert_eq!(every_error_says_what_to_do(&aftermath).len(), 1);
         aftermath.executions[2].message = Some("12 failed: web …\n- and 2 more: see there. Redrive this".to_owned());
+        assert_eq!(every_error_says_what_to_do(&aftermath), []);
+    }
+
+    #[test]
+    fn what_a_redriven_push_has_put_right_need_not_be_named() {
+        let mut aftermath = rolled_back();
+        aftermath.executions[2].message = Some("shop/web:v3: 1 failed. Redrive this execution".to_owned());
+        let mut again = calm().executions.remove(3);
+        again.started += 50_000;
+        aftermath.executions.push(again);
         assert_eq!(every_error_says_what_to_do(&aftermath), []);
     }
 }

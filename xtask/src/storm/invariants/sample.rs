@@ -199,6 +199,7 @@ pub(super) fn calm() -> Aftermath {
         calls: vec![update(2, 2), update(3, 3)],
         others: Vec::new(),
         executions: vec![parent(2), child(2), parent(3), child(3)],
+        redriven: Vec::new(),
     }
 }
 
