@@ -6,7 +6,9 @@
 use jiff::{SignedDuration, Timestamp};
 use shared::arn::TaskDefinitionArn;
 use shared::contract::{Check, CheckStability, Rollout, Verdict};
-use shared::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
+use shared::service::{
+    Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedContainer, StoppedTask,
+};
 use shared::task_definition::{OtherRevision, Standing};
 use std::collections::BTreeMap;
 
@@ -59,7 +61,7 @@ pub fn came_between<'a>(
 ) -> Option<&'a TaskDefinitionArn> {
     let ours = record_of_rollout(history, asked)?;
     let on = &service.primary()?.task_definition;
-    let later = history.iter().filter(|record| record.created_at > ours.created_at);
+    let later = history.iter().take_while(|record| *record != ours);
     later
         .map(|record| &record.target)
         .find(|target| *target != on && *target != &ours.target)
@@ -228,8 +230,14 @@ fn judge_displaced_rollback(look: &Look<'_>, rollout: &Rollout, primary: &Deploy
         let waits = says(Verdict::InProgress, format!("the service is still on {there}"));
         return ended_by_deadline(look, rollout, waits);
     }
+    if look.primary.map(|primary| primary.standing) == Some(Standing::Newer) {
+        return says(
+            Verdict::Superseded,
+            format!("{there}, of a newer push, took over during the rollback"),
+        );
+    }
     says(
-        Verdict::Superseded,
+        Verdict::Displaced,
         format!("another deployment, of {there}, took over during the rollback"),
     )
 }
@@ -430,10 +438,16 @@ fn reasons(crashes: &[&StoppedTask], look: &Look<'_>, rollout: &Rollout) -> Vec<
 
 /// Why one task died: "web exited with code 1 (`OutOfMemoryError`: Container killed due to memory usage)".
 fn describe(task: &StoppedTask) -> String {
-    let bad = task
+    // The first one that ended takes the others with it, which ECS then stops.
+    let by_itself = task
         .containers
         .iter()
-        .find(|container| container.exit_code.is_some_and(|code| code != 0));
+        .find(|container| container.exit_code.is_some_and(|code| code != 0) && !was_stopped(container));
+    let bad = by_itself.or_else(|| {
+        task.containers
+            .iter()
+            .find(|container| container.exit_code.is_some_and(|code| code != 0))
+    });
     let told = || task.containers.iter().find(|container| container.reason.is_some());
     let exited = || task.containers.iter().find(|container| container.exit_code.is_some());
     let reason = |text: &Option<String>| text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
@@ -450,6 +464,13 @@ fn describe(task: &StoppedTask) -> String {
         _ if task.reason.is_empty() => format!("a task stopped ({})", task.stop_code),
         _ => task.reason.clone(),
     }
+}
+
+/// Whether a container seems to have ended by the signal by which ECS stops the rest of a task, TERM and then KILL
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/essential-container-exit.html>). Want of memory kills too, but
+/// ECS says so.
+fn was_stopped(container: &StoppedContainer) -> bool {
+    matches!(container.exit_code, Some(137 | 143)) && container.reason.is_none()
 }
 
 /// "2 of 3 tasks running; 1 stopped: web exited with code 1".

@@ -97,11 +97,20 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
             ))
         });
     };
-    if rollback.method == RollbackMethod::Superseded {
-        return Ok((
-            ServiceOutcome::RollBackSuperseded,
-            format!("{failed} {}", rollback.message),
-        ));
+    let displaced = |message: &str| {
+        Err(Error::RolledBack(format!(
+            "{failed} It is not on it any more: {message}. Fix the image and push again, {retry}"
+        )))
+    };
+    match rollback.method {
+        RollbackMethod::Superseded => {
+            return Ok((
+                ServiceOutcome::RollBackSuperseded,
+                format!("{failed} {}", rollback.message),
+            ));
+        }
+        RollbackMethod::Displaced => return displaced(&rollback.message),
+        _ => {}
     }
     let back = rollback
         .rollout
@@ -115,9 +124,8 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         Some((Verdict::Stable, _)) => Err(Error::RolledBack(format!(
             "{failed} It is back on {back} and stable. Fix the image and push again, {retry}"
         ))),
-        Some((Verdict::Superseded | Verdict::Displaced, message)) => {
-            Ok((ServiceOutcome::RollBackSuperseded, format!("{failed} {message}")))
-        }
+        Some((Verdict::Superseded, message)) => Ok((ServiceOutcome::RollBackSuperseded, format!("{failed} {message}"))),
+        Some((Verdict::Displaced, message)) => displaced(message),
         other => {
             let why = other.map_or("it was never looked at", |(_, message)| message.as_str());
             Err(Error::RollBackFailed(format!(

@@ -118,34 +118,35 @@ async fn register(
     image: &PushedImage,
 ) -> Result<(TaskDefinitionArn, bool), Error> {
     let registered = ecs.register_task_definition(wanted).await?.arn().clone();
-    match first_in_gap(ecs, &registered, newest, wanted, image).await? {
-        Some(first) => {
-            withdraw(ecs, &registered).await;
-            Ok((first, true))
-        }
-        None => Ok((registered, false)),
+    let mut same = all_in_gap(ecs, &registered, newest, wanted, image).await?.into_iter();
+    let Some(first) = same.next() else {
+        return Ok((registered, false));
+    };
+    for doubled in same.chain([registered]) {
+        withdraw(ecs, &doubled).await;
     }
+    Ok((first, true))
 }
 
 /// Somebody else may have registered the very same between the look and the registration: an execution of a doubled
-/// event, or this one, when the answer to its first attempt was lost. Of two the lower one counts, so that all who ask
-/// agree. Only a gap in the numbers, between the newest revision before and the one just registered, can hold one.
-async fn first_in_gap(
+/// event, or this one, when the answers to its first attempts were lost. Of all the lowest one counts, so that all who ask
+/// agree, and nobody uses another. Only a gap in the numbers, between the newest revision before and the one just
+/// registered, can hold one. They are returned lowest first.
+async fn all_in_gap(
     ecs: &Ecs,
     registered: &TaskDefinitionArn,
     newest: Option<&TaskDefinition>,
     wanted: &TaskDefinition,
     image: &PushedImage,
-) -> Result<Option<TaskDefinitionArn>, Error> {
+) -> Result<Vec<TaskDefinitionArn>, Error> {
     let Some(before) = newest.map(|newest| newest.arn().revision()) else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
+    let mut same = Vec::new();
     for revision in (before + 1..registered.revision()).take(GAP_SEARCHED) {
-        if let Some(found) = wanted_at(ecs, registered.at_revision(revision), wanted, image).await? {
-            return Ok(Some(found));
-        }
+        same.extend(wanted_at(ecs, registered.at_revision(revision), wanted, image).await?);
     }
-    Ok(None)
+    Ok(same)
 }
 
 /// The lowest of the revisions in a row that are all the wanted one: the others are about to be withdrawn.
@@ -178,7 +179,7 @@ async fn wanted_at(
     }
 }
 
-/// Takes back a revision that this very call registered and that nobody uses. If that fails, it is only left over.
+/// Takes back a revision that was registered besides the one that counts, and that nobody uses. If that fails, it is only left over.
 async fn withdraw(ecs: &Ecs, registered: &TaskDefinitionArn) {
     if let Err(error) = ecs.deregister_task_definition(registered).await {
         tracing::warn!(

@@ -197,6 +197,27 @@ async fn of_two_that_register_the_same_at_once_the_lower_revision_counts_and_the
 }
 
 #[tokio::test]
+async fn after_several_lost_answers_the_lowest_revision_counts_and_all_others_are_withdrawn() {
+    let rules = [
+        knows("web", described_of_push("web:1", 1)),
+        registers("web:5"),
+        knows("web:2", described("web:2", "app:v9", &[])),
+        knows("web:3", described_of_push("web:3", 2)),
+        knows("web:4", described_of_push("web:4", 2)),
+        mock!(Client::deregister_task_definition).then_http_response(|| answer(&described_of_push("web:4", 2))),
+    ];
+    let wire = Wire::default();
+    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    assert_eq!((done.task_definition, done.reused), (arn("web:3"), true));
+    let withdrawn: Vec<Value> = wire.bodies("DeregisterTaskDefinition");
+    let names: Vec<&str> = withdrawn
+        .iter()
+        .map(|body| body["taskDefinition"].as_str().unwrap().rsplit_once('/').unwrap().1)
+        .collect();
+    assert_eq!(names, ["web:4", "web:5"]);
+}
+
+#[tokio::test]
 async fn somebody_elses_registration_at_the_same_moment_is_left_alone() {
     let rules = [
         knows("web", described_of_push("web:1", 1)),

@@ -96,15 +96,14 @@ impl WayBack<'_> {
                 &to,
                 look.service.deployment_of(&to).map(|on| on.id.clone()),
             )),
-            Way::Superseded(by) => Ok(Rollback {
-                method: RollbackMethod::Superseded,
-                rollout: None,
-                message: format!(
-                    "{} is on {} by another deployment, which is not touched",
-                    self.title(),
-                    by.short()
-                ),
-            }),
+            Way::Superseded(by) => Ok(self.untouched(
+                RollbackMethod::Superseded,
+                &format!("is on {}, of a newer push", by.short()),
+            )),
+            Way::Displaced(by) => Ok(self.untouched(
+                RollbackMethod::Displaced,
+                &format!("is on {} by another deployment", by.short()),
+            )),
             Way::Nowhere => Err(Error::Rejected(format!(
                 "{} has no revision that ever became stable, so there is nothing to go back to; it stays on {}. Fix the image and push again",
                 self.title(),
@@ -228,13 +227,23 @@ impl WayBack<'_> {
         }
     }
 
+    fn untouched(&self, method: RollbackMethod, what: &str) -> Rollback {
+        Rollback {
+            method,
+            rollout: None,
+            message: format!("{} {what}, which is not touched", self.title()),
+        }
+    }
+
     fn watched(&self, method: RollbackMethod, to: &TaskDefinitionArn, deployment: Option<String>) -> Rollback {
         let how = match method {
             RollbackMethod::StoppedDeployment => "ECS was told to go back to",
             RollbackMethod::UpdatedService => "updated back to",
             RollbackMethod::PinnedRevision => "updated back, by its old digest, to",
             RollbackMethod::CopiedRevision => "updated back, by a copy of its deregistered revision, to",
-            RollbackMethod::Watching | RollbackMethod::Superseded => "goes back by itself to",
+            RollbackMethod::Watching | RollbackMethod::Superseded | RollbackMethod::Displaced => {
+                "goes back by itself to"
+            }
         };
         Rollback {
             method,

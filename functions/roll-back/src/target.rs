@@ -21,8 +21,10 @@ pub enum Way {
     Update(TaskDefinitionArn),
     /// It goes back to this revision by itself, or is there.
     Watch(TaskDefinitionArn),
-    /// Another deployment, of this revision, is there and is not touched.
+    /// A newer push, of this revision, is there and is not touched.
     Superseded(TaskDefinitionArn),
+    /// Another deployment, of this revision, is there and is not touched.
+    Displaced(TaskDefinitionArn),
     /// There is nothing good to go back to.
     Nowhere,
 }
@@ -49,8 +51,10 @@ pub fn decide(
         if is_back {
             return Way::Watch(on.clone());
         }
-        if primary.standing != Standing::Ours {
-            return Way::Superseded(on.clone());
+        match primary.standing {
+            Standing::Newer => return Way::Superseded(on.clone()),
+            Standing::Older | Standing::Unrecorded => return Way::Displaced(on.clone()),
+            Standing::Ours => {}
         }
     }
     let ours = history

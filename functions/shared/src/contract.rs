@@ -267,7 +267,7 @@ pub enum Verdict {
     /// Another deployment took its place, and that one counts.
     Superseded,
     /// A deployment that does not have our image took its place, of an older push or of another repository's push made
-    /// from the same old revision: ours has to be brought in again.
+    /// from the same old revision: ours has to be brought in again. Of a rollback: one that is of no newer push.
     Displaced,
 }
 
@@ -309,8 +309,10 @@ pub enum RollbackMethod {
     CopiedRevision,
     /// It goes back by itself, or is back; it is only watched.
     Watching,
-    /// A newer deployment is there, which is not touched.
+    /// A newer push is there, which is not touched.
     Superseded,
+    /// Another deployment, of no newer push, is there, which is not touched.
+    Displaced,
 }
 
 /// An error as Step Functions hands it to a Catch. Cause is a text, often JSON.
@@ -396,7 +398,7 @@ pub enum ServiceOutcome {
     AlreadyDeployed,
     /// Another deployment took its place.
     Superseded,
-    /// The rollout failed, and another deployment took over while it went back.
+    /// The rollout failed, and a newer push took over before or while it went back.
     RollBackSuperseded,
 }
 

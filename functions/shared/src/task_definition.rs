@@ -80,7 +80,7 @@ pub enum Standing {
     Ours,
     /// It was registered for a newer push of the repository.
     Newer,
-    /// It was registered for an older push of the repository.
+    /// It was registered for an older push of the repository, or for a push of another one before any of this.
     Older,
     /// No push of the repository is recorded on it: a person or another tool registered it.
     Unrecorded,
@@ -235,13 +235,16 @@ impl TaskDefinition {
     /// How this revision stands to `image`'s push, by the tag it was registered with.
     #[must_use]
     pub fn standing(&self, image: &PushedImage) -> Standing {
-        let Some(recorded) = self.recorded_push(&image.repository) else {
-            return Standing::Unrecorded;
-        };
-        match recorded.cmp(&image.push) {
-            Ordering::Equal => Standing::Ours,
-            Ordering::Greater => Standing::Newer,
-            Ordering::Less => Standing::Older,
+        match self
+            .recorded_push(&image.repository)
+            .map(|recorded| recorded.cmp(&image.push))
+        {
+            Some(Ordering::Equal) => Standing::Ours,
+            Some(Ordering::Greater) => Standing::Newer,
+            Some(Ordering::Less) => Standing::Older,
+            // Made by us for another repository, from a revision that had no push of this one.
+            None if self.tag_value(SOURCE_TAG).is_some() => Standing::Older,
+            None => Standing::Unrecorded,
         }
     }
 

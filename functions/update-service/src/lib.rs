@@ -2,7 +2,7 @@
 
 pub mod start;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use shared::arn::TaskDefinitionArn;
 use shared::config::Config;
@@ -12,7 +12,8 @@ use shared::error::Error;
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{Standing, TaskDefinition};
-use start::{Start, decide, is_steady, last_good, overrun};
+use start::{Overrun, Start, decide, is_steady, last_good, overrun};
+use std::time::Instant;
 
 /// Moves a service to the revision with the new image, unless it is there, a newer push is, or it is on its way back:
 /// the step "Update service".
@@ -28,6 +29,7 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
     let Request { now, input, .. } = request.typed::<UpdateService>()?;
     log_image(&input.image);
     log_service(&shared::service::title(&input.cluster, &input.service));
+    let begun = Instant::now();
     let look = Look::at(ecs, &input).await?;
     let start = decide(
         &input,
@@ -40,6 +42,7 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
     );
     let attempt = Attempt {
         input: &input,
+        begun,
         now,
         deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
     };
@@ -112,6 +115,8 @@ impl Look {
 /// One attempt at a service: who asks, when, and until when it may take.
 struct Attempt<'a> {
     input: &'a UpdateService,
+    /// Just before the look.
+    begun: Instant,
     now: Timestamp,
     deadline: Timestamp,
 }
@@ -127,8 +132,9 @@ impl Attempt<'_> {
         let UpdateService { cluster, service, .. } = self.input;
         let after = ecs.update_service(cluster, service, revision, force).await?;
         let previous = last_good(&look.service, revision, look.history.as_deref());
-        if let Some(overrun) = overrun(&look.service, &after, revision) {
-            return self.give_way(ecs, overrun).await;
+        let lasted = SignedDuration::try_from(self.begun.elapsed()).unwrap_or(SignedDuration::MAX);
+        if let Some(overrun) = overrun(&look.service, &after, revision, lasted) {
+            return self.give_way(ecs, &overrun).await;
         }
         let message = match &previous {
             Some(previous) => format!("from {} to {}", previous.short(), revision.short()),
@@ -141,19 +147,24 @@ impl Attempt<'_> {
         })
     }
 
-    /// Another deployment came in between the look and the update, and the update has taken its place. It is put back: if
-    /// it is of a newer push, that is all; anything else gets the image on top.
-    async fn give_way(&self, ecs: &Ecs, overrun: &TaskDefinitionArn) -> Result<ServiceUpdate, Error> {
-        let revision = ecs.describe_task_definition(overrun.as_str()).await?;
-        ecs.update_service(&self.input.cluster, &self.input.service, overrun, false)
-            .await?;
-        if revision.standing(&self.input.image) == Standing::Newer {
-            return Ok(self.superseded(overrun));
+    /// The update has taken the place of a deployment that the look did not show. One of a newer push is put back, and
+    /// that is all. Anything else gets the image on top; what came in at the same moment is put back until then, so that
+    /// nobody's change is undone when that fails.
+    async fn give_way(&self, ecs: &Ecs, overrun: &Overrun) -> Result<ServiceUpdate, Error> {
+        let Overrun { revision, came_between } = overrun;
+        let described = ecs.describe_task_definition(revision.as_str()).await?;
+        let is_newer = described.standing(&self.input.image) == Standing::Newer;
+        if is_newer || *came_between {
+            ecs.update_service(&self.input.cluster, &self.input.service, revision, false)
+                .await?;
+        }
+        if is_newer {
+            return Ok(self.superseded(revision));
         }
         self.wait(
             UpdateOutcome::Moved,
-            Some(overrun.clone()),
-            &format!("was moved to {} at the same moment", overrun.short()),
+            Some(revision.clone()),
+            &format!("was moved to {} at the same moment", revision.short()),
         )
     }
 

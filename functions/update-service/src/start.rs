@@ -1,5 +1,6 @@
 //! Whether to start a rollout on a service, and what it would go back to.
 
+use jiff::SignedDuration;
 use shared::arn::TaskDefinitionArn;
 use shared::contract::{Turn, UpdateService};
 use shared::service::{Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
@@ -177,19 +178,32 @@ pub fn last_good(
     live.or_else(recorded).cloned()
 }
 
-/// A deployment that came in between the look and the update: it is listed after the update, was not there before, and
-/// is not of `ours`. Its revision, if there is one.
+/// A deployment that the look did not show, and that the update has taken the place of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overrun {
+    /// Its revision.
+    pub revision: TaskDefinitionArn,
+    /// Whether it came in between the look and the update. Else the look was old, as a read may be for some seconds after
+    /// a write, and the deployment had begun before it.
+    pub came_between: bool,
+}
+
+/// The newest deployment that is listed after the update, was not there before, and is not of `ours`.
+///
+/// `lasted` is how long look and update took together: what came in between them began no longer before ours.
 #[must_use]
-pub fn overrun<'a>(before: &Service, after: &'a Service, ours: &TaskDefinitionArn) -> Option<&'a TaskDefinitionArn> {
+pub fn overrun(before: &Service, after: &Service, ours: &TaskDefinitionArn, lasted: SignedDuration) -> Option<Overrun> {
     let is_new = |deployment: &&Deployment| before.deployments.iter().all(|known| known.id != deployment.id);
     let others = after
         .deployments
         .iter()
         .filter(|deployment| deployment.task_definition != *ours);
-    others
-        .filter(is_new)
-        .max_by_key(|deployment| deployment.created_at)
-        .map(|deployment| &deployment.task_definition)
+    let overrun = others.filter(is_new).max_by_key(|deployment| deployment.created_at)?;
+    let began = after.deployment_of(ours).map(|ours| ours.created_at);
+    Some(Overrun {
+        revision: overrun.task_definition.clone(),
+        came_between: began.is_none_or(|began| began.duration_since(overrun.created_at) <= lasted),
+    })
 }
 
 #[cfg(test)]

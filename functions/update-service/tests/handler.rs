@@ -203,10 +203,18 @@ async fn peer_13_a_newer_push_is_left_alone() {
     assert!(fake.sent().is_empty());
 }
 
+/// A rollout that begins at the very moment at which ours does.
+fn at_once(short: &str) -> Deployment {
+    Deployment {
+        created_at: deployment("web:2").created_at,
+        ..rolling(short)
+    }
+}
+
 #[tokio::test]
 async fn peer_13_a_newer_push_that_came_in_at_the_same_moment_is_put_back() {
     let fake =
-        Fake::new(service([deployment("web:1")]), &[], Some(rolling("web:3"))).knows(described_of_push("web:3", 3));
+        Fake::new(service([deployment("web:1")]), &[], Some(at_once("web:3"))).knows(described_of_push("web:3", 3));
     let update = fake.asked(&wanted(), 60).await.unwrap();
     assert_eq!((update.outcome, update.rollout), (UpdateOutcome::Superseded, None));
     assert_eq!(fake.sent(), ["web:2", "web:3"]);
@@ -214,7 +222,7 @@ async fn peer_13_a_newer_push_that_came_in_at_the_same_moment_is_put_back() {
 
 #[tokio::test]
 async fn somebodys_change_that_came_in_at_the_same_moment_gets_the_image_on_top() {
-    let fake = Fake::new(service([deployment("web:1")]), &[], Some(rolling("web:3")))
+    let fake = Fake::new(service([deployment("web:1")]), &[], Some(at_once("web:3")))
         .knows(described("web:3", "app:v1", &[]))
         .knows(described_of_push("web:2", 2));
     let moved = fake.asked(&wanted(), 60).await.unwrap();
@@ -240,6 +248,29 @@ async fn somebodys_change_that_came_in_at_the_same_moment_gets_the_image_on_top(
         fake.service.lock().unwrap().primary().unwrap().task_definition,
         arn("web:4")
     );
+}
+
+#[tokio::test]
+async fn what_an_old_look_did_not_show_is_not_put_back_unless_it_is_a_newer_push() {
+    let before = |short| Deployment {
+        created_at: at(-5),
+        ..rolling(short)
+    };
+    let of_others =
+        Fake::new(service([deployment("web:1")]), &[], Some(before("web:3"))).knows(described("web:3", "app:v1", &[]));
+    let moved = of_others.asked(&wanted(), 60).await.unwrap();
+    assert_eq!(
+        (moved.outcome, moved.source),
+        (UpdateOutcome::Moved, Some(arn("web:3")))
+    );
+    assert_eq!(of_others.sent(), ["web:2"]);
+    let newer =
+        Fake::new(service([deployment("web:1")]), &[], Some(before("web:3"))).knows(described_of_push("web:3", 3));
+    assert_eq!(
+        newer.asked(&wanted(), 60).await.unwrap().outcome,
+        UpdateOutcome::Superseded
+    );
+    assert_eq!(newer.sent(), ["web:2", "web:3"]);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use shared::contract::Verdict::{Displaced, Failed, InProgress, Stable, Supersede
 use shared::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
-use shared::service::{ServiceEvent, StoppedContainer};
+use shared::service::ServiceEvent;
 use shared::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, rollout, service};
 
 /// One look, and what it is asked about.
@@ -488,6 +488,33 @@ fn of_several_containers_the_one_with_a_bad_exit_code_is_named() {
 }
 
 #[test]
+fn a_container_that_was_stopped_because_another_one_ended_is_not_named() {
+    let container = |name: &str, exit_code, reason: Option<&str>| StoppedContainer {
+        name: name.to_owned(),
+        exit_code: Some(exit_code),
+        reason: reason.map(str::to_owned),
+    };
+    let reason_of = |containers: Vec<StoppedContainer>| {
+        let task = StoppedTask {
+            containers,
+            ..crash("web:2", 200)
+        };
+        case([rolling("web:2")]).stopped([task]).judged().reasons.remove(0)
+    };
+    for signal in [143, 137] {
+        let both = vec![container("proxy", signal, None), container("agent", 1, None)];
+        assert_eq!(reason_of(both), "agent exited with code 1");
+        assert_eq!(
+            reason_of(vec![container("proxy", signal, None)]),
+            format!("proxy exited with code {signal}")
+        );
+    }
+    let killed = container("web", 137, Some("OutOfMemoryError"));
+    let both = vec![killed, container("agent", 1, None)];
+    assert_eq!(reason_of(both), "web exited with code 137 (OutOfMemoryError)");
+}
+
+#[test]
 fn the_most_frequent_reason_comes_first_and_five_are_told() {
     let died = |code| StoppedTask {
         containers: vec![StoppedContainer {
@@ -798,6 +825,7 @@ fn a_rollout_that_came_between_is_one_after_ours_of_neither_revision() {
         vec![after("web:1"), ours()],
         vec![after("web:2"), ours()],
         vec![ours(), record("web:1", Successful)],
+        vec![ours(), after("web:3")],
         vec![after("web:3")],
         vec![
             ours(),
@@ -989,7 +1017,7 @@ fn a_rollback_that_leaves_the_service_on_the_failed_revision_is_in_progress_then
 fn a_rollback_may_not_show_yet() {
     let unread = rollback([rolling("web:2")]).standing(Standing::Unrecorded);
     unread.clone().now(32).is(InProgress);
-    unread.now(33).is(Superseded);
+    unread.now(33).is(Displaced);
     let at_the_same_moment = rollback([again(3, rolling("web:4"))]).standing(Standing::Newer);
     at_the_same_moment.now(10).is(Superseded);
 }
@@ -997,11 +1025,16 @@ fn a_rollback_may_not_show_yet() {
 #[test]
 fn a_rollback_that_a_newer_push_overtakes_is_superseded() {
     let newer = rollback([rolling("web:4"), deployment("web:1")]).standing(Standing::Newer);
-    newer.says(
-        Superseded,
-        "another deployment, of web:4, took over during the rollback",
-    );
+    newer.says(Superseded, "web:4, of a newer push, took over during the rollback");
     newer.now(10).is(Superseded);
+}
+
+#[test]
+fn a_rollback_that_anything_but_a_newer_push_overtakes_is_displaced_for_nobody_else_tells_of_the_failure() {
+    for standing in [Standing::Older, Standing::Unrecorded] {
+        let other = rollback([rolling("web:4"), deployment("web:1")]).standing(standing);
+        other.says(Displaced, "another deployment, of web:4, took over during the rollback");
+    }
 }
 
 #[test]
@@ -1343,9 +1376,10 @@ proptest! {
     }
 
     #[test]
-    fn a_rollback_is_never_displaced_and_every_failure_says_why(case in any_case()) {
+    fn a_rollback_is_superseded_by_a_newer_push_only_and_every_failure_says_why(case in any_case()) {
         let check = case.judged();
-        prop_assert!(!(case.asked.rollback && check.verdict == Displaced));
+        let is_newer = case.primary.is_some_and(|primary| primary.standing == Standing::Newer);
+        prop_assert!(!(case.asked.rollback && check.verdict == Superseded) || is_newer);
         prop_assert!(!check.message.is_empty() && !check.message.ends_with(": "));
     }
 }

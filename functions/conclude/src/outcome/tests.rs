@@ -44,7 +44,8 @@ fn check(verdict: Verdict, message: &str) -> Check {
 }
 
 fn rollback(method: RollbackMethod) -> Rollback {
-    let rollout = (method != RollbackMethod::Superseded).then(|| rollout("web:1"));
+    let is_untouched = matches!(method, RollbackMethod::Superseded | RollbackMethod::Displaced);
+    let rollout = (!is_untouched).then(|| rollout("web:1"));
     Rollback {
         method,
         rollout,
@@ -154,13 +155,27 @@ fn a_rollback_that_a_newer_push_overtakes_has_an_outcome_of_its_own() {
     };
     let says = format!("{FAILED} web in production is on web:3 by another deployment");
     succeeds(&before, ServiceOutcome::RollBackSuperseded, &says);
-    for verdict in [Verdict::Superseded, Verdict::Displaced] {
-        let says = format!("{FAILED} web:3 took over");
-        succeeds(
-            &back(verdict, "web:3 took over"),
-            ServiceOutcome::RollBackSuperseded,
-            &says,
-        );
+    let says = format!("{FAILED} web:3 took over");
+    succeeds(
+        &back(Verdict::Superseded, "web:3 took over"),
+        ServiceOutcome::RollBackSuperseded,
+        &says,
+    );
+}
+
+#[test]
+fn a_rollback_that_anything_else_overtakes_is_red_for_nobody_else_tells_of_the_failure() {
+    let before = ServiceEnd {
+        roll_back: Some(rollback(RollbackMethod::Displaced)),
+        roll_back_check: None,
+        ..back(Verdict::Stable, "")
+    };
+    for (end, why) in [
+        (before, "web in production is on web:3 by another deployment"),
+        (back(Verdict::Displaced, "web:3 took over"), "web:3 took over"),
+    ] {
+        let says = format!("{FAILED} It is not on it any more: {why}. Fix the image and push again, {RETRY}");
+        throws(&end, "Deploy.RolledBack", &says);
     }
 }
 

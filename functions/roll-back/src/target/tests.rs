@@ -128,7 +128,12 @@ fn asked_again_it_watches_the_rollback_that_it_began() {
 
 #[test]
 fn peer_13_another_deployment_is_not_touched() {
-    for standing in [Standing::Newer, Standing::Older, Standing::Unrecorded] {
+    let (superseded, displaced) = (Way::Superseded(arn("web:3")), Way::Displaced(arn("web:3")));
+    for (standing, expected) in [
+        (Standing::Newer, superseded),
+        (Standing::Older, displaced.clone()),
+        (Standing::Unrecorded, displaced.clone()),
+    ] {
         let primary = Some(OtherRevision { standing, ..ANOTHER });
         let history = [record("web:3", UnderWay), record("web:2", UnderWay)];
         let way = way(
@@ -136,14 +141,14 @@ fn peer_13_another_deployment_is_not_touched() {
             primary,
             &history,
         );
-        assert_eq!(way, Way::Superseded(arn("web:3")), "{standing:?}");
+        assert_eq!(way, expected, "{standing:?}");
     }
     let words = Some("ECS deployment ecs-svc/3 in progress.".to_owned());
     let newer = Deployment {
         rollout_state_reason: words,
         ..rolling("web:3")
     };
-    assert_eq!(way([newer], Some(ANOTHER), &[]), Way::Superseded(arn("web:3")));
+    assert_eq!(way([newer], Some(ANOTHER), &[]), displaced);
 }
 
 #[test]
@@ -256,6 +261,7 @@ proptest! {
         let primary = Some(OtherRevision { standing, rolls_ours_back: false });
         let history: Vec<_> = statuses.into_iter().map(|status| record("web:2", status)).collect();
         let way = decide(&service, &rollout("web:2"), previous.as_ref(), primary, Some(&history), may_stop);
-        prop_assert_eq!(way, Way::Superseded(arn(&on)));
+        let expected = if standing == Standing::Newer { Way::Superseded(arn(&on)) } else { Way::Displaced(arn(&on)) };
+        prop_assert_eq!(way, expected);
     }
 }

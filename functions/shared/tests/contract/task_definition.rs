@@ -318,6 +318,9 @@ fn a_revision_stands_to_a_push_as_its_tag_says() {
         let revision = read(&response(&[&format!("{REGISTRY}/busybox:v0")], &tags));
         assert_eq!(revision.standing(&busybox()), standing, "{tag:?}");
     }
+    let of_another_repository = json!([{"key": "ecr-deploy:source", "value": "web:41"}]);
+    let revision = read(&response(&[&format!("{REGISTRY}/busybox:v0")], &of_another_repository));
+    assert_eq!(revision.standing(&busybox()), Standing::Older);
 }
 
 #[test]

@@ -385,7 +385,9 @@ fn without_a_rollout_state_a_deployment_is_good_when_all_its_tasks_run() {
 fn a_deployment_that_came_in_between_the_look_and_the_update_is_overrun() {
     let before = service([deployment("web:1")]);
     let overrun = |deployments: Vec<Deployment>| {
-        overrun(&before, &service(deployments), &arn("web:2")).map(|overrun| overrun.short().to_owned())
+        let lasted = SignedDuration::from_secs(1);
+        overrun(&before, &service(deployments), &arn("web:2"), lasted)
+            .map(|overrun| overrun.revision.short().to_owned())
     };
     assert_eq!(overrun(vec![rolling("web:2"), deployment("web:1")]), None);
     assert_eq!(
@@ -403,6 +405,36 @@ fn a_deployment_that_came_in_between_the_look_and_the_update_is_overrun() {
         deployment("web:1"),
     ];
     assert_eq!(overrun(two).as_deref(), Some("web:4"));
+}
+
+#[test]
+fn what_began_before_the_look_did_not_come_in_between_the_look_was_old() {
+    let overran = |began: i64, lasted: i64| {
+        let other = Deployment {
+            created_at: at(2 - began),
+            ..rolling("web:3")
+        };
+        let after = service([rolling("web:2"), other, deployment("web:1")]);
+        overrun(
+            &service([deployment("web:1")]),
+            &after,
+            &arn("web:2"),
+            SignedDuration::from_secs(lasted),
+        )
+        .unwrap()
+    };
+    assert!(overran(0, 0).came_between);
+    assert!(overran(4, 4).came_between);
+    assert!(!overran(5, 4).came_between);
+    assert_eq!(overran(5, 4).revision, arn("web:3"));
+    let not_listed = service([rolling("web:3"), deployment("web:1")]);
+    let untold = overrun(
+        &service([deployment("web:1")]),
+        &not_listed,
+        &arn("web:2"),
+        SignedDuration::ZERO,
+    );
+    assert!(untold.unwrap().came_between);
 }
 
 // Whatever ECS answers.
