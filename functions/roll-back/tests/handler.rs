@@ -355,7 +355,7 @@ async fn peer_13_a_newer_deployment_is_not_touched() {
     assert_eq!((rollback.method, rollback.rollout), (RollbackMethod::Superseded, None));
     assert_eq!(
         rollback.message,
-        "web in production is on web:3 by another deployment, which is not touched"
+        "web in production is on web:3, of a newer push, which is not touched"
     );
     fake.sent(0, 0, &[]);
 }

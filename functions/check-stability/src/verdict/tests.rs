@@ -1051,6 +1051,7 @@ fn an_old_record_of_our_target_tells_nothing_about_the_rollback() {
 /// A situation, how ECS's record of our rollout says it stands, and the verdict.
 type Situation = (&'static str, Case, ServiceDeploymentStatus, Verdict);
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn situations() -> Vec<Situation> {
     let shifted = Deployment {
         running_count: 1,
