@@ -95,7 +95,8 @@ fn is_ours(aftermath: &Aftermath, before: &Service) -> bool {
         && ran.is_some_and(|revision| aftermath.pushes.iter().any(|push| revision.runs(&push.repository)))
 }
 
-/// - Only rollouts that we began are stopped by us.
+/// - Nobody else's rollout is stopped by us, but for one of a revision that we had made: where somebody tries that once
+///   more by force while we find out that it is bad.
 /// - Once a service has completed a rollout to a revision that somebody registered by hand, every later rollout of ours is
 ///   to a revision that was made from that one, until somebody moves the service elsewhere.
 pub(super) fn others_are_not_undone(aftermath: &Aftermath) -> Vec<Violation> {
@@ -109,7 +110,9 @@ pub(super) fn others_are_not_undone(aftermath: &Aftermath) -> Vec<Violation> {
                 let arn = call.parameter("serviceDeploymentArn");
                 call.operation == "StopServiceDeployment" && call.applied && arn == rollout.service_deployment_arn
             };
-            if is_of_others && aftermath.calls.iter().any(stops) {
+            let revision = aftermath.after.revision(&rollout.task_definition);
+            let is_made_by_us = revision.and_then(Revision::source).is_some();
+            if is_of_others && !is_made_by_us && aftermath.calls.iter().any(stops) {
                 let what = format!("the rollout to {} was stopped", short(&rollout.task_definition));
                 violations.push(Violation::of_service(OTHERS, id.clone(), what));
             }
