@@ -7,6 +7,7 @@ mod newest;
 mod one_at_a_time;
 mod rate;
 mod stable;
+mod superseded;
 mod untouched;
 
 #[cfg(test)]
@@ -71,12 +72,14 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 12] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 14] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     stable::nothing_is_left_failing_in_silence,
     stable::deployed_means_completed,
     newest::no_service_is_below_its_newest_success,
+    superseded::only_a_newer_push_supersedes,
+    superseded::every_push_reaches_its_services,
     untouched::services_keep_what_is_not_ours,
     untouched::others_are_not_undone,
     untouched::revisions_keep_what_is_not_ours,

@@ -1,0 +1,126 @@
+//! No push is passed over: each reaches every service that it is for, and only a newer one, or a person, takes its place.
+
+use super::Violation;
+use crate::storm::aftermath::{Aftermath, Execution, Pushed, Service};
+
+const SUPERSEDED: &str = "only a newer push of the repository, or somebody else, supersedes a push";
+const REACHED: &str = "a push reaches every service that runs its repository";
+
+/// Where deploy-service says SUPERSEDED or `ROLL_BACK_SUPERSEDED`, there is an execution for the same service of a newer
+/// push to the same repository, or somebody else moved the service.
+pub(super) fn only_a_newer_push_supersedes(aftermath: &Aftermath) -> Vec<Violation> {
+    let claims = aftermath
+        .executions
+        .iter()
+        .filter(|it| matches!(it.outcome(), Some("SUPERSEDED" | "ROLL_BACK_SUPERSEDED")));
+    let wrong =
+        claims.filter(|execution| !has_newer(aftermath, execution) && !is_moved_by_others(aftermath, execution));
+    wrong
+        .map(|execution| {
+            let outcome = execution.outcome().unwrap_or_default();
+            Violation::of_execution(SUPERSEDED, execution, format!("{outcome}, but by nothing newer"))
+        })
+        .collect()
+}
+
+fn has_newer(aftermath: &Aftermath, execution: &Execution) -> bool {
+    aftermath.executions.iter().any(|other| {
+        other.service == execution.service && repository(other) == repository(execution) && other.push > execution.push
+    })
+}
+
+fn is_moved_by_others(aftermath: &Aftermath, execution: &Execution) -> bool {
+    let Some(id) = &execution.service else { return false };
+    let service = aftermath.after.service(id);
+    let mut rollouts = service.into_iter().flat_map(|service| service.history.iter().skip(1));
+    rollouts.any(|rollout| aftermath.is_of_others(id, rollout))
+}
+
+fn repository(execution: &Execution) -> &str {
+    execution.image.split(':').next().unwrap_or_default()
+}
+
+/// For every push that was told of, and every service that ran its repository before and is still there, there is an
+/// execution of deploy-service, of this push or of a newer one to the repository: a push that comes too late is left out of
+/// the plan. A push of `latest` is for nobody.
+pub(super) fn every_push_reaches_its_services(aftermath: &Aftermath) -> Vec<Violation> {
+    let told = aftermath
+        .pushes
+        .iter()
+        .filter(|push| push.deliveries > 0 && push.tag != "latest");
+    let missed = told.flat_map(|push| {
+        let services = aftermath.before.services.iter();
+        services
+            .filter(|service| is_for(aftermath, push, service) && !is_reached(aftermath, push, service))
+            .map(|service| {
+                let what = format!("{}:{} ({}) never came to it", push.repository, push.tag, push.id);
+                Violation::of_service(REACHED, service.id(), what)
+            })
+    });
+    missed.collect()
+}
+
+fn is_for(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
+    let is_there = aftermath.after.service(&service.id()).is_some_and(Service::is_active);
+    let ran = aftermath.before.revision(&service.task_definition);
+    is_there
+        && aftermath.is_watched(&service.cluster)
+        && service.is_deployed_by_ecs()
+        && ran.is_some_and(|revision| revision.runs(&push.repository))
+}
+
+fn is_reached(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
+    let id = service.id();
+    let reaches = |it: &Execution| repository(it) == push.repository && it.push.as_ref() >= Some(&push.id);
+    aftermath.executions_of(&id).any(reaches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{calm, deed, rollout};
+    use super::*;
+    use serde_json::json;
+
+    fn superseded(number: usize) -> Aftermath {
+        let mut aftermath = calm();
+        aftermath.executions[number].output = Some(json!({"outcome": "SUPERSEDED"}));
+        aftermath
+    }
+
+    #[test]
+    fn a_push_that_says_it_is_superseded_and_is_the_newest_is_found() {
+        assert_eq!(only_a_newer_push_supersedes(&superseded(1)), []);
+        assert_eq!(only_a_newer_push_supersedes(&superseded(3)).len(), 1);
+        let mut of_another_repository = superseded(1);
+        of_another_repository.executions[3].image = "shop/sidecar:v3".to_owned();
+        assert_eq!(only_a_newer_push_supersedes(&of_another_repository).len(), 1);
+        let mut back = superseded(3);
+        back.executions[3].output = Some(json!({"outcome": "ROLL_BACK_SUPERSEDED"}));
+        assert_eq!(only_a_newer_push_supersedes(&back).len(), 1);
+    }
+
+    #[test]
+    fn somebody_may_take_the_place_of_a_push() {
+        let mut aftermath = superseded(3);
+        let mut by_hand = rollout(1, 3, "SUCCESSFUL");
+        by_hand.created_at += 500;
+        aftermath
+            .others
+            .push(deed(by_hand.created_at, &json!({"taskDefinition": "web:1"})));
+        aftermath.after.services[0].history.push(by_hand);
+        assert_eq!(only_a_newer_push_supersedes(&aftermath), []);
+    }
+
+    #[test]
+    fn a_service_that_a_push_never_came_to_is_found_unless_a_newer_one_did_or_it_is_gone() {
+        let mut aftermath = calm();
+        aftermath.executions.remove(1);
+        assert_eq!(every_push_reaches_its_services(&aftermath), [], "the newer one came");
+        aftermath.executions.pop();
+        assert_eq!(every_push_reaches_its_services(&aftermath).len(), 2);
+        aftermath.pushes[0].tag = "latest".to_owned();
+        assert_eq!(every_push_reaches_its_services(&aftermath).len(), 1);
+        aftermath.after.services[0].status = "INACTIVE".to_owned();
+        assert_eq!(every_push_reaches_its_services(&aftermath), []);
+    }
+}
