@@ -1,0 +1,403 @@
+//! The state machines, walked inside of this process: their own definitions and JSONata, with the functions called
+//! directly. Only what they are made of is known here: Task, Map, Choice, Wait, Pass and Succeed, and of the services that
+//! a Task can call only Lambda and the child's execution.
+//!
+//! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
+
+use crate::account::{Caller, list};
+use bumpalo::Bump;
+use futures::future::{FutureExt, LocalBoxFuture};
+use jiff::Timestamp;
+use jsonata_rs::{ArrayFlags, FunctionContext, JsonAta};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use shared::config::Config;
+use shared::ecs::Ecs;
+use shared::error::Error;
+use shared::runtime::Request;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+/// How long the machines wait between two looks, in seconds: the default of the setting.
+const POLL_INTERVAL: &str = "15";
+
+/// A state machine.
+#[derive(Debug)]
+struct Machine(Value);
+
+static DEPLOY_IMAGE: LazyLock<Machine> = LazyLock::new(|| Machine::read("deploy-image"));
+static DEPLOY_SERVICE: LazyLock<Machine> = LazyLock::new(|| Machine::read("deploy-service"));
+
+impl Machine {
+    fn read(name: &str) -> Self {
+        let path = format!("{}/../statemachine/{name}.asl.json", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let text = text.replace("${pollIntervalSeconds}", POLL_INTERVAL);
+        Self(serde_json::from_str(&text).unwrap())
+    }
+}
+
+/// An error that ends a state, by the name that the state machine matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Thrown {
+    pub(crate) error: String,
+    pub(crate) cause: String,
+}
+
+impl Thrown {
+    fn by_function(error: &Error) -> Self {
+        Self {
+            error: error.name().to_owned(),
+            cause: json!({"errorType": error.name(), "errorMessage": error.to_string()}).to_string(),
+        }
+    }
+
+    /// What a function that was killed looks like: <https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html>.
+    fn by_killing() -> Self {
+        Self {
+            error: "Sandbox.Timedout".to_owned(),
+            cause: json!({"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out after 60.00 seconds"})
+                .to_string(),
+        }
+    }
+}
+
+/// The error of an execution that came to the state that it was to stop at. Its cause is what the state's function would
+/// have been called with.
+pub(crate) const STOPPED: &str = "Stopped";
+
+/// The execution of one push, with the executions of its services.
+pub(crate) struct Execution<'a> {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) functions: Functions,
+    /// The state before which it stops.
+    pub(crate) stop_at: Option<&'static str>,
+    /// Called with the name of each state that is entered, in the order of time.
+    pub(crate) entering: Box<dyn Fn(&str) + 'a>,
+    /// How each service's execution ended, in the order of time.
+    pub(crate) services: std::cell::RefCell<Vec<(String, Result<Value, Thrown>)>>,
+}
+
+/// What a state sees: the variables and the context of its execution.
+#[derive(Debug, Clone)]
+struct Scope {
+    variables: Map<String, Value>,
+    context: Value,
+}
+
+impl Scope {
+    fn evaluate(&self, template: &Value, states: &Value) -> Value {
+        match template {
+            Value::String(text) => match text.strip_prefix("{% ").and_then(|rest| rest.strip_suffix(" %}")) {
+                Some(expression) => self.expression(expression, states),
+                None => template.clone(),
+            },
+            Value::Array(items) => items.iter().map(|item| self.evaluate(item, states)).collect(),
+            Value::Object(members) => {
+                let evaluated = members
+                    .iter()
+                    .map(|(name, value)| (name.clone(), self.evaluate(value, states)));
+                evaluated.collect()
+            }
+            _ => template.clone(),
+        }
+    }
+
+    /// What a path such as `$update.rollout` stands for, or `$states.input.retry`, as long as it leads through objects: most
+    /// expressions are no more than that, and this JSONata would take `$error` for a function of its own.
+    fn member<'s>(&'s self, expression: &str, states: &'s Value) -> Option<&'s Value> {
+        let path: Vec<&str> = expression.strip_prefix('$')?.split('.').collect();
+        match path.as_slice() {
+            ["states", "context", rest @ ..] => rest.iter().try_fold(&self.context, |value, name| value.get(*name)),
+            ["states", rest @ ..] => rest.iter().try_fold(states, |value, name| value.get(*name)),
+            [variable, rest @ ..] => {
+                let value = self.variables.get(*variable)?;
+                rest.iter().try_fold(value, |value, name| value.get(*name))
+            }
+            [] => None,
+        }
+    }
+
+    fn expression(&self, expression: &str, states: &Value) -> Value {
+        if let Some(value) = self.member(expression, states) {
+            return value.clone();
+        }
+        let arena = Bump::new();
+        let parsed = JsonAta::new(expression, &arena).unwrap_or_else(|error| panic!("{expression}: {error}"));
+        parsed.register_function("parse", 1, |context, arguments| {
+            let value = serde_json::from_str(&arguments[0].as_str()).unwrap_or_default();
+            Ok(jsonata_value(&context, &value))
+        });
+        // Only that different things have different names is of interest here.
+        parsed.register_function("hash", 2, |context, arguments| {
+            let sum = arguments[0]
+                .as_str()
+                .bytes()
+                .fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+            Ok(jsonata_value(&context, &format!("{sum:020}").into()))
+        });
+        let mut states = states.clone();
+        states["context"] = self.context.clone();
+        let mut bindings: HashMap<&str, &Value> = self
+            .variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
+            .collect();
+        bindings.insert("states", &states);
+        let evaluated = parsed
+            .evaluate(None, Some(&bindings))
+            .unwrap_or_else(|error| panic!("{expression}: {error}"));
+        assert!(!evaluated.is_undefined(), "{expression} is undefined: {states:#}");
+        serde_json::from_str(&evaluated.serialize(false)).unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    fn assign(&mut self, state: &Value, states: &Value) {
+        let Some(assigned) = state["Assign"].as_object() else {
+            return;
+        };
+        let values: Vec<(String, Value)> = assigned
+            .iter()
+            .map(|(name, value)| (name.clone(), self.evaluate(value, states)))
+            .collect();
+        self.variables.extend(values);
+    }
+
+    fn output(&self, state: &Value, states: &Value, otherwise: Value) -> Value {
+        state
+            .get("Output")
+            .map_or(otherwise, |output| self.evaluate(output, states))
+    }
+}
+
+fn jsonata_value<'a>(context: &FunctionContext<'a, '_>, value: &Value) -> &'a mut jsonata_rs::Value<'a> {
+    use jsonata_rs::Value as Jsonata;
+    match value {
+        Value::Null => Jsonata::null(context.arena),
+        Value::Bool(value) => context.arena.alloc(Jsonata::Bool(*value)),
+        Value::Number(number) => Jsonata::number(context.arena, number.as_f64().unwrap_or_default()),
+        Value::String(text) => Jsonata::string(context.arena, text),
+        Value::Array(items) => {
+            let array = Jsonata::array(context.arena, ArrayFlags::empty());
+            for item in items {
+                array.push(jsonata_value(context, item));
+            }
+            array
+        }
+        Value::Object(members) => {
+            let object = Jsonata::object(context.arena);
+            for (name, member) in members {
+                object.insert(name, jsonata_value(context, member));
+            }
+            object
+        }
+    }
+}
+
+/// The functions, with the clients and settings that they keep from one invocation to the next.
+pub(crate) struct Functions {
+    ecs: Ecs,
+    ecr: aws_sdk_ecr::Client,
+    config: Config,
+}
+
+impl Functions {
+    pub(crate) fn new(caller: &Arc<Caller>, config: Config) -> Self {
+        Self {
+            ecs: caller.ecs(),
+            ecr: caller.ecr(),
+            config,
+        }
+    }
+
+    /// Invokes a function, by its placeholder, with the arguments of the Task.
+    pub(crate) async fn invoke(&self, arguments: &Value, now: Timestamp) -> Result<Value, Error> {
+        let request = Request::open(arguments["Payload"].clone(), now).unwrap();
+        let Self { ecs, ecr, config } = self;
+        match arguments["FunctionName"].as_str().unwrap_or_default() {
+            "${findTaskDefinitions}" => value(find_task_definitions::handle(ecs, config, request).await),
+            "${registerRevision}" => value(register_revision::handle(ecs, config, request).await),
+            "${updateService}" => value(update_service::handle(ecs, config, request).await),
+            "${checkStability}" => value(check_stability::handle(ecs, config, request).await),
+            "${rollBack}" => value(roll_back::handle(ecs, ecr, config, request).await),
+            "${conclude}" => value(conclude::handle(config, request)),
+            other => panic!("{other} is no function"),
+        }
+    }
+}
+
+impl Execution<'_> {
+    /// Walks a push's execution to its end.
+    pub(crate) async fn deploy(&self, event: &Value) -> Result<Value, Thrown> {
+        self.start(&DEPLOY_IMAGE, "deploy-image:push", event).await
+    }
+
+    fn start<'s>(
+        &'s self,
+        machine: &'s Machine,
+        name: &'s str,
+        input: &'s Value,
+    ) -> LocalBoxFuture<'s, Result<Value, Thrown>> {
+        async move {
+            let id = format!("arn:aws:states:eu-west-1:123456789012:execution:{name}");
+            let mut scope = Scope {
+                variables: Map::new(),
+                context: json!({"Execution": {"Id": id, "Input": input}}),
+            };
+            self.walk(&machine.0, &mut scope, input.clone()).await
+        }
+        .boxed_local()
+    }
+
+    fn walk<'s>(
+        &'s self,
+        states: &'s Value,
+        scope: &'s mut Scope,
+        mut input: Value,
+    ) -> LocalBoxFuture<'s, Result<Value, Thrown>> {
+        async move {
+            let mut name = states["StartAt"].as_str().unwrap_or_default();
+            loop {
+                let state = &states["States"][name];
+                (self.entering)(name);
+                let (output, next) = self.step(name, state, scope, input).await?;
+                match next {
+                    Some(next) => (name, input) = (next, output),
+                    None => return Ok(output),
+                }
+            }
+        }
+        .boxed_local()
+    }
+
+    async fn step<'s>(
+        &self,
+        name: &str,
+        state: &'s Value,
+        scope: &mut Scope,
+        input: Value,
+    ) -> Result<(Value, Option<&'s str>), Thrown> {
+        let given = json!({"input": input});
+        let done = match state["Type"].as_str().unwrap_or_default() {
+            "Pass" => Ok(input.clone()),
+            "Succeed" => return Ok((scope.output(state, &given, input), None)),
+            "Wait" => {
+                let seconds = scope.evaluate(&state["Seconds"], &given).as_i64().unwrap();
+                let now = self.caller.account().now();
+                self.caller.wait_until(now + seconds * 1000).await;
+                Ok(input.clone())
+            }
+            "Choice" => {
+                let chosen = list(&state["Choices"])
+                    .iter()
+                    .find(|choice| scope.evaluate(&choice["Condition"], &given) == true);
+                let next = chosen.map_or(&state["Default"], |choice| &choice["Next"]);
+                return Ok((input, next.as_str()));
+            }
+            "Map" => self.map(state, scope, &given).await,
+            "Task" => self.task(name, state, scope, &given).await,
+            other => panic!("{name} is a {other}"),
+        };
+        match done {
+            Ok(result) => {
+                let is_plain = matches!(state["Type"].as_str(), Some("Pass" | "Wait"));
+                let states = json!({"input": input, "result": result});
+                let output = scope.output(state, &states, if is_plain { input } else { result });
+                scope.assign(state, &states);
+                Ok((output, state["Next"].as_str()))
+            }
+            Err(thrown) => {
+                let catches = |catcher: &&Value| matches(catcher, &thrown);
+                let Some(catcher) = list(&state["Catch"]).iter().find(catches) else {
+                    return Err(thrown);
+                };
+                let error = json!({"Error": thrown.error, "Cause": thrown.cause});
+                let states = json!({"input": input, "errorOutput": error});
+                let output = scope.output(catcher, &states, error);
+                scope.assign(catcher, &states);
+                Ok((output, catcher["Next"].as_str()))
+            }
+        }
+    }
+
+    async fn map(&self, state: &Value, scope: &Scope, given: &Value) -> Result<Value, Thrown> {
+        let mut results = Vec::new();
+        for item in list(&scope.evaluate(&state["Items"], given)) {
+            let mut inside = scope.clone();
+            results.push(self.walk(&state["ItemProcessor"], &mut inside, item.clone()).await?);
+        }
+        Ok(results.into())
+    }
+
+    /// A Task with its retries.
+    async fn task(&self, name: &str, state: &Value, scope: &Scope, given: &Value) -> Result<Value, Thrown> {
+        let mut attempts = vec![0_u32; list(&state["Retry"]).len()];
+        loop {
+            let arguments = scope.evaluate(&state["Arguments"], given);
+            let thrown = match self.attempt(name, state, &arguments).await {
+                Ok(result) => return Ok(result),
+                Err(thrown) => thrown,
+            };
+            let retrier = list(&state["Retry"])
+                .iter()
+                .position(|retrier| matches(retrier, &thrown));
+            let Some(place) = retrier else { return Err(thrown) };
+            let retrier = &list(&state["Retry"])[place];
+            if u64::from(attempts[place]) >= retrier["MaxAttempts"].as_u64().unwrap() {
+                return Err(thrown);
+            }
+            let seconds = retrier["IntervalSeconds"].as_i64().unwrap() << attempts[place];
+            attempts[place] += 1;
+            let now = self.caller.account().now();
+            self.caller.wait_until(now + seconds * 1000).await;
+        }
+    }
+
+    async fn attempt(&self, name: &str, state: &Value, arguments: &Value) -> Result<Value, Thrown> {
+        let resource = state["Resource"].as_str().unwrap_or_default();
+        if resource.ends_with(":startExecution.sync:2") {
+            let input = &arguments["Input"];
+            let child = format!("deploy-service:{}", arguments["Name"].as_str().unwrap());
+            let ended = self.start(&DEPLOY_SERVICE, &child, input).await;
+            let service = input["service"].as_str().unwrap_or_default().to_owned();
+            self.services.borrow_mut().push((service, ended.clone()));
+            return match ended {
+                Ok(output) => Ok(json!({"Output": output})),
+                Err(stopped) if stopped.error == STOPPED => Err(stopped),
+                Err(Thrown { error, cause }) => Err(Thrown {
+                    error: "States.TaskFailed".to_owned(),
+                    cause: json!({"Status": "FAILED", "Error": error, "Cause": cause}).to_string(),
+                }),
+            };
+        }
+        assert!(resource.ends_with(":lambda:invoke"), "{name} is a Task of {resource}");
+        if self.stop_at == Some(name) {
+            return Err(Thrown {
+                error: STOPPED.to_owned(),
+                cause: arguments.to_string(),
+            });
+        }
+        self.caller.begin(name).await;
+        // Boxed, since the futures of SDK calls nest deeper than the compiler follows.
+        let answer = self
+            .functions
+            .invoke(arguments, self.caller.account().timestamp())
+            .boxed_local();
+        tokio::select! {
+            biased;
+            answer = answer => match answer {
+                Ok(payload) => Ok(json!({"Payload": payload})),
+                Err(error) => Err(Thrown::by_function(&error)),
+            },
+            () = self.caller.killed() => Err(Thrown::by_killing()),
+        }
+    }
+}
+
+fn value(answer: Result<impl Serialize, Error>) -> Result<Value, Error> {
+    answer.map(|answer| serde_json::to_value(answer).unwrap())
+}
+
+fn matches(rule: &Value, thrown: &Thrown) -> bool {
+    let mut names = list(&rule["ErrorEquals"]).iter();
+    thrown.error != STOPPED && names.any(|name| name == "States.ALL" || *name == thrown.error)
+}

@@ -1,0 +1,202 @@
+//! Two pushes of one repository, in any order of arrival, each delivered once or twice, in any interleaving.
+
+use crate::account::{Account, Caller, Grain, list, short};
+use crate::at_once::interleave;
+use crate::machine::{Execution, Functions, Thrown};
+use crate::situations::{config, outcome};
+use crate::support::run;
+use futures::future::LocalBoxFuture;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// An event that is delivered.
+#[derive(Debug, Clone)]
+struct Delivery {
+    /// Whether it tells of the newer push.
+    is_newer: bool,
+    /// When, in seconds after both pushes.
+    after: i64,
+}
+
+/// Two pushes and what is chosen by chance.
+#[derive(Debug, Clone)]
+struct Pushes {
+    older: &'static str,
+    newer: &'static str,
+    deliveries: Vec<Delivery>,
+    /// Which of those that can go on goes on.
+    choices: Vec<u8>,
+    by_calls: bool,
+    breaker: Option<bool>,
+}
+
+fn pushes() -> impl Strategy<Value = Pushes> {
+    let delivery = |is_newer| (0..240_i64).prop_map(move |after| Delivery { is_newer, after });
+    let deliveries = (
+        proptest::collection::vec(delivery(false), 1..=2),
+        proptest::collection::vec(delivery(true), 1..=2),
+    );
+    (
+        prop_oneof![3 => Just("older"), 1 => Just("crash-older"), 1 => Just("exit-early-older")],
+        prop_oneof![3 => Just("newer"), 1 => Just("crash-newer"), 1 => Just("exit-early-newer")],
+        deliveries.prop_map(|(older, newer)| [older, newer].concat()),
+        proptest::collection::vec(any::<u8>(), 64),
+        any::<bool>(),
+        proptest::option::of(any::<bool>()),
+    )
+        .prop_map(|(older, newer, deliveries, choices, by_calls, breaker)| Pushes {
+            older,
+            newer,
+            deliveries,
+            choices,
+            by_calls,
+            breaker,
+        })
+}
+
+/// How an execution ended: `None` when it did not deploy to the service.
+type Ended = (bool, Option<String>, Vec<(String, Result<Value, Thrown>)>);
+
+async fn play(pushes: &Pushes) -> (Arc<Account>, Vec<Ended>) {
+    let account = Account::new();
+    let service = pushes.breaker.map_or(json!({}), |rollback| {
+        json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": rollback}}})
+    });
+    account.seed_web("v1", &service);
+    account.pass(5_000);
+    let older = account.push(pushes.older);
+    account.pass(3_000);
+    let newer = account.push(pushes.newer);
+    let begun = account.now();
+    let grain = if pushes.by_calls { Grain::Calls } else { Grain::Steps };
+    let acts = pushes.deliveries.iter().map(|delivery| {
+        let caller = Caller::new(&account, grain, None);
+        let event = if delivery.is_newer { &newer } else { &older };
+        let walker = caller.clone();
+        let act: LocalBoxFuture<'_, Ended> = Box::pin(async move {
+            walker.wait_until(begun + delivery.after * 1000).await;
+            let execution = Execution {
+                functions: Functions::new(&walker, config()),
+                caller: walker,
+                stop_at: None,
+                entering: Box::new(|_| ()),
+                services: RefCell::default(),
+            };
+            let _ = execution.deploy(event).await;
+            let services = execution.services.take();
+            (delivery.is_newer, outcome(&services), services)
+        });
+        (caller, act)
+    });
+    let mut choices = pushes.choices.iter().cycle();
+    let choose = |options: usize| choices.next().map_or(0, |choice| usize::from(*choice) % options);
+    let ended = interleave(&account, acts.collect(), choose).await;
+    account.settle();
+    (account, ended)
+}
+
+/// Which push a revision of `web` was registered for: 0 for none, 1 for the older one, 2 for the newer one.
+fn push_of(account: &Account, pushes: &Pushes, revision: &str) -> u8 {
+    let state = account.with(|it, _| it.state());
+    let found = list(&state["families"]["web"])
+        .iter()
+        .find(|it| format!("web:{}", it["revision"]) == revision)
+        .map(|it| it["images"].to_string())
+        .unwrap_or_default();
+    if found.contains(&format!(":{}\"", pushes.newer)) {
+        2
+    } else {
+        u8::from(found.contains(&format!(":{}\"", pushes.older)))
+    }
+}
+
+fn is_good(tag: &str) -> bool {
+    tag.starts_with("older") || tag.starts_with("newer")
+}
+
+fn check(pushes: &Pushes) -> Result<(), TestCaseError> {
+    let (account, ended) = run(play(pushes));
+    let web = account.web();
+    let rollouts: Vec<(String, u8, i64)> = list(&web["history"])
+        .iter()
+        .map(|rollout| {
+            let revision = short(&rollout["taskDefinition"]).to_owned();
+            let push = push_of(&account, pushes, &revision);
+            (revision, push, rollout["createdAt"].as_i64().unwrap_or_default())
+        })
+        .collect();
+    let on = push_of(&account, pushes, short(&web["taskDefinition"]));
+    let told = format!("{ended:#?}\n{:#}", account.standing());
+
+    if is_good(pushes.newer) {
+        prop_assert_eq!(on, 2, "the service is on the newer push: {}", told);
+    } else {
+        prop_assert_ne!(on, 2, "the service is not on an image that is broken: {}", told);
+    }
+    prop_assert!(
+        on != 1 || is_good(pushes.older),
+        "the service is not on an image that is broken: {}",
+        told
+    );
+    prop_assert_eq!(&web["readyCount"], 2, "it runs: {}", told);
+
+    for (is_newer, outcome, _) in &ended {
+        let allowed: &[&str] = match (is_newer, is_good(if *is_newer { pushes.newer } else { pushes.older })) {
+            (true, true) => &["DEPLOYED", "ALREADY_DEPLOYED"],
+            (true, false) => &["Deploy.RolledBack"],
+            (false, true) => &["DEPLOYED", "ALREADY_DEPLOYED", "SUPERSEDED"],
+            (false, false) => &["SUPERSEDED", "ROLL_BACK_SUPERSEDED", "Deploy.RolledBack"],
+        };
+        let is_allowed = match outcome {
+            Some(outcome) => allowed.contains(&outcome.as_str()),
+            // The newer push was there when it was planned.
+            None => !is_newer,
+        };
+        prop_assert!(
+            is_allowed,
+            "{:?} of the push that is newer: {}: {}",
+            outcome,
+            is_newer,
+            told
+        );
+    }
+
+    // Never back from the newer push to the older one, unless the newer one is broken. Call by call, an update can come
+    // after a look that is outdated: then it is put back at once.
+    for three in rollouts.windows(3).filter(|_| is_good(pushes.newer)) {
+        let flaps = three[0].1 == 2 && three[1].1 == 1 && three[2].1 == 2;
+        let is_put_right = pushes.by_calls && three[2].2 - three[1].2 < 2_000;
+        prop_assert!(!flaps || is_put_right, "no flapping: {:?} {}", rollouts, told);
+    }
+    let tries = rollouts.iter().filter(|rollout| rollout.1 == 2).count();
+    prop_assert!(
+        is_good(pushes.newer) || pushes.by_calls || tries <= 1,
+        "a broken image is tried once, however often its event comes: {:?} {}",
+        rollouts,
+        told
+    );
+
+    // At most one revision for each (revision in use, push), and of the others none is left.
+    let standing = account.standing();
+    let mut made: Vec<String> = list(&standing["families"]["web"])
+        .iter()
+        .filter(|revision| revision["active"] == true && !list(&revision["tags"]).is_empty())
+        .map(|revision| revision["tags"].to_string())
+        .collect();
+    made.sort();
+    let all = made.len();
+    made.dedup();
+    prop_assert_eq!(made.len(), all, "each revision once: {}", told);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 30, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_service_ends_on_the_newer_push_whatever_the_order_and_the_interleaving(pushes in pushes()) {
+        check(&pushes)?;
+    }
+}
