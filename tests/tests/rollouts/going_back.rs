@@ -1,6 +1,7 @@
 //! The way back: to the last good revision and bits, once, and never against somebody else.
 
-use crate::support::{IMPATIENT, Scene, message, object, scenarios, short};
+use crate::support::{Ending, IMPATIENT, Scene, message, object, scenarios, short};
+use local_aws::images::Push;
 use serde_json::{Value, json};
 use simulated_ecs::{Behaviour, Fault, Kind, Scheduled, Seed, Weather};
 
@@ -18,11 +19,17 @@ scenarios![
     a_rollback_whose_old_image_breaks_too_says_that_it_failed,
     a_rollback_by_ecs_that_fails_says_so,
     a_rollback_that_takes_too_long_says_so,
-    a_rollback_that_a_newer_deployment_overtakes_has_its_own_outcome,
+    a_rollback_that_a_newer_push_overtakes_has_its_own_outcome,
+    a_rollback_that_a_person_overtakes_stays_red,
     the_old_image_by_tag_is_gone_and_nothing_is_touched,
     back_to_a_revision_that_was_deregistered_meanwhile_is_back_to_a_copy_of_it,
     a_rollback_leaves_every_revision_registered,
     each_service_goes_back_to_its_own_last_good_revision,
+    a_failed_deployment_that_a_service_was_left_on_is_not_what_it_goes_back_to,
+    a_bad_latest_that_ecs_rolls_back_runs_the_old_digest,
+    a_lost_answer_to_the_stop_of_a_deployment_is_no_second_way_back,
+    a_lost_answer_to_the_update_back_is_no_second_way_back,
+    of_two_repositories_pushed_together_only_the_bad_one_goes_back,
 ];
 
 /// Old tasks are stopped before new ones are started, so that a rollback has to start tasks, too.
@@ -306,15 +313,56 @@ async fn a_rollback_that_takes_too_long_says_so() {
     assert!(message.contains("exited with code 1"), "{message}");
 }
 
-async fn a_rollback_that_a_newer_deployment_overtakes_has_its_own_outcome() {
+/// Two executions of one service's pushes never roll out at once, but the newer push may have been deployed by somebody
+/// else's hand.
+async fn a_rollback_that_a_newer_push_overtakes_has_its_own_outcome() {
     let scene = Scene::new("overtaken");
+    let bad = scene.push("exit-early");
+    let newer = scene.push("v2");
+    let detail = &newer.event["detail"];
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let push = format!("{} {}", text(&detail["eventTime"]), text(&detail["eventID"]));
+    let tags = [
+        (format!("ecr-deploy:push/{}", scene.repository()), push),
+        (format!("ecr-deploy:digest/{}", scene.repository()), newer.digest.clone()),
+    ];
+    let tags = tags.map(|(key, value)| json!({"key": key, "value": value}));
+
+    let end = overtaken(&scene, &bad, json!(tags), "v2").await;
+
+    assert_eq!(end.outcome(), "ROLL_BACK_SUPERSEDED", "{end:#?}");
+    let message = end.message();
+    assert!(message.contains("overtaken-web:2"), "what overtook it: {message}");
+    assert!(message.contains("exited with code 1"), "what had failed: {message}");
+    assert_eq!(scene.state()["imageDigests"], json!([newer.digest]));
+}
+
+/// What a person deploys then is not touched, but the push has failed and nothing newer made up for it.
+async fn a_rollback_that_a_person_overtakes_stays_red() {
+    let scene = Scene::new("barged");
+    let bad = scene.push("exit-early");
+
+    let end = overtaken(&scene, &bad, json!([]), "v1").await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let message = end.message();
+    assert!(message.contains("barged-web:2"), "what overtook it: {message}");
+    assert!(message.contains("exited with code 1"), "what had failed: {message}");
+}
+
+/// A bad push whose rollback is overtaken by a deployment of a revision with these tags on it and this image in it; that
+/// stays.
+async fn overtaken(scene: &Scene, bad: &Push, tags: Value, tag: &str) -> Ending {
     scene.push("slow-v0");
     scene.seed(Seed {
         image: Some(scene.image("slow-v0")),
         service: object(json!({"deploymentConfiguration": stop_first()})),
         ..Seed::default()
     });
-    let theirs = scene.register(&scene.family(), "v1");
+    let theirs = scene.register(&scene.family(), tag);
+    if tags != json!([]) {
+        scene.ecs("TagResource", &json!({"resourceArn": theirs, "tags": tags}));
+    }
     scene.weather(Weather {
         schedule: vec![Scheduled {
             at_milliseconds: None,
@@ -329,17 +377,15 @@ async fn a_rollback_that_a_newer_deployment_overtakes_has_its_own_outcome() {
         ..Weather::default()
     });
 
-    let end = scene.deploy("exit-early").await;
+    let execution = scene.start(bad).await;
+    let end = scene.end(&execution).await;
 
-    assert_eq!(end.outcome(), "ROLL_BACK_SUPERSEDED", "{end:#?}");
-    let message = end.message();
-    assert!(message.contains("overtaken-web:2"), "what overtook it: {message}");
-    assert!(message.contains("exited with code 1"), "what had failed: {message}");
     scene
         .until("their deployment", |it| it.state()["rolloutState"] == "COMPLETED")
         .await;
     assert_eq!(scene.state()["taskDefinition"], theirs.as_str());
     assert_eq!(scene.changes(&scene.service()).len(), 2, "theirs is not touched");
+    end
 }
 
 async fn the_old_image_by_tag_is_gone_and_nothing_is_touched() {
@@ -430,5 +476,109 @@ async fn each_service_goes_back_to_its_own_last_good_revision() {
         assert_eq!(short(&state["taskDefinition"]), format!("{family}:{back}"));
         let message = message(end.child(service));
         assert!(message.contains(&format!("back on {family}:{back}")), "{message}");
+    }
+}
+
+/// As a pipeline with a circuit breaker that only stops leaves it.
+async fn a_failed_deployment_that_a_service_was_left_on_is_not_what_it_goes_back_to() {
+    let scene = Scene::new("left-on");
+    scene.seed_service(json!({
+        "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": false}},
+    }));
+    let theirs = scene.register(&scene.family(), "exit-early-theirs");
+    scene.ecs(
+        "UpdateService",
+        &json!({"cluster": scene.cluster(), "service": scene.service(), "taskDefinition": theirs}),
+    );
+    scene
+        .until("its failure", |it| it.state()["rolloutState"] == "FAILED")
+        .await;
+
+    let end = scene.deploy("exit-early").await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let state = scene.state();
+    assert_eq!(short(&state["taskDefinition"]), "left-on-web:1", "{state:#}");
+    assert_eq!(state["rolloutState"], "COMPLETED");
+}
+
+async fn a_bad_latest_that_ecs_rolls_back_runs_the_old_digest() {
+    let scene = Scene::new("latest-ecs");
+    let old = scene.push("latest");
+    scene.seed(Seed {
+        image: Some(scene.image("latest")),
+        service: object(json!({
+            "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}},
+        })),
+        ..Seed::default()
+    });
+
+    let bad = scene.push_as("latest", Some(Behaviour::ExitEarly));
+    let execution = scene.start(&bad).await;
+    let end = scene.end(&execution).await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    assert_eq!(scene.state()["imageDigests"], json!([old.digest]));
+    assert_eq!(scene.changes(&scene.service()).len(), 1);
+}
+
+async fn a_lost_answer_to_the_stop_of_a_deployment_is_no_second_way_back() {
+    let scene = Scene::new("lost-stop");
+    scene.seed(Seed::default());
+    scene.weather(Weather {
+        faults: vec![Fault {
+            operation: Some("StopServiceDeployment".to_owned()),
+            times: Some(1),
+            ..scene.fault(Kind::CutAfter)
+        }],
+        ..Weather::default()
+    });
+
+    let end = scene.deploy("crash").await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    assert_eq!(scene.statuses(), ["SUCCESSFUL", "ROLLBACK_SUCCESSFUL"]);
+    assert_eq!(scene.calls("UpdateService").len(), 1);
+}
+
+async fn a_lost_answer_to_the_update_back_is_no_second_way_back() {
+    let scene = Scene::new("lost-back");
+    let cut = Fault {
+        operation: Some("UpdateService".to_owned()),
+        // The updates to the good and to the bad image are answered.
+        skip: 1,
+        times: Some(1),
+        ..scene.fault(Kind::CutAfter)
+    };
+    let mut weather = scene.without_service_deployments();
+    weather.faults.push(cut);
+    bad_latest(&scene, weather).await;
+    pinned(&scene);
+    assert_eq!(scene.revisions(&scene.family()).len(), 4, "one pinned revision");
+}
+
+/// The good one may have been undone with the bad one for a while; it is brought in again.
+async fn of_two_repositories_pushed_together_only_the_bad_one_goes_back() {
+    let (app, agent) = (Scene::new("mixed"), Scene::new("mixed-agent"));
+    app.seed(Seed {
+        sidecar_image: Some(agent.image("v1")),
+        desired_count: 2,
+        ..Seed::default()
+    });
+    let before = app.state()["imageDigests"].clone();
+    let (good, bad) = (app.push("v2"), agent.push("crash"));
+
+    let (first, second) = (app.start(&good).await, app.start(&bad).await);
+    let (first, second) = (app.end(&first).await, app.end(&second).await);
+
+    let state = app.state();
+    let digests = state["imageDigests"].as_array().unwrap();
+    assert!(!digests.contains(&json!(bad.digest)), "{state:#}");
+    assert_eq!(state["rolloutState"], "COMPLETED", "{state:#}");
+    assert!(second.parent.error.is_some(), "the bad push is red: {second:#?}");
+    match first.parent.error {
+        None => assert!(digests.contains(&json!(good.digest)), "green, and not there: {state:#}"),
+        // It was undone together with the bad one, and says so.
+        Some(_) => assert_eq!(state["imageDigests"], before, "{state:#}"),
     }
 }

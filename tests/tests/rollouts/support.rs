@@ -192,13 +192,22 @@ impl Scene {
         start.send().await.expect("an execution").execution_arn
     }
 
-    /// Waits for the end of an execution of deploy-image.
+    /// Waits for the end of an execution of deploy-image. Whatever it came to, what is red has to be readable.
     pub(crate) async fn end(&self, execution: &str) -> Ending {
         let begun = Instant::now();
         loop {
             let parent = self.on.aws.execution(execution).await.unwrap();
             if parent.has_ended() {
                 let children = self.on.aws.children(&self.on.stack, &parent).await.unwrap();
+                children.iter().for_each(is_readable);
+                    eprintln!(
+                        "SAYS {} {}: {:?} {}",
+                        self.name,
+                        it.name,
+                        it.error,
+                        it.message().unwrap_or_default()
+                    );
+                }
                 return Ending { parent, children };
             }
             assert!(begun.elapsed() < LIMIT, "{} did not end", self.name);
@@ -414,6 +423,21 @@ pub(crate) fn outcome(child: &Execution) -> String {
 pub(crate) fn message(execution: &Execution) -> String {
     let said = execution.message();
     said.unwrap_or_else(|| panic!("{execution:#?} says nothing"))
+}
+
+/// An error names the service, says why, and what to do next, in sentences.
+fn is_readable(child: &Execution) {
+    let Some(error) = &child.error else { return };
+    let said = message(child);
+    let text = |member: &str| child.input[member].as_str().unwrap_or_default();
+    let title = format!("{} in {}", text("service"), text("cluster"));
+    assert!(said.contains(&title), "{error} does not name {title}: {said}");
+    let next_steps = ["push", "redrive", "nothing to do"];
+    assert!(
+        next_steps.iter().any(|step| said.contains(step)),
+        "{error} does not say what to do: {said}"
+    );
+    assert!(!said.contains("..") && !said.contains("  "), "{error}: {said}");
 }
 
 /// The members of a JSON object.

@@ -18,6 +18,7 @@ scenarios![
     blue_green_linear_and_canary_are_deployed_only_after_their_bake_time,
     an_alarm_in_the_bake_time_fails_the_rollout,
     a_bad_image_fails_blue_green_before_any_traffic_moves,
+    tasks_that_die_in_the_bake_time_take_blue_green_back_to_blue,
     scaling_during_the_rollout_is_followed,
     no_desired_task_is_stable_at_once,
     a_daemon_service_is_deployed_and_taken_back,
@@ -30,6 +31,8 @@ scenarios![
     a_person_who_stops_the_deployment_makes_it_fail,
     a_service_that_was_never_good_has_nowhere_to_go_back_to,
     the_deadline_ends_what_makes_no_progress,
+    an_outage_of_ecs_during_the_rollout_is_waited_out,
+    two_repositories_of_one_task_definition_pushed_together_end_with_both_images,
 ];
 
 /// How long after the third stopped task the functions may act: one poll, and what a busy machine adds to it.
@@ -293,6 +296,29 @@ async fn a_bad_image_fails_blue_green_before_any_traffic_moves() {
     assert_eq!(short(&scene.state()["taskDefinition"]), "green-web:1");
 }
 
+/// They run for minutes, the rollout has long shifted all traffic to them, and ECS has no alarm to tell it.
+async fn tasks_that_die_in_the_bake_time_take_blue_green_back_to_blue() {
+    let scene = Scene::new("blue");
+    scene.seed(Seed {
+        desired_count: 4,
+        service: object(json!({
+            "deploymentConfiguration": {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 15},
+        })),
+        ..Seed::default()
+    });
+    let blue = scene.state()["imageDigests"].clone();
+
+    let end = scene.deploy("crash-later").await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let message = end.message();
+    assert!(message.contains("app exited with code 1"), "{message}");
+    let state = scene.state();
+    assert_eq!(state["imageDigests"], blue);
+    assert_eq!(state["readyCount"], 4);
+    assert_eq!(scene.statuses(), ["SUCCESSFUL", "ROLLBACK_SUCCESSFUL"]);
+}
+
 async fn scaling_during_the_rollout_is_followed() {
     let scene = Scene::new("scaling");
     for (name, desired_count) in [("to-zero", 2), ("out", 1)] {
@@ -537,7 +563,7 @@ async fn a_person_who_takes_the_service_back_in_the_middle_makes_it_fail() {
 }
 
 async fn a_person_who_stops_the_deployment_makes_it_fail() {
-    let scene = Scene::new("stopped");
+    let scene = Scene::new("aborted");
     scene.seed(Seed::default());
     let push = scene.push("slow");
 
@@ -555,8 +581,10 @@ async fn a_person_who_stops_the_deployment_makes_it_fail() {
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
     let message = end.message();
     assert!(message.contains("stopped"), "{message}");
+    let took = seconds(&end.parent);
+    assert!(took < 60.0, "of the 120 seconds it may take, it took {took}");
     let state = scene.state();
-    assert_eq!(short(&state["taskDefinition"]), "stopped-web:1");
+    assert_eq!(short(&state["taskDefinition"]), "aborted-web:1");
     assert_eq!(state["rolloutState"], "COMPLETED");
 }
 
@@ -596,4 +624,53 @@ async fn the_deadline_ends_what_makes_no_progress() {
     let message = end.message();
     assert!(message.contains("not stable by"), "{message}");
     assert_eq!(short(&scene.state()["taskDefinition"]), "deadline-web:1");
+}
+
+async fn an_outage_of_ecs_during_the_rollout_is_waited_out() {
+    let scene = Scene::new("outage");
+    scene.seed(Seed::default());
+    let push = scene.push("slow");
+
+    let execution = scene.start(&push).await;
+    scene
+        .until("the update", |it| !it.changes(&it.service()).is_empty())
+        .await;
+    scene.weather(Weather {
+        faults: vec![Fault {
+            until_milliseconds: Some(8_000),
+            ..scene.fault(Kind::ServerError)
+        }],
+        ..Weather::default()
+    });
+    let end = scene.end(&execution).await;
+
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    assert_eq!(scene.state()["imageDigests"], json!([push.digest]));
+    let errors = scene.calls("");
+    assert!(
+        errors.iter().any(|call| call["outcome"] == "ServerException"),
+        "it was met"
+    );
+}
+
+/// As a build of a repository with several images does.
+async fn two_repositories_of_one_task_definition_pushed_together_end_with_both_images() {
+    let (app, agent) = (Scene::new("pair"), Scene::new("pair-agent"));
+    app.seed(Seed {
+        sidecar_image: Some(agent.image("v1")),
+        desired_count: 2,
+        ..Seed::default()
+    });
+    let pushes = [app.push("v2"), agent.push("v2")];
+
+    let (first, second) = (app.start(&pushes[0]).await, app.start(&pushes[1]).await);
+    let (first, second) = (app.end(&first).await, app.end(&second).await);
+
+    assert_eq!(first.parent.error, None, "{first:#?}");
+    assert_eq!(second.parent.error, None, "{second:#?}");
+    let state = app.state();
+    let mut digests = pushes.map(|push| push.digest);
+    digests.sort_unstable();
+    assert_eq!(state["imageDigests"], json!(digests), "{state:#}");
+    assert_eq!(state["rolloutState"], "COMPLETED");
 }
