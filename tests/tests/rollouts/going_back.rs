@@ -324,7 +324,10 @@ async fn a_rollback_that_a_newer_push_overtakes_has_its_own_outcome() {
     let push = format!("{} {}", text(&detail["eventTime"]), text(&detail["eventID"]));
     let tags = [
         (format!("ecr-deploy:push/{}", scene.repository()), push),
-        (format!("ecr-deploy:digest/{}", scene.repository()), newer.digest.clone()),
+        (
+            format!("ecr-deploy:digest/{}", scene.repository()),
+            newer.digest.clone(),
+        ),
     ];
     let tags = tags.map(|(key, value)| json!({"key": key, "value": value}));
 

@@ -200,14 +200,6 @@ impl Scene {
             if parent.has_ended() {
                 let children = self.on.aws.children(&self.on.stack, &parent).await.unwrap();
                 children.iter().for_each(is_readable);
-                    eprintln!(
-                        "SAYS {} {}: {:?} {}",
-                        self.name,
-                        it.name,
-                        it.error,
-                        it.message().unwrap_or_default()
-                    );
-                }
                 return Ending { parent, children };
             }
             assert!(begun.elapsed() < LIMIT, "{} did not end", self.name);
