@@ -28,6 +28,8 @@ pub(crate) struct Aftermath {
     pub(crate) executions: Vec<Execution>,
     /// Those of them that an operator redrove, as they had ended before.
     pub(crate) redriven: Vec<Execution>,
+    /// When he did; `None` when he redrove none.
+    pub(crate) redriven_at: Option<i64>,
 }
 
 /// A push, and how often the rules were told of it.

@@ -49,6 +49,7 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
     })?;
     let pushes = push(aws, scenario).await?;
     wait_for_the_end(aws, stack).await?;
+    let morning = ecs.with(|_, now| now);
     let redriven = redrive(aws, stack, scenario, begun).await?;
     if !redriven.is_empty() {
         wait_for_the_end(aws, stack).await?;
@@ -68,6 +69,7 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
             .into_iter()
             .map(|(_, it)| it)
             .collect(),
+        redriven_at: Some(morning).filter(|_| !redriven.is_empty()),
         redriven,
     })
 }

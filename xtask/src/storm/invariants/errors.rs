@@ -2,7 +2,7 @@
 
 use super::Violation;
 use crate::storm::aftermath::{Aftermath, Execution, Machine, ServiceId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const ERRORS: &str = "every error names the service, the reason and the next step";
 
@@ -13,32 +13,39 @@ const NEXT_STEPS: [&str; 5] = ["redrive", "push a good image", "push again", "no
 const NAMED: usize = 10;
 
 /// - The message of deploy-service names its service, gives a reason and a next step.
-/// - The message of deploy-image does so for each service whose execution failed, or for ten and says how many more.
+/// - The message of deploy-image does so for each service whose execution failed, or for ten and counts the rest.
 pub(super) fn every_error_says_what_to_do(aftermath: &Aftermath) -> Vec<Violation> {
     let red = aftermath.executions.iter().filter(|execution| execution.is_red());
     let wrong = red.filter_map(|execution| {
         let lacks = match execution.machine {
             Machine::DeployService => lacks(execution, execution.service.iter()),
-            Machine::DeployImage => {
-                let failed = failed_children(aftermath, execution);
-                let more = failed.len().saturating_sub(NAMED);
-                let message = execution.message.as_deref().unwrap_or_default();
-                if more > 0 && !message.contains(&format!("and {more} more")) {
-                    Some(format!("does not say that {more} more failed"))
-                } else if more > 0 {
-                    lacks(execution, [].iter())
-                } else {
-                    lacks(execution, failed.into_iter())
-                }
-            }
+            Machine::DeployImage => lacks_of_push(aftermath, execution),
         };
         lacks.map(|what| Violation::of_execution(ERRORS, execution, what))
     });
     wrong.collect()
 }
 
-/// The services of a push whose own executions failed: the last one of each, since a redriven push starts new ones.
-fn failed_children<'a>(aftermath: &'a Aftermath, parent: &Execution) -> Vec<&'a ServiceId> {
+fn lacks_of_push(aftermath: &Aftermath, parent: &Execution) -> Option<String> {
+    let message = parent.message.as_deref().unwrap_or_default();
+    if !message.contains("\n- and ") {
+        return lacks(parent, failed_children(aftermath, parent).into_iter());
+    }
+    // Which ten are named is the message's own affair.
+    let children = aftermath
+        .executions
+        .iter()
+        .filter(|it| it.parent.as_ref() == Some(&parent.name));
+    let services: BTreeSet<&ServiceId> = children.filter_map(|child| child.service.as_ref()).collect();
+    let named = services.iter().filter(|service| message.contains(&service.to_string()));
+    match named.count() {
+        NAMED.. => lacks(parent, [].iter()),
+        few => Some(format!("names {few} services and only counts the rest: {message:?}")),
+    }
+}
+
+/// The services of a push whose own executions failed, at their last end: a redriven push starts new ones.
+fn failed_children<'a>(aftermath: &'a Aftermath, parent: &Execution) -> BTreeSet<&'a ServiceId> {
     let children = aftermath
         .executions
         .iter()
@@ -114,8 +121,23 @@ mod tests {
             });
             aftermath.executions.push(child);
         }
+        assert_eq!(
+            every_error_says_what_to_do(&aftermath).len(),
+            1,
+            "none of eleven is named"
+        );
+        let message = |named: usize| {
+            let names: Vec<String> = (0..named)
+                .map(|number| format!("- web-{number} in north: it crashed"))
+                .collect();
+            Some(format!(
+                "12 failed.\n{}\n- and some more: see there. Redrive this",
+                names.join("\n")
+            ))
+        };
+        aftermath.executions[2].message = message(9);
         assert_eq!(every_error_says_what_to_do(&aftermath).len(), 1);
-        aftermath.executions[2].message = Some("12 failed: web …\n- and 2 more: see there. Redrive this".to_owned());
+        aftermath.executions[2].message = message(10);
         assert_eq!(every_error_says_what_to_do(&aftermath), []);
     }
 

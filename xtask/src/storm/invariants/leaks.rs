@@ -5,14 +5,17 @@ use crate::storm::aftermath::{Aftermath, Revision, short};
 use std::collections::BTreeMap;
 
 const LEAK: &str = "at most one new revision for each task definition in use and push";
+/// How many of the newest revisions of a family are searched for one that is there already.
+const LOOKED_BACK: u32 = 10;
 const GONE: &str = "no revision is deregistered that is or was in use";
 
 /// - Of the ACTIVE revisions that were made from one revision for one push there is one. Copies that were made to roll back
-///   are marked, and not counted.
+///   are marked, and not counted. After ten other registrations of the family there may be one more: so far back a redrive
+///   looks for the one that there is.
 /// - A revision that was there before, or that a service was ever moved to, is not deregistered. (Nobody else deregisters
 ///   anything in a storm.)
 pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
-    let mut made: BTreeMap<(String, String, String), Vec<String>> = BTreeMap::new();
+    let mut made: BTreeMap<(String, String, String), Vec<&Revision>> = BTreeMap::new();
     for revision in aftermath.after.revisions.iter().filter(|revision| revision.active) {
         let Some(source) = revision.source().filter(|_| revision.rolled_back().is_none()) else {
             continue;
@@ -22,11 +25,15 @@ pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
             source.to_owned(),
             made_for(aftermath, revision, source),
         );
-        made.entry(key).or_default().push(revision.name());
+        made.entry(key).or_default().push(revision);
     }
-    let doubled = made.into_iter().filter(|(_, revisions)| revisions.len() > 1);
+    let is_near = |pair: &[&Revision]| pair[1].number - pair[0].number < LOOKED_BACK;
+    let doubled = made
+        .into_iter()
+        .filter(|(_, revisions)| revisions.windows(2).any(is_near));
     let doubled = doubled.map(|((_, source, push), revisions)| {
-        Violation::general(LEAK, format!("{} from {source} for {push}", revisions.join(" and ")))
+        let names: Vec<String> = revisions.into_iter().map(Revision::name).collect();
+        Violation::general(LEAK, format!("{} from {source} for {push}", names.join(" and ")))
     });
     let gone = aftermath
         .after
@@ -75,6 +82,8 @@ mod tests {
             no_revision_leaks(&aftermath).len()
         };
         assert_eq!(found(doubled()), 1);
+        let far_later = |number| Revision { number, ..doubled() };
+        assert_eq!([found(far_later(12)), found(far_later(13))], [1, 0]);
         let mut withdrawn = doubled();
         withdrawn.active = false;
         assert_eq!(found(withdrawn), 0);

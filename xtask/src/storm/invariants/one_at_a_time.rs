@@ -16,10 +16,11 @@ const PUT_BACK: i64 = 60_000;
 /// - to go back from the first: to a revision that was made to roll the first one's revision back, or to one that had
 ///   completed on the service before, when a rollback of the service is told by a red execution or by one that says the
 ///   rollback was overtaken;
-/// - when it is itself at once overrun: two executions looked at the same moment, the older push's update came last, and
-///   the newer push was put back within a minute. (ECS has no update on a condition.)
+/// - when it is itself at once overrun, or puts back what was: two executions looked at the same moment, one updated and the
+///   other overran it, and put it back within a minute, once. (ECS has no update on a condition.)
 ///
-/// A deployment that somebody else began ends the row: what follows it follows his.
+/// A deployment that somebody else began ends the row: what follows it follows his. So does an operator's redrive, who may
+/// redrive several executions of one service at once.
 pub(super) fn one_rollout_of_ours_at_a_time(aftermath: &Aftermath) -> Vec<Violation> {
     aftermath
         .after
@@ -36,12 +37,14 @@ fn of_service(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
     for (place, pair) in service.history.windows(2).enumerate() {
         let [first, second] = pair else { continue };
         let was_over = first.finished_at.is_some_and(|at| at < second.created_at);
-        if place == 0 || was_over || !is_ours(first) || !is_ours(second) {
+        let is_redriven = aftermath.redriven_at.is_some_and(|at| at <= second.created_at);
+        if place == 0 || was_over || is_redriven || !is_ours(first) || !is_ours(second) {
             continue;
         }
         let is_fine = is_newer(aftermath, first, second)
             || goes_back(aftermath, service, place)
-            || is_put_back(aftermath, first, second, service.history.get(place + 2));
+            || is_put_back(aftermath, first, second, service.history.get(place + 2))
+            || puts_back(&service.history[..place], first, second);
         if !is_fine {
             let (first, second) = (short(&first.task_definition), short(&second.task_definition));
             let what = format!("{second} was begun while {first} was under way, without a reason");
@@ -98,10 +101,23 @@ fn is_put_back(aftermath: &Aftermath, first: &Deployment, second: &Deployment, t
     revisions.is_some_and(|(first, third)| keeps(first, third))
 }
 
+/// Whether `second` is what `first` took the place of. Not when that was put back already.
+fn puts_back(before: &[Deployment], first: &Deployment, second: &Deployment) -> bool {
+    let is = |rollout: Option<&Deployment>, other: &Deployment| {
+        rollout.is_some_and(|rollout| rollout.task_definition == other.task_definition)
+    };
+    let overrun = before
+        .last()
+        .filter(|overrun| overrun.finished_at == Some(first.created_at));
+    let is_first_time = !is(before.iter().rev().nth(1), first);
+    is(overrun, second) && is_first_time && second.created_at - first.created_at <= PUT_BACK
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::sample::{ROLLED_BACK, calm, deed, red, rolled_back, rollout, update};
     use super::*;
+    use crate::storm::aftermath::Call;
     use serde_json::json;
 
     /// `web:2` is rolled out, and `revision` while that is under way.
@@ -166,6 +182,39 @@ mod tests {
         assert_eq!(one_rollout_of_ours_at_a_time(&aftermath).len(), 1, "it is not put back");
         aftermath.after.services[0].history.push(again);
         assert_eq!(one_rollout_of_ours_at_a_time(&aftermath), []);
+    }
+
+    #[test]
+    fn what_was_overrun_is_put_back_once() {
+        let mut aftermath = calm();
+        let history = &mut aftermath.after.services[0].history;
+        history.truncate(1);
+        // web:3, overrun by web:2, put back, and so on.
+        for number in 0..6 {
+            let mut next = rollout(3 - number % 2, 3, "STOPPED");
+            next.created_at += i64::from(number) * 1_000;
+            next.finished_at = Some(next.created_at + 1_000);
+            aftermath.calls.push(Call {
+                at: next.created_at,
+                ..update(3 - number % 2, 3)
+            });
+            history.push(next);
+        }
+        let found = |count: usize| {
+            let mut aftermath = aftermath.clone();
+            aftermath.after.services[0].history.truncate(1 + count);
+            one_rollout_of_ours_at_a_time(&aftermath).len()
+        };
+        assert_eq!([found(2), found(3), found(4)], [1, 0, 1]);
+    }
+
+    #[test]
+    fn what_an_operator_redrives_begins_when_he_says_so() {
+        let mut aftermath = overlapping(2);
+        aftermath.redriven_at = Some(32_000);
+        assert_eq!(one_rollout_of_ours_at_a_time(&aftermath), []);
+        aftermath.redriven_at = Some(32_001);
+        assert_eq!(one_rollout_of_ours_at_a_time(&aftermath).len(), 1);
     }
 
     #[test]

@@ -200,6 +200,7 @@ pub(super) fn calm() -> Aftermath {
         others: Vec::new(),
         executions: vec![parent(2), child(2), parent(3), child(3)],
         redriven: Vec::new(),
+        redriven_at: None,
     }
 }
 
