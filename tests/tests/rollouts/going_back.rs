@@ -17,6 +17,8 @@ scenarios![
     a_push_that_arrives_during_a_rollback_waits_and_then_deploys,
     a_push_that_arrives_during_a_rollback_by_ecs_waits_and_then_deploys,
     a_rollback_whose_old_image_breaks_too_says_that_it_failed,
+    a_good_push_gets_through_when_the_rollback_never_ends,
+    a_good_push_gets_through_when_the_rollback_by_an_update_never_ends,
     a_rollback_by_ecs_that_fails_says_so,
     a_rollback_that_takes_too_long_says_so,
     a_rollback_that_a_newer_push_overtakes_has_its_own_outcome,
@@ -272,6 +274,40 @@ async fn a_rollback_whose_old_image_breaks_too_says_that_it_failed() {
     }
     let parent = message(&end.parent);
     assert!(parent.contains("rollback"), "{parent}");
+}
+
+async fn a_good_push_gets_through_when_the_rollback_never_ends() {
+    gets_through("stuck", false).await;
+}
+
+async fn a_good_push_gets_through_when_the_rollback_by_an_update_never_ends() {
+    gets_through("stuck-update", true).await;
+}
+
+/// Without a circuit breaker ECS tries for ever to start the old image. What helps is a good image, as the error says; its
+/// push must not wait for a rollback that ends never.
+async fn gets_through(name: &'static str, is_by_update: bool) {
+    let scene = Scene::on(&IMPATIENT, name);
+    scene.push("exit-early-v0");
+    scene.seed(Seed {
+        image: Some(scene.image("exit-early-v0")),
+        service: object(json!({"deploymentConfiguration": stop_first()})),
+        ..Seed::default()
+    });
+    if is_by_update {
+        scene.weather(scene.without_service_deployments());
+    }
+    let end = scene.deploy("exit-early").await;
+    assert_eq!(end.outcome(), "Deploy.RollBackFailed", "{end:#?}");
+    let message = end.message();
+    assert!(message.contains("push a good image"), "{message}");
+
+    let good = scene.push("v2");
+    let execution = scene.start(&good).await;
+    let end = scene.end(&execution).await;
+
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    assert_eq!(scene.state()["imageDigests"], json!([good.digest]));
 }
 
 async fn a_rollback_by_ecs_that_fails_says_so() {
