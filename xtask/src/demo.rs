@@ -94,7 +94,9 @@ impl Demo {
         match &engine {
             Some(version) => say(&format!("Docker {version} answers: the services run real containers")),
             None => {
-                say("no Docker engine answers: a simulated ECS runs the services, and an image does what its push says")
+                say(
+                    "no Docker engine answers: a simulated ECS runs the services, and an image does what its push says",
+                );
             }
         }
         let options = Options {

@@ -72,11 +72,12 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 14] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 15] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     stable::nothing_is_left_failing_in_silence,
     stable::deployed_means_completed,
+    stable::rolled_back_means_gone,
     newest::no_service_is_below_its_newest_success,
     superseded::only_a_newer_push_supersedes,
     superseded::every_push_reaches_its_services,

@@ -4,6 +4,7 @@ use super::Violation;
 use crate::storm::aftermath::{Aftermath, Deployment, Execution, Revision, Service, short};
 
 const SILENT: &str = "what failed on a service is told by a red execution that names the service";
+const GONE: &str = "what is called rolled back is not on the service";
 const DEPLOYED: &str = "what is called deployed has completed its rollout";
 
 /// A rollout of ours that did not go well is told: by a red execution of deploy-service that ended after the rollout began
@@ -105,6 +106,46 @@ fn has_completed(aftermath: &Aftermath, execution: &Execution) -> bool {
     })
 }
 
+/// Where the last execution of a push for a service says `Deploy.RolledBack`, the service is not, in the end, on a
+/// completed rollout of that very push; unless somebody else moved it.
+pub(super) fn rolled_back_means_gone(aftermath: &Aftermath) -> Vec<Violation> {
+    let claims = aftermath.executions.iter().filter(|execution| {
+        let later = |other: &&Execution| other.service == execution.service && other.push == execution.push;
+        let last = aftermath
+            .executions
+            .iter()
+            .filter(later)
+            .max_by_key(|other| other.ended);
+        execution.error.as_deref() == Some("Deploy.RolledBack") && last.is_some_and(|last| last.name == execution.name)
+    });
+    let wrong = claims.filter(|execution| is_there(aftermath, execution));
+    wrong
+        .map(|execution| {
+            Violation::of_execution(GONE, execution, "red, but the service is on this very push and stable")
+        })
+        .collect()
+}
+
+fn is_there(aftermath: &Aftermath, execution: &Execution) -> bool {
+    let (repository, _) = execution.image.split_once(':').unwrap_or_default();
+    let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
+    service.filter(|service| service.is_active()).is_some_and(|service| {
+        let id = service.id();
+        let on = aftermath.after.revision(&service.task_definition);
+        let is_on_it = on.and_then(|on| on.push_of(repository)) == execution.push;
+        let ended = execution.ended.unwrap_or(i64::MAX);
+        // A rollout that only began afterwards is none of it: an operator's, or one of another repository's push.
+        let mut later = service.history.iter().filter(|rollout| rollout.created_at > ended);
+        let is_stable = service.rollout_state.as_deref() == Some("COMPLETED") && later.next().is_none();
+        let is_ours = service
+            .history
+            .iter()
+            .skip(1)
+            .all(|rollout| !aftermath.is_of_others(&id, rollout));
+        is_on_it && is_stable && is_ours
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::sample::{ROLLED_BACK, calm, child, deed, red, rolled_back, web};
@@ -140,6 +181,21 @@ mod tests {
         aftermath.calls.pop();
         aftermath.others.push(deed(32_000, &json!({"taskDefinition": "web:3"})));
         assert_eq!(nothing_is_left_failing_in_silence(&aftermath), []);
+    }
+
+    #[test]
+    fn a_push_that_is_called_rolled_back_and_is_there_is_found() {
+        let mut aftermath = calm();
+        aftermath.executions[3] = red(3, "Deploy.RolledBack", ROLLED_BACK);
+        assert_eq!(rolled_back_means_gone(&aftermath).len(), 1);
+        assert_eq!(rolled_back_means_gone(&rolled_back()), []);
+        let mut later = aftermath.clone();
+        later.executions.push(child(3));
+        later.executions[4].name = "web-v3-again".to_owned();
+        later.executions[4].ended = Some(60_000);
+        assert_eq!(rolled_back_means_gone(&later), [], "its last execution is green");
+        aftermath.after.services[0].rollout_state = Some("IN_PROGRESS".to_owned());
+        assert_eq!(rolled_back_means_gone(&aftermath), []);
     }
 
     #[test]
