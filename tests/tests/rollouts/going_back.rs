@@ -16,6 +16,8 @@ scenarios![
     a_rollback_by_ecs_is_watched_and_nothing_is_done_twice,
     a_push_that_arrives_during_a_rollback_waits_and_then_deploys,
     a_push_that_arrives_during_a_rollback_by_ecs_waits_and_then_deploys,
+    a_bad_push_that_arrives_during_a_rollback_goes_back_to_the_same_good_revision,
+    a_bad_push_that_arrives_during_a_rollback_by_an_update_goes_back_to_the_same_good_revision,
     a_rollback_whose_old_image_breaks_too_says_that_it_failed,
     a_good_push_gets_through_when_the_rollback_never_ends,
     a_good_push_gets_through_when_the_rollback_by_an_update_never_ends,
@@ -214,16 +216,16 @@ async fn a_rollback_by_ecs_is_watched_and_nothing_is_done_twice() {
 }
 
 async fn a_push_that_arrives_during_a_rollback_waits_and_then_deploys() {
-    waits_for_the_rollback("waits", stop_first(), "StopServiceDeployment").await;
+    waits_for_the_rollback("waits", stop_first()).await;
 }
 
 async fn a_push_that_arrives_during_a_rollback_by_ecs_waits_and_then_deploys() {
     let mut configuration = stop_first();
     configuration["deploymentCircuitBreaker"] = json!({"enable": true, "rollback": true});
-    waits_for_the_rollback("waits-for-ecs", configuration, "nothing of ours").await;
+    waits_for_the_rollback("waits-for-ecs", configuration).await;
 }
 
-async fn waits_for_the_rollback(name: &'static str, configuration: Value, way_back: &str) {
+async fn waits_for_the_rollback(name: &'static str, configuration: Value) {
     let scene = Scene::new(name);
     scene.push("slow-v0");
     scene.seed(Seed {
@@ -242,12 +244,52 @@ async fn waits_for_the_rollback(name: &'static str, configuration: Value, way_ba
     let good = scene.start(&next).await;
     let (bad, good) = (scene.end(&bad).await, scene.end(&good).await);
 
-    assert_eq!(bad.outcome(), "Deploy.RolledBack", "{way_back}: {bad:#?}");
+    assert!(has_gone_back(&bad), "{bad:#?}");
     assert_eq!(good.outcome(), "DEPLOYED", "{good:#?}");
     let entered = scene.states(&good.children[0]).await;
     assert!(entered.contains(&"Wait for its turn".to_owned()), "{entered:?}");
     assert_eq!(scene.state()["imageDigests"], json!([next.digest]));
     assert_eq!(scene.statuses(), ["SUCCESSFUL", "ROLLBACK_SUCCESSFUL", "SUCCESSFUL"]);
+}
+
+async fn a_bad_push_that_arrives_during_a_rollback_goes_back_to_the_same_good_revision() {
+    second_bad_push("second-bad", false).await;
+}
+
+async fn a_bad_push_that_arrives_during_a_rollback_by_an_update_goes_back_to_the_same_good_revision() {
+    second_bad_push("second-bad-update", true).await;
+}
+
+/// While the rollback is under way, no deployment that `DescribeServices` lists has completed.
+async fn second_bad_push(name: &'static str, is_by_update: bool) {
+    let scene = Scene::new(name);
+    let good = scene.push("slow-v0");
+    scene.seed(Seed {
+        image: Some(scene.image("slow-v0")),
+        service: object(json!({"deploymentConfiguration": stop_first()})),
+        ..Seed::default()
+    });
+    if is_by_update {
+        scene.weather(scene.without_service_deployments());
+    }
+
+    let first = scene.start(&scene.push("exit-early")).await;
+    scene
+        .until("the rollback", |it| it.changes(&it.service()).len() == 2)
+        .await;
+    let second = scene.start(&scene.push("exit-early-too")).await;
+    let (first, second) = (scene.end(&first).await, scene.end(&second).await);
+
+    let state = scene.state();
+    assert_eq!(second.outcome(), "Deploy.RolledBack", "{second:#?}");
+    assert_eq!(state["imageDigests"], json!([good.digest]), "{state:#}");
+    assert_eq!(state["rolloutState"], "COMPLETED", "{state:#}");
+    assert!(has_gone_back(&first), "{first:#?}");
+}
+
+/// The newer push may take its turn before the older one has seen the end of its own way back.
+fn has_gone_back(end: &Ending) -> bool {
+    ["Deploy.RolledBack", "ROLL_BACK_SUPERSEDED"].contains(&end.outcome().as_str())
 }
 
 async fn a_rollback_whose_old_image_breaks_too_says_that_it_failed() {
