@@ -20,6 +20,8 @@ pub struct Reply {
     pub delay_milliseconds: u64,
     /// Whether the call took effect, which an answer that is cut off does not tell.
     pub applied: bool,
+    /// For how long reads stay behind it.
+    pub stale_milliseconds: u64,
 }
 
 /// How often an operation was called, and how it went.
@@ -101,6 +103,7 @@ impl Simulation {
                 "subject": subject(request),
                 "outcome": outcome,
                 "applied": reply.applied,
+                "staleMilliseconds": reply.stale_milliseconds,
                 "parameters": plain_members(request),
                 "members": request.as_object().map(|members| members.keys().cloned().collect::<Vec<_>>()),
             }));
@@ -113,6 +116,7 @@ impl Simulation {
             answer,
             delay_milliseconds: 0,
             applied: false,
+            stale_milliseconds: 0,
         };
         if operation.starts_with('_') {
             return at_once(Some(Err(operations::unknown(operation))));
@@ -135,6 +139,7 @@ impl Simulation {
                 answer: Some(Err(error)),
                 delay_milliseconds,
                 applied: false,
+                stale_milliseconds: 0,
             };
         }
         if let Some(nothing) = service_deployments::nothing(operation).filter(|_| empty) {
@@ -142,6 +147,7 @@ impl Simulation {
                 answer: Some(Ok(nothing)),
                 delay_milliseconds,
                 applied: false,
+                stale_milliseconds: 0,
             };
         }
         if cut == Some(Kind::CutBefore) {
@@ -149,6 +155,7 @@ impl Simulation {
                 answer: None,
                 delay_milliseconds,
                 applied: false,
+                stale_milliseconds: 0,
             };
         }
         self.sky.stale = stale;
@@ -156,6 +163,7 @@ impl Simulation {
         self.sky.stale = 0;
         Reply {
             applied: answer.is_ok(),
+            stale_milliseconds: u64::try_from(stale).unwrap_or(0),
             answer: Some(answer).filter(|_| cut.is_none()),
             delay_milliseconds,
         }

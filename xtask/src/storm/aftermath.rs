@@ -134,6 +134,8 @@ pub(crate) struct Call {
     pub(crate) outcome: String,
     /// Whether it took effect.
     pub(crate) applied: bool,
+    /// For how long reads showed the service as it had been before.
+    pub(crate) stale_milliseconds: i64,
     /// The members of the request that are texts, numbers and truth values.
     pub(crate) parameters: Map<String, Value>,
     /// The names of all members of the request.

@@ -12,7 +12,8 @@ const NEWEST: &str = "no service is below the newest push that succeeded for it"
 ///
 /// A push has succeeded for a service when the last of its executions for the service said so: after a doubled event, the
 /// second execution may find what became of it later. A service that somebody else moved since the execution of that push
-/// began is where he put it.
+/// began is where he put it. And a push that the service never ran without one of another repository goes back with that
+/// one, when its red execution says so.
 pub(super) fn no_service_is_below_its_newest_success(aftermath: &Aftermath) -> Vec<Violation> {
     let services = aftermath.after.services.iter();
     let ours = services.filter(|service| service.is_active() && service.is_deployed_by_ecs());
@@ -42,7 +43,9 @@ fn below(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
                 deed.request.get("taskDefinition").is_some() || deed.request.get("forceNewDeployment").is_some();
             moves && deed.at >= execution.started
         };
-        !is_there && !aftermath.deeds_on(&id).any(moves)
+        !is_there
+            && !aftermath.deeds_on(&id).any(moves)
+            && !goes_back_with_another(aftermath, service, repository, push)
     });
     missed
         .map(|(_, (push, execution))| {
@@ -57,6 +60,27 @@ fn below(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
             }
         })
         .collect()
+}
+
+/// Whether the service never completed a rollout of this push without one of another repository that was rolled back.
+fn goes_back_with_another(aftermath: &Aftermath, service: &Service, repository: &str, push: &PushId) -> bool {
+    let id = service.id();
+    let red = aftermath
+        .executions_of(&id)
+        .filter(|it| it.error.as_deref() == Some("Deploy.RolledBack"));
+    let mut others = red
+        .filter(|it| it.image.split(':').next() != Some(repository))
+        .filter_map(|it| it.push.clone());
+    let completed = service.history.iter().filter(|rollout| rollout.status == "SUCCESSFUL");
+    let revisions = completed.filter_map(|rollout| aftermath.after.revision(&rollout.task_definition));
+    let with_it: Vec<_> = revisions
+        .filter(|revision| revision.push_of(repository).as_ref() == Some(push))
+        .collect();
+    others.any(|other| {
+        with_it
+            .iter()
+            .all(|revision| revision.pushes().any(|(_, recorded)| recorded == other))
+    })
 }
 
 /// For each push, the execution for this service that ended last.
@@ -128,6 +152,23 @@ mod tests {
         again.ended = Some(40_000);
         aftermath.executions.push(again);
         assert_eq!(no_service_is_below_its_newest_success(&aftermath).len(), 1);
+    }
+
+    #[test]
+    fn a_push_that_never_ran_alone_goes_back_with_the_other_and_only_then() {
+        let mut aftermath = on(2);
+        let tag = super::super::sample::tag("ecr-deploy:push/ops/agent", &super::super::sample::push(4).to_string());
+        aftermath.after.revisions[2].tags.push(tag);
+        let mut other = red(4, "Deploy.RolledBack", ROLLED_BACK);
+        other.image = "ops/agent:v4".to_owned();
+        aftermath.executions.push(other);
+        assert_eq!(no_service_is_below_its_newest_success(&aftermath), []);
+        aftermath.after.revisions[2].tags.pop();
+        assert_eq!(
+            no_service_is_below_its_newest_success(&aftermath).len(),
+            1,
+            "it ran alone"
+        );
     }
 
     #[test]

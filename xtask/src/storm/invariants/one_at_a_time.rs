@@ -7,6 +7,8 @@ const ONE: &str = "never two rollouts of ours at once on a service";
 
 /// How soon a newer push that was overrun has to be put back, in milliseconds: an update, looked at and answered by another.
 const PUT_BACK: i64 = 60_000;
+/// How long an update may come after the look that it stands on, in milliseconds.
+const LOOK: i64 = 3_000;
 
 /// What counts are the service deployments that calls of ours began, in their order; a repeated call that ECS takes as
 /// done begins none. Of two in a row, the second may begin while the first is under way only
@@ -17,7 +19,9 @@ const PUT_BACK: i64 = 60_000;
 ///   completed on the service before, when a rollback of the service is told by a red execution or by one that says the
 ///   rollback was overtaken;
 /// - when it is itself at once overrun, or puts back what was: two executions looked at the same moment, one updated and the
-///   other overran it, and put it back within a minute, once. (ECS has no update on a condition.)
+///   other overran it, and put it back within a minute, once (ECS has no update on a condition);
+/// - when the look before it was old: ECS still showed the service as it had been before an update, which the simulation
+///   has reads do for some seconds after some updates.
 ///
 /// A deployment that somebody else began ends the row: what follows it follows his. So does an operator's redrive, who may
 /// redrive several executions of one service at once.
@@ -44,7 +48,8 @@ fn of_service(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
         let is_fine = is_newer(aftermath, first, second)
             || goes_back(aftermath, service, place)
             || is_put_back(aftermath, first, second, service.history.get(place + 2))
-            || puts_back(&service.history[..place], first, second);
+            || puts_back(&service.history[..place], first, second)
+            || is_after_an_old_look(aftermath, service, second);
         if !is_fine {
             let (first, second) = (short(&first.task_definition), short(&second.task_definition));
             let what = format!("{second} was begun while {first} was under way, without a reason");
@@ -99,6 +104,17 @@ fn is_put_back(aftermath: &Aftermath, first: &Deployment, second: &Deployment, t
     };
     let revisions = revision(aftermath, first).zip(revision(aftermath, third));
     revisions.is_some_and(|(first, third)| keeps(first, third))
+}
+
+/// Whether the look before a rollout may have shown the service as it was before an update.
+fn is_after_an_old_look(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bool {
+    let id = service.id();
+    let updates = aftermath
+        .calls
+        .iter()
+        .filter(|call| call.operation == "UpdateService" && call.applied && call.is_of(&id));
+    let mut stale = updates.filter(|call| call.stale_milliseconds > 0 && call.at < rollout.created_at);
+    stale.any(|call| call.at + call.stale_milliseconds + LOOK >= rollout.created_at)
 }
 
 /// Whether `second` is what `first` took the place of. Not when that was put back already.
@@ -206,6 +222,15 @@ mod tests {
             one_rollout_of_ours_at_a_time(&aftermath).len()
         };
         assert_eq!([found(2), found(3), found(4)], [1, 0, 1]);
+    }
+
+    #[test]
+    fn an_old_look_is_an_excuse_for_as_long_as_it_may_be_old() {
+        let mut aftermath = overlapping(1);
+        aftermath.calls[0].stale_milliseconds = 7_000;
+        assert_eq!(one_rollout_of_ours_at_a_time(&aftermath), []);
+        aftermath.calls[0].stale_milliseconds = 6_999;
+        assert_eq!(one_rollout_of_ours_at_a_time(&aftermath).len(), 1);
     }
 
     #[test]

@@ -97,6 +97,7 @@ pub(super) fn update(revision: u32, number: u32) -> Call {
         subject: "web".to_owned(),
         outcome: "ok".to_owned(),
         applied: true,
+        stale_milliseconds: 0,
         members: parameters.keys().cloned().collect(),
         parameters,
     }

@@ -42,7 +42,7 @@ pub(super) fn sky(rng: &mut Rng, length: i64) -> Weather {
         },
         Fault {
             milliseconds: rng.i64(1_000..6_000),
-            ..fault(Kind::Stale, Some("UpdateService"), 0.3)
+            ..fault(Kind::Stale, Some("UpdateService"), 0.1)
         },
     ];
     let mut faults: Vec<Fault> = passing.into_iter().filter(|_| happens(rng, 70)).collect();
