@@ -71,16 +71,7 @@ export function findTaskDefinitions(settings: Settings): Permission[] {
 
 /** register-revision: a copy of a task definition with another image, unless the family has that one already. */
 export function registerRevision(settings: Settings): Permission[] {
-  return [
-    readTaskDefinitions(['ecs:ListTaskDefinitions']),
-    ...registerTaskDefinition(settings),
-    {
-      sid: 'WithdrawDoubledRevision',
-      actions: ['ecs:DeregisterTaskDefinition'],
-      resources: ['*'],
-      wildcard: 'Deregistering has no resource. Only a revision that this call registered twice, and nobody uses, is.',
-    },
-  ];
+  return [readTaskDefinitions(['ecs:ListTaskDefinitions']), ...registerTaskDefinition(settings)];
 }
 
 /** update-service: starts a rollout, after a look at what runs. */
@@ -90,30 +81,14 @@ export function updateService(settings: Settings): Permission[] {
 
 /** check-stability: one look at a rollout and at its tasks. */
 export function checkStability(settings: Settings): Permission[] {
-  return [
-    ...readRollouts(settings),
-    {
-      sid: 'ListTasks',
-      actions: ['ecs:ListTasks'],
-      resources: ['*'],
-      ...inClusters(settings),
-      wildcard:
-        'ecs:ListTasks is checked against container instances, which Fargate tasks do not have; ' +
-        'the condition limits it to the configured clusters, if any.',
-    },
-    {
-      sid: 'DescribeTasks',
-      actions: ['ecs:DescribeTasks'],
-      resources: inEachCluster(settings, 'task'),
-      wildcard: 'Tasks come and go; the configured clusters, if any, limit them.',
-    },
-  ];
+  return [...readRollouts(settings), ...readTasks(settings)];
 }
 
 /** roll-back: ends the rollout or starts one of the last good revision, which it may have to pin to the old digest. */
 export function rollBack(settings: Settings): Permission[] {
   return [
     ...readRollouts(settings),
+    ...readTasks(settings),
     {
       sid: 'StopServiceDeployment',
       actions: ['ecs:StopServiceDeployment'],
@@ -160,6 +135,27 @@ export function runExecution(child: { readonly arn: string; readonly name: strin
       sid: 'WaitForExecution',
       actions: ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
       resources: [arn('events', 'rule/StepFunctionsGetEventsForStepFunctionsExecutionRule')],
+    },
+  ];
+}
+
+/** The tasks of a service. */
+function readTasks(settings: Settings): Permission[] {
+  return [
+    {
+      sid: 'ListTasks',
+      actions: ['ecs:ListTasks'],
+      resources: ['*'],
+      ...inClusters(settings),
+      wildcard:
+        'ecs:ListTasks is checked against container instances, which Fargate tasks do not have; ' +
+        'the condition limits it to the configured clusters, if any.',
+    },
+    {
+      sid: 'DescribeTasks',
+      actions: ['ecs:DescribeTasks'],
+      resources: inEachCluster(settings, 'task'),
+      wildcard: 'Tasks come and go; the configured clusters, if any, limit them.',
     },
   ];
 }
@@ -211,6 +207,7 @@ function readTaskDefinitions(more: readonly string[] = []): Permission {
   };
 }
 
+/** A new revision; and the end of one that was registered twice. */
 function registerTaskDefinition(settings: Settings): Permission[] {
   const anyRevision = [arn('ecs', 'task-definition/*:*')];
   const wildcard = 'Families are found while it runs, and a revision gets its number when it is registered.';
@@ -236,6 +233,12 @@ function registerTaskDefinition(settings: Settings): Permission[] {
       resources: settings.passRoleArns,
       conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
       wildcard: 'Given so by the setting passRoles.',
+    },
+    {
+      sid: 'WithdrawDoubledRevision',
+      actions: ['ecs:DeregisterTaskDefinition'],
+      resources: ['*'],
+      wildcard: 'Deregistering has no resource. Only a revision that this call registered twice, and nobody uses, is.',
     },
   ];
 }

@@ -145,7 +145,11 @@ function callsOf(step: string): string[] {
       visit(body, 'self');
     }
   };
-  visit(source('functions', step, 'src', 'lib.rs'), 'ecs');
+  const code = source('functions', step, 'src', 'lib.rs');
+  visit(code, 'ecs');
+  if (code.includes('Registration {')) {
+    visit(source('functions', 'shared', 'src', 'registration.rs'), 'ecs');
+  }
   return [...calls].sort();
 }
 

@@ -275,7 +275,7 @@ async fn inputs(ecs: &SimulatedEcs) -> Result<BTreeMap<&'static str, Value>, Fai
         ("update-service", to_value(&update)?),
         (
             "check-stability",
-            json!({"image": &image, "rollout": &rollout, "previous": &previous, "rollback": false}),
+            json!({"image": &image, "rollout": &rollout, "previous": &previous, "rollsBack": null}),
         ),
         (
             "roll-back",

@@ -29,7 +29,7 @@ pub async fn handle(ecs: &Ecs, _config: &Config, request: Request<Value>) -> Res
     let history = if needs_history(&service, rollout) {
         let since = rollout.started_at.saturating_sub(RECORDS_BEFORE).ok();
         // A rollback by ECS is told by the record of the rollout that failed, which is older.
-        let since = if asked.rollback { None } else { since };
+        let since = if asked.rolls_back.is_some() { None } else { since };
         ecs.service_deployments(&rollout.cluster, &rollout.service, since)
             .await?
     } else {
@@ -49,7 +49,7 @@ pub async fn handle(ecs: &Ecs, _config: &Config, request: Request<Value>) -> Res
     };
     let between = history
         .as_deref()
-        .filter(|_| other.is_some() && !asked.rollback)
+        .filter(|_| other.is_some() && asked.rolls_back.is_none())
         .and_then(|history| came_between(&service, history, &asked));
     let between = match between {
         Some(between) => Some(

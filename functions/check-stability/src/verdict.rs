@@ -45,7 +45,8 @@ pub struct Look<'a> {
 pub fn needs_history(service: &Service, rollout: &Rollout) -> bool {
     match service.primary() {
         Some(primary) if primary.task_definition == rollout.task_definition => {
-            primary.rollout_state != Some(RolloutState::InProgress)
+            // Nothing is being started while one goes on that somebody has stopped.
+            primary.rollout_state != Some(RolloutState::InProgress) || primary.pending_count == 0
         }
         _ => true,
     }
@@ -73,7 +74,7 @@ pub fn judge(look: &Look<'_>, asked: &CheckStability) -> Check {
     let rollout = &asked.rollout;
     match look.service.primary() {
         Some(primary) if primary.task_definition == rollout.task_definition => judge_ours(look, asked, primary),
-        Some(primary) if asked.rollback => judge_displaced_rollback(look, rollout, primary),
+        Some(primary) if asked.rolls_back.is_some() => judge_displaced_rollback(look, asked, primary),
         Some(primary) => judge_displaced(look, asked, primary),
         None => {
             let message = format!("{} shows no deployment of its own", look.service.title());
@@ -99,7 +100,9 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> 
     };
     let record = our_record(look, asked);
     match record.map(|record| record.status) {
-        Some(ServiceDeploymentStatus::RolledBack | ServiceDeploymentStatus::RollingBack) if !asked.rollback => {
+        Some(ServiceDeploymentStatus::RolledBack | ServiceDeploymentStatus::RollingBack)
+            if asked.rolls_back.is_none() =>
+        {
             return ended(
                 Verdict::Failed,
                 format!("ECS is rolling back: {}", because(record, primary, &progress)),
@@ -111,7 +114,7 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> 
                 format!("ECS could not roll back: {}", because(record, primary, &progress)),
             );
         }
-        Some(ServiceDeploymentStatus::Stopped) if !asked.rollback => {
+        Some(ServiceDeploymentStatus::Stopped) if asked.rolls_back.is_none() => {
             return ended(
                 Verdict::Failed,
                 format!("the deployment was stopped: {}", because(record, primary, &progress)),
@@ -206,7 +209,8 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
 }
 
 /// The service is not on the revision it was rolled back to.
-fn judge_displaced_rollback(look: &Look<'_>, rollout: &Rollout, primary: &Deployment) -> Check {
+fn judge_displaced_rollback(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> Check {
+    let rollout = &asked.rollout;
     let there = primary.task_definition.short();
     let says = |verdict, message| {
         check(
@@ -225,21 +229,25 @@ fn judge_displaced_rollback(look: &Look<'_>, rollout: &Rollout, primary: &Deploy
         );
     }
     let does_not_show_yet = primary.created_at < rollout.started_at && look.now < later(rollout.watched_since, STALE);
-    let is_on_failed = look.primary.map(|primary| primary.standing) == Some(Standing::Ours);
-    if is_on_failed || does_not_show_yet {
+    if asked.rolls_back.as_ref() == Some(&primary.task_definition) || does_not_show_yet {
         let waits = says(Verdict::InProgress, format!("the service is still on {there}"));
         return ended_by_deadline(look, rollout, waits);
     }
-    if look.primary.map(|primary| primary.standing) == Some(Standing::Newer) {
-        return says(
+    match look.primary.map(|primary| primary.standing) {
+        Some(Standing::Newer) => says(
             Verdict::Superseded,
             format!("{there}, of a newer push, took over during the rollback"),
-        );
+        ),
+        // Another repository's push brought it in, and is watched.
+        Some(Standing::Ours) => says(
+            Verdict::Superseded,
+            format!("{there}, which has the image too, took over during the rollback"),
+        ),
+        _ => says(
+            Verdict::Displaced,
+            format!("another deployment, of {there}, took over during the rollback"),
+        ),
     }
-    says(
-        Verdict::Displaced,
-        format!("another deployment, of {there}, took over during the rollback"),
-    )
 }
 
 fn check(verdict: Verdict, message: String, reasons: Vec<String>, running: u32, desired: u32) -> Check {
@@ -323,7 +331,7 @@ fn ours<'a>(service: &'a Service, rollout: &Rollout) -> Option<&'a Deployment> {
 fn our_record<'a>(look: &Look<'a>, asked: &CheckStability) -> Option<&'a ServiceDeployment> {
     let history = look.history?;
     let of_rollout = record_of_rollout(history, asked);
-    if !asked.rollback {
+    if asked.rolls_back.is_none() {
         return of_rollout;
     }
     let newest = history.first()?;
@@ -432,7 +440,7 @@ fn reasons(crashes: &[&StoppedTask], look: &Look<'_>, rollout: &Rollout) -> Vec<
             format!("{reason} ({count} times)")
         }
     });
-    let unplaced = placement_failures(look, rollout).next().map(str::to_owned);
+    let unplaced = placement_failures(look, rollout).next().map(sentence);
     died.chain(unplaced).take(REASONS).collect()
 }
 
@@ -452,7 +460,7 @@ fn describe(task: &StoppedTask) -> String {
     let exited = || task.containers.iter().find(|container| container.exit_code.is_some());
     let reason = |text: &Option<String>| text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
     match (task.stop_code.as_str(), bad.or_else(told).or_else(exited)) {
-        ("ServiceSchedulerInitiated" | "TaskFailedToStart", _) if !task.reason.is_empty() => task.reason.clone(),
+        ("ServiceSchedulerInitiated" | "TaskFailedToStart", _) if !task.reason.is_empty() => sentence(&task.reason),
         (_, Some(container)) => match container.exit_code {
             Some(code) => format!(
                 "{} exited with code {code}{}",
@@ -462,8 +470,13 @@ fn describe(task: &StoppedTask) -> String {
             None => format!("{} did not start{}", container.name, reason(&container.reason)),
         },
         _ if task.reason.is_empty() => format!("a task stopped ({})", task.stop_code),
-        _ => task.reason.clone(),
+        _ => sentence(&task.reason),
     }
+}
+
+/// ECS's words, to be gone on from.
+fn sentence(words: &str) -> String {
+    words.trim_end_matches('.').to_owned()
 }
 
 /// Whether a container seems to have ended by the signal by which ECS stops the rest of a task, TERM and then KILL
@@ -479,6 +492,10 @@ fn progress(deployment: &Deployment, stopped: usize, reasons: &[String]) -> Stri
         "{} of {} tasks running",
         deployment.running_count, deployment.desired_count
     );
+    if stopped > 0 && deployment.desired_count == 0 {
+        // It has been given up, so nothing of it should run any more.
+        return format!("{stopped} stopped: {}", reasons.join("; "));
+    }
     match (stopped, reasons) {
         (0, []) => running,
         (0, reasons) => format!("{running}: {}", reasons.join("; ")),

@@ -53,7 +53,7 @@ async fn asked(rules: &[Rule], rollback: bool) -> (Check, Wire) {
         image: pushed(2),
         rollout: rollout(to),
         previous: Some(arn("web:1")),
-        rollback,
+        rolls_back: rollback.then(|| arn("web:2")),
     };
     let check = check_stability::handle(&Ecs::with_client(ecs), &config(), request(&input, 300))
         .await
@@ -134,7 +134,7 @@ async fn a_service_that_is_gone_is_an_error_by_name() {
         image: pushed(2),
         rollout: rollout("web:2"),
         previous: None,
-        rollback: false,
+        rolls_back: None,
     };
     let error = check_stability::handle(&ecs, &config(), request(&input, 300))
         .await

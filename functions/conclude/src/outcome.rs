@@ -50,7 +50,11 @@ pub fn conclude_service(end: &ServiceEnd, redrive_count: u32) -> Result<ServiceC
 fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> {
     let name = title(&end.cluster, &end.service);
     let image = &end.image;
-    let to = end.task_definition.short();
+    // The revision that was watched: another one of the push may have been there.
+    let watched = end.update.as_ref().and_then(|update| update.rollout.as_ref());
+    let to = watched
+        .map_or(&end.task_definition, |rollout| &rollout.task_definition)
+        .short();
     let retry = "or redrive this execution to try the same image again";
     let Some(update) = &end.update else {
         return Err(unchanged(end, &format!("{name} was not updated to {to} for {image}")));
@@ -81,6 +85,9 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         (None, None) => "it was never looked at".to_owned(),
     };
     let failed = format!("{name} did not become stable on {to} with {image}: {why}.");
+    if let Some(error) = end.roll_back_error.as_ref().filter(|error| is_gone(error)) {
+        return Err(Error::NotFound(format!("{failed} Then {}", readable(error))));
+    }
     if let Some(error) = &end.roll_back_error {
         let readable = readable(error);
         return Err(Error::RollBackFailed(format!(
@@ -89,7 +96,7 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         )));
     }
     let Some(rollback) = &end.roll_back else {
-        return Err(if gone(end) {
+        return Err(if end.error.as_ref().is_some_and(is_gone) {
             Error::NotFound(format!("{failed} There is no service to roll back"))
         } else {
             Error::RollBackFailed(format!(
@@ -135,8 +142,8 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
     }
 }
 
-fn gone(end: &ServiceEnd) -> bool {
-    end.error.as_ref().is_some_and(|error| error.error == "Deploy.NotFound")
+fn is_gone(error: &StateError) -> bool {
+    error.error == "Deploy.NotFound"
 }
 
 /// The error of a service that was not changed: by the name under which the update threw it.

@@ -12,8 +12,8 @@ use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::task_definition::ImageForm;
 use shared::testing::{
-    REGISTRY, Wire, answer, arn, config, definition, described, described_of_push, digest, pushed, refusal, request,
-    service_id,
+    REGISTRY, Wire, answer, arn, at, config, definition, described, described_of_push, digest, pushed, refusal,
+    request, service_id,
 };
 
 /// ECS describes `described` to whoever asks for `name`, a family or a revision.
@@ -73,7 +73,7 @@ async fn peer_6_a_revision_is_the_old_document_with_the_new_image_and_where_it_c
     let revision = RegisteredRevision {
         task_definition: arn("web:2"),
         source: arn("web:1"),
-        reused: false,
+        repeated: false,
         services: vec![service_id()],
     };
     assert_eq!(done, revision);
@@ -124,7 +124,7 @@ async fn asked_again_the_newest_revision_is_used_again() {
     let wire = Wire::default();
     let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!(
-        (done.task_definition, done.source, done.reused),
+        (done.task_definition, done.source, done.repeated),
         (arn("web:2"), arn("web:1"), true)
     );
     assert!(wire.bodies("RegisterTaskDefinition").is_empty());
@@ -141,7 +141,7 @@ async fn a_service_that_is_there_already_keeps_its_revision() {
     )
     .await
     .unwrap();
-    assert_eq!((done.task_definition, done.reused), (arn("web:2"), true));
+    assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     assert_eq!(wire.operations(), ["DescribeTaskDefinition"]);
 }
 
@@ -155,7 +155,7 @@ async fn a_revision_of_this_push_is_found_beneath_somebodys_newer_one() {
     ];
     let wire = Wire::default();
     let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
-    assert_eq!((done.task_definition, done.reused), (arn("web:2"), true));
+    assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 3, "none is read twice");
 }
 
@@ -174,7 +174,7 @@ async fn a_revision_that_was_made_to_roll_back_is_looked_past() {
     ];
     let done = asked(&config(), "web:3", &rules, &Wire::default()).await.unwrap();
     assert_eq!(
-        (done.task_definition, done.source, done.reused),
+        (done.task_definition, done.source, done.repeated),
         (arn("web:2"), arn("web:3"), true)
     );
 }
@@ -192,7 +192,7 @@ async fn of_two_that_register_the_same_at_once_the_lower_revision_counts_and_the
     ];
     let wire = Wire::default();
     let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
-    assert_eq!((done.task_definition, done.reused), (arn("web:2"), true));
+    assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     assert_eq!(wire.bodies("DeregisterTaskDefinition").len(), 1);
 }
 
@@ -208,7 +208,7 @@ async fn after_several_lost_answers_the_lowest_revision_counts_and_all_others_ar
     ];
     let wire = Wire::default();
     let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
-    assert_eq!((done.task_definition, done.reused), (arn("web:3"), true));
+    assert_eq!((done.task_definition, done.repeated), (arn("web:3"), true));
     let withdrawn: Vec<Value> = wire.bodies("DeregisterTaskDefinition");
     let names: Vec<&str> = withdrawn
         .iter()
@@ -226,7 +226,7 @@ async fn somebody_elses_registration_at_the_same_moment_is_left_alone() {
     ];
     let wire = Wire::default();
     let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
-    assert_eq!((done.task_definition, done.reused), (arn("web:3"), false));
+    assert_eq!((done.task_definition, done.repeated), (arn("web:3"), false));
     assert!(wire.bodies("DeregisterTaskDefinition").is_empty());
 }
 
@@ -238,7 +238,7 @@ async fn a_doubled_revision_that_is_about_to_be_withdrawn_is_never_chosen() {
         knows("web:1", described_of_push("web:1", 1)),
     ];
     let done = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap();
-    assert_eq!((done.task_definition, done.reused), (arn("web:2"), true));
+    assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
 }
 
 #[tokio::test]
@@ -250,7 +250,36 @@ async fn where_no_revision_of_this_push_is_there_one_is_registered() {
         registers("web:4"),
     ];
     let done = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap();
-    assert_eq!((done.task_definition, done.reused), (arn("web:4"), false));
+    assert_eq!((done.task_definition, done.repeated), (arn("web:4"), false));
+}
+
+#[tokio::test]
+async fn a_push_that_has_had_another_revision_is_a_repeated_one() {
+    // A person's revision came after ours: it does not have the document that is wanted, and it is younger than the push.
+    let mut of_a_person = described("web:3", "app:v9", &[]);
+    of_a_person["taskDefinition"]["registeredAt"] = json!(at(60).as_second());
+    of_a_person["taskDefinition"]["networkMode"] = json!("host");
+    let asked_of = async |ours: Value| {
+        let rules = [
+            knows("web", of_a_person.clone()),
+            newest(&["web:3", "web:2"]),
+            knows("web:2", ours),
+            registers("web:4"),
+        ];
+        let done = asked(&config(), "web:3", &rules, &Wire::default()).await.unwrap();
+        assert_eq!(done.task_definition, arn("web:4"));
+        done.repeated
+    };
+    assert!(asked_of(described_of_push("web:2", 2)).await);
+    assert!(!asked_of(described_of_push("web:2", 1)).await);
+}
+
+#[tokio::test]
+async fn a_family_of_which_nothing_was_registered_since_the_push_is_not_searched() {
+    let wire = Wire::default();
+    let rules = [knows("web", described_of_push("web:1", 1)), registers("web:2")];
+    assert!(!asked(&config(), "web:1", &rules, &wire).await.unwrap().repeated);
+    assert_eq!(wire.operations(), ["DescribeTaskDefinition", "RegisterTaskDefinition"]);
 }
 
 #[tokio::test]
@@ -262,7 +291,7 @@ async fn a_family_whose_revisions_are_all_deregistered_is_read_by_the_one_in_use
         registers("web:2"),
     ];
     let done = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap();
-    assert_eq!((done.task_definition, done.reused), (arn("web:2"), false));
+    assert_eq!((done.task_definition, done.repeated), (arn("web:2"), false));
 }
 
 #[tokio::test]

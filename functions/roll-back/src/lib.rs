@@ -11,10 +11,11 @@ use shared::config::Config;
 use shared::contract::{RollBack, Rollback, RollbackMethod, Rollout};
 use shared::ecs::Ecs;
 use shared::error::Error;
+use shared::registration::Registration;
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{OtherRevision, TaskDefinition};
-use target::{Bits, Way, decide, old_bits};
+use target::{Bits, Way, decide, old_bits, recorded_digests};
 
 /// Takes a service back from a rollout that failed: the step "Roll back".
 ///
@@ -158,6 +159,14 @@ impl WayBack<'_> {
                 (self.registered(&copy).await?, RollbackMethod::CopiedRevision)
             }
             OldImage::InPlace(_) => (to.clone(), RollbackMethod::UpdatedService),
+            OldImage::Lost(_) => {
+                return Err(Error::Rejected(format!(
+                    "{} cannot go back to {}: nothing tells which digest its tag {} stood for, and that is the failed image now. Nothing was touched; push a good image",
+                    self.title(),
+                    to.short(),
+                    self.input.image.tag
+                )));
+            }
         };
         let Rollout { cluster, service, .. } = &self.input.rollout;
         let after = self.ecs.update_service(cluster, service, &target, false).await?;
@@ -169,23 +178,40 @@ impl WayBack<'_> {
         Ok(Rollback { rollout, ..rollback })
     }
 
-    /// The revision with the document `wanted`: the one that an interrupted attempt has left, else a new one.
+    /// The revision with the document `wanted`: the one that another attempt has registered, else a new one.
     async fn registered(&self, wanted: &TaskDefinition) -> Result<TaskDefinitionArn, Error> {
-        match self.ecs.describe_task_definition(wanted.arn().family()).await {
-            Ok(newest) if newest.rolled_back() == wanted.rolled_back() && newest.is_same_document(wanted) => {
-                return Ok(newest.arn().clone());
-            }
-            Ok(_) | Err(Error::NotFound(_)) => {}
+        let newest = match self.ecs.describe_task_definition(wanted.arn().family()).await {
+            Ok(newest) => Some(newest),
+            Err(Error::NotFound(_)) => None,
             Err(error) => return Err(error),
+        };
+        let registration = Registration {
+            ecs: self.ecs,
+            wanted,
+            is_wanted: &|candidate| {
+                candidate.rolled_back() == wanted.rolled_back() && candidate.is_same_document(wanted)
+            },
+        };
+        match newest.as_ref().filter(|newest| (registration.is_wanted)(newest)) {
+            Some(found) => registration.lowest(found.arn().clone()).await,
+            None => Ok(registration.register(newest.as_ref()).await?.0),
         }
-        Ok(self.ecs.register_task_definition(wanted).await?.arn().clone())
     }
 
     /// Makes sure, before anything is touched, that the old image can still be started.
     async fn old_image(&self, to: &TaskDefinitionArn, look: &Look) -> Result<OldImage, Error> {
         let image = &self.input.image;
-        let previous = self.ecs.describe_task_definition(to.as_str()).await?;
-        let (tag, digest) = match old_bits(&previous, image, look.history.as_deref()) {
+        let previous = match self.ecs.describe_task_definition(to.as_str()).await {
+            // Not found would say that the service is gone.
+            Err(Error::NotFound(message)) => return Err(Error::Rejected(message)),
+            described => described?,
+        };
+        let mut bits = old_bits(&previous, image, &recorded_digests(look.history.as_deref(), to));
+        if let Bits::Unknown(_) = bits {
+            let Rollout { cluster, service, .. } = &self.input.rollout;
+            bits = old_bits(&previous, image, &self.ecs.task_digests(cluster, service, to).await?);
+        }
+        let (tag, digest) = match bits {
             Bits::Tagged(tag, digest) => (tag, digest),
             Bits::Pinned => {
                 let pinned_to = previous
@@ -196,7 +222,8 @@ impl WayBack<'_> {
                 }
                 return Ok(OldImage::InPlace(previous));
             }
-            Bits::Unknown => {
+            Bits::Unknown(tag) if tag == image.tag => return Ok(OldImage::Lost(previous)),
+            Bits::Unknown(_) => {
                 tracing::warn!(to = to.short(), "the old digest is not known; going back by the tag");
                 return Ok(OldImage::InPlace(previous));
             }
@@ -271,12 +298,14 @@ enum OldImage {
     InPlace(TaskDefinition),
     /// Its tag stands for other bits; this is the digest to pin it to.
     Overwritten(TaskDefinition, shared::image::ImageDigest),
+    /// Its tag is the pushed one, and nothing tells what it stood for: only ECS can go back to it.
+    Lost(TaskDefinition),
 }
 
 impl OldImage {
     fn revision(&self) -> &TaskDefinition {
         match self {
-            Self::InPlace(revision) | Self::Overwritten(revision, _) => revision,
+            Self::InPlace(revision) | Self::Overwritten(revision, _) | Self::Lost(revision) => revision,
         }
     }
 }

@@ -4,7 +4,7 @@ use shared::arn::TaskDefinitionArn;
 use shared::contract::Rollout;
 use shared::image::{ImageDigest, ImageReference, ImageTag};
 use shared::push::PushedImage;
-use shared::service::{Deployment, Service, ServiceDeployment, ServiceDeploymentStatus};
+use shared::service::{ContainerDigest, Deployment, Service, ServiceDeployment, ServiceDeploymentStatus};
 use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
 
 /// How to go back.
@@ -86,13 +86,13 @@ pub enum Bits {
     Pinned,
     /// It names the repository by this tag, which stood for this digest.
     Tagged(ImageTag, ImageDigest),
-    /// It names the repository by a tag, and nothing tells which digest that stood for.
-    Unknown,
+    /// It names the repository by this tag, and nothing tells which digest that stood for.
+    Unknown(ImageTag),
 }
 
-/// What the last good revision ran: by ECS's record of its rollout, else by what was recorded on it.
+/// What the last good revision ran: by what its images `resolved` to, else by what was recorded on it.
 #[must_use]
-pub fn old_bits(previous: &TaskDefinition, image: &PushedImage, history: Option<&[ServiceDeployment]>) -> Bits {
+pub fn old_bits(previous: &TaskDefinition, image: &PushedImage, resolved: &[ContainerDigest]) -> Bits {
     let Some(reference) = previous
         .references_of(image)
         .find(|reference| reference.digest().is_none())
@@ -100,25 +100,33 @@ pub fn old_bits(previous: &TaskDefinition, image: &PushedImage, history: Option<
         return Bits::Pinned;
     };
     let tag = reference.tag().cloned().unwrap_or_else(ImageTag::latest);
-    let digest = resolved(previous, reference, history).or_else(|| previous.recorded_digest(&image.repository));
-    digest.map_or(Bits::Unknown, |digest| Bits::Tagged(tag, digest))
+    let digest = digest_of(reference, resolved).or_else(|| previous.recorded_digest(&image.repository));
+    match digest {
+        Some(digest) => Bits::Tagged(tag, digest),
+        None => Bits::Unknown(tag),
+    }
 }
 
-fn resolved(
-    previous: &TaskDefinition,
-    reference: &ImageReference,
-    history: Option<&[ServiceDeployment]>,
-) -> Option<ImageDigest> {
-    let of_previous = history?.iter().filter(|record| record.target == *previous.arn());
-    let mut images = of_previous.flat_map(|record| &record.target_digests);
+fn digest_of(reference: &ImageReference, resolved: &[ContainerDigest]) -> Option<ImageDigest> {
     let is_same = |image: &str| {
         image
             .parse::<ImageReference>()
             .is_ok_and(|image| image.registry() == reference.registry() && image.repository() == reference.repository())
     };
-    images
+    resolved
+        .iter()
         .find(|image| is_same(&image.image))
         .map(|image| image.digest.clone())
+}
+
+/// What the images of a revision resolved to in its rollouts, by ECS's records, newest first.
+#[must_use]
+pub fn recorded_digests(history: Option<&[ServiceDeployment]>, revision: &TaskDefinitionArn) -> Vec<ContainerDigest> {
+    let of_revision = history
+        .into_iter()
+        .flatten()
+        .filter(|record| record.target == *revision);
+    of_revision.flat_map(|record| record.target_digests.clone()).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
+use aws_sdk_ecs::types::DesiredStatus;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use serde_json::{Value, json};
 use shared::contract::{RollBack, Rollback, RollbackMethod};
@@ -64,7 +65,6 @@ impl Fake {
                     true
                 })
                 .then_http_response(move || answer(&json!({"service": after}))),
-            registers.clone(),
         ];
         let images = mock!(aws_sdk_ecr::Client::describe_images).match_requests(|input| {
             input.repository_name() == Some("app") && input.registry_id() == Some("123456789012")
@@ -108,7 +108,7 @@ impl Fake {
     }
 
     async fn asked(&self, image: u32) -> Result<Rollback, Error> {
-        let rules: Vec<Rule> = self.ecs.iter().chain([&self.stops]).cloned().collect();
+        let rules: Vec<Rule> = self.ecs.iter().chain([&self.stops, &self.registers]).cloned().collect();
         let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules, |to| to
             .interceptor(self.wire.clone())));
         let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, &self.ecr);
@@ -261,7 +261,9 @@ async fn a_pinned_revision_that_an_interrupted_attempt_has_left_is_used_again() 
         &format!("app@{}", digest(1)),
         &[("ecr-deploy:rolled-back", "web:2")],
     );
-    let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+    let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[]))
+        .knows(previous_of_a_re_pushed_tag())
+        .knows(described_of_push("web:2", 2));
     assert_eq!(
         fake.newest(pinned.clone()).asked(2).await.unwrap().method,
         RollbackMethod::PinnedRevision
@@ -278,7 +280,9 @@ async fn a_pinned_revision_that_an_interrupted_attempt_has_left_is_used_again() 
         &[("ecr-deploy:rolled-back", "web:2")],
     );
     for (newest, registers) in [(pinned, 0), (of_another_rollback, 1), (of_other_bits, 1)] {
-        let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+        let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[]))
+            .knows(previous_of_a_re_pushed_tag())
+            .knows(described_of_push("web:2", 2));
         let fake = fake.newest(newest);
         fake.asked(2).await.unwrap();
         fake.sent(0, registers, &["web:3"]);
@@ -309,10 +313,91 @@ async fn peer_11_a_last_good_revision_that_was_deregistered_is_registered_once_m
     }
 }
 
+/// The tasks of the service, in either state: none, or one of each that ran its image by a digest.
+fn with_tasks(mut fake: Fake, running: Option<u32>, stopped: Option<u32>) -> Fake {
+    for (status, ran) in [(DesiredStatus::Running, running), (DesiredStatus::Stopped, stopped)] {
+        let number = i32::from(status == DesiredStatus::Stopped);
+        let arns: Vec<String> = ran.map(|_| format!("task-{number}")).into_iter().collect();
+        let wanted = arns.clone();
+        let list = mock!(Client::list_tasks)
+            .match_requests(move |input| input.desired_status() == Some(&status))
+            .then_http_response(move || answer(&json!({"taskArns": arns})));
+        let container = json!({"name": "web", "image": format!("{REGISTRY}/app:v2"), "imageDigest": ran.map(digest)});
+        let tasks = json!({"tasks": [
+            {"taskDefinitionArn": arn("web:9"), "containers": [{"name": "web", "image": format!("{REGISTRY}/app:v2"),
+                "imageDigest": digest(9)}]},
+            {"taskDefinitionArn": arn("web:1"), "containers": [container]},
+        ]});
+        let describe = mock!(Client::describe_tasks)
+            .match_requests(move |input| input.tasks() == wanted)
+            .then_http_response(move || answer(&tasks));
+        fake.ecs.extend([list, describe]);
+    }
+    fake
+}
+
 #[tokio::test]
-async fn where_nothing_tells_the_old_digest_it_goes_back_by_the_tag() {
-    let fake = Fake::new(&on_ours(), &[], InEcr::Gone).knows(described("web:1", "app:v1", &[]));
-    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);
+async fn where_nothing_tells_the_old_digest_it_goes_back_by_the_tag_unless_that_is_the_failed_image() {
+    let by_tag = |image| Fake::new(&on_ours(), &[], InEcr::Gone).knows(described("web:1", image, &[]));
+    let other = with_tasks(by_tag("app:v1"), None, None);
+    assert_eq!(other.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);
+
+    let pushed_over = with_tasks(by_tag("app:v2"), None, None);
+    let error = pushed_over.asked(2).await.unwrap_err();
+    assert_eq!(
+        (error.name(), error.to_string().as_str()),
+        (
+            "Deploy.Rejected",
+            "web in production cannot go back to web:1: nothing tells which digest its tag v2 stood for, and that is the \
+             failed image now. Nothing was touched; push a good image"
+        )
+    );
+    pushed_over.sent(0, 0, &[]);
+}
+
+#[tokio::test]
+async fn where_no_record_tells_the_old_digest_the_tasks_do() {
+    for (running, stopped) in [(Some(1), None), (None, Some(1)), (Some(1), Some(3))] {
+        let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(described("web:1", "app:v2", &[]));
+        let fake = with_tasks(fake.newest(described_of_push("web:2", 2)), running, stopped);
+        assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::PinnedRevision);
+        let registered = &fake.wire.bodies("RegisterTaskDefinition")[0];
+        let image = &registered["containerDefinitions"][0]["image"];
+        assert_eq!(
+            *image,
+            json!(format!("{REGISTRY}/app@{}", digest(1))),
+            "{running:?} {stopped:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_last_good_revision_that_was_deleted_is_refused_and_not_taken_for_a_service_that_is_gone() {
+    let mut fake = Fake::new(&on_ours(), &[], InEcr::Gone);
+    let deleted = mock!(Client::describe_task_definition)
+        .then_http_response(|| refusal("ClientException", "Unable to describe task definition."));
+    fake.ecs.push(deleted);
+    let error = fake.asked(2).await.unwrap_err();
+    assert_eq!(error.name(), "Deploy.Rejected", "{error}");
+}
+
+#[tokio::test]
+async fn of_two_pinned_revisions_registered_at_once_the_lower_counts_and_the_other_is_withdrawn() {
+    let pinned = |short| {
+        let tags = [("ecr-deploy:rolled-back", "web:2")];
+        described(short, &format!("app@{}", digest(1)), &tags)
+    };
+    let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+    let mut fake = fake.newest(described_of_push("web:2", 2)).knows(pinned("web:3"));
+    let doubled = described("web:4", "app:v1", &[]);
+    fake.registers = mock!(Client::register_task_definition).then_http_response(move || answer(&doubled));
+    let withdraws = mock!(Client::deregister_task_definition)
+        .match_requests(|input| input.task_definition() == Some(arn("web:4").as_str()))
+        .then_http_response(|| answer(&json!({})));
+    fake.ecs.push(withdraws.clone());
+    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::PinnedRevision);
+    assert_eq!(withdraws.num_calls(), 1);
+    fake.sent(0, 1, &["web:3"]);
 }
 
 #[tokio::test]

@@ -129,8 +129,8 @@ pub struct RegisteredRevision {
     pub task_definition: TaskDefinitionArn,
     /// The revision that it was made from.
     pub source: TaskDefinitionArn,
-    /// Whether it was there already.
-    pub reused: bool,
+    /// Whether the family had a revision of this push already, this one or another.
+    pub repeated: bool,
     /// The services that are to run it.
     pub services: Vec<ServiceId>,
 }
@@ -163,7 +163,7 @@ pub struct UpdateService {
 pub enum Turn {
     /// The revision was registered by this very execution, so no other can have deployed it.
     First,
-    /// The revision was there: the same event came before, or a step was retried.
+    /// The family had a revision of the push: the same event came before, or a step was retried.
     Repeated,
     /// It is wanted again: after a redrive, or when something took the rollout's place that has to give way.
     Again,
@@ -234,8 +234,8 @@ pub struct CheckStability {
     pub rollout: Rollout,
     /// The last good revision.
     pub previous: Option<TaskDefinitionArn>,
-    /// Whether the rollout is a rollback.
-    pub rollback: bool,
+    /// The revision that is rolled back, when the rollout is a rollback.
+    pub rolls_back: Option<TaskDefinitionArn>,
 }
 
 /// What check-stability puts out.

@@ -7,14 +7,14 @@ mod raw;
 
 use crate::arn::{ClusterName, ServiceName, TaskDefinitionArn};
 use crate::error::{Error, is_too_many_concurrent_attempts};
-use crate::service::{Service, ServiceDeployment, ServiceStatus, StoppedTask, title};
+use crate::service::{ContainerDigest, Service, ServiceDeployment, ServiceStatus, StoppedTask, title};
 use crate::task_definition::TaskDefinition;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_sdk_ecs::types::{
-    CreatedAt, DesiredStatus, StopServiceDeploymentStopType, TaskDefinitionFamilyStatus, TaskDefinitionField,
+    CreatedAt, DesiredStatus, StopServiceDeploymentStopType, Task, TaskDefinitionFamilyStatus, TaskDefinitionField,
 };
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
@@ -195,7 +195,17 @@ impl Ecs {
     /// `Deploy.NotFound` when the service or its cluster is gone, or is being deleted: ECS tells of such a service for a
     /// while. Else as [`Ecs::clusters`].
     pub async fn describe_service(&self, cluster: &ClusterName, service: &ServiceName) -> Result<Service, Error> {
-        let described = self.describe_services(cluster, std::slice::from_ref(service)).await?;
+        let gone = |reason: &str| {
+            Error::NotFound(format!(
+                "{} is not there any more (DescribeServices: {reason}); if it was deleted on purpose, there is nothing to do",
+                title(cluster, service)
+            ))
+        };
+        let described = self.describe_services(cluster, std::slice::from_ref(service)).await;
+        let described = described.map_err(|error| match error {
+            Error::NotFound(_) => gone("the cluster is not there"),
+            error => error,
+        })?;
         let reason = match described.services.into_iter().next() {
             Some(service) if service.status == ServiceStatus::Active => return Ok(service),
             Some(service) if service.status == ServiceStatus::Draining => "DRAINING".to_owned(),
@@ -206,10 +216,7 @@ impl Ecs {
                 .next()
                 .map_or_else(|| "not in the answer".to_owned(), |(_, reason)| reason),
         };
-        Err(Error::NotFound(format!(
-            "{} is not there any more (DescribeServices: {reason}); if it was deleted on purpose, there is nothing to do",
-            title(cluster, service)
-        )))
+        Err(gone(&reason))
     }
 
     /// The families that have an ACTIVE revision.
@@ -453,12 +460,47 @@ impl Ecs {
     ///
     /// As [`Ecs::describe_service`].
     pub async fn stopped_tasks(&self, cluster: &ClusterName, service: &ServiceName) -> Result<Vec<StoppedTask>, Error> {
+        let stopped = self.tasks(cluster, service, DesiredStatus::Stopped).await?;
+        Ok(stopped.into_iter().map(convert::stopped_task).collect())
+    }
+
+    /// What the images of a revision resolved to in a service's tasks: in those that run, else in those that stopped
+    /// within the hour. Empty when there are none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::clusters`].
+    pub async fn task_digests(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        revision: &TaskDefinitionArn,
+    ) -> Result<Vec<ContainerDigest>, Error> {
+        for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
+            let tasks = self.tasks(cluster, service, status).await?;
+            let of_revision = tasks
+                .into_iter()
+                .filter(|task| task.task_definition_arn() == Some(revision.as_str()));
+            let digests: Vec<ContainerDigest> = of_revision.flat_map(convert::task_digests).collect();
+            if !digests.is_empty() {
+                return Ok(digests);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn tasks(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        status: DesiredStatus,
+    ) -> Result<Vec<Task>, Error> {
         let request = self
             .client
             .list_tasks()
             .cluster(cluster.as_str())
             .service_name(service.as_str());
-        let request = request.desired_status(DesiredStatus::Stopped).max_results(PAGE);
+        let request = request.desired_status(status).max_results(PAGE);
         let call = format!("ListTasks of {}", title(cluster, service));
         let arns = request
             .into_paginator()
@@ -475,16 +517,9 @@ impl Ecs {
                 .set_tasks(Some(batch.to_vec()));
             let call = format!("DescribeTasks of {}", title(cluster, service));
             let response = request.send().await.map_err(|error| Error::from_aws(&call, &error))?;
-            Ok::<_, Error>(
-                response
-                    .tasks
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(convert::stopped_task)
-                    .collect::<Vec<_>>(),
-            )
+            Ok::<_, Error>(response.tasks.unwrap_or_default())
         });
-        let described: Vec<Vec<StoppedTask>> = described.buffered(CONCURRENT_CALLS).try_collect().await?;
+        let described: Vec<Vec<Task>> = described.buffered(CONCURRENT_CALLS).try_collect().await?;
         Ok(described.into_iter().flatten().collect())
     }
 }

@@ -7,6 +7,7 @@
 //! - [`text`], [`arn`]: names and ARNs, each parsed once
 //! - [`contract`]: the JSON on every arrow between the steps
 //! - [`ecs`]: the thin client: paging, batching, bounded concurrency, retries
+//! - [`registration`]: a revision is registered once, whoever asks and however often
 //! - [`config`], [`error`], [`runtime`]: settings, the errors' names, the one entry point
 //! - `testing`, with the feature `test-util`: what the steps' tests are made of
 
@@ -17,6 +18,7 @@ pub mod ecs;
 pub mod error;
 pub mod image;
 pub mod push;
+pub mod registration;
 pub mod runtime;
 pub mod service;
 pub mod task_definition;

@@ -11,6 +11,7 @@ use crate::arn::TaskDefinitionArn;
 use crate::error::Error;
 use crate::image::{ImageDigest, ImageReference, RepositoryName};
 use crate::push::{PushId, PushedImage};
+use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -60,6 +61,7 @@ pub enum ImageForm {
 pub struct TaskDefinition {
     arn: TaskDefinitionArn,
     is_active: bool,
+    registered_at: Option<Timestamp>,
     members: Document,
     containers: Vec<Container>,
     tags: Vec<Tag>,
@@ -108,6 +110,7 @@ impl TaskDefinition {
         let containers: Vec<Document> = take(&mut members, "containerDefinitions")?.unwrap_or_default();
         let containers = containers.into_iter().map(Container::read).collect();
         let is_active = members.get("status").is_none_or(|status| status.get() == "\"ACTIVE\"");
+        let registered_at = members.get("registeredAt").and_then(|at| seconds(at));
         // A request has its tags where the answer has the document, so one of that name inside would be sent twice.
         members.retain(|name, _| !OUTPUT_ONLY_MEMBERS.contains(&name.as_str()) && name != "tags");
         let mut tags: Vec<Tag> = take(&mut response, "tags")?.unwrap_or_default();
@@ -115,6 +118,7 @@ impl TaskDefinition {
         Ok(Self {
             arn,
             is_active,
+            registered_at,
             members,
             containers,
             tags,
@@ -131,6 +135,12 @@ impl TaskDefinition {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.is_active
+    }
+
+    /// When it was registered, as far as ECS says.
+    #[must_use]
+    pub fn registered_at(&self) -> Option<Timestamp> {
+        self.registered_at
     }
 
     /// The revision's tags, sorted by key.
@@ -361,6 +371,14 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
+}
+
+/// A moment as ECS writes it: seconds since 1970, with a fraction.
+fn seconds(raw: &RawValue) -> Option<Timestamp> {
+    let seconds: f64 = raw.get().parse().ok()?;
+    Timestamp::UNIX_EPOCH
+        .checked_add(SignedDuration::try_from_secs_f64(seconds).ok()?)
+        .ok()
 }
 
 /// Takes a member out of ECS's answer and reads it, if it is there.

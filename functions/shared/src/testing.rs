@@ -82,6 +82,7 @@ pub fn described(short: &str, image: &str, tags: &[(&str, &str)]) -> Value {
             "family": arn(short).family(),
             "revision": arn(short).revision(),
             "status": "ACTIVE",
+            "registeredAt": at(-3600).as_second(),
             "networkMode": "awsvpc",
             "containerDefinitions": [{"name": "web", "image": format!("{REGISTRY}/{image}"), "essential": true}],
         },

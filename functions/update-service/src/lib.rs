@@ -13,6 +13,7 @@ use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{Standing, TaskDefinition};
 use start::{Overrun, Start, decide, is_steady, last_good, overrun};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// Moves a service to the revision with the new image, unless it is there, a newer push is, or it is on its way back:
@@ -39,6 +40,7 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
             .as_ref()
             .is_some_and(|primary| primary.rolled_back().is_some()),
         look.history.as_deref(),
+        &look.of_push,
     );
     let attempt = Attempt {
         input: &input,
@@ -80,14 +82,18 @@ struct Look {
     /// the source may be a rollback, which the revision tells.)
     primary: Option<TaskDefinition>,
     history: Option<Vec<ServiceDeployment>>,
+    /// The revisions in the history that are of the push, where that may have had its turn before.
+    of_push: Vec<TaskDefinitionArn>,
 }
 
 impl Look {
     async fn at(ecs: &Ecs, input: &UpdateService) -> Result<Self, Error> {
         let service = ecs.describe_service(&input.cluster, &input.service).await?;
         let on = service.primary().map(|primary| &primary.task_definition);
-        let is_known =
-            |on: &TaskDefinitionArn| *on == input.task_definition || (*on == input.source && is_steady(&service));
+        let may_be_past = input.turn == Turn::Repeated;
+        let is_known = |on: &TaskDefinitionArn| {
+            *on == input.task_definition || (*on == input.source && is_steady(&service) && !may_be_past)
+        };
         let unknown = on.filter(|on| !is_known(on));
         let primary = match unknown {
             Some(on) => Some(ecs.describe_task_definition(on.as_str()).await?),
@@ -98,18 +104,45 @@ impl Look {
                 .as_ref()
                 .is_some_and(|primary| primary.standing(&input.image) == Standing::Ours);
         // A service that is there and at rest does not list any more what it was on before.
-        let is_told = is_steady(&service) && !is_there && input.turn != Turn::Repeated;
+        let is_told = is_steady(&service) && !is_there && !may_be_past;
         let history = if is_told {
             None
         } else {
             ecs.service_deployments(&input.cluster, &input.service, None).await?
         };
+        let of_push = if may_be_past && !is_there {
+            revisions_of_push(ecs, history.as_deref().unwrap_or_default(), input).await?
+        } else {
+            Vec::new()
+        };
         Ok(Self {
             service,
             primary,
             history,
+            of_push,
         })
     }
+}
+
+/// The revisions in ECS's records, but for the wanted one, that were registered for the push.
+async fn revisions_of_push(
+    ecs: &Ecs,
+    history: &[ServiceDeployment],
+    input: &UpdateService,
+) -> Result<Vec<TaskDefinitionArn>, Error> {
+    let targets: BTreeSet<&str> = history
+        .iter()
+        .filter(|record| record.target != input.task_definition)
+        .map(|record| record.target.as_str())
+        .collect();
+    let described = ecs
+        .describe_task_definitions(&targets.into_iter().collect::<Vec<_>>())
+        .await?;
+    let of_push = described
+        .into_iter()
+        .flatten()
+        .filter(|revision| revision.standing(&input.image) == Standing::Ours);
+    Ok(of_push.map(|revision| revision.arn().clone()).collect())
 }
 
 /// One attempt at a service: who asks, when, and until when it may take.

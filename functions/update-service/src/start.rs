@@ -43,6 +43,7 @@ pub enum Start {
 ///   the wanted revision, or its source and complete
 /// - `rolls_back`: whether that revision was made to roll another one back
 /// - `history`: ECS's records of the service's rollouts, newest first, where they are needed and ECS tells them
+/// - `of_push`: the revisions in those records that were registered for this push; needed with [`Turn::Repeated`]
 #[must_use]
 pub fn decide(
     wanted: &UpdateService,
@@ -50,6 +51,7 @@ pub fn decide(
     primary_standing: Option<Standing>,
     rolls_back: bool,
     history: Option<&[ServiceDeployment]>,
+    of_push: &[TaskDefinitionArn],
 ) -> Start {
     if service.controller != Controller::Ecs {
         return Start::Refused(format!("{} is not deployed by ECS itself", service.title()));
@@ -84,8 +86,18 @@ pub fn decide(
     if is_rolling_back(service, primary, rolls_back, history) {
         return Start::Busy(on.clone());
     }
-    if let Some(record) = past_turn(wanted, history) {
-        return if record.status == ServiceDeploymentStatus::Successful {
+    if let Some((record, before)) = past_turn(wanted, history, of_push) {
+        let was_good =
+            |record: &ServiceDeployment| record.status == ServiceDeploymentStatus::Successful && record.target == *on;
+        let was_taken_on = match record.status {
+            ServiceDeploymentStatus::Successful => true,
+            // Another deployment took its place: a person's, unless that goes back.
+            ServiceDeploymentStatus::Stopped => {
+                primary_standing == Some(Standing::Unrecorded) && !rolls_back && !before.iter().any(was_good)
+            }
+            _ => false,
+        };
+        return if was_taken_on {
             Start::TakenOn(on.clone())
         } else {
             Start::RolledBack {
@@ -101,11 +113,18 @@ pub fn decide(
     }
 }
 
-/// ECS's record of the rollout that this push has had here before: EventBridge may deliver an event once more long after
-/// the image has failed, and that is no reason to try it again.
-fn past_turn<'a>(wanted: &UpdateService, history: Option<&'a [ServiceDeployment]>) -> Option<&'a ServiceDeployment> {
-    let mut records = history.filter(|_| wanted.turn == Turn::Repeated)?.iter();
-    records.find(|record| record.target == wanted.task_definition)
+/// ECS's record of the rollout that this push has had here before, and those from before it: EventBridge may deliver an
+/// event once more long after the image has failed, and that is no reason to try it again.
+fn past_turn<'a>(
+    wanted: &UpdateService,
+    history: Option<&'a [ServiceDeployment]>,
+    of_push: &[TaskDefinitionArn],
+) -> Option<(&'a ServiceDeployment, &'a [ServiceDeployment])> {
+    let history = history.filter(|_| wanted.turn == Turn::Repeated)?;
+    let is_of_push =
+        |record: &ServiceDeployment| record.target == wanted.task_definition || of_push.contains(&record.target);
+    let place = history.iter().position(is_of_push)?;
+    Some((&history[place], &history[place + 1..]))
 }
 
 /// Whether the service is on its way back. A deployment begun now would have no rollback target and could stall

@@ -282,7 +282,7 @@ async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_s
         },
         record("web:1", ServiceDeploymentStatus::Successful),
     ];
-    let fake = Fake::new(service([deployment("web:1")]), &history, None);
+    let fake = Fake::new(service([deployment("web:1")]), &history, None).knows(described_of_push("web:1", 1));
     let asked = |turn| UpdateService { turn, ..wanted() };
     let error = fake.asked(&asked(Turn::Repeated), 3600).await.unwrap_err();
     assert_eq!(

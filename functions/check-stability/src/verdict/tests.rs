@@ -39,7 +39,7 @@ fn case(deployments: impl IntoIterator<Item = Deployment>) -> Case {
             image: pushed(2),
             rollout: rollout("web:2"),
             previous: Some(arn("web:1")),
-            rollback: false,
+            rolls_back: None,
         },
     }
 }
@@ -63,7 +63,7 @@ fn rollback(deployments: impl IntoIterator<Item = Deployment>) -> Case {
     Case {
         asked: CheckStability {
             rollout,
-            rollback: true,
+            rolls_back: Some(arn("web:2")),
             ..case.asked.clone()
         },
         ..case
@@ -488,6 +488,30 @@ fn of_several_containers_the_one_with_a_bad_exit_code_is_named() {
 }
 
 #[test]
+fn what_ecs_says_of_a_task_it_stopped_counts_before_an_exit_code_and_loses_its_full_stop() {
+    let unhealthy = StoppedTask {
+        containers: crash("web:2", 200).containers,
+        ..stopped_by("ServiceSchedulerInitiated", "Task failed container health checks.")
+    };
+    let check = case([rolling("web:2")]).stopped([unhealthy]).judged();
+    assert_eq!(check.reasons, ["Task failed container health checks"]);
+}
+
+#[test]
+fn a_rollout_that_was_given_up_tells_what_its_tasks_died_of_and_not_that_none_should_run() {
+    let given_up = Deployment {
+        desired_count: 0,
+        ..given_up("web:2")
+    };
+    case([again(9, deployment("web:1")), given_up])
+        .stopped(crashes(3))
+        .says(
+            Failed,
+            "ECS went back to web:1: 3 stopped: web exited with code 1 (3 times)",
+        );
+}
+
+#[test]
 fn a_container_that_was_stopped_because_another_one_ended_is_not_named() {
     let container = |name: &str, exit_code, reason: Option<&str>| StoppedContainer {
         name: name.to_owned(),
@@ -646,7 +670,13 @@ fn tasks_that_cannot_be_placed_three_times_while_none_runs_are_a_failure() {
         }
     };
     let thrice = vec![cannot_place(200), cannot_place(100), cannot_place(2)];
-    with(rolling("web:2"), thrice.clone()).says(Failed, &format!("0 of 2 tasks running: {}", cannot_place(0).message));
+    with(rolling("web:2"), thrice.clone()).says(
+        Failed,
+        &format!(
+            "0 of 2 tasks running: {}",
+            cannot_place(0).message.trim_end_matches('.')
+        ),
+    );
     with(rolling("web:2"), thrice[..2].to_vec()).is(InProgress);
     with(
         rolling("web:2"),
@@ -1015,7 +1045,7 @@ fn a_rollback_that_leaves_the_service_on_the_failed_revision_is_in_progress_then
 
 #[test]
 fn a_rollback_may_not_show_yet() {
-    let unread = rollback([rolling("web:2")]).standing(Standing::Unrecorded);
+    let unread = rollback([again(2, rolling("web:7"))]).standing(Standing::Unrecorded);
     unread.clone().now(32).is(InProgress);
     unread.now(33).is(Displaced);
     let at_the_same_moment = rollback([again(3, rolling("web:4"))]).standing(Standing::Newer);
@@ -1027,6 +1057,11 @@ fn a_rollback_that_a_newer_push_overtakes_is_superseded() {
     let newer = rollback([rolling("web:4"), deployment("web:1")]).standing(Standing::Newer);
     newer.says(Superseded, "web:4, of a newer push, took over during the rollback");
     newer.now(10).is(Superseded);
+    let with_ours = rollback([rolling("web:4"), deployment("web:1")]).standing(Standing::Ours);
+    with_ours.says(
+        Superseded,
+        "web:4, which has the image too, took over during the rollback",
+    );
 }
 
 #[test]
@@ -1272,7 +1307,12 @@ fn a_record_that_does_not_show_yet_is_waited_for_since_it_may_say_that_it_bakes(
 fn ecss_records_are_read_only_where_the_deployments_alone_do_not_tell() {
     let needed = |deployments: Vec<Deployment>| needs_history(&service(deployments), &rollout("web:2"));
     assert!(!needed(vec![rolling("web:2"), deployment("web:1")]));
+    let nothing_starts = Deployment {
+        pending_count: 0,
+        ..rolling("web:2")
+    };
     for deployments in [
+        vec![nothing_starts, deployment("web:1")],
         vec![deployment("web:2")],
         vec![given_up("web:2")],
         vec![without_state(deployment("web:2"))],
@@ -1379,8 +1419,10 @@ proptest! {
     #[test]
     fn a_rollback_is_superseded_by_a_newer_push_only_and_every_failure_says_why(case in any_case()) {
         let check = case.judged();
-        let is_newer = case.primary.is_some_and(|primary| primary.standing == Standing::Newer);
-        prop_assert!(!(case.asked.rollback && check.verdict == Superseded) || is_newer);
+        let is_newer = case
+            .primary
+            .is_some_and(|primary| matches!(primary.standing, Standing::Newer | Standing::Ours));
+        prop_assert!(!(case.asked.rolls_back.is_some() && check.verdict == Superseded) || is_newer);
         prop_assert!(!check.message.is_empty() && !check.message.ends_with(": "));
     }
 }

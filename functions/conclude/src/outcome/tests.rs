@@ -257,6 +257,27 @@ fn a_service_that_was_deleted_half_way_has_nothing_to_roll_back() {
 }
 
 #[test]
+fn a_service_that_was_deleted_while_it_went_back_is_gone() {
+    let gone = ServiceEnd {
+        roll_back_error: Some(thrown("Deploy.NotFound", "web in production is not there any more")),
+        ..back(Verdict::InProgress, "")
+    };
+    let says = format!("{FAILED} Then web in production is not there any more");
+    throws(&gone, "Deploy.NotFound", &says);
+}
+
+#[test]
+fn the_message_names_the_revision_that_was_watched() {
+    let mut end = back(Verdict::Stable, "");
+    end.task_definition = arn("web:8");
+    let message = conclude_service(&end, 0).unwrap_err().to_string();
+    assert!(message.starts_with(FAILED), "{message}");
+    end.update = None;
+    let message = conclude_service(&end, 0).unwrap_err().to_string();
+    assert!(message.contains("was not updated to web:8"), "{message}");
+}
+
+#[test]
 fn a_service_that_was_not_changed_fails_by_the_name_of_what_stopped_the_update() {
     let what = "web in production was not updated to web:2 for app:v2";
     for (thrown_by, name) in [

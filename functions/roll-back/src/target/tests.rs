@@ -189,7 +189,11 @@ fn peer_3_without_anything_that_ever_became_stable_there_is_nowhere_to_go() {
 // The old bits.
 
 fn bits(previous: &serde_json::Value, history: Option<&[ServiceDeployment]>) -> Bits {
-    old_bits(&definition(previous), &pushed(2), history)
+    old_bits(
+        &definition(previous),
+        &pushed(2),
+        &recorded_digests(history, &arn("web:1")),
+    )
 }
 
 fn tagged(tag: &str, number: u32) -> Bits {
@@ -243,7 +247,10 @@ fn else_by_what_was_recorded_on_the_revision() {
 
 #[test]
 fn where_nothing_tells_the_digest_it_is_unknown() {
-    assert_eq!(bits(&described("web:1", "app:v1", &[]), None), Bits::Unknown);
+    assert_eq!(
+        bits(&described("web:1", "app:v1", &[]), None),
+        Bits::Unknown("v1".parse().unwrap())
+    );
 }
 
 proptest! {

@@ -113,6 +113,19 @@ fn status(status: Option<&types::ServiceDeploymentStatus>) -> ServiceDeploymentS
     }
 }
 
+/// What a task's images resolved to.
+pub(super) fn task_digests(task: types::Task) -> Vec<ContainerDigest> {
+    let containers = task.containers.unwrap_or_default().into_iter();
+    let digests = containers.filter_map(|container| {
+        Some(ContainerDigest {
+            container: container.name?,
+            image: container.image?,
+            digest: container.image_digest?.parse().ok()?,
+        })
+    });
+    digests.collect()
+}
+
 pub(super) fn stopped_task(task: types::Task) -> StoppedTask {
     let containers = task.containers.unwrap_or_default().into_iter();
     StoppedTask {

@@ -276,7 +276,7 @@ async fn what_is_gone_is_not_found() {
     for error in errors {
         assert_eq!(error.name(), "Deploy.NotFound");
         assert!(
-            error.to_string().contains("production") && error.to_string().contains("Cluster not found."),
+            error.to_string().contains("production") && error.to_string().to_lowercase().contains("cluster"),
             "{error}"
         );
     }

@@ -21,7 +21,7 @@ fn wanted() -> UpdateService {
 
 /// What is decided for the service with these deployments, the primary one first.
 fn decided(deployments: impl IntoIterator<Item = Deployment>, standing: Option<Standing>) -> Start {
-    decide(&wanted(), &service(deployments), standing, false, None)
+    decide(&wanted(), &service(deployments), standing, false, None, &[])
 }
 
 fn update(force: bool) -> Start {
@@ -75,7 +75,7 @@ fn an_earlier_revision_of_the_same_push_gives_way_to_the_one_made_to_keep_what_c
             source: arn("web:3"),
             ..wanted()
         };
-        decide(&wanted, &service(deployments), Some(Standing::Ours), false, None)
+        decide(&wanted, &service(deployments), Some(Standing::Ours), false, None, &[])
     };
     let wanted = Start::Update {
         revision: arn("web:4"),
@@ -127,57 +127,87 @@ fn a_service_that_has_moved_on_gets_the_image_on_top() {
     }
 }
 
-/// What is decided for a push that may have had its turn, of which ECS keeps these records.
-fn decided_again(turn: Turn, on: Deployment, history: Option<&[ServiceDeployment]>) -> Start {
+/// What is decided for a push that may have had its turn, of which ECS keeps these records; `web:7` is of it too.
+fn decided_again(turn: Turn, on: Deployment, standing: Standing, history: Option<&[ServiceDeployment]>) -> Start {
     let wanted = UpdateService { turn, ..wanted() };
-    decide(&wanted, &service([on]), Some(Standing::Older), false, history)
+    decide(&wanted, &service([on]), Some(standing), false, history, &[arn("web:7")])
 }
 
 #[test]
 fn a_push_that_was_rolled_back_is_not_tried_again_because_its_event_came_twice() {
-    for status in [RolledBack, RollbackFailed, Stopped, UnderWay] {
-        let record = ServiceDeployment {
-            status_reason: Some("it failed".to_owned()),
-            ..record("web:2", status)
-        };
-        for on in ["web:1", "web:7"] {
+    let because = |record| ServiceDeployment {
+        status_reason: Some("it failed".to_owned()),
+        ..record
+    };
+    let good = record("web:1", Successful);
+    for of_push in ["web:2", "web:7"] {
+        for (status, on, standing) in [
+            (RolledBack, "web:1", Standing::Older),
+            (RolledBack, "web:3", Standing::Unrecorded),
+            (RollbackFailed, "web:3", Standing::Unrecorded),
+            (UnderWay, "web:3", Standing::Unrecorded),
+            // By `UpdateService`, which ECS takes for any other deployment.
+            (Stopped, "web:1", Standing::Unrecorded),
+            (Stopped, "web:3", Standing::Older),
+        ] {
             let back = Start::RolledBack {
                 to: arn(on),
                 why: Some("it failed".to_owned()),
             };
-            let history = [record.clone()];
-            assert_eq!(
-                decided_again(Turn::Repeated, deployment(on), Some(&history)),
-                back,
-                "{status:?}"
-            );
+            let history = [
+                record("web:9", Successful),
+                because(record(of_push, status)),
+                good.clone(),
+            ];
+            let decided = decided_again(Turn::Repeated, deployment(on), standing, Some(&history));
+            assert_eq!(decided, back, "{of_push} {status:?}, on {on}");
         }
     }
 }
 
 #[test]
+fn a_push_that_a_revision_made_for_the_rollback_took_the_place_of_was_rolled_back() {
+    let wanted = UpdateService {
+        turn: Turn::Repeated,
+        ..wanted()
+    };
+    let history = [record("web:2", Stopped)];
+    let (on, standing) = (service([deployment("web:3")]), Some(Standing::Unrecorded));
+    let decided = |rolls_back| decide(&wanted, &on, standing, rolls_back, Some(&history), &[]);
+    assert_eq!(decided(false), Start::TakenOn(arn("web:3")));
+    let (to, why) = (arn("web:3"), None);
+    assert_eq!(decided(true), Start::RolledBack { to, why });
+}
+
+#[test]
 fn a_push_from_which_somebody_took_the_service_on_is_not_deployed_again_because_its_event_came_twice() {
-    let history = [record("web:3", Successful), record("web:2", Successful)];
-    let taken_on = decided_again(Turn::Repeated, deployment("web:3"), Some(&history));
-    assert_eq!(taken_on, Start::TakenOn(arn("web:3")));
+    for (status, standing) in [
+        (Successful, Standing::Unrecorded),
+        (Successful, Standing::Older),
+        (Stopped, Standing::Unrecorded),
+    ] {
+        let history = [record("web:3", Successful), record("web:2", status)];
+        let taken_on = decided_again(Turn::Repeated, deployment("web:3"), standing, Some(&history));
+        assert_eq!(taken_on, Start::TakenOn(arn("web:3")), "{status:?} {standing:?}");
+    }
 }
 
 #[test]
 fn a_push_is_deployed_when_it_never_had_its_turn_or_is_wanted_again() {
     let had = [record("web:2", RolledBack), record("web:1", Successful)];
     let others = [record("web:1", Successful)];
-    let on_source = || deployment("web:1");
-    assert_eq!(decided_again(Turn::Repeated, on_source(), Some(&others)), update(false));
-    assert_eq!(decided_again(Turn::Repeated, on_source(), None), update(false));
+    let decided = |turn, history| decided_again(turn, deployment("web:1"), Standing::Older, history);
+    assert_eq!(decided(Turn::Repeated, Some(&others[..])), update(false));
+    assert_eq!(decided(Turn::Repeated, None), update(false));
     for turn in [Turn::First, Turn::Again] {
-        assert_eq!(decided_again(turn, on_source(), Some(&had)), update(false), "{turn:?}");
+        assert_eq!(decided(turn, Some(&had[..])), update(false), "{turn:?}");
     }
 }
 
 #[test]
 fn a_repeated_event_waits_for_the_rollback_before_it_says_how_that_push_ended() {
     let history = [record("web:2", RollingBack)];
-    let waits = decided_again(Turn::Repeated, rolling("web:1"), Some(&history));
+    let waits = decided_again(Turn::Repeated, rolling("web:1"), Standing::Older, Some(&history));
     assert_eq!(waits, Start::Busy(arn("web:1")));
 }
 
@@ -190,7 +220,7 @@ fn a_service_that_cannot_be_updated_is_refused() {
         };
         let says = "web in production is not deployed by ECS itself".to_owned();
         assert_eq!(
-            decide(&wanted(), &service, None, false, None),
+            decide(&wanted(), &service, None, false, None, &[]),
             Start::Refused(says),
             "{controller:?}"
         );
@@ -206,10 +236,10 @@ fn a_rollback_under_way_is_waited_for() {
     for words in ["rolling back to deploymentId ecs-svc/1.", "Rollback started"] {
         assert_eq!(decided([because_of(words, back())], None), busy);
     }
-    assert_eq!(decide(&wanted(), &service([back()]), None, true, None), busy);
+    assert_eq!(decide(&wanted(), &service([back()]), None, true, None, &[]), busy);
     let told = [record("web:5", RollingBack), record("web:1", Successful)];
     for on in [back(), deployment("web:1")] {
-        assert_eq!(decide(&wanted(), &service([on]), None, false, Some(&told)), busy);
+        assert_eq!(decide(&wanted(), &service([on]), None, false, Some(&told), &[]), busy);
     }
 }
 
@@ -217,11 +247,18 @@ fn a_rollback_under_way_is_waited_for() {
 fn a_rollback_that_is_over_is_not_waited_for() {
     let over = [record("web:5", RolledBack), record("web:4", RollingBack)];
     assert_eq!(
-        decide(&wanted(), &service([deployment("web:1")]), None, false, Some(&over)),
+        decide(
+            &wanted(),
+            &service([deployment("web:1")]),
+            None,
+            false,
+            Some(&over),
+            &[]
+        ),
         update(false)
     );
     assert_eq!(
-        decide(&wanted(), &service([deployment("web:1")]), None, true, None),
+        decide(&wanted(), &service([deployment("web:1")]), None, true, None, &[]),
         update(false)
     );
     assert_eq!(
@@ -461,7 +498,7 @@ proptest! {
         let service = service(deployments);
         prop_assume!(service.deployments[0].task_definition != arn("web:2"));
         let history = newest.map(|status| vec![record("web:5", status)]);
-        let start = decide(&wanted(), &service, Some(Standing::Newer), rolls_back, history.as_deref());
+        let start = decide(&wanted(), &service, Some(Standing::Newer), rolls_back, history.as_deref(), &[]);
         prop_assert_eq!(start, Start::Superseded(service.deployments[0].task_definition.clone()));
     }
 
