@@ -4,10 +4,17 @@
   cause; MiniStack hands on the child's own error.
 * A child's name is used once: a second start is refused; MiniStack overwrites the first.
 * The states inside a Map are in the history by name; MiniStack tells of its top-level states only.
-* RedriveExecution: the same execution goes on at the Task that failed, with the input and the variables it had there, and
-  sees the redrive count. Where AWS would go on inside a Map or Parallel, it is refused here.
+* An execution that is stopped goes no further, and what it waits for is stopped too; MiniStack's goes on inside a Map, may fail
+  afterwards, and leaves its children running.
+* RedriveExecution: the same execution goes on at the state that it was in when it failed or was stopped, with the input and
+  the variables it had there, and sees the redrive count. A Wait waits once more as long. A Map goes on with those of its
+  iterations that have not ended well, each at its own state; what the others put out is kept. Where AWS would go on inside a
+  Parallel, it is refused here.
+
+What a function was doing when its execution was stopped goes on, as on AWS; a redrive waits for its end, which AWS does not.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 """
 
@@ -21,12 +28,44 @@ from ministack.core.concurrency import run_reentrant
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, now_iso
 from ministack.services import stepfunctions
 
-# What each execution was about to do: {execution ARN: (state's name, its input, the variables)}. The last one entered is where a
-# redrive goes on.
-_entered = {}
+# Where each execution is: {execution ARN: {place: state}}. A place is the execution itself, (), or an iteration of a Map in it,
+# ("the Map's name", 0), and so on inward. A state is _In or _Done.
+_places = {}
 
-# The threads that walk executions, by execution ARN: a redrive starts when the one before it is gone.
-_walking = {}
+# What of that a redriven execution has not come back to yet.
+_resumed = {}
+
+# Whether an execution is not walked any more, by execution ARN: a redrive starts when the walk before it is over.
+_walked_out = {}
+
+# The executions that an execution started and waits for.
+_children = {}
+
+# The execution whose state runs in this thread.
+_current = contextvars.ContextVar("execution", default=None)
+
+
+class _In:
+    """A state that was entered, with its input and the variables it saw. The last one is where a redrive goes on."""
+
+    def __init__(self, name, state_input, variables):
+        self.name = name
+        self.input = copy.deepcopy(state_input)
+        self.variables = copy.deepcopy(variables)
+
+
+class _Done:
+    """What an iteration of a Map put out."""
+
+    def __init__(self, output):
+        self.output = copy.deepcopy(output)
+
+
+class _Aborted(stepfunctions._ExecutionError):
+    """Ends the walk of an execution that was stopped."""
+
+    def __init__(self):
+        super().__init__("States.Aborted", "the execution was stopped")
 
 
 def add() -> None:
@@ -34,7 +73,10 @@ def add() -> None:
     for kind in ("pass", "task", "choice", "wait", "parallel", "map"):
         name = f"_execute_{kind}"
         setattr(stepfunctions, name, _recorded(kind.capitalize(), getattr(stepfunctions, name)))
+    stepfunctions._run_sub_machine = _resuming_iterations(stepfunctions._run_sub_machine)
     stepfunctions._run_execution = _walked(stepfunctions._run_execution)
+    stepfunctions._fail_execution = _unless_stopped(stepfunctions._fail_execution)
+    stepfunctions._stop_execution = _stopping_children(stepfunctions._stop_execution)
     stepfunctions._nested_execution_failure = _failure_of_child
     stepfunctions._start_sync_execution = _refusing_a_used_name(stepfunctions._start_sync_execution)
     stepfunctions._describe_execution = _with_redrives(stepfunctions._describe_execution)
@@ -42,7 +84,7 @@ def add() -> None:
 
 
 def _recorded(kind, run_state):
-    """A state of the execution itself is remembered for a redrive, a state inside a Map is put into the history."""
+    """Every state is remembered for a redrive, and a state inside a Map is put into the history."""
 
     @functools.wraps(run_state)
     def wrapped(state, state_input, *rest):
@@ -51,14 +93,57 @@ def _recorded(kind, run_state):
         execution = stepfunctions._executions.get(arn)
         if execution is None:
             return run_state(state, state_input, *rest)
-        name = context["State"]["Name"]
-        if "Map" not in context:
-            _entered[arn] = (name, copy.deepcopy(state_input), copy.deepcopy(context["variables"]))
-            return run_state(state, state_input, *rest)
-        _add_event(execution, f"{kind}StateEntered", "stateEntered", name=name, input=json.dumps(state_input))
-        output, following = run_state(state, state_input, *rest)
-        _add_event(execution, f"{kind}StateExited", "stateExited", name=name, output=json.dumps(output))
+        _require_running(execution)
+        name, place = context["State"]["Name"], context.get("Place", ())
+        _places.setdefault(arn, {})[place] = _In(name, state_input, context["variables"])
+        before = _resumed.get(arn, {}).pop(place, None)
+        if kind == "Map" and not (before and before.name == name):
+            _forget_iterations(arn, (*place, name))
+        if place:
+            _add_event(execution, f"{kind}StateEntered", "stateEntered", name=name, input=json.dumps(state_input))
+        outer = _current.set(arn)
+        try:
+            output, following = run_state(state, state_input, *rest)
+        finally:
+            _current.reset(outer)
+        _require_running(execution)
+        if place:
+            _add_event(execution, f"{kind}StateExited", "stateExited", name=name, output=json.dumps(output))
         return output, following
+
+    return wrapped
+
+
+def _require_running(execution):
+    if execution["status"] != "RUNNING":
+        raise _Aborted()
+
+
+def _forget_iterations(arn, place):
+    """A Map that is entered anew begins with nothing, however often it was walked before."""
+    for places in (_places.get(arn, {}), _resumed.get(arn, {})):
+        for inside in [it for it in places if it[: len(place)] == place]:
+            del places[inside]
+
+
+def _resuming_iterations(run_sub_machine):
+    """An iteration that ended well before a redrive is not run again; one that did not goes on where it was."""
+
+    @functools.wraps(run_sub_machine)
+    def wrapped(states, start_at, input_data, execution, ctx):
+        if "Map" not in ctx:
+            return run_sub_machine(states, start_at, input_data, execution, ctx)
+        arn = execution["executionArn"]
+        place = (*ctx.get("Place", ()), ctx["State"]["Name"], ctx["Map"]["Item"]["Index"])
+        ctx["Place"] = place
+        before = _resumed.get(arn, {}).get(place)
+        if isinstance(before, _Done):
+            return before.output
+        if isinstance(before, _In):
+            start_at, input_data, ctx["variables"] = before.name, before.input, before.variables
+        output = run_sub_machine(states, start_at, input_data, execution, ctx)
+        _places[arn][place] = _Done(output)
+        return output
 
     return wrapped
 
@@ -66,8 +151,33 @@ def _recorded(kind, run_state):
 def _walked(run_execution):
     @functools.wraps(run_execution)
     def wrapped(arn):
-        _walking[arn] = threading.current_thread()
-        run_execution(arn)
+        _walked_out[arn] = threading.Event()
+        try:
+            run_execution(arn)
+        finally:
+            _walked_out[arn].set()
+
+    return wrapped
+
+
+def _unless_stopped(fail_execution):
+    @functools.wraps(fail_execution)
+    def wrapped(execution, error, cause):
+        if execution["status"] == "RUNNING":
+            fail_execution(execution, error, cause)
+
+    return wrapped
+
+
+def _stopping_children(stop_execution):
+    @functools.wraps(stop_execution)
+    def wrapped(request):
+        answer = stop_execution(request)
+        if answer[0] == 200:
+            for child in _children.get(request["executionArn"], []):
+                if stepfunctions._executions[child]["status"] == "RUNNING":
+                    wrapped({"executionArn": child})
+        return answer
 
     return wrapped
 
@@ -97,6 +207,8 @@ def _refusing_a_used_name(start_sync_execution):
             return error_response_json(
                 "StepFunctions.ExecutionAlreadyExistsException", f"Execution Already Exists: '{arn}'", 400
             )
+        if _current.get():
+            _children.setdefault(_current.get(), []).append(arn)
         return start_sync_execution(request)
 
     return wrapped
@@ -137,17 +249,14 @@ def _redrive_execution(request):
     execution = stepfunctions._executions.get(arn)
     if execution is None:
         return error_response_json("ExecutionDoesNotExist", f"Execution {arn} not found", 400)
-    if execution["status"] not in ("FAILED", "ABORTED") or arn not in _entered:
+    if execution["status"] not in ("FAILED", "ABORTED") or arn not in _places:
         return error_response_json("ExecutionNotRedrivable", f"Execution is {execution['status']}", 400)
-    name, state_input, variables = _entered[arn]
     definition = json.loads(stepfunctions._state_machines[execution["stateMachineArn"]]["definition"])
-    kind = definition["States"][name]["Type"]
-    if kind in ("Map", "Parallel"):
-        return error_response_json(
-            "ExecutionNotRedrivable", f"The local AWS redrives what failed in a Task, and {name} is a {kind}", 400
-        )
+    if definition["States"][_places[arn][()].name]["Type"] == "Parallel":
+        return error_response_json("ExecutionNotRedrivable", "The local AWS redrives no Parallel", 400)
 
-    _walking[arn].join()
+    _walked_out[arn].wait()
+    _resumed[arn] = dict(_places[arn])
     redrive_date = now_iso()
     execution |= {
         "status": "RUNNING",
@@ -159,18 +268,15 @@ def _redrive_execution(request):
         "redriveDate": redrive_date,
     }
     _add_event(execution, "ExecutionRedriven", "executionRedriven", redriveCount=execution["redriveCount"])
-    walk = threading.Thread(
-        target=contextvars.copy_context().run,
-        args=(_go_on, execution, definition, name, state_input, variables),
-        daemon=True,
-    )
-    _walking[arn] = walk
-    walk.start()
+    _walked_out[arn] = threading.Event()
+    arguments = (_go_on, execution, definition, _places[arn][()])
+    threading.Thread(target=contextvars.copy_context().run, args=arguments, daemon=True).start()
     return json_response({"redriveDate": redrive_date})
 
 
-def _go_on(execution, definition, name, state_input, variables):
-    """Walks the rest of an execution, from the state `name` on."""
+def _go_on(execution, definition, entered):
+    """Walks the rest of an execution, from the state that it was in."""
+    name, state_input = entered.name, entered.input
     machine = stepfunctions._state_machines[execution["stateMachineArn"]]
     context = {
         "QueryLanguage": definition.get("QueryLanguage", "JSONPath"),
@@ -183,7 +289,7 @@ def _go_on(execution, definition, name, state_input, variables):
             "RedriveTime": execution["redriveDate"],
         },
         "StateMachine": {"Id": execution["stateMachineArn"], "Name": machine["name"]},
-        "variables": variables,
+        "variables": copy.deepcopy(entered.variables),
     }
     try:
         while name and execution["status"] == "RUNNING":
@@ -210,6 +316,8 @@ def _go_on(execution, definition, name, state_input, variables):
     except Exception as failure:
         stepfunctions.logger.exception("redriven execution %s", execution["executionArn"])
         stepfunctions._fail_execution(execution, "States.Runtime", str(failure))
+    finally:
+        _walked_out[execution["executionArn"]].set()
 
 
 def _add_event(execution, kind, details, **members):

@@ -9,6 +9,8 @@
 
 mod going_back;
 mod peers;
+mod redrive;
+mod repetition;
 mod support;
 mod verdicts;
 
@@ -18,7 +20,14 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(support::AT_ONCE);
-    let scenarios = [peers::SCENARIOS, verdicts::SCENARIOS, going_back::SCENARIOS].concat();
+    let scenarios = [
+        peers::SCENARIOS,
+        verdicts::SCENARIOS,
+        going_back::SCENARIOS,
+        redrive::SCENARIOS,
+        repetition::SCENARIOS,
+    ]
+    .concat();
     let trial = |(name, scenario): (&'static str, fn())| {
         Trial::test(name.trim_start_matches("rollouts::"), move || {
             scenario();

@@ -1,0 +1,582 @@
+//! "Redrive from failure", at every state that an execution can stop in: where it goes on, and that the end is the same as
+//! if nobody had stopped it.
+//!
+//! An execution of deploy-service stops when it is stopped by hand, or in Conclude, which throws. One of deploy-image too,
+//! and in Find task definitions or Conclude when their function throws. Every other error is caught, and told by
+//! Conclude. The states between (Begin, the choices, the notes) do nothing that takes time.
+
+use crate::support::{LIMIT, PATIENT, Scene, object, outcome, scenarios, short};
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
+use futures::future::join_all;
+use local_aws::executions::Execution;
+use local_aws::pause;
+use serde_json::{Value, json};
+use simulated_ecs::{Fault, Kind, Scheduled, Seed, Weather};
+use std::time::{Duration, Instant};
+
+scenarios![
+    an_execution_of_deploy_service_stopped_in_any_state_goes_on_there,
+    an_execution_of_deploy_service_that_concluded_red_deploys_its_service_again,
+    an_execution_of_deploy_image_stopped_while_it_finds_task_definitions_finds_them_again,
+    an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revision_again,
+    an_execution_of_deploy_image_stopped_while_services_are_deployed_starts_again_what_was_not_done,
+    an_execution_of_deploy_image_whose_find_threw_finds_again,
+    an_execution_of_deploy_image_that_concluded_red_deploys_only_what_failed,
+];
+
+/// A state of deploy-service that an execution can be stopped in.
+struct Stop {
+    state: &'static str,
+    /// The scene's name.
+    scene: &'static str,
+    /// The image that is pushed.
+    tag: &'static str,
+    /// What there is before the push.
+    before: fn(&Scene),
+    /// The operation that holds the state up, where it is not a Wait.
+    held: Option<&'static str>,
+    /// How the execution ends after the redrive.
+    ends: &'static str,
+    /// The revisions that the service was deployed to by then, in order.
+    rollouts: &'static [&'static str],
+}
+
+const STOPS: &[Stop] = &[
+    Stop {
+        state: "Update service",
+        scene: "stop-update",
+        tag: "v2",
+        before: plain,
+        held: Some("UpdateService"),
+        ends: "ALREADY_DEPLOYED",
+        rollouts: &["stop-update-web:1", "stop-update-web:2"],
+    },
+    Stop {
+        state: "Wait for its turn",
+        scene: "stop-turn",
+        tag: "v2",
+        before: on_its_way_back,
+        held: None,
+        ends: "DEPLOYED",
+        rollouts: &["stop-turn-web:1", "stop-turn-web:2", "stop-turn-web:3"],
+    },
+    Stop {
+        state: "Register revision",
+        scene: "stop-register",
+        tag: "v2",
+        before: moved_when_registered,
+        held: None,
+        ends: "DEPLOYED",
+        rollouts: &["stop-register-web:1", "stop-register-web:2", "stop-register-web:4"],
+    },
+    Stop {
+        state: "Wait for rollout",
+        scene: "stop-wait",
+        tag: "slow-v2",
+        before: plain,
+        held: None,
+        ends: "DEPLOYED",
+        rollouts: &["stop-wait-web:1", "stop-wait-web:2"],
+    },
+    Stop {
+        state: "Check stability",
+        scene: "stop-check",
+        tag: "v2",
+        before: plain,
+        held: Some("ListTasks"),
+        ends: "DEPLOYED",
+        rollouts: &["stop-check-web:1", "stop-check-web:2"],
+    },
+    Stop {
+        state: "Roll back",
+        scene: "stop-back",
+        tag: "crash",
+        before: plain,
+        held: Some("StopServiceDeployment"),
+        ends: "Deploy.RolledBack",
+        rollouts: &["stop-back-web:1", "stop-back-web:2"],
+    },
+    Stop {
+        state: "Wait for rollback",
+        scene: "stop-wait-back",
+        tag: "crash",
+        before: slow_to_go_back,
+        held: None,
+        ends: "Deploy.RolledBack",
+        rollouts: &["stop-wait-back-web:1", "stop-wait-back-web:2"],
+    },
+    Stop {
+        state: "Check rollback",
+        scene: "stop-check-back",
+        tag: "crash",
+        before: plain,
+        held: None,
+        ends: "Deploy.RolledBack",
+        rollouts: &["stop-check-back-web:1", "stop-check-back-web:2"],
+    },
+];
+
+fn plain(scene: &Scene) {
+    scene.seed_service(json!({}));
+}
+
+/// The service runs an image that takes long to start, and stops it before it starts another one.
+fn slow_to_go_back(scene: &Scene) {
+    scene.push("slow-v1");
+    let stop_first = json!({"minimumHealthyPercent": 0, "maximumPercent": 100});
+    scene.seed(Seed {
+        image: Some(scene.image("slow-v1")),
+        service: object(json!({"deploymentConfiguration": stop_first})),
+        ..Seed::default()
+    });
+}
+
+/// The service runs an image that takes long to start; somebody has deployed a broken one, and has told ECS to go back.
+fn on_its_way_back(scene: &Scene) {
+    slow_to_go_back(scene);
+    scene.push("crash-before");
+    let broken = scene.register(&scene.family(), "crash-before");
+    let update = json!({"cluster": scene.cluster(), "service": scene.service(), "taskDefinition": broken});
+    scene.ecs("UpdateService", &update);
+    let of_service = json!({"cluster": scene.cluster(), "service": scene.service()});
+    let deployments = scene.ecs("ListServiceDeployments", &of_service);
+    let newest = &deployments["serviceDeployments"][0]["serviceDeploymentArn"];
+    let stop = json!({"serviceDeploymentArn": newest, "stopType": "ROLLBACK"});
+    scene.ecs("StopServiceDeployment", &stop);
+}
+
+/// Somebody deploys something of his own when the push's revision is registered; the second registration, which has the
+/// image in that, is slow.
+fn moved_when_registered(scene: &Scene) {
+    plain(scene);
+    let container = json!({"name": "app", "image": scene.image("v1"), "essential": true});
+    let larger = json!({"family": scene.family(), "memory": "1024", "containerDefinitions": [container]});
+    let by_somebody = &scene.ecs("RegisterTaskDefinition", &larger)["taskDefinition"]["taskDefinitionArn"];
+    let deployed = Scheduled {
+        at_milliseconds: None,
+        after: Some(scene.after("RegisterTaskDefinition", 1)),
+        operation: "UpdateService".to_owned(),
+        request: json!({"cluster": scene.cluster(), "service": scene.service(), "taskDefinition": by_somebody}),
+    };
+    let slow = Fault {
+        skip: 1,
+        ..slow(scene, "RegisterTaskDefinition")
+    };
+    scene.weather(Weather {
+        faults: vec![slow],
+        schedule: vec![deployed],
+    });
+}
+
+/// Holds up some calls of an operation, which takes effect before.
+fn slow(scene: &Scene, operation: &str) -> Fault {
+    Fault {
+        operation: Some(operation.to_owned()),
+        times: Some(3),
+        milliseconds: 3_000,
+        ..scene.fault(Kind::Slow)
+    }
+}
+
+fn hold(scene: &Scene, operation: &str) {
+    scene.weather(Weather {
+        faults: vec![slow(scene, operation)],
+        ..Weather::default()
+    });
+}
+
+async fn execution(arn: &str) -> Execution {
+    PATIENT.aws.execution(arn).await.unwrap()
+}
+
+/// Waits for the only child so far of an execution of deploy-image.
+pub(crate) async fn child(scene: &Scene, parent: &str) -> Execution {
+    let begun = Instant::now();
+    loop {
+        let parent = execution(parent).await;
+        let children = scene.on.aws.children(&scene.on.stack, &parent).await.unwrap();
+        if let Some(child) = children.into_iter().next() {
+            return child;
+        }
+        assert!(begun.elapsed() < LIMIT, "{parent:#?} has no child");
+        pause(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until an execution is in a state.
+async fn until_in(scene: &Scene, arn: &str, state: &str) {
+    let begun = Instant::now();
+    loop {
+        let now = execution(arn).await;
+        let entered = scene.states(&now).await;
+        if entered.last().is_some_and(|last| last == state) {
+            return;
+        }
+        assert!(
+            !now.has_ended() && begun.elapsed() < LIMIT,
+            "{arn} did not come to {state}: {entered:?} {now:#?}"
+        );
+        pause(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until an execution has been in a state.
+pub(crate) async fn until_entered(scene: &Scene, arn: &str, state: &str) {
+    let begun = Instant::now();
+    loop {
+        let now = execution(arn).await;
+        let entered = scene.states(&now).await;
+        if entered.iter().any(|it| it == state) {
+            return;
+        }
+        assert!(
+            !now.has_ended() && begun.elapsed() < LIMIT,
+            "{arn} did not come to {state}: {entered:?} {now:#?}"
+        );
+        pause(Duration::from_millis(20)).await;
+    }
+}
+
+async fn stop(arn: &str) {
+    PATIENT
+        .aws
+        .sfn()
+        .stop_execution()
+        .execution_arn(arn)
+        .send()
+        .await
+        .unwrap();
+}
+
+async fn redrive(arn: &str) {
+    let redriven = PATIENT.aws.sfn().redrive_execution().execution_arn(arn).send().await;
+    redriven.unwrap();
+}
+
+async fn end(arn: &str) -> Execution {
+    let begun = Instant::now();
+    loop {
+        let now = execution(arn).await;
+        if now.has_ended() {
+            return now;
+        }
+        assert!(begun.elapsed() < LIMIT, "{arn} did not end");
+        pause(Duration::from_millis(200)).await;
+    }
+}
+
+/// The states that an execution entered since its last redrive.
+async fn since_redrive(arn: &str) -> Vec<String> {
+    let history = PATIENT.aws.history(arn).await.unwrap();
+    let redriven = history
+        .iter()
+        .rposition(|event| event.r#type == HistoryEventType::ExecutionRedriven)
+        .unwrap();
+    let entered = history[redriven..]
+        .iter()
+        .filter_map(|event| event.state_entered_event_details.as_ref());
+    entered.map(|details| details.name.clone()).collect()
+}
+
+pub(crate) fn rollouts(service: &Value) -> Vec<&str> {
+    let history = service["history"].as_array().unwrap();
+    history
+        .iter()
+        .map(|rollout| short(&rollout["taskDefinition"]))
+        .collect()
+}
+
+async fn an_execution_of_deploy_service_stopped_in_any_state_goes_on_there() {
+    join_all(STOPS.iter().map(stopped)).await;
+}
+
+async fn stopped(row: &Stop) {
+    let scene = Scene::new(row.scene);
+    (row.before)(&scene);
+    if let Some(operation) = row.held {
+        hold(&scene, operation);
+    }
+    let parent = scene.start(&scene.push(row.tag)).await;
+    let child = child(&scene, &parent).await;
+    if row.state == "Check rollback" {
+        until_in(&scene, &child.arn, "Wait for rollback").await;
+        hold(&scene, "ListTasks");
+    }
+    // A state may be over before it is stopped: then it comes round once more.
+    let mut redrives = 1;
+    loop {
+        until_in(&scene, &child.arn, row.state).await;
+        stop(&child.arn).await;
+        let stopped = execution(&child.arn).await;
+        assert_eq!(stopped.status, ExecutionStatus::Aborted, "{}", row.state);
+        if scene
+            .states(&stopped)
+            .await
+            .last()
+            .is_some_and(|last| last == row.state)
+        {
+            break;
+        }
+        assert!(redrives < 10, "{} was over", row.state);
+        redrive(&child.arn).await;
+        redrives += 1;
+    }
+    let failed = end(&parent).await;
+    assert_eq!(failed.error.as_deref(), Some("Deploy.ServicesFailed"), "{failed:#?}");
+
+    redrive(&child.arn).await;
+
+    let ended = end(&child.arn).await;
+    let entered = since_redrive(&child.arn).await;
+    assert_eq!(entered[0], row.state, "it goes on where it was: {entered:?}");
+    assert_eq!(outcome(&ended), row.ends, "{}: {ended:#?}", row.state);
+    assert_eq!(ended.redrive_count, redrives);
+    let service = scene.state();
+    assert_eq!(
+        rollouts(&service),
+        row.rollouts,
+        "{}: nothing is deployed twice",
+        row.state
+    );
+    if row.tag.starts_with("crash") {
+        assert_eq!(short(&service["taskDefinition"]), row.rollouts[0]);
+        return;
+    }
+
+    // The push's own execution is still red. Redriven too, it deploys the service once more, finds it there, and is green.
+    redrive(&parent).await;
+    let green = end(&parent).await;
+    assert_eq!(green.status, ExecutionStatus::Succeeded, "{}: {green:#?}", row.state);
+    let children = scene.on.aws.children(&scene.on.stack, &green).await.unwrap();
+    let names: Vec<bool> = children.iter().map(|child| child.name.ends_with("-1")).collect();
+    assert_eq!(
+        names,
+        [false, true],
+        "the second child has the redrive count in its name: {children:#?}"
+    );
+    assert_eq!(outcome(&children[1]), "ALREADY_DEPLOYED", "{children:#?}");
+    assert_eq!(
+        rollouts(&scene.state()),
+        row.rollouts,
+        "{}: nothing is deployed twice",
+        row.state
+    );
+}
+
+async fn an_execution_of_deploy_service_that_concluded_red_deploys_its_service_again() {
+    let scene = Scene::new("red-child");
+    plain(&scene);
+    let end_of_push = scene.deploy("crash").await;
+    assert_eq!(end_of_push.outcome(), "Deploy.RolledBack", "{end_of_push:#?}");
+    let child = &end_of_push.children[0].arn;
+
+    redrive(child).await;
+
+    let again = end(child).await;
+    let entered = since_redrive(child).await;
+    assert_eq!(
+        entered[..4],
+        ["Conclude", "Was it redriven?", "Begin", "Update service"],
+        "{entered:?}"
+    );
+    assert_eq!(outcome(&again), "Deploy.RolledBack", "{again:#?}");
+    assert_eq!(
+        rollouts(&scene.state()),
+        ["red-child-web:1", "red-child-web:2", "red-child-web:2"],
+        "the operator wants it tried again, on the revision that is there"
+    );
+}
+
+/// Its looks cannot be held up for it alone, since every push looks at everything: so it is stopped as soon as it begins,
+/// and where it was quicker, the next push is.
+async fn an_execution_of_deploy_image_stopped_while_it_finds_task_definitions_finds_them_again() {
+    let scene = Scene::new("stop-find");
+    plain(&scene);
+    for tag in ["v2", "v3", "v4", "v5", "v6"] {
+        let parent = scene.start(&scene.push(tag)).await;
+        until_entered(&scene, &parent, "Find task definitions").await;
+        stop(&parent).await;
+        let stopped = execution(&parent).await;
+        let in_time = scene.states(&stopped).await == ["Find task definitions"];
+
+        redrive(&parent).await;
+
+        let ended = scene.end(&parent).await;
+        assert_eq!(ended.outcome(), "DEPLOYED", "{ended:#?}");
+        if in_time {
+            assert_eq!(since_redrive(&parent).await[0], "Find task definitions");
+            return;
+        }
+    }
+    panic!("five times it was quicker");
+}
+
+/// What an execution throws for its input, it throws again.
+async fn an_execution_of_deploy_image_whose_find_threw_finds_again() {
+    let scene = Scene::new("throw-find");
+    let mut push = scene.push("v2");
+    push.event["detail"]["eventTime"] = json!("yesterday");
+    let parent = scene.start(&push).await;
+    let red = end(&parent).await;
+    assert_eq!(red.error.as_deref(), Some("Deploy.InvalidInput"), "{red:#?}");
+
+    redrive(&parent).await;
+
+    let again = end(&parent).await;
+    assert_eq!(again.error.as_deref(), Some("Deploy.InvalidInput"), "{again:#?}");
+    assert_eq!(again.redrive_count, 1);
+    assert_eq!(since_redrive(&parent).await, ["Find task definitions"]);
+}
+
+async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revision_again() {
+    let scene = Scene::new("stop-first");
+    plain(&scene);
+    hold(&scene, "RegisterTaskDefinition");
+    let parent = scene.start(&scene.push("v2")).await;
+    scene
+        .until("the registration", |scene| scene.revisions(&scene.family()).len() == 2)
+        .await;
+
+    stop(&parent).await;
+    redrive(&parent).await;
+
+    let ended = scene.end(&parent).await;
+    assert_eq!(ended.outcome(), "DEPLOYED", "{ended:#?}");
+    let entered = since_redrive(&parent).await;
+    assert_eq!(
+        entered[..2],
+        ["For each task definition", "Register revision"],
+        "{entered:?}"
+    );
+    assert_eq!(scene.revisions(&scene.family()).len(), 2, "one revision for the push");
+    assert_eq!(rollouts(&scene.state()), ["stop-first-web:1", "stop-first-web:2"]);
+}
+
+/// Stopping the execution of a push stops those of its services that are under way. What ECS has begun goes on, and nobody
+/// watches it until the redrive.
+async fn an_execution_of_deploy_image_stopped_while_services_are_deployed_starts_again_what_was_not_done() {
+    let scene = Scene::new("stop-map");
+    let (quick, baking) = ("stop-map-quick", "stop-map-baking");
+    scene.seed_named("quick", Seed::default());
+    // Its rollout bakes for as long as the alarm is watched.
+    let alarms = json!({"alarmNames": ["stop-map-alarm"], "enable": true, "rollback": false});
+    scene.seed_named(
+        "baking",
+        Seed {
+            service: object(json!({"deploymentConfiguration": {"alarms": alarms}})),
+            ..Seed::default()
+        },
+    );
+    let parent = scene.start(&scene.push("v2")).await;
+    let begun = Instant::now();
+    let children = loop {
+        let children = scene
+            .on
+            .aws
+            .children(&scene.on.stack, &execution(&parent).await)
+            .await
+            .unwrap();
+        let is_of = |child: &&Execution, service: &str| child.input["service"] == service;
+        let first = children.iter().find(|child| is_of(child, quick));
+        if first.is_some_and(Execution::has_ended) {
+            break children;
+        }
+        assert!(begun.elapsed() < LIMIT, "{children:#?}");
+        pause(Duration::from_millis(50)).await;
+    };
+    assert_eq!(children.len(), 2, "{children:#?}");
+
+    stop(&parent).await;
+
+    let child_of = |service: &str| children.iter().find(|child| child.input["service"] == service).unwrap();
+    let stopped = execution(&child_of(baking).arn).await;
+    assert_eq!(
+        stopped.status,
+        ExecutionStatus::Aborted,
+        "its child is stopped with it: {stopped:#?}"
+    );
+    assert_eq!(execution(&parent).await.status, ExecutionStatus::Aborted);
+    assert_eq!(
+        short(&scene.state_of(baking)["taskDefinition"]),
+        format!("{baking}:2"),
+        "the rollout goes on"
+    );
+
+    redrive(&parent).await;
+
+    let ended = scene.end(&parent).await;
+    assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");
+    let started = |service: &str| {
+        ended
+            .children
+            .iter()
+            .filter(|it| it.input["service"] == service)
+            .count()
+    };
+    assert_eq!(
+        (started(quick), started(baking)),
+        (1, 2),
+        "only what was not done: {ended:#?}"
+    );
+    let again = ended.children.last().unwrap();
+    assert!(
+        again.name.ends_with("-1"),
+        "the redrive count is in its name: {}",
+        again.name
+    );
+    assert_eq!(outcome(again), "ALREADY_DEPLOYED", "{again:#?}");
+    let summary = ended.parent.output.as_ref().unwrap();
+    assert_eq!(
+        summary["services"].as_array().unwrap().len(),
+        2,
+        "what was done is kept: {summary:#}"
+    );
+    for service in [quick, baking] {
+        assert_eq!(
+            rollouts(&scene.state_of(service)),
+            [format!("{service}:1"), format!("{service}:2")]
+        );
+    }
+}
+
+async fn an_execution_of_deploy_image_that_concluded_red_deploys_only_what_failed() {
+    let scene = Scene::new("red-parent");
+    let (good, refused) = ("red-parent-good", "red-parent-refused");
+    scene.seed_named("good", Seed::default());
+    scene.seed_named("refused", Seed::default());
+    let deny = Fault {
+        operation: Some("UpdateService".to_owned()),
+        subject: Some(refused.to_owned()),
+        times: Some(1),
+        ..scene.fault(Kind::Deny)
+    };
+    scene.weather(Weather {
+        faults: vec![deny],
+        ..Weather::default()
+    });
+    let parent = scene.start(&scene.push("v2")).await;
+    let red = scene.end(&parent).await;
+    assert_eq!(red.parent.error.as_deref(), Some("Deploy.ServicesFailed"), "{red:#?}");
+    assert_eq!(red.outcome_of(refused), "Deploy.Rejected");
+
+    redrive(&parent).await;
+
+    let ended = scene.end(&parent).await;
+    assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");
+    let entered = since_redrive(&parent).await;
+    assert_eq!(
+        entered[..3],
+        ["Conclude", "What is left to do?", "For each task definition"],
+        "{entered:?}"
+    );
+    let names: Vec<&str> = ended.children.iter().map(|child| child.name.as_str()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert!(names[2].ends_with("-1"), "{names:?}");
+    assert_eq!(outcome(&ended.children[2]), "DEPLOYED");
+    for service in [good, refused] {
+        assert_eq!(
+            rollouts(&scene.state_of(service)),
+            [format!("{service}:1"), format!("{service}:2")]
+        );
+    }
+}

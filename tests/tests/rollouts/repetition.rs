@@ -1,0 +1,338 @@
+//! Two pushes of one repository in any order, and an event that comes more than once: at each stage of what came before it.
+//!
+//! Every interleaving, call by call, is tried in `tests/steps`; here it is the real machines and functions, side by side.
+
+use crate::redrive::{child, rollouts, until_entered};
+use crate::support::{Scene, object, outcome, scenarios, short};
+use futures::future::join_all;
+use local_aws::images::Push;
+use serde_json::{Value, json};
+use simulated_ecs::{Behaviour, Fault, Kind, Seed, Weather};
+
+scenarios![
+    a_newer_push_wins_at_whatever_stage_of_the_older_one_it_comes,
+    an_older_push_that_comes_late_changes_nothing,
+    an_event_that_comes_once_more_at_whatever_stage_changes_nothing,
+];
+
+/// How far the first delivery is when the second one comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Both come at once.
+    AtOnce,
+    /// The plan is made, and no revision registered.
+    Registering,
+    RollingOut,
+    RollingBack,
+    Ended,
+}
+
+/// Two deliveries.
+struct Meeting {
+    scene: &'static str,
+    stage: Stage,
+    /// The tags of the older and of the newer push; one push when they are the same.
+    older: &'static str,
+    newer: &'static str,
+    /// Whether the newer push is the first to be told of.
+    is_newer_first: bool,
+    /// How the older push may end, or the first delivery of the one push: outcomes or errors; `""` where the service is left out.
+    older_ends: &'static [&'static str],
+    /// How the newer one may, or the second delivery.
+    newer_ends: &'static [&'static str],
+    /// The image that runs in the end.
+    runs: &'static str,
+}
+
+const NEWER_COMES: &[Meeting] = &[
+    Meeting {
+        scene: "newer-at-once",
+        stage: Stage::AtOnce,
+        older_ends: &["SUPERSEDED", ""],
+        ..NEWER_SECOND
+    },
+    Meeting {
+        scene: "newer-registering",
+        stage: Stage::Registering,
+        older_ends: &["SUPERSEDED"],
+        ..NEWER_SECOND
+    },
+    Meeting {
+        scene: "newer-rollout",
+        stage: Stage::RollingOut,
+        older_ends: &["SUPERSEDED"],
+        ..NEWER_SECOND
+    },
+    Meeting {
+        scene: "newer-rollback",
+        stage: Stage::RollingBack,
+        older: "crash-older",
+        // The newer one waits for its turn, and may have it before the older one has looked at the end of its own rollback.
+        older_ends: &["Deploy.RolledBack", "ROLL_BACK_SUPERSEDED"],
+        ..NEWER_SECOND
+    },
+    Meeting {
+        scene: "newer-after",
+        stage: Stage::Ended,
+        older_ends: &["DEPLOYED"],
+        ..NEWER_SECOND
+    },
+    Meeting {
+        scene: "bad-newer-rollout",
+        stage: Stage::RollingOut,
+        newer: "crash-newer",
+        older_ends: &["SUPERSEDED"],
+        newer_ends: &["Deploy.RolledBack"],
+        runs: "v1",
+        ..NEWER_SECOND
+    },
+];
+
+const NEWER_SECOND: Meeting = Meeting {
+    scene: "",
+    stage: Stage::AtOnce,
+    older: "older",
+    newer: "newer",
+    is_newer_first: false,
+    older_ends: &[],
+    newer_ends: &["DEPLOYED"],
+    runs: "newer",
+};
+
+const OLDER_COMES: &[Meeting] = &[
+    Meeting {
+        scene: "older-at-once",
+        stage: Stage::AtOnce,
+        older_ends: &["SUPERSEDED", ""],
+        ..OLDER_SECOND
+    },
+    Meeting {
+        scene: "older-registering",
+        stage: Stage::Registering,
+        // It may be quicker than the one that is held up.
+        older_ends: &["SUPERSEDED", "DEPLOYED"],
+        ..OLDER_SECOND
+    },
+    Meeting {
+        scene: "older-rollout",
+        stage: Stage::RollingOut,
+        older_ends: &[""],
+        ..OLDER_SECOND
+    },
+    Meeting {
+        scene: "older-after",
+        stage: Stage::Ended,
+        older_ends: &[""],
+        ..OLDER_SECOND
+    },
+    // The newer one has failed, so that the older one is what there is to deploy.
+    Meeting {
+        scene: "older-rollback",
+        stage: Stage::RollingBack,
+        newer: "crash-newer",
+        older_ends: &["DEPLOYED"],
+        newer_ends: &["Deploy.RolledBack"],
+        runs: "older",
+        ..OLDER_SECOND
+    },
+];
+
+const OLDER_SECOND: Meeting = Meeting {
+    is_newer_first: true,
+    ..NEWER_SECOND
+};
+
+const DOUBLED: &[Meeting] = &[
+    Meeting {
+        scene: "doubled-at-once",
+        stage: Stage::AtOnce,
+        ..ONE_PUSH
+    },
+    Meeting {
+        scene: "doubled-registering",
+        stage: Stage::Registering,
+        ..ONE_PUSH
+    },
+    Meeting {
+        scene: "doubled-rollout",
+        stage: Stage::RollingOut,
+        ..ONE_PUSH
+    },
+    Meeting {
+        scene: "doubled-after",
+        stage: Stage::Ended,
+        ..ONE_PUSH
+    },
+    Meeting {
+        scene: "doubled-bad-rollout",
+        stage: Stage::RollingOut,
+        ..BAD_PUSH
+    },
+    Meeting {
+        scene: "doubled-rollback",
+        stage: Stage::RollingBack,
+        ..BAD_PUSH
+    },
+    Meeting {
+        scene: "doubled-bad-after",
+        stage: Stage::Ended,
+        ..BAD_PUSH
+    },
+];
+
+const ONE_PUSH: Meeting = Meeting {
+    older: "newer",
+    older_ends: &["DEPLOYED", "ALREADY_DEPLOYED"],
+    newer_ends: &["DEPLOYED", "ALREADY_DEPLOYED"],
+    ..NEWER_SECOND
+};
+
+const BAD_PUSH: Meeting = Meeting {
+    older: "crash",
+    newer: "crash",
+    older_ends: &["Deploy.RolledBack"],
+    newer_ends: &["Deploy.RolledBack"],
+    runs: "v1",
+    ..ONE_PUSH
+};
+
+async fn a_newer_push_wins_at_whatever_stage_of_the_older_one_it_comes() {
+    join_all(NEWER_COMES.iter().map(meet)).await;
+}
+
+async fn an_older_push_that_comes_late_changes_nothing() {
+    join_all(OLDER_COMES.iter().map(meet)).await;
+}
+
+async fn an_event_that_comes_once_more_at_whatever_stage_changes_nothing() {
+    join_all(DOUBLED.iter().map(meet)).await;
+}
+
+/// What a rollback goes back to takes its time where the second delivery is to come meanwhile.
+fn seed(scene: &Scene, stage: Stage) -> Push {
+    if stage != Stage::RollingBack {
+        let first = scene.push("v1");
+        scene.seed_service(json!({}));
+        return first;
+    }
+    let first = scene.push_as("v1", Some(Behaviour::Slow));
+    let stop_first = json!({"minimumHealthyPercent": 0, "maximumPercent": 100});
+    scene.seed(Seed {
+        service: object(json!({"deploymentConfiguration": stop_first})),
+        ..Seed::default()
+    });
+    first
+}
+
+async fn meet(row: &Meeting) {
+    let scene = Scene::new(row.scene);
+    let v1 = seed(&scene, row.stage);
+    // A rollout takes its time too.
+    let is_slow = |tag: &str| row.stage == Stage::RollingOut && !tag.starts_with("crash");
+    let push = |tag: &str| scene.push_as(tag, is_slow(tag).then_some(Behaviour::Slow));
+    let older = push(row.older);
+    let newer = if row.older == row.newer {
+        older.clone()
+    } else {
+        push(row.newer)
+    };
+    let (first, second) = if row.is_newer_first {
+        (&newer, &older)
+    } else {
+        (&older, &newer)
+    };
+    if row.stage == Stage::Registering {
+        let slow = Fault {
+            operation: Some("RegisterTaskDefinition".to_owned()),
+            times: Some(1),
+            milliseconds: 3_000,
+            ..scene.fault(Kind::Slow)
+        };
+        scene.weather(Weather {
+            faults: vec![slow],
+            ..Weather::default()
+        });
+    }
+    let begun = scene.start(first).await;
+    match row.stage {
+        Stage::AtOnce => {}
+        Stage::Registering => {
+            let is_registering = |scene: &Scene| !scene.calls("RegisterTaskDefinition").is_empty();
+            scene.until("the registration", is_registering).await;
+        }
+        Stage::RollingOut => until_entered(&scene, &child(&scene, &begun).await.arn, "Wait for rollout").await,
+        Stage::RollingBack => until_entered(&scene, &child(&scene, &begun).await.arn, "Wait for rollback").await,
+        Stage::Ended => drop(scene.end(&begun).await),
+    }
+    let then = scene.start(second).await;
+
+    let (first, second) = (scene.end(&begun).await, scene.end(&then).await);
+    let (of_older, of_newer) = if row.is_newer_first {
+        (second, first)
+    } else {
+        (first, second)
+    };
+    for (which, ending, allowed) in [
+        ("older", &of_older, row.older_ends),
+        ("newer", &of_newer, row.newer_ends),
+    ] {
+        let ended = ending.children.first().map(outcome).unwrap_or_default();
+        assert!(
+            allowed.contains(&ended.as_str()),
+            "{}: the {which} ended {ended}: {ending:#?}",
+            row.scene
+        );
+    }
+    let service = scene.state();
+    let runs = [(&v1, "v1"), (&older, row.older), (&newer, row.newer)]
+        .into_iter()
+        .rfind(|(_, tag)| *tag == row.runs);
+    assert_eq!(
+        service["imageDigests"],
+        json!([runs.unwrap().0.digest]),
+        "{}: {service:#}",
+        row.scene
+    );
+
+    // Of each (revision in use, push) there is one revision.
+    let revisions = scene.revisions(&scene.family());
+    let mut made: Vec<String> = revisions
+        .iter()
+        .filter(|revision| revision["active"] == true)
+        .map(|revision| revision["tags"].to_string())
+        .collect();
+    let all = made.len();
+    made.sort();
+    made.dedup();
+    assert_eq!(made.len(), all, "{}: {revisions:#?}", row.scene);
+
+    // Each push has one rollout, one after the other. At once, an update may come after a look that is outdated, and is put
+    // right in the same step.
+    let image = |revision: &str| {
+        let number = revision.rsplit(':').next().unwrap_or_default();
+        let found = revisions.iter().find(|it| it["revision"].to_string() == number);
+        found.map(|it| it["images"][0].clone()).unwrap_or_default()
+    };
+    let targets = rollouts(&service);
+    let images: Vec<Value> = targets.iter().map(|target| image(target)).collect();
+    let mut distinct = images.clone();
+    distinct.dedup();
+    let is_once_each = distinct
+        .iter()
+        .enumerate()
+        .all(|(place, image)| !distinct[..place].contains(image));
+    assert!(
+        row.stage == Stage::AtOnce || is_once_each,
+        "{}: no flapping: {images:?} by {targets:?} to {}",
+        row.scene,
+        short(&service["taskDefinition"])
+    );
+    if row.older == row.newer {
+        assert_eq!(
+            targets.len(),
+            2,
+            "{}: one deployment for the push: {targets:?}",
+            row.scene
+        );
+    }
+}
