@@ -36,6 +36,11 @@ scenarios![
     of_two_repositories_pushed_together_only_the_bad_one_goes_back,
 ];
 
+/// As [`stop_first`], with a bake time, so that the way back takes longer than any push on its way here.
+fn slowly() -> Value {
+    json!({"minimumHealthyPercent": 0, "maximumPercent": 100, "bakeTimeInMinutes": 5})
+}
+
 /// Old tasks are stopped before new ones are started, so that a rollback has to start tasks, too.
 fn stop_first() -> Value {
     json!({"minimumHealthyPercent": 0, "maximumPercent": 100})
@@ -43,12 +48,14 @@ fn stop_first() -> Value {
 
 async fn three_pushes_of_which_the_second_and_the_third_are_bad_end_on_the_first() {
     let scene = Scene::new("three");
-    scene.seed(Seed::default());
+    // The second one has not failed yet when the third one comes, however busy the machine is: its task dies too seldom
+    // for that, and too often for the bake time.
+    scene.seed_service(json!({"deploymentConfiguration": {"bakeTimeInMinutes": 5}}));
     let first = scene.push("v2");
     let execution = scene.start(&first).await;
     assert_eq!(scene.end(&execution).await.outcome(), "DEPLOYED");
 
-    let second = scene.start(&scene.push("unhealthy")).await;
+    let second = scene.start(&scene.push("crash-later")).await;
     scene
         .until("the second rollout", |it| it.changes(&it.service()).len() == 2)
         .await;
@@ -216,11 +223,11 @@ async fn a_rollback_by_ecs_is_watched_and_nothing_is_done_twice() {
 }
 
 async fn a_push_that_arrives_during_a_rollback_waits_and_then_deploys() {
-    waits_for_the_rollback("waits", stop_first()).await;
+    waits_for_the_rollback("waits", slowly()).await;
 }
 
 async fn a_push_that_arrives_during_a_rollback_by_ecs_waits_and_then_deploys() {
-    let mut configuration = stop_first();
+    let mut configuration = slowly();
     configuration["deploymentCircuitBreaker"] = json!({"enable": true, "rollback": true});
     waits_for_the_rollback("waits-for-ecs", configuration).await;
 }
@@ -266,7 +273,7 @@ async fn second_bad_push(name: &'static str, is_by_update: bool) {
     let good = scene.push("slow-v0");
     scene.seed(Seed {
         image: Some(scene.image("slow-v0")),
-        service: object(json!({"deploymentConfiguration": stop_first()})),
+        service: object(json!({"deploymentConfiguration": slowly()})),
         ..Seed::default()
     });
     if is_by_update {
@@ -379,7 +386,7 @@ async fn a_rollback_that_takes_too_long_says_so() {
     scene.push("slow-v0");
     scene.seed(Seed {
         image: Some(scene.image("slow-v0")),
-        service: object(json!({"deploymentConfiguration": stop_first()})),
+        service: object(json!({"deploymentConfiguration": slowly()})),
         ..Seed::default()
     });
 
