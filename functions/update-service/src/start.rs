@@ -113,7 +113,7 @@ pub fn decide(
     }
 }
 
-/// ECS's record of the rollout that this push has had here before, and those from before it: EventBridge may deliver an
+/// ECS's record of the rollout that this push has had here before, and all up to it: EventBridge may deliver an
 /// event once more long after the image has failed, and that is no reason to try it again.
 fn past_turn<'a>(
     wanted: &UpdateService,
@@ -124,7 +124,7 @@ fn past_turn<'a>(
     let is_of_push =
         |record: &ServiceDeployment| record.target == wanted.task_definition || of_push.contains(&record.target);
     let place = history.iter().position(is_of_push)?;
-    Some((&history[place], &history[place + 1..]))
+    Some((&history[place], &history[place..]))
 }
 
 /// Whether the service is on its way back. A deployment begun now would have no rollback target and could stall

@@ -186,7 +186,11 @@ fn a_push_from_which_somebody_took_the_service_on_is_not_deployed_again_because_
         (Successful, Standing::Older),
         (Stopped, Standing::Unrecorded),
     ] {
-        let history = [record("web:3", Successful), record("web:2", status)];
+        let history = [
+            record("web:3", Successful),
+            record("web:2", status),
+            record("web:1", Successful),
+        ];
         let taken_on = decided_again(Turn::Repeated, deployment("web:3"), standing, Some(&history));
         assert_eq!(taken_on, Start::TakenOn(arn("web:3")), "{status:?} {standing:?}");
     }
