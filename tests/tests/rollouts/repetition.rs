@@ -294,7 +294,12 @@ async fn meet(row: &Meeting) {
         row.scene
     );
 
-    // Of each (revision in use, push) there is one revision.
+    assert_one_revision_each(row, &scene);
+    assert_one_rollout_each(row, &scene);
+}
+
+/// Of each (revision in use, push) there is one revision.
+fn assert_one_revision_each(row: &Meeting, scene: &Scene) {
     let revisions = scene.revisions(&scene.family());
     let mut made: Vec<String> = revisions
         .iter()
@@ -305,12 +310,15 @@ async fn meet(row: &Meeting) {
     made.sort();
     made.dedup();
     assert_eq!(made.len(), all, "{}: {revisions:#?}", row.scene);
+}
 
-    // Each push has one rollout, one after the other. At once, an update may come after a look that is outdated, and is put
-    // right in the same step.
+/// Each push has one rollout, one after the other. At once, an update may come after a look that is outdated, and is put
+/// right in the same step.
+fn assert_one_rollout_each(row: &Meeting, scene: &Scene) {
+    let (service, revisions) = (scene.state(), scene.revisions(&scene.family()));
     let image = |revision: &str| {
-        let number = revision.rsplit(':').next().unwrap_or_default();
-        let found = revisions.iter().find(|it| it["revision"].to_string() == number);
+        let number: u64 = revision.rsplit(':').next().unwrap().parse().unwrap();
+        let found = revisions.iter().find(|it| it["revision"] == number);
         found.map(|it| it["images"][0].clone()).unwrap_or_default()
     };
     let targets = rollouts(&service);

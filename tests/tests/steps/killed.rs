@@ -40,7 +40,7 @@ async fn play(situation: &Situation, mishap: Option<(usize, Mishap)>) -> Result<
 }
 
 /// The calls at which something is to happen: all of them, but of the visits that a state gets one after the other only the
-/// first two and the last one, since a look is like the one before it.
+/// first and the last one, since a look is like the one before it.
 fn points(calls: &[Call]) -> Vec<usize> {
     let mut visits: BTreeMap<&Call, Vec<usize>> = BTreeMap::new();
     for (number, call) in calls.iter().enumerate() {
@@ -48,7 +48,7 @@ fn points(calls: &[Call]) -> Vec<usize> {
     }
     let chosen = visits.into_values().flat_map(|numbers| {
         let last = numbers.len().saturating_sub(1);
-        let is_chosen = move |place: usize| place < 2 || place == last;
+        let is_chosen = move |place: usize| place == 0 || place == last;
         numbers
             .into_iter()
             .enumerate()

@@ -306,8 +306,8 @@ impl Execution<'_> {
                 Ok((output, state["Next"].as_str()))
             }
             Err(thrown) => {
-                let catches = |catcher: &&Value| matches(catcher, &thrown);
-                let Some(catcher) = list(&state["Catch"]).iter().find(catches) else {
+                let is_caught = |catcher: &&Value| matches(catcher, &thrown);
+                let Some(catcher) = list(&state["Catch"]).iter().find(is_caught) else {
                     return Err(thrown);
                 };
                 let error = json!({"Error": thrown.error, "Cause": thrown.cause});

@@ -11,6 +11,9 @@ use simulated_ecs::{Behaviour, Seed};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+/// What somebody else does.
+type Act = fn(&Account);
+
 /// A push and what it meets.
 pub(crate) struct Situation {
     /// What it is.
@@ -20,9 +23,9 @@ pub(crate) struct Situation {
     /// How the image behaves where the tag does not say it.
     pub(crate) behaviour: Option<Behaviour>,
     /// What the account is like before the push.
-    pub(crate) before: fn(&Account),
+    pub(crate) before: Act,
     /// What others do when the execution comes to a state for the first time.
-    pub(crate) meanwhile: Option<(&'static str, fn(&Account))>,
+    pub(crate) meanwhile: Option<(&'static str, Act)>,
     /// Whether ECS does not tell of rollouts that are over: then nobody knows that a push had its turn at a service before.
     pub(crate) is_untold: bool,
     /// The settings, where they are not the default.
@@ -263,7 +266,7 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         meanwhile: Some(("Wait for rollback", |account| {
             deploy_another_size(account);
         })),
-        ends: Some("ROLL_BACK_SUPERSEDED"),
+        ends: Some("Deploy.RolledBack"),
         on: "web:3",
         ..PLAIN
     },
