@@ -76,7 +76,7 @@ export function registerRevision(settings: Settings): Permission[] {
 
 /** update-service: starts a rollout, after a look at what runs. */
 export function updateService(settings: Settings): Permission[] {
-  return [...readRollouts(settings), startRollout(settings)];
+  return [...readRollouts(settings), ...readTasks(settings), startRollout(settings)];
 }
 
 /** check-stability: one look at a rollout and at its tasks. */

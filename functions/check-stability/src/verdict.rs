@@ -8,6 +8,7 @@ use shared::arn::TaskDefinitionArn;
 use shared::contract::{Check, CheckStability, Rollout, Verdict};
 use shared::service::{
     Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedContainer, StoppedTask,
+    crash_threshold,
 };
 use shared::task_definition::{OtherRevision, Standing};
 use std::collections::BTreeMap;
@@ -310,14 +311,6 @@ fn is_quiet(look: &Look<'_>, primary: &Deployment, crashes: &[&StoppedTask]) -> 
     }
 }
 
-/// How many tasks of one deployment may die before it counts as a crash loop. It follows the circuit breaker's rule:
-/// half of the desired tasks, at least 3, at most 200
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
-#[must_use]
-pub fn crash_threshold(desired_count: u32) -> usize {
-    desired_count.div_ceil(2).clamp(3, 200) as usize
-}
-
 /// The deployment that is ours: by its id, else by its revision.
 fn ours<'a>(service: &'a Service, rollout: &Rollout) -> Option<&'a Deployment> {
     let by_id = service
@@ -380,34 +373,11 @@ fn failed_tasks<'a>(look: &Look<'a>, asked: &CheckStability) -> Vec<&'a StoppedT
         .stopped
         .iter()
         .filter(|task| !is_ours(task) && asked.previous.is_some() && task.task_definition == asked.previous)
-        .any(ended_well);
+        .any(StoppedTask::ended_well);
     let ours = look.stopped.iter().filter(is_ours);
     ours.filter(|task| task.stopped_at.is_none_or(|at| at >= since))
-        .filter(|task| is_failure(task) && !(ends_well_before && ended_well(task)))
+        .filter(|task| task.died() && !(ends_well_before && task.ended_well()))
         .collect()
-}
-
-/// Whether a task ended by itself, and every container of it with code 0.
-fn ended_well(task: &StoppedTask) -> bool {
-    task.stop_code == "EssentialContainerExited"
-        && !task.containers.is_empty()
-        && task.containers.iter().all(|container| container.exit_code == Some(0))
-}
-
-/// Whether a task died by itself: not when ECS, a person or the hardware stopped it.
-fn is_failure(task: &StoppedTask) -> bool {
-    match task.stop_code.as_str() {
-        "EssentialContainerExited" | "TaskFailedToStart" => true,
-        "ServiceSchedulerInitiated" => {
-            let reason = task.reason.to_ascii_lowercase();
-            reason.contains("health check") || reason.contains("unhealthy")
-        }
-        "UserInitiated" | "SpotInterruption" | "TerminationNotice" => false,
-        _ => task
-            .containers
-            .iter()
-            .any(|container| container.exit_code.is_some_and(|code| code != 0)),
-    }
 }
 
 /// Whether ECS keeps reporting that it finds no place for a task of ours, while none of ours runs.

@@ -220,3 +220,38 @@ pub struct StoppedContainer {
     /// AWS's words: "`OutOfMemoryError`: Container killed due to memory usage".
     pub reason: Option<String>,
 }
+
+impl StoppedTask {
+    /// Whether a task ended by itself, and every container of it with code 0.
+    #[must_use]
+    pub fn ended_well(&self) -> bool {
+        self.stop_code == "EssentialContainerExited"
+            && !self.containers.is_empty()
+            && self.containers.iter().all(|container| container.exit_code == Some(0))
+    }
+
+    /// Whether a task died by itself: not when ECS, a person or the hardware stopped it.
+    #[must_use]
+    pub fn died(&self) -> bool {
+        match self.stop_code.as_str() {
+            "EssentialContainerExited" | "TaskFailedToStart" => true,
+            "ServiceSchedulerInitiated" => {
+                let reason = self.reason.to_ascii_lowercase();
+                reason.contains("health check") || reason.contains("unhealthy")
+            }
+            "UserInitiated" | "SpotInterruption" | "TerminationNotice" => false,
+            _ => self
+                .containers
+                .iter()
+                .any(|container| container.exit_code.is_some_and(|code| code != 0)),
+        }
+    }
+}
+
+/// How many tasks of one deployment may die before it counts as a crash loop. It follows the circuit breaker's rule:
+/// half of the desired tasks, at least 3, at most 200
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
+#[must_use]
+pub fn crash_threshold(desired_count: u32) -> usize {
+    desired_count.div_ceil(2).clamp(3, 200) as usize
+}

@@ -9,10 +9,11 @@ use shared::config::Config;
 use shared::contract::{Rollout, ServiceUpdate, Turn, UpdateOutcome, UpdateService};
 use shared::ecs::Ecs;
 use shared::error::Error;
+use shared::push::PushedImage;
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{Standing, TaskDefinition};
-use start::{Overrun, Start, decide, is_steady, last_good, overrun};
+use start::{Overrun, Seen, Start, decide, is_lost, is_steady, last_good, overrun};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -32,16 +33,13 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
     log_service(&shared::service::title(&input.cluster, &input.service));
     let begun = Instant::now();
     let look = Look::at(ecs, &input).await?;
-    let start = decide(
-        &input,
-        &look.service,
-        look.primary.as_ref().map(|primary| primary.standing(&input.image)),
-        look.primary
-            .as_ref()
-            .is_some_and(|primary| primary.rolled_back().is_some()),
-        look.history.as_deref(),
-        &look.of_push,
-    );
+    let mut start = decide(&input, &look.seen(&input.image, false));
+    if let (Start::Busy(_), Some(rollback)) = (&start, look.service.primary()) {
+        let stopped = ecs.stopped_tasks(&input.cluster, &input.service).await?;
+        if is_lost(rollback, &stopped, now, config.rollout_timeout) {
+            start = decide(&input, &look.seen(&input.image, true));
+        }
+    }
     let attempt = Attempt {
         input: &input,
         begun,
@@ -87,6 +85,18 @@ struct Look {
 }
 
 impl Look {
+    fn seen(&self, image: &PushedImage, rollback_is_lost: bool) -> Seen<'_> {
+        let primary = self.primary.as_ref();
+        Seen {
+            service: &self.service,
+            primary_standing: primary.map(|primary| primary.standing(image)),
+            rolls_back: primary.is_some_and(|primary| primary.rolled_back().is_some()),
+            rollback_is_lost,
+            history: self.history.as_deref(),
+            of_push: &self.of_push,
+        }
+    }
+
     async fn at(ecs: &Ecs, input: &UpdateService) -> Result<Self, Error> {
         let service = ecs.describe_service(&input.cluster, &input.service).await?;
         let on = service.primary().map(|primary| &primary.task_definition);

@@ -1,9 +1,12 @@
 //! Whether to start a rollout on a service, and what it would go back to.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use shared::arn::TaskDefinitionArn;
 use shared::contract::{Turn, UpdateService};
-use shared::service::{Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
+use shared::service::{
+    Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask,
+    crash_threshold,
+};
 use shared::task_definition::Standing;
 
 /// What to do with a service that is to be moved to a revision.
@@ -37,22 +40,35 @@ pub enum Start {
     Refused(String),
 }
 
-/// Decides what to do with `service`.
-///
-/// - `primary_standing`: how the revision of the service's primary deployment stands to the push; needed unless that is
-///   the wanted revision, or its source and complete
-/// - `rolls_back`: whether that revision was made to roll another one back
-/// - `history`: ECS's records of the service's rollouts, newest first, where they are needed and ECS tells them
-/// - `of_push`: the revisions in those records that were registered for this push; needed with [`Turn::Repeated`]
+/// What is known before the decision.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// How the revision of its primary deployment stands to the push; needed unless that is the wanted revision, or its
+    /// source and complete.
+    pub primary_standing: Option<Standing>,
+    /// Whether that revision was made to roll another one back.
+    pub rolls_back: bool,
+    /// Whether a rollback under way has no hope: [`is_lost`].
+    pub rollback_is_lost: bool,
+    /// ECS's records of the service's rollouts, newest first, where they are needed and ECS tells them.
+    pub history: Option<&'a [ServiceDeployment]>,
+    /// The revisions in those records that were registered for this push; needed with [`Turn::Repeated`].
+    pub of_push: &'a [TaskDefinitionArn],
+}
+
+/// Decides what to do with a service.
 #[must_use]
-pub fn decide(
-    wanted: &UpdateService,
-    service: &Service,
-    primary_standing: Option<Standing>,
-    rolls_back: bool,
-    history: Option<&[ServiceDeployment]>,
-    of_push: &[TaskDefinitionArn],
-) -> Start {
+pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
+    let Seen {
+        service,
+        primary_standing,
+        rolls_back,
+        rollback_is_lost,
+        history,
+        of_push,
+    } = *seen;
     if service.controller != Controller::Ecs {
         return Start::Refused(format!("{} is not deployed by ECS itself", service.title()));
     }
@@ -83,7 +99,7 @@ pub fn decide(
     if is_of_our_push {
         return update;
     }
-    if is_rolling_back(service, primary, rolls_back, history) {
+    if !rollback_is_lost && is_rolling_back(service, primary, rolls_back, history) {
         return Start::Busy(on.clone());
     }
     if let Some((record, before)) = past_turn(wanted, history, of_push) {
@@ -153,6 +169,22 @@ fn is_rolling_back(
             && other.task_definition.is_later_than(&primary.task_definition)
     });
     primary.says_rollback() || goes_to_earlier || rolls_back
+}
+
+/// Whether a rollback under way has no hope of an end, so that nobody should wait for it: its tasks die as those of a rollout
+/// that has failed do, or it has had the time that a rollback may take.
+#[must_use]
+pub fn is_lost(
+    rollback: &Deployment,
+    stopped: &[StoppedTask],
+    now: Timestamp,
+    rollout_timeout: SignedDuration,
+) -> bool {
+    let died = stopped
+        .iter()
+        .filter(|task| task.started_by == rollback.id && task.died())
+        .count();
+    died >= crash_threshold(rollback.desired_count) || now.duration_since(rollback.created_at) >= rollout_timeout
 }
 
 /// Whether one look tells everything: one deployment, and it is complete. Else ECS's records are worth a call.

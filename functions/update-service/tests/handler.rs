@@ -68,7 +68,7 @@ impl Fake {
         Self {
             service: state,
             updates,
-            rules: vec![describe, reads_history.clone(), describe_revisions, update],
+            rules: vec![describe, reads_history.clone(), describe_revisions, update, no_tasks()],
             reads_history,
         }
     }
@@ -96,6 +96,10 @@ impl Fake {
             |input: &UpdateServiceInput| input.task_definition().unwrap().rsplit_once('/').unwrap().1.to_owned();
         updates.iter().map(short).collect()
     }
+}
+
+fn no_tasks() -> Rule {
+    mock!(Client::list_tasks).then_http_response(|| answer(&json!({"taskArns": []})))
 }
 
 fn wanted() -> UpdateService {
@@ -342,6 +346,23 @@ async fn a_rollback_under_way_is_waited_for_until_the_deadline_of_the_first_try(
     );
     assert!(message.ends_with("redrive this execution"), "{message}");
     assert!(fake.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_rollback_whose_tasks_die_too_is_not_waited_for() {
+    let task = json!({"startedBy": rolling("web:1").id, "stopCode": "EssentialContainerExited",
+        "containers": [{"name": "web", "exitCode": 1}]});
+    let tasks = json!({"tasks": [task, task, task]});
+    let mut fake =
+        Fake::new(service([rolling("web:1"), given_up("web:5")]), &[], None).knows(described_of_push("web:1", 1));
+    let arns = json!({"taskArns": ["1", "2", "3"]});
+    fake.rules
+        .insert(0, mock!(Client::list_tasks).then_http_response(move || answer(&arns)));
+    fake.rules
+        .push(mock!(Client::describe_tasks).then_http_response(move || answer(&tasks)));
+    let update = fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!(update.outcome, UpdateOutcome::Started);
+    assert_eq!(fake.sent(), ["web:2"]);
 }
 
 #[tokio::test]

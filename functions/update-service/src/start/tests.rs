@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use shared::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
-use shared::testing::{arn, at, deployment, given_up, pushed, record, rolling, service, service_id};
+use shared::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, service, service_id};
 
 fn wanted() -> UpdateService {
     UpdateService {
@@ -21,7 +21,17 @@ fn wanted() -> UpdateService {
 
 /// What is decided for the service with these deployments, the primary one first.
 fn decided(deployments: impl IntoIterator<Item = Deployment>, standing: Option<Standing>) -> Start {
-    decide(&wanted(), &service(deployments), standing, false, None, &[])
+    decide(
+        &wanted(),
+        &Seen {
+            service: &service(deployments),
+            primary_standing: standing,
+            rolls_back: false,
+            rollback_is_lost: false,
+            history: None,
+            of_push: &[],
+        },
+    )
 }
 
 fn update(force: bool) -> Start {
@@ -75,7 +85,17 @@ fn an_earlier_revision_of_the_same_push_gives_way_to_the_one_made_to_keep_what_c
             source: arn("web:3"),
             ..wanted()
         };
-        decide(&wanted, &service(deployments), Some(Standing::Ours), false, None, &[])
+        decide(
+            &wanted,
+            &Seen {
+                service: &service(deployments),
+                primary_standing: Some(Standing::Ours),
+                rolls_back: false,
+                rollback_is_lost: false,
+                history: None,
+                of_push: &[],
+            },
+        )
     };
     let wanted = Start::Update {
         revision: arn("web:4"),
@@ -130,7 +150,17 @@ fn a_service_that_has_moved_on_gets_the_image_on_top() {
 /// What is decided for a push that may have had its turn, of which ECS keeps these records; `web:7` is of it too.
 fn decided_again(turn: Turn, on: Deployment, standing: Standing, history: Option<&[ServiceDeployment]>) -> Start {
     let wanted = UpdateService { turn, ..wanted() };
-    decide(&wanted, &service([on]), Some(standing), false, history, &[arn("web:7")])
+    decide(
+        &wanted,
+        &Seen {
+            service: &service([on]),
+            primary_standing: Some(standing),
+            rolls_back: false,
+            rollback_is_lost: false,
+            history,
+            of_push: &[arn("web:7")],
+        },
+    )
 }
 
 #[test]
@@ -173,7 +203,19 @@ fn a_push_that_a_revision_made_for_the_rollback_took_the_place_of_was_rolled_bac
     };
     let history = [record("web:2", Stopped)];
     let (on, standing) = (service([deployment("web:3")]), Some(Standing::Unrecorded));
-    let decided = |rolls_back| decide(&wanted, &on, standing, rolls_back, Some(&history), &[]);
+    let decided = |rolls_back| {
+        decide(
+            &wanted,
+            &Seen {
+                service: &on,
+                primary_standing: standing,
+                rolls_back,
+                rollback_is_lost: false,
+                history: Some(&history),
+                of_push: &[],
+            },
+        )
+    };
     assert_eq!(decided(false), Start::TakenOn(arn("web:3")));
     let (to, why) = (arn("web:3"), None);
     assert_eq!(decided(true), Start::RolledBack { to, why });
@@ -224,7 +266,17 @@ fn a_service_that_cannot_be_updated_is_refused() {
         };
         let says = "web in production is not deployed by ECS itself".to_owned();
         assert_eq!(
-            decide(&wanted(), &service, None, false, None, &[]),
+            decide(
+                &wanted(),
+                &Seen {
+                    service: &service,
+                    primary_standing: None,
+                    rolls_back: false,
+                    rollback_is_lost: false,
+                    history: None,
+                    of_push: &[]
+                }
+            ),
             Start::Refused(says),
             "{controller:?}"
         );
@@ -240,11 +292,66 @@ fn a_rollback_under_way_is_waited_for() {
     for words in ["rolling back to deploymentId ecs-svc/1.", "Rollback started"] {
         assert_eq!(decided([because_of(words, back())], None), busy);
     }
-    assert_eq!(decide(&wanted(), &service([back()]), None, true, None, &[]), busy);
+    assert_eq!(
+        decide(
+            &wanted(),
+            &Seen {
+                service: &service([back()]),
+                primary_standing: None,
+                rolls_back: true,
+                rollback_is_lost: false,
+                history: None,
+                of_push: &[]
+            }
+        ),
+        busy
+    );
     let told = [record("web:5", RollingBack), record("web:1", Successful)];
     for on in [back(), deployment("web:1")] {
-        assert_eq!(decide(&wanted(), &service([on]), None, false, Some(&told), &[]), busy);
+        assert_eq!(
+            decide(
+                &wanted(),
+                &Seen {
+                    service: &service([on]),
+                    primary_standing: None,
+                    rolls_back: false,
+                    rollback_is_lost: false,
+                    history: Some(&told),
+                    of_push: &[]
+                }
+            ),
+            busy
+        );
     }
+}
+
+#[test]
+fn a_rollback_that_has_no_hope_is_not_waited_for() {
+    let service = service([rolling("web:1"), given_up("web:5")]);
+    let seen = Seen {
+        service: &service,
+        primary_standing: None,
+        rolls_back: false,
+        rollback_is_lost: true,
+        history: None,
+        of_push: &[],
+    };
+    assert_eq!(decide(&wanted(), &seen), update(false));
+}
+
+#[test]
+fn a_rollback_has_no_hope_when_its_tasks_die_or_its_time_is_over() {
+    let timeout = SignedDuration::from_mins(30);
+    let lost = |stopped: &[StoppedTask], seconds| is_lost(&rolling("web:1"), stopped, at(seconds), timeout);
+    let scheduled = StoppedTask {
+        stop_code: "ServiceSchedulerInitiated".to_owned(),
+        ..crash("web:1", 9)
+    };
+    assert!(lost(&[crash("web:1", 9), crash("web:1", 10), crash("web:1", 11)], 60));
+    assert!(!lost(&[crash("web:1", 9), crash("web:1", 10), scheduled], 60));
+    assert!(!lost(&[crash("web:1", 9), crash("web:1", 10), crash("web:5", 11)], 60));
+    assert!(!lost(&[], 1 + 30 * 60 - 1));
+    assert!(lost(&[], 1 + 30 * 60));
 }
 
 #[test]
@@ -253,16 +360,29 @@ fn a_rollback_that_is_over_is_not_waited_for() {
     assert_eq!(
         decide(
             &wanted(),
-            &service([deployment("web:1")]),
-            None,
-            false,
-            Some(&over),
-            &[]
+            &Seen {
+                service: &service([deployment("web:1")]),
+                primary_standing: None,
+                rolls_back: false,
+                rollback_is_lost: false,
+                history: Some(&over),
+                of_push: &[]
+            }
         ),
         update(false)
     );
     assert_eq!(
-        decide(&wanted(), &service([deployment("web:1")]), None, true, None, &[]),
+        decide(
+            &wanted(),
+            &Seen {
+                service: &service([deployment("web:1")]),
+                primary_standing: None,
+                rolls_back: true,
+                rollback_is_lost: false,
+                history: None,
+                of_push: &[]
+            }
+        ),
         update(false)
     );
     assert_eq!(
@@ -502,7 +622,7 @@ proptest! {
         let service = service(deployments);
         prop_assume!(service.deployments[0].task_definition != arn("web:2"));
         let history = newest.map(|status| vec![record("web:5", status)]);
-        let start = decide(&wanted(), &service, Some(Standing::Newer), rolls_back, history.as_deref(), &[]);
+        let start = decide(&wanted(), &Seen { service: &service, primary_standing: Some(Standing::Newer), rolls_back: rolls_back, rollback_is_lost: false, history: history.as_deref(), of_push: &[] });
         prop_assert_eq!(start, Start::Superseded(service.deployments[0].task_definition.clone()));
     }
 
