@@ -90,11 +90,7 @@ fn is_rollback_told(aftermath: &Aftermath, service: &Service, back: &Deployment)
     aftermath.executions_of(&id).any(|execution| {
         let during =
             execution.started <= back.created_at && execution.ended.is_none_or(|ended| ended >= back.created_at);
-        let rolled_back = matches!(
-            execution.error.as_deref(),
-            Some("Deploy.RolledBack" | "Deploy.RollBackFailed")
-        );
-        during && (rolled_back || execution.outcome() == Some("ROLL_BACK_SUPERSEDED"))
+        during && (execution.is_red() || execution.outcome() == Some("ROLL_BACK_SUPERSEDED"))
     })
 }
 
