@@ -19,17 +19,25 @@ fn wanted() -> UpdateService {
     }
 }
 
+/// A service of which nothing else is known.
+fn seen(service: &Service) -> Seen<'_> {
+    Seen {
+        service,
+        primary_standing: None,
+        rolls_back: false,
+        rollback_is_lost: false,
+        history: None,
+        of_push: &[],
+    }
+}
+
 /// What is decided for the service with these deployments, the primary one first.
 fn decided(deployments: impl IntoIterator<Item = Deployment>, standing: Option<Standing>) -> Start {
     decide(
         &wanted(),
         &Seen {
-            service: &service(deployments),
             primary_standing: standing,
-            rolls_back: false,
-            rollback_is_lost: false,
-            history: None,
-            of_push: &[],
+            ..seen(&service(deployments))
         },
     )
 }
@@ -88,12 +96,8 @@ fn an_earlier_revision_of_the_same_push_gives_way_to_the_one_made_to_keep_what_c
         decide(
             &wanted,
             &Seen {
-                service: &service(deployments),
                 primary_standing: Some(Standing::Ours),
-                rolls_back: false,
-                rollback_is_lost: false,
-                history: None,
-                of_push: &[],
+                ..seen(&service(deployments))
             },
         )
     };
@@ -153,12 +157,10 @@ fn decided_again(turn: Turn, on: Deployment, standing: Standing, history: Option
     decide(
         &wanted,
         &Seen {
-            service: &service([on]),
             primary_standing: Some(standing),
-            rolls_back: false,
-            rollback_is_lost: false,
             history,
             of_push: &[arn("web:7")],
+            ..seen(&service([on]))
         },
     )
 }
@@ -266,17 +268,7 @@ fn a_service_that_cannot_be_updated_is_refused() {
         };
         let says = "web in production is not deployed by ECS itself".to_owned();
         assert_eq!(
-            decide(
-                &wanted(),
-                &Seen {
-                    service: &service,
-                    primary_standing: None,
-                    rolls_back: false,
-                    rollback_is_lost: false,
-                    history: None,
-                    of_push: &[]
-                }
-            ),
+            decide(&wanted(), &seen(&service)),
             Start::Refused(says),
             "{controller:?}"
         );
@@ -296,12 +288,8 @@ fn a_rollback_under_way_is_waited_for() {
         decide(
             &wanted(),
             &Seen {
-                service: &service([back()]),
-                primary_standing: None,
                 rolls_back: true,
-                rollback_is_lost: false,
-                history: None,
-                of_push: &[]
+                ..seen(&service([back()]))
             }
         ),
         busy
@@ -312,12 +300,8 @@ fn a_rollback_under_way_is_waited_for() {
             decide(
                 &wanted(),
                 &Seen {
-                    service: &service([on]),
-                    primary_standing: None,
-                    rolls_back: false,
-                    rollback_is_lost: false,
                     history: Some(&told),
-                    of_push: &[]
+                    ..seen(&service([on]))
                 }
             ),
             busy
@@ -329,12 +313,8 @@ fn a_rollback_under_way_is_waited_for() {
 fn a_rollback_that_has_no_hope_is_not_waited_for() {
     let service = service([rolling("web:1"), given_up("web:5")]);
     let seen = Seen {
-        service: &service,
-        primary_standing: None,
-        rolls_back: false,
         rollback_is_lost: true,
-        history: None,
-        of_push: &[],
+        ..seen(&service)
     };
     assert_eq!(decide(&wanted(), &seen), update(false));
 }
@@ -361,12 +341,8 @@ fn a_rollback_that_is_over_is_not_waited_for() {
         decide(
             &wanted(),
             &Seen {
-                service: &service([deployment("web:1")]),
-                primary_standing: None,
-                rolls_back: false,
-                rollback_is_lost: false,
                 history: Some(&over),
-                of_push: &[]
+                ..seen(&service([deployment("web:1")]))
             }
         ),
         update(false)
@@ -375,12 +351,8 @@ fn a_rollback_that_is_over_is_not_waited_for() {
         decide(
             &wanted(),
             &Seen {
-                service: &service([deployment("web:1")]),
-                primary_standing: None,
                 rolls_back: true,
-                rollback_is_lost: false,
-                history: None,
-                of_push: &[]
+                ..seen(&service([deployment("web:1")]))
             }
         ),
         update(false)
@@ -622,7 +594,7 @@ proptest! {
         let service = service(deployments);
         prop_assume!(service.deployments[0].task_definition != arn("web:2"));
         let history = newest.map(|status| vec![record("web:5", status)]);
-        let start = decide(&wanted(), &Seen { service: &service, primary_standing: Some(Standing::Newer), rolls_back: rolls_back, rollback_is_lost: false, history: history.as_deref(), of_push: &[] });
+        let start = decide(&wanted(), &Seen { primary_standing: Some(Standing::Newer), rolls_back, history: history.as_deref(), ..seen(&service) });
         prop_assert_eq!(start, Start::Superseded(service.deployments[0].task_definition.clone()));
     }
 
