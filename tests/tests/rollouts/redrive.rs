@@ -5,13 +5,15 @@
 //! and in Find task definitions or Conclude when their function throws. Every other error is caught, and told by
 //! Conclude. The states between (Begin, the choices, the notes) do nothing that takes time.
 
-use crate::support::{LIMIT, PATIENT, Scene, object, outcome, scenarios, short};
+use crate::support::{Deployed, LIMIT, PATIENT, SPEED, Scene, object, outcome, scenarios, short};
+use aws_sdk_ecr::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
 use futures::future::join_all;
 use local_aws::executions::Execution;
-use local_aws::pause;
+use local_aws::{ACCOUNT, LocalAws, Options, REGION, Settings, pause};
 use serde_json::{Value, json};
 use simulated_ecs::{Fault, Kind, Scheduled, Seed, Weather};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 scenarios![
@@ -22,6 +24,7 @@ scenarios![
     an_execution_of_deploy_image_stopped_while_services_are_deployed_starts_again_what_was_not_done,
     an_execution_of_deploy_image_whose_find_threw_finds_again,
     an_execution_of_deploy_image_that_concluded_red_deploys_only_what_failed,
+    an_execution_of_deploy_image_that_could_not_tag_latest_only_tags,
 ];
 
 /// A state of deploy-service that an execution can be stopped in.
@@ -266,8 +269,8 @@ async fn end(arn: &str) -> Execution {
 }
 
 /// The states that an execution entered since its last redrive.
-async fn since_redrive(arn: &str) -> Vec<String> {
-    let history = PATIENT.aws.history(arn).await.unwrap();
+async fn since_redrive(scene: &Scene, arn: &str) -> Vec<String> {
+    let history = scene.on.aws.history(arn).await.unwrap();
     let redriven = history
         .iter()
         .rposition(|event| event.r#type == HistoryEventType::ExecutionRedriven)
@@ -327,7 +330,7 @@ async fn stopped(row: &Stop) {
     redrive(&child.arn).await;
 
     let ended = end(&child.arn).await;
-    let entered = since_redrive(&child.arn).await;
+    let entered = since_redrive(&scene, &child.arn).await;
     assert_eq!(entered[0], row.state, "it goes on where it was: {entered:?}");
     assert_eq!(outcome(&ended), row.ends, "{}: {ended:#?}", row.state);
     assert_eq!(ended.redrive_count, redrives);
@@ -373,7 +376,7 @@ async fn an_execution_of_deploy_service_that_concluded_red_deploys_its_service_a
     redrive(child).await;
 
     let again = end(child).await;
-    let entered = since_redrive(child).await;
+    let entered = since_redrive(&scene, child).await;
     assert_eq!(
         entered[..4],
         ["Conclude", "Was it redriven?", "Begin", "Update service"],
@@ -404,7 +407,7 @@ async fn an_execution_of_deploy_image_stopped_while_it_finds_task_definitions_fi
         let ended = scene.end(&parent).await;
         assert_eq!(ended.outcome(), "DEPLOYED", "{ended:#?}");
         if in_time {
-            assert_eq!(since_redrive(&parent).await[0], "Find task definitions");
+            assert_eq!(since_redrive(&scene, &parent).await[0], "Find task definitions");
             return;
         }
     }
@@ -425,7 +428,7 @@ async fn an_execution_of_deploy_image_whose_find_threw_finds_again() {
     let again = end(&parent).await;
     assert_eq!(again.error.as_deref(), Some("Deploy.InvalidInput"), "{again:#?}");
     assert_eq!(again.redrive_count, 1);
-    assert_eq!(since_redrive(&parent).await, ["Find task definitions"]);
+    assert_eq!(since_redrive(&scene, &parent).await, ["Find task definitions"]);
 }
 
 async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revision_again() {
@@ -442,7 +445,7 @@ async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revisi
 
     let ended = scene.end(&parent).await;
     assert_eq!(ended.outcome(), "DEPLOYED", "{ended:#?}");
-    let entered = since_redrive(&parent).await;
+    let entered = since_redrive(&scene, &parent).await;
     assert_eq!(
         entered[..2],
         ["For each task definition", "Register revision"],
@@ -563,7 +566,7 @@ async fn an_execution_of_deploy_image_that_concluded_red_deploys_only_what_faile
 
     let ended = scene.end(&parent).await;
     assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");
-    let entered = since_redrive(&parent).await;
+    let entered = since_redrive(&scene, &parent).await;
     assert_eq!(
         entered[..3],
         ["Conclude", "What is left to do?", "For each task definition"],
@@ -579,4 +582,79 @@ async fn an_execution_of_deploy_image_that_concluded_red_deploys_only_what_faile
             [format!("{service}:1"), format!("{service}:2")]
         );
     }
+}
+
+/// Where every image gets the tag `latest` when it is stable. Step Functions calls ECR itself, and has the local AWS's own
+/// here, in which the simulated images are not.
+static TAGGING: LazyLock<Deployed> = LazyLock::new(|| {
+    let options = Options {
+        simulated_ecs: Some(simulated_ecs::Settings {
+            speed: SPEED,
+            ..simulated_ecs::Settings::default()
+        }),
+        ..Options::default()
+    };
+    let settings = Settings::default()
+        .with("rolloutTimeout", "120s")
+        .with("tagLatest", "true");
+    let aws = LocalAws::start(&options).expect("a local AWS");
+    let stack = aws.deploy(&settings).expect("the stack");
+    Deployed { aws, stack }
+});
+
+async fn an_execution_of_deploy_image_that_could_not_tag_latest_only_tags() {
+    let scene = Scene::on(&TAGGING, "tag-again");
+    plain(&scene);
+    let push = scene.push("v2");
+    let parent = scene.start(&push).await;
+    let red = scene.end(&parent).await;
+    assert_eq!(red.outcome(), "DEPLOYED", "{red:#?}");
+    assert_eq!(
+        red.parent.error.as_deref(),
+        Some("Ecr.RepositoryNotFoundException"),
+        "{red:#?}"
+    );
+
+    // The repository is there after all.
+    let stored = json!({"repositoryName": scene.repository(), "imageIds": [{"imageDigest": push.digest}]});
+    let manifest = scene.ecr("BatchGetImage", &stored)["images"][0].clone();
+    let text = |member: &str| manifest[member].as_str().unwrap().to_owned();
+    let credentials = Credentials::new(ACCOUNT, "local", None, None, "the local AWS");
+    let config = aws_sdk_ecr::config::Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(REGION))
+        .credentials_provider(credentials)
+        .endpoint_url(scene.on.aws.endpoint());
+    let ecr = aws_sdk_ecr::Client::from_conf(config.build());
+    let repository = scene.repository();
+    ecr.create_repository()
+        .repository_name(&repository)
+        .send()
+        .await
+        .unwrap();
+    let put = ecr.put_image().repository_name(&repository).image_tag("v2");
+    let put = put
+        .image_manifest(text("imageManifest"))
+        .image_manifest_media_type(text("imageManifestMediaType"));
+    put.send().await.unwrap();
+    scene
+        .on
+        .aws
+        .sfn()
+        .redrive_execution()
+        .execution_arn(&parent)
+        .send()
+        .await
+        .unwrap();
+
+    let ended = scene.end(&parent).await;
+    assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");
+    assert_eq!(
+        since_redrive(&scene, &parent).await,
+        ["Read manifest", "Tag latest", "Done"]
+    );
+    assert_eq!(ended.children.len(), 1, "no service is deployed again: {ended:#?}");
+    let tagged = ecr.describe_images().repository_name(&repository).send().await.unwrap();
+    let tags = tagged.image_details()[0].image_tags();
+    assert!(tags.contains(&"latest".to_owned()), "{tags:?}");
 }

@@ -7,6 +7,7 @@ use crate::situations::{config, outcome};
 use crate::support::run;
 use futures::future::LocalBoxFuture;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -192,11 +193,41 @@ fn check(pushes: &Pushes) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The same cases in every run, unless `PROPTEST_RNG_SEED` or `PROPTEST_CASES` says others.
+fn cases() -> ProptestConfig {
+    let mut config = ProptestConfig {
+        max_shrink_iters: 60,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 48;
+    }
+    if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 30, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases())]
 
     #[test]
     fn every_service_ends_on_the_newer_push_whatever_the_order_and_the_interleaving(pushes in pushes()) {
         check(&pushes)?;
     }
+}
+
+#[test]
+fn a_doubled_event_of_a_push_that_was_superseded_by_a_broken_one_ends_superseded_too() {
+    let delivery = |is_newer, after| Delivery { is_newer, after };
+    let pushes = Pushes {
+        older: "older",
+        newer: "crash-newer",
+        deliveries: vec![delivery(false, 16), delivery(true, 20), delivery(false, 240)],
+        choices: vec![0],
+        by_calls: false,
+        breaker: Some(false),
+    };
+    check(&pushes).unwrap();
 }
