@@ -176,7 +176,7 @@ fn slow(scene: &Scene, operation: &str) -> Fault {
     Fault {
         operation: Some(operation.to_owned()),
         times: Some(3),
-        milliseconds: 3_000,
+        milliseconds: 8_000,
         ..scene.fault(Kind::Slow)
     }
 }
