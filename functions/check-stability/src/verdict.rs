@@ -164,12 +164,23 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
             format!("the rollout of {} does not show yet", rollout.task_definition.short()),
         );
     }
-    if gave_up || ours.is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed)) || primary.says_rollback() {
+    let standing = look.primary.map(|primary| primary.standing);
+    let went_back =
+        gave_up || ours.is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed)) || primary.says_rollback();
+    if went_back && standing == Some(Standing::Ours) {
+        // What failed is what came in with another push.
+        let message = format!("ECS went back to {there}, which has the image too");
+        return if primary.rollout_state == Some(RolloutState::Completed) {
+            says(Verdict::Stable, message)
+        } else {
+            ended_by_deadline(look, rollout, says(Verdict::InProgress, message))
+        };
+    }
+    if went_back {
         let failed = ours.unwrap_or(primary);
         let why = because(record, failed, &progress(failed, crashes.len(), &reasons));
         return says(Verdict::Failed, format!("ECS went back to {there}: {why}"));
     }
-    let standing = look.primary.map(|primary| primary.standing);
     match standing {
         Some(Standing::Newer) => return says(Verdict::Superseded, format!("{there}, of a newer push, took its place")),
         Some(Standing::Ours) => {

@@ -86,7 +86,10 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
     };
     let failed = format!("{name} did not become stable on {to} with {image}: {why}.");
     if let Some(error) = end.roll_back_error.as_ref().filter(|error| is_gone(error)) {
-        return Err(Error::NotFound(format!("{failed} Then {}", readable(error))));
+        return Err(Error::NotFound(format!(
+            "{failed} Then {}",
+            and_nothing_to_do(&readable(error))
+        )));
     }
     if let Some(error) = &end.roll_back_error {
         let readable = readable(error);
@@ -97,7 +100,7 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
     }
     let Some(rollback) = &end.roll_back else {
         return Err(if end.error.as_ref().is_some_and(is_gone) {
-            Error::NotFound(format!("{failed} There is no service to roll back"))
+            Error::NotFound(and_nothing_to_do(&format!("{failed} There is no service to roll back")))
         } else {
             Error::RollBackFailed(format!(
                 "{failed} It was not rolled back. Look at the service now; push a good image, {retry}"
@@ -139,6 +142,16 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
                 "{failed} The rollback to {back} failed too: {why}. Look at the service now; push a good image, {retry}"
             )))
         }
+    }
+}
+
+/// What is to be done about something that is gone, unless `message` says it.
+fn and_nothing_to_do(message: &str) -> String {
+    let hint = "if it was deleted on purpose, there is nothing to do";
+    if message.contains(hint) {
+        message.to_owned()
+    } else {
+        format!("{message}; {hint}")
     }
 }
 

@@ -83,7 +83,9 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
 /// Whether `candidate` is the revision that is wanted for `image`'s push.
 #[must_use]
 pub fn is_wanted(candidate: &TaskDefinition, wanted: &TaskDefinition, image: &PushedImage) -> bool {
-    candidate.standing(image) == Standing::Ours && candidate.is_same_document(wanted)
+    candidate.standing(image) == Standing::Ours
+        && candidate.is_same_document(wanted)
+        && candidate.records_same_pushes(wanted)
 }
 
 /// What a family has of a push already.

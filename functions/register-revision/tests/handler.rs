@@ -231,14 +231,35 @@ async fn somebody_elses_registration_at_the_same_moment_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_doubled_revision_that_is_about_to_be_withdrawn_is_never_chosen() {
+async fn of_doubled_revisions_that_are_found_the_lowest_counts_and_the_others_are_withdrawn() {
     let rules = [
-        knows("web", described_of_push("web:3", 2)),
+        knows("web", described_of_push("web:4", 2)),
+        knows("web:3", described("web:3", "app:v9", &[])),
         knows("web:2", described_of_push("web:2", 2)),
         knows("web:1", described_of_push("web:1", 1)),
+        mock!(Client::deregister_task_definition).then_http_response(|| answer(&described_of_push("web:4", 2))),
     ];
-    let done = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap();
+    let wire = Wire::default();
+    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
+    let withdrawn = wire.bodies("DeregisterTaskDefinition");
+    assert_eq!(withdrawn, [json!({"taskDefinition": arn("web:4")})]);
+}
+
+#[tokio::test]
+async fn a_revision_of_this_push_that_records_another_push_of_the_sidecar_is_not_the_wanted_one() {
+    let mut of_older_sidecar = described_of_push("web:3", 2);
+    let sidecar = json!({"key": "ecr-deploy:push/sidecar", "value": "2026-05-04T11:00:00Z 0a"});
+    of_older_sidecar["tags"].as_array_mut().unwrap().push(sidecar);
+    let rules = [
+        knows("web", of_older_sidecar),
+        newest(&["web:3", "web:2", "web:1"]),
+        knows("web:2", described_of_push("web:2", 1)),
+        knows("web:1", described_of_push("web:1", 1)),
+        registers("web:4"),
+    ];
+    let done = asked(&config(), "web:2", &rules, &Wire::default()).await.unwrap();
+    assert_eq!((done.task_definition, done.repeated), (arn("web:4"), true));
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use shared::registration::Registration;
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{OtherRevision, TaskDefinition};
-use target::{Bits, Way, decide, old_bits, recorded_digests};
+use target::{Bits, Way, decide, last_good, old_bits, recorded_digests};
 
 /// Takes a service back from a rollout that failed: the step "Roll back".
 ///
@@ -115,10 +115,11 @@ impl WayBack<'_> {
 
     fn decide(&self, look: &Look, may_stop: bool) -> Way {
         let RollBack { rollout, previous, .. } = self.input;
+        let recorded = last_good(look.history.as_deref(), &rollout.task_definition);
         decide(
             &look.service,
             rollout,
-            previous.as_ref(),
+            recorded.as_ref().or(previous.as_ref()),
             look.primary,
             look.history.as_deref(),
             may_stop,

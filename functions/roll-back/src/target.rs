@@ -79,6 +79,19 @@ pub fn decide(
     }
 }
 
+/// The last good revision by ECS's records as they are now: the target of the newest rollout before the failed one that was
+/// successful, which may have become so after the look that the update stood on. `None` where the records do not tell.
+#[must_use]
+pub fn last_good(history: Option<&[ServiceDeployment]>, failed: &TaskDefinitionArn) -> Option<TaskDefinitionArn> {
+    let mut records = history?.iter();
+    records.find(|record| record.target == *failed)?;
+    records
+        .filter(|record| record.status == ServiceDeploymentStatus::Successful)
+        .map(|record| &record.target)
+        .find(|target| *target != failed)
+        .cloned()
+}
+
 /// The old bits of the last good revision, as far as they are at risk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bits {

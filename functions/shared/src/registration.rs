@@ -9,7 +9,7 @@ use crate::ecs::Ecs;
 use crate::error::Error;
 use crate::task_definition::TaskDefinition;
 
-/// How many revisions between the newest one before and the one just registered are looked at.
+/// How many revisions below one are looked at for the same one.
 const GAP_SEARCHED: usize = 10;
 
 /// A revision that is wanted in its family.
@@ -41,20 +41,24 @@ impl Registration<'_> {
         Ok((first, true))
     }
 
-    /// The lowest of the revisions in a row that are all the wanted one, of which `found` is one: the others are about to be
-    /// withdrawn.
+    /// The lowest revision that is the wanted one, of which `found` is one. The others are withdrawn: whoever registered one
+    /// of them, or finds it, comes to the same lowest one.
     ///
     /// # Errors
     ///
     /// As [`Ecs::describe_task_definition`].
-    pub async fn lowest(&self, mut found: TaskDefinitionArn) -> Result<TaskDefinitionArn, Error> {
-        while found.revision() > 1 && found.revision() - 1 != self.wanted.arn().revision() {
-            match self.wanted_at(found.at_revision(found.revision() - 1)).await? {
-                Some(lower) => found = lower,
-                None => break,
-            }
+    pub async fn lowest(&self, found: TaskDefinitionArn) -> Result<TaskDefinitionArn, Error> {
+        let mut same = vec![found.clone()];
+        let source = self.wanted.arn().revision();
+        let below = (1..found.revision()).rev().take(GAP_SEARCHED);
+        for revision in below.filter(|revision| *revision != source) {
+            same.extend(self.wanted_at(found.at_revision(revision)).await?);
         }
-        Ok(found)
+        let lowest = same.pop().unwrap_or(found);
+        for doubled in &same {
+            self.withdraw(doubled).await;
+        }
+        Ok(lowest)
     }
 
     /// The same revisions that were registered between the newest one before and the one just registered, lowest first.

@@ -206,6 +206,26 @@ impl TaskDefinition {
         self.tag_value(ROLLED_BACK_TAG)
     }
 
+    /// The revision that this one was made from, if it was one of ours.
+    #[must_use]
+    pub fn source(&self) -> Option<TaskDefinitionArn> {
+        let (family, revision) = self.tag_value(SOURCE_TAG)?.rsplit_once(':')?;
+        let revision = revision.parse().ok().filter(|_| family == self.arn.family())?;
+        Some(self.arn.at_revision(revision))
+    }
+
+    /// Whether `other` records the same pushes, of whatever repositories.
+    #[must_use]
+    pub fn records_same_pushes(&self, other: &Self) -> bool {
+        let pushes = |of: &Self| -> Vec<Tag> {
+            let tags = of.tags.iter();
+            tags.filter(|tag| tag.key.starts_with("ecr-deploy:push/"))
+                .cloned()
+                .collect()
+        };
+        pushes(self) == pushes(other)
+    }
+
     fn with_references(&self, image: &PushedImage, new: impl Fn(&ImageReference) -> ImageReference) -> Self {
         let mut document = self.clone();
         for container in document.containers.iter_mut().filter(|container| container.runs(image)) {

@@ -79,6 +79,7 @@ struct Look {
     /// The revision of the primary deployment, where it is neither the wanted one nor its source at rest. (A rollout to
     /// the source may be a rollback, which the revision tells.)
     primary: Option<TaskDefinition>,
+    primary_source: Option<TaskDefinitionArn>,
     history: Option<Vec<ServiceDeployment>>,
     /// The revisions in the history that are of the push, where that may have had its turn before.
     of_push: Vec<TaskDefinitionArn>,
@@ -90,6 +91,7 @@ impl Look {
         Seen {
             service: &self.service,
             primary_standing: primary.map(|primary| primary.standing(image)),
+            primary_source: self.primary_source.as_ref(),
             rolls_back: primary.is_some_and(|primary| primary.rolled_back().is_some()),
             rollback_is_lost,
             history: self.history.as_deref(),
@@ -127,6 +129,7 @@ impl Look {
         };
         Ok(Self {
             service,
+            primary_source: primary.as_ref().and_then(TaskDefinition::source),
             primary,
             history,
             of_push,
@@ -176,8 +179,10 @@ impl Attempt<'_> {
         let after = ecs.update_service(cluster, service, revision, force).await?;
         let previous = last_good(&look.service, revision, look.history.as_deref());
         let lasted = SignedDuration::try_from(self.begun.elapsed()).unwrap_or(SignedDuration::MAX);
-        if let Some(overrun) = overrun(&look.service, &after, revision, lasted) {
-            return self.give_way(ecs, &overrun).await;
+        if let Some(overrun) = overrun(&look.service, &after, revision, lasted)
+            && let Some(given_way) = self.give_way(ecs, &overrun).await?
+        {
+            return Ok(given_way);
         }
         let message = match &previous {
             Some(previous) => format!("from {} to {}", previous.short(), revision.short()),
@@ -192,23 +197,25 @@ impl Attempt<'_> {
 
     /// The update has taken the place of a deployment that the look did not show. One of a newer push is put back, and
     /// that is all. Anything else gets the image on top; what came in at the same moment is put back until then, so that
-    /// nobody's change is undone when that fails.
-    async fn give_way(&self, ecs: &Ecs, overrun: &Overrun) -> Result<ServiceUpdate, Error> {
+    /// nobody's change is undone when that fails. `None` when it is of this push itself.
+    async fn give_way(&self, ecs: &Ecs, overrun: &Overrun) -> Result<Option<ServiceUpdate>, Error> {
         let Overrun { revision, came_between } = overrun;
         let described = ecs.describe_task_definition(revision.as_str()).await?;
-        let is_newer = described.standing(&self.input.image) == Standing::Newer;
+        let standing = described.standing(&self.input.image);
+        if standing == Standing::Ours {
+            return Ok(None);
+        }
+        let is_newer = standing == Standing::Newer;
         if is_newer || *came_between {
             ecs.update_service(&self.input.cluster, &self.input.service, revision, false)
                 .await?;
         }
         if is_newer {
-            return Ok(self.superseded(revision));
+            return Ok(Some(self.superseded(revision)));
         }
-        self.wait(
-            UpdateOutcome::Moved,
-            Some(revision.clone()),
-            &format!("was moved to {} at the same moment", revision.short()),
-        )
+        let message = format!("was moved to {} at the same moment", revision.short());
+        self.wait(UpdateOutcome::Moved, Some(revision.clone()), &message)
+            .map(Some)
     }
 
     fn already_deployed(&self, look: &Look, revision: &TaskDefinitionArn) -> ServiceUpdate {

@@ -23,7 +23,7 @@ pub enum Start {
     AlreadyDeployed(TaskDefinitionArn),
     /// It is on this revision, of a newer push.
     Superseded(TaskDefinitionArn),
-    /// It is on its way back to this revision; wait until that is over.
+    /// It is on its way back to this revision, or on its way there since the look; wait until that is over.
     Busy(TaskDefinitionArn),
     /// The push has had its turn here and was stable; another deployment has taken the service to this revision since.
     TakenOn(TaskDefinitionArn),
@@ -48,6 +48,8 @@ pub struct Seen<'a> {
     /// How the revision of its primary deployment stands to the push; needed unless that is the wanted revision, or its
     /// source and complete.
     pub primary_standing: Option<Standing>,
+    /// The revision that it was made from, if it was one of ours.
+    pub primary_source: Option<&'a TaskDefinitionArn>,
     /// Whether that revision was made to roll another one back.
     pub rolls_back: bool,
     /// Whether a rollback under way has no hope: [`is_lost`].
@@ -64,6 +66,7 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     let Seen {
         service,
         primary_standing,
+        primary_source,
         rolls_back,
         rollback_is_lost,
         history,
@@ -81,9 +84,11 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     };
     let on = &primary.task_definition;
     let is_of_our_push = primary_standing == Some(Standing::Ours);
-    // A revision of ours that is older than the wanted one lacks what the wanted one was made to keep: somebody's change
-    // that came in between.
-    if *on == wanted.task_definition || (is_of_our_push && !wanted.task_definition.is_later_than(on)) {
+    // A revision of ours that was made from an older state than the wanted one lacks what the wanted one was made to keep:
+    // somebody's change that came in between.
+    let lacks_something = wanted.task_definition.is_later_than(on)
+        && primary_source.is_none_or(|source| wanted.source.is_later_than(source));
+    if *on == wanted.task_definition || (is_of_our_push && !lacks_something) {
         return if primary.rollout_state == Some(RolloutState::Failed) {
             Start::Update {
                 revision: on.clone(),
@@ -102,15 +107,22 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     if !rollback_is_lost && is_rolling_back(service, primary, rolls_back, history) {
         return Start::Busy(on.clone());
     }
-    if let Some((record, before)) = past_turn(wanted, history, of_push) {
-        let was_good =
-            |record: &ServiceDeployment| record.status == ServiceDeploymentStatus::Successful && record.target == *on;
+    if let Some(past) = past_turn(wanted, history, of_push) {
+        let record = past.record;
+        if record.status == ServiceDeploymentStatus::UnderWay {
+            // It began between the look at the service and the one at the records: look again.
+            return Start::Busy(record.target.clone());
+        }
+        let is_way_back = |next: &ServiceDeployment| {
+            let was_good = |record: &ServiceDeployment| {
+                record.status == ServiceDeploymentStatus::Successful && record.target == next.target
+            };
+            past.before.iter().any(was_good) || (rolls_back && next.target == *on)
+        };
         let was_taken_on = match record.status {
             ServiceDeploymentStatus::Successful => true,
-            // Another deployment took its place: a person's, unless that goes back.
-            ServiceDeploymentStatus::Stopped => {
-                primary_standing == Some(Standing::Unrecorded) && !rolls_back && !before.iter().any(was_good)
-            }
+            // Another deployment took its place: a newer push or a person's, unless that went back.
+            ServiceDeploymentStatus::Stopped => past.replaced_by.is_some_and(|next| !is_way_back(next)),
             _ => false,
         };
         return if was_taken_on {
@@ -129,18 +141,32 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     }
 }
 
-/// ECS's record of the rollout that this push has had here before, and all up to it: EventBridge may deliver an
-/// event once more long after the image has failed, and that is no reason to try it again.
+/// The turn that a push has had at a service.
+struct PastTurn<'a> {
+    /// ECS's record of its rollout.
+    record: &'a ServiceDeployment,
+    /// The record of what came next.
+    replaced_by: Option<&'a ServiceDeployment>,
+    /// The records up to its own.
+    before: &'a [ServiceDeployment],
+}
+
+/// The turn that this push has had here, by ECS's records: EventBridge may deliver an event once more long after the image
+/// has failed, and that is no reason to try it again.
 fn past_turn<'a>(
     wanted: &UpdateService,
     history: Option<&'a [ServiceDeployment]>,
     of_push: &[TaskDefinitionArn],
-) -> Option<(&'a ServiceDeployment, &'a [ServiceDeployment])> {
+) -> Option<PastTurn<'a>> {
     let history = history.filter(|_| wanted.turn == Turn::Repeated)?;
     let is_of_push =
         |record: &ServiceDeployment| record.target == wanted.task_definition || of_push.contains(&record.target);
-    let place = history.iter().position(is_of_push)?;
-    Some((&history[place], &history[place..]))
+    let (after, before) = history.split_at(history.iter().position(is_of_push)?);
+    Some(PastTurn {
+        record: before.first()?,
+        replaced_by: after.last(),
+        before,
+    })
 }
 
 /// Whether the service is on its way back. A deployment begun now would have no rollback target and could stall

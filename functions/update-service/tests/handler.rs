@@ -278,6 +278,14 @@ async fn what_an_old_look_did_not_show_is_not_put_back_unless_it_is_a_newer_push
 }
 
 #[tokio::test]
+async fn another_revision_of_the_same_push_that_an_old_look_did_not_show_is_not_put_back() {
+    let earlier = Some(at_once("web:3"));
+    let fake = Fake::new(service([deployment("web:1")]), &[], earlier).knows(described_of_push("web:3", 2));
+    assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, UpdateOutcome::Started);
+    assert_eq!(fake.sent(), ["web:2"]);
+}
+
+#[tokio::test]
 async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_so() {
     let history = [
         ServiceDeployment {

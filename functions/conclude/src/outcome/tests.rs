@@ -252,7 +252,8 @@ fn a_service_that_was_deleted_half_way_has_nothing_to_roll_back() {
         ..end(Some(update(UpdateOutcome::Started)))
     };
     let says = "web in production did not become stable on web:2 with app:v2: \
-                Deploy.NotFound: web in production is not there any more. There is no service to roll back";
+                Deploy.NotFound: web in production is not there any more. There is no service to roll back; if it was deleted on \
+                purpose, there is nothing to do";
     throws(&gone, "Deploy.NotFound", says);
 }
 
@@ -262,7 +263,16 @@ fn a_service_that_was_deleted_while_it_went_back_is_gone() {
         roll_back_error: Some(thrown("Deploy.NotFound", "web in production is not there any more")),
         ..back(Verdict::InProgress, "")
     };
-    let says = format!("{FAILED} Then web in production is not there any more");
+    let hint = "if it was deleted on purpose, there is nothing to do";
+    let says = format!("{FAILED} Then web in production is not there any more; {hint}");
+    throws(&gone, "Deploy.NotFound", &says);
+    let gone = ServiceEnd {
+        roll_back_error: Some(thrown(
+            "Deploy.NotFound",
+            &format!("web in production is not there any more; {hint}"),
+        )),
+        ..gone
+    };
     throws(&gone, "Deploy.NotFound", &says);
 }
 

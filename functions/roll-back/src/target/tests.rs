@@ -186,6 +186,24 @@ fn peer_3_without_anything_that_ever_became_stable_there_is_nowhere_to_go() {
     );
 }
 
+#[test]
+fn the_last_good_revision_is_that_of_the_newest_successful_rollout_before_the_failed_one() {
+    let good =
+        |records: &[ServiceDeployment]| last_good(Some(records), &arn("web:4")).map(|good| good.short().to_owned());
+    let completed_since_the_look = [
+        record("web:5", Successful),
+        record("web:4", UnderWay),
+        record("web:4", Successful),
+        record("web:3", RolledBack),
+        record("web:2", Successful),
+        record("web:1", Successful),
+    ];
+    assert_eq!(good(&completed_since_the_look).as_deref(), Some("web:2"));
+    assert_eq!(good(&[record("web:4", UnderWay), record("web:2", Stopped)]), None);
+    assert_eq!(good(&[record("web:2", Successful)]), None, "ours does not show");
+    assert_eq!(last_good(None, &arn("web:4")), None);
+}
+
 // The old bits.
 
 fn bits(previous: &serde_json::Value, history: Option<&[ServiceDeployment]>) -> Bits {

@@ -24,6 +24,7 @@ fn seen(service: &Service) -> Seen<'_> {
     Seen {
         service,
         primary_standing: None,
+        primary_source: None,
         rolls_back: false,
         rollback_is_lost: false,
         history: None,
@@ -177,10 +178,10 @@ fn a_push_that_was_rolled_back_is_not_tried_again_because_its_event_came_twice()
             (RolledBack, "web:1", Standing::Older),
             (RolledBack, "web:3", Standing::Unrecorded),
             (RollbackFailed, "web:3", Standing::Unrecorded),
-            (UnderWay, "web:3", Standing::Unrecorded),
             // By `UpdateService`, which ECS takes for any other deployment.
             (Stopped, "web:1", Standing::Unrecorded),
             (Stopped, "web:3", Standing::Older),
+            (Stopped, "web:3", Standing::Unrecorded),
         ] {
             let back = Start::RolledBack {
                 to: arn(on),
@@ -188,7 +189,9 @@ fn a_push_that_was_rolled_back_is_not_tried_again_because_its_event_came_twice()
             };
             let history = [
                 record("web:9", Successful),
+                record("web:1", Stopped),
                 because(record(of_push, status)),
+                record("web:8", Stopped),
                 good.clone(),
             ];
             let decided = decided_again(Turn::Repeated, deployment(on), standing, Some(&history));
@@ -203,18 +206,16 @@ fn a_push_that_a_revision_made_for_the_rollback_took_the_place_of_was_rolled_bac
         turn: Turn::Repeated,
         ..wanted()
     };
-    let history = [record("web:2", Stopped)];
+    let history = [record("web:3", Successful), record("web:2", Stopped)];
     let (on, standing) = (service([deployment("web:3")]), Some(Standing::Unrecorded));
     let decided = |rolls_back| {
         decide(
             &wanted,
             &Seen {
-                service: &on,
                 primary_standing: standing,
                 rolls_back,
-                rollback_is_lost: false,
                 history: Some(&history),
-                of_push: &[],
+                ..seen(&on)
             },
         )
     };
@@ -229,6 +230,7 @@ fn a_push_from_which_somebody_took_the_service_on_is_not_deployed_again_because_
         (Successful, Standing::Unrecorded),
         (Successful, Standing::Older),
         (Stopped, Standing::Unrecorded),
+        (Stopped, Standing::Older),
     ] {
         let history = [
             record("web:3", Successful),
@@ -250,6 +252,50 @@ fn a_push_is_deployed_when_it_never_had_its_turn_or_is_wanted_again() {
     for turn in [Turn::First, Turn::Again] {
         assert_eq!(decided(turn, Some(&had[..])), update(false), "{turn:?}");
     }
+}
+
+#[test]
+fn a_rollout_of_the_push_that_began_since_the_look_is_looked_at_again() {
+    let history = [record("web:2", UnderWay), record("web:1", Successful)];
+    let looks_again = decided_again(Turn::Repeated, deployment("web:1"), Standing::Older, Some(&history));
+    assert_eq!(looks_again, Start::Busy(arn("web:2")));
+}
+
+#[test]
+fn a_push_that_a_newer_one_superseded_is_superseded_whatever_came_of_that() {
+    let history = [
+        record("web:1", Successful),
+        record("web:3", RolledBack),
+        record("web:2", Stopped),
+        record("web:1", Successful),
+    ];
+    let taken_on = decided_again(Turn::Repeated, deployment("web:1"), Standing::Older, Some(&history));
+    assert_eq!(taken_on, Start::TakenOn(arn("web:1")));
+}
+
+#[test]
+fn a_revision_of_the_same_push_made_from_a_newer_state_is_not_replaced_by_one_made_from_an_older() {
+    let decided = |wanted_source: &str, on_source: &str| {
+        let wanted = UpdateService {
+            task_definition: arn("web:5"),
+            source: arn(wanted_source),
+            ..wanted()
+        };
+        let (on, on_source) = (service([rolling("web:4")]), arn(on_source));
+        let seen = Seen {
+            primary_standing: Some(Standing::Ours),
+            primary_source: Some(&on_source),
+            ..seen(&on)
+        };
+        decide(&wanted, &seen)
+    };
+    assert_eq!(decided("web:1", "web:2"), Start::AlreadyDeployed(arn("web:4")));
+    assert_eq!(decided("web:2", "web:2"), Start::AlreadyDeployed(arn("web:4")));
+    let update = Start::Update {
+        revision: arn("web:5"),
+        force: false,
+    };
+    assert_eq!(decided("web:3", "web:2"), update);
 }
 
 #[test]
