@@ -66,11 +66,7 @@ impl Ecs {
     #[must_use]
     pub fn with_config(config: Builder) -> Self {
         let config = config
-            .retry_config(
-                RetryConfig::standard()
-                    .with_max_attempts(6)
-                    .with_initial_backoff(Duration::from_millis(400)),
-            )
+            .retry_config(retries())
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(3))
@@ -367,7 +363,10 @@ impl Ecs {
             .task_definition(revision.as_str())
             .set_force_new_deployment(force.then_some(true));
         let call = format!("UpdateService of {} to {}", title(cluster, service), revision.short());
-        let response = request.send().await.map_err(|error| Error::from_aws(&call, &error))?;
+        // What was seen before an update grows old while it is throttled: soon the state machine looks anew.
+        let impatient = aws_sdk_ecs::Config::builder().retry_config(retries().with_max_attempts(3));
+        let sent = request.customize().config_override(impatient).send().await;
+        let response = sent.map_err(|error| Error::from_aws(&call, &error))?;
         let updated = response
             .service
             .ok_or_else(|| Error::Unavailable(format!("{call}: the answer holds no service")))?;
@@ -522,6 +521,13 @@ impl Ecs {
         let described: Vec<Vec<Task>> = described.buffered(CONCURRENT_CALLS).try_collect().await?;
         Ok(described.into_iter().flatten().collect())
     }
+}
+
+/// How often the SDK repeats a call, and how soon.
+fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(6)
+        .with_initial_backoff(Duration::from_millis(400))
 }
 
 fn parse<T: TryFrom<String, Error: std::fmt::Display>>(text: String, call: &str) -> Result<T, Error> {

@@ -235,6 +235,24 @@ async fn what_does_not_pass_in_six_attempts_is_unavailable_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_update_that_is_throttled_is_given_back_soon_for_what_it_stands_on_grows_old() {
+    let (ecs, wire) = ecs_answering(|_, _| refused("ThrottlingException", "Rate exceeded"));
+    let before = tokio::time::Instant::now();
+    let revision = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:42";
+    let error = ecs
+        .update_service(
+            &"production".parse().unwrap(),
+            &"web".parse().unwrap(),
+            &revision.parse().unwrap(),
+            false,
+        )
+        .await
+        .unwrap_err();
+    assert_eq!((error.name(), wire.sent().len()), ("Deploy.Unavailable", 3));
+    assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_is_not_repeated_and_keeps_awss_code_and_request_id() {
     let (ecs, wire) = ecs_answering(|_, _| refused("AccessDeniedException", "not authorized to perform iam:PassRole"));
     let error = ecs.register_task_definition(&web_41()).await.unwrap_err();
