@@ -164,6 +164,12 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
             format!("the rollout of {} does not show yet", rollout.task_definition.short()),
         );
     }
+    if !gave_up && look.between == Some(Standing::Newer) {
+        return says(
+            Verdict::Superseded,
+            format!("a newer push took its place, and it is on {there} now"),
+        );
+    }
     let standing = look.primary.map(|primary| primary.standing);
     let went_back =
         gave_up || ours.is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed)) || primary.says_rollback();
@@ -190,12 +196,6 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
             );
         }
         _ => {}
-    }
-    if look.between == Some(Standing::Newer) {
-        return says(
-            Verdict::Superseded,
-            format!("a newer push took its place, and it is on {there} now"),
-        );
     }
     let is_back = asked.previous.as_ref() == Some(&primary.task_definition)
         || look.primary.is_some_and(|primary| primary.rolls_ours_back);

@@ -825,7 +825,23 @@ fn taken_and_back(between: Option<Standing>) -> Case {
 
 #[test]
 fn peer_13_a_newer_push_that_took_our_place_and_failed_supersedes_ours_all_the_same() {
-    taken_and_back(Some(Standing::Newer)).says(Superseded, "a newer push took its place, and it is on web:1 now");
+    let superseded = "a newer push took its place, and it is on web:1 now";
+    taken_and_back(Some(Standing::Newer)).says(Superseded, superseded);
+    let by_ecs = because_of("rolling back to deploymentId ecs-svc/1", again(9, rolling("web:1")));
+    let by_ecs = Case {
+        service: service([by_ecs]),
+        ..taken_and_back(Some(Standing::Newer))
+    };
+    by_ecs.clone().says(Superseded, superseded);
+    // Unless ours had failed before.
+    by_ecs
+        .history(
+            ["web:1", "web:3"]
+                .map(|short| record(short, Stopped))
+                .into_iter()
+                .chain([record("web:2", RolledBack)]),
+        )
+        .is(Failed);
 }
 
 #[test]
