@@ -55,14 +55,14 @@ const NEWER_COMES: &[Meeting] = &[
     Meeting {
         scene: "newer-registering",
         stage: Stage::Registering,
-        // On a busy machine the older one may be through before the newer one comes.
+        // On a busy machine the older one may be through before the newer one comes; here and below.
         older_ends: &["SUPERSEDED", "DEPLOYED"],
         ..NEWER_SECOND
     },
     Meeting {
         scene: "newer-rollout",
         stage: Stage::RollingOut,
-        older_ends: &["SUPERSEDED"],
+        older_ends: &["SUPERSEDED", "DEPLOYED"],
         ..NEWER_SECOND
     },
     Meeting {
