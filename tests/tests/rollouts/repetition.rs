@@ -213,6 +213,17 @@ async fn an_event_that_comes_once_more_at_whatever_stage_changes_nothing() {
 
 /// What a rollback goes back to takes its time where the second delivery is to come meanwhile.
 fn seed(scene: &Scene, stage: Stage) -> Push {
+    if stage == Stage::RollingOut {
+        // One task after the other, so that it lasts until the other push has come, also on a busy machine.
+        let one_by_one = json!({"minimumHealthyPercent": 50, "maximumPercent": 100});
+        let first = scene.push("v1");
+        scene.seed(Seed {
+            desired_count: 2,
+            service: object(json!({"deploymentConfiguration": one_by_one})),
+            ..Seed::default()
+        });
+        return first;
+    }
     if stage != Stage::RollingBack {
         let first = scene.push("v1");
         scene.seed_service(json!({}));
