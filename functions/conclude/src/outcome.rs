@@ -131,6 +131,10 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         .as_ref()
         .map(|check| (check.verdict, &check.message))
     {
+        Some((Verdict::Stable, _)) if rollback.has_image => Ok((
+            ServiceOutcome::Deployed,
+            format!("{failed} It is stable on {back}, which has the image too"),
+        )),
         Some((Verdict::Stable, _)) => Err(Error::RolledBack(format!(
             "{failed} It is back on {back} and stable. Fix the image and push again, {retry}"
         ))),

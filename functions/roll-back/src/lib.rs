@@ -14,7 +14,7 @@ use shared::error::Error;
 use shared::registration::Registration;
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
-use shared::task_definition::{OtherRevision, TaskDefinition};
+use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
 use target::{Bits, Way, decide, last_good, old_bits, recorded_digests};
 
 /// Takes a service back from a rollout that failed: the step "Roll back".
@@ -75,7 +75,10 @@ impl WayBack<'_> {
                     return self.without_stop(&look).await;
                 }
                 match self.ecs.stop_service_deployment(&service_deployment).await {
-                    Ok(()) => Ok(self.watched(RollbackMethod::StoppedDeployment, &to, None)),
+                    Ok(()) => Ok(Rollback {
+                        has_image: self.is_of_push(old.revision()),
+                        ..self.watched(RollbackMethod::StoppedDeployment, &to, None)
+                    }),
                     // It ended between the look and the call: look again, and go the other way.
                     Err(Error::NotFound(message) | Error::Rejected(message)) => {
                         tracing::warn!("the deployment could not be stopped: {message}");
@@ -92,11 +95,14 @@ impl WayBack<'_> {
     async fn without_stop(&self, look: &Look) -> Result<Rollback, Error> {
         match self.decide(look, false) {
             Way::Update(to) | Way::Stop { to, .. } => self.update(&to, look).await,
-            Way::Watch(to) => Ok(self.watched(
-                RollbackMethod::Watching,
-                &to,
-                look.service.deployment_of(&to).map(|on| on.id.clone()),
-            )),
+            Way::Watch(to) => Ok(Rollback {
+                has_image: look.primary.is_some_and(|primary| primary.standing == Standing::Ours),
+                ..self.watched(
+                    RollbackMethod::Watching,
+                    &to,
+                    look.service.deployment_of(&to).map(|on| on.id.clone()),
+                )
+            }),
             Way::Superseded(by) => Ok(self.untouched(
                 RollbackMethod::Superseded,
                 &format!("is on {}, of a newer push", by.short()),
@@ -150,7 +156,9 @@ impl WayBack<'_> {
 
     async fn update(&self, to: &TaskDefinitionArn, look: &Look) -> Result<Rollback, Error> {
         let failed = &self.input.rollout.task_definition;
-        let (target, method) = match self.old_image(to, look).await? {
+        let old = self.old_image(to, look).await?;
+        let has_image = self.is_of_push(old.revision());
+        let (target, method) = match old {
             OldImage::Overwritten(previous, digest) => {
                 let pinned = previous.pinned(&self.input.image, &digest, failed);
                 (self.registered(&pinned).await?, RollbackMethod::PinnedRevision)
@@ -176,7 +184,11 @@ impl WayBack<'_> {
         // By ECS's clock, where it tells: what is compared with it is ECS's too.
         let started_at = deployment.map_or(self.now, |deployment| deployment.created_at);
         let rollout = rollback.rollout.map(|rollout| Rollout { started_at, ..rollout });
-        Ok(Rollback { rollout, ..rollback })
+        Ok(Rollback {
+            rollout,
+            has_image,
+            ..rollback
+        })
     }
 
     /// The revision with the document `wanted`: the one that another attempt has registered, else a new one.
@@ -259,6 +271,7 @@ impl WayBack<'_> {
         Rollback {
             method,
             rollout: None,
+            has_image: false,
             message: format!("{} {what}, which is not touched", self.title()),
         }
     }
@@ -275,6 +288,7 @@ impl WayBack<'_> {
         };
         Rollback {
             method,
+            has_image: false,
             message: format!("{}: {how} {}", self.title(), to.short()),
             rollout: Some(Rollout {
                 cluster: self.input.rollout.cluster.clone(),
@@ -286,6 +300,10 @@ impl WayBack<'_> {
                 deadline: self.deadline,
             }),
         }
+    }
+
+    fn is_of_push(&self, revision: &TaskDefinition) -> bool {
+        revision.standing(&self.input.image) == Standing::Ours
     }
 
     fn title(&self) -> String {

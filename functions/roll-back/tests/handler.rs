@@ -153,6 +153,20 @@ async fn a_rollout_under_way_is_stopped_and_its_rollback_watched() {
 }
 
 #[tokio::test]
+async fn it_says_whether_what_it_goes_back_to_has_the_image_too() {
+    for (push, has_image) in [(1, false), (2, true)] {
+        for history in [under_way().to_vec(), Vec::new()] {
+            let fake =
+                Fake::new(&on_ours(), &history, InEcr::Tagged(&["v1", "v2"])).knows(described_of_push("web:1", push));
+            assert_eq!(fake.asked(2).await.unwrap().has_image, has_image, "{push}");
+        }
+        let back = service([rolling("web:1"), rolling("web:2")]);
+        let fake = Fake::new(&back, &[], InEcr::Gone).knows(described_of_push("web:1", push));
+        assert_eq!(fake.asked(2).await.unwrap().has_image, has_image, "watched, {push}");
+    }
+}
+
+#[tokio::test]
 async fn a_rollout_that_ended_before_it_could_be_stopped_is_updated_back() {
     for (code, message) in [
         ("ConflictException", "it has ended"),

@@ -291,6 +291,9 @@ pub struct Rollback {
     pub method: RollbackMethod,
     /// The rollout to watch; `None` when there is nothing to go back from.
     pub rollout: Option<Rollout>,
+    /// Whether the revision that it goes back to was registered for the push too: then what failed came in with another
+    /// push, and the service has the image when it is back.
+    pub has_image: bool,
     /// For a person.
     pub message: String,
 }

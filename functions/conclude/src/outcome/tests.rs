@@ -49,6 +49,7 @@ fn rollback(method: RollbackMethod) -> Rollback {
     Rollback {
         method,
         rollout,
+        has_image: false,
         message: "web in production is on web:3 by another deployment".to_owned(),
     }
 }
@@ -255,6 +256,20 @@ fn a_service_that_was_deleted_half_way_has_nothing_to_roll_back() {
                 Deploy.NotFound: web in production is not there any more. There is no service to roll back; if it was deleted on \
                 purpose, there is nothing to do";
     throws(&gone, "Deploy.NotFound", says);
+}
+
+#[test]
+fn a_service_that_is_back_on_a_revision_that_has_the_image_too_is_deployed() {
+    let back_on_it = |verdict| ServiceEnd {
+        roll_back: Some(Rollback {
+            has_image: true,
+            ..rollback(RollbackMethod::StoppedDeployment)
+        }),
+        ..back(verdict, "")
+    };
+    let says = format!("{FAILED} It is stable on web:1, which has the image too");
+    succeeds(&back_on_it(Verdict::Stable), ServiceOutcome::Deployed, &says);
+    assert!(conclude_service(&back_on_it(Verdict::Failed), 0).is_err());
 }
 
 #[test]
