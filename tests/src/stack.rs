@@ -64,6 +64,8 @@ impl LocalAws {
             .arg(format!("aws://{ACCOUNT}/{REGION}"))
             .current_dir(self.directory()))?;
 
+        // cargo-lambda moves what it has built out of the target folder, under the hands of whoever builds the same.
+        let _building = tools::lock("deploy")?;
         let outputs = self.directory().join("outputs.json");
         let mut deploy = self.cdk()?;
         deploy

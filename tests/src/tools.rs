@@ -65,17 +65,22 @@ fn installed(folder: &Path, asked_for: &Path, install: impl FnOnce() -> Result<(
     if is_there() {
         return Ok(());
     }
-    let locks = workspace().join("target");
-    let lock_path = locks
-        .join(folder.file_name().unwrap_or_default())
-        .with_extension("lock");
-    let problem = || Error::file(format!("locking {}", lock_path.display()));
-    fs::create_dir_all(&locks).map_err(problem())?;
-    let lock = File::create(&lock_path).map_err(problem())?;
-    lock.lock().map_err(problem())?;
+    let _lock = lock(&folder.file_name().unwrap_or_default().to_string_lossy())?;
     if is_there() {
         return Ok(());
     }
     install()?;
     fs::write(&stamp, &wanted).map_err(Error::file(format!("writing {}", stamp.display())))
+}
+
+/// Waits until nobody else on this machine, in this process or another, does what `name` stands for, and keeps them waiting
+/// as long as the value lives.
+pub(crate) fn lock(name: &str) -> Result<File, Error> {
+    let locks = workspace().join("target");
+    let path = locks.join(name).with_extension("lock");
+    let problem = || Error::file(format!("locking {}", path.display()));
+    fs::create_dir_all(&locks).map_err(problem())?;
+    let lock = File::create(&path).map_err(problem())?;
+    lock.lock().map_err(problem())?;
+    Ok(lock)
 }
