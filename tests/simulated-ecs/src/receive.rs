@@ -86,6 +86,24 @@ fn plain_members(request: &Value) -> Map<String, Value> {
 }
 
 impl Simulation {
+    /// Holds back the answers to the calls of an operation whose request contains `subject`, which take effect at once,
+    /// until [`Simulation::release`]: so that a test decides what happens in between, and not how quick the machine is. A
+    /// client may give up waiting and call again.
+    pub fn hold(&mut self, operation: &str, subject: &str) {
+        self.sky.hold(operation, subject);
+    }
+
+    /// Gives the answers that are held back for this `subject`, and holds back no more.
+    pub fn release(&mut self, subject: &str) {
+        self.sky.release(subject);
+    }
+
+    /// Whether the answer to this call is held back now.
+    #[must_use]
+    pub fn is_held(&self, operation: &str, request: &Value) -> bool {
+        self.sky.is_held(operation, request)
+    }
+
     /// One call of a client, through token buckets and weather; counted.
     pub fn receive(&mut self, now: Milliseconds, api: Api, operation: &str, request: &Value) -> Reply {
         self.advance(now);

@@ -26,6 +26,9 @@ use crate::settings::Settings;
 use crate::shapes::MODELS;
 use crate::simulation::{Api, Simulation};
 
+/// How often it is looked whether an answer is still held back.
+const HOLD_LOOK: Duration = Duration::from_millis(10);
+
 /// A running server. It stops when this is dropped.
 #[derive(Debug)]
 pub struct SimulatedEcs {
@@ -199,6 +202,9 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
     };
     let reply = shared.lock().receive(now(), api, operation, &request);
     wait(Duration::from_millis(reply.delay_milliseconds)).await;
+    while shared.lock().is_held(operation, &request) {
+        wait(HOLD_LOOK).await;
+    }
     match reply.answer {
         None => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
         Some(Ok(answer)) => respond(number, 200, &answer),

@@ -240,6 +240,8 @@ pub(crate) struct Sky {
     pub(crate) done: Vec<Value>,
     /// How long reads stay behind the write that is being carried out.
     pub(crate) stale: Milliseconds,
+    /// Whose answers are held back: calls of an operation whose request contains a text.
+    held: Vec<(String, String)>,
 }
 
 impl Sky {
@@ -255,6 +257,7 @@ impl Sky {
             plan_count: 0,
             done: Vec::new(),
             stale: 0,
+            held: Vec::new(),
         };
         sky.change(settings.weather.clone(), now);
         sky
@@ -290,6 +293,22 @@ impl Sky {
         }
         self.weather.faults.extend(weather.faults);
         self.weather.schedule.extend(weather.schedule);
+    }
+
+    /// See [`crate::Simulation::hold`].
+    pub(crate) fn hold(&mut self, operation: &str, subject: &str) {
+        self.held.push((operation.to_owned(), subject.to_owned()));
+    }
+
+    /// See [`crate::Simulation::release`].
+    pub(crate) fn release(&mut self, subject: &str) {
+        self.held.retain(|(_, held)| held != subject);
+    }
+
+    /// Whether the answer to a call is held back now.
+    pub(crate) fn is_held(&self, operation: &str, request: &Value) -> bool {
+        let mut held = self.held.iter().filter(|(held, _)| held == operation);
+        held.any(|(_, subject)| contains(request, Some(subject)))
     }
 
     /// What this call meets.

@@ -101,21 +101,21 @@ const STOPS: &[Stop] = &[
     },
     Stop {
         state: "Wait for rollback",
-        scene: "stop-wait-back",
+        scene: "back-wait",
         tag: "crash",
         before: slow_to_go_back,
         held: None,
         ends: "Deploy.RolledBack",
-        rollouts: &["stop-wait-back-web:1", "stop-wait-back-web:2"],
+        rollouts: &["back-wait-web:1", "back-wait-web:2"],
     },
     Stop {
         state: "Check rollback",
-        scene: "stop-check-back",
+        scene: "back-check",
         tag: "crash",
         before: plain,
         held: None,
         ends: "Deploy.RolledBack",
-        rollouts: &["stop-check-back-web:1", "stop-check-back-web:2"],
+        rollouts: &["back-check-web:1", "back-check-web:2"],
     },
 ];
 
@@ -149,46 +149,32 @@ fn on_its_way_back(scene: &Scene) {
 }
 
 /// Somebody deploys something of his own when the push's revision is registered; the second registration, which has the
-/// image in that, is slow.
+/// image in that, is held.
 fn moved_when_registered(scene: &Scene) {
     plain(scene);
-    let container = json!({"name": "app", "image": scene.image("v1"), "essential": true});
-    let larger = json!({"family": scene.family(), "memory": "1024", "containerDefinitions": [container]});
-    let by_somebody = &scene.ecs("RegisterTaskDefinition", &larger)["taskDefinition"]["taskDefinitionArn"];
+    let marked = json!([{"name": larger(scene), "value": "yes"}]);
+    let container = json!({"name": "app", "image": scene.image("v1"), "essential": true, "environment": marked});
+    let larger_document = json!({"family": scene.family(), "memory": "1024", "containerDefinitions": [container]});
+    let by_somebody = &scene.ecs("RegisterTaskDefinition", &larger_document)["taskDefinition"]["taskDefinitionArn"];
     let deployed = Scheduled {
         at_milliseconds: None,
         after: Some(scene.after("RegisterTaskDefinition", 1)),
         operation: "UpdateService".to_owned(),
         request: json!({"cluster": scene.cluster(), "service": scene.service(), "taskDefinition": by_somebody}),
     };
-    let slow = Fault {
-        skip: 1,
-        ..slow(scene, "RegisterTaskDefinition")
-    };
     scene.weather(Weather {
-        faults: vec![slow],
+        faults: Vec::new(),
         schedule: vec![deployed],
     });
+    scene.hold("RegisterTaskDefinition", &larger(scene));
 }
 
-/// Holds up some calls of an operation, which takes effect before.
-fn slow(scene: &Scene, operation: &str) -> Fault {
-    Fault {
-        operation: Some(operation.to_owned()),
-        times: Some(3),
-        milliseconds: 8_000,
-        ..scene.fault(Kind::Slow)
-    }
+/// What is in the document that somebody deploys, and so in the second registration.
+fn larger(scene: &Scene) -> String {
+    format!("{}-larger", scene.service())
 }
 
-fn hold(scene: &Scene, operation: &str) {
-    scene.weather(Weather {
-        faults: vec![slow(scene, operation)],
-        ..Weather::default()
-    });
-}
-
-async fn execution(arn: &str) -> Execution {
+pub(crate) async fn execution(arn: &str) -> Execution {
     PATIENT.aws.execution(arn).await.unwrap()
 }
 
@@ -297,13 +283,13 @@ async fn stopped(row: &Stop) {
     let scene = Scene::new(row.scene);
     (row.before)(&scene);
     if let Some(operation) = row.held {
-        hold(&scene, operation);
+        scene.hold(operation, &scene.prefix());
     }
     let parent = scene.start(&scene.push(row.tag)).await;
     let child = child(&scene, &parent).await;
     if row.state == "Check rollback" {
         until_in(&scene, &child.arn, "Wait for rollback").await;
-        hold(&scene, "ListTasks");
+        scene.hold("ListTasks", &scene.prefix());
     }
     // A state may be over before it is stopped: then it comes round once more.
     let mut redrives = 1;
@@ -324,6 +310,8 @@ async fn stopped(row: &Stop) {
         redrive(&child.arn).await;
         redrives += 1;
     }
+    scene.release(&scene.prefix());
+    scene.release(&larger(&scene));
     let failed = end(&parent).await;
     assert_eq!(failed.error.as_deref(), Some("Deploy.ServicesFailed"), "{failed:#?}");
 
@@ -434,13 +422,14 @@ async fn an_execution_of_deploy_image_whose_find_threw_finds_again() {
 async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revision_again() {
     let scene = Scene::new("stop-first");
     plain(&scene);
-    hold(&scene, "RegisterTaskDefinition");
+    scene.hold("RegisterTaskDefinition", &scene.prefix());
     let parent = scene.start(&scene.push("v2")).await;
     scene
         .until("the registration", |scene| scene.revisions(&scene.family()).len() == 2)
         .await;
 
     stop(&parent).await;
+    scene.release(&scene.prefix());
     redrive(&parent).await;
 
     let ended = scene.end(&parent).await;
@@ -451,7 +440,10 @@ async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revisi
         ["For each task definition", "Register revision"],
         "{entered:?}"
     );
-    assert_eq!(scene.revisions(&scene.family()).len(), 2, "one revision for the push");
+    // A call that was given up is sent again, and what comes of it is withdrawn.
+    let mut revisions = scene.revisions(&scene.family());
+    revisions.retain(|revision| revision["active"] == true);
+    assert_eq!(revisions.len(), 2, "one revision for the push: {revisions:#?}");
     assert_eq!(rollouts(&scene.state()), ["stop-first-web:1", "stop-first-web:2"]);
 }
 

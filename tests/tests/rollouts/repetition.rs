@@ -2,12 +2,14 @@
 //!
 //! Every interleaving, call by call, is tried in `tests/steps`; here it is the real machines and functions, side by side.
 
-use crate::redrive::{child, rollouts, until_entered};
-use crate::support::{Scene, object, outcome, scenarios, short};
+use crate::redrive::{child, execution, rollouts, until_entered};
+use crate::support::{LIMIT, Scene, object, outcome, scenarios, short};
 use futures::future::join_all;
 use local_aws::images::Push;
+use local_aws::pause;
 use serde_json::{Value, json};
-use simulated_ecs::{Behaviour, Fault, Kind, Seed, Weather};
+use simulated_ecs::{Behaviour, Seed};
+use std::time::{Duration, Instant};
 
 scenarios![
     a_newer_push_wins_at_whatever_stage_of_the_older_one_it_comes,
@@ -213,11 +215,11 @@ async fn an_event_that_comes_once_more_at_whatever_stage_changes_nothing() {
 /// What a rollback goes back to takes its time where the second delivery is to come meanwhile.
 fn seed(scene: &Scene, stage: Stage) -> Push {
     if stage == Stage::RollingOut {
-        // One task after the other, so that it lasts until the other push has come, also on a busy machine.
-        let one_by_one = json!({"minimumHealthyPercent": 50, "maximumPercent": 100});
+        // One task after the other: a slow one takes twelve seconds, so that the other push comes in between on any machine.
+        let one_by_one = json!({"minimumHealthyPercent": 80, "maximumPercent": 100});
         let first = scene.push("v1");
         scene.seed(Seed {
-            desired_count: 2,
+            desired_count: 5,
             service: object(json!({"deploymentConfiguration": one_by_one})),
             ..Seed::default()
         });
@@ -241,31 +243,24 @@ async fn meet(row: &Meeting) {
     let scene = Scene::new(row.scene);
     let v1 = seed(&scene, row.stage);
     // A rollout takes its time too.
-    let is_slow = |tag: &str| row.stage == Stage::RollingOut && !tag.starts_with("crash");
-    let push = |tag: &str| scene.push_as(tag, is_slow(tag).then_some(Behaviour::Slow));
-    let older = push(row.older);
+    let push = |tag: &str, is_first: bool| {
+        let is_slow = row.stage == Stage::RollingOut && is_first && !tag.starts_with("crash");
+        scene.push_as(tag, is_slow.then_some(Behaviour::Slow))
+    };
+    let older = push(row.older, !row.is_newer_first);
     let newer = if row.older == row.newer {
         older.clone()
     } else {
-        push(row.newer)
+        push(row.newer, row.is_newer_first)
     };
     let (first, second) = if row.is_newer_first {
         (&newer, &older)
     } else {
         (&older, &newer)
     };
+    let held = scene.image(if row.is_newer_first { row.newer } else { row.older });
     if row.stage == Stage::Registering {
-        let slow = Fault {
-            operation: Some("RegisterTaskDefinition".to_owned()),
-            times: Some(1),
-            // Long enough for the other push to come on a busy machine, and shorter than the functions wait for an answer.
-            milliseconds: 8_000,
-            ..scene.fault(Kind::Slow)
-        };
-        scene.weather(Weather {
-            faults: vec![slow],
-            ..Weather::default()
-        });
+        scene.hold("RegisterTaskDefinition", &held);
     }
     let begun = scene.start(first).await;
     match row.stage {
@@ -279,6 +274,11 @@ async fn meet(row: &Meeting) {
         Stage::Ended => drop(scene.end(&begun).await),
     }
     let then = scene.start(second).await;
+    if row.stage == Stage::Registering {
+        // The second one passes the first one by.
+        until_updated_or_ended(&scene, &then).await;
+        scene.release(&held);
+    }
 
     let (first, second) = (scene.end(&begun).await, scene.end(&then).await);
     let (of_older, of_newer) = if row.is_newer_first {
@@ -310,6 +310,15 @@ async fn meet(row: &Meeting) {
 
     assert_one_revision_each(row, &scene);
     assert_one_rollout_each(row, &scene);
+}
+
+/// Waits until somebody has updated the scene's service, or this execution left it alone.
+async fn until_updated_or_ended(scene: &Scene, arn: &str) {
+    let begun = Instant::now();
+    while scene.calls("UpdateService").is_empty() && !execution(arn).await.has_ended() {
+        assert!(begun.elapsed() < LIMIT, "{arn} does nothing");
+        pause(Duration::from_millis(50)).await;
+    }
 }
 
 /// Of each (revision in use, push) there is one revision.

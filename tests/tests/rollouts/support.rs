@@ -105,6 +105,11 @@ impl Scene {
         Self { on: other.on, name }
     }
 
+    /// What every name of this scene begins with.
+    pub(crate) fn prefix(&self) -> String {
+        format!("{}-", self.name)
+    }
+
     pub(crate) fn cluster(&self) -> String {
         format!("{}-cluster", self.name)
     }
@@ -232,7 +237,7 @@ impl Scene {
         Fault {
             fault: kind,
             operation: None,
-            subject: Some(format!("{}-", self.name)),
+            subject: Some(self.prefix()),
             chance: 1.0,
             skip: 0,
             times: None,
@@ -242,11 +247,22 @@ impl Scene {
         }
     }
 
+    /// Holds back the answers to an operation's calls about this scene that contain `subject`, which take effect before,
+    /// until [`Scene::release`].
+    pub(crate) fn hold(&self, operation: &str, subject: &str) {
+        self.simulation(|it, _| it.hold(operation, subject));
+    }
+
+    /// Gives the answers that are held back for `subject`.
+    pub(crate) fn release(&self, subject: &str) {
+        self.simulation(|it, _| it.release(subject));
+    }
+
     /// So long after the first call of an operation about this scene.
     pub(crate) fn after(&self, operation: &str, milliseconds: i64) -> Trigger {
         Trigger {
             operation: operation.to_owned(),
-            subject: Some(format!("{}-", self.name)),
+            subject: Some(self.prefix()),
             chance: 1.0,
             skip: 0,
             times: 1,
@@ -334,7 +350,7 @@ impl Scene {
     /// The calls of the functions that name something of this scene, in order; of one operation, or of all (`""`).
     pub(crate) fn calls(&self, operation: &str) -> Vec<Value> {
         let (_, report) = self.simulation(|it, now| it.administer(now, "GET", "calls", "log=true", b""));
-        let ours = format!("{}-", self.name);
+        let ours = self.prefix();
         let calls = report["log"].as_array().cloned().unwrap_or_default();
         let wanted = |it: &Value| {
             (operation.is_empty() || it["operation"] == operation)
