@@ -90,10 +90,15 @@ impl Simulation {
     /// until [`Simulation::release`]: so that a test decides what happens in between, and not how quick the machine is. A
     /// client may give up waiting and call again.
     pub fn hold(&mut self, operation: &str, subject: &str) {
-        self.sky.hold(operation, subject);
+        self.sky.hold(operation, subject, false);
     }
 
-    /// Gives the answers that are held back for this `subject`, and holds back no more.
+    /// Throttles the calls of an operation whose request contains `subject` until [`Simulation::release`].
+    pub fn refuse(&mut self, operation: &str, subject: &str) {
+        self.sky.hold(operation, subject, true);
+    }
+
+    /// Gives the answers that are held back for this `subject`, holds back no more, and refuses no more.
     pub fn release(&mut self, subject: &str) {
         self.sky.release(subject);
     }
@@ -101,7 +106,7 @@ impl Simulation {
     /// Whether the answer to this call is held back now.
     #[must_use]
     pub fn is_held(&self, operation: &str, request: &Value) -> bool {
-        self.sky.is_held(operation, request)
+        self.sky.is_held(operation, request, false)
     }
 
     /// One call of a client, through token buckets and weather; counted.
@@ -140,7 +145,8 @@ impl Simulation {
             return at_once(Some(Err(operations::unknown(operation))));
         }
         let has_token = self.sky.buckets.take(operations::category(api, operation), now);
-        if !has_token && self.settings().throttling {
+        let is_throttled = !has_token && self.settings().throttling;
+        if is_throttled || self.sky.is_held(operation, request, true) {
             return at_once(Some(Err(ApiError::throttled())));
         }
         let caller = self.names.caller();

@@ -240,8 +240,8 @@ pub(crate) struct Sky {
     pub(crate) done: Vec<Value>,
     /// How long reads stay behind the write that is being carried out.
     pub(crate) stale: Milliseconds,
-    /// Whose answers are held back: calls of an operation whose request contains a text.
-    held: Vec<(String, String)>,
+    /// Which calls are held up: of an operation, whose request contains a text; and whether they are refused.
+    held: Vec<(String, String, bool)>,
 }
 
 impl Sky {
@@ -295,20 +295,23 @@ impl Sky {
         self.weather.schedule.extend(weather.schedule);
     }
 
-    /// See [`crate::Simulation::hold`].
-    pub(crate) fn hold(&mut self, operation: &str, subject: &str) {
-        self.held.push((operation.to_owned(), subject.to_owned()));
+    /// See [`crate::Simulation::hold`] and [`crate::Simulation::refuse`].
+    pub(crate) fn hold(&mut self, operation: &str, subject: &str, refuse: bool) {
+        self.held.push((operation.to_owned(), subject.to_owned(), refuse));
     }
 
     /// See [`crate::Simulation::release`].
     pub(crate) fn release(&mut self, subject: &str) {
-        self.held.retain(|(_, held)| held != subject);
+        self.held.retain(|(_, held, _)| held != subject);
     }
 
-    /// Whether the answer to a call is held back now.
-    pub(crate) fn is_held(&self, operation: &str, request: &Value) -> bool {
-        let mut held = self.held.iter().filter(|(held, _)| held == operation);
-        held.any(|(_, subject)| contains(request, Some(subject)))
+    /// Whether the answer to a call is held back now, or (`refused`) the call is refused.
+    pub(crate) fn is_held(&self, operation: &str, request: &Value, refused: bool) -> bool {
+        let mut held = self
+            .held
+            .iter()
+            .filter(|(held, _, refuse)| held == operation && *refuse == refused);
+        held.any(|(_, subject, _)| contains(request, Some(subject)))
     }
 
     /// What this call meets.

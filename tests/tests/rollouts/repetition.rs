@@ -22,7 +22,8 @@ scenarios![
 enum Stage {
     /// Both come at once.
     AtOnce,
-    /// The plan is made, and no revision registered.
+    /// The plan is made, and the revision is being registered: ECS refuses that, or where the event is the same one, keeps
+    /// its answer back.
     Registering,
     RollingOut,
     RollingBack,
@@ -259,8 +260,10 @@ async fn meet(row: &Meeting) {
         (&older, &newer)
     };
     let held = scene.image(if row.is_newer_first { row.newer } else { row.older });
-    if row.stage == Stage::Registering {
+    if row.stage == Stage::Registering && row.older == row.newer {
         scene.hold("RegisterTaskDefinition", &held);
+    } else if row.stage == Stage::Registering {
+        scene.refuse("RegisterTaskDefinition", &held);
     }
     let begun = scene.start(first).await;
     match row.stage {

@@ -253,7 +253,12 @@ impl Scene {
         self.simulation(|it, _| it.hold(operation, subject));
     }
 
-    /// Gives the answers that are held back for `subject`.
+    /// Throttles an operation's calls about this scene that contain `subject`, until [`Scene::release`].
+    pub(crate) fn refuse(&self, operation: &str, subject: &str) {
+        self.simulation(|it, _| it.refuse(operation, subject));
+    }
+
+    /// Gives the answers that are held back for `subject`, and refuses no more.
     pub(crate) fn release(&self, subject: &str) {
         self.simulation(|it, _| it.release(subject));
     }
