@@ -2,25 +2,23 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use shared::arn::TaskDefinitionArn;
 use shared::config::Config;
 use shared::contract::{RegisterRevision, RegisteredRevision};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::push::PushedImage;
-use shared::registration::Registration;
+use shared::registration::{Kin, Registration};
 use shared::runtime::{Request, log_image};
 use shared::task_definition::{Standing, TaskDefinition};
 
-/// How many of a family's newest revisions are searched for one that was registered for this push before.
-const REVISIONS_SEARCHED: i32 = 10;
 /// How far the clocks of ECS and of ECR may differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 /// Registers the revision with the new image, or finds the one that is there: the step "Register revision".
 ///
 /// One revision is made per (revision in use, push), whoever asks and however often: a family's revision that was
-/// registered for this push and has the wanted document is used again.
+/// registered for this push and has the wanted document is used again, unless it was deregistered: no service can be moved
+/// to it then.
 ///
 /// # Errors
 ///
@@ -53,17 +51,35 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         )));
     }
     let wanted = source.with_image(&image, config.image_reference);
+    let kin = |candidate: &TaskDefinition| {
+        if is_wanted(candidate, &wanted, &image) {
+            Kin::Wanted
+        } else if candidate.standing(&image) == Standing::Ours {
+            Kin::Related
+        } else if is_from_before(candidate, &image) {
+            Kin::Before
+        } else {
+            Kin::Other
+        }
+    };
     let registration = Registration {
         ecs,
         wanted: &wanted,
-        is_wanted: &|candidate| is_wanted(candidate, &wanted, &image),
+        after: Some(source.arn()).filter(|_| is_from_before(&source, &image)),
+        kin: &kin,
     };
-    let found = find(&registration, &source, newest.as_ref(), &image).await?;
-    let (revision, repeated) = if let Some(wanted) = found.wanted {
-        (wanted, true)
+    let of_source = kin(&source);
+    let (revision, repeated) = if of_source == Kin::Wanted && source.is_active() {
+        (source.arn().clone(), true)
     } else {
-        let (revision, was_there) = registration.register(newest.as_ref()).await?;
-        (revision, was_there || found.repeated)
+        let found = registration.find(newest.as_ref()).await?;
+        let is_known = found.related || matches!(of_source, Kin::Wanted | Kin::Related);
+        if let Some(wanted) = found.wanted {
+            (wanted, true)
+        } else {
+            let (revision, was_there) = registration.register(newest.as_ref()).await?;
+            (revision, was_there || is_known)
+        }
     };
     let registered = RegisteredRevision {
         task_definition: revision,
@@ -86,53 +102,6 @@ pub fn is_wanted(candidate: &TaskDefinition, wanted: &TaskDefinition, image: &Pu
     candidate.standing(image) == Standing::Ours
         && candidate.is_same_document(wanted)
         && candidate.records_same_pushes(wanted)
-}
-
-/// What a family has of a push already.
-struct Found {
-    /// The wanted revision.
-    wanted: Option<TaskDefinitionArn>,
-    /// Whether any revision of it was registered for this push.
-    repeated: bool,
-}
-
-/// Searches the family for the wanted revision, and for another one of this push. Only where somebody registered something
-/// after `source` or since the push, or `source` was itself made by a rollback, can there be one further down; else the
-/// newest revision says it all.
-async fn find(
-    registration: &Registration<'_>,
-    source: &TaskDefinition,
-    newest: Option<&TaskDefinition>,
-    image: &PushedImage,
-) -> Result<Found, Error> {
-    let found = |arn: TaskDefinitionArn| Found {
-        wanted: Some(arn),
-        repeated: true,
-    };
-    if (registration.is_wanted)(source) {
-        return Ok(found(source.arn().clone()));
-    }
-    let seen: Vec<&TaskDefinition> = newest.into_iter().chain([source]).collect();
-    if let Some(wanted) = seen.iter().find(|candidate| (registration.is_wanted)(candidate)) {
-        return registration.lowest(wanted.arn().clone()).await.map(found);
-    }
-    let mut repeated = seen.iter().any(|seen| seen.standing(image) == Standing::Ours);
-    let is_newest = newest.is_some_and(|newest| newest.arn() == source.arn());
-    if is_newest && source.rolled_back().is_none() && is_from_before(source, image) {
-        return Ok(Found { wanted: None, repeated });
-    }
-    let ecs = registration.ecs;
-    for arn in ecs.newest_revisions(source.arn().family(), REVISIONS_SEARCHED).await? {
-        if seen.iter().any(|seen| *seen.arn() == arn) {
-            continue;
-        }
-        let candidate = ecs.describe_task_definition(arn.as_str()).await?;
-        if (registration.is_wanted)(&candidate) {
-            return registration.lowest(arn).await.map(found);
-        }
-        repeated |= candidate.standing(image) == Standing::Ours;
-    }
-    Ok(Found { wanted: None, repeated })
 }
 
 /// Whether a revision was registered before the push, by clocks that are both AWS's.

@@ -46,6 +46,12 @@ fn registers(short: &'static str) -> Rule {
     mock!(Client::register_task_definition).then_http_response(move || answer(&described_of_push(short, 2)))
 }
 
+/// A description of a revision that was registered so many seconds after noon; the push was at two.
+fn registered(mut described: Value, seconds: i64) -> Value {
+    described["taskDefinition"]["registeredAt"] = json!(at(seconds).as_second());
+    described
+}
+
 async fn asked(config: &Config, short: &str, rules: &[Rule], wire: &Wire) -> Result<RegisteredRevision, Error> {
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules, |to| to
         .interceptor(wire.clone()));
@@ -148,15 +154,93 @@ async fn a_service_that_is_there_already_keeps_its_revision() {
 #[tokio::test]
 async fn a_revision_of_this_push_is_found_beneath_somebodys_newer_one() {
     let rules = [
-        knows("web", described("web:3", "app:v9", &[])),
+        knows("web", registered(described("web:3", "app:v9", &[]), 60)),
         newest(&["web:3", "web:2", "web:1"]),
-        knows("web:2", described_of_push("web:2", 2)),
+        knows("web:2", registered(described_of_push("web:2", 2), 30)),
         knows("web:1", described_of_push("web:1", 1)),
     ];
     let wire = Wire::default();
     let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 3, "none is read twice");
+}
+
+#[tokio::test]
+async fn a_revision_of_this_push_is_found_however_many_were_registered_since() {
+    let revision = |number: u64| format!("web:{number}");
+    let mut rules = vec![
+        knows("web:1", described_of_push("web:1", 1)),
+        knows("web:2", registered(described_of_push("web:2", 2), 30)),
+    ];
+    for number in 3..=160 {
+        let short: &'static str = revision(number).leak();
+        let somebodys = registered(described(short, "app:v9", &[]), 60);
+        rules.push(knows(short, somebodys.clone()));
+        if number == 160 {
+            rules.push(knows("web", somebodys));
+        }
+    }
+    for (page, numbers) in [(None, 61..=160_u64), (Some("more"), 1..=60)] {
+        let arns: Vec<_> = numbers.rev().map(|number| arn(&revision(number))).collect();
+        let listed = json!({"taskDefinitionArns": arns, "nextToken": page.map_or(Some("more"), |_| None)});
+        let rule = mock!(Client::list_task_definitions)
+            .match_requests(move |input| input.next_token() == page)
+            .then_http_response(move || answer(&listed));
+        rules.push(rule);
+    }
+    let wire = Wire::default();
+    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
+    assert!(wire.bodies("RegisterTaskDefinition").is_empty());
+}
+
+#[tokio::test]
+async fn nothing_below_a_revision_from_before_the_push_is_read() {
+    let rules = [
+        knows("web", registered(described("web:9", "app:v9", &[]), 60)),
+        newest(&["web:9", "web:8", "web:7", "web:6", "web:5"]),
+        knows("web:8", registered(described("web:8", "app:v9", &[]), 30)),
+        knows("web:7", described("web:7", "app:v9", &[])),
+        knows("web:2", described_of_push("web:2", 1)),
+        registers("web:10"),
+    ];
+    let wire = Wire::default();
+    let done = asked(&config(), "web:2", &rules, &wire).await.unwrap();
+    assert_eq!((done.task_definition, done.repeated), (arn("web:10"), false));
+    let read: Vec<Value> = wire.bodies("DescribeTaskDefinition");
+    let read: Vec<&str> = read
+        .iter()
+        .map(|body| body["taskDefinition"].as_str().unwrap().rsplit('/').next().unwrap())
+        .collect();
+    assert_eq!(read, ["web", "web:2", "web:8", "web:7"]);
+}
+
+#[tokio::test]
+async fn a_family_whose_newest_revision_is_from_before_the_push_is_not_searched() {
+    let rules = [
+        knows("web", described("web:3", "app:v9", &[])),
+        knows("web:1", described_of_push("web:1", 1)),
+        registers("web:4"),
+    ];
+    let wire = Wire::default();
+    asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    assert!(wire.bodies("ListTaskDefinitions").is_empty());
+}
+
+#[tokio::test]
+async fn a_revision_that_is_gone_since_the_family_was_listed_is_passed_by() {
+    let gone = mock!(Client::describe_task_definition)
+        .match_requests(|input| input.task_definition() == Some(arn("web:3").as_str()))
+        .then_http_response(|| refusal("ClientException", "Unable to describe task definition."));
+    let rules = [
+        knows("web", registered(described("web:4", "app:v9", &[]), 60)),
+        newest(&["web:4", "web:3", "web:2"]),
+        gone,
+        knows("web:2", registered(described_of_push("web:2", 2), 30)),
+        knows("web:1", described_of_push("web:1", 1)),
+    ];
+    let done = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap();
+    assert_eq!(done.task_definition, arn("web:2"));
 }
 
 #[tokio::test]
@@ -167,15 +251,31 @@ async fn a_revision_that_was_made_to_roll_back_is_looked_past() {
         &[("ecr-deploy:rolled-back", "web:2")],
     );
     let rules = [
-        knows("web", pinned),
+        knows("web", registered(pinned, 60)),
         newest(&["web:3", "web:2"]),
-        knows("web:2", described_of_push("web:2", 2)),
+        knows("web:2", registered(described_of_push("web:2", 2), 30)),
         knows("web:1", described_of_push("web:1", 1)),
     ];
     let done = asked(&config(), "web:3", &rules, &Wire::default()).await.unwrap();
     assert_eq!(
         (done.task_definition, done.source, done.repeated),
         (arn("web:2"), arn("web:3"), true)
+    );
+}
+
+#[tokio::test]
+async fn a_deregistered_revision_is_never_the_wanted_one_even_where_it_is_in_use() {
+    let mut deregistered = registered(described_of_push("web:2", 2), 30);
+    deregistered["taskDefinition"]["status"] = json!("INACTIVE");
+    let rules = [
+        knows("web", described_of_push("web:1", 1)),
+        knows("web:2", deregistered),
+        registers("web:3"),
+    ];
+    let done = asked(&config(), "web:2", &rules, &Wire::default()).await.unwrap();
+    assert_eq!(
+        (done.task_definition, done.source, done.repeated),
+        (arn("web:3"), arn("web:2"), true)
     );
 }
 
@@ -233,9 +333,10 @@ async fn somebody_elses_registration_at_the_same_moment_is_left_alone() {
 #[tokio::test]
 async fn of_doubled_revisions_that_are_found_the_lowest_counts_and_the_others_are_withdrawn() {
     let rules = [
-        knows("web", described_of_push("web:4", 2)),
-        knows("web:3", described("web:3", "app:v9", &[])),
-        knows("web:2", described_of_push("web:2", 2)),
+        knows("web", registered(described_of_push("web:4", 2), 31)),
+        newest(&["web:4", "web:3", "web:2", "web:1"]),
+        knows("web:3", registered(described("web:3", "app:v9", &[]), 31)),
+        knows("web:2", registered(described_of_push("web:2", 2), 30)),
         knows("web:1", described_of_push("web:1", 1)),
         mock!(Client::deregister_task_definition).then_http_response(|| answer(&described_of_push("web:4", 2))),
     ];
@@ -244,6 +345,25 @@ async fn of_doubled_revisions_that_are_found_the_lowest_counts_and_the_others_ar
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     let withdrawn = wire.bodies("DeregisterTaskDefinition");
     assert_eq!(withdrawn, [json!({"taskDefinition": arn("web:4")})]);
+}
+
+#[tokio::test]
+async fn a_doubled_registration_is_found_however_many_others_came_between() {
+    let mut rules = vec![
+        knows("web", described_of_push("web:1", 1)),
+        registers("web:31"),
+        knows("web:2", registered(described_of_push("web:2", 2), 30)),
+        mock!(Client::deregister_task_definition).then_http_response(|| answer(&described_of_push("web:31", 2))),
+    ];
+    for number in 3..31 {
+        let short: &'static str = format!("web:{number}").leak();
+        rules.push(knows(short, registered(described(short, "app:v9", &[]), 30)));
+    }
+    let wire = Wire::default();
+    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
+    let withdrawn = wire.bodies("DeregisterTaskDefinition");
+    assert_eq!(withdrawn, [json!({"taskDefinition": arn("web:31")})]);
 }
 
 #[tokio::test]

@@ -11,17 +11,19 @@ use shared::config::Config;
 use shared::contract::{RollBack, Rollback, RollbackMethod, Rollout};
 use shared::ecs::Ecs;
 use shared::error::Error;
-use shared::registration::Registration;
+use shared::registration::{Kin, Registration};
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
+use shared::tries::Tries;
 use target::{Bits, Way, decide, last_good, old_bits, recorded_digests};
 
 /// Takes a service back from a rollout that failed: the step "Roll back".
 ///
 /// ECS is told to stop the rollout while that is possible; else the service is updated to the last good revision, or to
 /// a copy of it that is pinned to the old digest when its tag stands for other bits by now. If ECS goes back by itself, or
-/// is back, nothing is done. A newer deployment is never touched.
+/// is back, nothing is done. A newer deployment is never touched. An update that was throttled, or whose answer is lost, is not
+/// sent again on the same look: all begins anew with the look. To stop a rollout can be repeated on any, since it names that one.
 ///
 /// # Errors
 ///
@@ -36,17 +38,34 @@ pub async fn handle(
     let Request { now, input, .. } = request.typed::<RollBack>()?;
     log_image(&input.image);
     log_service(&shared::service::title(&input.rollout.cluster, &input.rollout.service));
-    let deadline = now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX);
-    let way_back = WayBack {
-        ecs,
-        ecr,
-        input: &input,
-        now,
-        deadline,
-    };
-    let rollback = way_back.take().await?;
-    tracing::info!(method = ?rollback.method, "{}", rollback.message);
-    Ok(rollback)
+    let mut tries = Tries::begin();
+    let mut sent = None;
+    loop {
+        let now = tries.now(now);
+        let way_back = WayBack {
+            ecs,
+            ecr,
+            input: &input,
+            now,
+            deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
+        };
+        match way_back.take(&mut sent).await {
+            Ok(rollback) => {
+                tracing::info!(method = ?rollback.method, "{}", rollback.message);
+                return Ok(rollback);
+            }
+            Err(error) if sent.is_none() => return Err(error),
+            Err(error) => tries.again(error).await?,
+        }
+    }
+}
+
+/// An update back that was sent.
+struct Sent {
+    target: TaskDefinitionArn,
+    method: RollbackMethod,
+    /// Whether the target was registered for the push too.
+    has_image: bool,
 }
 
 struct WayBack<'a> {
@@ -65,14 +84,14 @@ struct Look {
 }
 
 impl WayBack<'_> {
-    async fn take(&self) -> Result<Rollback, Error> {
+    async fn take(&self, sent: &mut Option<Sent>) -> Result<Rollback, Error> {
         let look = self.look().await?;
         match self.decide(&look, true) {
             Way::Stop { service_deployment, to } => {
                 let old = self.old_image(&to, &look).await?;
                 // No service can be moved to a revision that was deregistered, by ECS as little as by us.
                 if !old.revision().is_active() {
-                    return self.without_stop(&look).await;
+                    return self.without_stop(&look, sent).await;
                 }
                 match self.ecs.stop_service_deployment(&service_deployment).await {
                     Ok(()) => Ok(Rollback {
@@ -83,18 +102,21 @@ impl WayBack<'_> {
                     Err(Error::NotFound(message) | Error::Rejected(message)) => {
                         tracing::warn!("the deployment could not be stopped: {message}");
                         let look = self.look().await?;
-                        self.without_stop(&look).await
+                        self.without_stop(&look, sent).await
                     }
                     Err(error) => Err(error),
                 }
             }
-            _ => self.without_stop(&look).await,
+            _ => self.without_stop(&look, sent).await,
         }
     }
 
-    async fn without_stop(&self, look: &Look) -> Result<Rollback, Error> {
+    async fn without_stop(&self, look: &Look, sent: &mut Option<Sent>) -> Result<Rollback, Error> {
         match self.decide(look, false) {
-            Way::Update(to) | Way::Stop { to, .. } => self.update(&to, look).await,
+            Way::Update(to) | Way::Stop { to, .. } => self.update(&to, look, sent).await,
+            Way::Watch(to) if let Some(sent) = sent.as_ref().filter(|sent| sent.target == to) => {
+                Ok(self.updated(&look.service, sent))
+            }
             Way::Watch(to) => Ok(Rollback {
                 has_image: look.primary.is_some_and(|primary| primary.standing == Standing::Ours),
                 ..self.watched(
@@ -154,18 +176,18 @@ impl WayBack<'_> {
         })
     }
 
-    async fn update(&self, to: &TaskDefinitionArn, look: &Look) -> Result<Rollback, Error> {
+    async fn update(&self, to: &TaskDefinitionArn, look: &Look, sent: &mut Option<Sent>) -> Result<Rollback, Error> {
         let failed = &self.input.rollout.task_definition;
         let old = self.old_image(to, look).await?;
         let has_image = self.is_of_push(old.revision());
         let (target, method) = match old {
             OldImage::Overwritten(previous, digest) => {
                 let pinned = previous.pinned(&self.input.image, &digest, failed);
-                (self.registered(&pinned).await?, RollbackMethod::PinnedRevision)
+                (self.registered(to, &pinned).await?, RollbackMethod::PinnedRevision)
             }
             OldImage::InPlace(previous) if !previous.is_active() => {
                 let copy = previous.copy_for_rollback(failed);
-                (self.registered(&copy).await?, RollbackMethod::CopiedRevision)
+                (self.registered(to, &copy).await?, RollbackMethod::CopiedRevision)
             }
             OldImage::InPlace(_) => (to.clone(), RollbackMethod::UpdatedService),
             OldImage::Lost(_) => {
@@ -178,35 +200,61 @@ impl WayBack<'_> {
             }
         };
         let Rollout { cluster, service, .. } = &self.input.rollout;
-        let after = self.ecs.update_service(cluster, service, &target, false).await?;
-        let deployment = after.deployment_of(&target);
-        let rollback = self.watched(method, &target, deployment.map(|deployment| deployment.id.clone()));
+        let sent = sent.insert(Sent {
+            target,
+            method,
+            has_image,
+        });
+        let after = self.ecs.update_service(cluster, service, &sent.target, false).await?;
+        Ok(self.updated(&after, sent))
+    }
+
+    /// The update has taken effect, as `after` shows.
+    fn updated(&self, after: &Service, sent: &Sent) -> Rollback {
+        let deployment = after.deployment_of(&sent.target);
+        let id = deployment.map(|deployment| deployment.id.clone());
+        let rollback = self.watched(sent.method, &sent.target, id);
         // By ECS's clock, where it tells: what is compared with it is ECS's too.
         let started_at = deployment.map_or(self.now, |deployment| deployment.created_at);
         let rollout = rollback.rollout.map(|rollout| Rollout { started_at, ..rollout });
-        Ok(Rollback {
+        Rollback {
             rollout,
-            has_image,
+            has_image: sent.has_image,
             ..rollback
-        })
+        }
     }
 
-    /// The revision with the document `wanted`: the one that another attempt has registered, else a new one.
-    async fn registered(&self, wanted: &TaskDefinition) -> Result<TaskDefinitionArn, Error> {
+    /// The revision with the document `wanted`, made from `previous`: the one that another attempt has registered, else a new
+    /// one.
+    async fn registered(
+        &self,
+        previous: &TaskDefinitionArn,
+        wanted: &TaskDefinition,
+    ) -> Result<TaskDefinitionArn, Error> {
         let newest = match self.ecs.describe_task_definition(wanted.arn().family()).await {
             Ok(newest) => Some(newest),
             Err(Error::NotFound(_)) => None,
             Err(error) => return Err(error),
         };
+        // It is made for the failed revision and from the previous one, so after both; they may be of different families.
+        let failed = Some(&self.input.rollout.task_definition);
+        let after = failed
+            .filter(|failed| failed.is_later_than(previous))
+            .unwrap_or(previous);
         let registration = Registration {
             ecs: self.ecs,
             wanted,
-            is_wanted: &|candidate| {
-                candidate.rolled_back() == wanted.rolled_back() && candidate.is_same_document(wanted)
+            after: Some(after),
+            kin: &|candidate| {
+                if candidate.rolled_back() == wanted.rolled_back() && candidate.is_same_document(wanted) {
+                    Kin::Wanted
+                } else {
+                    Kin::Other
+                }
             },
         };
-        match newest.as_ref().filter(|newest| (registration.is_wanted)(newest)) {
-            Some(found) => registration.lowest(found.arn().clone()).await,
+        match registration.find(newest.as_ref()).await?.wanted {
+            Some(found) => Ok(found),
             None => Ok(registration.register(newest.as_ref()).await?.0),
         }
     }

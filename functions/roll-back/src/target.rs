@@ -4,7 +4,7 @@ use shared::arn::TaskDefinitionArn;
 use shared::contract::Rollout;
 use shared::image::{ImageDigest, ImageReference, ImageTag};
 use shared::push::PushedImage;
-use shared::service::{ContainerDigest, Deployment, Service, ServiceDeployment, ServiceDeploymentStatus};
+use shared::service::{self, ContainerDigest, Deployment, Service, ServiceDeployment, ServiceDeploymentStatus};
 use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
 
 /// How to go back.
@@ -79,17 +79,13 @@ pub fn decide(
     }
 }
 
-/// The last good revision by ECS's records as they are now: the target of the newest rollout before the failed one that was
-/// successful, which may have become so after the look that the update stood on. `None` where the records do not tell.
+/// The last good revision before the failed one by ECS's records as they are now ([`service::last_good`]): a rollout may have
+/// become successful after the look that the update stood on. `None` where the records do not tell.
 #[must_use]
 pub fn last_good(history: Option<&[ServiceDeployment]>, failed: &TaskDefinitionArn) -> Option<TaskDefinitionArn> {
-    let mut records = history?.iter();
-    records.find(|record| record.target == *failed)?;
-    records
-        .filter(|record| record.status == ServiceDeploymentStatus::Successful)
-        .map(|record| &record.target)
-        .find(|target| *target != failed)
-        .cloned()
+    let history = history?;
+    let of_failed = history.iter().position(|record| record.target == *failed)?;
+    service::last_good(&history[of_failed..], failed).cloned()
 }
 
 /// The old bits of the last good revision, as far as they are at risk.

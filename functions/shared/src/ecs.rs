@@ -239,12 +239,17 @@ impl Ecs {
         }
     }
 
-    /// The newest ACTIVE revisions of `family`, newest first, `count` (up to 100) of them.
+    /// A page of the ACTIVE revisions of `family`, newest first, 100 at most, and what to ask for the next page with, if there
+    /// is one. The first page is asked for with `None`.
     ///
     /// # Errors
     ///
     /// As [`Ecs::clusters`].
-    pub async fn newest_revisions(&self, family: &str, count: i32) -> Result<Vec<TaskDefinitionArn>, Error> {
+    pub async fn newest_revisions(
+        &self,
+        family: &str,
+        page: Option<String>,
+    ) -> Result<(Vec<TaskDefinitionArn>, Option<String>), Error> {
         self.task_definition_reads.wait().await;
         let request = self
             .client
@@ -253,14 +258,13 @@ impl Ecs {
             .sort(aws_sdk_ecs::types::SortOrder::Desc);
         let request = request
             .status(aws_sdk_ecs::types::TaskDefinitionStatus::Active)
-            .max_results(count);
+            .max_results(PAGE)
+            .set_next_token(page);
         let call = format!("ListTaskDefinitions of family {family}");
         let page = request.send().await.map_err(|error| Error::from_aws(&call, &error))?;
-        page.task_definition_arns
-            .unwrap_or_default()
-            .into_iter()
-            .map(|arn| parse(arn, &call))
-            .collect()
+        let revisions = page.task_definition_arns.unwrap_or_default().into_iter();
+        let revisions = revisions.map(|arn| parse(arn, &call)).collect::<Result<_, _>>()?;
+        Ok((revisions, page.next_token.filter(|token| !token.is_empty())))
     }
 
     /// A revision with its tags, whole: by its ARN, or by its family for the newest ACTIVE one.
@@ -344,6 +348,9 @@ impl Ecs {
     /// Moves a service to `revision`; with `force`, by a new deployment even when the service is on that revision.
     /// Nothing else about the service is sent, so nothing else about it changes.
     ///
+    /// It is sent once, since what it stands on grows old: whoever wants it again looks first, as [`crate::tries`] says.
+    /// After `Deploy.Unavailable` it may have taken effect all the same.
+    ///
     /// # Errors
     ///
     /// `Deploy.NotFound` when the service is gone, `Deploy.Rejected` when ECS refuses; else as [`Ecs::clusters`].
@@ -363,9 +370,8 @@ impl Ecs {
             .task_definition(revision.as_str())
             .set_force_new_deployment(force.then_some(true));
         let call = format!("UpdateService of {} to {}", title(cluster, service), revision.short());
-        // What was seen before an update grows old while it is throttled: soon the state machine looks anew.
-        let impatient = aws_sdk_ecs::Config::builder().retry_config(retries().with_max_attempts(3));
-        let sent = request.customize().config_override(impatient).send().await;
+        let once = aws_sdk_ecs::Config::builder().retry_config(RetryConfig::disabled());
+        let sent = request.customize().config_override(once).send().await;
         let response = sent.map_err(|error| Error::from_aws(&call, &error))?;
         let updated = response
             .service

@@ -8,6 +8,7 @@
 //! - [`contract`]: the JSON on every arrow between the steps
 //! - [`ecs`]: the thin client: paging, batching, bounded concurrency, retries
 //! - [`registration`]: a revision is registered once, whoever asks and however often
+//! - [`tries`]: what is sent once is looked at again before it is sent again
 //! - [`config`], [`error`], [`runtime`]: settings, the errors' names, the one entry point
 //! - `testing`, with the feature `test-util`: what the steps' tests are made of
 
@@ -25,3 +26,4 @@ pub mod task_definition;
 #[cfg(feature = "test-util")]
 pub mod testing;
 pub mod text;
+pub mod tries;

@@ -165,6 +165,17 @@ pub struct ServiceDeployment {
     pub created_at: Timestamp,
 }
 
+/// The last good revision by ECS's records: the target of the newest rollout that was successful, other than one of `ours`.
+/// Not the previous number, and not one that never became stable.
+#[must_use]
+pub fn last_good<'a>(newest_first: &'a [ServiceDeployment], ours: &TaskDefinitionArn) -> Option<&'a TaskDefinitionArn> {
+    newest_first
+        .iter()
+        .filter(|record| record.status == ServiceDeploymentStatus::Successful)
+        .map(|record| &record.target)
+        .find(|target| *target != ours)
+}
+
 /// What a container's image resolved to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerDigest {

@@ -13,14 +13,16 @@ use shared::push::PushedImage;
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{Standing, TaskDefinition};
-use start::{Overrun, Seen, Start, decide, is_lost, is_steady, last_good, overrun};
+use shared::tries::Tries;
+use start::{Overrun, Seen, Start, decide, is_lost, is_steady, last_good};
 use std::collections::BTreeSet;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Moves a service to the revision with the new image, unless it is there, a newer push is, or it is on its way back:
 /// the step "Update service".
 ///
-/// Asked again, it finds its own deployment and starts no second one.
+/// Asked again, it finds its own deployment and starts no second one. An update that was throttled, or whose answer is lost, is
+/// not sent again on the same look: all begins anew with the look.
 ///
 /// # Errors
 ///
@@ -28,49 +30,33 @@ use std::time::Instant;
 /// nobody asks for it again; `Deploy.Rejected` when ECS refuses, or when the service's turn did not
 /// come before the deadline; `Deploy.Unavailable`.
 pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<ServiceUpdate, Error> {
-    let Request { now, input, .. } = request.typed::<UpdateService>()?;
+    let Request { now, mut input, .. } = request.typed::<UpdateService>()?;
     log_image(&input.image);
     log_service(&shared::service::title(&input.cluster, &input.service));
-    let begun = Instant::now();
-    let look = Look::at(ecs, &input).await?;
-    let mut start = decide(&input, &look.seen(&input.image, false));
-    if let (Start::Busy(_), Some(rollback)) = (&start, look.service.primary()) {
-        let stopped = ecs.stopped_tasks(&input.cluster, &input.service).await?;
-        if is_lost(rollback, &stopped, now, config.rollout_timeout) {
-            start = decide(&input, &look.seen(&input.image, true));
+    let mut tries = Tries::begin();
+    let mut sent = None;
+    loop {
+        let now = tries.now(now);
+        let attempt = Attempt {
+            input: &input,
+            begun: Instant::now(),
+            now,
+            deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
+        };
+        match attempt.make(ecs, config, &mut sent).await {
+            Ok(update) => {
+                tracing::info!(outcome = ?update.outcome, "{}", update.message);
+                return Ok(update);
+            }
+            // A look that failed has been repeated often enough.
+            Err(error) if sent.is_none() => return Err(error),
+            Err(error) => tries.again(error).await?,
+        }
+        // The push may have had its turn meanwhile: by the update whose answer is lost, or by another execution.
+        if input.turn == Turn::First {
+            input.turn = Turn::Repeated;
         }
     }
-    let attempt = Attempt {
-        input: &input,
-        begun,
-        now,
-        deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
-    };
-    let update = match start {
-        Start::Update { revision, force } => attempt.update(ecs, &look, &revision, force).await?,
-        Start::AlreadyDeployed(revision) => attempt.already_deployed(&look, &revision),
-        Start::Superseded(by) => attempt.superseded(&by),
-        Start::TakenOn(to) => attempt.outcome(
-            UpdateOutcome::Superseded,
-            &format!(
-                "was on this push before, and another deployment has taken it to {}",
-                to.short()
-            ),
-        ),
-        Start::Busy(to) => attempt.wait(
-            UpdateOutcome::Busy,
-            None,
-            &format!("is on its way back to {}", to.short()),
-        )?,
-        Start::Moved(to) => {
-            let message = format!("has moved to {} since the plan was made", to.short());
-            attempt.wait(UpdateOutcome::Moved, Some(to), &message)?
-        }
-        Start::RolledBack { to, why } => return Err(attempt.rolled_back(&to, why.as_deref())),
-        Start::Refused(why) => return Err(Error::Rejected(format!("{why}; it is left as it is"))),
-    };
-    tracing::info!(outcome = ?update.outcome, "{}", update.message);
-    Ok(update)
 }
 
 /// What is known before the decision.
@@ -158,6 +144,15 @@ async fn revisions_of_push(
     Ok(of_push.map(|revision| revision.arn().clone()).collect())
 }
 
+/// Whether a service can be moved to a revision: to one that was deregistered, or deleted since, none can.
+async fn is_active(ecs: &Ecs, revision: &TaskDefinitionArn) -> Result<bool, Error> {
+    match ecs.describe_task_definition(revision.as_str()).await {
+        Ok(described) => Ok(described.is_active()),
+        Err(Error::NotFound(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// One attempt at a service: who asks, when, and until when it may take.
 struct Attempt<'a> {
     input: &'a UpdateService,
@@ -167,29 +162,127 @@ struct Attempt<'a> {
     deadline: Timestamp,
 }
 
+/// An update that was sent.
+struct Sent {
+    /// What it stood on.
+    look: Look,
+    revision: TaskDefinitionArn,
+    /// How long look and update took together.
+    lasted: SignedDuration,
+    /// What it has taken the place of, and still has.
+    overrun: Option<Overrun>,
+}
+
+impl Sent {
+    /// Whether a service shows the deployment that it has started.
+    fn is_seen_in(&self, service: &Service, revision: &TaskDefinitionArn) -> bool {
+        let was_there = |id: &str| self.look.service.deployments.iter().any(|known| known.id == id);
+        let deployment = service.deployment_of(revision);
+        *revision == self.revision && deployment.is_some_and(|deployment| !was_there(&deployment.id))
+    }
+}
+
 impl Attempt<'_> {
+    /// Looks, decides, updates. `sent` is the last update of which no answer came, and then this one's.
+    async fn make(&self, ecs: &Ecs, config: &Config, sent: &mut Option<Sent>) -> Result<ServiceUpdate, Error> {
+        let look = Look::at(ecs, self.input).await?;
+        let mut start = decide(self.input, &look.seen(&self.input.image, false));
+        if let (Start::Busy(_), Some(rollback)) = (&start, look.service.primary()) {
+            let stopped = ecs.stopped_tasks(&self.input.cluster, &self.input.service).await?;
+            if is_lost(rollback, &stopped, self.now, config.rollout_timeout) {
+                start = decide(self.input, &look.seen(&self.input.image, true));
+            }
+        }
+        match start {
+            Start::Update { revision, force } => self.update(ecs, look, revision, force, sent).await,
+            Start::AlreadyDeployed(revision) => match sent {
+                Some(sent) if sent.is_seen_in(&look.service, &revision) => self.started(ecs, sent, &look.service).await,
+                _ => Ok(self.already_deployed(&look, &revision)),
+            },
+            Start::Superseded(by) => Ok(self.superseded(&by)),
+            Start::TakenOn(to) => Ok(self.outcome(
+                UpdateOutcome::Superseded,
+                &format!(
+                    "was on this push before, and another deployment has taken it to {}",
+                    to.short()
+                ),
+            )),
+            Start::Busy(to) => self.wait(
+                UpdateOutcome::Busy,
+                None,
+                &format!("is on its way back to {}", to.short()),
+            ),
+            Start::Begun(to) => self.wait(
+                UpdateOutcome::Busy,
+                None,
+                &format!("has just begun a rollout to {}, of this push", to.short()),
+            ),
+            Start::Moved(to) => {
+                let message = format!("has moved to {} since the plan was made", to.short());
+                self.wait(UpdateOutcome::Moved, Some(to), &message)
+            }
+            Start::RolledBack { to, why } => Err(self.rolled_back(&to, why.as_deref())),
+            Start::Refused(why) => Err(Error::Rejected(format!("{why}; it is left as it is"))),
+        }
+    }
+
     async fn update(
         &self,
         ecs: &Ecs,
-        look: &Look,
-        revision: &TaskDefinitionArn,
+        look: Look,
+        revision: TaskDefinitionArn,
         force: bool,
+        sent: &mut Option<Sent>,
     ) -> Result<ServiceUpdate, Error> {
         let UpdateService { cluster, service, .. } = self.input;
-        let after = ecs.update_service(cluster, service, revision, force).await?;
-        let previous = last_good(&look.service, revision, look.history.as_deref());
-        let lasted = SignedDuration::try_from(self.begun.elapsed()).unwrap_or(SignedDuration::MAX);
-        if let Some(overrun) = overrun(&look.service, &after, revision, lasted)
-            && let Some(given_way) = self.give_way(ecs, &overrun).await?
+        let answer = ecs.update_service(cluster, service, &revision, force).await;
+        let sent = sent.insert(Sent {
+            look,
+            revision,
+            lasted: SignedDuration::try_from(self.begun.elapsed()).unwrap_or(SignedDuration::MAX),
+            overrun: None,
+        });
+        match answer {
+            Ok(after) => self.started(ecs, sent, &after).await,
+            Err(error @ (Error::Rejected(_) | Error::NotFound(_))) => {
+                let on = sent
+                    .look
+                    .service
+                    .primary()
+                    .map(|primary| primary.task_definition.clone());
+                if is_active(ecs, &sent.revision).await? {
+                    return Err(error);
+                }
+                let what = format!("cannot be moved to {}, which was deregistered", sent.revision.short());
+                self.wait(UpdateOutcome::Moved, on.or(Some(self.input.source.clone())), &what)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The update has taken effect, as `after` shows.
+    async fn started(&self, ecs: &Ecs, sent: &mut Sent, after: &Service) -> Result<ServiceUpdate, Error> {
+        let Sent {
+            look,
+            revision,
+            lasted,
+            overrun,
+        } = sent;
+        if overrun.is_none() {
+            *overrun = start::overrun(&look.service, after, revision, *lasted);
+        }
+        if let Some(overrun) = overrun
+            && let Some(given_way) = self.give_way(ecs, overrun).await?
         {
             return Ok(given_way);
         }
+        let previous = last_good(&look.service, revision, look.history.as_deref());
         let message = match &previous {
             Some(previous) => format!("from {} to {}", previous.short(), revision.short()),
             None => format!("to {}; nothing good is known to go back to", revision.short()),
         };
         Ok(ServiceUpdate {
-            rollout: Some(self.rollout(&after, revision)),
+            rollout: Some(self.rollout(after, revision)),
             previous,
             ..self.outcome(UpdateOutcome::Started, &message)
         })
@@ -205,13 +298,15 @@ impl Attempt<'_> {
         if standing == Standing::Ours {
             return Ok(None);
         }
-        let is_newer = standing == Standing::Newer;
-        if is_newer || *came_between {
-            ecs.update_service(&self.input.cluster, &self.input.service, revision, false)
-                .await?;
-        }
-        if is_newer {
+        let UpdateService { cluster, service, .. } = self.input;
+        if standing == Standing::Newer {
+            // When that is not answered, the next try looks whether the service is still on ours before it puts it back.
+            ecs.update_service(cluster, service, revision, false).await?;
             return Ok(Some(self.superseded(revision)));
+        }
+        // Not tried again: with or without it, the image comes on top next, and that looks first.
+        if *came_between && let Err(error) = ecs.update_service(cluster, service, revision, false).await {
+            tracing::warn!("{} was not put back: {error}", revision.short());
         }
         let message = format!("was moved to {} at the same moment", revision.short());
         self.wait(UpdateOutcome::Moved, Some(revision.clone()), &message)

@@ -23,8 +23,10 @@ pub enum Start {
     AlreadyDeployed(TaskDefinitionArn),
     /// It is on this revision, of a newer push.
     Superseded(TaskDefinitionArn),
-    /// It is on its way back to this revision, or on its way there since the look; wait until that is over.
+    /// It is on its way back to this revision; wait until that is over.
     Busy(TaskDefinitionArn),
+    /// A rollout of this revision, of the push, has begun since the look at the service; look again.
+    Begun(TaskDefinitionArn),
     /// The push has had its turn here and was stable; another deployment has taken the service to this revision since.
     TakenOn(TaskDefinitionArn),
     /// The push has had its turn here, and the service is back on this revision.
@@ -110,8 +112,7 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     if let Some(past) = past_turn(wanted, history, of_push) {
         let record = past.record;
         if record.status == ServiceDeploymentStatus::UnderWay {
-            // It began between the look at the service and the one at the records: look again.
-            return Start::Busy(record.target.clone());
+            return Start::Begun(record.target.clone());
         }
         let is_way_back = |next: &ServiceDeployment| {
             let was_good = |record: &ServiceDeployment| {
@@ -219,8 +220,8 @@ pub fn is_steady(service: &Service) -> bool {
     matches!(service.deployments.as_slice(), [only] if only.is_primary && only.rollout_state == Some(RolloutState::Completed))
 }
 
-/// The last good revision: that of the newest deployment that completed, other than one of `ours`. Not the previous
-/// number, and not a deployment that never became stable.
+/// The last good revision: that of the newest deployment that completed, other than one of `ours`; where none is listed, by
+/// the records ([`shared::service::last_good`]).
 ///
 /// A deployment without a rollout state counts as complete when all its tasks run, and one of them at least where the
 /// service is to run any: one that drains has none left. `None` when nothing ever completed.
@@ -246,12 +247,7 @@ pub fn last_good(
         .filter(is_good)
         .max_by_key(|deployment| deployment.created_at)
         .map(|good| &good.task_definition);
-    let recorded = || {
-        let good = history?
-            .iter()
-            .filter(|record| record.status == ServiceDeploymentStatus::Successful);
-        good.map(|record| &record.target).find(|target| *target != ours)
-    };
+    let recorded = || shared::service::last_good(history?, ours);
     live.or_else(recorded).cloned()
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::contract::{ServiceUpdate, Turn, UpdateOutcome, UpdateService};
 use shared::ecs::Ecs;
 use shared::error::Error;
-use shared::service::{Deployment, Service, ServiceDeployment, ServiceDeploymentStatus};
+use shared::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
 use shared::testing::{
     answer, arn, at, config, deployment, described, described_of_push, described_services, given_up,
     listed_deployments, pushed, record, refusal, request, rolling, service, service_id, wire,
@@ -393,18 +393,287 @@ async fn a_service_that_is_gone_or_refuses_is_an_error_that_names_it() {
         "{gone}"
     );
 
-    let there = mock!(Client::describe_services)
-        .then_http_response(|| answer(&described_services([&service([deployment("web:1")])])));
-    let refuse = mock!(Client::update_service)
-        .then_http_response(|| refusal("InvalidParameterException", "TaskDefinition is inactive"));
-    let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&there, &refuse]));
-    let refused = update_service::handle(&ecs, &config(), request(&wanted(), 60))
-        .await
-        .unwrap_err();
-    let says = "UpdateService of web in production to web:2: InvalidParameterException: TaskDefinition is inactive";
+    let refused = refusing("InvalidParameterException", "no", described_of_push("web:2", 2)).await;
+    let refused = refused.unwrap_err();
+    let says = "UpdateService of web in production to web:2: InvalidParameterException: no";
     assert!(
         refused.name() == "Deploy.Rejected" && refused.to_string().starts_with(says),
         "{refused}"
+    );
+}
+
+/// A service on `web:1`, whose update ECS refuses; `described` is what is known of `web:2`.
+async fn refusing(code: &'static str, message: &'static str, described: Value) -> Result<ServiceUpdate, Error> {
+    let there = mock!(Client::describe_services)
+        .then_http_response(|| answer(&described_services([&service([deployment("web:1")])])));
+    let refuse = mock!(Client::update_service).then_http_response(|| refusal(code, message));
+    let tells = mock!(Client::describe_task_definition)
+        .match_requests(|input| input.task_definition() == Some(arn("web:2").as_str()))
+        .then_http_response(move || match &described {
+            Value::Null => refusal("ClientException", "Unable to describe task definition."),
+            described => answer(described),
+        });
+    let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&there, &refuse, &tells]));
+    update_service::handle(&ecs, &config(), request(&wanted(), 60)).await
+}
+
+#[tokio::test]
+async fn a_revision_that_was_deregistered_or_deleted_meanwhile_is_made_anew_from_what_the_service_is_on() {
+    let mut deregistered = described_of_push("web:2", 2);
+    deregistered["taskDefinition"]["status"] = json!("INACTIVE");
+    for described in [deregistered, Value::Null] {
+        let update = refusing("ClientException", "TaskDefinition is inactive", described).await;
+        let update = update.unwrap();
+        assert_eq!(
+            (update.outcome, update.source, update.rollout),
+            (UpdateOutcome::Moved, Some(arn("web:1")), None)
+        );
+        assert_eq!(
+            update.message,
+            "web in production cannot be moved to web:2, which was deregistered"
+        );
+    }
+}
+
+/// How ECS answers to an update.
+#[derive(Clone, Copy, PartialEq)]
+enum Answered {
+    /// It refuses for now; then this is so.
+    Throttled,
+    /// It takes effect, and its answer is lost.
+    Lost,
+    /// As it should.
+    Told,
+}
+
+/// What becomes of a service.
+type Change = fn(&mut Service);
+
+/// A service whose updates ECS answers so, one after the other; after each one what is said happens to the service.
+/// Returns what came of it, and the revisions that it was moved to.
+async fn moved(
+    answers: &[(Answered, Change)],
+    history: &[ServiceDeployment],
+    asked: &UpdateService,
+    described: &[Value],
+) -> (Result<ServiceUpdate, Error>, Vec<String>) {
+    let state = Arc::new(Mutex::new(service([deployment("web:1")])));
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let (listed, revisions) = listed_deployments(history);
+    let read = Arc::clone(&state);
+    let mut rules = vec![
+        mock!(Client::describe_services)
+            .then_http_response(move || answer(&described_services([&*read.lock().unwrap()]))),
+        mock!(Client::list_service_deployments).then_http_response(move || answer(&listed)),
+        mock!(Client::describe_service_revisions).then_http_response(move || answer(&revisions)),
+        no_tasks(),
+    ];
+    for described in described.iter().cloned() {
+        let arn = described["taskDefinition"]["taskDefinitionArn"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let tells = mock!(Client::describe_task_definition)
+            .match_requests(move |input| input.task_definition() == Some(&arn))
+            .then_http_response(move || answer(&described));
+        rules.push(tells);
+    }
+    let answers = answers.to_vec();
+    let (log, asked_for) = (Arc::clone(&sent), Arc::new(Mutex::new(String::new())));
+    let wanted = Arc::clone(&asked_for);
+    let update = mock!(Client::update_service)
+        .match_requests(move |input| {
+            let short = input.task_definition().unwrap().rsplit_once('/').unwrap().1;
+            *wanted.lock().unwrap() = short.to_owned();
+            true
+        })
+        .then_http_response(move || {
+            let mut sent = log.lock().unwrap();
+            let to = asked_for.lock().unwrap().clone();
+            let (answered, change) = answers
+                .get(sent.len())
+                .copied()
+                .unwrap_or((Answered::Throttled, |_| ()));
+            sent.push(to.clone());
+            let mut state = state.lock().unwrap();
+            if answered != Answered::Throttled {
+                let began = Deployment {
+                    id: format!("ecs-svc/{}", 100 + sent.len()),
+                    ..rolling(&to)
+                };
+                let before: Vec<Deployment> = state.deployments.drain(..).collect();
+                let before = before.into_iter().map(|known| Deployment {
+                    is_primary: false,
+                    ..known
+                });
+                *state = service([began].into_iter().chain(before));
+            }
+            change(&mut state);
+            match answered {
+                Answered::Throttled => refusal("ThrottlingException", "Rate exceeded"),
+                Answered::Lost => refusal("ServerException", "lost"),
+                Answered::Told => answer(&json!({"service": wire(&state)})),
+            }
+        });
+    rules.push(update);
+    let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules));
+    let update = update_service::handle(&ecs, &config(), request(asked, 60)).await;
+    let sent = sent.lock().unwrap().clone();
+    (update, sent)
+}
+
+/// Somebody else's rollout takes the place of what there is.
+fn replaced_by(state: &mut Service, deployment: Deployment) {
+    let before: Vec<Deployment> = state.deployments.drain(..).collect();
+    let before = before.into_iter().map(|known| Deployment {
+        is_primary: false,
+        ..known
+    });
+    *state = service([deployment].into_iter().chain(before));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_was_throttled_is_not_sent_on_the_old_look() {
+    let newer: Change = |state| replaced_by(state, rolling("web:3"));
+    let known = [described_of_push("web:3", 3)];
+    let (update, sent) = moved(&[(Answered::Throttled, newer)], &[], &wanted(), &known).await;
+    assert_eq!(update.unwrap().outcome, UpdateOutcome::Superseded);
+    assert_eq!(sent, ["web:2"], "it was sent once, and turned away");
+
+    // Another execution of the same push has deployed it meanwhile, and is taking it back.
+    let back: Change = |state| {
+        replaced_by(
+            state,
+            Deployment {
+                id: "ecs-svc/50".to_owned(),
+                ..rolling("web:1")
+            },
+        )
+    };
+    let history = [
+        record("web:2", ServiceDeploymentStatus::RollingBack),
+        record("web:1", ServiceDeploymentStatus::Successful),
+    ];
+    let known = [described("web:1", "app:v1", &[])];
+    let (update, sent) = moved(&[(Answered::Throttled, back)], &history, &wanted(), &known).await;
+    assert_eq!(update.unwrap().outcome, UpdateOutcome::Busy);
+    assert_eq!(sent, ["web:2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_that_another_execution_had_its_turn_with_while_this_one_was_throttled_is_not_tried_again() {
+    let history = [
+        record("web:2", ServiceDeploymentStatus::RolledBack),
+        record("web:1", ServiceDeploymentStatus::Successful),
+    ];
+    let known = [described("web:1", "app:v1", &[])];
+    let (update, sent) = moved(&[(Answered::Throttled, |_| ())], &history, &wanted(), &known).await;
+    assert_eq!(update.unwrap_err().name(), "Deploy.RolledBack");
+    assert_eq!(sent, ["web:2"]);
+    let again = UpdateService {
+        turn: Turn::Again,
+        ..wanted()
+    };
+    let answers: [(Answered, Change); 2] = [(Answered::Throttled, |_| ()), (Answered::Told, |_| ())];
+    let (update, _) = moved(&answers, &history, &again, &known).await;
+    assert_eq!(
+        update.unwrap().outcome,
+        UpdateOutcome::Started,
+        "an operator wants it again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_whose_answer_is_lost_is_one_deployment_and_the_same_answer() {
+    let told = moved(&[(Answered::Told, |_| ())], &[], &wanted(), &[]).await;
+    for state in [RolloutState::InProgress, RolloutState::Completed] {
+        let settled: Change = match state {
+            RolloutState::Completed => |state| state.deployments[0].rollout_state = Some(RolloutState::Completed),
+            _ => |_| (),
+        };
+        let lost = moved(&[(Answered::Lost, settled)], &[], &wanted(), &[]).await;
+        assert_eq!(lost.1, ["web:2"]);
+        let (told, lost) = (told.0.as_ref().unwrap(), lost.0.unwrap());
+        assert_eq!(
+            (lost.outcome, &lost.previous),
+            (UpdateOutcome::Started, &Some(arn("web:1")))
+        );
+        assert_eq!(lost.message, told.message);
+        let (told, lost) = (told.rollout.as_ref().unwrap(), lost.rollout.unwrap());
+        assert_eq!((&lost.deployment, lost.started_at), (&told.deployment, told.started_at));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stays_throttled_is_given_back_to_the_state_machine() {
+    let (update, sent) = moved(&[], &[], &wanted(), &[described("web:1", "app:v1", &[])]).await;
+    assert_eq!(update.unwrap_err().name(), "Deploy.Unavailable");
+    assert_eq!(sent, ["web:2"; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_push_is_put_back_though_the_answer_was_lost_or_putting_it_back_was_throttled() {
+    let newer_before: Change = |state| {
+        state.deployments.push(at_once("web:3"));
+    };
+    let known = [described_of_push("web:3", 3)];
+    for first in [Answered::Told, Answered::Lost] {
+        let answers = [
+            (first, newer_before),
+            (Answered::Throttled, |_: &mut Service| ()),
+            (Answered::Told, |_| ()),
+        ];
+        let (update, sent) = moved(&answers, &[], &wanted(), &known).await;
+        assert_eq!(update.unwrap().outcome, UpdateOutcome::Superseded);
+        assert_eq!(sent, ["web:2", "web:3", "web:3"]);
+    }
+    // The newer push has come back by itself before it was put back.
+    let came_back: Change = |state| {
+        replaced_by(
+            state,
+            Deployment {
+                id: "ecs-svc/60".to_owned(),
+                ..rolling("web:3")
+            },
+        )
+    };
+    let answers = [(Answered::Told, newer_before), (Answered::Throttled, came_back)];
+    let (update, sent) = moved(&answers, &[], &wanted(), &known).await;
+    assert_eq!(update.unwrap().outcome, UpdateOutcome::Superseded);
+    assert_eq!(sent, ["web:2", "web:3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebodys_change_gets_the_image_on_top_though_it_could_not_be_put_back_first() {
+    let between: Change = |state| {
+        state.deployments.push(at_once("web:3"));
+    };
+    let answers = [(Answered::Told, between), (Answered::Throttled, |_: &mut Service| ())];
+    let (update, sent) = moved(&answers, &[], &wanted(), &[described("web:3", "app:v1", &[])]).await;
+    let update = update.unwrap();
+    assert_eq!(
+        (update.outcome, update.source),
+        (UpdateOutcome::Moved, Some(arn("web:3")))
+    );
+    assert_eq!(sent, ["web:2", "web:3"]);
+}
+
+#[tokio::test]
+async fn a_rollout_of_this_push_that_began_during_the_look_is_waited_for() {
+    let history = [
+        record("web:2", ServiceDeploymentStatus::UnderWay),
+        record("web:1", ServiceDeploymentStatus::Successful),
+    ];
+    let fake = Fake::new(service([deployment("web:1")]), &history, None).knows(described("web:1", "app:v1", &[]));
+    let asked = UpdateService {
+        turn: Turn::Repeated,
+        ..wanted()
+    };
+    let busy = fake.asked(&asked, 60).await.unwrap();
+    assert_eq!(busy.outcome, UpdateOutcome::Busy);
+    assert_eq!(
+        busy.message,
+        "web in production has just begun a rollout to web:2, of this push"
     );
 }
 

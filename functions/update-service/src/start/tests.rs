@@ -258,7 +258,7 @@ fn a_push_is_deployed_when_it_never_had_its_turn_or_is_wanted_again() {
 fn a_rollout_of_the_push_that_began_since_the_look_is_looked_at_again() {
     let history = [record("web:2", UnderWay), record("web:1", Successful)];
     let looks_again = decided_again(Turn::Repeated, deployment("web:1"), Standing::Older, Some(&history));
-    assert_eq!(looks_again, Start::Busy(arn("web:2")));
+    assert_eq!(looks_again, Start::Begun(arn("web:2")));
 }
 
 #[test]

@@ -1,0 +1,135 @@
+//! What moves a service is sent once for each look. Sent again by the SDK, it would stand on a look that has aged: the service
+//! may be on its way back by then, or on a newer push. So the step itself begins again with the look.
+
+use crate::error::Error;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often one invocation looks and updates. A lost answer needs two; a bucket of updates that is empty gets five new ones
+/// a second, so that a few more serve unless very many wait, and those are better off with the state machine, whose pauses
+/// cost nothing.
+/// See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>.
+const TRIES: u32 = 4;
+
+/// The longest first pause; each next one is twice as long at most.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long after the first one a last try may begin. Where ECS answers slowly, a try takes as long as its calls' own
+/// repetitions: a minute leaves it four of the five that a function has.
+const TRYING: Duration = Duration::from_mins(1);
+
+/// The tries of one invocation.
+#[derive(Debug)]
+pub struct Tries {
+    begun: Instant,
+    made: u32,
+}
+
+impl Tries {
+    /// The first one.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self {
+            begun: Instant::now(),
+            made: 0,
+        }
+    }
+
+    /// What time it is by the clock that showed `at_first` at the first one, to the second.
+    #[must_use]
+    pub fn now(&self, at_first: Timestamp) -> Timestamp {
+        let seconds = i64::try_from(self.begun.elapsed().as_secs()).unwrap_or(i64::MAX);
+        at_first
+            .saturating_add(SignedDuration::from_secs(seconds))
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    /// Waits until the next try, after one that ended with `error`.
+    ///
+    /// # Errors
+    ///
+    /// `error` itself: when it does not pass by itself, or when there were tries enough.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a pause of seconds between two calls, not a wait for ECS"
+    )]
+    pub async fn again(&mut self, error: Error) -> Result<(), Error> {
+        self.made += 1;
+        let pause = pause(self.made, fastrand::f64());
+        if !matches!(error, Error::Unavailable(_)) || self.made >= TRIES || self.begun.elapsed() + pause > TRYING {
+            return Err(error);
+        }
+        tracing::warn!("looking again in {} ms: {error}", pause.as_millis());
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+}
+
+/// The pause after so many tries. `chance`, from 0 to 1, keeps those apart that were turned away together; half of the pause
+/// is sure, since a look costs calls too.
+fn pause(made: u32, chance: f64) -> Duration {
+    PAUSE.mul_f64(f64::from(1 << (made - 1)) * f64::midpoint(1.0, chance))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn throttled() -> Error {
+        Error::Unavailable("Rate exceeded".to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_passes_is_tried_four_times_with_longer_and_longer_pauses() {
+        let mut tries = Tries::begin();
+        let mut ended = tries.begun.elapsed();
+        for most in [1, 2, 4].map(Duration::from_secs) {
+            tries.again(throttled()).await.unwrap();
+            let lasted = tries.begun.elapsed() - ended;
+            assert!(
+                (most / 2..=most + Duration::from_millis(1)).contains(&lasted),
+                "{lasted:?}"
+            );
+            ended = tries.begun.elapsed();
+        }
+        assert_eq!(tries.again(throttled()).await.unwrap_err().name(), "Deploy.Unavailable");
+        assert_eq!(tries.begun.elapsed(), ended, "nobody waits for nothing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_goes_on_from_try_to_try() {
+        let tries = Tries::begin();
+        tokio::time::advance(Duration::from_millis(2_900)).await;
+        assert_eq!(tries.now(Timestamp::UNIX_EPOCH).as_second(), 2);
+    }
+
+    #[test]
+    fn the_pause_is_between_half_and_whole() {
+        let milliseconds = |made, chance| pause(made, chance).as_millis();
+        assert_eq!(
+            [milliseconds(1, 0.0), milliseconds(1, 0.5), milliseconds(1, 1.0)],
+            [500, 750, 1000]
+        );
+        assert_eq!([milliseconds(3, 0.0), milliseconds(3, 1.0)], [2000, 4000]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_pass_is_not_tried_again() {
+        let refused = Error::Rejected("no".to_owned());
+        assert_eq!(
+            Tries::begin().again(refused).await.unwrap_err().name(),
+            "Deploy.Rejected"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_one_try_took_long_the_state_machine_tries_again() {
+        let mut tries = Tries::begin();
+        tokio::time::advance(TRYING - PAUSE).await;
+        tries.again(throttled()).await.unwrap();
+        let mut tries = Tries::begin();
+        tokio::time::advance(TRYING).await;
+        tries.again(throttled()).await.unwrap_err();
+    }
+}
