@@ -14,3 +14,4 @@ mod pushes;
 mod repeated;
 mod situations;
 mod support;
+mod throttled;

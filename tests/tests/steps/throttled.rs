@@ -1,0 +1,79 @@
+//! An update that ECS turns away while others act.
+
+use crate::account::{Caller, Grain, Stage, list, short};
+use crate::machine::STOPPED;
+use crate::situations::{Played, SITUATIONS};
+use crate::support::run;
+use futures::future::LocalBoxFuture;
+use futures::poll;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// What "Update service" of the push is asked for, `turn` said otherwise.
+async fn asked(played: &Played<'_>, turn: &str) -> Value {
+    let stopped = played.walk_to(Some("Update service"), None).await.ended.unwrap_err();
+    assert_eq!(stopped.error, STOPPED, "{stopped:?}");
+    let mut arguments: Value = serde_json::from_str(&stopped.cause).unwrap();
+    arguments["Payload"]["input"]["turn"] = turn.into();
+    arguments
+}
+
+/// Lets an invocation go on until it has made so many calls and is about to make the next one, or to its end.
+async fn go_on<T>(caller: &Arc<Caller>, act: &mut LocalBoxFuture<'_, T>, calls: usize) -> Option<T> {
+    loop {
+        if let Poll::Ready(end) = poll!(&mut *act) {
+            return Some(end);
+        }
+        if caller.stage() == Stage::Going {
+            tokio::time::advance(Duration::from_millis(100)).await;
+        } else if caller.calls().len() == calls {
+            return None;
+        } else {
+            caller.permit();
+        }
+    }
+}
+
+/// One execution has looked and is about to update; the other one deploys the image, which crashes, and takes it back; then
+/// ECS turns the first one's update away. Returns what it puts out, and the rollouts that there were.
+async fn turned_away(turn: &str) -> (Value, Vec<String>) {
+    let situation = SITUATIONS
+        .iter()
+        .find(|it| it.name == "a broken image without a circuit breaker")
+        .unwrap();
+    let smooth = situation.play();
+    let arguments = asked(&smooth, turn).await;
+    let caller = Caller::new(&smooth.account, Grain::Alone, None);
+    let functions = smooth.functions(&caller);
+    functions.invoke(&arguments, smooth.account.timestamp()).await.unwrap();
+    let looks = caller.calls().iter().position(|call| call.operation == "UpdateService").unwrap();
+
+    let played = situation.play();
+    let arguments = asked(&played, turn).await;
+    let caller = Caller::new(&played.account, Grain::Calls, None);
+    let functions = played.functions(&caller);
+    let mut late: LocalBoxFuture<'_, _> = Box::pin(functions.invoke(&arguments, played.account.timestamp()));
+    assert!(go_on(&caller, &mut late, looks).await.is_none(), "it updates");
+    let other = played.walk_to(Some("Check rollback"), None).await;
+    assert_eq!(other.ended.unwrap_err().error, STOPPED);
+    let throttle = json!({"fault": "throttle", "operation": "UpdateService", "times": 1});
+    played.account.weather(&json!({"faults": [throttle]}));
+    let put_out = go_on(&caller, &mut late, usize::MAX).await.unwrap().unwrap();
+    assert_eq!(caller.calls()[looks].operation, "UpdateService");
+    played.account.settle();
+    let web = played.account.web();
+    let rollouts = list(&web["history"]).iter();
+    let rollouts = rollouts.map(|rollout| short(&rollout["taskDefinition"]).to_owned());
+    (put_out, rollouts.collect())
+}
+
+#[test]
+fn an_update_of_a_doubled_event_that_is_throttled_while_the_bad_image_is_taken_back_does_not_deploy_it_again() {
+    for turn in ["FIRST", "REPEATED"] {
+        let (put_out, rollouts) = run(turned_away(turn));
+        assert_eq!(put_out["outcome"], "BUSY", "{turn}: {put_out:#}");
+        assert_eq!(rollouts, ["web:1", "web:2"], "{turn}: {put_out:#}");
+    }
+}
