@@ -13,6 +13,9 @@
 
 What a function was doing when its execution was stopped goes on, as on AWS; a redrive waits for its end, which AWS does not.
 
+A test can hold back what functions answer to executions: while LOCAL_AWS_DIRECTORY has a file held/*.json, a list of texts, so
+long is held what is answered to a payload with all of these texts in it.
+
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
@@ -22,7 +25,10 @@ import contextvars
 import copy
 import functools
 import json
+import os
+import pathlib
 import threading
+import time
 
 from ministack.core.concurrency import run_reentrant
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, now_iso
@@ -73,6 +79,7 @@ def add() -> None:
     for kind in ("pass", "task", "choice", "wait", "parallel", "map"):
         name = f"_execute_{kind}"
         setattr(stepfunctions, name, _recorded(kind.capitalize(), getattr(stepfunctions, name)))
+    stepfunctions._call_lambda = _held_back(stepfunctions._call_lambda)
     stepfunctions._run_sub_machine = _resuming_iterations(stepfunctions._run_sub_machine)
     stepfunctions._run_execution = _walked(stepfunctions._run_execution)
     stepfunctions._fail_execution = _unless_stopped(stepfunctions._fail_execution)
@@ -110,6 +117,31 @@ def _recorded(kind, run_state):
         if place:
             _add_event(execution, f"{kind}StateExited", "stateExited", name=name, output=json.dumps(output))
         return output, following
+
+    return wrapped
+
+
+def _held_back(call_lambda):
+    folder = pathlib.Path(os.environ["LOCAL_AWS_DIRECTORY"], "held")
+
+    def is_held(payload):
+        for file in folder.glob("*.json"):
+            try:
+                texts = json.loads(file.read_text(encoding="utf-8"))
+            except (FileNotFoundError, ValueError):
+                continue  # It is just being removed, or written.
+            if all(text in payload for text in texts):
+                return True
+        return False
+
+    @functools.wraps(call_lambda)
+    def wrapped(function, payload):
+        try:
+            return call_lambda(function, payload)
+        finally:
+            text = json.dumps(payload)
+            while is_held(text):
+                time.sleep(0.02)
 
     return wrapped
 

@@ -17,7 +17,7 @@ mod stack;
 pub mod tools;
 
 pub use error::Error;
-pub use server::{ACCOUNT, LocalAws, Options, REGION};
+pub use server::{ACCOUNT, HeldAnswers, LocalAws, Options, REGION};
 pub use stack::{Settings, Stack};
 
 use std::time::Duration;

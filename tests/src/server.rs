@@ -47,6 +47,12 @@ pub struct LocalAws {
     simulated_ecs: Option<SimulatedEcs>,
 }
 
+/// Answers of functions are held back as long as this lives, see [`LocalAws::hold_answers`].
+#[derive(Debug)]
+pub struct HeldAnswers {
+    _file: tempfile::NamedTempFile,
+}
+
 impl LocalAws {
     /// Starts a local AWS and returns when it answers.
     ///
@@ -219,6 +225,22 @@ impl LocalAws {
             Some(line) => writeln!(line, "{event}").map_err(Error::file("sending an event to the local AWS")),
             None => Ok(()),
         }
+    }
+
+    /// Holds back what functions answer to executions whose payload has all of these texts in it, as JSON with a space after
+    /// each colon, until what is returned is dropped: so an execution stays in that state.
+    ///
+    /// # Errors
+    ///
+    /// When the folder of the local AWS cannot be written to.
+    pub fn hold_answers(&self, texts: &[&str]) -> Result<HeldAnswers, Error> {
+        let folder = self.directory().join("held");
+        let problem = || Error::file(format!("writing into {}", folder.display()));
+        std::fs::create_dir_all(&folder).map_err(problem())?;
+        let file = tempfile::Builder::new().suffix(".json").tempfile_in(&folder);
+        let mut file = file.map_err(problem())?;
+        write!(file, "{}", Value::from(texts)).map_err(problem())?;
+        Ok(HeldAnswers { _file: file })
     }
 
     /// The simulated ECS, where there is one.

@@ -7,9 +7,11 @@
 
 use crate::support::{Deployed, LIMIT, PATIENT, SPEED, Scene, object, outcome, scenarios, short};
 use aws_sdk_ecr::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_ecr::types::ImageTagMutability;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
 use futures::future::join_all;
 use local_aws::executions::Execution;
+use local_aws::images::Push;
 use local_aws::{ACCOUNT, LocalAws, Options, REGION, Settings, pause};
 use serde_json::{Value, json};
 use simulated_ecs::{Fault, Kind, Scheduled, Seed, Weather};
@@ -24,6 +26,8 @@ scenarios![
     an_execution_of_deploy_image_stopped_while_services_are_deployed_starts_again_what_was_not_done,
     an_execution_of_deploy_image_whose_find_threw_finds_again,
     an_execution_of_deploy_image_that_concluded_red_deploys_only_what_failed,
+    an_execution_of_deploy_image_stopped_while_it_concludes_concludes_again,
+    an_execution_of_deploy_image_that_could_not_read_the_manifest_only_tags,
     an_execution_of_deploy_image_that_could_not_tag_latest_only_tags,
 ];
 
@@ -117,7 +121,20 @@ const STOPS: &[Stop] = &[
         ends: "Deploy.RolledBack",
         rollouts: &["back-check-web:1", "back-check-web:2"],
     },
+    Stop {
+        state: "Conclude",
+        scene: "stop-end",
+        tag: "v2",
+        before: plain,
+        held: None,
+        ends: "DEPLOYED",
+        rollouts: &["stop-end-web:1", "stop-end-web:2"],
+    },
 ];
+
+/// What the payload of Conclude says in deploy-service and in deploy-image.
+const CONCLUDES_SERVICE: &str = r#""scope": "SERVICE""#;
+const CONCLUDES_IMAGE: &str = r#""scope": "IMAGE""#;
 
 fn plain(scene: &Scene) {
     scene.seed_service(json!({}));
@@ -285,6 +302,7 @@ async fn stopped(row: &Stop) {
     if let Some(operation) = row.held {
         scene.hold(operation, &scene.prefix());
     }
+    let concluding = (row.state == "Conclude").then(|| scene.hold_answers(CONCLUDES_SERVICE));
     let parent = scene.start(&scene.push(row.tag)).await;
     let child = child(&scene, &parent).await;
     if row.state == "Check rollback" {
@@ -312,6 +330,7 @@ async fn stopped(row: &Stop) {
     }
     scene.release(&scene.prefix());
     scene.release(&larger(&scene));
+    drop(concluding);
     let failed = end(&parent).await;
     assert_eq!(failed.error.as_deref(), Some("Deploy.ServicesFailed"), "{failed:#?}");
 
@@ -594,59 +613,121 @@ static TAGGING: LazyLock<Deployed> = LazyLock::new(|| {
     Deployed { aws, stack }
 });
 
-async fn an_execution_of_deploy_image_that_could_not_tag_latest_only_tags() {
-    let scene = Scene::on(&TAGGING, "tag-again");
+async fn an_execution_of_deploy_image_stopped_while_it_concludes_concludes_again() {
+    let scene = Scene::new("stop-last");
     plain(&scene);
-    let push = scene.push("v2");
-    let parent = scene.start(&push).await;
-    let red = scene.end(&parent).await;
-    assert_eq!(red.outcome(), "DEPLOYED", "{red:#?}");
-    assert_eq!(
-        red.parent.error.as_deref(),
-        Some("Ecr.RepositoryNotFoundException"),
-        "{red:#?}"
-    );
+    let concluding = scene.hold_answers(CONCLUDES_IMAGE);
+    let parent = scene.start(&scene.push("v2")).await;
+    until_in(&scene, &parent, "Conclude").await;
 
-    // The repository is there after all.
-    let stored = json!({"repositoryName": scene.repository(), "imageIds": [{"imageDigest": push.digest}]});
-    let manifest = scene.ecr("BatchGetImage", &stored)["images"][0].clone();
-    let text = |member: &str| manifest[member].as_str().unwrap().to_owned();
+    stop(&parent).await;
+    assert_eq!(execution(&parent).await.status, ExecutionStatus::Aborted);
+    drop(concluding);
+    redrive(&parent).await;
+
+    let ended = scene.end(&parent).await;
+    assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");
+    let entered = since_redrive(&scene, &parent).await;
+    assert_eq!(entered[0], "Conclude", "{entered:?}");
+    assert_eq!(ended.outcome(), "DEPLOYED", "no service is deployed again: {ended:#?}");
+    assert_eq!(rollouts(&scene.state()), ["stop-last-web:1", "stop-last-web:2"]);
+}
+
+/// The ECR that Step Functions calls: the local AWS's own.
+fn registry(scene: &Scene) -> aws_sdk_ecr::Client {
     let credentials = Credentials::new(ACCOUNT, "local", None, None, "the local AWS");
     let config = aws_sdk_ecr::config::Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
         .credentials_provider(credentials)
         .endpoint_url(scene.on.aws.endpoint());
-    let ecr = aws_sdk_ecr::Client::from_conf(config.build());
-    let repository = scene.repository();
-    ecr.create_repository()
-        .repository_name(&repository)
-        .send()
-        .await
-        .unwrap();
-    let put = ecr.put_image().repository_name(&repository).image_tag("v2");
+    aws_sdk_ecr::Client::from_conf(config.build())
+}
+
+/// Puts the image of a push, as the simulated ECR has it, into the scene's repository there, under a tag.
+async fn store(scene: &Scene, ecr: &aws_sdk_ecr::Client, push: &Push, tag: &str) {
+    let stored = json!({"repositoryName": scene.repository(), "imageIds": [{"imageDigest": push.digest}]});
+    let manifest = scene.ecr("BatchGetImage", &stored)["images"][0].clone();
+    let text = |member: &str| manifest[member].as_str().unwrap().to_owned();
+    let put = ecr.put_image().repository_name(scene.repository()).image_tag(tag);
     let put = put
         .image_manifest(text("imageManifest"))
         .image_manifest_media_type(text("imageManifestMediaType"));
     put.send().await.unwrap();
-    scene
+}
+
+/// The tags of an image there.
+async fn tags(scene: &Scene, ecr: &aws_sdk_ecr::Client, push: &Push) -> Vec<String> {
+    let images = ecr.describe_images().repository_name(scene.repository());
+    let images = images.send().await.unwrap();
+    let ours = images
+        .image_details()
+        .iter()
+        .find(|image| image.image_digest() == Some(push.digest.as_str()));
+    ours.map(|image| image.image_tags().to_vec()).unwrap_or_default()
+}
+
+/// Pushes a good image; every service gets it, and then what comes after that throws.
+async fn deployed_but_not_tagged(scene: &Scene, push: &Push, error: &str) -> String {
+    let parent = scene.start(push).await;
+    let red = scene.end(&parent).await;
+    assert_eq!(red.outcome(), "DEPLOYED", "{red:#?}");
+    assert_eq!(red.parent.error.as_deref(), Some(error), "{red:#?}");
+    parent
+}
+
+/// Redrives it: it enters these states and no service's execution is started again.
+async fn only_tags(scene: &Scene, parent: &str, states: &[&str]) {
+    let redriven = scene
         .on
         .aws
         .sfn()
         .redrive_execution()
-        .execution_arn(&parent)
+        .execution_arn(parent)
         .send()
-        .await
-        .unwrap();
-
-    let ended = scene.end(&parent).await;
+        .await;
+    redriven.unwrap();
+    let ended = scene.end(parent).await;
     assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");
-    assert_eq!(
-        since_redrive(&scene, &parent).await,
-        ["Read manifest", "Tag latest", "Done"]
-    );
     assert_eq!(ended.children.len(), 1, "no service is deployed again: {ended:#?}");
-    let tagged = ecr.describe_images().repository_name(&repository).send().await.unwrap();
-    let tags = tagged.image_details()[0].image_tags();
+    assert_eq!(since_redrive(scene, parent).await, states);
+}
+
+async fn an_execution_of_deploy_image_that_could_not_read_the_manifest_only_tags() {
+    let scene = Scene::on(&TAGGING, "read-again");
+    plain(&scene);
+    let push = scene.push("v2");
+    let parent = deployed_but_not_tagged(&scene, &push, "Ecr.RepositoryNotFoundException").await;
+
+    // The repository is there after all.
+    let ecr = registry(&scene);
+    let create = ecr.create_repository().repository_name(scene.repository());
+    create.send().await.unwrap();
+    store(&scene, &ecr, &push, "v2").await;
+
+    only_tags(&scene, &parent, &["Read manifest", "Tag latest", "Done"]).await;
+    let tags = tags(&scene, &ecr, &push).await;
+    assert!(tags.contains(&"latest".to_owned()), "{tags:?}");
+}
+
+/// In a repository whose tags are immutable `latest` cannot be moved, until somebody makes them mutable.
+async fn an_execution_of_deploy_image_that_could_not_tag_latest_only_tags() {
+    let scene = Scene::on(&TAGGING, "tag-again");
+    plain(&scene);
+    let (before, push) = (scene.push("v0"), scene.push("v2"));
+    let ecr = registry(&scene);
+    let create = ecr.create_repository().repository_name(scene.repository());
+    let immutable = create.image_tag_mutability(ImageTagMutability::Immutable);
+    immutable.send().await.unwrap();
+    store(&scene, &ecr, &before, "latest").await;
+    store(&scene, &ecr, &push, "v2").await;
+    let parent = deployed_but_not_tagged(&scene, &push, "Ecr.ImageTagAlreadyExistsException").await;
+
+    let mutable = ecr.put_image_tag_mutability().repository_name(scene.repository());
+    let mutable = mutable.image_tag_mutability(ImageTagMutability::Mutable);
+    mutable.send().await.unwrap();
+
+    only_tags(&scene, &parent, &["Tag latest", "Done"]).await;
+    let tags = tags(&scene, &ecr, &push).await;
     assert!(tags.contains(&"latest".to_owned()), "{tags:?}");
 }

@@ -2,7 +2,7 @@
 
 use local_aws::executions::Execution;
 use local_aws::images::Push;
-use local_aws::{ACCOUNT, LocalAws, Options, Settings, Stack, pause};
+use local_aws::{ACCOUNT, HeldAnswers, LocalAws, Options, Settings, Stack, pause};
 use serde_json::{Map, Value, json};
 use simulated_ecs::{Api, Behaviour, Fault, Kind, Seed, Trigger, Weather};
 use std::sync::LazyLock;
@@ -261,6 +261,11 @@ impl Scene {
     /// Gives the answers that are held back for `subject`, and refuses no more.
     pub(crate) fn release(&self, subject: &str) {
         self.simulation(|it, _| it.release(subject));
+    }
+
+    /// Holds back what functions answer about this scene to a payload with `text` in it, until what is returned is dropped.
+    pub(crate) fn hold_answers(&self, text: &str) -> HeldAnswers {
+        self.on.aws.hold_answers(&[&self.prefix(), text]).expect("held answers")
     }
 
     /// So long after the first call of an operation about this scene.

@@ -48,7 +48,11 @@ async fn turned_away(turn: &str) -> (Value, Vec<String>) {
     let caller = Caller::new(&smooth.account, Grain::Alone, None);
     let functions = smooth.functions(&caller);
     functions.invoke(&arguments, smooth.account.timestamp()).await.unwrap();
-    let looks = caller.calls().iter().position(|call| call.operation == "UpdateService").unwrap();
+    let looks = caller
+        .calls()
+        .iter()
+        .position(|call| call.operation == "UpdateService")
+        .unwrap();
 
     let played = situation.play();
     let arguments = asked(&played, turn).await;
