@@ -15,8 +15,8 @@ const TRIES: u32 = 4;
 /// The longest first pause; each next one is twice as long at most.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long after the first one a last try may begin. Where ECS answers slowly, a try takes as long as its calls' own
-/// repetitions: a minute leaves it four of the five that a function has.
+/// No try follows on one that ended later than this. Where ECS answers slowly, a try takes as long as its calls' own repetitions:
+/// a minute leaves it four of the five that a function has.
 const TRYING: Duration = Duration::from_mins(1);
 
 /// The tries of one invocation.
@@ -57,7 +57,7 @@ impl Tries {
     pub async fn again(&mut self, error: Error) -> Result<(), Error> {
         self.made += 1;
         let pause = pause(self.made, fastrand::f64());
-        if !matches!(error, Error::Unavailable(_)) || self.made >= TRIES || self.begun.elapsed() + pause > TRYING {
+        if !matches!(error, Error::Unavailable(_)) || self.made >= TRIES || self.begun.elapsed() >= TRYING {
             return Err(error);
         }
         tracing::warn!("looking again in {} ms: {error}", pause.as_millis());
@@ -126,7 +126,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn where_one_try_took_long_the_state_machine_tries_again() {
         let mut tries = Tries::begin();
-        tokio::time::advance(TRYING - PAUSE).await;
+        tokio::time::advance(TRYING.checked_sub(Duration::from_millis(1)).unwrap()).await;
         tries.again(throttled()).await.unwrap();
         let mut tries = Tries::begin();
         tokio::time::advance(TRYING).await;

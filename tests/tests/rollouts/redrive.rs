@@ -644,12 +644,16 @@ fn registry(scene: &Scene) -> aws_sdk_ecr::Client {
     aws_sdk_ecr::Client::from_conf(config.build())
 }
 
-/// Puts the image of a push, as the simulated ECR has it, into the scene's repository there, under a tag.
-async fn store(scene: &Scene, ecr: &aws_sdk_ecr::Client, push: &Push, tag: &str) {
+/// Puts the image of a push, as the simulated ECR has it, into the scene's repository there. That is a push too, of which the
+/// rule of the stack hears; one without a tag, or of `latest`, is not deployed.
+async fn store(scene: &Scene, ecr: &aws_sdk_ecr::Client, push: &Push, tag: Option<&str>) {
     let stored = json!({"repositoryName": scene.repository(), "imageIds": [{"imageDigest": push.digest}]});
     let manifest = scene.ecr("BatchGetImage", &stored)["images"][0].clone();
     let text = |member: &str| manifest[member].as_str().unwrap().to_owned();
-    let put = ecr.put_image().repository_name(scene.repository()).image_tag(tag);
+    let put = ecr
+        .put_image()
+        .repository_name(scene.repository())
+        .set_image_tag(tag.map(str::to_owned));
     let put = put
         .image_manifest(text("imageManifest"))
         .image_manifest_media_type(text("imageManifestMediaType"));
@@ -703,7 +707,7 @@ async fn an_execution_of_deploy_image_that_could_not_read_the_manifest_only_tags
     let ecr = registry(&scene);
     let create = ecr.create_repository().repository_name(scene.repository());
     create.send().await.unwrap();
-    store(&scene, &ecr, &push, "v2").await;
+    store(&scene, &ecr, &push, None).await;
 
     only_tags(&scene, &parent, &["Read manifest", "Tag latest", "Done"]).await;
     let tags = tags(&scene, &ecr, &push).await;
@@ -719,8 +723,8 @@ async fn an_execution_of_deploy_image_that_could_not_tag_latest_only_tags() {
     let create = ecr.create_repository().repository_name(scene.repository());
     let immutable = create.image_tag_mutability(ImageTagMutability::Immutable);
     immutable.send().await.unwrap();
-    store(&scene, &ecr, &before, "latest").await;
-    store(&scene, &ecr, &push, "v2").await;
+    store(&scene, &ecr, &before, Some("latest")).await;
+    store(&scene, &ecr, &push, None).await;
     let parent = deployed_but_not_tagged(&scene, &push, "Ecr.ImageTagAlreadyExistsException").await;
 
     let mutable = ecr.put_image_tag_mutability().repository_name(scene.repository());
