@@ -165,7 +165,7 @@ async fn a_revision_of_this_push_is_found_beneath_somebodys_newer_one() {
     assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 3, "none is read twice");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_revision_of_this_push_is_found_however_many_were_registered_since() {
     let revision = |number: u64| format!("web:{number}");
     let mut rules = vec![
