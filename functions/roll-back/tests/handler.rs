@@ -480,12 +480,111 @@ async fn without_anything_good_the_message_says_what_to_do() {
     fake.sent(0, 0, &[]);
 }
 
-#[tokio::test]
+/// Looks at the service one after the other, of which the last one stays, and what ECS answers to each update: whether it
+/// tells. What is not told may have taken effect, as the looks say. Returns what comes of it and how many updates were sent.
+async fn tried(looks: &[Service], tells: &[bool]) -> (Result<Rollback, Error>, Vec<String>) {
+    let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
+    fake = fake.knows(described_of_push("web:3", 3));
+    let looks: Vec<Value> = looks.iter().map(|look| described_services([look])).collect();
+    let turn = Mutex::new(0);
+    let look = mock!(Client::describe_services).then_http_response(move || {
+        let mut turn = turn.lock().unwrap();
+        *turn += 1;
+        answer(&looks[(*turn - 1).min(looks.len() - 1)])
+    });
+    let sent = Arc::clone(&fake.updates);
+    let log = Arc::clone(&fake.updates);
+    let tells = tells.to_vec();
+    let update = mock!(Client::update_service)
+        .match_requests(move |input| {
+            sent.lock().unwrap().push(input.clone());
+            true
+        })
+        .then_http_response(move || {
+            if tells.get(log.lock().unwrap().len() - 1) == Some(&true) {
+                answer(&json!({"service": shared::testing::wire(&back())}))
+            } else {
+                refusal("ThrottlingException", "Rate exceeded")
+            }
+        });
+    fake.ecs.splice(0..0, [look, update]);
+    let rollback = fake.asked(2).await;
+    let updates = fake.updates.lock().unwrap();
+    let short = |input: &UpdateServiceInput| input.task_definition().unwrap().rsplit_once('/').unwrap().1.to_owned();
+    (rollback, updates.iter().map(short).collect())
+}
+
+/// The service after it was updated back.
+fn back() -> Service {
+    let again = Deployment {
+        id: "ecs-svc/99".to_owned(),
+        created_at: at(99),
+        ..rolling("web:1")
+    };
+    shared::testing::service([again, rolling("web:2")])
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_back_that_was_throttled_is_not_sent_on_the_old_look() {
+    let newer = shared::testing::service([rolling("web:3"), rolling("web:2")]);
+    let (rollback, sent) = tried(&[on_ours(), newer], &[]).await;
+    assert_eq!(rollback.unwrap().method, RollbackMethod::Superseded);
+    assert_eq!(sent, ["web:1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_back_whose_answer_is_lost_is_one_deployment_and_the_same_answer() {
+    let (told, _) = tried(&[on_ours()], &[true]).await;
+    let (lost, sent) = tried(&[on_ours(), back()], &[]).await;
+    assert_eq!(sent, ["web:1"]);
+    let (told, lost) = (told.unwrap(), lost.unwrap());
+    assert_eq!(
+        (lost.method, &lost.message),
+        (RollbackMethod::UpdatedService, &told.message)
+    );
+    let (told, lost) = (told.rollout.unwrap(), lost.rollout.unwrap());
+    assert_eq!((&lost.deployment, lost.started_at), (&told.deployment, told.started_at));
+    assert_eq!(lost.started_at, at(99));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_back_to_another_revision_while_the_update_was_throttled_is_only_watched() {
+    let pinned = shared::testing::service([rolling("web:4"), rolling("web:2")]);
+    let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
+    fake = fake.knows(described("web:4", "app:v1", &[("ecr-deploy:rolled-back", "web:2")]));
+    let looks = [described_services([&on_ours()]), described_services([&pinned])];
+    let turn = Mutex::new(0);
+    let look = mock!(Client::describe_services).then_http_response(move || {
+        let mut turn = turn.lock().unwrap();
+        *turn += 1;
+        answer(&looks[(*turn - 1).min(1)])
+    });
+    let throttled =
+        mock!(Client::update_service).then_http_response(|| refusal("ThrottlingException", "Rate exceeded"));
+    fake.ecs.splice(0..0, [look, throttled]);
+    let rollback = fake.asked(2).await.unwrap();
+    assert_eq!(rollback.method, RollbackMethod::Watching);
+    assert_eq!(rollback.rollout.unwrap().task_definition, arn("web:4"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_back_that_stays_throttled_is_given_back_to_the_state_machine() {
+    let (rollback, sent) = tried(&[on_ours()], &[]).await;
+    assert_eq!(rollback.unwrap_err().name(), "Deploy.Unavailable");
+    assert_eq!(sent, ["web:1"; 4]);
+    let (rollback, sent) = tried(&[on_ours()], &[false, true]).await;
+    assert_eq!(rollback.unwrap().method, RollbackMethod::UpdatedService);
+    assert_eq!(sent, ["web:1"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn throttling_by_ecr_is_tried_again_by_the_state_machine_before_anything_is_touched() {
     let mut fake = Fake::new(&on_ours(), &under_way(), InEcr::Gone).knows(described_of_push("web:1", 1));
     let broken = mock!(aws_sdk_ecr::Client::describe_images).then_http_response(|| refusal("RequestExpired", "later"));
     fake.ecr = vec![broken];
+    let before = tokio::time::Instant::now();
     assert_eq!(fake.asked(2).await.unwrap_err().name(), "Deploy.Unavailable");
+    assert!(before.elapsed().is_zero(), "it does not wait and look again");
     fake.sent(0, 0, &[]);
 }
 

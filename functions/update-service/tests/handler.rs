@@ -605,6 +605,35 @@ async fn an_update_whose_answer_is_lost_is_one_deployment_and_the_same_answer() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_that_fails_is_the_clients_to_repeat_and_the_state_machines() {
+    let later = mock!(Client::describe_services).then_http_response(|| refusal("RequestExpired", "later"));
+    let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&later]));
+    let before = tokio::time::Instant::now();
+    let error = update_service::handle(&ecs, &config(), request(&wanted(), 60)).await;
+    assert_eq!(error.unwrap_err().name(), "Deploy.Unavailable");
+    assert!(before.elapsed().is_zero(), "it does not wait and look again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_execution_has_deployed_while_this_one_was_throttled_was_there_already() {
+    let others: Change = |state| replaced_by(state, rolling("web:4"));
+    let known = [described_of_push("web:4", 2)];
+    let (update, sent) = moved(&[(Answered::Throttled, others)], &[], &wanted(), &known).await;
+    let update = update.unwrap();
+    assert_eq!(update.outcome, UpdateOutcome::AlreadyDeployed);
+    assert_eq!(update.rollout.unwrap().task_definition, arn("web:4"));
+    assert_eq!(sent, ["web:2"]);
+
+    // One that had failed goes on after all.
+    let failed: Change = |state| replaced_by(state, given_up("web:2"));
+    let goes_on: Change = |state| state.deployments[0].rollout_state = Some(RolloutState::InProgress);
+    let answers = [(Answered::Throttled, failed), (Answered::Throttled, goes_on)];
+    let (update, sent) = moved(&answers, &[], &wanted(), &[]).await;
+    assert_eq!(update.unwrap().outcome, UpdateOutcome::AlreadyDeployed);
+    assert_eq!(sent, ["web:2", "web:2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_stays_throttled_is_given_back_to_the_state_machine() {
     let (update, sent) = moved(&[], &[], &wanted(), &[described("web:1", "app:v1", &[])]).await;
     assert_eq!(update.unwrap_err().name(), "Deploy.Unavailable");
