@@ -276,7 +276,9 @@ impl Attempt<'_> {
         {
             return Ok(given_way);
         }
-        let previous = last_good(&look.service, revision, look.history.as_deref());
+        // What was under way at the look may have completed until the update, which lists it still.
+        let previous =
+            last_good(after, revision, None).or_else(|| last_good(&look.service, revision, look.history.as_deref()));
         let message = match &previous {
             Some(previous) => format!("from {} to {}", previous.short(), revision.short()),
             None => format!("to {}; nothing good is known to go back to", revision.short()),

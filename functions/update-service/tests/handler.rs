@@ -449,7 +449,7 @@ enum Answered {
 /// What becomes of a service.
 type Change = fn(&mut Service);
 
-/// A service whose updates ECS answers so, one after the other; after each one what is said happens to the service.
+/// A service on web:1 whose updates ECS answers so, one after the other; after each one what is said happens to the service.
 /// Returns what came of it, and the revisions that it was moved to.
 async fn moved(
     answers: &[(Answered, Change)],
@@ -457,7 +457,18 @@ async fn moved(
     asked: &UpdateService,
     described: &[Value],
 ) -> (Result<ServiceUpdate, Error>, Vec<String>) {
-    let state = Arc::new(Mutex::new(service([deployment("web:1")])));
+    moved_from(service([deployment("web:1")]), answers, history, asked, described).await
+}
+
+/// The same, of a service that stands like this.
+async fn moved_from(
+    before: Service,
+    answers: &[(Answered, Change)],
+    history: &[ServiceDeployment],
+    asked: &UpdateService,
+    described: &[Value],
+) -> (Result<ServiceUpdate, Error>, Vec<String>) {
+    let state = Arc::new(Mutex::new(before));
     let sent = Arc::new(Mutex::new(Vec::new()));
     let (listed, revisions) = listed_deployments(history);
     let read = Arc::clone(&state);
@@ -685,6 +696,30 @@ async fn somebodys_change_gets_the_image_on_top_though_it_could_not_be_put_back_
         (UpdateOutcome::Moved, Some(arn("web:3")))
     );
     assert_eq!(sent, ["web:2", "web:3"]);
+}
+
+/// Another repository's push is being rolled out at the look, and is through when the update takes its place.
+#[tokio::test]
+async fn what_completed_between_the_look_and_the_update_is_what_is_gone_back_to() {
+    let completed: Change = |state| {
+        for known in &mut state.deployments {
+            if known.task_definition == arn("web:3") {
+                known.rollout_state = Some(RolloutState::Completed);
+            }
+        }
+    };
+    let asked = UpdateService {
+        source: arn("web:3"),
+        task_definition: arn("web:4"),
+        ..wanted()
+    };
+    let other = rolling("web:3");
+    let known = [described("web:3", "app:v1", &[])];
+    let mut state = service([deployment("web:1")]);
+    replaced_by(&mut state, other);
+    let (update, sent) = moved_from(state, &[(Answered::Told, completed)], &[], &asked, &known).await;
+    assert_eq!(sent, ["web:4"]);
+    assert_eq!(update.unwrap().previous, Some(arn("web:3")));
 }
 
 #[tokio::test]
