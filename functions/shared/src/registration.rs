@@ -56,9 +56,9 @@ impl Registration<'_> {
         if let Some(newest) = newest
             && !self.is_below(newest.arn())
             && search.goes_on_after(newest, self.kin)
-            && !self
+            && self
                 .after
-                .is_some_and(|after| newest.arn().revision() == after.revision() + 1)
+                .is_none_or(|after| newest.arn().revision() != after.revision() + 1)
         {
             self.search_below(newest.arn(), &mut search).await?;
         }

@@ -495,7 +495,7 @@ async fn moved_from(
     let update = mock!(Client::update_service)
         .match_requests(move |input| {
             let short = input.task_definition().unwrap().rsplit_once('/').unwrap().1;
-            *wanted.lock().unwrap() = short.to_owned();
+            short.clone_into(&mut wanted.lock().unwrap());
             true
         })
         .then_http_response(move || {
@@ -559,7 +559,7 @@ async fn an_update_that_was_throttled_is_not_sent_on_the_old_look() {
                 id: "ecs-svc/50".to_owned(),
                 ..rolling("web:1")
             },
-        )
+        );
     };
     let history = [
         record("web:2", ServiceDeploymentStatus::RollingBack),
@@ -675,7 +675,7 @@ async fn a_newer_push_is_put_back_though_the_answer_was_lost_or_putting_it_back_
                 id: "ecs-svc/60".to_owned(),
                 ..rolling("web:3")
             },
-        )
+        );
     };
     let answers = [(Answered::Told, newer_before), (Answered::Throttled, came_back)];
     let (update, sent) = moved(&answers, &[], &wanted(), &known).await;
