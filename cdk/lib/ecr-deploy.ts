@@ -76,7 +76,7 @@ export class EcrDeploy extends Construct {
     this.deployService = new Workflow(this, 'DeployService', {
       definition: 'deploy-service',
       steps: { registerRevision, updateService, checkStability, rollBack, conclude },
-      substitutions: { partition: Aws.PARTITION, pollIntervalSeconds: String(settings.pollIntervalSeconds) },
+      substitutions: { partition: Aws.PARTITION },
       permissions: [],
       logRetention: settings.logRetention,
     }).stateMachine;
@@ -88,7 +88,7 @@ export class EcrDeploy extends Construct {
       substitutions: {
         partition: Aws.PARTITION,
         deployService: child.arn,
-        maxConcurrency: String(settings.maxConcurrency),
+        ...atOnce(settings.maxConcurrency),
       },
       permissions: [...permissions.runExecution(child), ...(settings.tagLatest ? permissions.tagLatest(settings) : [])],
       logRetention: settings.logRetention,
@@ -117,6 +117,15 @@ export class EcrDeploy extends Construct {
       ],
     });
   }
+}
+
+/** The most iterations of an inline Map at once: https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html */
+const MAP_AT_ONCE = 40;
+
+/** How many groups are worked on at once, and how many of each, so that it is `maxConcurrency` together, or hardly more. */
+function atOnce(maxConcurrency: number): { groups: string; atOnce: string } {
+  const groups = Math.ceil(maxConcurrency / MAP_AT_ONCE);
+  return { groups: String(groups), atOnce: String(Math.ceil(maxConcurrency / groups)) };
 }
 
 /**

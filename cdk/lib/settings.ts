@@ -70,17 +70,18 @@ export interface EcrDeployProps {
   readonly rolloutTimeout?: Duration;
 
   /**
-   * How long to wait between two looks at a rollout, from one second to one hour. Each look reads the service from ECS
-   * and costs three state transitions.
+   * How long to wait at least between two looks at a rollout, from one second to one hour. Each look reads the service
+   * from ECS and costs three state transitions; a rollout that takes long, or one of many, is looked at less often.
    *
    * @default Duration.seconds(15)
    */
   readonly pollInterval?: Duration;
 
   /**
-   * How many task definitions, and how many services of each, are worked on at once: 1 to 40.
+   * How many task definitions, and how many services of each, are deployed at once: 1 to 1600. Each counts until its last
+   * rollout is over, so what is more than this waits for a rollout, and not only for its turn at ECS.
    *
-   * @default 10
+   * @default 400
    */
   readonly maxConcurrency?: number;
 
@@ -152,6 +153,9 @@ export class SettingError extends Error {
  */
 const MOST_LOOKS = 1200;
 
+/** Forty groups of forty, the most that an inline Map runs at once. */
+const MOST_AT_ONCE = 1600;
+
 const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,255}$/;
 /** A registry's host would pass as the first part of a name, so it is ruled out by itself. */
 const REPOSITORY_NAME = /^(?=.{2,256}$)(?!\d{12}\.dkr)([a-z0-9]+([._-][a-z0-9]+)*\/)*[a-z0-9]+([._-][a-z0-9]+)*$/;
@@ -193,12 +197,12 @@ export function checkSettings(props: EcrDeployProps): Settings {
     );
   }
 
-  const maxConcurrency = props.maxConcurrency ?? 10;
-  if (!Number.isInteger(maxConcurrency) || maxConcurrency < 1 || maxConcurrency > 40) {
+  const maxConcurrency = props.maxConcurrency ?? 400;
+  if (!Number.isInteger(maxConcurrency) || maxConcurrency < 1 || maxConcurrency > MOST_AT_ONCE) {
     throw new SettingError(
       'maxConcurrency',
       maxConcurrency,
-      'give a whole number from 1 to 40, the most that an inline Map of Step Functions runs at once.',
+      'give a whole number from 1 to 1600: inline Maps of Step Functions run forty at once, here in forty groups.',
     );
   }
 

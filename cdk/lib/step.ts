@@ -76,6 +76,7 @@ export class Step extends Construct {
         IMAGE_REFERENCE: settings.imageReference,
         SCAN_FAMILIES: String(settings.scanFamilies),
         ROLLOUT_TIMEOUT_SECONDS: String(settings.rolloutTimeoutSeconds),
+        POLL_INTERVAL_SECONDS: String(settings.pollIntervalSeconds),
       },
     });
   }

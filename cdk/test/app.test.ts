@@ -15,12 +15,12 @@ test('the app synthesizes its stack without cargo-lambda when bundling is off, a
 });
 
 test('the app ends with the message alone when a setting cannot be used', () => {
-  synth({ ...WITHOUT_BUNDLING, ...REQUIRED, maxConcurrency: '41' }, (app) => {
+  synth({ ...WITHOUT_BUNDLING, ...REQUIRED, maxConcurrency: '1601' }, (app) => {
     assert.equal(app.status, 1);
     assert.equal(
       app.stderr,
-      'ecr-deploy: setting "maxConcurrency" is 41: give a whole number from 1 to 40, the most that an inline Map of ' +
-        'Step Functions runs at once.\n',
+      'ecr-deploy: setting "maxConcurrency" is 1601: give a whole number from 1 to 1600: inline Maps of Step Functions run ' +
+        'forty at once, here in forty groups.\n',
     );
   });
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Duration } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { EcrDeployProps } from '../lib/ecr-deploy';
-import { type Json, STEPS, Synthesized, WORKFLOWS } from './synthesized';
+import { type Json, STEPS, Synthesized } from './synthesized';
 
 const functionOf = (synthesized: Synthesized, construct: string): Json =>
   synthesized.properties(`EcrDeploy/${construct}/Function`);
@@ -17,6 +17,7 @@ const GIVEN = new Synthesized({
   imageReference: 'digest',
   scanFamilies: false,
   rolloutTimeout: Duration.minutes(5),
+  pollInterval: Duration.seconds(10),
   architecture: 'x86_64',
 });
 const TAG_LATEST = new Synthesized({ tagLatest: true });
@@ -53,6 +54,7 @@ for (const construct of Object.values(STEPS)) {
         IMAGE_REFERENCE: 'tag',
         SCAN_FAMILIES: 'true',
         ROLLOUT_TIMEOUT_SECONDS: '1800',
+        POLL_INTERVAL_SECONDS: '15',
       },
     });
   });
@@ -66,6 +68,7 @@ for (const construct of Object.values(STEPS)) {
         IMAGE_REFERENCE: 'digest',
         SCAN_FAMILIES: 'false',
         ROLLOUT_TIMEOUT_SECONDS: '300',
+        POLL_INTERVAL_SECONDS: '10',
       },
     });
     assert.equal(functionOf(TAG_LATEST, construct).Environment.Variables.TAG_LATEST, 'true');
@@ -77,24 +80,21 @@ for (const construct of Object.values(STEPS)) {
   });
 }
 
-test('the poll interval and the concurrency reach the state machines', () => {
-  const substitutions = (settings: Partial<EcrDeployProps>) => {
-    const synthesized = new Synthesized(settings);
-    const all = Object.assign(
-      {},
-      ...Object.values(WORKFLOWS).map(
-        (construct) => synthesized.properties(`EcrDeploy/${construct}/StateMachine`).DefinitionSubstitutions,
-      ),
-    );
-    return { poll: all.pollIntervalSeconds, concurrency: all.maxConcurrency };
-  };
+for (const [maxConcurrency, groups, atOnce] of [
+  [undefined, '10', '40'],
+  [1, '1', '1'],
+  [40, '1', '40'],
+  [41, '2', '21'],
+  [100, '3', '34'],
+  [1600, '40', '40'],
+] as const) {
+  test(`a concurrency of ${maxConcurrency ?? 'the default'} is ${groups} groups of ${atOnce}, none above forty`, () => {
+    const synthesized = new Synthesized(maxConcurrency === undefined ? {} : { maxConcurrency });
+    const substitutions: Json = synthesized.properties('EcrDeploy/DeployImage/StateMachine').DefinitionSubstitutions;
 
-  assert.deepEqual(substitutions({}), { poll: '15', concurrency: '10' });
-  assert.deepEqual(
-    substitutions({ pollInterval: Duration.seconds(1), rolloutTimeout: Duration.minutes(5), maxConcurrency: 40 }),
-    { poll: '1', concurrency: '40' },
-  );
-});
+    assert.deepEqual([substitutions.groups, substitutions.atOnce], [groups, atOnce]);
+  });
+}
 
 test('trigger putImage: the pushes that CloudTrail records, without those that were refused', () => {
   const expected = {

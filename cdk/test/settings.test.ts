@@ -12,7 +12,8 @@ const CLUSTERS =
 const REPOSITORIES =
   'give names of repositories, without the registry and without a tag, such as web,team/worker; ' +
   'leave the setting out for every repository.';
-const CONCURRENCY = 'give a whole number from 1 to 40, the most that an inline Map of Step Functions runs at once.';
+const CONCURRENCY =
+  'give a whole number from 1 to 1600: inline Maps of Step Functions run forty at once, here in forty groups.';
 const POLL = 'give a duration in whole seconds, known at synth, from 1s to 3600s.';
 const TIMEOUT = 'give a duration in whole seconds, known at synth, from 1s to 604800s.';
 const RETENTION =
@@ -64,7 +65,7 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
       'give at least 2s, or a rolloutTimeout of at most 1200s.',
   ],
   [{ maxConcurrency: 0 }, `"maxConcurrency" is 0: ${CONCURRENCY}`],
-  [{ maxConcurrency: 41 }, `"maxConcurrency" is 41: ${CONCURRENCY}`],
+  [{ maxConcurrency: 1601 }, `"maxConcurrency" is 1601: ${CONCURRENCY}`],
   [{ maxConcurrency: 2.5 }, `"maxConcurrency" is 2.5: ${CONCURRENCY}`],
   [{ maxConcurrency: '10' }, `"maxConcurrency" is "10": ${CONCURRENCY}`],
   [{ trigger: 'push' }, '"trigger" is "push": give putImage or imageAction.'],
@@ -110,7 +111,7 @@ test('with the required setting alone, all others have their defaults', () => {
     scanFamilies: true,
     rolloutTimeoutSeconds: 1800,
     pollIntervalSeconds: 15,
-    maxConcurrency: 10,
+    maxConcurrency: 400,
     trigger: 'putImage',
     repositories: [],
     architecture: 'arm64',
@@ -123,7 +124,7 @@ const ACCEPTED: readonly [rule: string, given: Partial<EcrDeployProps>][] = [
   ['as many looks as a history holds', { pollInterval: Duration.seconds(15), rolloutTimeout: Duration.hours(5) }],
   ['a rollout with a day of bake time', { pollInterval: Duration.minutes(2), rolloutTimeout: Duration.hours(26) }],
   ['one at a time', { maxConcurrency: 1 }],
-  ['forty at once', { maxConcurrency: 40 }],
+  ['1,600 at once', { maxConcurrency: 1600 }],
   ['a role with a path', { passRoles: ['arn:aws:iam::123456789012:role/apps/web'] }],
   ['a role of another partition', { passRoles: ['arn:aws-cn:iam::123456789012:role/web'] }],
   ['roles by a prefix', { passRoles: ['arn:aws:iam::123456789012:role/app-*'] }],

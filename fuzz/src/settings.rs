@@ -10,16 +10,19 @@ use std::collections::{BTreeMap, BTreeSet};
 type Rule = fn(&str) -> bool;
 
 /// Every setting, and what it may be.
-const SETTINGS: [(&str, Rule); 6] = [
+const SETTINGS: [(&str, Rule); 7] = [
     ("CLUSTERS", |value| clusters(value).is_some()),
     ("DEPLOY_LATEST", is_flag),
     ("TAG_LATEST", is_flag),
     ("IMAGE_REFERENCE", |value| ["tag", "digest"].contains(&value)),
     ("SCAN_FAMILIES", is_flag),
-    ("ROLLOUT_TIMEOUT_SECONDS", |value| {
-        value.parse::<u32>().is_ok_and(|seconds| seconds > 0)
-    }),
+    ("ROLLOUT_TIMEOUT_SECONDS", is_seconds),
+    ("POLL_INTERVAL_SECONDS", is_seconds),
 ];
+
+fn is_seconds(value: &str) -> bool {
+    value.parse::<u32>().is_ok_and(|seconds| seconds > 0)
+}
 
 fn is_flag(value: &str) -> bool {
     ["true", "false"].contains(&value)
@@ -69,6 +72,8 @@ pub(crate) fn check(input: &[u8]) {
     assert_eq!(clusters(&environment["CLUSTERS"]).as_ref(), Some(&names));
     let seconds = config.rollout_timeout.as_secs();
     assert_eq!(environment["ROLLOUT_TIMEOUT_SECONDS"].parse(), Ok(seconds));
+    let interval = config.poll_interval.as_secs();
+    assert_eq!(environment["POLL_INTERVAL_SECONDS"].parse(), Ok(interval));
     let form = match config.image_reference {
         ImageForm::Tag => "tag",
         ImageForm::Digest => "digest",
@@ -84,6 +89,7 @@ pub(crate) fn check(input: &[u8]) {
     let written = environment.iter().map(|(name, value)| match name.as_str() {
         "CLUSTERS" => (name.as_str(), names.join(",")),
         "ROLLOUT_TIMEOUT_SECONDS" => (name.as_str(), seconds.to_string()),
+        "POLL_INTERVAL_SECONDS" => (name.as_str(), interval.to_string()),
         _ => (name.as_str(), value.clone()),
     });
     let written: BTreeMap<&str, String> = written.collect();

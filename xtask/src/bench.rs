@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::config::Config;
 use shared::contract::{
-    Execution, PlannedRevision, RegisterRevision, RegisteredRevision, ServiceId, Turn, UpdateService,
+    Execution, PlannedRevision, PlannedService, RegisterRevision, RegisteredRevision, Turn, UpdateService,
 };
 use shared::ecs::Ecs;
 use shared::push::PushedImage;
@@ -133,6 +133,7 @@ fn config() -> Config {
         image_reference: ImageForm::Tag,
         scan_families: true,
         rollout_timeout: SignedDuration::from_mins(30),
+        poll_interval: SignedDuration::from_secs(15),
     }
 }
 
@@ -208,13 +209,12 @@ async fn deploy_revision(
     let input = RegisterRevision {
         image: image.clone(),
         task_definition: planned.task_definition,
-        services: planned.services,
     };
     let registered = register_revision::handle(register, config, request(to_value(input)?))
         .await
         .map_err(|error| error.to_string())?;
-    for id in registered.services.clone() {
-        let input = update_input(image, &registered, id);
+    for service in planned.services {
+        let input = update_input(image, &registered, service);
         update_service::handle(update, config, request(to_value(input)?))
             .await
             .map_err(|error| error.to_string())?;
@@ -222,11 +222,11 @@ async fn deploy_revision(
     Ok(())
 }
 
-fn update_input(image: &PushedImage, registered: &RegisteredRevision, id: ServiceId) -> UpdateService {
+fn update_input(image: &PushedImage, registered: &RegisteredRevision, planned: PlannedService) -> UpdateService {
     UpdateService {
         image: image.clone(),
-        cluster: id.cluster,
-        service: id.service,
+        cluster: planned.cluster,
+        service: planned.service,
         task_definition: registered.task_definition.clone(),
         source: registered.source.clone(),
         deadline: None,
@@ -257,13 +257,12 @@ async fn inputs(ecs: &SimulatedEcs) -> Result<BTreeMap<&'static str, Value>, Fai
     let register = RegisterRevision {
         image: image.clone(),
         task_definition: planned.task_definition,
-        services: planned.services,
     };
     let registered = register_revision::handle(&client, &config, request(to_value(&register)?))
         .await
         .map_err(message)?;
-    let id = registered.services.first().cloned().ok_or("no service")?;
-    let update = update_input(&image, &registered, id);
+    let service = planned.services.into_iter().next().ok_or("no service")?;
+    let update = update_input(&image, &registered, service);
     let updated = update_service::handle(&client, &config, request(to_value(&update)?))
         .await
         .map_err(message)?;
@@ -275,7 +274,7 @@ async fn inputs(ecs: &SimulatedEcs) -> Result<BTreeMap<&'static str, Value>, Fai
         ("update-service", to_value(&update)?),
         (
             "check-stability",
-            json!({"image": &image, "rollout": &rollout, "previous": &previous, "rollsBack": null}),
+            json!({"image": &image, "rollout": &rollout, "previous": &previous, "rollsBack": null, "services": 1}),
         ),
         (
             "roll-back",
@@ -283,7 +282,7 @@ async fn inputs(ecs: &SimulatedEcs) -> Result<BTreeMap<&'static str, Value>, Fai
         ),
         (
             "conclude",
-            json!({"scope": "IMAGE", "image": null, "revisions": [], "results": [], "skipped": plan.skipped, "attempt": 0}),
+            json!({"scope": "IMAGE", "image": null, "revisions": [], "results": [], "services": [], "families": [], "skipped": plan.skipped, "attempt": 0}),
         ),
     ]))
 }

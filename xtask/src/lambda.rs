@@ -91,6 +91,7 @@ pub(crate) fn cold_start(function: &Function, input: &Value, ecs: &str) -> Resul
             ("IMAGE_REFERENCE", "tag"),
             ("SCAN_FAMILIES", "true"),
             ("ROLLOUT_TIMEOUT_SECONDS", "1800"),
+            ("POLL_INTERVAL_SECONDS", "15"),
         ])
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -8,6 +8,7 @@ use shared::config::Config;
 use shared::contract::{Check, CheckStability};
 use shared::ecs::Ecs;
 use shared::error::Error;
+use shared::poll;
 use shared::runtime::{Request, log_image, log_service};
 use verdict::{Look, came_between, judge, needs_history};
 
@@ -19,7 +20,7 @@ const RECORDS_BEFORE: SignedDuration = SignedDuration::from_mins(2);
 /// # Errors
 ///
 /// `Deploy.NotFound` when the service is gone; `Deploy.Rejected`, `Deploy.Unavailable` by ECS.
-pub async fn handle(ecs: &Ecs, _config: &Config, request: Request<Value>) -> Result<Check, Error> {
+pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<Check, Error> {
     let Request { now, input: asked, .. } = request.typed::<CheckStability>()?;
     let rollout = &asked.rollout;
     log_image(&asked.image);
@@ -67,7 +68,17 @@ pub async fn handle(ecs: &Ecs, _config: &Config, request: Request<Value>) -> Res
         between,
         now,
     };
-    let check = judge(&look, &asked);
+    // Not since it began: one that is found under way, maybe for days, is told of as soon as any other.
+    let wait = poll::wait(
+        config.poll_interval,
+        asked.services,
+        now.duration_since(rollout.watched_since),
+        rollout.deadline.duration_since(now),
+    );
+    let check = Check {
+        wait,
+        ..judge(&look, &asked)
+    };
     tracing::info!(verdict = ?check.verdict, task_definition = rollout.task_definition.short(), "{}", check.message);
     Ok(check)
 }

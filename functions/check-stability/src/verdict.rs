@@ -269,6 +269,7 @@ fn check(verdict: Verdict, message: String, reasons: Vec<String>, running: u32, 
         reasons,
         running,
         desired,
+        wait: 0,
     }
 }
 

@@ -54,6 +54,7 @@ async fn asked(rules: &[Rule], rollback: bool) -> (Check, Wire) {
         rollout: rollout(to),
         previous: Some(arn("web:1")),
         rolls_back: rollback.then(|| arn("web:2")),
+        services: 1,
     };
     let check = check_stability::handle(&Ecs::with_client(ecs), &config(), request(&input, 300))
         .await
@@ -135,9 +136,40 @@ async fn a_service_that_is_gone_is_an_error_by_name() {
         rollout: rollout("web:2"),
         previous: None,
         rolls_back: None,
+        services: 1,
     };
     let error = check_stability::handle(&ecs, &config(), request(&input, 300))
         .await
         .unwrap_err();
     assert_eq!(error.name(), "Deploy.NotFound");
+}
+
+#[tokio::test]
+async fn the_longer_a_rollout_lasts_and_the_more_services_wait_the_later_is_the_next_look() {
+    for (services, seconds, wait, rule) in [
+        (1, 60, 15, "the setting"),
+        (100, 60, 20, "by the number of services"),
+        (1, 900, 45, "a twentieth of its age"),
+        (1, 1797, 4, "just after the deadline"),
+    ] {
+        let rules = ecs(&service([rolling("web:2"), deployment("web:1")]), &[], 0);
+        let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules);
+        let input = CheckStability {
+            image: pushed(2),
+            rollout: rollout("web:2"),
+            previous: Some(arn("web:1")),
+            rolls_back: None,
+            services,
+        };
+        let watched_since = input
+            .rollout
+            .watched_since
+            .duration_since(shared::testing::at(0))
+            .as_secs();
+        let asked = request(&input, watched_since + seconds);
+        let check = check_stability::handle(&Ecs::with_client(ecs), &config(), asked)
+            .await
+            .unwrap();
+        assert_eq!((check.verdict, check.wait), (Verdict::InProgress, wait), "{rule}");
+    }
 }

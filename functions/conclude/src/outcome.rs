@@ -1,15 +1,21 @@
 //! How an execution ends: what its steps have come to, in one word and one message.
 
+use shared::arn::TaskDefinitionArn;
 use shared::contract::{
-    ImageConclusion, ImageEnd, PlannedRevision, RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId,
-    ServiceOutcome, ServiceResult, SkipReason, StateError, UpdateOutcome, Verdict,
+    ImageConclusion, ImageEnd, PlannedResult, PlannedRevision, PlannedService, RevisionResult, RollbackMethod,
+    ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, ServiceResult, SkipReason, StateError, UpdateOutcome,
+    Verdict,
 };
 use shared::error::Error;
+use shared::pace::pace;
 use shared::service::title;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// How many failed services a message names; the rest is counted.
 const NAMED_FAILURES: usize = 10;
+
+/// What ends an error that had to be cut short.
+const CUT: &str = "...";
 
 /// Concludes one service's execution.
 ///
@@ -206,140 +212,142 @@ pub fn readable(error: &StateError) -> String {
 /// put out as `retry`.
 pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> Result<ImageConclusion, Error> {
     let ends = ends(end);
-    let failed: Vec<&End<'_>> = ends.iter().filter(|end| end.failure.is_some()).collect();
-    let succeeded: Vec<ServiceResult> = ends
-        .iter()
-        .filter_map(|end| end.result.cloned())
-        .filter(|result| result.error.is_none())
-        .collect();
+    let failed: Vec<&End<'_>> = ends.iter().filter(|end| end.is.is_err()).collect();
+    let services: Vec<ServiceResult> = end.services.iter().cloned().chain(deployed(&ends)).collect();
+    let families = families(end, &ends);
+    let all = services.len() + families.len() + failed.len();
+    let conclusion = |message, retry: Vec<_>, tag_latest| ImageConclusion {
+        image: end.image.clone(),
+        message,
+        services: services.clone(),
+        families: families.clone(),
+        skipped: end.skipped.clone(),
+        retry,
+        tag_latest,
+    };
     if failed.is_empty() {
-        let families: Vec<_> = families(end);
         let is_deployed = |result: &ServiceResult| {
             matches!(
                 result.outcome,
-                Some(ServiceOutcome::Deployed | ServiceOutcome::AlreadyDeployed)
+                ServiceOutcome::Deployed | ServiceOutcome::AlreadyDeployed
             )
         };
         let everything_stable = end.image.as_ref().is_some_and(|image| !image.tag.is_latest())
-            && !end.revisions.is_empty()
-            && succeeded.iter().all(is_deployed)
+            && all > 0
+            && services.iter().all(is_deployed)
             // Where a newer push is deployed already, `latest` is that one's.
             && end.skipped.iter().all(|skipped| skipped.reason != SkipReason::Superseded);
-        return Ok(ImageConclusion {
-            image: end.image.clone(),
-            message: summary(end, &succeeded, families.len()),
-            services: succeeded,
-            families,
-            skipped: end.skipped.clone(),
-            retry: Vec::new(),
-            tag_latest: tag_latest && everything_stable,
-        });
+        let message = summary(end, &services, families.len());
+        return Ok(conclusion(message, Vec::new(), tag_latest && everything_stable));
     }
     if redrive_count > end.attempt {
-        return Ok(ImageConclusion {
-            image: end.image.clone(),
-            message: format!("{} of {} are deployed again after a redrive", failed.len(), ends.len()),
-            services: succeeded,
-            families: families(end),
-            skipped: end.skipped.clone(),
-            retry: retry(end, &failed),
-            tag_latest: false,
-        });
+        let message = format!("{} of {all} are deployed again after a redrive", failed.len());
+        return Ok(conclusion(message, retry(end, &failed), false));
     }
-    Err(Error::ServicesFailed(failure(end, &failed, ends.len())))
+    Err(Error::ServicesFailed(failure(end, &failed, all)))
 }
 
 /// How one service, or one family without a service, ended.
 struct End<'a> {
     revision: &'a PlannedRevision,
-    service: Option<&'a ServiceId>,
-    result: Option<&'a ServiceResult>,
-    failure: Option<String>,
+    service: Option<&'a PlannedService>,
+    is: Result<Ended<'a>, &'a str>,
 }
 
+/// How it ended when it went well.
+enum Ended<'a> {
+    /// A service.
+    Service(ServiceOutcome),
+    /// A family without a service: the revision that was registered.
+    Family(&'a TaskDefinitionArn),
+}
+
+/// Why something without a result failed. It is never taken for deployed.
+const NEVER_TRIED: &str = "it was never tried";
+
+/// How all that was to be done ended, in the order of the plan: a result is known by its place.
 fn ends(end: &ImageEnd) -> Vec<End<'_>> {
-    let mut services: BTreeMap<(&str, &str), &ServiceResult> = BTreeMap::new();
-    let mut revisions = BTreeMap::new();
-    for result in &end.results {
-        revisions.insert(&result.source, result);
-        for service in &result.services {
-            services.insert((service.cluster.as_str(), service.service.as_str()), service);
-        }
-    }
     let mut ends = Vec::new();
-    for planned in &end.revisions {
-        let revision = revisions.get(&planned.task_definition).copied();
-        let unregistered = match revision {
-            None => Some("it was never tried".to_owned()),
-            Some(result) => result.error.as_ref().map(readable),
+    for (place, revision) in end.revisions.iter().enumerate() {
+        let result = end.results.get(place);
+        let unregistered = match result {
+            Some(RevisionResult::Failed(why)) => why,
+            _ => NEVER_TRIED,
         };
-        if planned.services.is_empty() {
-            ends.push(End {
-                revision: planned,
-                service: None,
-                result: None,
-                failure: unregistered.clone(),
-            });
-        }
-        for id in &planned.services {
-            let result = services.get(&(id.cluster.as_str(), id.service.as_str())).copied();
-            let failure = match result {
-                Some(result) => match (&result.outcome, &result.error) {
-                    (_, Some(error)) => Some(readable(error)),
-                    (Some(_), None) => None,
-                    (None, None) => Some("it has no outcome".to_owned()),
-                },
-                None => unregistered.clone().or_else(|| Some("it was never tried".to_owned())),
+        if revision.services.is_empty() {
+            let is = match result {
+                Some(RevisionResult::Registered(registered)) => Ok(Ended::Family(registered)),
+                _ => Err(unregistered),
             };
             ends.push(End {
-                revision: planned,
-                service: Some(id),
-                result,
-                failure,
+                revision,
+                service: None,
+                is,
+            });
+        }
+        let results: &[PlannedResult] = match result {
+            Some(RevisionResult::Services(results)) => results,
+            _ => &[],
+        };
+        for (place, service) in revision.services.iter().enumerate() {
+            let is = match results.get(place) {
+                Some(PlannedResult::Ended(outcome)) => Ok(Ended::Service(*outcome)),
+                Some(PlannedResult::Failed { failed }) => Err(failed.as_str()),
+                None => Err(unregistered),
+            };
+            ends.push(End {
+                revision,
+                service: Some(service),
+                is,
             });
         }
     }
     ends
 }
 
-/// The plan, narrowed to what failed.
-fn retry(end: &ImageEnd, failed: &[&End<'_>]) -> Vec<PlannedRevision> {
-    let is_failed = |planned: &PlannedRevision, service: Option<&ServiceId>| {
-        failed
-            .iter()
-            .any(|failed| std::ptr::eq(failed.revision, planned) && failed.service == service)
-    };
-    let narrowed = end.revisions.iter().filter_map(|planned| {
-        let services: Vec<ServiceId> = planned
-            .services
-            .iter()
-            .filter(|service| is_failed(planned, Some(service)))
-            .cloned()
-            .collect();
-        let family_failed = planned.services.is_empty() && is_failed(planned, None);
-        (family_failed || !services.is_empty()).then(|| PlannedRevision {
-            services,
-            ..planned.clone()
-        })
-    });
-    narrowed.collect()
+/// The services that ended without an error.
+fn deployed<'a>(ends: &'a [End<'a>]) -> impl Iterator<Item = ServiceResult> + 'a {
+    ends.iter().filter_map(|end| match (end.service, &end.is) {
+        (Some(service), Ok(Ended::Service(outcome))) => Some(ServiceResult {
+            cluster: service.cluster.clone(),
+            service: service.service.clone(),
+            outcome: *outcome,
+        }),
+        _ => None,
+    })
 }
 
 /// The revisions registered for families without a service.
-fn families(end: &ImageEnd) -> Vec<shared::arn::TaskDefinitionArn> {
-    let standalone: BTreeSet<_> = end
-        .revisions
-        .iter()
-        .filter(|planned| planned.services.is_empty())
-        .map(|planned| &planned.task_definition)
-        .collect();
-    let results = end.results.iter().filter(|result| standalone.contains(&result.source));
-    let registered: BTreeSet<_> = results.filter_map(|result| result.task_definition.clone()).collect();
+fn families(end: &ImageEnd, ends: &[End<'_>]) -> Vec<TaskDefinitionArn> {
+    let registered = ends.iter().filter_map(|end| match &end.is {
+        Ok(Ended::Family(registered)) => Some((*registered).clone()),
+        _ => None,
+    });
+    let registered: BTreeSet<_> = end.families.iter().cloned().chain(registered).collect();
     registered.into_iter().collect()
 }
 
+/// The plan, narrowed to what failed, at a pace of its own.
+fn retry(end: &ImageEnd, failed: &[&End<'_>]) -> Vec<PlannedRevision> {
+    let narrowed = end.revisions.iter().filter_map(|planned| {
+        let mut failed = failed
+            .iter()
+            .filter(|end| std::ptr::eq(end.revision, planned))
+            .peekable();
+        failed.peek()?;
+        Some(PlannedRevision {
+            services: failed.filter_map(|end| end.service).cloned().collect(),
+            ..planned.clone()
+        })
+    });
+    let mut retry: Vec<PlannedRevision> = narrowed.collect();
+    pace(&mut retry);
+    retry
+}
+
 fn summary(end: &ImageEnd, services: &[ServiceResult], families: usize) -> String {
-    let Some(image) = end.image.as_ref().filter(|_| !end.revisions.is_empty()) else {
+    let has_begun = families + services.len() > 0;
+    let Some(image) = end.image.as_ref().filter(|_| has_begun) else {
         let reasons: Vec<&str> = end.skipped.iter().map(|skipped| skipped.message.as_str()).collect();
         return if reasons.is_empty() {
             "nothing to deploy".to_owned()
@@ -352,7 +360,7 @@ fn summary(end: &ImageEnd, services: &[ServiceResult], families: usize) -> Strin
         .filter(|service| {
             matches!(
                 service.outcome,
-                Some(ServiceOutcome::Superseded | ServiceOutcome::RollBackSuperseded)
+                ServiceOutcome::Superseded | ServiceOutcome::RollBackSuperseded
             )
         })
         .count();
@@ -369,7 +377,8 @@ fn summary(end: &ImageEnd, services: &[ServiceResult], families: usize) -> Strin
         message.extend(["; ", &superseded, " superseded by another deployment"]);
     }
     if !end.skipped.is_empty() {
-        message.extend(["; ", &end.skipped.len().to_string(), " left out"]);
+        let left_out: u32 = end.skipped.iter().map(|skipped| skipped.count).sum();
+        message.extend(["; ", &left_out.to_string(), " left out"]);
     }
     message
 }
@@ -377,16 +386,14 @@ fn summary(end: &ImageEnd, services: &[ServiceResult], families: usize) -> Strin
 fn failure(end: &ImageEnd, failed: &[&End<'_>], all: usize) -> String {
     let image = end.image.as_ref().map(ToString::to_string).unwrap_or_default();
     let named = failed.iter().take(NAMED_FAILURES).map(|end| {
-        let why = end.failure.as_deref().unwrap_or_default();
         let resource = match end.service {
-            Some(id) => title(&id.cluster, &id.service),
-            None => format!("family {}", end.revision.family),
+            Some(service) => title(&service.cluster, &service.service),
+            None => format!("family {}", end.revision.task_definition.family()),
         };
-        if why.starts_with(&resource) {
-            format!("- {why}")
-        } else {
-            format!("- {resource}: {why}")
-        }
+        format!(
+            "- {}",
+            told(&resource, end.is.as_ref().err().copied().unwrap_or_default())
+        )
     });
     let mut message = format!(
         "{image}: {} of {all} failed.\n{}",
@@ -398,6 +405,26 @@ fn failure(end: &ImageEnd, failed: &[&End<'_>], all: usize) -> String {
         message.extend(["\n- and ", &more, " more: see the executions of deploy-service"]);
     }
     message + "\nRedrive this execution to deploy the same image again to what failed, and only to that."
+}
+
+/// What is told of a failure: what it says, led by its subject. The error's name stands there only where there is nothing
+/// else, or where what it says had to be cut short and the name may be all that is left of the reason.
+fn told(resource: &str, failure: &str) -> String {
+    let Some((name, says)) = failure.split_once(": ") else {
+        return format!("{resource}: {failure}");
+    };
+    let Some(begun) = says.strip_suffix(CUT) else {
+        return match says {
+            "" => format!("{resource}: {name}"),
+            _ if says.starts_with(resource) => says.to_owned(),
+            _ => format!("{resource}: {says}"),
+        };
+    };
+    match begun.strip_prefix(resource).unwrap_or(begun).trim() {
+        "" => format!("{resource}: {name}"),
+        rest if resource.starts_with(rest) => format!("{resource}: {name}"),
+        rest => format!("{resource}: {name}: {rest}{CUT}"),
+    }
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

@@ -18,11 +18,11 @@ fn service_end() -> Value {
 }
 
 fn image_end() -> Value {
-    let planned =
-        json!({"taskDefinition": arn("nightly:4"), "family": "nightly", "containers": ["web"], "services": []});
-    let result = json!({"source": arn("nightly:4"), "taskDefinition": arn("nightly:5"), "error": null, "services": []});
+    let planned = json!({"taskDefinition": arn("nightly:4"), "containers": ["web"], "services": []});
+    let result = json!({"registered": arn("nightly:5")});
     json!({
-        "scope": "IMAGE", "image": pushed(2), "revisions": [planned], "results": [result], "skipped": [], "attempt": 0,
+        "scope": "IMAGE", "image": pushed(2), "revisions": [planned], "results": [result], "services": [],
+        "families": [], "skipped": [], "attempt": 0,
     })
 }
 

@@ -1,8 +1,10 @@
 //! A push in, what is to be deployed out.
 
+pub mod limits;
 pub mod plan;
 
 use futures::future::try_join;
+use limits::plan_within;
 use plan::plan;
 use serde_json::Value;
 use shared::arn::{ClusterName, TaskDefinitionArn};
@@ -23,26 +25,19 @@ use std::collections::{BTreeMap, HashSet};
 ///
 /// # Errors
 ///
-/// `Deploy.InvalidInput` when the event cannot be read; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
+/// `Deploy.InvalidInput` when the event cannot be read, or when the plan is too large for one execution; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
 pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<Plan, Error> {
     let image = match parse_push(&request.input)? {
         Push::Tagged(image) => image,
         Push::Nothing(nothing) => {
-            return Ok(Plan {
-                image: None,
-                revisions: Vec::new(),
-                skipped: vec![plan::nothing_pushed(&nothing)],
-            });
+            let skipped = vec![plan::nothing_pushed(&nothing)];
+            return plan_within(config, None, Vec::new(), skipped);
         }
     };
     log_image(&image);
     if image.tag.is_latest() && !config.deploy_latest {
         let skipped = vec![plan::latest_is_off(&image)];
-        return Ok(Plan {
-            image: Some(image),
-            revisions: Vec::new(),
-            skipped,
-        });
+        return plan_within(config, Some(image), Vec::new(), skipped);
     }
     let (services, mut skipped) = look_at_services(ecs, config).await?;
     let standalone = async {
@@ -59,11 +54,7 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         skipped.push(plan::not_in_use(&image));
     }
     log_plan(&image, &services, &planned.revisions, &skipped);
-    Ok(Plan {
-        image: Some(image),
-        revisions: planned.revisions,
-        skipped,
-    })
+    plan_within(config, Some(image), planned.revisions, plan::bounded(skipped))
 }
 
 /// Every service of the configured clusters, and the clusters and services that were not there.
@@ -83,6 +74,7 @@ async fn look_at_services(ecs: &Ecs, config: &Config) -> Result<(Vec<Service>, V
                     message: format!(
                         "the service was listed but is not described ({reason}): it was deleted meanwhile"
                     ),
+                    count: 1,
                     resource: arn,
                     reason: SkipReason::ServiceNotActive,
                 }));
@@ -93,6 +85,7 @@ async fn look_at_services(ecs: &Ecs, config: &Config) -> Result<(Vec<Service>, V
                 message: format!(
                     "{message}; if the cluster was deleted on purpose, take it out of the setting clusters"
                 ),
+                count: 1,
             }),
             Err(error) => return Err(error),
         }
@@ -149,4 +142,13 @@ fn log_plan(
         skipped = skipped.len(),
         "planned the deployment of {image}"
     );
+    for Skipped {
+        resource,
+        reason,
+        message,
+        ..
+    } in skipped
+    {
+        tracing::info!(%resource, ?reason, "left out: {message}");
+    }
 }

@@ -2,7 +2,7 @@
 //! is left out.
 
 use shared::arn::TaskDefinitionArn;
-use shared::contract::{PlannedRevision, ServiceId, SkipReason, Skipped};
+use shared::contract::{PlannedRevision, PlannedService, SkipReason, Skipped};
 use shared::push::{NothingPushed, PushedImage};
 use shared::service::{Controller, Service, ServiceStatus};
 use shared::task_definition::{Standing, TaskDefinition};
@@ -43,17 +43,19 @@ pub fn plan(
                     resource: service.title(),
                     reason,
                     message,
+                    count: 1,
                 });
             }
             Place::On(definition) => {
-                let id = ServiceId {
+                let service = PlannedService {
                     cluster: service.cluster.clone(),
                     service: service.name.clone(),
+                    after: 0,
                 };
                 let planned = revisions
                     .entry(definition.arn().clone())
                     .or_insert_with(|| planned(image, definition));
-                planned.services.push(id);
+                planned.services.push(service);
             }
         }
     }
@@ -67,6 +69,7 @@ pub fn plan(
                 resource,
                 reason: SkipReason::Superseded,
                 message: superseded(image, definition),
+                count: 1,
             });
         } else {
             revisions
@@ -75,7 +78,9 @@ pub fn plan(
         }
     }
     for planned in revisions.values_mut() {
-        planned.services.sort();
+        planned
+            .services
+            .sort_by(|one, other| (&one.cluster, &one.service).cmp(&(&other.cluster, &other.service)));
     }
     Planned {
         revisions: revisions.into_values().collect(),
@@ -169,8 +174,8 @@ fn place<'a>(
 fn planned(image: &PushedImage, definition: &TaskDefinition) -> PlannedRevision {
     PlannedRevision {
         task_definition: definition.arn().clone(),
-        family: definition.arn().family().to_owned(),
         containers: definition.containers_of(image),
+        after: 0,
         services: Vec::new(),
     }
 }
@@ -197,11 +202,13 @@ pub fn nothing_pushed(nothing: &NothingPushed) -> Skipped {
             message: format!(
                 "nothing to deploy: the push to {repository} has no tag; parts of multi-architecture images, attestations and signatures are pushed so"
             ),
+            count: 1,
         },
         NothingPushed::Failed { repository, cause } => Skipped {
             resource: repository.clone(),
             reason: SkipReason::FailedPush,
             message: format!("nothing to deploy: the push to {repository} failed ({cause})"),
+            count: 1,
         },
     }
 }
@@ -213,6 +220,7 @@ pub fn latest_is_off(image: &PushedImage) -> Skipped {
         resource: image.to_string(),
         reason: SkipReason::LatestTag,
         message: format!("nothing to deploy: {image} is deployed only when the setting deployLatest is on"),
+        count: 1,
     }
 }
 
@@ -226,7 +234,40 @@ pub fn not_in_use(image: &PushedImage) -> Skipped {
             "nothing to deploy: no service of the configured clusters and no family runs the repository {} of {} in {}",
             image.repository, image.registry_id, image.region
         ),
+        count: 1,
     }
+}
+
+/// How many of what is left out for one reason are named; the rest is counted.
+const NAMED_SKIPPED: usize = 20;
+
+/// Bounds what is left out, so that it never keeps the rest from fitting into an execution: of each reason, what is more
+/// than [`NAMED_SKIPPED`] becomes one entry that has its number.
+#[must_use]
+pub fn bounded(skipped: Vec<Skipped>) -> Vec<Skipped> {
+    let mut bounded: Vec<Skipped> = Vec::new();
+    let mut more: Vec<Skipped> = Vec::new();
+    for skipped in skipped {
+        let of_reason = |other: &&Skipped| other.reason == skipped.reason;
+        if bounded.iter().filter(of_reason).count() < NAMED_SKIPPED {
+            bounded.push(skipped);
+            continue;
+        }
+        let place = more.iter().position(|other| other.reason == skipped.reason);
+        let place = place.unwrap_or_else(|| {
+            more.push(Skipped {
+                resource: String::new(),
+                message: "left out for the same reason; the log of find-task-definitions names each".to_owned(),
+                count: 0,
+                reason: skipped.reason,
+            });
+            more.len() - 1
+        });
+        more[place].count += skipped.count;
+        more[place].resource = format!("{} more", more[place].count);
+    }
+    bounded.extend(more);
+    bounded
 }
 
 #[cfg(test)]

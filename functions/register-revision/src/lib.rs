@@ -25,11 +25,7 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// `Deploy.InvalidInput` when no container of the revision runs the repository; `Deploy.NotFound` when the revision is
 /// gone; `Deploy.Rejected` when ECS refuses the new one; `Deploy.Unavailable`.
 pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<RegisteredRevision, Error> {
-    let RegisterRevision {
-        image,
-        task_definition,
-        services,
-    } = request.typed()?.input;
+    let RegisterRevision { image, task_definition } = request.typed()?.input;
     log_image(&image);
     let newest = match ecs.describe_task_definition(task_definition.family()).await {
         Ok(newest) => Some(newest),
@@ -85,7 +81,6 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         task_definition: revision,
         source: task_definition,
         repeated,
-        services,
     };
     tracing::info!(
         task_definition = registered.task_definition.short(),

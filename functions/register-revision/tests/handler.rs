@@ -12,8 +12,7 @@ use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::task_definition::ImageForm;
 use shared::testing::{
-    REGISTRY, Wire, answer, arn, at, config, definition, described, described_of_push, digest, pushed, refusal,
-    request, service_id,
+    REGISTRY, Wire, answer, arn, at, config, definition, described, described_of_push, digest, pushed, refusal, request,
 };
 
 /// ECS describes `described` to whoever asks for `name`, a family or a revision.
@@ -58,7 +57,6 @@ async fn asked(config: &Config, short: &str, rules: &[Rule], wire: &Wire) -> Res
     let input = RegisterRevision {
         image: pushed(2),
         task_definition: arn(short),
-        services: vec![service_id()],
     };
     register_revision::handle(&Ecs::with_client(ecs), config, request(&input, 0)).await
 }
@@ -80,7 +78,6 @@ async fn peer_6_a_revision_is_the_old_document_with_the_new_image_and_where_it_c
         task_definition: arn("web:2"),
         source: arn("web:1"),
         repeated: false,
-        services: vec![service_id()],
     };
     assert_eq!(done, revision);
     let tag = |key: &str, value: &str| json!({"key": key, "value": value});

@@ -21,6 +21,8 @@ pub struct Config {
     pub scan_families: bool,
     /// `ROLLOUT_TIMEOUT_SECONDS`: how long a rollout, or a rollback, may take.
     pub rollout_timeout: SignedDuration,
+    /// `POLL_INTERVAL_SECONDS`: how long to wait at least between two looks at a rollout.
+    pub poll_interval: SignedDuration,
 }
 
 impl Config {
@@ -42,6 +44,13 @@ impl Config {
             "false" => Ok(false),
             other => Err(refuse(name, other, "true or false")),
         };
+        let seconds = |name: &str| {
+            let value = text(name)?;
+            let seconds = value.parse::<u32>().ok().filter(|seconds| *seconds > 0);
+            seconds
+                .map(|seconds| SignedDuration::from_secs(seconds.into()))
+                .ok_or_else(|| refuse(name, &value, "a number of seconds above 0"))
+        };
         let clusters = text("CLUSTERS")?;
         let names = clusters.split(',').filter(|_| !clusters.is_empty());
         let names: Result<Vec<ClusterName>, _> = names.map(|name| name.trim().parse()).collect();
@@ -60,13 +69,8 @@ impl Config {
                 other => return Err(refuse("IMAGE_REFERENCE", other, "tag or digest")),
             },
             scan_families: flag("SCAN_FAMILIES")?,
-            rollout_timeout: {
-                let value = text("ROLLOUT_TIMEOUT_SECONDS")?;
-                let seconds = value.parse::<u32>().ok().filter(|seconds| *seconds > 0);
-                seconds
-                    .map(|seconds| SignedDuration::from_secs(seconds.into()))
-                    .ok_or_else(|| refuse("ROLLOUT_TIMEOUT_SECONDS", &value, "a number of seconds above 0"))?
-            },
+            rollout_timeout: seconds("ROLLOUT_TIMEOUT_SECONDS")?,
+            poll_interval: seconds("POLL_INTERVAL_SECONDS")?,
         };
         if config.deploy_latest && config.tag_latest {
             return Err(Error::InvalidInput(
@@ -91,13 +95,14 @@ impl Config {
 mod tests {
     use super::*;
 
-    const SETTINGS: [(&str, &str); 6] = [
+    const SETTINGS: [(&str, &str); 7] = [
         ("CLUSTERS", "production, staging"),
         ("DEPLOY_LATEST", "false"),
         ("TAG_LATEST", "true"),
         ("IMAGE_REFERENCE", "digest"),
         ("SCAN_FAMILIES", "true"),
         ("ROLLOUT_TIMEOUT_SECONDS", "1800"),
+        ("POLL_INTERVAL_SECONDS", "15"),
     ];
 
     fn read(change: (&str, Option<&str>)) -> Result<Config, Error> {
@@ -123,6 +128,7 @@ mod tests {
         );
         assert_eq!(config.image_reference, ImageForm::Digest);
         assert_eq!(config.rollout_timeout, SignedDuration::from_mins(30));
+        assert_eq!(config.poll_interval, SignedDuration::from_secs(15));
         assert!(read(("CLUSTERS", Some(""))).unwrap().clusters.is_empty());
     }
 
@@ -146,6 +152,7 @@ mod tests {
                 .contains("each once")
         );
         assert!(read(("ROLLOUT_TIMEOUT_SECONDS", Some("0"))).is_err());
+        assert!(read(("POLL_INTERVAL_SECONDS", Some("0"))).is_err());
     }
 
     #[test]

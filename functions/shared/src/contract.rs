@@ -53,6 +53,15 @@ pub struct Plan {
     pub revisions: Vec<PlannedRevision>,
     /// What is left out. When `revisions` is empty, the reason stands here.
     pub skipped: Vec<Skipped>,
+    /// How many services it deploys to.
+    pub services: u32,
+    /// How many seconds after its update a service is looked at first, see [`crate::poll`].
+    pub wait: u32,
+    /// By how much of the seconds that its update had to wait that look waits longer, in percent.
+    pub spread: u32,
+    /// How many characters of an error are kept for "Conclude": the more services, the fewer, so that what all their
+    /// failures take stays within what a state may be given. All of it stands in the service's own execution.
+    pub error_length: u32,
 }
 
 /// A revision in use, the containers to change in it, and the services that run it.
@@ -61,12 +70,31 @@ pub struct Plan {
 pub struct PlannedRevision {
     /// The revision that the new one is made from.
     pub task_definition: TaskDefinitionArn,
-    /// Its family.
-    pub family: String,
     /// The names of the containers that run the image's repository. Never empty.
     pub containers: Vec<String>,
+    /// After how many seconds the new one may be registered, see [`crate::pace`]. Left out when it is 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub after: u32,
     /// The services on it. Empty for a family of scheduled or one-off tasks.
-    pub services: Vec<ServiceId>,
+    pub services: Vec<PlannedService>,
+}
+
+/// A service that is to be deployed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedService {
+    /// Its cluster.
+    pub cluster: ClusterName,
+    /// Its name.
+    pub service: ServiceName,
+    /// How many seconds after its revision was registered it may be updated, see [`crate::pace`]. Left out when it is 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub after: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Something that is left out of a deployment.
@@ -79,6 +107,19 @@ pub struct Skipped {
     pub reason: SkipReason,
     /// Why, for a person, and what to do.
     pub message: String,
+    /// How many it stands for: more than one in the last entry of a reason that has too many to name each. Left out when
+    /// it is 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 /// Why something is left out of a deployment.
@@ -117,8 +158,6 @@ pub struct RegisterRevision {
     pub image: PushedImage,
     /// The revision that the new one is made from.
     pub task_definition: TaskDefinitionArn,
-    /// The services that are to run the new revision; handed on.
-    pub services: Vec<ServiceId>,
 }
 
 /// What register-revision puts out.
@@ -131,8 +170,6 @@ pub struct RegisteredRevision {
     pub source: TaskDefinitionArn,
     /// Whether the family had a revision of this push already, this one or another.
     pub repeated: bool,
-    /// The services that are to run it.
-    pub services: Vec<ServiceId>,
 }
 
 /// What update-service takes.
@@ -236,6 +273,8 @@ pub struct CheckStability {
     pub previous: Option<TaskDefinitionArn>,
     /// The revision that is rolled back, when the rollout is a rollback.
     pub rolls_back: Option<TaskDefinitionArn>,
+    /// How many services the push deploys to: the more, the less often each is looked at.
+    pub services: u32,
 }
 
 /// What check-stability puts out.
@@ -252,6 +291,8 @@ pub struct Check {
     pub running: u32,
     /// How many should.
     pub desired: u32,
+    /// In how many seconds to look again while it goes on.
+    pub wait: u32,
 }
 
 /// How a rollout stands.
@@ -406,15 +447,21 @@ pub enum ServiceOutcome {
 }
 
 /// What a push's execution has come to.
+///
+/// Nothing is said twice, since all of it has to fit into what a state may be given: results are known by their place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImageEnd {
     /// The pushed image, if the event held one.
     pub image: Option<PushedImage>,
-    /// What was planned.
+    /// What was to be done: the plan, or after a redrive what was left of it.
     pub revisions: Vec<PlannedRevision>,
-    /// What came of it, in order of time: of two results of one service the last one counts.
+    /// What came of it, in the order of `revisions`.
     pub results: Vec<RevisionResult>,
+    /// The services that were done before a redrive.
+    pub services: Vec<ServiceResult>,
+    /// The revisions registered before a redrive for families without a service.
+    pub families: Vec<TaskDefinitionArn>,
     /// What was left out.
     pub skipped: Vec<Skipped>,
     /// The redrive count with which all this came about.
@@ -423,19 +470,30 @@ pub struct ImageEnd {
 
 /// What came of one planned revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RevisionResult {
-    /// The revision that was planned from.
-    pub source: TaskDefinitionArn,
-    /// The revision that was registered or reused, if it came to that.
-    pub task_definition: Option<TaskDefinitionArn>,
-    /// Why it did not.
-    pub error: Option<StateError>,
-    /// What came of its services.
-    pub services: Vec<ServiceResult>,
+#[serde(rename_all = "camelCase")]
+pub enum RevisionResult {
+    /// Of a family without a service: the revision that was registered or used again.
+    Registered(TaskDefinitionArn),
+    /// What came of its services, in their order.
+    Services(Vec<PlannedResult>),
+    /// Why no revision was registered: the error's name, a colon, and what it says, cut to the plan's `error_length`.
+    Failed(String),
 }
 
-/// What came of one service, as the push's execution sees it.
+/// What came of one planned service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum PlannedResult {
+    /// How it ended, when its execution succeeded.
+    Ended(ServiceOutcome),
+    /// It did not.
+    Failed {
+        /// Why: the error's name, a colon, and what it says, cut to the plan's `error_length`.
+        failed: String,
+    },
+}
+
+/// How one service ended, when its execution succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceResult {
@@ -443,10 +501,8 @@ pub struct ServiceResult {
     pub cluster: ClusterName,
     /// The service.
     pub service: ServiceName,
-    /// How it ended, when its execution succeeded.
-    pub outcome: Option<ServiceOutcome>,
-    /// Why its execution failed.
-    pub error: Option<StateError>,
+    /// How it ended.
+    pub outcome: ServiceOutcome,
 }
 
 /// What a push's execution puts out when it succeeds.
@@ -457,13 +513,13 @@ pub struct ImageConclusion {
     pub image: Option<PushedImage>,
     /// For a person: "busybox:v1 is deployed to 3 services".
     pub message: String,
-    /// Each service and how it ended.
+    /// Each service that is done, and how it ended.
     pub services: Vec<ServiceResult>,
     /// The revisions registered for families without a service.
     pub families: Vec<TaskDefinitionArn>,
     /// What was left out.
     pub skipped: Vec<Skipped>,
-    /// What is to be done again after a redrive: the plan, narrowed to what failed. Else empty.
+    /// What is to be done again after a redrive: the plan, narrowed to what failed, at a pace of its own. Else empty.
     pub retry: Vec<PlannedRevision>,
     /// Whether the image is now to get the tag `latest`.
     pub tag_latest: bool,

@@ -227,13 +227,9 @@ mod tests {
             .http_client(client);
         let ecs = Ecs::with_config(config);
         let handler = async |request: Request<Value>| {
-            let RegisterRevision {
-                image,
-                task_definition,
-                services,
-            } = request.typed()?.input;
+            let RegisterRevision { image, task_definition } = request.typed()?.input;
             log_image(&image);
-            log_service(&crate::service::title(&services[0].cluster, &services[0].service));
+            log_service(&"web in production");
             tracing::info!("begins");
             let source: TaskDefinition = ecs.describe_task_definition(task_definition.as_str()).await?;
             ecs.register_task_definition(&source.with_image(&image, ImageForm::Tag))
@@ -273,14 +269,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_payload_that_cannot_be_read_is_named_in_the_log_and_not_shown() {
         let mut unreadable = payload();
-        unreadable["input"]["services"] = json!([{"cluster": "production", "service": "web", "password": "hunter2"}]);
+        unreadable["input"]["image"]["password"] = json!("hunter2");
         let (answer, lines) = logged(unreadable, 200).await;
         assert_eq!(answer.unwrap_err().name(), "Deploy.InvalidInput");
         let [line] = &lines[..] else { panic!("{lines:?}") };
         assert_eq!(line["span"]["execution"], payload()["execution"]["id"]);
         let message = line["message"].as_str().unwrap();
         assert!(
-            message.contains("services[0].password") && !message.contains("hunter2"),
+            message.contains("image.password") && !message.contains("hunter2"),
             "{message}"
         );
     }

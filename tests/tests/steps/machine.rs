@@ -18,21 +18,22 @@ use shared::runtime::Request;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-/// How long the machines wait between two looks, in seconds: the default of the setting.
-const POLL_INTERVAL: &str = "15";
+/// How many groups are worked on at once, and how many of each: the default of the setting.
+const AT_ONCE: (u32, u32) = (10, 40);
 
 /// A state machine.
 #[derive(Debug)]
 struct Machine(Value);
 
-static DEPLOY_IMAGE: LazyLock<Machine> = LazyLock::new(|| Machine::read("deploy-image"));
-static DEPLOY_SERVICE: LazyLock<Machine> = LazyLock::new(|| Machine::read("deploy-service"));
+static DEPLOY_IMAGE: LazyLock<Machine> = LazyLock::new(|| Machine::read("deploy-image", AT_ONCE));
+static DEPLOY_SERVICE: LazyLock<Machine> = LazyLock::new(|| Machine::read("deploy-service", AT_ONCE));
 
 impl Machine {
-    fn read(name: &str) -> Self {
+    fn read(name: &str, (groups, at_once): (u32, u32)) -> Self {
         let path = format!("{}/../statemachine/{name}.asl.json", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).unwrap();
-        let text = text.replace("${pollIntervalSeconds}", POLL_INTERVAL);
+        let text = text.replace("${groups}", &groups.to_string());
+        let text = text.replace("${atOnce}", &at_once.to_string());
         Self(serde_json::from_str(&text).unwrap())
     }
 }
@@ -136,6 +137,21 @@ impl Scope {
                 .fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
             Ok(jsonata_value(&context, &format!("{sum:020}").into()))
         });
+        parsed.register_function("partition", 2, |context, arguments| {
+            let chunks = jsonata_rs::Value::array(context.arena, ArrayFlags::empty());
+            let mut chunk = jsonata_rs::Value::array(context.arena, ArrayFlags::empty());
+            for item in arguments[0].members() {
+                chunk.push(item);
+                if chunk.len() >= arguments[1].as_usize() {
+                    chunks.push(chunk);
+                    chunk = jsonata_rs::Value::array(context.arena, ArrayFlags::empty());
+                }
+            }
+            if !chunk.is_empty() {
+                chunks.push(chunk);
+            }
+            Ok(chunks)
+        });
         let mut states = states.clone();
         states["context"] = self.context.clone();
         let mut bindings: HashMap<&str, &Value> = self
@@ -231,6 +247,12 @@ impl Execution<'_> {
         self.start(&DEPLOY_IMAGE, "deploy-image:push", event).await
     }
 
+    /// The same with another number of groups that are worked on at once, and of those of a group.
+    pub(crate) async fn deploy_in(&self, groups: u32, at_once: u32, event: &Value) -> Result<Value, Thrown> {
+        let machine = Machine::read("deploy-image", (groups, at_once));
+        self.start(&machine, "deploy-image:push", event).await
+    }
+
     fn start<'s>(
         &'s self,
         machine: &'s Machine,
@@ -321,9 +343,17 @@ impl Execution<'_> {
 
     async fn map(&self, state: &Value, scope: &Scope, given: &Value) -> Result<Value, Thrown> {
         let mut results = Vec::new();
-        for item in list(&scope.evaluate(&state["Items"], given)) {
+        for (index, item) in list(&scope.evaluate(&state["Items"], given)).iter().enumerate() {
             let mut inside = scope.clone();
-            results.push(self.walk(&state["ItemProcessor"], &mut inside, item.clone()).await?);
+            let input = match state.get("ItemSelector") {
+                None => item.clone(),
+                Some(selector) => {
+                    let mut selecting = scope.clone();
+                    selecting.context["Map"] = json!({"Item": {"Index": index, "Value": item}});
+                    selecting.evaluate(selector, given)
+                }
+            };
+            results.push(self.walk(&state["ItemProcessor"], &mut inside, input).await?);
         }
         Ok(results.into())
     }
@@ -345,7 +375,8 @@ impl Execution<'_> {
             if u64::from(attempts[place]) >= retrier["MaxAttempts"].as_u64().unwrap() {
                 return Err(thrown);
             }
-            let seconds = retrier["IntervalSeconds"].as_i64().unwrap() << attempts[place];
+            let longest = retrier["MaxDelaySeconds"].as_i64().unwrap();
+            let seconds = (retrier["IntervalSeconds"].as_i64().unwrap() << attempts[place]).min(longest);
             attempts[place] += 1;
             let now = self.caller.account().now();
             self.caller.wait_until(now + seconds * 1000).await;

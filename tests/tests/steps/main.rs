@@ -8,6 +8,7 @@
 
 mod account;
 mod at_once;
+mod groups;
 mod killed;
 mod machine;
 mod pushes;

@@ -356,6 +356,7 @@ pub(crate) fn config() -> Config {
         image_reference: ImageForm::Tag,
         scan_families: true,
         rollout_timeout: SignedDuration::from_mins(30),
+        poll_interval: SignedDuration::from_secs(15),
     }
 }
 

@@ -40,6 +40,7 @@ fn case(deployments: impl IntoIterator<Item = Deployment>) -> Case {
             rollout: rollout("web:2"),
             previous: Some(arn("web:1")),
             rolls_back: None,
+            services: 1,
         },
     }
 }

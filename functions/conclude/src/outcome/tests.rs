@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;
-use shared::contract::{Check, RevisionResult, Rollback, ServiceUpdate, Skipped};
+use shared::contract::{Check, Rollback, ServiceUpdate, Skipped};
 use shared::testing::{arn, at, pushed, rollout, service_id};
 
 fn end(update: Option<ServiceUpdate>) -> ServiceEnd {
@@ -40,6 +40,7 @@ fn check(verdict: Verdict, message: &str) -> Check {
         reasons: vec![],
         running: 0,
         desired: 2,
+        wait: 15,
     }
 }
 
@@ -387,48 +388,35 @@ fn a_cause_is_read_out_of_lambdas_json() {
 
 // A push.
 
-fn id(name: &str) -> ServiceId {
-    ServiceId {
-        service: name.parse().unwrap(),
-        ..service_id()
-    }
-}
-
 fn planned(short: &str, services: &[&str]) -> PlannedRevision {
+    let service = |name: &&str| PlannedService {
+        cluster: service_id().cluster,
+        service: name.parse().unwrap(),
+        after: 0,
+    };
     PlannedRevision {
         task_definition: arn(short),
-        family: arn(short).family().to_owned(),
         containers: vec!["web".to_owned()],
-        services: services.iter().map(|name| id(name)).collect(),
+        after: 0,
+        services: services.iter().map(service).collect(),
     }
 }
 
-fn ended(name: &str, outcome: Result<ServiceOutcome, &str>) -> ServiceResult {
-    ServiceResult {
-        cluster: id(name).cluster,
-        service: id(name).service,
-        outcome: outcome.ok(),
-        error: outcome.err().map(|message| thrown("Deploy.RolledBack", message)),
+fn ended(outcome: Result<ServiceOutcome, &str>) -> PlannedResult {
+    match outcome {
+        Ok(outcome) => PlannedResult::Ended(outcome),
+        Err(message) => PlannedResult::Failed {
+            failed: format!("Deploy.RolledBack: {message}"),
+        },
     }
 }
 
-fn result(short: &str, services: Vec<ServiceResult>) -> RevisionResult {
-    RevisionResult {
-        source: arn(short),
-        task_definition: Some(arn("web:9")),
-        error: None,
-        services,
-    }
+fn unregistered(message: &str) -> RevisionResult {
+    RevisionResult::Failed(format!("Deploy.Rejected: {message}"))
 }
 
-fn unregistered(short: &str, message: &str) -> RevisionResult {
-    let error = Some(thrown("Deploy.Rejected", message));
-    RevisionResult {
-        source: arn(short),
-        task_definition: None,
-        error,
-        services: vec![],
-    }
+fn registered(short: &str) -> RevisionResult {
+    RevisionResult::Registered(arn(short))
 }
 
 fn push(revisions: Vec<PlannedRevision>, results: Vec<RevisionResult>) -> ImageEnd {
@@ -436,6 +424,8 @@ fn push(revisions: Vec<PlannedRevision>, results: Vec<RevisionResult>) -> ImageE
         image: Some(pushed(2)),
         revisions,
         results,
+        services: vec![],
+        families: vec![],
         skipped: vec![],
         attempt: 0,
     }
@@ -446,6 +436,7 @@ fn skipped(reason: SkipReason) -> Skipped {
         resource: "old in production".to_owned(),
         reason,
         message: "nothing to deploy: so it is".to_owned(),
+        count: 1,
     }
 }
 
@@ -458,8 +449,8 @@ fn three(
     push(
         vec![planned("web:1", &["web", "api"]), planned("job:1", &["job"])],
         vec![
-            result("web:1", vec![ended("web", web), ended("api", api)]),
-            result("job:1", vec![ended("job", job)]),
+            RevisionResult::Services(vec![ended(web), ended(api)]),
+            RevisionResult::Services(vec![ended(job)]),
         ],
     )
 }
@@ -478,8 +469,8 @@ fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
     let with_family = |outcome| {
         let revisions = vec![planned("web:1", &["web"]), planned("nightly:4", &[])];
         let results = vec![
-            result("web:1", vec![ended("web", Ok(outcome))]),
-            result("nightly:4", vec![]),
+            RevisionResult::Services(vec![ended(Ok(outcome))]),
+            registered("nightly:5"),
         ];
         ImageEnd {
             skipped: vec![skipped(SkipReason::ServiceNotActive)],
@@ -491,7 +482,7 @@ fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
         done.message,
         "app:v2 is deployed to 1 service and registered for 1 family without a service; 1 left out"
     );
-    assert_eq!((done.families, done.skipped.len()), (vec![arn("web:9")], 1));
+    assert_eq!((done.families, done.skipped.len()), (vec![arn("nightly:5")], 1));
     for outcome in [Superseded, RollBackSuperseded] {
         let done = conclude_image(&with_family(outcome), 0, false).unwrap();
         let says = "app:v2 is deployed to 0 services and registered for 1 family without a service; \
@@ -540,14 +531,10 @@ fn what_was_not_registered_fails_for_each_of_its_services_and_its_family() {
         vec![
             planned("web:1", &["web"]),
             planned("nightly:4", &[]),
-            planned("job:1", &["job"]),
             planned("weekly:1", &[]),
+            planned("job:1", &["job"]),
         ],
-        vec![
-            unregistered("web:1", "no role"),
-            unregistered("nightly:4", "a quota"),
-            result("weekly:1", vec![]),
-        ],
+        vec![unregistered("no role"), unregistered("a quota"), registered("weekly:2")],
     );
     let error = conclude_image(&end, 0, false).unwrap_err().to_string();
     let says = "app:v2: 3 of 4 failed.\n- web in production: no role\n- family nightly: a quota\n\
@@ -556,15 +543,59 @@ fn what_was_not_registered_fails_for_each_of_its_services_and_its_family() {
 }
 
 #[test]
-fn a_service_without_a_result_or_an_outcome_is_never_taken_for_deployed() {
-    let silent = ServiceResult {
-        outcome: None,
-        error: None,
-        ..ended("web", Ok(Deployed))
-    };
-    for services in [vec![silent], vec![]] {
-        let end = push(vec![planned("web:1", &["web"])], vec![result("web:1", services)]);
-        assert!(conclude_image(&end, 0, false).is_err());
+fn what_has_no_result_in_its_place_is_never_taken_for_deployed() {
+    let services = |count| RevisionResult::Services(vec![ended(Ok(Deployed)); count]);
+    for results in [
+        vec![],
+        vec![services(0)],
+        vec![services(1)],
+        vec![registered("web:2")],
+        vec![unregistered("no")],
+    ] {
+        let end = push(vec![planned("web:1", &["web", "api"])], results);
+        assert!(conclude_image(&end, 0, false).is_err(), "{end:?}");
+    }
+    for results in [vec![], vec![services(0)], vec![services(1)], vec![unregistered("no")]] {
+        let end = push(vec![planned("nightly:4", &[])], results);
+        assert!(conclude_image(&end, 0, false).is_err(), "{end:?}");
+    }
+}
+
+#[test]
+fn an_error_that_was_cut_short_is_told_with_its_name() {
+    for (failed, told) in [
+        (
+            "Deploy.RolledBack: web in production is back",
+            "web in production is back",
+        ),
+        (
+            "Deploy.RolledBack: web in production did not...",
+            "web in production: Deploy.RolledBack: did not...",
+        ),
+        (
+            "Deploy.RolledBack: web in production...",
+            "web in production: Deploy.RolledBack",
+        ),
+        ("Deploy.RolledBack: web in p...", "web in production: Deploy.RolledBack"),
+        ("Deploy.RolledBack: ...", "web in production: Deploy.RolledBack"),
+        ("Deploy.RolledB...", "web in production: Deploy.RolledB..."),
+        (
+            "Deploy.Rejected: no role...",
+            "web in production: Deploy.Rejected: no role...",
+        ),
+        ("Deploy.Rejected: no role", "web in production: no role"),
+        ("Lambda.Unknown: ", "web in production: Lambda.Unknown"),
+        ("Lambda.Unknown", "web in production: Lambda.Unknown"),
+    ] {
+        let failed = PlannedResult::Failed {
+            failed: failed.to_owned(),
+        };
+        let end = push(
+            vec![planned("web:1", &["web"])],
+            vec![RevisionResult::Services(vec![failed])],
+        );
+        let error = conclude_image(&end, 0, false).unwrap_err().to_string();
+        assert_eq!(error.lines().nth(1).unwrap(), format!("- {told}"));
     }
 }
 
@@ -573,8 +604,11 @@ fn a_long_list_of_failures_is_cut_and_counted() {
     let names: Vec<String> = (10..22).map(|number| format!("web-{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let all = |count: usize| {
-        let results = names[..count].iter().map(|name| ended(name, Err("no"))).collect();
-        push(vec![planned("web:1", &names[..count])], vec![result("web:1", results)])
+        let results = vec![ended(Err("no")); count];
+        push(
+            vec![planned("web:1", &names[..count])],
+            vec![RevisionResult::Services(results)],
+        )
     };
     let error = conclude_image(&all(12), 0, false).unwrap_err().to_string();
     assert!(
@@ -597,10 +631,7 @@ fn a_redrive_sends_back_the_plan_narrowed_to_what_failed() {
     assert_eq!(again.message, "1 of 3 are deployed again after a redrive");
     assert_eq!((again.services.len(), again.tag_latest), (2, false));
     let revisions = vec![planned("nightly:4", &[]), planned("weekly:1", &[])];
-    let families = push(
-        revisions,
-        vec![unregistered("nightly:4", "a quota"), result("weekly:1", vec![])],
-    );
+    let families = push(revisions, vec![unregistered("a quota"), registered("weekly:2")]);
     assert_eq!(
         conclude_image(&families, 1, true).unwrap().retry,
         [planned("nightly:4", &[])]
@@ -608,15 +639,70 @@ fn a_redrive_sends_back_the_plan_narrowed_to_what_failed() {
 }
 
 #[test]
-fn of_two_results_of_one_service_the_last_one_counts() {
-    let mut end = three(Err("no"), Ok(Deployed), Ok(Deployed));
-    end.results.push(result("web:1", vec![ended("web", Ok(Deployed))]));
+fn what_was_done_before_a_redrive_counts_with_what_came_of_the_rest() {
+    let failed = ImageEnd {
+        families: vec![arn("nightly:5")],
+        ..three(Err("no"), Ok(Deployed), Ok(Superseded))
+    };
+    let again = conclude_image(&failed, 1, true).unwrap();
+    assert_eq!(again.message, "1 of 4 are deployed again after a redrive");
+    let next = |outcome| ImageEnd {
+        services: again.services.clone(),
+        families: again.families.clone(),
+        attempt: 1,
+        ..push(
+            again.retry.clone(),
+            vec![RevisionResult::Services(vec![ended(outcome)])],
+        )
+    };
+    let done = conclude_image(&next(Ok(Deployed)), 1, true).unwrap();
     assert_eq!(
-        conclude_image(&end, 1, false).unwrap().message,
-        "app:v2 is deployed to 3 services"
+        done.message,
+        "app:v2 is deployed to 2 services and registered for 1 family without a service; \
+         1 service was superseded by another deployment"
     );
-    end.results.push(result("web:1", vec![ended("web", Err("no"))]));
-    assert!(conclude_image(&end, 0, false).is_err());
+    let names: Vec<&str> = done.services.iter().map(|service| service.service.as_str()).collect();
+    assert_eq!(
+        (names, done.tag_latest),
+        (vec!["api", "job", "web"], false),
+        "job is superseded"
+    );
+    let error = conclude_image(&next(Err("no")), 1, true).unwrap_err().to_string();
+    assert!(error.starts_with("app:v2: 1 of 4 failed."), "{error}");
+    let twice = conclude_image(&next(Err("no")), 2, true).unwrap();
+    assert_eq!((twice.retry, twice.services), (again.retry, again.services));
+}
+
+#[test]
+fn what_is_deployed_again_has_a_pace_of_its_own() {
+    let names: Vec<String> = (0..60).map(|number| format!("web-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut late = planned("web:1", &names);
+    late.after = 90;
+    late.services[0].after = 120;
+    let end = push(vec![late], vec![RevisionResult::Services(vec![ended(Err("no")); 60])]);
+    let [again] = conclude_image(&end, 1, false).unwrap().retry.try_into().unwrap();
+    let after: Vec<u32> = again.services.iter().map(|service| service.after).collect();
+    assert_eq!(
+        (again.after, after[0], after[49], after[50], after[59]),
+        (0, 0, 0, 1, 2)
+    );
+}
+
+#[test]
+fn what_is_left_out_is_counted_and_not_its_entries() {
+    let many = Skipped {
+        count: 30,
+        ..skipped(SkipReason::ServiceNotActive)
+    };
+    let end = ImageEnd {
+        skipped: vec![skipped(SkipReason::ServiceNotActive), many],
+        ..three(Ok(Deployed), Ok(Deployed), Ok(Deployed))
+    };
+    assert_eq!(
+        conclude_image(&end, 0, false).unwrap().message,
+        "app:v2 is deployed to 3 services; 31 left out"
+    );
 }
 
 #[test]
@@ -629,10 +715,7 @@ fn latest_is_tagged_only_when_everything_ended_on_the_image() {
         assert!(!tags(&three(Ok(outcome), Ok(Deployed), Ok(Deployed))));
     }
     assert!(
-        tags(&push(
-            vec![planned("nightly:4", &[])],
-            vec![result("nightly:4", vec![])]
-        )),
+        tags(&push(vec![planned("nightly:4", &[])], vec![registered("nightly:5")])),
         "a family is enough"
     );
     assert!(!tags(&push(vec![], vec![])), "nothing is on it");

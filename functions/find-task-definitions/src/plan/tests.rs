@@ -51,9 +51,13 @@ fn a_service_that_runs_the_repository_is_planned_with_its_revision_and_container
     let planned = planned(&[on("web", "web:1")], &[described_of_push("web:1", 1)]);
     let revision = PlannedRevision {
         task_definition: arn("web:1"),
-        family: "web".to_owned(),
         containers: vec!["web".to_owned()],
-        services: vec![shared::testing::service_id()],
+        after: 0,
+        services: vec![PlannedService {
+            cluster: shared::testing::service_id().cluster,
+            service: shared::testing::service_id().service,
+            after: 0,
+        }],
     };
     assert_eq!(
         planned,
@@ -365,4 +369,23 @@ proptest! {
         let shuffled: Vec<Service> = order.into_iter().map(|index| all[index].clone()).collect();
         prop_assert_eq!(lines(&planned(&shuffled, &described)), ["api:2: c", "api:3: d", "web:1: a, b, e"]);
     }
+}
+
+#[test]
+fn of_what_is_left_out_for_one_reason_twenty_are_named_and_the_rest_is_counted() {
+    let skipped = |reason, number: usize| Skipped {
+        resource: format!("web-{number} in production"),
+        reason,
+        message: "it is on web:3".to_owned(),
+        count: 1,
+    };
+    let newer = (0..45).map(|number| skipped(SkipReason::Superseded, number));
+    let few = (0..20).map(|number| skipped(SkipReason::ServiceNotActive, number));
+    let bounded = bounded(newer.chain(few).collect());
+    let of = |reason| bounded.iter().filter(move |skipped| skipped.reason == reason);
+    assert_eq!(of(SkipReason::ServiceNotActive).count(), 20);
+    assert_eq!(of(SkipReason::Superseded).count(), 21);
+    let last = of(SkipReason::Superseded).last().unwrap();
+    assert_eq!((last.resource.as_str(), last.count), ("25 more", 25));
+    assert_eq!(bounded.iter().map(|skipped| skipped.count).sum::<u32>(), 65);
 }

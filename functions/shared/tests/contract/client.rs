@@ -593,7 +593,7 @@ fn a_payload_that_does_not_fit_is_invalid_input_and_names_the_member() {
         ("/execution/id", json!(null), "execution.id"),
         ("/input/image/digest", json!("sha256:12"), "image.digest"),
         ("/input/taskDefinition", json!("web"), "taskDefinition"),
-        ("/input/services/0/cluster", json!("a b"), "services[0].cluster"),
+        ("/input/image/repository", json!("a b"), "image.repository"),
         ("/input/image", json!({}), "image"),
     ];
     for (pointer, value, path) in cases {

@@ -52,10 +52,12 @@ fn arrows() -> Vec<Arrow> {
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
-const PARTS: [&str; 16] = [
+const PARTS: [&str; 18] = [
     "Execution",
     "ImageEnd",
+    "PlannedResult",
     "PlannedRevision",
+    "PlannedService",
     "RevisionResult",
     "RollbackMethod",
     "Rollout",
@@ -200,9 +202,7 @@ fn the_examples_tell_one_story() {
         ("envelope /input", "register-revision "),
         ("register-revision /image", "plan /image"),
         ("register-revision /taskDefinition", "plan /revisions/0/taskDefinition"),
-        ("register-revision /services", "plan /revisions/0/services"),
         ("registered-revision /source", "register-revision /taskDefinition"),
-        ("registered-revision /services", "register-revision /services"),
         ("update-service /taskDefinition", "registered-revision /taskDefinition"),
         ("update-service /source", "registered-revision /source"),
         (
@@ -223,14 +223,8 @@ fn the_examples_tell_one_story() {
         ("service-conclusion /to", "update-service /taskDefinition"),
         ("conclude-image /revisions", "plan /revisions"),
         ("conclude-image /skipped", "plan /skipped"),
-        (
-            "conclude-image /results/0/services/0/outcome",
-            "service-conclusion /outcome",
-        ),
-        (
-            "image-conclusion /families/0",
-            "conclude-image /results/2/taskDefinition",
-        ),
+        ("conclude-image /results/0/services/0", "service-conclusion /outcome"),
+        ("image-conclusion /families/0", "conclude-image /results/2/registered"),
         ("image-conclusion /skipped", "plan /skipped"),
     ]);
     for (taken, put_out) in fits {

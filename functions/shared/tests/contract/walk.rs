@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::contract::{UpdateOutcome, Verdict};
 use shared::error::Error;
+use shared::pace::UPDATES;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 const DEPLOY_IMAGE: &str = "statemachine/deploy-image.asl.json";
 const DEPLOY_SERVICE: &str = "statemachine/deploy-service.asl.json";
@@ -51,7 +53,7 @@ const OTHER_AWS_ERRORS: [&str; 10] = [
 ];
 
 /// The placeholders that are no functions.
-const OTHER_PLACEHOLDERS: [&str; 4] = ["partition", "deployService", "pollIntervalSeconds", "maxConcurrency"];
+const OTHER_PLACEHOLDERS: [&str; 4] = ["partition", "deployService", "groups", "atOnce"];
 
 /// A state, with the machine and the name it stands under.
 struct State {
@@ -258,12 +260,57 @@ fn every_lambda_task_retries_what_passes_by_itself_with_backoff_and_jitter() {
         for retrier in state.retriers() {
             assert_eq!(retrier["JitterStrategy"], "FULL", "{}", state.title());
             assert_eq!(retrier["BackoffRate"], 2, "{}", state.title());
-            assert!(
-                (3..=6).contains(&retrier["MaxAttempts"].as_u64().unwrap()),
-                "{}",
-                state.title()
-            );
+            // What ECS throttles is asked for again for as long as it takes, see the test below.
+            let is_ours = texts(&retrier["ErrorEquals"]) == PASSING_ERRORS;
+            let attempts = if is_ours { 20 } else { 6 };
+            assert_eq!(retrier["MaxAttempts"], attempts, "{}", state.title());
+            assert_eq!(retrier["MaxDelaySeconds"], 60, "{}", state.title());
         }
+    }
+}
+
+#[test]
+fn of_a_thousand_updates_asked_for_at_once_by_twenty_pushes_none_is_given_up() {
+    let retrier = &state(DEPLOY_SERVICE, "Update service")["Retry"][0];
+    let member = |name: &str| retrier[name].as_f64().unwrap();
+    let longest = |attempt: u32| {
+        let delay = member("IntervalSeconds") * member("BackoffRate").powf(attempt.into());
+        delay.min(member("MaxDelaySeconds"))
+    };
+    for seed in 1..=50 {
+        let mut random = Random(seed);
+        // Each push keeps to the bucket by itself: 50 at once. Together they empty it, at once and for 190 seconds.
+        let mut calls: BTreeSet<(u64, u32, u32)> = (0..1000).map(|call| (0, call, 0)).collect();
+        let (mut tokens, mut last) = (50.0_f64, 0);
+        while let Some((milliseconds, call, attempt)) = calls.pop_first() {
+            let passed = Duration::from_millis(milliseconds - last).as_secs_f64();
+            tokens = (tokens + passed * f64::from(UPDATES.per_second)).min(UPDATES.at_once.into());
+            last = milliseconds;
+            if tokens >= 1.0 {
+                tokens -= 1.0;
+                continue;
+            }
+            let given_up = f64::from(attempt) >= member("MaxAttempts");
+            assert!(
+                !given_up,
+                "seed {seed}: call {call} is given up after {milliseconds} ms"
+            );
+            let pause = Duration::from_secs_f64(longest(attempt) * random.next());
+            let again = milliseconds + u64::try_from(pause.as_millis()).unwrap();
+            calls.insert((again, call, attempt + 1));
+        }
+    }
+}
+
+/// Numbers from 0 to 1 that are the same in every run: <https://prng.di.unimi.it/splitmix64.c>.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        f64::from(u32::try_from((mixed ^ (mixed >> 31)) >> 32).unwrap()) / f64::from(u32::MAX)
     }
 }
 
@@ -459,15 +506,18 @@ fn every_member_that_is_read_of_a_variable_is_a_member_of_what_it_was_set_to() {
 
 #[test]
 fn every_variable_that_is_read_has_been_set() {
-    const OF_JSONATA: [&str; 8] = [
+    const OF_JSONATA: [&str; 11] = [
         "states",
         "exists",
         "count",
-        "append",
+        "ceil",
+        "floor",
+        "max",
+        "length",
+        "partition",
         "substring",
         "hash",
         "parse",
-        "string",
     ];
     for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
         let states: Vec<State> = states().into_iter().filter(|state| state.machine == machine).collect();
@@ -499,22 +549,61 @@ fn every_variable_that_is_read_has_been_set() {
 
 #[test]
 fn an_item_of_a_map_is_read_by_members_that_it_has() {
-    for (map, arrow, pointer) in [
-        ("For each task definition", "plan", "/revisions/0"),
-        ("For each service", "registered-revision", "/services/0"),
+    for (map, pointer) in [
+        ("For each task definition", "/revisions/0"),
+        ("For each service", "/revisions/0/services/0"),
     ] {
-        let processor = &state(DEPLOY_IMAGE, map)["ItemProcessor"];
-        let first = &processor["States"][processor["StartAt"].as_str().unwrap()];
-        let item = crate::example(arrow).pointer(pointer).unwrap().clone();
-        let mut members_read = 0;
-        for path in texts(first).into_iter().flat_map(|text| reads(text, "$states.input")) {
-            members_read += 1;
-            assert!(
-                path.is_empty() || keys(&item).contains(path[0]),
-                "{map}: {path:?} of {item}"
-            );
+        let state = state(DEPLOY_IMAGE, map);
+        let mut item = crate::example("plan").pointer(pointer).unwrap().clone();
+        // Left out of the examples, since it is 0 there.
+        item["after"] = json!(1);
+        let selector = &state["ItemSelector"];
+        let selected: Vec<Vec<&str>> = texts(selector)
+            .into_iter()
+            .flat_map(|text| reads(text, "$states.context.Map.Item.Value"))
+            .collect();
+        assert!(selected.len() > 2, "{selected:?}");
+        for path in selected {
+            assert!(keys(&item).contains(path[0]), "{map}: {path:?} of {item}");
         }
-        assert!(members_read > 0, "{map}: the first state reads nothing of its item");
+        let inside = &state["ItemProcessor"]["States"];
+        let mut members_read = 0;
+        for path in texts(inside).into_iter().flat_map(|text| reads(text, "$states.input")) {
+            // The states of the Maps inside have items of their own.
+            if let [member, ..] = path.as_slice() {
+                members_read += 1;
+                let known = keys(selector).contains(member) || ["cluster", "service"].contains(member);
+                assert!(known, "{map}: {path:?} of {selector}");
+            }
+        }
+        assert!(members_read > 0, "{map}: nothing is read of an item");
+    }
+}
+
+#[test]
+fn what_is_done_is_as_much_at_once_as_the_setting_allows_and_all_of_it_is_done() {
+    let at_once = "${atOnce}";
+    for (map, items) in [
+        ("For each group of task definitions", "$conclusion.retry"),
+        ("For each group of services", "$states.input.services"),
+    ] {
+        let state = state(DEPLOY_IMAGE, map);
+        assert_eq!(state["MaxConcurrency"], "{% ${groups} %}", "{map}");
+        let groups = format!(
+            "{{% $count({items}) = 0 ? [] : $partition([{items}], $max([{at_once}, $ceil($count({items}) / ${{groups}})])) %}}"
+        );
+        assert_eq!(state["Items"], groups, "{map}");
+    }
+    for map in ["For each task definition", "For each service"] {
+        let state = state(DEPLOY_IMAGE, map);
+        assert_eq!(state["MaxConcurrency"], "{% ${atOnce} %}", "{map}");
+        assert_eq!(state["Items"], "{% [$states.input] %}", "{map}");
+        // What begins later, since another one has ended, does not wait once more.
+        let after = state["ItemSelector"]["after"].as_str().unwrap();
+        assert!(
+            after.contains("$states.context.Map.Item.Index < ${atOnce} and "),
+            "{after}"
+        );
     }
 }
 
@@ -555,19 +644,31 @@ fn what_is_read_of_a_services_execution_is_what_it_puts_out() {
 
 #[test]
 fn the_results_that_the_maps_gather_are_those_that_conclude_takes() {
-    let end = crate::example("conclude-image");
-    let revision = &end["results"][0];
-    for (name, result) in [("Register revision", false), ("For each service", true)] {
-        let state = state(DEPLOY_IMAGE, name);
-        let built = if result {
-            &state["Output"]
-        } else {
-            &state["Catch"][0]["Output"]
-        };
-        assert_eq!(keys(built), keys(revision), "{name}");
+    let end = crate::example("conclude-image.failed");
+    let results = end["results"].as_array().unwrap();
+    let shown: BTreeSet<&str> = results.iter().flat_map(keys).collect();
+    assert_eq!(shown, BTreeSet::from(["failed", "services"]));
+    let registered = crate::example("conclude-image")["results"][2].clone();
+    assert_eq!(keys(&registered), BTreeSet::from(["registered"]));
+    let built = state(DEPLOY_IMAGE, "For each group of services")["Output"].take();
+    let built = built.as_str().unwrap();
+    assert!(
+        built.contains("{'registered': $taskDefinition}") && built.contains("{'services': ["),
+        "{built}"
+    );
+    for name in ["Register revision", "Deploy service"] {
+        let failed = state(DEPLOY_IMAGE, name)["Catch"][0]["Output"].take();
+        assert_eq!(keys(&failed), BTreeSet::from(["failed"]), "{name}");
+        let text = failed["failed"].as_str().unwrap();
+        assert!(
+            text.contains("$length($failed) > $errorLength"),
+            "{name} cuts its error: {text}"
+        );
     }
-    let deploy = state(DEPLOY_IMAGE, "Deploy service");
-    for built in [&deploy["Output"], &deploy["Catch"][0]["Output"]] {
-        assert_eq!(keys(built), keys(&revision["services"][0]), "Deploy service");
-    }
+    let failed = &results[0]["services"][0];
+    assert_eq!(keys(failed), BTreeSet::from(["failed"]));
+    assert_eq!(
+        state(DEPLOY_IMAGE, "Deploy service")["Output"],
+        "{% $states.result.Output.outcome %}"
+    );
 }

@@ -1,0 +1,201 @@
+//! The limits of one execution: what does not fit into Step Functions is found here, before anything is touched.
+//!
+//! See <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>.
+
+use serde::Serialize;
+use shared::config::Config;
+use shared::contract::{
+    Conclude, ImageConclusion, ImageEnd, Plan, PlannedResult, PlannedRevision, RevisionResult, ServiceOutcome,
+    ServiceResult, Skipped,
+};
+use shared::error::Error;
+use shared::pace::pace;
+use shared::poll;
+use shared::push::PushedImage;
+
+/// What a state may be given, and what it may put out, in bytes of JSON.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// What stands around a step's input and output: the names of the function and of the execution, and a message.
+const ENVELOPE_BYTES: usize = 2 * 1024;
+
+/// How many characters of an error are kept while there are few.
+const LONGEST_ERROR: usize = 1000;
+
+/// Of an error that is shorter than this, not even its name would be told.
+const SHORTEST_ERROR: usize = 16;
+
+/// How many events the history of an execution may have.
+const MOST_EVENTS: usize = 25_000;
+
+/// The part of them that is left for retries: a tenth.
+const RETRIES: usize = MOST_EVENTS / 10;
+
+/// The events of an execution of deploy-image besides what it does for task definitions, at most.
+const EVENTS_OF_PUSH: usize = 30;
+
+/// The most groups of task definitions that there can be, each with as many events as [`EVENTS_OF_GROUP`].
+const MOST_GROUPS: usize = 40;
+
+/// The events of a group, of task definitions or of services.
+const EVENTS_OF_GROUP: usize = 6;
+
+/// The events of one task definition besides what is done for its services, at most.
+const EVENTS_OF_REVISION: usize = 13;
+
+/// The events of one service, at most.
+const EVENTS_OF_SERVICE: usize = 10;
+
+/// A group of services is full with at least so many, whatever the setting `maxConcurrency` is.
+const SERVICES_OF_GROUP: usize = 20;
+
+/// Makes the plan of `revisions`: at a pace that the account's limits allow, and within the limits of one execution.
+///
+/// # Errors
+///
+/// `Deploy.InvalidInput` when what this execution would be told, or its history, would be too large in the worst case,
+/// that every service fails.
+pub fn plan_within(
+    config: &Config,
+    image: Option<PushedImage>,
+    mut revisions: Vec<PlannedRevision>,
+    skipped: Vec<Skipped>,
+) -> Result<Plan, Error> {
+    pace(&mut revisions);
+    let count: usize = revisions.iter().map(|revision| revision.services.len()).sum();
+    let services = u32::try_from(count).unwrap_or(u32::MAX);
+    let mut plan = Plan {
+        image,
+        revisions,
+        skipped,
+        services,
+        wait: poll::wait(
+            config.poll_interval,
+            services,
+            jiff::SignedDuration::ZERO,
+            config.rollout_timeout,
+        ),
+        spread: poll::spread(services),
+        error_length: 0,
+    };
+    let refused = |too_much: &str| {
+        let subject = plan.image.as_ref().map(ToString::to_string).unwrap_or_default();
+        Err(Error::InvalidInput(format!(
+            "{subject} runs on {count} services by {} task definitions, too many for one execution: {too_much}. Nothing was \
+             changed. Narrow what is deployed by the setting clusters or repositories, and install a second stack for the rest",
+            plan.revisions.len()
+        )))
+    };
+    let events = events(&plan);
+    if events > MOST_EVENTS - RETRIES {
+        return refused(&format!(
+            "it would take up to {events} events, and Step Functions keeps {MOST_EVENTS} of one execution, of which \
+             {RETRIES} are for retries"
+        ));
+    }
+    let failures = plan
+        .revisions
+        .iter()
+        .map(|revision| revision.services.len().max(1))
+        .sum();
+    let told = size(&Conclude::Image(all_failed(&plan)));
+    let largest = [
+        size(&plan),
+        size(&all_superseded(&plan)),
+        size(&all_again(&plan)),
+        told + with_escapes(SHORTEST_ERROR) * failures,
+    ];
+    let bytes = largest.into_iter().max().unwrap_or_default() + ENVELOPE_BYTES;
+    if bytes > MOST_BYTES {
+        return refused(&format!(
+            "what its states are told would take up to {bytes} bytes, and Step Functions allows {MOST_BYTES}"
+        ));
+    }
+    let length = (MOST_BYTES - ENVELOPE_BYTES - told)
+        .checked_div(failures)
+        .map_or(LONGEST_ERROR, without_escapes);
+    plan.error_length = u32::try_from(length.min(LONGEST_ERROR)).unwrap_or(u32::MAX);
+    Ok(plan)
+}
+
+/// The bytes that an error of so many characters takes: some are written in two.
+fn with_escapes(characters: usize) -> usize {
+    characters + characters / 8
+}
+
+/// The characters of an error that take at most so many bytes.
+fn without_escapes(bytes: usize) -> usize {
+    bytes - bytes.div_ceil(9)
+}
+
+/// The events in the history of an execution of deploy-image in which every service fails.
+fn events(plan: &Plan) -> usize {
+    let of_revision = |revision: &PlannedRevision| {
+        let services = revision.services.len();
+        EVENTS_OF_REVISION + services.div_ceil(SERVICES_OF_GROUP) * EVENTS_OF_GROUP + services * EVENTS_OF_SERVICE
+    };
+    let groups = plan.revisions.len().min(MOST_GROUPS);
+    let of_revisions: usize = plan.revisions.iter().map(of_revision).sum();
+    EVENTS_OF_PUSH + groups * EVENTS_OF_GROUP + of_revisions
+}
+
+/// What "Conclude" is told when all fails, but for the errors' own texts.
+fn all_failed(plan: &Plan) -> ImageEnd {
+    let of_revision = |revision: &PlannedRevision| {
+        let failed = || PlannedResult::Failed { failed: String::new() };
+        if revision.services.is_empty() {
+            RevisionResult::Failed(String::new())
+        } else {
+            RevisionResult::Services(revision.services.iter().map(|_| failed()).collect())
+        }
+    };
+    ImageEnd {
+        image: plan.image.clone(),
+        revisions: plan.revisions.clone(),
+        results: plan.revisions.iter().map(of_revision).collect(),
+        services: Vec::new(),
+        families: Vec::new(),
+        skipped: plan.skipped.clone(),
+        attempt: 0,
+    }
+}
+
+/// What "Conclude" puts out when nothing fails, with the longest outcome for each service.
+fn all_superseded(plan: &Plan) -> ImageConclusion {
+    let services = plan.revisions.iter().flat_map(|revision| &revision.services);
+    let services = services.map(|service| ServiceResult {
+        cluster: service.cluster.clone(),
+        service: service.service.clone(),
+        outcome: ServiceOutcome::RollBackSuperseded,
+    });
+    let families = plan.revisions.iter().filter(|revision| revision.services.is_empty());
+    ImageConclusion {
+        services: services.collect(),
+        families: families.map(|revision| revision.task_definition.clone()).collect(),
+        ..all_again(&Plan {
+            revisions: Vec::new(),
+            ..plan.clone()
+        })
+    }
+}
+
+/// What "Conclude" puts out when all is to be done again.
+fn all_again(plan: &Plan) -> ImageConclusion {
+    ImageConclusion {
+        image: plan.image.clone(),
+        message: String::new(),
+        services: Vec::new(),
+        families: Vec::new(),
+        skipped: plan.skipped.clone(),
+        retry: plan.revisions.clone(),
+        tag_latest: false,
+    }
+}
+
+/// What something takes as JSON, in bytes. What cannot be written is too large for anything.
+fn size(of: &impl Serialize) -> usize {
+    serde_json::to_vec(of).map_or(usize::MAX / 2, |json| json.len())
+}
+
+#[cfg(test)]
+mod tests;

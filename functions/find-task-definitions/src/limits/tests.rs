@@ -1,0 +1,218 @@
+//! What fits into one execution. The push is that of `app:v2`.
+
+use super::*;
+use proptest::prelude::*;
+use serde_json::Value;
+use shared::contract::{PlannedService, SkipReason};
+use shared::testing::{config, pushed};
+
+/// So many services on so many families, each name of so many characters.
+fn revisions(families: usize, services: usize, name: usize) -> Vec<PlannedRevision> {
+    let named = |begin: &str, number: usize| format!("{begin}-{number:0>width$}", width = name - begin.len() - 1);
+    let revision = |family: usize| {
+        let here = (0..services).filter(|service| service % families == family);
+        let service = |service| PlannedService {
+            cluster: named("production", 1).parse().unwrap(),
+            service: named("web", service).parse().unwrap(),
+            after: 0,
+        };
+        PlannedRevision {
+            task_definition: format!(
+                "arn:aws:ecs:eu-west-1:123456789012:task-definition/{}:123",
+                named("family", family)
+            )
+            .parse()
+            .unwrap(),
+            containers: vec!["app".to_owned()],
+            after: 0,
+            services: here.map(service).collect(),
+        }
+    };
+    (0..families).map(revision).collect()
+}
+
+fn planned(families: usize, services: usize, name: usize) -> Result<Plan, Error> {
+    plan_within(
+        &config(),
+        Some(pushed(2)),
+        revisions(families, services, name),
+        Vec::new(),
+    )
+}
+
+/// What "Conclude" is told when every service of a plan fails with the longest error.
+fn told(plan: &Plan) -> usize {
+    let error = "x".repeat(plan.error_length.try_into().unwrap());
+    let mut end = all_failed(plan);
+    for result in &mut end.results {
+        match result {
+            RevisionResult::Failed(failed) => failed.clone_from(&error),
+            RevisionResult::Services(services) => {
+                for result in services {
+                    *result = PlannedResult::Failed { failed: error.clone() };
+                }
+            }
+            RevisionResult::Registered(_) => unreachable!("nothing is registered"),
+        }
+    }
+    size(&Conclude::Image(end))
+}
+
+#[test]
+fn fifteen_hundred_services_with_ordinary_names_fit_also_when_all_of_them_fail() {
+    for (name, shortest) in [(20, 40), (25, 30), (30, SHORTEST_ERROR)] {
+        let plan = planned(300, 1500, name).unwrap();
+        assert_eq!(plan.services, 1500);
+        assert!(plan.error_length as usize >= shortest, "{name}: {}", plan.error_length);
+        let all = [
+            size(&plan),
+            told(&plan),
+            size(&all_superseded(&plan)),
+            size(&all_again(&plan)),
+        ];
+        assert!(all.iter().all(|size| size + ENVELOPE_BYTES <= MOST_BYTES), "{all:?}");
+        assert!(events(&plan) <= MOST_EVENTS - RETRIES);
+    }
+}
+
+#[test]
+fn few_services_keep_whole_errors() {
+    for (families, services) in [(1, 1), (100, 100), (3, 100)] {
+        assert_eq!(planned(families, services, 25).unwrap().error_length, 1000);
+    }
+    let plan = plan_within(&config(), None, Vec::new(), Vec::new()).unwrap();
+    assert_eq!(
+        (plan.error_length, plan.services, plan.wait, plan.spread),
+        (1000, 0, 15, 0)
+    );
+}
+
+#[test]
+fn the_more_services_the_less_of_their_errors_is_kept_and_the_less_often_they_are_looked_at() {
+    let plan = planned(100, 600, 25).unwrap();
+    assert!((100..1000).contains(&plan.error_length), "{}", plan.error_length);
+    assert_eq!((plan.wait, plan.spread), (150, 25));
+}
+
+#[test]
+fn a_plan_is_paced() {
+    let plan = planned(30, 90, 25).unwrap();
+    let after: Vec<u32> = plan.revisions.iter().map(|revision| revision.after).collect();
+    assert_eq!((after[19], after[20], after[29]), (0, 1, 10));
+    assert_eq!(plan.revisions[19].services[0].after, 2);
+}
+
+#[track_caller]
+fn refuses(plan: Result<Plan, Error>, says: &[&str]) {
+    let error = plan.unwrap_err();
+    assert_eq!(error.name(), "Deploy.InvalidInput");
+    let message = error.to_string();
+    assert!(says.iter().all(|says| message.contains(says)), "{message}");
+    assert!(message.contains("Nothing was changed") && message.contains("the setting clusters or repositories"));
+}
+
+#[test]
+fn what_would_be_too_large_is_refused_with_how_large_and_what_to_do() {
+    let says = [
+        "app:v2 runs on 2000 services by 20 task definitions, too many for one execution",
+        "bytes, and Step Functions allows 262144",
+        "a second stack",
+    ];
+    refuses(planned(20, 2000, 40), &says);
+}
+
+#[test]
+fn a_history_that_would_be_too_long_is_refused_with_how_long_and_what_to_do() {
+    // 30 + 40 x 6 + 1,100 x (13 + 6 + 10)
+    let says = [
+        "app:v2 runs on 1100 services by 1100 task definitions, too many for one execution",
+        "it would take up to 32170 events, and Step Functions keeps 25000 of one execution, of which 2500 are for retries",
+    ];
+    refuses(planned(1100, 1100, 20), &says);
+    refuses(planned(1800, 0, 20), &["0 services by 1800 task definitions", "events"]);
+    assert_eq!(planned(1400, 0, 20).map(|plan| plan.services).unwrap(), 0);
+}
+
+#[test]
+fn what_is_left_out_takes_room_too() {
+    let skipped = Skipped {
+        resource: "old in production".to_owned(),
+        reason: SkipReason::Superseded,
+        message: "x".repeat(MOST_BYTES),
+        count: 1,
+    };
+    let plan = plan_within(&config(), Some(pushed(2)), Vec::new(), vec![skipped]);
+    refuses(plan, &["0 services by 0 task definitions", "bytes"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_is_planned_fits_however_it_ends(
+        families in 1_usize..1600, services in 0_usize..3000, name in 16_usize..40,
+    ) {
+        if let Ok(plan) = planned(families, services, name) {
+            prop_assert!(told(&plan) + ENVELOPE_BYTES <= MOST_BYTES);
+            prop_assert!(size(&plan).max(size(&all_superseded(&plan))).max(size(&all_again(&plan))) <= MOST_BYTES);
+            prop_assert!(events(&plan) <= MOST_EVENTS - RETRIES);
+        } else {
+            prop_assert!(families + services > 500, "{families} families and {services} services are refused");
+        }
+    }
+}
+
+/// The definition of deploy-image as it is deployed.
+fn deploy_image() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../statemachine/deploy-image.asl.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The events of a state by its kind, see <https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html>:
+/// all are entered and exited; a Task is scheduled and started and ends, and one that waits for another execution is
+/// submitted too; a Map is started and ends.
+fn events_of(state: &Value) -> usize {
+    match state["Type"].as_str().unwrap() {
+        "Task" if state["Resource"].as_str().unwrap().ends_with(".sync:2") => 6,
+        "Task" => 5,
+        "Map" => 4,
+        "Pass" | "Wait" | "Choice" | "Succeed" => 2,
+        other => panic!("a {other}"),
+    }
+}
+
+/// The events on the longest way through some states that enters none twice.
+fn longest(scope: &Value, name: &str, entered: &[&str]) -> usize {
+    let state = &scope["States"][name];
+    let ways = [&state["Next"], &state["Default"]].into_iter();
+    let rules = ["Catch", "Choices"]
+        .into_iter()
+        .flat_map(|rules| state[rules].as_array().into_iter().flatten());
+    let next = ways.chain(rules.map(|rule| &rule["Next"])).filter_map(Value::as_str);
+    let entered = [entered, &[name]].concat();
+    let on = next
+        .filter(|next| !entered.contains(next))
+        .map(|next| longest(scope, next, &entered));
+    events_of(state) + on.max().unwrap_or_default()
+}
+
+fn longest_through(scope: &Value) -> usize {
+    longest(scope, scope["StartAt"].as_str().unwrap(), &[])
+}
+
+#[test]
+fn the_events_are_those_of_the_state_machine() {
+    // An iteration is started and ends, and so is an execution.
+    const AROUND: usize = 2;
+    let machine = deploy_image();
+    assert_eq!(AROUND + longest_through(&machine), EVENTS_OF_PUSH);
+    let inside = |scope: &Value, map: &str| scope["States"][map]["ItemProcessor"].clone();
+    let group = inside(&machine, "For each group of task definitions");
+    assert_eq!(AROUND + longest_through(&group), EVENTS_OF_GROUP);
+    let revision = inside(&group, "For each task definition");
+    assert_eq!(AROUND + longest_through(&revision), EVENTS_OF_REVISION);
+    let group = inside(&revision, "For each group of services");
+    assert_eq!(AROUND + longest_through(&group), EVENTS_OF_GROUP);
+    let service = inside(&group, "For each service");
+    assert_eq!(AROUND + longest_through(&service), EVENTS_OF_SERVICE);
+}

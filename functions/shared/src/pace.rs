@@ -1,0 +1,197 @@
+//! A pace says when each call of a push may be made, so that it never asks more of ECS than the account is granted: an
+//! account's calls of one kind come out of a token bucket, which other pushes and other tools take from too.
+//!
+//! See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>.
+
+use crate::contract::PlannedRevision;
+
+/// A token bucket: so many calls at once, then so many a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    /// How many calls a full bucket grants at once.
+    pub at_once: u32,
+    /// How many it grants a second from then on.
+    pub per_second: u32,
+}
+
+/// The bucket of `RegisterTaskDefinition`.
+pub const REGISTRATIONS: Bucket = Bucket {
+    at_once: 20,
+    per_second: 1,
+};
+
+/// The bucket of `UpdateService`.
+pub const UPDATES: Bucket = Bucket {
+    at_once: 50,
+    per_second: 5,
+};
+
+/// The calls that are taken from a bucket, which is full at second 0.
+struct Schedule {
+    bucket: Bucket,
+    second: u32,
+    left: u32,
+}
+
+impl Schedule {
+    fn new(bucket: Bucket) -> Self {
+        Self {
+            bucket,
+            second: 0,
+            left: bucket.at_once,
+        }
+    }
+
+    /// The second at which the next call may be made that must not be made before `earliest`. Calls come in order: one
+    /// that waits is not overtaken.
+    fn next(&mut self, earliest: u32) -> u32 {
+        let waited = earliest.saturating_sub(self.second);
+        self.pass(waited);
+        if self.left == 0 {
+            self.pass(1);
+        }
+        self.left = self.left.saturating_sub(1);
+        self.second
+    }
+
+    fn pass(&mut self, seconds: u32) {
+        let granted = seconds.saturating_mul(self.bucket.per_second);
+        self.left = self.left.saturating_add(granted).min(self.bucket.at_once);
+        self.second = self.second.saturating_add(seconds);
+    }
+}
+
+/// Paces a plan: gives each revision the seconds after which it may be registered, and each of its services the seconds
+/// after that registration after which it may be updated. The order of the plan stays.
+pub fn pace(revisions: &mut [PlannedRevision]) {
+    let mut registrations = Schedule::new(REGISTRATIONS);
+    let mut updates = Schedule::new(UPDATES);
+    for revision in revisions {
+        revision.after = registrations.next(0);
+        for service in &mut revision.services {
+            service.after = updates.next(revision.after).saturating_sub(revision.after);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::PlannedService;
+    use proptest::prelude::*;
+
+    /// A plan of so many services on each of so many revisions.
+    fn plan(services: &[usize]) -> Vec<PlannedRevision> {
+        let service = |number: usize| PlannedService {
+            cluster: "production".parse().unwrap(),
+            service: format!("web-{number}").parse().unwrap(),
+            after: 0,
+        };
+        let revisions = services.iter().enumerate().map(|(number, services)| PlannedRevision {
+            task_definition: format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web-{number}:1")
+                .parse()
+                .unwrap(),
+            containers: vec!["web".to_owned()],
+            after: 0,
+            services: (0..*services).map(service).collect(),
+        });
+        let mut revisions: Vec<PlannedRevision> = revisions.collect();
+        pace(&mut revisions);
+        revisions
+    }
+
+    /// The seconds of all registrations, and those of all updates with the seconds from which on they could be made.
+    fn seconds(plan: &[PlannedRevision]) -> (Vec<u32>, Vec<(u32, u32)>) {
+        let registrations = plan.iter().map(|revision| revision.after).collect();
+        let updates = plan.iter().flat_map(|revision| {
+            let services = revision.services.iter();
+            services.map(|service| (revision.after, revision.after + service.after))
+        });
+        (registrations, updates.collect())
+    }
+
+    /// Whether a bucket that fills up continuously grants all calls, each in its second.
+    fn is_granted(bucket: Bucket, calls: &[u32]) -> bool {
+        // In every span of time, the bucket grants what it holds and what is filled in meanwhile.
+        (0..calls.len()).all(|first| {
+            (first..calls.len()).all(|last| {
+                let made = u32::try_from(last - first + 1).unwrap();
+                made <= bucket.at_once + (calls[last] - calls[first]) * bucket.per_second
+            })
+        })
+    }
+
+    fn last(seconds: &[u32]) -> u32 {
+        seconds.iter().copied().max().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_hundred_families_are_registered_within_eighty_seconds() {
+        let (registrations, updates) = seconds(&plan(&[1; 100]));
+        assert_eq!(last(&registrations), 80);
+        assert!(
+            updates.iter().all(|(registered, updated)| registered == updated),
+            "each service as soon as its own revision exists"
+        );
+    }
+
+    #[test]
+    fn a_thousand_services_on_twenty_families_are_updated_within_190_seconds() {
+        let (registrations, updates) = seconds(&plan(&[50; 20]));
+        assert_eq!(last(&registrations), 0);
+        let updates: Vec<u32> = updates.iter().map(|(_, updated)| *updated).collect();
+        assert_eq!(last(&updates), 190);
+    }
+
+    #[test]
+    fn an_empty_plan_needs_no_pace() {
+        assert!(plan(&[]).is_empty());
+    }
+
+    fn any_services() -> impl Strategy<Value = Vec<usize>> {
+        prop_oneof![
+            proptest::collection::vec(0_usize..4, 0..120),
+            proptest::collection::vec(0_usize..80, 0..12),
+            proptest::collection::vec(prop_oneof![4 => 0_usize..3, 1 => 50_usize..90], 0..60),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_calls_are_made_in_any_time_than_the_bucket_grants(services in any_services()) {
+            let (registrations, updates) = seconds(&plan(&services));
+            let updates: Vec<u32> = updates.into_iter().map(|(_, updated)| updated).collect();
+            prop_assert!(is_granted(REGISTRATIONS, &registrations), "{registrations:?}");
+            prop_assert!(is_granted(UPDATES, &updates), "{updates:?}");
+        }
+
+        #[test]
+        fn no_call_is_made_later_than_the_bucket_demands(services in any_services()) {
+            let (registrations, updates) = seconds(&plan(&services));
+            for place in 0..registrations.len() {
+                let mut sooner = registrations[..=place].to_vec();
+                if sooner[place] > 0 {
+                    sooner[place] -= 1;
+                    prop_assert!(!is_granted(REGISTRATIONS, &sooner), "{sooner:?}");
+                }
+            }
+            for place in 0..updates.len() {
+                let mut sooner: Vec<u32> = updates[..=place].iter().map(|(_, updated)| *updated).collect();
+                if sooner[place] > updates[place].0 {
+                    sooner[place] -= 1;
+                    // A call that is made sooner than the one before it has overtaken it.
+                    let is_overtaking = place > 0 && sooner[place] < sooner[place - 1];
+                    prop_assert!(is_overtaking || !is_granted(UPDATES, &sooner), "{sooner:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn twenty_revisions_and_fifty_services_never_wait(services in proptest::collection::vec(0_usize..5, 0..=20)) {
+            let few = services.iter().sum::<usize>() <= 50;
+            let (registrations, updates) = seconds(&plan(&services));
+            prop_assert_eq!(last(&registrations), 0);
+            prop_assert!(!few || updates.iter().all(|(_, updated)| *updated == 0));
+        }
+    }
+}

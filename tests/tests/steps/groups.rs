@@ -1,0 +1,146 @@
+//! A push on many task definitions and services, worked on in groups: whatever their number, each service comes to the
+//! image, each failure is told of its own service, and the states entered are those that are needed.
+
+use crate::account::{Account, CLUSTER, Caller, Grain, list};
+use crate::machine::{Execution, Functions, Thrown};
+use crate::situations::config;
+use crate::support::run;
+use serde_json::{Value, json};
+use simulated_ecs::Seed;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What came of a push, what there is afterwards, and how often each state was entered.
+struct Walked {
+    ended: Result<Value, Thrown>,
+    standing: Value,
+    entered: BTreeMap<String, usize>,
+}
+
+/// Services and families, of which some run alone, and a push that is worked on in so many groups of so many.
+async fn walk(seed: Seed, denied: Option<&str>, groups: u32, at_once: u32) -> Walked {
+    let account = Account::new();
+    account.push("v1");
+    account.seed(Seed {
+        service_name: "web".to_owned(),
+        ..seed
+    });
+    account.pass(5_000);
+    let event = account.push("v2");
+    if let Some(service) = denied {
+        account.weather(&json!({"faults": [{"fault": "deny", "operation": "UpdateService", "subject": service}]}));
+    }
+    let (ended, entered) = deploy(&account, &event, groups, at_once).await;
+    account.settle();
+    Walked {
+        ended,
+        standing: account.standing(),
+        entered,
+    }
+}
+
+async fn deploy(
+    account: &Arc<Account>,
+    event: &Value,
+    groups: u32,
+    at_once: u32,
+) -> (Result<Value, Thrown>, BTreeMap<String, usize>) {
+    let caller = Caller::new(account, Grain::Alone, None);
+    let entered = RefCell::new(BTreeMap::new());
+    let execution = Execution {
+        functions: Functions::new(&caller, config()),
+        caller,
+        stop_at: None,
+        entering: Box::new(|state| *entered.borrow_mut().entry(state.to_owned()).or_default() += 1),
+        services: RefCell::default(),
+    };
+    let ended = execution.deploy_in(groups, at_once, event).await;
+    drop(execution);
+    (ended, entered.into_inner())
+}
+
+/// Eleven services on five families, and two families without a service.
+fn several() -> Seed {
+    Seed {
+        services: 11,
+        families: Some(5),
+        standalone_families: 2,
+        ..Seed::default()
+    }
+}
+
+#[test]
+fn in_however_many_groups_the_same_comes_of_it() {
+    let in_one = run(walk(several(), None, 10, 40));
+    let ended = in_one.ended.unwrap();
+    let message = "app:v2 is deployed to 11 services and registered for 2 families without a service";
+    assert_eq!(ended["message"], message);
+    assert_eq!(list(&ended["services"]).len(), 11);
+    for (groups, at_once) in [(1, 1), (2, 2), (3, 1), (40, 1), (2, 5)] {
+        let walked = run(walk(several(), None, groups, at_once));
+        assert_eq!(walked.ended, Ok(ended.clone()), "{groups} groups of {at_once}");
+        assert_eq!(walked.standing, in_one.standing, "{groups} groups of {at_once}");
+    }
+}
+
+#[test]
+fn in_however_many_groups_a_failure_is_told_of_the_service_that_failed() {
+    for (groups, at_once) in [(10, 40), (1, 1), (2, 2), (40, 1)] {
+        let walked = run(walk(several(), Some("web-7"), groups, at_once));
+        let thrown = walked.ended.unwrap_err();
+        assert_eq!(thrown.error, "Deploy.ServicesFailed");
+        let cause: Value = serde_json::from_str(&thrown.cause).unwrap();
+        let lines: Vec<&str> = cause["errorMessage"].as_str().unwrap().lines().collect();
+        assert_eq!(lines[0], "app:v2: 1 of 13 failed.");
+        let told = format!("- web-7 in {CLUSTER} was not updated to ");
+        assert!(lines[1].starts_with(&told), "{groups} groups of {at_once}: {lines:?}");
+        assert!(lines[2].starts_with("Redrive"), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_push_that_nothing_runs_enters_no_group() {
+    let account = Account::new();
+    let event = account.push("v2");
+    let (ended, entered) = run(deploy(&account, &event, 10, 40));
+    assert!(
+        ended.unwrap()["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("nothing to deploy")
+    );
+    let names: Vec<&str> = entered.keys().map(String::as_str).collect();
+    let expected = [
+        "Conclude",
+        "Done",
+        "Find task definitions",
+        "For each group of task definitions",
+        "What is left to do?",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn the_states_that_are_entered_grow_with_the_services_and_with_nothing_else() {
+    for services in [1, 10, 100] {
+        let seed = Seed {
+            services,
+            ..Seed::default()
+        };
+        let Walked { ended, entered, .. } = run(walk(seed, None, 10, 40));
+        assert!(ended.is_ok(), "{ended:?}");
+        let of = |state: &str| entered.get(state).copied().unwrap_or_default();
+        let looks = of("Check stability");
+        assert!((services..=services * 20).contains(&looks), "{looks} looks");
+        assert_eq!((of("Wait for rollout"), of("Is it stable?")), (looks, looks));
+        let all: usize = entered.values().sum();
+        // Of the push; of each group; of each task definition; of each service, and of its own execution; of each look.
+        let groups = services.div_ceil(40);
+        assert_eq!(
+            all,
+            5 + groups + 4 * services + services + 6 * services + 3 * looks,
+            "{entered:#?}"
+        );
+    }
+}
