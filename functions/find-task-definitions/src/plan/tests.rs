@@ -385,7 +385,7 @@ fn of_what_is_left_out_for_one_reason_twenty_are_named_and_the_rest_is_counted()
     let of = |reason| bounded.iter().filter(move |skipped| skipped.reason == reason);
     assert_eq!(of(SkipReason::ServiceNotActive).count(), 20);
     assert_eq!(of(SkipReason::Superseded).count(), 21);
-    let last = of(SkipReason::Superseded).last().unwrap();
+    let last = of(SkipReason::Superseded).next_back().unwrap();
     assert_eq!((last.resource.as_str(), last.count), ("25 more", 25));
     assert_eq!(bounded.iter().map(|skipped| skipped.count).sum::<u32>(), 65);
 }
