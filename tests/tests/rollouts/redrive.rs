@@ -455,8 +455,12 @@ async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revisi
     assert_eq!(ended.outcome(), "DEPLOYED", "{ended:#?}");
     let entered = since_redrive(&scene, &parent).await;
     assert_eq!(
-        entered[..2],
-        ["For each task definition", "Register revision"],
+        entered[..3],
+        [
+            "For each group of task definitions",
+            "For each task definition",
+            "Register revision"
+        ],
         "{entered:?}"
     );
     // A call that was given up is sent again, and what comes of it is withdrawn.
@@ -580,7 +584,7 @@ async fn an_execution_of_deploy_image_that_concluded_red_deploys_only_what_faile
     let entered = since_redrive(&scene, &parent).await;
     assert_eq!(
         entered[..3],
-        ["Conclude", "What is left to do?", "For each task definition"],
+        ["Conclude", "What is left to do?", "For each group of task definitions"],
         "{entered:?}"
     );
     let names: Vec<&str> = ended.children.iter().map(|child| child.name.as_str()).collect();
