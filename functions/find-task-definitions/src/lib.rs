@@ -3,20 +3,23 @@
 pub mod limits;
 pub mod plan;
 
-use futures::future::try_join;
+use futures::channel::mpsc::{self, UnboundedSender};
+use futures::future::try_join3;
+use futures::stream::TryStreamExt;
 use limits::plan_within;
 use plan::plan;
 use serde_json::Value;
 use shared::arn::{ClusterName, TaskDefinitionArn};
 use shared::config::Config;
 use shared::contract::{Plan, SkipReason, Skipped};
-use shared::ecs::{DescribedServices, Ecs};
+use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::push::{Push, PushedImage, parse_push};
 use shared::runtime::{Request, log_image};
 use shared::service::Service;
-use shared::task_definition::TaskDefinition;
-use std::collections::{BTreeMap, HashSet};
+use shared::task_definition::Outline;
+use std::collections::HashSet;
+use std::pin::pin;
 
 /// Finds what runs the repository of a pushed image: the step "Find task definitions".
 ///
@@ -39,15 +42,23 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         let skipped = vec![plan::latest_is_off(&image)];
         return plan_within(config, Some(image), Vec::new(), skipped);
     }
-    let (services, mut skipped) = look_at_services(ecs, config).await?;
-    let standalone = async {
+    // A revision is read as soon as the first service on it is seen.
+    let (found, revisions) = mpsc::unbounded();
+    let families = async {
         if config.scan_families {
-            look_at_families(ecs, &services).await
+            ecs.families().await
         } else {
             Ok(Vec::new())
         }
     };
-    let (definitions, standalone) = try_join(look_at_definitions(ecs, &services), standalone).await?;
+    let (seen, definitions, families) = try_join3(
+        look_at_services(ecs, config, found),
+        ecs.outlines_of(revisions),
+        families,
+    )
+    .await?;
+    let Seen { services, mut skipped } = seen;
+    let standalone = look_at_families(ecs, &families, &services).await?;
     let planned = plan(&image, &services, &definitions, &standalone);
     skipped.extend(planned.skipped);
     if planned.revisions.is_empty() && skipped.is_empty() {
@@ -57,29 +68,35 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
     plan_within(config, Some(image), planned.revisions, plan::bounded(skipped))
 }
 
-/// Every service of the configured clusters, and the clusters and services that were not there.
-async fn look_at_services(ecs: &Ecs, config: &Config) -> Result<(Vec<Service>, Vec<Skipped>), Error> {
+/// What was seen of the clusters.
+#[derive(Default)]
+struct Seen {
+    services: Vec<Service>,
+    /// The clusters and services that were not there.
+    skipped: Vec<Skipped>,
+}
+
+/// Every service of the configured clusters. The revisions that they run are told to `found`, each once, which is closed
+/// at the end.
+async fn look_at_services(
+    ecs: &Ecs,
+    config: &Config,
+    found: UnboundedSender<TaskDefinitionArn>,
+) -> Result<Seen, Error> {
     let clusters = if config.clusters.is_empty() {
         ecs.clusters().await?
     } else {
         config.clusters.clone()
     };
-    let mut services = Vec::new();
-    let mut skipped = Vec::new();
+    let mut seen = Seen::default();
+    let mut told = HashSet::new();
     for cluster in &clusters {
-        match look_at_cluster(ecs, cluster).await {
-            Ok(described) => {
-                services.extend(described.services);
-                skipped.extend(described.missing.into_iter().map(|(arn, reason)| Skipped {
-                    message: format!(
-                        "the service was listed but is not described ({reason}): it was deleted meanwhile"
-                    ),
-                    count: 1,
-                    resource: arn,
-                    reason: SkipReason::ServiceNotActive,
-                }));
+        match look_at_cluster(ecs, cluster, &mut told, &found).await {
+            Ok(of_cluster) => {
+                seen.services.extend(of_cluster.services);
+                seen.skipped.extend(of_cluster.skipped);
             }
-            Err(Error::NotFound(message)) => skipped.push(Skipped {
+            Err(Error::NotFound(message)) => seen.skipped.push(Skipped {
                 resource: format!("cluster {cluster}"),
                 reason: SkipReason::ClusterNotFound,
                 message: format!(
@@ -90,42 +107,48 @@ async fn look_at_services(ecs: &Ecs, config: &Config) -> Result<(Vec<Service>, V
             Err(error) => return Err(error),
         }
     }
-    Ok((services, skipped))
+    Ok(seen)
 }
 
-async fn look_at_cluster(ecs: &Ecs, cluster: &ClusterName) -> Result<DescribedServices, Error> {
-    let names = ecs.services(cluster).await?;
-    ecs.describe_services(cluster, &names).await
-}
-
-/// The revisions that services run, each described once.
-async fn look_at_definitions(
+async fn look_at_cluster(
     ecs: &Ecs,
-    services: &[Service],
-) -> Result<BTreeMap<TaskDefinitionArn, Option<TaskDefinition>>, Error> {
-    let distinct: HashSet<&TaskDefinitionArn> = services.iter().flat_map(|service| &service.task_definitions).collect();
-    let arns: Vec<&TaskDefinitionArn> = distinct.into_iter().collect();
-    let names: Vec<&str> = arns.iter().map(|arn| arn.as_str()).collect();
-    let described = ecs.describe_task_definitions(&names).await?;
-    Ok(arns.into_iter().cloned().zip(described).collect())
+    cluster: &ClusterName,
+    told: &mut HashSet<TaskDefinitionArn>,
+    found: &UnboundedSender<TaskDefinitionArn>,
+) -> Result<Seen, Error> {
+    let mut seen = Seen::default();
+    let mut batches = pin!(ecs.services(cluster));
+    while let Some(batch) = batches.try_next().await? {
+        for mut service in batch.services {
+            for revision in &service.task_definitions {
+                if told.insert(revision.clone()) {
+                    // Nobody listens any more when reading a revision has failed, and then this look fails too.
+                    let _failed = found.unbounded_send(revision.clone());
+                }
+            }
+            // A plan does not look at them, and a service may have a hundred events.
+            service.deployments = Vec::new();
+            service.events = Vec::new();
+            seen.services.push(service);
+        }
+        seen.skipped
+            .extend(batch.missing.into_iter().map(|(arn, reason)| Skipped {
+                message: format!("the service was listed but is not described ({reason}): it was deleted meanwhile"),
+                resource: arn,
+                reason: SkipReason::ServiceNotActive,
+                count: 1,
+            }));
+    }
+    Ok(seen)
 }
 
-/// The newest ACTIVE revision of every family that no service is on.
-async fn look_at_families(ecs: &Ecs, services: &[Service]) -> Result<Vec<TaskDefinition>, Error> {
+/// The newest ACTIVE revision of every one of `families` that no service is on.
+async fn look_at_families(ecs: &Ecs, families: &[String], services: &[Service]) -> Result<Vec<Outline>, Error> {
     let of_services = services.iter().flat_map(|service| &service.task_definitions);
     let in_service: HashSet<&str> = of_services.map(TaskDefinitionArn::family).collect();
-    let families = ecs.families().await?;
-    let standalone: Vec<&str> = families
-        .iter()
-        .map(String::as_str)
-        .filter(|family| !in_service.contains(family))
-        .collect();
-    Ok(ecs
-        .describe_task_definitions(&standalone)
-        .await?
-        .into_iter()
-        .flatten()
-        .collect())
+    let families = families.iter().map(String::as_str);
+    let standalone: Vec<&str> = families.filter(|family| !in_service.contains(family)).collect();
+    ecs.newest_outlines(&standalone).await
 }
 
 fn log_plan(

@@ -5,7 +5,7 @@ use shared::arn::TaskDefinitionArn;
 use shared::contract::{PlannedRevision, PlannedService, SkipReason, Skipped};
 use shared::push::{NothingPushed, PushedImage};
 use shared::service::{Controller, Service, ServiceStatus};
-use shared::task_definition::{Standing, TaskDefinition};
+use shared::task_definition::{Outline, Standing};
 use std::collections::BTreeMap;
 
 /// What is planned and what is left out.
@@ -30,8 +30,8 @@ pub struct Planned {
 pub fn plan(
     image: &PushedImage,
     services: &[Service],
-    definitions: &BTreeMap<TaskDefinitionArn, Option<TaskDefinition>>,
-    standalone: &[TaskDefinition],
+    definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
+    standalone: &[Outline],
 ) -> Planned {
     let mut revisions: BTreeMap<TaskDefinitionArn, PlannedRevision> = BTreeMap::new();
     let mut skipped = Vec::new();
@@ -95,13 +95,13 @@ enum Place<'a> {
     /// It does, or may, but cannot be deployed to.
     Skipped(SkipReason, String),
     /// It is to be deployed to, from this revision.
-    On(&'a TaskDefinition),
+    On(&'a Outline),
 }
 
 fn place<'a>(
     image: &PushedImage,
     service: &Service,
-    definitions: &'a BTreeMap<TaskDefinitionArn, Option<TaskDefinition>>,
+    definitions: &'a BTreeMap<TaskDefinitionArn, Option<Outline>>,
 ) -> Place<'a> {
     let known = service
         .task_definitions
@@ -171,7 +171,7 @@ fn place<'a>(
     }
 }
 
-fn planned(image: &PushedImage, definition: &TaskDefinition) -> PlannedRevision {
+fn planned(image: &PushedImage, definition: &Outline) -> PlannedRevision {
     PlannedRevision {
         task_definition: definition.arn().clone(),
         containers: definition.containers_of(image),
@@ -180,7 +180,7 @@ fn planned(image: &PushedImage, definition: &TaskDefinition) -> PlannedRevision 
     }
 }
 
-fn superseded(image: &PushedImage, definition: &TaskDefinition) -> String {
+fn superseded(image: &PushedImage, definition: &Outline) -> String {
     let newer = definition
         .recorded_push(&image.repository)
         .map(|push| push.to_string())

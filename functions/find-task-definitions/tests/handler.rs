@@ -256,7 +256,7 @@ async fn an_event_that_cannot_be_read_and_an_ecs_that_refuses_are_errors_by_name
         .unwrap_err();
     assert_eq!(error.name(), "Deploy.InvalidInput");
     let denied = mock!(Client::list_clusters).then_http_response(|| refusal("AccessDeniedException", "no"));
-    let error = found(&config(), event("v2"), &[denied], &Wire::default())
+    let error = found(&config(), event("v2"), &[denied, families(&[])], &Wire::default())
         .await
         .unwrap_err();
     assert!(

@@ -1,6 +1,7 @@
 //! The thin client of ECS: paging, batching, bounded concurrency, retries. It reads into the plain types of
 //! [`crate::service`] and [`crate::task_definition`] and decides nothing.
 
+mod cache;
 mod convert;
 mod rate;
 mod raw;
@@ -8,7 +9,7 @@ mod raw;
 use crate::arn::{ClusterName, ServiceName, TaskDefinitionArn};
 use crate::error::{Error, is_too_many_concurrent_attempts};
 use crate::service::{ContainerDigest, Service, ServiceDeployment, ServiceStatus, StoppedTask, title};
-use crate::task_definition::TaskDefinition;
+use crate::task_definition::{Outline, TaskDefinition};
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::config::retry::RetryConfig;
@@ -18,10 +19,12 @@ use aws_sdk_ecs::types::{
 };
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
-use futures::stream::{self, StreamExt, TryStreamExt};
+use cache::Cache;
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use rate::Rate;
 use raw::RawResponse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How many calls of one kind are under way at once: enough to hide the latency of each, few enough to stay polite.
@@ -41,6 +44,7 @@ pub struct Ecs {
     client: Client,
     service_reads: Rate,
     task_definition_reads: Rate,
+    outlines: Cache,
 }
 
 /// A look at services by name, some of which may not be there.
@@ -53,10 +57,10 @@ pub struct DescribedServices {
 }
 
 impl Ecs {
-    /// A client from the environment of the function: region, credentials, and the endpoint if one is set.
-    pub async fn from_env() -> Self {
-        let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-        Self::with_config(Builder::from(&config))
+    /// A client from the environment of the function.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::with_config(Builder::from(&crate::runtime::aws_config("ECS")))
     }
 
     /// A client with `config`, to which the retries and time limits of this project are added.
@@ -83,8 +87,9 @@ impl Ecs {
     pub fn with_client(client: Client) -> Self {
         Self {
             client,
-            service_reads: Rate::new(100.0, 20.0),
-            task_definition_reads: Rate::new(50.0, 20.0),
+            service_reads: Rate::of_service_reads(),
+            task_definition_reads: Rate::of_task_definition_reads(),
+            outlines: Cache::default(),
         }
     }
 
@@ -106,55 +111,43 @@ impl Ecs {
         arns.into_iter().map(|arn| parse(arn, "ListClusters")).collect()
     }
 
-    /// The names of all services of `cluster`, in whatever state.
+    /// A look at every service of `cluster`, in whatever state, ten a call, in ECS's order. The next names are listed while
+    /// services are described.
     ///
-    /// # Errors
-    ///
-    /// `Deploy.NotFound` when the cluster is gone, else as [`Ecs::clusters`].
-    pub async fn services(&self, cluster: &ClusterName) -> Result<Vec<ServiceName>, Error> {
-        let call = || format!("ListServices of cluster {cluster}");
-        let mut names = Vec::new();
-        let mut next_token = None;
-        loop {
-            self.service_reads.wait().await;
-            let request = self
-                .client
-                .list_services()
-                .cluster(cluster.as_str())
-                .max_results(PAGE)
-                .set_next_token(next_token);
-            let page = request.send().await.map_err(|error| Error::from_aws(&call(), &error))?;
-            for arn in page.service_arns.unwrap_or_default() {
-                names.push(parse(arn, &call())?);
-            }
-            next_token = page.next_token.filter(|token| !token.is_empty());
-            if next_token.is_none() {
-                return Ok(names);
-            }
-        }
+    /// Each item fails with `Deploy.NotFound` when the cluster is gone, else as [`Ecs::clusters`].
+    pub fn services<'a>(
+        &'a self,
+        cluster: &'a ClusterName,
+    ) -> impl Stream<Item = Result<DescribedServices, Error>> + 'a {
+        let pages = stream::try_unfold(Some(None), async move |page| {
+            let Some(token) = page else { return Ok(None) };
+            let (names, next) = self.service_names(cluster, token).await?;
+            Ok::<_, Error>(Some((names, next.map(Some))))
+        });
+        let batches = pages.map_ok(|names| {
+            let batches: Vec<_> = names.chunks(SERVICES_PER_CALL).map(<[_]>::to_vec).collect();
+            stream::iter(batches.into_iter().map(Ok))
+        });
+        batches
+            .try_flatten()
+            .map_ok(async move |batch: Vec<ServiceName>| self.describe_service_batch(cluster, &batch).await)
+            .try_buffered(CONCURRENT_CALLS)
     }
 
-    /// A look at each of `services` of `cluster`, ten a call, in the order given.
-    ///
-    /// # Errors
-    ///
-    /// `Deploy.NotFound` when the cluster is gone, else as [`Ecs::clusters`].
-    pub async fn describe_services(
+    /// One page of the names of the services of `cluster`, and the token of the next one.
+    async fn service_names(
         &self,
         cluster: &ClusterName,
-        services: &[ServiceName],
-    ) -> Result<DescribedServices, Error> {
-        let batches = stream::iter(services.chunks(SERVICES_PER_CALL));
-        let described = batches
-            .map(|batch| self.describe_service_batch(cluster, batch))
-            .buffered(CONCURRENT_CALLS);
-        described
-            .try_fold(DescribedServices::default(), async |mut all, batch| {
-                all.services.extend(batch.services);
-                all.missing.extend(batch.missing);
-                Ok(all)
-            })
-            .await
+        token: Option<String>,
+    ) -> Result<(Vec<ServiceName>, Option<String>), Error> {
+        let call = || format!("ListServices of cluster {cluster}");
+        self.service_reads.wait().await;
+        let request = self.client.list_services().cluster(cluster.as_str());
+        let request = request.max_results(PAGE).set_next_token(token);
+        let page = request.send().await.map_err(|error| Error::from_aws(&call(), &error))?;
+        let arns = page.service_arns.unwrap_or_default().into_iter();
+        let names = arns.map(|arn| parse(arn, &call())).collect::<Result<_, _>>()?;
+        Ok((names, page.next_token.filter(|token| !token.is_empty())))
     }
 
     async fn describe_service_batch(
@@ -197,7 +190,9 @@ impl Ecs {
                 title(cluster, service)
             ))
         };
-        let described = self.describe_services(cluster, std::slice::from_ref(service)).await;
+        let described = self
+            .describe_service_batch(cluster, std::slice::from_ref(service))
+            .await;
         let described = described.map_err(|error| match error {
             Error::NotFound(_) => gone("the cluster is not there"),
             error => error,
@@ -301,6 +296,53 @@ impl Ecs {
                 Err(error) => Err(error),
             });
         described.buffered(CONCURRENT_CALLS).try_collect().await
+    }
+
+    /// What a plan looks at of each of `revisions`, as they come, in any order. Those that are gone are `None`.
+    ///
+    /// A revision that this client has read before is not read again. That is safe for a plan, and for nothing else: the
+    /// containers of a revision never change, and the tags that a plan reads are set when it is registered. Whether it is
+    /// ACTIVE, and what else may change about it, no outline tells; the steps that act on a plan read it for themselves.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::clusters`].
+    pub async fn outlines_of(
+        &self,
+        revisions: impl Stream<Item = TaskDefinitionArn>,
+    ) -> Result<BTreeMap<TaskDefinitionArn, Option<Outline>>, Error> {
+        let described = revisions.map(async |revision| {
+            let outline = match self.outlines.get(&revision) {
+                Some(known) => Some(known),
+                None => self.outline(revision.as_str()).await?,
+            };
+            Ok::<_, Error>((revision, outline))
+        });
+        described.buffer_unordered(CONCURRENT_CALLS).try_collect().await
+    }
+
+    /// What a plan looks at of the newest ACTIVE revision of each of `families`, in their order, but for those that have
+    /// none any more. Which one is the newest is asked every time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::clusters`].
+    pub async fn newest_outlines(&self, families: &[&str]) -> Result<Vec<Outline>, Error> {
+        let described = stream::iter(families).map(async |family| self.outline(family).await);
+        let outlines = described.buffered(CONCURRENT_CALLS);
+        outlines.try_filter_map(async |outline| Ok(outline)).try_collect().await
+    }
+
+    async fn outline(&self, arn_or_family: &str) -> Result<Option<Outline>, Error> {
+        match self.describe_task_definition(arn_or_family).await {
+            Ok(task_definition) => {
+                let outline = task_definition.outline();
+                self.outlines.keep(&outline);
+                Ok(Some(outline))
+            }
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Registers `document` as a new revision of its family. What is sent is its text, member by member.

@@ -75,6 +75,44 @@ struct Container {
     members: Document,
 }
 
+/// What a plan looks at of a revision: its images and what its tags record. Not the document, which is much larger and
+/// of which an account may have thousands; so an outline cannot be registered.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    arn: TaskDefinitionArn,
+    /// Each container's name, and its image where that can be read as a reference.
+    containers: Vec<(String, Option<ImageReference>)>,
+    /// Those of this project.
+    tags: Vec<Tag>,
+}
+
+impl Outline {
+    /// Which revision this is.
+    #[must_use]
+    pub fn arn(&self) -> &TaskDefinitionArn {
+        &self.arn
+    }
+
+    /// As [`TaskDefinition::containers_of`].
+    #[must_use]
+    pub fn containers_of(&self, image: &PushedImage) -> Vec<String> {
+        let matching = self.containers.iter().filter(|(_, of)| runs(of.as_ref(), image));
+        matching.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// As [`TaskDefinition::standing`].
+    #[must_use]
+    pub fn standing(&self, image: &PushedImage) -> Standing {
+        standing(&self.tags, image)
+    }
+
+    /// As [`TaskDefinition::recorded_push`].
+    #[must_use]
+    pub fn recorded_push(&self, repository: &RepositoryName) -> Option<PushId> {
+        recorded_push(&self.tags, repository)
+    }
+}
+
 /// How a revision stands to a push of a repository that it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -129,6 +167,20 @@ impl TaskDefinition {
     #[must_use]
     pub fn arn(&self) -> &TaskDefinitionArn {
         &self.arn
+    }
+
+    /// What a plan looks at.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        let containers = self.containers.iter();
+        let tags = self.tags.iter().filter(|tag| tag.key.starts_with("ecr-deploy:"));
+        Outline {
+            arn: self.arn.clone(),
+            containers: containers
+                .map(|container| (container.name.clone(), container.image.clone()))
+                .collect(),
+            tags: tags.cloned().collect(),
+        }
     }
 
     /// Whether a service can be updated to it: not after it was deregistered.
@@ -265,17 +317,7 @@ impl TaskDefinition {
     /// How this revision stands to `image`'s push, by the tag it was registered with.
     #[must_use]
     pub fn standing(&self, image: &PushedImage) -> Standing {
-        match self
-            .recorded_push(&image.repository)
-            .map(|recorded| recorded.cmp(&image.push))
-        {
-            Some(Ordering::Equal) => Standing::Ours,
-            Some(Ordering::Greater) => Standing::Newer,
-            Some(Ordering::Less) => Standing::Older,
-            // Made by us for another repository, from a revision that had no push of this one.
-            None if self.tag_value(SOURCE_TAG).is_some() => Standing::Older,
-            None => Standing::Unrecorded,
-        }
+        standing(&self.tags, image)
     }
 
     /// What this revision is to `image`'s push, whose own revision is `ours`.
@@ -290,7 +332,7 @@ impl TaskDefinition {
     /// The push of `repository` that this revision was registered for, if it was one of ours.
     #[must_use]
     pub fn recorded_push(&self, repository: &RepositoryName) -> Option<PushId> {
-        self.tag_value(&tag_key("push", repository))?.to_owned().try_into().ok()
+        recorded_push(&self.tags, repository)
     }
 
     /// The digest of `repository` that this revision was registered for, if it was one of ours.
@@ -300,10 +342,7 @@ impl TaskDefinition {
     }
 
     fn tag_value(&self, key: &str) -> Option<&str> {
-        self.tags
-            .iter()
-            .find(|tag| tag.key == key)
-            .map(|tag| tag.value.as_str())
+        tag_value(&self.tags, key)
     }
 
     /// The body of a `RegisterTaskDefinition` request that registers this document in its family.
@@ -353,10 +392,34 @@ impl Container {
     }
 
     fn runs(&self, image: &PushedImage) -> bool {
-        self.image
-            .as_ref()
-            .is_some_and(|reference| image.is_repository_of(reference))
+        runs(self.image.as_ref(), image)
     }
+}
+
+fn runs(reference: Option<&ImageReference>, image: &PushedImage) -> bool {
+    reference.is_some_and(|reference| image.is_repository_of(reference))
+}
+
+fn standing(tags: &[Tag], image: &PushedImage) -> Standing {
+    match recorded_push(tags, &image.repository).map(|recorded| recorded.cmp(&image.push)) {
+        Some(Ordering::Equal) => Standing::Ours,
+        Some(Ordering::Greater) => Standing::Newer,
+        Some(Ordering::Less) => Standing::Older,
+        // Made by us for another repository, from a revision that had no push of this one.
+        None if tag_value(tags, SOURCE_TAG).is_some() => Standing::Older,
+        None => Standing::Unrecorded,
+    }
+}
+
+fn recorded_push(tags: &[Tag], repository: &RepositoryName) -> Option<PushId> {
+    tag_value(tags, &tag_key("push", repository))?
+        .to_owned()
+        .try_into()
+        .ok()
+}
+
+fn tag_value<'a>(tags: &'a [Tag], key: &str) -> Option<&'a str> {
+    tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.as_str())
 }
 
 /// The tag that says which revision a revision was made from.

@@ -13,10 +13,10 @@ fn on(name: &str, short: &str) -> Service {
     }
 }
 
-fn known(described: &[Value]) -> BTreeMap<TaskDefinitionArn, Option<TaskDefinition>> {
+fn known(described: &[Value]) -> BTreeMap<TaskDefinitionArn, Option<Outline>> {
     let definitions = described.iter().map(definition);
     definitions
-        .map(|definition| (definition.arn().clone(), Some(definition)))
+        .map(|definition| (definition.arn().clone(), Some(definition.outline())))
         .collect()
 }
 
@@ -268,8 +268,8 @@ fn a_service_without_a_task_definition_is_skipped() {
 
 #[test]
 fn a_family_without_a_service_is_planned_when_it_runs_the_repository() {
-    let standalone =
-        [described_of_push("nightly:4", 1), described("other:1", "other:v1", &[])].map(|each| definition(&each));
+    let standalone = [described_of_push("nightly:4", 1), described("other:1", "other:v1", &[])]
+        .map(|each| definition(&each).outline());
     let planned = plan(&pushed(2), &[], &BTreeMap::new(), &standalone);
     assert_eq!(
         (lines(&planned), planned.skipped.len()),
@@ -284,7 +284,7 @@ fn peer_13_a_family_that_a_newer_push_is_on_is_skipped() {
         &pushed(2),
         &[],
         &BTreeMap::new(),
-        &[definition(&described_of_push("nightly:4", 3))],
+        &[definition(&described_of_push("nightly:4", 3)).outline()],
     );
     skips(
         &planned,

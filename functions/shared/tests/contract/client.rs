@@ -5,9 +5,10 @@ use crate::{busybox, example, text};
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_async::time::StaticTimeSource;
 use aws_smithy_http_client::test_util::infallible_client_fn;
+use futures::stream::{self, TryStreamExt};
 use serde_json::{Value, json};
-use shared::arn::{ServiceName, TaskDefinitionArn};
-use shared::ecs::Ecs;
+use shared::arn::TaskDefinitionArn;
+use shared::ecs::{DescribedServices, Ecs};
 use shared::error::Error;
 use shared::service::ServiceDeploymentStatus;
 use shared::task_definition::{ImageForm, TaskDefinition};
@@ -283,7 +284,7 @@ async fn what_is_gone_is_not_found() {
 
     let ecs = gone("ClusterNotFoundException", "Cluster not found.");
     let errors: [Error; 3] = [
-        ecs.services(&production).await.unwrap_err(),
+        ecs.services(&production).try_collect::<Vec<_>>().await.unwrap_err(),
         ecs.describe_service(&production, &web).await.unwrap_err(),
         ecs.update_service(&production, &web, &revision, false)
             .await
@@ -329,31 +330,43 @@ async fn what_is_gone_is_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn services_are_described_ten_a_call_and_come_in_the_order_asked() {
-    let (ecs, wire) = ecs_answering(|_, sent| {
+async fn services_are_listed_a_hundred_a_page_and_described_ten_a_call_in_the_order_listed() {
+    let names: Vec<String> = (0..120).map(|index| format!("s{index}")).collect();
+    let listed = names.clone();
+    let (ecs, wire) = ecs_answering(move |_, sent| {
         let body = sent.json();
-        let (gone, there): (Vec<&str>, Vec<&str>) = body["services"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter_map(Value::as_str)
-            .partition(|name| *name == "s57");
+        if let Some(size) = body["maxResults"].as_u64() {
+            assert_eq!((size, &body["cluster"]), (100, &json!("production")));
+            let arn = |name: &String| format!("arn:aws:ecs:eu-west-1:123456789012:service/production/{name}");
+            let (first, second) = listed.split_at(100);
+            return match body["nextToken"].as_str() {
+                None => ok(&json!({"serviceArns": first.iter().map(arn).collect::<Vec<_>>(), "nextToken": "page two"})),
+                Some("page two") => ok(&json!({"serviceArns": second.iter().map(arn).collect::<Vec<_>>()})),
+                Some(other) => refused("InvalidParameterException", other),
+            };
+        }
+        let asked = body["services"].as_array().unwrap().iter().filter_map(Value::as_str);
+        let (gone, there): (Vec<&str>, Vec<&str>) = asked.partition(|name| *name == "s57");
         ok(&json!({
             "services": there.iter().map(|name| service("production", name)).collect::<Vec<_>>(),
             "failures": gone.iter().map(|name| json!({"arn": name, "reason": "MISSING"})).collect::<Vec<_>>(),
         }))
     });
-    let names: Vec<ServiceName> = (0..120).map(|index| format!("s{index}").parse().unwrap()).collect();
-    let described = ecs
-        .describe_services(&"production".parse().unwrap(), &names)
-        .await
-        .unwrap();
-    let there: Vec<ServiceName> = described.services.into_iter().map(|service| service.name).collect();
-    let expected: Vec<ServiceName> = names.iter().filter(|name| name.as_str() != "s57").cloned().collect();
+    let production = "production".parse().unwrap();
+    let batches: Vec<DescribedServices> = ecs.services(&production).try_collect().await.unwrap();
+    let missing: Vec<_> = batches.iter().flat_map(|batch| batch.missing.clone()).collect();
+    let services = batches.into_iter().flat_map(|batch| batch.services);
+    let there: Vec<String> = services.map(|service| service.name.to_string()).collect();
+    let expected: Vec<String> = names.into_iter().filter(|name| name != "s57").collect();
     assert_eq!(there, expected);
-    assert_eq!(described.missing, [("s57".to_owned(), "MISSING".to_owned())]);
-    assert_eq!(wire.operations(), ["DescribeServices"; 12]);
-    for sent in wire.sent() {
+    assert_eq!(missing, [("s57".to_owned(), "MISSING".to_owned())]);
+    let mut operations = wire.operations();
+    operations.sort_unstable();
+    assert_eq!(
+        operations,
+        [&["DescribeServices"; 12][..], &["ListServices"; 2]].concat()
+    );
+    for sent in wire.sent().iter().filter(|sent| !sent.json()["services"].is_null()) {
         assert_eq!(sent.json()["services"].as_array().unwrap().len(), 10);
         assert_eq!(sent.json()["cluster"], "production");
     }
@@ -371,23 +384,6 @@ fn two_pages(member: &'static str, pages: [Value; 2]) -> (Ecs, Wire) {
 #[tokio::test(start_paused = true)]
 async fn the_pages_of_every_list_are_joined() {
     let arn = |kind: &str, name: &str| format!("arn:aws:ecs:eu-west-1:123456789012:{kind}/{name}");
-
-    let services = [
-        json!([arn("service", "production/web")]),
-        json!([arn("service", "production/api"), arn("service", "old")]),
-    ];
-    let (ecs, wire) = two_pages("serviceArns", services);
-    let names = ecs.services(&"production".parse().unwrap()).await.unwrap();
-    assert_eq!(
-        names.iter().map(ServiceName::as_str).collect::<Vec<_>>(),
-        ["web", "api", "old"]
-    );
-    for sent in wire.sent() {
-        assert_eq!(
-            (&sent.json()["cluster"], &sent.json()["maxResults"]),
-            (&json!("production"), &json!(100))
-        );
-    }
 
     let (ecs, wire) = two_pages("families", [json!(["web", "api"]), json!(["cleanup"])]);
     assert_eq!(ecs.families().await.unwrap(), ["web", "api", "cleanup"]);
@@ -411,6 +407,25 @@ async fn the_pages_of_every_list_are_joined() {
         names.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["production", "staging"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_is_read_once_and_the_newest_of_a_family_every_time() {
+    let (ecs, wire) = ecs_answering(|_, _| (200, text(DESCRIBED)));
+    let web_41 = web_41().arn().clone();
+    for _ in 0..2 {
+        let revisions = stream::iter([web_41.clone(), web_41.at_revision(40)]);
+        let outlines = ecs.outlines_of(revisions).await.unwrap();
+        assert!(outlines.values().all(Option::is_some) && outlines.len() == 2);
+        assert_eq!(ecs.newest_outlines(&["web"]).await.unwrap().len(), 1);
+    }
+    let asked: Vec<Value> = wire
+        .sent()
+        .iter()
+        .map(|sent| sent.json()["taskDefinition"].clone())
+        .collect();
+    let times = |name: &str| asked.iter().filter(|asked| *asked == name).count();
+    assert_eq!((times(web_41.as_str()), times("web")), (1, 2), "{asked:?}");
 }
 
 #[tokio::test(start_paused = true)]
