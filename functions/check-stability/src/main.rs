@@ -6,6 +6,6 @@ use shared::ecs::Ecs;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let config = Config::from_env()?;
-    let ecs = Ecs::from_env().await;
+    let ecs = Ecs::from_env();
     shared::runtime::serve(async |request| check_stability::handle(&ecs, &config, request).await).await
 }
