@@ -31,8 +31,14 @@ enum Task {
     },
     /// Run every check and every test: what CI runs.
     Test,
-    /// Measure cold starts, memory and size of the functions, and the time from an event to the last update.
-    Bench,
+    /// Measure what a push costs: time and calls beside what AWS's limits allow and beside ecs-deploy, cold starts, growth.
+    Bench {
+        /// One part instead of all.
+        part: Option<bench::Part>,
+        /// Put the results into the README.
+        #[arg(long, conflicts_with = "part")]
+        readme: bool,
+    },
     /// Look for an input from outside that is taken wrongly: events, ARNs, images, task definitions, settings.
     Fuzz {
         /// One target instead of all: a folder of fuzz/corpus.
@@ -54,7 +60,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Demo { keep } => demo::run(keep),
         Task::Test => test::run(),
-        Task::Bench => bench::run(),
+        Task::Bench { part, readme } => bench::run(part, readme),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Task::Picture => picture::write(),
         Task::Storm(arguments) => storm::run(&arguments),

@@ -18,7 +18,9 @@ use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// The repository that pushes go to.
 pub(crate) const REPOSITORY: &str = "app";
@@ -30,7 +32,7 @@ pub(crate) const CLUSTER: &str = "production";
 pub(crate) const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 /// How long a call takes, in milliseconds.
-const CALL: i64 = 20;
+const CALL: i64 = 15;
 
 /// A moment to begin with, in milliseconds since 1970.
 const BEGINNING: i64 = 1_780_000_000_000;
@@ -39,8 +41,10 @@ const BEGINNING: i64 = 1_780_000_000_000;
 #[derive(Debug)]
 pub(crate) struct Account {
     simulation: Mutex<Simulation>,
-    /// In milliseconds since 1970.
+    /// In milliseconds since 1970; of no use where the clock is tokio's.
     clock: AtomicI64,
+    /// The moment on tokio's clock at which this began.
+    begun: Option<Instant>,
     pushes: AtomicI64,
 }
 
@@ -50,16 +54,44 @@ impl Account {
             speed: 1.0,
             ..Settings::default()
         };
+        Self::with_settings(settings, None)
+    }
+
+    /// An account on tokio's clock, so that many can act at the same time, each for as long as it takes. In a test that
+    /// clock stands still, and goes on when all wait for it.
+    pub(crate) fn on_tokios_clock(settings: Settings) -> Arc<Self> {
+        Self::with_settings(settings, Some(Instant::now()))
+    }
+
+    fn with_settings(settings: Settings, begun: Option<Instant>) -> Arc<Self> {
         Arc::new(Self {
             simulation: Mutex::new(Simulation::new(settings, BEGINNING)),
             clock: AtomicI64::new(BEGINNING),
+            begun,
             pushes: AtomicI64::new(0),
         })
     }
 
     /// The time, in milliseconds since 1970.
     pub(crate) fn now(&self) -> i64 {
-        self.clock.load(Ordering::Relaxed)
+        match self.begun {
+            Some(begun) => BEGINNING + i64::try_from(begun.elapsed().as_millis()).unwrap(),
+            None => self.clock.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether many act at the same time.
+    pub(crate) fn is_on_tokios_clock(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    /// Lets a call take its time.
+    async fn take(&self, milliseconds: i64) {
+        if self.is_on_tokios_clock() {
+            local_aws::pause(Duration::from_millis(milliseconds.unsigned_abs())).await;
+        } else {
+            self.pass(milliseconds);
+        }
     }
 
     pub(crate) fn timestamp(&self) -> Timestamp {
@@ -127,14 +159,23 @@ impl Account {
 
     /// The same with a behaviour that the tag does not say.
     pub(crate) fn push_as(&self, tag: &str, behaviour: Option<Behaviour>) -> Value {
+        self.push_image(REPOSITORY, tag, behaviour)
+    }
+
+    /// The same to another repository.
+    pub(crate) fn push_to(&self, repository: &str, tag: &str) -> Value {
+        self.push_image(repository, tag, None)
+    }
+
+    fn push_image(&self, repository: &str, tag: &str, behaviour: Option<Behaviour>) -> Value {
         let number = self.pushes.fetch_add(1, Ordering::Relaxed) + 1;
-        let digest = self.with(|it, now| it.push(now, REPOSITORY, Some(tag), behaviour));
+        let digest = self.with(|it, now| it.push(now, repository, Some(tag), behaviour));
         let time = self.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         json!({
             "version": "0", "id": format!("{number:08}-328b-6117-af20-0e5566167482"), "detail-type": "ECR Image Action",
             "source": "aws.ecr", "account": "123456789012", "time": time, "region": "eu-west-1", "resources": [],
             "detail": {
-                "result": "SUCCESS", "repository-name": REPOSITORY, "image-digest": digest, "action-type": "PUSH",
+                "result": "SUCCESS", "repository-name": repository, "image-digest": digest, "action-type": "PUSH",
                 "image-tag": tag,
             },
         })
@@ -284,6 +325,17 @@ pub(crate) struct Caller {
     killed: Notify,
     state: Mutex<String>,
     calls: Mutex<Vec<Call>>,
+    invocations: Mutex<Vec<(String, i64)>>,
+    histories: Mutex<BTreeMap<String, History>>,
+}
+
+/// How long an execution's history is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct History {
+    /// Steps that were executed.
+    pub(crate) steps: u32,
+    /// Events.
+    pub(crate) events: u32,
 }
 
 impl Caller {
@@ -302,6 +354,8 @@ impl Caller {
             killed: Notify::new(),
             state: Mutex::new(String::new()),
             calls: Mutex::new(Vec::new()),
+            invocations: Mutex::new(Vec::new()),
+            histories: Mutex::new(BTreeMap::new()),
         })
     }
 
@@ -324,6 +378,27 @@ impl Caller {
         lock(&self.calls).clone()
     }
 
+    /// Each invocation of a function that has ended, by its state, and how many milliseconds it took.
+    pub(crate) fn invocations(&self) -> Vec<(String, i64)> {
+        lock(&self.invocations).clone()
+    }
+
+    pub(crate) fn note_invocation(&self, state: &str, milliseconds: i64) {
+        lock(&self.invocations).push((state.to_owned(), milliseconds));
+    }
+
+    /// The history of each execution, by its id.
+    pub(crate) fn histories(&self) -> BTreeMap<String, History> {
+        lock(&self.histories).clone()
+    }
+
+    pub(crate) fn note_history(&self, execution: &str, steps: u32, events: u32) {
+        let mut histories = lock(&self.histories);
+        let history = histories.entry(execution.to_owned()).or_default();
+        history.steps += steps;
+        history.events += events;
+    }
+
     /// Says which state the calls that follow are made in.
     pub(crate) async fn begin(&self, state: &str) {
         state.clone_into(&mut lock(&self.state));
@@ -334,7 +409,9 @@ impl Caller {
 
     /// Waits until a moment, in milliseconds since 1970.
     pub(crate) async fn wait_until(&self, moment: i64) {
-        if self.grain == Grain::Alone {
+        if self.account.is_on_tokios_clock() {
+            self.account.take((moment - self.account.now()).max(0)).await;
+        } else if self.grain == Grain::Alone {
             self.account.pass_until(moment);
         } else {
             self.hold(Stage::Until(moment)).await;
@@ -406,7 +483,7 @@ impl Caller {
             self.killed.notify_one();
             pending::<()>().await;
         }
-        self.account.pass(CALL);
+        self.account.take(CALL).await;
         let reply = self.account.with(|it, now| it.receive(now, api, operation, request));
         if mishap == Some(Mishap::KilledAfter) {
             self.killed.notify_one();

@@ -4,9 +4,10 @@
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
 
-use crate::account::{Caller, list};
+use super::account::{Caller, list};
 use bumpalo::Bump;
 use futures::future::{FutureExt, LocalBoxFuture};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use jsonata_rs::{ArrayFlags, FunctionContext, JsonAta};
 use serde::Serialize;
@@ -211,6 +212,7 @@ fn jsonata_value<'a>(context: &FunctionContext<'a, '_>, value: &Value) -> &'a mu
 
 /// The functions, with the clients and settings that they keep from one invocation to the next.
 pub(crate) struct Functions {
+    caller: Arc<Caller>,
     ecs: Ecs,
     ecr: aws_sdk_ecr::Client,
     config: Config,
@@ -219,6 +221,7 @@ pub(crate) struct Functions {
 impl Functions {
     pub(crate) fn new(caller: &Arc<Caller>, config: Config) -> Self {
         Self {
+            caller: caller.clone(),
             ecs: caller.ecs(),
             ecr: caller.ecr(),
             config,
@@ -228,13 +231,16 @@ impl Functions {
     /// Invokes a function, by its placeholder, with the arguments of the Task.
     pub(crate) async fn invoke(&self, arguments: &Value, now: Timestamp) -> Result<Value, Error> {
         let request = Request::open(arguments["Payload"].clone(), now).unwrap();
-        let Self { ecs, ecr, config } = self;
+        let Self { ecs, ecr, config, .. } = self;
+        // What is invoked at the same time runs in different sandboxes.
+        let fresh = self.caller.account().is_on_tokios_clock().then(|| self.caller.ecs());
+        let sandbox = fresh.as_ref().unwrap_or(ecs);
         match arguments["FunctionName"].as_str().unwrap_or_default() {
             "${findTaskDefinitions}" => value(find_task_definitions::handle(ecs, config, request).await),
-            "${registerRevision}" => value(register_revision::handle(ecs, config, request).await),
-            "${updateService}" => value(update_service::handle(ecs, config, request).await),
-            "${checkStability}" => value(check_stability::handle(ecs, config, request).await),
-            "${rollBack}" => value(roll_back::handle(ecs, ecr, config, request).await),
+            "${registerRevision}" => value(register_revision::handle(sandbox, config, request).await),
+            "${updateService}" => value(update_service::handle(sandbox, config, request).await),
+            "${checkStability}" => value(check_stability::handle(sandbox, config, request).await),
+            "${rollBack}" => value(roll_back::handle(sandbox, ecr, config, request).await),
             "${conclude}" => value(conclude::handle(config, request)),
             other => panic!("{other} is no function"),
         }
@@ -265,9 +271,17 @@ impl Execution<'_> {
                 variables: Map::new(),
                 context: json!({"Execution": {"Id": id, "Input": input}}),
             };
+            // It is started, and ends.
+            self.note(&scope, 0, 2);
             self.walk(&machine.0, &mut scope, input.clone()).await
         }
         .boxed_local()
+    }
+
+    /// Counts steps and events of an execution's history.
+    fn note(&self, scope: &Scope, steps: u32, events: u32) {
+        let execution = scope.context["Execution"]["Id"].as_str().unwrap_or_default();
+        self.caller.note_history(execution, steps, events);
     }
 
     fn walk<'s>(
@@ -281,6 +295,7 @@ impl Execution<'_> {
             loop {
                 let state = &states["States"][name];
                 (self.entering)(name);
+                self.note(scope, 1, events_of(state));
                 let (output, next) = self.step(name, state, scope, input).await?;
                 match next {
                     Some(next) => (name, input) = (next, output),
@@ -342,8 +357,10 @@ impl Execution<'_> {
     }
 
     async fn map(&self, state: &Value, scope: &Scope, given: &Value) -> Result<Value, Thrown> {
-        let mut results = Vec::new();
-        for (index, item) in list(&scope.evaluate(&state["Items"], given)).iter().enumerate() {
+        let items = scope.evaluate(&state["Items"], given);
+        // Each iteration is started, and ends.
+        self.note(scope, 0, 2 * u32::try_from(list(&items).len()).unwrap());
+        let walked = stream::iter(list(&items).iter().enumerate()).map(async |(index, item)| {
             let mut inside = scope.clone();
             let input = match state.get("ItemSelector") {
                 None => item.clone(),
@@ -353,8 +370,16 @@ impl Execution<'_> {
                     selecting.evaluate(selector, given)
                 }
             };
-            results.push(self.walk(&state["ItemProcessor"], &mut inside, input).await?);
-        }
+            self.walk(&state["ItemProcessor"], &mut inside, input).await
+        });
+        // Elsewhere one after the other, so that what happens is the same each time.
+        let at_once = if self.caller.account().is_on_tokios_clock() {
+            scope.evaluate(&state["MaxConcurrency"], given).as_u64().unwrap()
+        } else {
+            1
+        };
+        let at_once = usize::try_from(at_once).unwrap();
+        let results: Vec<Value> = walked.buffered(at_once).try_collect().await?;
         Ok(results.into())
     }
 
@@ -378,8 +403,16 @@ impl Execution<'_> {
             let longest = retrier["MaxDelaySeconds"].as_i64().unwrap();
             let seconds = (retrier["IntervalSeconds"].as_i64().unwrap() << attempts[place]).min(longest);
             attempts[place] += 1;
+            // A retry is a step too; the attempt before was scheduled, started, and failed.
+            self.note(scope, 1, 3);
             let now = self.caller.account().now();
-            self.caller.wait_until(now + seconds * 1000).await;
+            // Where many retry at the same time it matters that they do so with jitter: FULL.
+            let milliseconds = if self.caller.account().is_on_tokios_clock() {
+                fastrand::i64(0..=seconds * 1000)
+            } else {
+                seconds * 1000
+            };
+            self.caller.wait_until(now + milliseconds).await;
         }
     }
 
@@ -408,19 +441,36 @@ impl Execution<'_> {
             });
         }
         self.caller.begin(name).await;
+        let begun = self.caller.account().now();
         // Boxed, since the futures of SDK calls nest deeper than the compiler follows.
         let answer = self
             .functions
             .invoke(arguments, self.caller.account().timestamp())
             .boxed_local();
-        tokio::select! {
+        let answer = tokio::select! {
             biased;
             answer = answer => match answer {
                 Ok(payload) => Ok(json!({"Payload": payload})),
                 Err(error) => Err(Thrown::by_function(&error)),
             },
             () = self.caller.killed() => Err(Thrown::by_killing()),
-        }
+        };
+        self.caller.note_invocation(name, self.caller.account().now() - begun);
+        answer
+    }
+}
+
+/// How many events a state writes into the history of its execution when it goes well: it is entered and exited; a Task is
+/// scheduled, started and succeeds besides, and the child's execution is submitted; a Map is started and succeeds.
+///
+/// See <https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html>.
+fn events_of(state: &Value) -> u32 {
+    let resource = state["Resource"].as_str().unwrap_or_default();
+    match state["Type"].as_str() {
+        Some("Task") if resource.ends_with(".sync:2") => 6,
+        Some("Task") => 5,
+        Some("Map") => 4,
+        _ => 2,
     }
 }
 

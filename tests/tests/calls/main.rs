@@ -1,0 +1,19 @@
+//! What a push takes from AWS: how many calls of each kind, in accounts from 8 services to 5,000, and how many state
+//! transitions. All inside of this process, on a clock that goes on when all wait; no time that is measured is asserted.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[allow(dead_code, reason = "these tests play no mishaps")]
+#[path = "../steps/account.rs"]
+mod account;
+mod functions;
+#[allow(dead_code, reason = "these tests play no mishaps")]
+#[path = "../steps/machine.rs"]
+mod machine;
+mod many_pushes;
+mod pushes;
+#[allow(dead_code, reason = "these tests are few")]
+#[path = "../steps/support.rs"]
+mod support;
+mod transitions;
+mod walk;

@@ -1,0 +1,138 @@
+//! Backpressure: twenty pushes within a second, with the rate limits that AWS documents. The state machines are walked to
+//! their ends, all at the same time.
+
+use crate::account::{Account, Caller, Grain, REGISTRY, list};
+use crate::machine::{Execution, Functions};
+use crate::support::run;
+use crate::walk::config;
+use futures::future::join_all;
+use serde_json::Value;
+use simulated_ecs::{Seed, Settings};
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+const PUSHES: usize = 20;
+const SERVICES: usize = 50;
+
+async fn account() -> Arc<Account> {
+    Account::on_tokios_clock(Settings {
+        throttling: true,
+        ..Settings::default()
+    })
+}
+
+/// Services `web-1` to `web-50`, or of another name, on families of their own that run the repository.
+fn seed(account: &Account, name: &str, repository: &str) {
+    account.push_to(repository, "v0");
+    account.seed(Seed {
+        services: SERVICES,
+        service_name: name.to_owned(),
+        image: Some(format!("{REGISTRY}/{repository}:v0")),
+        ..Seed::default()
+    });
+}
+
+/// Walks every push to its end, and puts out whether each went well.
+async fn deploy(account: &Arc<Account>, events: &[Value]) -> Vec<bool> {
+    let walks = events.iter().map(async |event| {
+        let caller = Caller::new(account, Grain::Alone, None);
+        let execution = Execution {
+            functions: Functions::new(&caller, config()),
+            caller: caller.clone(),
+            stop_at: None,
+            entering: Box::new(|_| ()),
+            services: RefCell::default(),
+        };
+        let ended = execution.deploy(event).await;
+        if let Err(thrown) = &ended {
+            eprintln!("{thrown:?}");
+        }
+        ended.is_ok()
+    });
+    join_all(walks).await
+}
+
+/// The image that each service's tasks run, as its revision names it, and how its rollout stands.
+fn standing(account: &Account) -> Vec<(String, String, String)> {
+    let state = account.with(|it, _| it.state());
+    let services = list(&state["services"]).iter().map(|service| {
+        let revision = crate::account::short(&service["taskDefinition"]);
+        let (family, number) = revision.split_once(':').unwrap();
+        let mut revisions = list(&state["families"][family]).iter();
+        let found = revisions.find(|it| it["revision"].to_string() == number).unwrap();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        (
+            text(&service["serviceName"]),
+            text(&found["images"][0]),
+            text(&service["rolloutState"]),
+        )
+    });
+    services.collect()
+}
+
+/// Calls that were answered although their bucket was empty: there must be none.
+fn answered_without_token(account: &Account) -> bool {
+    let (_, report) = account.with(|it, now| it.administer(now, "GET", "calls", "", b""));
+    let operations = report["operations"].as_object().unwrap().values();
+    let throttled: u64 = operations
+        .filter_map(|count| count["errors"]["ThrottlingException"].as_u64())
+        .sum();
+    let buckets = report["buckets"].as_object().unwrap().values();
+    let without: u64 = buckets.filter_map(|bucket| bucket["withoutToken"].as_u64()).sum();
+    eprintln!("throttled {throttled} {report}");
+    throttled != without
+}
+
+#[test]
+fn of_twenty_pushes_within_a_second_to_the_same_services_the_newest_wins() {
+    run(async {
+        let account = account().await;
+        seed(&account, "web", "app");
+        local_aws::pause(Duration::from_hours(1)).await;
+        let mut events = Vec::new();
+        for push in 1..=PUSHES {
+            events.push(account.push(&format!("v{push}")));
+            local_aws::pause(Duration::from_millis(50)).await;
+        }
+        let begun = account.now();
+        let ended = deploy(&account, &events).await;
+        eprintln!("{} s", (account.now() - begun) / 1000);
+        assert_eq!(ended, [true; PUSHES]);
+        for (service, image, rollout) in standing(&account) {
+            assert_eq!(
+                (image, rollout.as_str()),
+                (format!("{REGISTRY}/app:v{PUSHES}"), "COMPLETED"),
+                "{service}"
+            );
+        }
+        assert!(!answered_without_token(&account));
+    });
+}
+
+#[test]
+fn twenty_pushes_within_a_second_to_different_services_all_arrive() {
+    run(async {
+        let account = account().await;
+        for push in 1..=PUSHES {
+            seed(&account, &format!("web-{push}"), &format!("app-{push}"));
+        }
+        local_aws::pause(Duration::from_hours(1)).await;
+        let mut events = Vec::new();
+        for push in 1..=PUSHES {
+            events.push(account.push_to(&format!("app-{push}"), "v1"));
+            local_aws::pause(Duration::from_millis(50)).await;
+        }
+        let begun = account.now();
+        let ended = deploy(&account, &events).await;
+        eprintln!("{} s", (account.now() - begun) / 1000);
+        assert_eq!(ended, [true; PUSHES]);
+        for (service, image, rollout) in standing(&account) {
+            assert!(
+                image.ends_with(":v1") && rollout == "COMPLETED",
+                "{service}: {image} {rollout}"
+            );
+        }
+        assert!(!answered_without_token(&account));
+    });
+}

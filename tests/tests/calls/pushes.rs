@@ -1,0 +1,168 @@
+//! The calls from a push to the last `UpdateService`.
+
+use crate::account::{Account, Caller, Grain};
+use crate::functions::Functions;
+use crate::support::run;
+use serde_json::{Value, json};
+use simulated_ecs::{Seed, Settings};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An account with so many services on so many families, of which so many run the image; seeded long ago, with the rate
+/// limits that AWS documents.
+async fn account(services: usize, families: usize, matching: usize) -> (Arc<Account>, Functions) {
+    let account = Account::on_tokios_clock(Settings {
+        throttling: true,
+        ..Settings::default()
+    });
+    account.seed(Seed {
+        services,
+        families: Some(families),
+        matching: Some(matching),
+        service_name: "web".to_owned(),
+        ..Seed::default()
+    });
+    local_aws::pause(Duration::from_hours(1)).await;
+    let caller = Caller::new(&account, Grain::Alone, None);
+    let clock = account.clone();
+    let functions = Functions::new(move || caller.ecs(), move || clock.timestamp());
+    (account, functions)
+}
+
+/// The report on what was called since the last one.
+fn report(account: &Account) -> Value {
+    account.with(|it, now| {
+        let (_, report) = it.administer(now, "GET", "calls", "", b"");
+        it.reset_calls();
+        report
+    })
+}
+
+fn calls(report: &Value) -> BTreeMap<&str, u64> {
+    let operations = report["operations"].as_object().unwrap().iter();
+    operations
+        .map(|(operation, count)| (operation.as_str(), count["calls"].as_u64().unwrap()))
+        .collect()
+}
+
+/// Checks the calls of a push to a cold search, and those of the search for a next push by the same function, warm. None is
+/// throttled, and the buckets of the reads stay half full.
+#[track_caller]
+fn check(of: (usize, usize, usize), cold: &[(&str, u64)], warm: &[(&str, u64)]) {
+    let (services, families, matching) = of;
+    let (first, next) = run(async {
+        let (account, functions) = account(services, families, matching).await;
+        report(&account);
+        functions.deploy(&account.push("v2")).await.unwrap();
+        let first = report(&account);
+        local_aws::pause(Duration::from_hours(1)).await;
+        functions.find(&account.push("v3")).await.unwrap();
+        (first, report(&account))
+    });
+    assert_eq!(calls(&first), cold.iter().copied().collect());
+    assert_eq!(calls(&next), warm.iter().copied().collect(), "warm");
+    for (operation, count) in first["operations"].as_object().unwrap() {
+        assert_eq!(count["errors"], json!({}), "{operation}");
+    }
+    for bucket in ["serviceRead", "taskDefinitionRead"] {
+        let report = &first["buckets"][bucket];
+        let (lowest, burst) = (report["lowest"].as_f64().unwrap(), report["burst"].as_f64().unwrap());
+        assert!(lowest >= burst / 2.0, "{bucket}: {report}");
+    }
+}
+
+#[test]
+fn eight_services_on_eight_families() {
+    check(
+        (8, 8, 8),
+        &[
+            ("ListClusters", 1),
+            ("ListServices", 1),
+            ("DescribeServices", 1 + 8),
+            ("ListTaskDefinitionFamilies", 1),
+            ("DescribeTaskDefinition", 8 + 8),
+            ("RegisterTaskDefinition", 8),
+            ("UpdateService", 8),
+        ],
+        &[
+            ("ListClusters", 1),
+            ("ListServices", 1),
+            ("DescribeServices", 1),
+            ("ListTaskDefinitionFamilies", 1),
+            // The new revisions.
+            ("DescribeTaskDefinition", 8),
+        ],
+    );
+}
+
+#[test]
+fn a_hundred_services_on_a_hundred_families() {
+    check(
+        (100, 100, 100),
+        &[
+            ("ListClusters", 1),
+            ("ListServices", 1),
+            ("DescribeServices", 10 + 100),
+            ("ListTaskDefinitionFamilies", 1),
+            ("DescribeTaskDefinition", 100 + 100),
+            ("RegisterTaskDefinition", 100),
+            ("UpdateService", 100),
+        ],
+        &[
+            ("ListClusters", 1),
+            ("ListServices", 1),
+            ("DescribeServices", 10),
+            ("ListTaskDefinitionFamilies", 1),
+            ("DescribeTaskDefinition", 100),
+        ],
+    );
+}
+
+#[test]
+fn a_thousand_services_on_twenty_families() {
+    check(
+        (1000, 20, 20),
+        &[
+            ("ListClusters", 1),
+            ("ListServices", 10),
+            ("DescribeServices", 100 + 1000),
+            ("ListTaskDefinitionFamilies", 1),
+            ("DescribeTaskDefinition", 20 + 20),
+            ("RegisterTaskDefinition", 20),
+            ("UpdateService", 1000),
+        ],
+        &[
+            ("ListClusters", 1),
+            ("ListServices", 10),
+            ("DescribeServices", 100),
+            ("ListTaskDefinitionFamilies", 1),
+            ("DescribeTaskDefinition", 20),
+        ],
+    );
+}
+
+#[test]
+fn five_thousand_services_on_two_thousand_families_of_which_ten_match() {
+    check(
+        (5000, 2000, 10),
+        &[
+            ("ListClusters", 1),
+            ("ListServices", 50),
+            // Each of the ten families has three services.
+            ("DescribeServices", 500 + 30),
+            ("ListTaskDefinitionFamilies", 20),
+            ("DescribeTaskDefinition", 2000 + 10),
+            ("RegisterTaskDefinition", 10),
+            ("UpdateService", 30),
+        ],
+        &[
+            ("ListClusters", 1),
+            ("ListServices", 50),
+            ("DescribeServices", 500),
+            ("ListTaskDefinitionFamilies", 20),
+            // The 1,990 revisions that are still in use are not read again.
+            ("DescribeTaskDefinition", 10),
+        ],
+    );
+}

@@ -1,0 +1,87 @@
+//! What a push takes from Step Functions and Lambda, counted on a walk of the real state machines.
+
+use super::account::{Account, Caller, Grain};
+use super::machine::{Execution, Functions};
+use jiff::SignedDuration;
+use shared::config::Config;
+use shared::task_definition::ImageForm;
+use simulated_ecs::{Seed, Settings};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What a push took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Walked {
+    /// From the event to the end of its execution, in seconds.
+    pub(crate) seconds: i64,
+    /// Steps that were executed, of all its executions: what is billed.
+    pub(crate) transitions: u32,
+    /// Events in the history of the push's own execution, of which there can be 25,000.
+    pub(crate) events: u32,
+    /// Events in the history of the longest execution of a service.
+    pub(crate) service_events: u32,
+    /// How often each state invoked its function, and for how many milliseconds in all.
+    pub(crate) invocations: BTreeMap<String, (u32, i64)>,
+}
+
+/// How long an account takes for rollouts: five times as long as the simulation does by itself, about three minutes.
+const SPEED: f64 = 0.2;
+
+/// Pushes an image that `services` services run, each on a family of its own, with the rate limits that AWS documents, and
+/// walks the push to its end. To be called on a clock of tokio's that stands still.
+pub(crate) async fn walk(services: u32) -> Walked {
+    let account = Account::on_tokios_clock(Settings {
+        speed: SPEED,
+        throttling: true,
+        ..Settings::default()
+    });
+    account.seed(Seed {
+        services: usize::try_from(services).unwrap(),
+        service_name: "web".to_owned(),
+        ..Seed::default()
+    });
+    local_aws::pause(Duration::from_hours(1)).await;
+    let caller = Caller::new(&account, Grain::Alone, None);
+    let execution = Execution {
+        functions: Functions::new(&caller, config()),
+        caller: caller.clone(),
+        stop_at: None,
+        entering: Box::new(|_| ()),
+        services: RefCell::default(),
+    };
+    let begun = account.now();
+    let ended = execution.deploy(&account.push("v2")).await;
+    assert!(ended.is_ok(), "{ended:?}");
+    let mut invocations: BTreeMap<String, (u32, i64)> = BTreeMap::new();
+    for (state, milliseconds) in caller.invocations() {
+        let (count, time) = invocations.entry(state).or_default();
+        *count += 1;
+        *time += milliseconds;
+    }
+    let histories = caller.histories();
+    let events = |machine: &str| {
+        let of_machine = histories.iter().filter(|(id, _)| id.contains(machine));
+        of_machine.map(|(_, history)| history.events).max().unwrap_or_default()
+    };
+    Walked {
+        seconds: (account.now() - begun) / 1000,
+        transitions: histories.values().map(|history| history.steps).sum(),
+        events: events(":deploy-image:"),
+        service_events: events(":deploy-service:"),
+        invocations,
+    }
+}
+
+/// The settings by default.
+pub(crate) fn config() -> Config {
+    Config {
+        clusters: Vec::new(),
+        deploy_latest: false,
+        tag_latest: false,
+        image_reference: ImageForm::Tag,
+        scan_families: true,
+        rollout_timeout: SignedDuration::from_mins(30),
+        poll_interval: SignedDuration::from_secs(15),
+    }
+}

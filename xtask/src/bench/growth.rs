@@ -1,0 +1,93 @@
+//! Growth: what a search costs in larger and larger accounts, by the real binary in a process of its own.
+
+use super::account::{Account, LATENCY, Wire, event};
+use super::plot::{Panel, plot};
+use super::table::{megabytes, seconds};
+use crate::Failure;
+use crate::lambda::{self, Function};
+use local_aws::tools;
+use simulated_ecs::Seed;
+
+/// The picture, in the repository.
+pub(crate) const PICTURE: &str = "docs/growth.svg";
+
+/// What one search cost.
+struct Point {
+    services: u32,
+    calls: u64,
+    seconds: f64,
+    processor: f64,
+    megabytes: f64,
+}
+
+/// Measures, draws the picture, and puts out the table.
+pub(crate) fn measure() -> Result<String, Failure> {
+    let functions = lambda::build()?;
+    let function = functions
+        .iter()
+        .find(|function| function.name == "find-task-definitions")
+        .ok_or("find-task-definitions is not built")?;
+    let points = [10, 100, 1000, 10_000].map(|services| point(function, services));
+    let points = points.into_iter().collect::<Result<Vec<_>, _>>()?;
+    draw(&points)?;
+    let mut table =
+        "**Growth of the search: a fresh process, the buckets without an end; it keeps to its own rates**\n\n\
+        | services | calls | time | of it processor | memory |\n|---|---|---|---|---|\n"
+            .to_owned();
+    for point in points {
+        let (time, processor) = (seconds(point.seconds), seconds(point.processor));
+        let (services, calls, memory) = (point.services, point.calls, point.megabytes);
+        table += &format!("| {services} | {calls} | {time} | {processor} | {memory:.0} MB |\n");
+    }
+    Ok(format!(
+        "{table}\n![Growth: calls, seconds, processor seconds and memory by services]({PICTURE})\n"
+    ))
+}
+
+fn point(function: &Function, services: u32) -> Result<Point, Failure> {
+    let families = (services / 10).min(1000);
+    let wire = Wire {
+        latency: LATENCY,
+        throttling: false,
+    };
+    let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let seed = Seed {
+        services: place(services),
+        families: Some(place(families)),
+        matching: Some(place(families.min(10))),
+        service_name: "web".to_owned(),
+        ..Seed::default()
+    };
+    let account = Account::new(wire, &seed)?;
+    account.forget_calls();
+    let start = lambda::cold_start(function.command(), &event("v2"), &account.url())?;
+    Ok(Point {
+        services,
+        calls: account.calls().total(),
+        seconds: start.time.as_secs_f64(),
+        processor: start.processor.as_secs_f64(),
+        megabytes: megabytes(start.resident_kilobytes * 1024),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a picture")]
+fn draw(points: &[Point]) -> Result<(), Failure> {
+    let panel = |title: &'static str, of: fn(&Point) -> f64| Panel {
+        title,
+        points: points
+            .iter()
+            .map(|point| (f64::from(point.services), of(point)))
+            .collect(),
+    };
+    let picture = plot(
+        "services",
+        &[
+            panel("calls", |point| point.calls as f64),
+            panel("seconds", |point| point.seconds),
+            panel("processor seconds", |point| point.processor),
+            panel("MB of memory", |point| point.megabytes),
+        ],
+    );
+    let path = tools::workspace().join(PICTURE);
+    std::fs::write(&path, picture).map_err(|error| format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,76 @@
+//! What a push costs in money, counted on a walk of the real state machines.
+
+use super::table::seconds;
+use crate::Failure;
+use std::collections::BTreeMap;
+
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "made for tests: a walk that cannot go on panics"
+)]
+#[path = "../../../tests/tests/steps/account.rs"]
+mod account;
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "made for tests: a walk that cannot go on panics"
+)]
+#[path = "../../../tests/tests/steps/machine.rs"]
+mod machine;
+#[allow(clippy::unwrap_used, reason = "made for tests: a walk that cannot go on panics")]
+#[path = "../../../tests/tests/calls/walk.rs"]
+mod walk;
+
+/// US dollars for a state transition of a Standard workflow in us-east-1, after the free ones:
+/// <https://aws.amazon.com/step-functions/pricing/>, November 2026.
+const TRANSITION: f64 = 0.025 / 1000.0;
+/// US dollars for a request to a function, in us-east-1: <https://aws.amazon.com/lambda/pricing/>, November 2026.
+const REQUEST: f64 = 0.20 / 1e6;
+/// US dollars for a second of a gigabyte on arm64, the default of the setting `architecture`, in us-east-1: the same page.
+const GIGABYTE_SECOND: f64 = 0.000_013_333_4;
+/// The memory of each step's function, in gigabytes, as the stack sets it.
+const MEMORY: f64 = 0.125;
+const MEMORY_OF_FIND: f64 = 0.25;
+/// The state whose function has more of it.
+const FIND: &str = "Find task definitions";
+
+/// Walks pushes to more and more services; puts out the table.
+pub(crate) fn measure() -> Result<String, Failure> {
+    let mut table = "**Money, in us-east-1: a push whose rollouts take about three minutes, without the free tier and without cold starts**\n\n\
+        | services | until all are stable | transitions | history events: push, each service | invocations | GB-seconds | cost |\n\
+        |---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for services in [1, 10, 100] {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let walked = runtime.block_on(walk::walk(services));
+        let (invocations, gigabyte_seconds) = used(&walked.invocations);
+        let cost = f64::from(walked.transitions) * TRANSITION
+            + f64::from(invocations) * REQUEST
+            + gigabyte_seconds * GIGABYTE_SECOND;
+        #[expect(clippy::cast_precision_loss, reason = "seconds of one push")]
+        let time = seconds(walked.seconds as f64);
+        let line = format!(
+            "| {services} | {time} | {} | {}, {} | {invocations} | {gigabyte_seconds:.2} | ${cost:.4} |\n",
+            walked.transitions, walked.events, walked.service_events
+        );
+        table += &line;
+    }
+    Ok(table + "\n")
+}
+
+/// Invocations, and the gigabyte-seconds that they are billed.
+fn used(invocations: &BTreeMap<String, (u32, i64)>) -> (u32, f64) {
+    let count = invocations.values().map(|(count, _)| count).sum();
+    let gigabyte_seconds = invocations.iter().map(|(state, (_, milliseconds))| {
+        let memory = if state == FIND { MEMORY_OF_FIND } else { MEMORY };
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of one push")]
+        let time = *milliseconds as f64 / 1000.0;
+        time * memory
+    });
+    (count, gigabyte_seconds.sum())
+}

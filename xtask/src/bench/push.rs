@@ -1,0 +1,218 @@
+//! A push: from its event to the last `UpdateService`, by the functions themselves, called as the state machine calls
+//! them.
+
+use super::account::{AWS, Account, Calls, LATENCY, event};
+pub(crate) use super::functions::Functions;
+use super::table::{Spread, seconds};
+use crate::Failure;
+use aws_sdk_ecs::config::{BehaviorVersion, Builder, Credentials, Region};
+use futures::future::try_join_all;
+use serde_json::Value;
+use shared::ecs::Ecs;
+use shared::error::Error;
+use simulated_ecs::Seed;
+use std::time::{Duration, Instant};
+
+/// The functions on this account, whose clients share their connections.
+pub(crate) fn functions(account: &Account) -> Functions {
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let url = account.url();
+    let client = move || {
+        let credentials = Credentials::new("local", "local", None, None, "the benchmark");
+        Ecs::with_config(
+            Builder::new()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::from_static("eu-west-1"))
+                .credentials_provider(credentials)
+                .http_client(http.clone())
+                .endpoint_url(&url),
+        )
+    };
+    Functions::new(client, super::now)
+}
+
+fn revisions(plan: &Value) -> usize {
+    plan["revisions"].as_array().map_or(0, Vec::len)
+}
+
+/// One case of the table.
+pub(crate) struct Case {
+    name: &'static str,
+    seed: Seed,
+    /// How many families run the image, and how many services.
+    matching: (u32, u32),
+    /// How many services there are, and how many families.
+    account: (u32, u32),
+    runs: usize,
+}
+
+/// The cases, from the smallest to the largest.
+pub(crate) fn cases() -> [Case; 4] {
+    let seed = |services: usize, families: usize, matching: usize| Seed {
+        services,
+        families: Some(families),
+        matching: Some(matching),
+        service_name: "web".to_owned(),
+        ..Seed::default()
+    };
+    [
+        Case {
+            name: "8 services on 8 families",
+            seed: seed(8, 8, 8),
+            matching: (8, 8),
+            account: (8, 8),
+            runs: 11,
+        },
+        Case {
+            name: "100 services on 100 families",
+            seed: seed(100, 100, 100),
+            matching: (100, 100),
+            account: (100, 100),
+            runs: 1,
+        },
+        Case {
+            name: "1,000 services on 20 families",
+            seed: seed(1000, 20, 20),
+            matching: (20, 1000),
+            account: (1000, 20),
+            runs: 1,
+        },
+        Case {
+            name: "5,000 services on 2,000 families, 10 families match",
+            seed: seed(5000, 2000, 10),
+            matching: (10, 30),
+            account: (5000, 2000),
+            runs: 1,
+        },
+    ]
+}
+
+/// The dependent calls of one service: `ListClusters`, `ListServices`, `DescribeServices`, `DescribeTaskDefinition`; of the
+/// family, `RegisterTaskDefinition`; `DescribeServices` and `UpdateService`.
+const CHAIN: u32 = 8;
+
+/// The shortest time that AWS allows, in seconds, and what sets it.
+struct Bound {
+    seconds: f64,
+    by: String,
+}
+
+impl Case {
+    /// A bucket gives so many calls at once and then so many a second; the chain takes as long as its calls.
+    fn bound(&self) -> Bound {
+        let (families, services) = self.matching;
+        let (all_services, all_families) = self.account;
+        let pages = |of: u32| of.div_ceil(100);
+        let needed = [
+            ("UpdateService, 50 and 5 a second", services, 50, 5.0),
+            ("RegisterTaskDefinition, 20 and 1 a second", families, 20, 1.0),
+            (
+                "service reads, 100 and 20 a second",
+                pages(all_services) + all_services.div_ceil(10),
+                100,
+                20.0,
+            ),
+            (
+                "task definition reads, 50 and 20 a second",
+                pages(all_families) + all_families,
+                50,
+                20.0,
+            ),
+        ];
+        let chain = Bound {
+            seconds: f64::from(CHAIN) * Duration::from_millis(LATENCY).as_secs_f64(),
+            by: format!("{CHAIN} calls, one after the other"),
+        };
+        let buckets = needed.map(|(by, calls, burst, rate)| Bound {
+            seconds: f64::from(calls.saturating_sub(burst)) / rate,
+            by: format!("{by}: {calls} calls"),
+        });
+        let longer = |one: Bound, other: Bound| if other.seconds > one.seconds { other } else { one };
+        buckets.into_iter().fold(chain, longer)
+    }
+
+    /// Measures it and puts out its line of the table, and what is told below it.
+    pub(crate) async fn measure(&self) -> Result<(String, String), Failure> {
+        let mut times = Vec::new();
+        let mut last: Option<Calls> = None;
+        let mut again = String::new();
+        for run in 0..self.runs {
+            let account = Account::new(AWS, &self.seed)?;
+            let functions = functions(&account);
+            warm_up(&functions, &account).await?;
+            let begun = Instant::now();
+            functions
+                .deploy(&event("v2"))
+                .await
+                .map_err(|error| error.to_string())?;
+            times.push(begun.elapsed());
+            let updated = account.services_on("v2");
+            if u32::try_from(updated) != Ok(self.matching.1) {
+                return Err(format!("{}: {updated} services were updated", self.name));
+            }
+            last = Some(account.calls());
+            if run + 1 == self.runs {
+                account.forget_calls();
+                let plan = functions.find(&event("v3")).await.map_err(|error| error.to_string())?;
+                again = format!(
+                    "; the next push's plan of {} revisions, warm: {}",
+                    revisions(&plan),
+                    account.calls().list()
+                );
+            }
+        }
+        let calls = last.ok_or("nothing was run")?;
+        let spread = Spread::of(&times);
+        let bound = self.bound();
+        let line = format!(
+            "| {} | {}: {} | {} | {:.2} | {} | {} | {} |",
+            self.name,
+            seconds(bound.seconds),
+            bound.by,
+            spread.seconds(),
+            spread.median().as_secs_f64() / bound.seconds,
+            calls.total(),
+            calls.throttled(),
+            calls.levels()
+        );
+        Ok((line, format!("- {}: {}{again}", self.name, calls.list())))
+    }
+}
+
+/// Opens the connections that warm sandboxes have open, by calls whose bucket no case comes near to.
+async fn warm_up(functions: &Functions, account: &Account) -> Result<(), Failure> {
+    let calls = (0..8).map(async |_| functions.find.clusters().await.map(drop));
+    try_join_all(calls).await.map_err(|error| error.to_string())?;
+    account.forget_calls();
+    Ok(())
+}
+
+/// A plan beyond Step Functions' limits, which is to be refused before anything is changed.
+pub(crate) async fn too_large() -> Result<String, Failure> {
+    let account = Account::new(
+        AWS,
+        &Seed {
+            services: 5000,
+            families: Some(100),
+            service_name: "web".to_owned(),
+            ..Seed::default()
+        },
+    )?;
+    let functions = functions(&account);
+    let begun = Instant::now();
+    let answer = functions.find(&event("v2")).await;
+    let time = begun.elapsed();
+    let calls = account.calls();
+    let outcome = match &answer {
+        Err(error @ Error::InvalidInput(_)) => format!("refused: {error}"),
+        Err(error) => return Err(format!("a plan that is too large ends in {error}")),
+        Ok(plan) => format!("not refused, {} bytes", plan.to_string().len()),
+    };
+    Ok(format!(
+        "A plan beyond the limits of Step Functions (5,000 services that all match) is {outcome}. That took {} and {} calls, \
+         of which {} would change anything.",
+        seconds(time.as_secs_f64()),
+        calls.total(),
+        calls.writes()
+    ))
+}

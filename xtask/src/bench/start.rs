@@ -1,0 +1,93 @@
+//! A cold start: from the start of the process to its first answer, as Lambda starts it.
+
+use super::account::{Account, Wire, event};
+use super::push::{Functions, functions};
+use super::table::{Spread, megabytes};
+use crate::Failure;
+use crate::lambda;
+use local_aws::tools;
+use serde_json::{Value, json};
+use simulated_ecs::Seed;
+use std::collections::BTreeMap;
+use std::process::Command;
+
+/// How many times each start is measured.
+pub(crate) const RUNS: usize = 30;
+
+/// Measures every function, and a Python function beside them; puts out the table.
+pub(crate) fn measure(runtime: &tokio::runtime::Runtime) -> Result<String, Failure> {
+    let built = lambda::build()?;
+    let wire = Wire {
+        latency: 0,
+        throttling: false,
+    };
+    let seed = Seed {
+        services: 8,
+        service_name: "web".to_owned(),
+        ..Seed::default()
+    };
+    let account = Account::new(wire, &seed)?;
+    let inputs = runtime.block_on(inputs(&functions(&account)))?;
+    let python = tools::python().map_err(|error| error.to_string())?;
+    let script = tools::workspace().join("xtask/src/bench/boto3_function.py");
+    let mut table = "**Cold start: a fresh process until its first answer, with its calls at 0 ms; the most memory of 30 runs**\n\n\
+        | function | start to first answer | memory | zip |\n|---|---|---|---|\n"
+        .to_owned();
+    for function in &built {
+        let input = inputs
+            .get(function.name.as_str())
+            .ok_or_else(|| format!("no input for {}", function.name))?;
+        let zip = format!("{:.1} MB", megabytes(function.zip_bytes));
+        table += &line(&function.name, &zip, || {
+            lambda::cold_start(function.command(), input, &account.url())
+        })?;
+    }
+    table += &line("Python: `import boto3`, one call", "", || {
+        let mut program = Command::new(&python);
+        program.arg(&script);
+        lambda::cold_start(program, &json!({}), &account.url())
+    })?;
+    Ok(table + "\n")
+}
+
+fn line(name: &str, zip: &str, start: impl Fn() -> Result<lambda::ColdStart, Failure>) -> Result<String, Failure> {
+    let starts = (0..RUNS).map(|_| start()).collect::<Result<Vec<_>, _>>()?;
+    let times: Vec<_> = starts.iter().map(|start| start.time).collect();
+    let memory = starts
+        .iter()
+        .map(|start| start.resident_kilobytes)
+        .max()
+        .unwrap_or_default();
+    let (times, memory) = (Spread::of(&times).milliseconds(), megabytes(memory * 1024));
+    Ok(format!("| {name} | {times} | {memory:.0} MB | {zip} |\n"))
+}
+
+/// An input for each function, as the state machine would make it for one of the services.
+async fn inputs(functions: &Functions) -> Result<BTreeMap<&'static str, Value>, Failure> {
+    let message = |error: shared::error::Error| error.to_string();
+    let event = event("v2");
+    let plan = functions.find(&event).await.map_err(message)?;
+    let (image, planned) = (&plan["image"], &plan["revisions"][0]);
+    let register = json!({"image": image, "taskDefinition": planned["taskDefinition"]});
+    let registered = functions.register(&register).await.map_err(message)?;
+    let service = &planned["services"][0];
+    let update = json!({
+        "image": image, "cluster": service["cluster"], "service": service["service"], "deadline": null,
+        "taskDefinition": registered["taskDefinition"], "source": registered["source"], "turn": "FIRST",
+    });
+    let updated = functions.update(&update).await.map_err(message)?;
+    let (rollout, previous) = (&updated["rollout"], &updated["previous"]);
+    let check = json!({"image": image, "rollout": rollout, "previous": previous, "rollsBack": null, "services": 1});
+    let roll_back = json!({"image": image, "rollout": rollout, "previous": previous});
+    let conclude = json!({
+        "scope": "IMAGE", "image": null, "revisions": [], "results": [], "services": [], "families": [], "skipped": plan["skipped"], "attempt": 0,
+    });
+    Ok(BTreeMap::from([
+        ("find-task-definitions", event),
+        ("register-revision", register),
+        ("update-service", update),
+        ("check-stability", check),
+        ("roll-back", roll_back),
+        ("conclude", conclude),
+    ]))
+}
