@@ -4,7 +4,7 @@
 //! See <https://pypi.org/project/ecs-deploy/>.
 
 use super::account::{AWS, Account, event};
-use super::push::functions;
+use super::push::{functions, warm_up};
 use super::table::seconds;
 use crate::Failure;
 use local_aws::tools;
@@ -25,6 +25,7 @@ pub(crate) async fn compare() -> Result<String, Failure> {
         };
         let ours = Account::new(AWS, &seed)?;
         let ecr_deploy = functions(&ours);
+        warm_up(&ecr_deploy, &ours).await?;
         let begun = Instant::now();
         ecr_deploy
             .deploy(&event("v2"))
