@@ -38,9 +38,9 @@ export class EcrDeploy extends Construct {
       description: 'Finds the task definitions in use that run the pushed image, and their services',
       settings,
       permissions: permissions.findTaskDefinitions(settings),
-      // It alone reads the whole account: thousands of services at 20 calls a second.
+      // It alone reads the whole account: thousands of services and revisions at 20 calls a second.
       memorySize: 256,
-      timeout: Duration.minutes(5),
+      timeout: Duration.minutes(15),
     });
     const registerRevision = new Step(this, 'RegisterRevision', {
       package: 'register-revision',

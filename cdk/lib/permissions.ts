@@ -96,6 +96,12 @@ export function rollBack(settings: Settings): Permission[] {
       wildcard: 'Rollouts come and go; the configured clusters, if any, limit them.',
     },
     startRollout(settings),
+    {
+      sid: 'ListTaskDefinitions',
+      actions: ['ecs:ListTaskDefinitions'],
+      resources: ['*'],
+      wildcard: 'Listing task definitions has no resource.',
+    },
     ...registerTaskDefinition(settings),
     {
       sid: 'DescribeImages',

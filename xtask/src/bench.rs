@@ -103,8 +103,8 @@ async fn pushes() -> Result<String, Failure> {
     for case in push::cases() {
         let (line, of_case) = case.measure().await?;
         eprintln!("{line}\n{of_case}");
-        table += &format!("{line}\n");
-        calls += &format!("{of_case}\n");
+        table.extend([line.as_str(), "\n"]);
+        calls.extend([of_case.as_str(), "\n"]);
     }
     Ok(format!("{table}\n{calls}\n{}\n\n", push::too_large().await?))
 }

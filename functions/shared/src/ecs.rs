@@ -12,7 +12,7 @@ use crate::service::{ContainerDigest, Service, ServiceDeployment, ServiceStatus,
 use crate::task_definition::{Outline, TaskDefinition};
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::Builder;
-use aws_sdk_ecs::config::retry::RetryConfig;
+use aws_sdk_ecs::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_sdk_ecs::types::{
     CreatedAt, DesiredStatus, StopServiceDeploymentStopType, Task, TaskDefinitionFamilyStatus, TaskDefinitionField,
@@ -71,6 +71,7 @@ impl Ecs {
     pub fn with_config(config: Builder) -> Self {
         let config = config
             .retry_config(retries())
+            .retry_partition(without_quota())
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(3))
@@ -571,11 +572,21 @@ impl Ecs {
     }
 }
 
-/// How often the SDK repeats a call, and how soon.
+/// How often the SDK repeats a call, and how soon: for some fifty seconds, as long as many pushes at once may need until the
+/// account's rate has a call left for each, and well within the time that a function has.
 fn retries() -> RetryConfig {
     RetryConfig::standard()
-        .with_max_attempts(6)
+        .with_max_attempts(15)
         .with_initial_backoff(Duration::from_millis(400))
+        .with_max_backoff(Duration::from_secs(10))
+}
+
+/// The SDK counts the repetitions of all calls of a client together, and gives up after a hundred in a row: a search of
+/// thousands of revisions has more calls than that turned away when other searches go on.
+fn without_quota() -> RetryPartition {
+    RetryPartition::custom("ecr-deploy")
+        .token_bucket(TokenBucket::unlimited())
+        .build()
 }
 
 fn parse<T: TryFrom<String, Error: std::fmt::Display>>(text: String, call: &str) -> Result<T, Error> {

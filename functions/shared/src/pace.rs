@@ -14,15 +14,16 @@ pub struct Bucket {
     pub per_second: u32,
 }
 
-/// The bucket of `RegisterTaskDefinition`.
+/// The bucket of `RegisterTaskDefinition`, but for two calls that are kept back: those of a second do not come as evenly as
+/// they are planned.
 pub const REGISTRATIONS: Bucket = Bucket {
-    at_once: 20,
+    at_once: 18,
     per_second: 1,
 };
 
-/// The bucket of `UpdateService`.
+/// The bucket of `UpdateService`, but for two calls that are kept back.
 pub const UPDATES: Bucket = Bucket {
-    at_once: 50,
+    at_once: 48,
     per_second: 5,
 };
 
@@ -126,9 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_families_are_registered_within_eighty_seconds() {
+    fn a_hundred_families_are_registered_within_82_seconds() {
         let (registrations, updates) = seconds(&plan(&[1; 100]));
-        assert_eq!(last(&registrations), 80);
+        assert_eq!(last(&registrations), 82);
         assert!(
             updates.iter().all(|(registered, updated)| registered == updated),
             "each service as soon as its own revision exists"
@@ -136,11 +137,11 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_services_on_twenty_families_are_updated_within_190_seconds() {
+    fn a_thousand_services_on_twenty_families_are_updated_within_191_seconds() {
         let (registrations, updates) = seconds(&plan(&[50; 20]));
-        assert_eq!(last(&registrations), 0);
+        assert_eq!(last(&registrations), 2);
         let updates: Vec<u32> = updates.iter().map(|(_, updated)| *updated).collect();
-        assert_eq!(last(&updates), 190);
+        assert_eq!(last(&updates), 191);
     }
 
     #[test]
@@ -187,8 +188,8 @@ mod tests {
         }
 
         #[test]
-        fn twenty_revisions_and_fifty_services_never_wait(services in proptest::collection::vec(0_usize..5, 0..=20)) {
-            let few = services.iter().sum::<usize>() <= 50;
+        fn eighteen_revisions_and_48_services_never_wait(services in proptest::collection::vec(0_usize..5, 0..=18)) {
+            let few = services.iter().sum::<usize>() <= 48;
             let (registrations, updates) = seconds(&plan(&services));
             prop_assert_eq!(last(&registrations), 0);
             prop_assert!(!few || updates.iter().all(|(_, updated)| *updated == 0));

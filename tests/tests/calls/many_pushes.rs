@@ -22,13 +22,14 @@ fn account() -> Arc<Account> {
     })
 }
 
-/// Services `web-1` to `web-50`, each on a family of its own.
-fn seed(account: &Account) {
-    account.push("v0");
+/// Fifty services that run a repository, named after it, on so many families.
+fn seed(account: &Account, repository: &str, families: usize) {
+    account.push_to(repository, "v0", None);
     account.seed(Seed {
         services: SERVICES,
-        service_name: "web".to_owned(),
-        image: Some(format!("{REGISTRY}/{REPOSITORY}:v0")),
+        families: Some(families),
+        service_name: repository.to_owned(),
+        image: Some(format!("{REGISTRY}/{repository}:v0")),
         ..Seed::default()
     });
 }
@@ -89,7 +90,7 @@ fn answered_without_token(account: &Account) -> bool {
 fn of_twenty_pushes_within_a_second_to_the_same_services_the_newest_wins() {
     run(async {
         let account = account();
-        seed(&account);
+        seed(&account, REPOSITORY, SERVICES);
         local_aws::pause(Duration::from_hours(1)).await;
         let mut events = Vec::new();
         for push in 1..=PUSHES {
@@ -103,6 +104,34 @@ fn of_twenty_pushes_within_a_second_to_the_same_services_the_newest_wins() {
                 (image, rollout.as_str()),
                 (format!("{REGISTRY}/app:v{PUSHES}"), "COMPLETED"),
                 "{service}"
+            );
+        }
+        assert!(!answered_without_token(&account));
+    });
+}
+
+#[test]
+fn twenty_pushes_within_a_second_to_different_services_all_arrive() {
+    run(async {
+        let account = account();
+        let repositories: Vec<String> = (1..=PUSHES).map(|number| format!("app-{number}")).collect();
+        for repository in &repositories {
+            seed(&account, repository, 5);
+        }
+        local_aws::pause(Duration::from_hours(1)).await;
+        let mut events = Vec::new();
+        for repository in &repositories {
+            events.push(account.push_to(repository, "v1", None));
+            local_aws::pause(Duration::from_millis(50)).await;
+        }
+        let ended = deploy(&account, &events).await;
+        assert_eq!(ended, [true; PUSHES]);
+        let standing = standing(&account);
+        assert_eq!(standing.len(), PUSHES * SERVICES);
+        for (service, image, rollout) in standing {
+            assert!(
+                image.ends_with(":v1") && rollout == "COMPLETED",
+                "{service}: {image} {rollout}"
             );
         }
         assert!(!answered_without_token(&account));

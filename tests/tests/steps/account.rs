@@ -159,14 +159,19 @@ impl Account {
 
     /// The same with a behaviour that the tag does not say.
     pub(crate) fn push_as(&self, tag: &str, behaviour: Option<Behaviour>) -> Value {
+        self.push_to(REPOSITORY, tag, behaviour)
+    }
+
+    /// The same to a repository of this name.
+    pub(crate) fn push_to(&self, repository: &str, tag: &str, behaviour: Option<Behaviour>) -> Value {
         let number = self.pushes.fetch_add(1, Ordering::Relaxed) + 1;
-        let digest = self.with(|it, now| it.push(now, REPOSITORY, Some(tag), behaviour));
+        let digest = self.with(|it, now| it.push(now, repository, Some(tag), behaviour));
         let time = self.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         json!({
             "version": "0", "id": format!("{number:08}-328b-6117-af20-0e5566167482"), "detail-type": "ECR Image Action",
             "source": "aws.ecr", "account": "123456789012", "time": time, "region": "eu-west-1", "resources": [],
             "detail": {
-                "result": "SUCCESS", "repository-name": REPOSITORY, "image-digest": digest, "action-type": "PUSH",
+                "result": "SUCCESS", "repository-name": repository, "image-digest": digest, "action-type": "PUSH",
                 "image-tag": tag,
             },
         })

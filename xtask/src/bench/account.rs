@@ -77,7 +77,7 @@ impl Account {
             let mut named = revisions
                 .into_iter()
                 .flatten()
-                .filter(|it| it["revision"].to_string() == revision);
+                .filter(|it| it["revision"].as_u64() == revision.parse().ok());
             named.any(|it| it["images"].to_string().contains(&format!("/app:{tag}\"")))
         };
         let services = state["services"].as_array().into_iter().flatten();

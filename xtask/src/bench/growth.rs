@@ -37,7 +37,9 @@ pub(crate) fn measure() -> Result<String, Failure> {
     for point in points {
         let (time, processor) = (seconds(point.seconds), seconds(point.processor));
         let (services, calls, memory) = (point.services, point.calls, point.megabytes);
-        table += &format!("| {services} | {calls} | {time} | {processor} | {memory:.0} MB |\n");
+        table.extend([format!(
+            "| {services} | {calls} | {time} | {processor} | {memory:.0} MB |\n"
+        )]);
     }
     Ok(format!(
         "{table}\n![Growth: calls, seconds, processor seconds and memory by services]({PICTURE})\n"
