@@ -14,15 +14,27 @@ use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{Standing, TaskDefinition};
 use shared::tries::Tries;
-use start::{Overrun, Seen, Start, decide, is_lost, is_steady, last_good};
+use start::{Overrun, Seen, Start, decide, has_moved, is_lost, is_steady, last_good};
 use std::collections::BTreeSet;
+use std::time::Duration;
 use tokio::time::Instant;
+
+/// A look that took no longer is as good as the moment at which the service was read. It is a few calls of some ten
+/// milliseconds each, so one that takes longer had a call throttled and repeated, for up to twelve seconds: enough for
+/// another execution to deploy the image and begin to take it back.
+const PROMPT: Duration = Duration::from_secs(1);
+
+/// How often a service that moves while it is looked at is looked at in one try. The last look counts as it is: where reads are
+/// throttled for so long, more of them help nobody, and what the update takes the place of is seen after it. Three looks,
+/// each with every call repeated as often as the SDK does, fit into the five minutes of a function.
+const LOOKS: usize = 3;
 
 /// Moves a service to the revision with the new image, unless it is there, a newer push is, or it is on its way back:
 /// the step "Update service".
 ///
 /// Asked again, it finds its own deployment and starts no second one. An update that was throttled, or whose answer is lost, is
-/// not sent again on the same look: all begins anew with the look.
+/// not sent again on the same look: all begins anew with the look. Nor is anything decided by a look that took long, unless
+/// the service is still as it was at its beginning.
 ///
 /// # Errors
 ///
@@ -37,9 +49,8 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
     let mut sent = None;
     loop {
         let now = tries.now(now);
-        let attempt = Attempt {
-            input: &input,
-            begun: Instant::now(),
+        let mut attempt = Attempt {
+            input: &mut input,
             now,
             deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
         };
@@ -52,15 +63,22 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
             Err(error) if sent.is_none() => return Err(error),
             Err(error) => tries.again(error).await?,
         }
-        // The push may have had its turn meanwhile: by the update whose answer is lost, or by another execution.
-        if input.turn == Turn::First {
-            input.turn = Turn::Repeated;
-        }
+        // By the update whose answer is lost, or by another execution.
+        may_have_had_its_turn(&mut input);
+    }
+}
+
+/// The push may have had its turn since it was first looked whether it had.
+fn may_have_had_its_turn(input: &mut UpdateService) {
+    if input.turn == Turn::First {
+        input.turn = Turn::Repeated;
     }
 }
 
 /// What is known before the decision.
 struct Look {
+    /// Just before the service was read.
+    begun: Instant,
     service: Service,
     /// The revision of the primary deployment, where it is neither the wanted one nor its source at rest. (A rollout to
     /// the source may be a rollback, which the revision tells.)
@@ -85,8 +103,8 @@ impl Look {
         }
     }
 
-    async fn at(ecs: &Ecs, input: &UpdateService) -> Result<Self, Error> {
-        let service = ecs.describe_service(&input.cluster, &input.service).await?;
+    /// What else is to be known of `service`, which was read at `begun`.
+    async fn at(ecs: &Ecs, input: &UpdateService, begun: Instant, service: Service) -> Result<Self, Error> {
         let on = service.primary().map(|primary| &primary.task_definition);
         let may_be_past = input.turn == Turn::Repeated;
         let is_known = |on: &TaskDefinitionArn| {
@@ -114,6 +132,7 @@ impl Look {
             Vec::new()
         };
         Ok(Self {
+            begun,
             service,
             primary_source: primary.as_ref().and_then(TaskDefinition::source),
             primary,
@@ -155,9 +174,7 @@ async fn is_active(ecs: &Ecs, revision: &TaskDefinitionArn) -> Result<bool, Erro
 
 /// One attempt at a service: who asks, when, and until when it may take.
 struct Attempt<'a> {
-    input: &'a UpdateService,
-    /// Just before the look.
-    begun: Instant,
+    input: &'a mut UpdateService,
     now: Timestamp,
     deadline: Timestamp,
 }
@@ -183,9 +200,35 @@ impl Sent {
 }
 
 impl Attempt<'_> {
-    /// Looks, decides, updates. `sent` is the last update of which no answer came, and then this one's.
-    async fn make(&self, ecs: &Ecs, config: &Config, sent: &mut Option<Sent>) -> Result<ServiceUpdate, Error> {
-        let look = Look::at(ecs, self.input).await?;
+    /// Looks at the service until a look was prompt, or the service is the same after it.
+    async fn look(&mut self, ecs: &Ecs, config: &Config) -> Result<(Look, Start), Error> {
+        let mut begun = Instant::now();
+        let mut service = ecs.describe_service(&self.input.cluster, &self.input.service).await?;
+        for _ in 1..LOOKS {
+            let (look, start) = self.decide(ecs, config, begun, service).await?;
+            if begun.elapsed() <= PROMPT {
+                return Ok((look, start));
+            }
+            begun = Instant::now();
+            service = ecs.describe_service(&self.input.cluster, &self.input.service).await?;
+            if !has_moved(&look.service, &service) {
+                return Ok((look, start));
+            }
+            tracing::warn!("{} has moved while it was looked at: looking again", service.title());
+            may_have_had_its_turn(self.input);
+        }
+        self.decide(ecs, config, begun, service).await
+    }
+
+    /// One look at `service`, which was read at `begun`, and what it decides.
+    async fn decide(
+        &self,
+        ecs: &Ecs,
+        config: &Config,
+        begun: Instant,
+        service: Service,
+    ) -> Result<(Look, Start), Error> {
+        let look = Look::at(ecs, self.input, begun, service).await?;
         let mut start = decide(self.input, &look.seen(&self.input.image, false));
         if let (Start::Busy(_), Some(rollback)) = (&start, look.service.primary()) {
             let stopped = ecs.stopped_tasks(&self.input.cluster, &self.input.service).await?;
@@ -193,6 +236,12 @@ impl Attempt<'_> {
                 start = decide(self.input, &look.seen(&self.input.image, true));
             }
         }
+        Ok((look, start))
+    }
+
+    /// Looks, decides, updates. `sent` is the last update of which no answer came, and then this one's.
+    async fn make(&mut self, ecs: &Ecs, config: &Config, sent: &mut Option<Sent>) -> Result<ServiceUpdate, Error> {
+        let (look, start) = self.look(ecs, config).await?;
         match start {
             Start::Update { revision, force } => self.update(ecs, look, revision, force, sent).await,
             Start::AlreadyDeployed(revision) => match sent {
@@ -234,12 +283,12 @@ impl Attempt<'_> {
         force: bool,
         sent: &mut Option<Sent>,
     ) -> Result<ServiceUpdate, Error> {
-        let UpdateService { cluster, service, .. } = self.input;
+        let UpdateService { cluster, service, .. } = &*self.input;
         let answer = ecs.update_service(cluster, service, &revision, force).await;
         let sent = sent.insert(Sent {
+            lasted: SignedDuration::try_from(look.begun.elapsed()).unwrap_or(SignedDuration::MAX),
             look,
             revision,
-            lasted: SignedDuration::try_from(self.begun.elapsed()).unwrap_or(SignedDuration::MAX),
             overrun: None,
         });
         match answer {
@@ -300,7 +349,7 @@ impl Attempt<'_> {
         if standing == Standing::Ours {
             return Ok(None);
         }
-        let UpdateService { cluster, service, .. } = self.input;
+        let UpdateService { cluster, service, .. } = &*self.input;
         if standing == Standing::Newer {
             // When that is not answered, the next try looks whether the service is still on ours before it puts it back.
             ecs.update_service(cluster, service, revision, false).await?;

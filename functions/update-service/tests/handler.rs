@@ -14,7 +14,10 @@ use shared::testing::{
     answer, arn, at, config, deployment, described, described_of_push, described_services, given_up,
     listed_deployments, pushed, record, refusal, request, rolling, service, service_id, wire,
 };
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
+use std::time::Duration;
 
 /// An ECS whose service `web in production` is on its first revision, and which knows a few revisions.
 struct Fake {
@@ -541,6 +544,118 @@ fn replaced_by(state: &mut Service, deployment: Deployment) {
         ..known
     });
     *state = service([deployment].into_iter().chain(before));
+}
+
+/// Lets a call take so long.
+fn pass(seconds: u64) {
+    let passing = pin!(tokio::time::advance(Duration::from_secs(seconds)));
+    assert!(passing.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+}
+
+/// A service on web:1, of which `described` is read in so many seconds; each time the next one of these happens to the
+/// service meanwhile. Returns what came of it, the revisions that it was moved to, and how often it and its revision were read.
+async fn looked_at(
+    described: Value,
+    seconds: u64,
+    meanwhile: Vec<Change>,
+    history: &[ServiceDeployment],
+    asked: &UpdateService,
+    before: Service,
+) -> (Result<ServiceUpdate, Error>, Vec<String>, [usize; 2]) {
+    let mut fake = Fake::new(before, history, None);
+    let (state, mut meanwhile) = (Arc::clone(&fake.service), meanwhile.into_iter());
+    let revision = described["taskDefinition"]["taskDefinitionArn"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let meanwhile = Mutex::new(move || {
+        pass(seconds);
+        if let Some(change) = meanwhile.next() {
+            change(&mut state.lock().unwrap());
+        }
+    });
+    let slowly = mock!(Client::describe_task_definition)
+        .match_requests(move |input| input.task_definition() == Some(&revision))
+        .then_http_response(move || {
+            meanwhile.lock().unwrap()();
+            answer(&described)
+        });
+    fake.rules.push(slowly.clone());
+    let update = fake.asked(asked, 60).await;
+    let reads = [fake.rules[0].num_calls(), slowly.num_calls()];
+    (update, fake.sent(), reads)
+}
+
+/// Asked for the push a second time, by an event that came twice: then web:1 is read after the service.
+fn repeated() -> UpdateService {
+    UpdateService {
+        turn: Turn::Repeated,
+        ..wanted()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_has_moved_during_a_slow_look_is_looked_at_again() {
+    // The other execution has deployed the image, which does not run, and is taking it back.
+    let back: Change = |state| *state = service([rolling("web:1"), given_up("web:2")]);
+    let on = described("web:1", "app:v1", &[]);
+    let before = service([deployment("web:1")]);
+    let (update, sent, reads) = looked_at(on, 7, vec![back], &[], &repeated(), before).await;
+    assert_eq!(update.unwrap().outcome, UpdateOutcome::Busy);
+    assert!(sent.is_empty(), "{sent:?}");
+    assert_eq!(reads, [3, 2], "the second look is compared too, as it was slow");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_look_at_a_service_that_has_not_moved_counts_and_a_prompt_one_is_not_compared() {
+    for (seconds, services_read) in [(0, 1), (1, 1), (2, 2)] {
+        let tasks_came: Change = |state| state.deployments[0].pending_count = 1;
+        let on = described("web:1", "app:v1", &[]);
+        let before = service([deployment("web:1")]);
+        let (update, sent, reads) = looked_at(on, seconds, vec![tasks_came], &[], &repeated(), before).await;
+        assert_eq!(update.unwrap().outcome, UpdateOutcome::Started, "{seconds} s");
+        assert_eq!(sent, ["web:2"]);
+        assert_eq!(reads, [services_read, 1], "{seconds} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_service_moves_again_and_again_the_third_look_counts_and_what_it_did_not_show_is_seen_after_the_update()
+{
+    let again: Change = |state| state.deployments[0].id.push('0');
+    for (moves, outcome, moved_to) in [
+        (2, UpdateOutcome::Started, vec!["web:2"]),
+        (3, UpdateOutcome::Moved, vec!["web:2", "web:1"]),
+    ] {
+        let on = described("web:1", "app:v1", &[]);
+        let before = service([deployment("web:1")]);
+        let (update, sent, reads) = looked_at(on, 7, vec![again; moves], &[], &repeated(), before).await;
+        assert_eq!(
+            (update.unwrap().outcome, sent),
+            (outcome, moved_to.iter().map(ToString::to_string).collect())
+        );
+        assert_eq!(reads[0], 3, "{moves} moves");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_that_another_execution_had_its_turn_with_during_a_slow_look_is_not_tried_again() {
+    let history = [
+        record("web:2", ServiceDeploymentStatus::RolledBack),
+        record("web:1", ServiceDeploymentStatus::Successful),
+    ];
+    let went_back: Change = |state| {
+        *state = service([Deployment {
+            id: "ecs-svc/50".to_owned(),
+            ..deployment("web:1")
+        }]);
+    };
+    let on = described("web:1", "app:v1", &[]);
+    // Until then a deployment of web:1 itself was under way.
+    let before = service([rolling("web:1")]);
+    let (update, sent, _) = looked_at(on, 7, vec![went_back], &history, &wanted(), before).await;
+    assert_eq!(update.unwrap_err().name(), "Deploy.RolledBack");
+    assert!(sent.is_empty(), "{sent:?}");
 }
 
 #[tokio::test(start_paused = true)]

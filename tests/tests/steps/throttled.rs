@@ -1,4 +1,4 @@
-//! An update that ECS turns away while others act.
+//! Calls that ECS turns away while others act.
 
 use crate::account::{Caller, Grain, Stage, list, short};
 use crate::machine::STOPPED;
@@ -36,9 +36,18 @@ async fn go_on<T>(caller: &Arc<Caller>, act: &mut LocalBoxFuture<'_, T>, calls: 
     }
 }
 
-/// One execution has looked and is about to update; the other one deploys the image, which crashes, and takes it back; then
-/// ECS turns the first one's update away. Returns what it puts out, and the rollouts that there were.
-async fn turned_away(turn: &str) -> (Value, Vec<String>) {
+/// What makes an execution late.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Late {
+    /// ECS turns its update away.
+    Update,
+    /// The last read of its look is turned away, again and again, for some seconds.
+    Look,
+}
+
+/// One execution looks at the service; the other one deploys the image, which crashes, and takes it back, while the first one
+/// is late. Returns what that puts out, and the rollouts that there were.
+async fn meets_the_way_back(turn: &str, late: Late) -> (Value, Vec<String>) {
     let situation = SITUATIONS
         .iter()
         .find(|it| it.name == "a broken image without a circuit breaker")
@@ -58,14 +67,21 @@ async fn turned_away(turn: &str) -> (Value, Vec<String>) {
     let arguments = asked(&played, turn).await;
     let caller = Caller::new(&played.account, Grain::Calls, None);
     let functions = played.functions(&caller);
-    let mut late: LocalBoxFuture<'_, _> = Box::pin(functions.invoke(&arguments, played.account.timestamp()));
-    assert!(go_on(&caller, &mut late, looks).await.is_none(), "it updates");
+    let mut first: LocalBoxFuture<'_, _> = Box::pin(functions.invoke(&arguments, played.account.timestamp()));
+    let made = if late == Late::Update { looks } else { looks - 1 };
+    assert!(go_on(&caller, &mut first, made).await.is_none(), "it goes on");
     let other = played.walk_to(Some("Check rollback"), None).await;
     assert_eq!(other.ended.unwrap_err().error, STOPPED);
-    let throttle = json!({"fault": "throttle", "operation": "UpdateService", "times": 1});
-    played.account.weather(&json!({"faults": [throttle]}));
-    let put_out = go_on(&caller, &mut late, usize::MAX).await.unwrap().unwrap();
-    assert_eq!(caller.calls()[looks].operation, "UpdateService");
+    match late {
+        Late::Update => {
+            let throttle = json!({"fault": "throttle", "operation": "UpdateService", "times": 1});
+            played.account.weather(&json!({"faults": [throttle]}));
+        }
+        Late::Look => tokio::time::advance(Duration::from_secs(7)).await,
+    }
+    let put_out = go_on(&caller, &mut first, usize::MAX).await.unwrap().unwrap();
+    let next = &caller.calls()[looks].operation;
+    assert_eq!(next == "UpdateService", late == Late::Update, "{next}");
     played.account.settle();
     let web = played.account.web();
     let rollouts = list(&web["history"]).iter();
@@ -76,8 +92,15 @@ async fn turned_away(turn: &str) -> (Value, Vec<String>) {
 #[test]
 fn an_update_of_a_doubled_event_that_is_throttled_while_the_bad_image_is_taken_back_does_not_deploy_it_again() {
     for turn in ["FIRST", "REPEATED"] {
-        let (put_out, rollouts) = run(turned_away(turn));
+        let (put_out, rollouts) = run(meets_the_way_back(turn, Late::Update));
         assert_eq!(put_out["outcome"], "BUSY", "{turn}: {put_out:#}");
         assert_eq!(rollouts, ["web:1", "web:2"], "{turn}: {put_out:#}");
     }
+}
+
+#[test]
+fn a_look_of_a_doubled_event_during_which_the_bad_image_is_deployed_and_taken_back_does_not_deploy_it_again() {
+    let (put_out, rollouts) = run(meets_the_way_back("REPEATED", Late::Look));
+    assert_eq!(put_out["outcome"], "BUSY", "{put_out:#}");
+    assert_eq!(rollouts, ["web:1", "web:2"], "{put_out:#}");
 }
