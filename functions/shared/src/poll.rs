@@ -96,6 +96,11 @@ mod tests {
         }
     }
 
+    #[test]
+    fn as_long_as_all_can_be_looked_at_within_a_minute_nobodys_first_look_is_delayed_for_it() {
+        assert_eq!([spread(1), spread(300), spread(301)], [0, 0, 25]);
+    }
+
     /// The seconds of the looks at so many services that begin as ECS lets them begin, for two hours of one endless rollout.
     fn looks(services: u32, poll_interval: i64) -> Vec<i64> {
         let duration = SignedDuration::from_secs;
