@@ -242,7 +242,7 @@ pub fn not_in_use(image: &PushedImage) -> Skipped {
 const NAMED_SKIPPED: usize = 20;
 
 /// Bounds what is left out, so that it never keeps the rest from fitting into an execution: of each reason, what is more
-/// than [`NAMED_SKIPPED`] becomes one entry that has its number.
+/// than twenty becomes one entry that has its number.
 #[must_use]
 pub fn bounded(skipped: Vec<Skipped>) -> Vec<Skipped> {
     let mut bounded: Vec<Skipped> = Vec::new();
