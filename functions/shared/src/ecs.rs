@@ -71,6 +71,7 @@ impl Ecs {
     pub fn with_config(config: Builder) -> Self {
         let config = config
             .retry_config(retries())
+            .retry_partition(without_quota())
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(3))
@@ -80,23 +81,6 @@ impl Ecs {
             .retry_classifier(ConcurrentRegistrations)
             .build();
         Self::with_client(Client::from_conf(config))
-    }
-
-    /// The same client for a search: with more patience, since it has thousands of calls where others have a few, and
-    /// begins anew when one of them is given up.
-    ///
-    /// Calls are repeated for some fifty seconds, as long as twenty searches at once may need until the account's rate has
-    /// one left for each. And they are repeated without the SDK's quota, by which a client gives up after a hundred
-    /// refusals in a row.
-    #[must_use]
-    pub fn patient(self) -> Self {
-        let patience = retries()
-            .with_max_attempts(15)
-            .with_max_backoff(Duration::from_secs(10));
-        let without_quota = RetryPartition::custom("search").token_bucket(TokenBucket::unlimited());
-        let config = self.client.config().to_builder().retry_config(patience);
-        let client = Client::from_conf(config.retry_partition(without_quota.build()).build());
-        Self { client, ..self }
     }
 
     /// A client over an SDK client that is already set up.
@@ -588,11 +572,21 @@ impl Ecs {
     }
 }
 
-/// How often the SDK repeats a call, and how soon.
+/// How often the SDK repeats a call, and how soon: for some fifty seconds, as long as it may take until the account's rate
+/// has one left when twenty pushes come at once. A step that is given up begins anew, and has to make all its calls again.
 fn retries() -> RetryConfig {
     RetryConfig::standard()
-        .with_max_attempts(6)
+        .with_max_attempts(15)
         .with_initial_backoff(Duration::from_millis(400))
+        .with_max_backoff(Duration::from_secs(10))
+}
+
+/// The SDK counts the repetitions of all calls of a client together, and gives up after a hundred in a row: a search of
+/// thousands of revisions has more calls than that turned away when other searches go on.
+fn without_quota() -> RetryPartition {
+    RetryPartition::custom("ecr-deploy")
+        .token_bucket(TokenBucket::unlimited())
+        .build()
 }
 
 fn parse<T: TryFrom<String, Error: std::fmt::Display>>(text: String, call: &str) -> Result<T, Error> {

@@ -20,13 +20,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A look that took no longer is as good as the moment at which the service was read. It is a few calls of some ten
-/// milliseconds each, so one that takes longer had a call throttled and repeated, for up to twelve seconds: enough for
+/// milliseconds each, so one that takes longer had a call throttled and repeated, for up to a minute or two: enough for
 /// another execution to deploy the image and begin to take it back.
 const PROMPT: Duration = Duration::from_secs(1);
 
 /// How often a service that moves while it is looked at is looked at in one try. The last look counts as it is: where reads are
-/// throttled for so long, more of them help nobody, and what the update takes the place of is seen after it. Three looks,
-/// each with every call repeated as often as the SDK does, fit into the five minutes of a function.
+/// throttled for so long, more of them help nobody, and what the update takes the place of is seen after it.
 const LOOKS: usize = 3;
 
 /// Moves a service to the revision with the new image, unless it is there, a newer push is, or it is on its way back:

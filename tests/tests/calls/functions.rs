@@ -26,7 +26,7 @@ pub(crate) struct Functions {
 impl Functions {
     pub(crate) fn new(client: impl Fn() -> Ecs + 'static, now: impl Fn() -> Timestamp + 'static) -> Self {
         Self {
-            find: client().patient(),
+            find: client(),
             client: Box::new(client),
             now: Box::new(now),
             idle: Mutex::new(Vec::new()),

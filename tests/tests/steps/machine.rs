@@ -214,7 +214,6 @@ fn jsonata_value<'a>(context: &FunctionContext<'a, '_>, value: &Value) -> &'a mu
 pub(crate) struct Functions {
     caller: Arc<Caller>,
     ecs: Ecs,
-    search: Ecs,
     ecr: aws_sdk_ecr::Client,
     config: Config,
 }
@@ -224,7 +223,6 @@ impl Functions {
         Self {
             caller: caller.clone(),
             ecs: caller.ecs(),
-            search: caller.ecs().patient(),
             ecr: caller.ecr(),
             config,
         }
@@ -233,18 +231,12 @@ impl Functions {
     /// Invokes a function, by its placeholder, with the arguments of the Task.
     pub(crate) async fn invoke(&self, arguments: &Value, now: Timestamp) -> Result<Value, Error> {
         let request = Request::open(arguments["Payload"].clone(), now).unwrap();
-        let Self {
-            ecs,
-            search,
-            ecr,
-            config,
-            ..
-        } = self;
+        let Self { ecs, ecr, config, .. } = self;
         // What is invoked at the same time runs in different sandboxes.
         let fresh = self.caller.account().is_on_tokios_clock().then(|| self.caller.ecs());
         let sandbox = fresh.as_ref().unwrap_or(ecs);
         match arguments["FunctionName"].as_str().unwrap_or_default() {
-            "${findTaskDefinitions}" => value(find_task_definitions::handle(search, config, request).await),
+            "${findTaskDefinitions}" => value(find_task_definitions::handle(ecs, config, request).await),
             "${registerRevision}" => value(register_revision::handle(sandbox, config, request).await),
             "${updateService}" => value(update_service::handle(sandbox, config, request).await),
             "${checkStability}" => value(check_stability::handle(sandbox, config, request).await),
