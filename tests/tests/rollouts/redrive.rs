@@ -62,10 +62,10 @@ const STOPS: &[Stop] = &[
         state: "Wait for its turn",
         scene: "stop-turn",
         tag: "v2",
-        before: on_its_way_back,
+        before: slow_to_go_back,
         held: None,
         ends: "DEPLOYED",
-        rollouts: &["stop-turn-web:1", "stop-turn-web:2", "stop-turn-web:3"],
+        rollouts: &["stop-turn-web:1", "stop-turn-web:3", "stop-turn-web:2"],
     },
     Stop {
         state: "Register revision",
@@ -151,9 +151,8 @@ fn slow_to_go_back(scene: &Scene) {
     });
 }
 
-/// The service runs an image that takes long to start; somebody has deployed a broken one, and has told ECS to go back.
-fn on_its_way_back(scene: &Scene) {
-    slow_to_go_back(scene);
+/// Somebody deploys a broken image, and tells ECS to go back.
+fn somebody_goes_back(scene: &Scene) {
     scene.push("crash-before");
     let broken = scene.register(&scene.family(), "crash-before");
     let update = json!({"cluster": scene.cluster(), "service": scene.service(), "taskDefinition": broken});
@@ -303,7 +302,17 @@ async fn stopped(row: &Stop) {
         scene.hold(operation, &scene.prefix());
     }
     let concluding = (row.state == "Conclude").then(|| scene.hold_answers(CONCLUDES_SERVICE));
+    if row.state == "Wait for its turn" {
+        scene.hold("RegisterTaskDefinition", &scene.prefix());
+    }
     let parent = scene.start(&scene.push(row.tag)).await;
+    if row.state == "Wait for its turn" {
+        // It begins only when the push is about to come to the service, so that it is not over by then.
+        let is_registering = |scene: &Scene| !scene.calls("RegisterTaskDefinition").is_empty();
+        scene.until("the registration", is_registering).await;
+        somebody_goes_back(&scene);
+        scene.release(&scene.prefix());
+    }
     let child = child(&scene, &parent).await;
     if row.state == "Check rollback" {
         until_in(&scene, &child.arn, "Wait for rollback").await;
