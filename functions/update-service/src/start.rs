@@ -89,7 +89,8 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     // A revision of ours that was made from an older state than the wanted one lacks what the wanted one was made to keep:
     // somebody's change that came in between.
     let lacks_something = wanted.task_definition.is_later_than(on)
-        && primary_source.is_none_or(|source| wanted.source.is_later_than(source));
+        && primary_source.is_none_or(|source| wanted.source.is_later_than(source))
+        && !went_back(&wanted.task_definition, on, history);
     if *on == wanted.task_definition || (is_of_our_push && !lacks_something) {
         return if primary.rollout_state == Some(RolloutState::Failed) {
             Start::Update {
@@ -103,11 +104,14 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     if primary_standing == Some(Standing::Newer) {
         return Start::Superseded(on.clone());
     }
+    // A rollout that an older look began may take a service from somebody's change to a revision of ours: that is no way
+    // back, but what the wanted revision was made to mend.
+    let may_be_left = |later: &TaskDefinitionArn| !is_of_our_push || *later == wanted.task_definition;
+    if !rollback_is_lost && is_rolling_back(service, primary, rolls_back, history, may_be_left) {
+        return Start::Busy(on.clone());
+    }
     if is_of_our_push {
         return update;
-    }
-    if !rollback_is_lost && is_rolling_back(service, primary, rolls_back, history) {
-        return Start::Busy(on.clone());
     }
     if let Some(past) = past_turn(wanted, history, of_push) {
         let record = past.record;
@@ -139,6 +143,22 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
         update
     } else {
         Start::Moved(on.clone())
+    }
+}
+
+/// Whether the service was on `from` and went back to `to`, by ECS's records: what came in with `from` was taken back, and is
+/// not to be brought in once more.
+fn went_back(from: &TaskDefinitionArn, to: &TaskDefinitionArn, history: Option<&[ServiceDeployment]>) -> bool {
+    let history = history.unwrap_or_default();
+    let Some(newest) = history.iter().position(|record| record.target == *from) else {
+        return false;
+    };
+    let (after, before) = (&history[..newest], &history[newest + 1..]);
+    let was_good =
+        |record: &ServiceDeployment| record.target == *to && record.status == ServiceDeploymentStatus::Successful;
+    match history[newest].status {
+        ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack => true,
+        _ => after.iter().any(|record| record.target == *to) && before.iter().any(was_good),
     }
 }
 
@@ -174,12 +194,14 @@ fn past_turn<'a>(
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
 ///
 /// ECS's own rollback shows in its records, or in the reason of the primary deployment; one by `UpdateService` shows as a
-/// rollout under way to an earlier revision than one that is listed beside it, or to one made for a rollback.
+/// rollout under way to an earlier revision than one that is listed beside it, if that `may_be_left`, or to one made for a
+/// rollback.
 fn is_rolling_back(
     service: &Service,
     primary: &Deployment,
     rolls_back: bool,
     history: Option<&[ServiceDeployment]>,
+    may_be_left: impl Fn(&TaskDefinitionArn) -> bool,
 ) -> bool {
     if history
         .and_then(<[_]>::first)
@@ -194,6 +216,7 @@ fn is_rolling_back(
         !other.is_primary
             && other.rollout_state != Some(RolloutState::Completed)
             && other.task_definition.is_later_than(&primary.task_definition)
+            && may_be_left(&other.task_definition)
     });
     primary.says_rollback() || goes_to_earlier || rolls_back
 }

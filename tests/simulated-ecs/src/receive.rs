@@ -1,6 +1,6 @@
 //! A call as a client sees it: through the weather, and counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -101,6 +101,28 @@ impl Simulation {
     /// Gives the answers that are held back for this `subject`, holds back no more, and refuses no more.
     pub fn release(&mut self, subject: &str) {
         self.sky.release(subject);
+    }
+
+    /// Lets the tasks of services that run an image, named as container definitions name it, go no further than PENDING until
+    /// [`Simulation::release_tasks`]: so that a rollout lasts as long as a test wants.
+    pub fn hold_tasks(&mut self, image: &str) {
+        self.world.held_images.insert(image.to_owned());
+    }
+
+    /// Lets the tasks go on that were held for this image.
+    pub fn release_tasks(&mut self, now: Milliseconds, image: &str) {
+        self.advance(now);
+        let released = BTreeSet::from([image.to_owned()]);
+        self.world.held_images.remove(image);
+        for index in 0..self.next_index() {
+            let tasks = &mut self.services[index as usize].tasks;
+            for task in tasks.iter_mut().filter(|task| task.runs_one_of(&released)) {
+                if task.is_due_to_start(now) {
+                    task.next_at = Some(now);
+                }
+            }
+            self.touch(index, now);
+        }
     }
 
     /// Whether the answer to this call is held back now.

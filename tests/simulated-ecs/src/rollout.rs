@@ -59,6 +59,9 @@ impl Service {
         for index in 0..self.tasks.len() {
             let task = &mut self.tasks[index];
             let number = task.deployment;
+            if task.is_due_to_start(now) && task.runs_one_of(&world.held_images) {
+                task.next_at = None;
+            }
             if let Some(change) = task.step(settings, now) {
                 let resets = self.setting("/deploymentCircuitBreaker/resetOnHealthyTask") != Some(&false.into());
                 if let Some(deployment) = self

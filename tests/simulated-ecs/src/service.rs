@@ -11,12 +11,13 @@ use crate::registry::Registry;
 use crate::settings::Settings;
 use crate::task::Task;
 
-/// What services share: the settings, the registry, and which alarms are in ALARM.
+/// What services share: the settings, the registry, which alarms are in ALARM, and of which images no task starts for now.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,
     pub(crate) alarms: BTreeSet<String>,
+    pub(crate) held_images: BTreeSet<String>,
 }
 
 /// `deployments[].rolloutState`.

@@ -84,6 +84,7 @@ impl Simulation {
                 settings,
                 registry: Registry::default(),
                 alarms: BTreeSet::new(),
+                held_images: BTreeSet::new(),
             },
             clusters: BTreeMap::new(),
             services: Vec::new(),

@@ -1,5 +1,7 @@
 //! A task: PROVISIONING, PENDING, RUNNING, healthy, STOPPED, each at its time.
 
+use std::collections::BTreeSet;
+
 use crate::behaviour::{Fate, Plan};
 use crate::names::{Milliseconds, chance};
 use crate::settings::Settings;
@@ -146,6 +148,18 @@ impl Task {
     /// PROVISIONING and PENDING, which `DescribeServices` counts as pending.
     pub(crate) fn is_pending(&self) -> bool {
         matches!(self.phase, Phase::Provisioning | Phase::Pending)
+    }
+
+    /// Whether it would go from PENDING to RUNNING, or to its end, now.
+    pub(crate) fn is_due_to_start(&self, now: Milliseconds) -> bool {
+        self.phase == Phase::Pending && self.next_at.is_none_or(|at| at <= now)
+    }
+
+    /// Whether a container of it runs one of these images.
+    pub(crate) fn runs_one_of(&self, images: &BTreeSet<String>) -> bool {
+        self.containers
+            .iter()
+            .any(|container| images.contains(&container.image))
     }
 
     /// A moment some simulated seconds later, a tenth more or less, as no two tasks take the same time.

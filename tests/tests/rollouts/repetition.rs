@@ -5,10 +5,9 @@
 use crate::redrive::{child, execution, rollouts, until_entered};
 use crate::support::{LIMIT, Scene, object, outcome, scenarios, short};
 use futures::future::join_all;
-use local_aws::images::Push;
 use local_aws::pause;
-use serde_json::{Value, json};
-use simulated_ecs::{Behaviour, Seed};
+use serde_json::{Map, Value, json};
+use simulated_ecs::Seed;
 use std::time::{Duration, Instant};
 
 scenarios![
@@ -213,57 +212,45 @@ async fn an_event_that_comes_once_more_at_whatever_stage_changes_nothing() {
     join_all(DOUBLED.iter().map(meet)).await;
 }
 
-/// What a rollback goes back to takes its time where the second delivery is to come meanwhile.
-fn seed(scene: &Scene, stage: Stage) -> Push {
-    if stage == Stage::RollingOut {
-        // One task after the other: a slow one takes twelve seconds, so that the other push comes in between on any machine.
-        let one_by_one = json!({"minimumHealthyPercent": 80, "maximumPercent": 100});
-        let first = scene.push("v1");
-        scene.seed(Seed {
-            desired_count: 5,
-            service: object(json!({"deploymentConfiguration": one_by_one})),
-            ..Seed::default()
-        });
-        return first;
-    }
-    if stage != Stage::RollingBack {
-        let first = scene.push("v1");
-        scene.seed_service(json!({}));
-        return first;
-    }
-    let first = scene.push_as("v1", Some(Behaviour::Slow));
-    let stop_first = json!({"minimumHealthyPercent": 0, "maximumPercent": 100});
-    scene.seed(Seed {
-        service: object(json!({"deploymentConfiguration": stop_first})),
-        ..Seed::default()
-    });
-    first
-}
-
 async fn meet(row: &Meeting) {
     let scene = Scene::new(row.scene);
-    let v1 = seed(&scene, row.stage);
-    // A rollout takes its time too.
-    let push = |tag: &str, is_first: bool| {
-        let is_slow = row.stage == Stage::RollingOut && is_first && !tag.starts_with("crash");
-        scene.push_as(tag, is_slow.then_some(Behaviour::Slow))
-    };
-    let older = push(row.older, !row.is_newer_first);
+    let v1 = scene.push("v1");
+    let stop_first = json!({"minimumHealthyPercent": 0, "maximumPercent": 100});
+    let going_back = object(json!({"deploymentConfiguration": stop_first}));
+    scene.seed(Seed {
+        service: if row.stage == Stage::RollingBack {
+            going_back
+        } else {
+            Map::new()
+        },
+        ..Seed::default()
+    });
+    let older = scene.push(row.older);
     let newer = if row.older == row.newer {
         older.clone()
     } else {
-        push(row.newer, row.is_newer_first)
+        scene.push(row.newer)
     };
     let (first, second) = if row.is_newer_first {
         (&newer, &older)
     } else {
         (&older, &newer)
     };
+    let going_back_to = scene.image("v1");
     let held = scene.image(if row.is_newer_first { row.newer } else { row.older });
     if row.stage == Stage::Registering && row.older == row.newer {
         scene.hold("RegisterTaskDefinition", &held);
     } else if row.stage == Stage::Registering {
         scene.refuse("RegisterTaskDefinition", &held);
+    }
+    // What is under way lasts until the second one has seen it.
+    let lasting = match row.stage {
+        Stage::RollingOut => Some(&held),
+        Stage::RollingBack => Some(&going_back_to),
+        _ => None,
+    };
+    if let Some(image) = lasting {
+        scene.hold_tasks(image);
     }
     let begun = scene.start(first).await;
     match row.stage {
@@ -281,6 +268,10 @@ async fn meet(row: &Meeting) {
         // The second one passes the first one by.
         until_updated_or_ended(&scene, &then).await;
         scene.release(&held);
+    }
+    if let Some(image) = lasting {
+        until_waiting_or_ended(&scene, &then).await;
+        scene.release_tasks(image);
     }
 
     let (first, second) = (scene.end(&begun).await, scene.end(&then).await);
@@ -323,6 +314,27 @@ async fn until_updated_or_ended(scene: &Scene, arn: &str) {
         pause(Duration::from_millis(50)).await;
     }
 }
+
+/// Waits until this execution's child waits for something at the service, or the execution left it alone.
+async fn until_waiting_or_ended(scene: &Scene, arn: &str) {
+    let begun = Instant::now();
+    loop {
+        let parent = execution(arn).await;
+        let mut is_waiting = false;
+        for child in scene.on.aws.children(&scene.on.stack, &parent).await.unwrap() {
+            let states = scene.states(&child).await;
+            is_waiting |= states.iter().any(|state| WAITS.contains(&state.as_str()));
+        }
+        if is_waiting || parent.has_ended() {
+            return;
+        }
+        assert!(begun.elapsed() < LIMIT, "{arn} does nothing");
+        pause(Duration::from_millis(50)).await;
+    }
+}
+
+/// Where an execution of deploy-service waits for ECS.
+const WAITS: [&str; 3] = ["Wait for its turn", "Wait for rollout", "Wait for rollback"];
 
 /// Of each (revision in use, push) there is one revision.
 fn assert_one_revision_each(row: &Meeting, scene: &Scene) {

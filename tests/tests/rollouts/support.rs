@@ -263,6 +263,16 @@ impl Scene {
         self.simulation(|it, _| it.release(subject));
     }
 
+    /// Lets the tasks that run an image go no further than PENDING, until [`Scene::release_tasks`].
+    pub(crate) fn hold_tasks(&self, image: &str) {
+        self.simulation(|it, _| it.hold_tasks(image));
+    }
+
+    /// Lets the tasks go on that were held for this image.
+    pub(crate) fn release_tasks(&self, image: &str) {
+        self.simulation(|it, now| it.release_tasks(now, image));
+    }
+
     /// Holds back what functions answer about this scene to a payload with `text` in it, until what is returned is dropped.
     pub(crate) fn hold_answers(&self, text: &str) -> HeldAnswers {
         self.on.aws.hold_answers(&[&self.prefix(), text]).expect("held answers")

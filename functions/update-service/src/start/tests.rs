@@ -86,36 +86,102 @@ fn a_later_revision_of_the_same_push_counts_as_there() {
     assert_eq!(on_later, Start::AlreadyDeployed(arn("web:3")));
 }
 
-#[test]
-fn an_earlier_revision_of_the_same_push_gives_way_to_the_one_made_to_keep_what_came_in_between() {
-    let on_earlier = |deployments: Vec<Deployment>| {
-        let wanted = UpdateService {
-            task_definition: arn("web:4"),
-            source: arn("web:3"),
-            ..wanted()
-        };
-        decide(
-            &wanted,
-            &Seen {
-                primary_standing: Some(Standing::Ours),
-                ..seen(&service(deployments))
-            },
-        )
+/// What is decided where `web:4`, made from `web:3`, is wanted of the push, and the service is on an earlier one of its own.
+fn decided_on_earlier(deployments: Vec<Deployment>, history: Option<&[ServiceDeployment]>) -> Start {
+    let wanted = UpdateService {
+        task_definition: arn("web:4"),
+        source: arn("web:3"),
+        ..wanted()
     };
-    let wanted = Start::Update {
+    decide(
+        &wanted,
+        &Seen {
+            primary_standing: Some(Standing::Ours),
+            history,
+            ..seen(&service(deployments))
+        },
+    )
+}
+
+fn to_later() -> Start {
+    Start::Update {
         revision: arn("web:4"),
         force: false,
-    };
+    }
+}
+
+#[test]
+fn an_earlier_revision_of_the_same_push_gives_way_to_the_one_made_to_keep_what_came_in_between() {
+    let on_earlier = |deployments| decided_on_earlier(deployments, None);
     assert_eq!(
         on_earlier(vec![rolling("web:2"), rolling("web:3"), deployment("web:1")]),
-        wanted
+        to_later()
     );
-    assert_eq!(on_earlier(vec![rolling("web:2"), deployment("web:3")]), wanted);
-    assert_eq!(on_earlier(vec![deployment("web:2")]), wanted);
+    assert_eq!(on_earlier(vec![rolling("web:2"), deployment("web:3")]), to_later());
+    assert_eq!(on_earlier(vec![deployment("web:2")]), to_later());
     assert_eq!(
         on_earlier(vec![deployment("other:2")]),
         Start::AlreadyDeployed(arn("other:2"))
     );
+    // The rollout that an older look began has taken the place of the wanted one, which had never been there alone.
+    let overtaken = [
+        record("web:2", Successful),
+        record("web:4", Stopped),
+        record("web:1", Successful),
+    ];
+    assert_eq!(
+        decided_on_earlier(vec![deployment("web:2")], Some(&overtaken)),
+        to_later()
+    );
+}
+
+#[test]
+fn a_rollback_to_an_earlier_revision_of_the_same_push_is_waited_for() {
+    let busy = Start::Busy(arn("web:2"));
+    let failed = because_of("tasks failed to start", deployment("web:4"));
+    let goes_back = because_of("rolling back to deploymentId ecs-svc/2.", rolling("web:2"));
+    for beside in [rolling("web:4"), given_up("web:4"), failed] {
+        let listed = vec![goes_back.clone(), beside];
+        assert_eq!(decided_on_earlier(listed, None), busy, "by its reason");
+    }
+    for beside in [rolling("web:4"), given_up("web:4"), without_state(rolling("web:4"))] {
+        let listed = vec![rolling("web:2"), beside];
+        assert_eq!(decided_on_earlier(listed, None), busy, "by what it leaves");
+    }
+    // Where ECS lists nothing beside it any more, nobody can tell a way back by that.
+    assert_eq!(decided_on_earlier(vec![rolling("web:2")], None), to_later());
+}
+
+#[test]
+fn what_was_taken_back_to_an_earlier_revision_of_the_same_push_is_not_brought_in_once_more() {
+    let there = Start::AlreadyDeployed(arn("web:2"));
+    let before = vec![record("web:2", Successful), record("web:1", Successful)];
+    for (records, was_taken_back) in [
+        (vec![record("web:4", RollingBack)], true),
+        (vec![record("web:4", RolledBack)], true),
+        (vec![record("web:2", UnderWay), record("web:4", Stopped)], true),
+        (vec![record("web:2", Successful), record("web:4", Stopped)], true),
+        (vec![record("web:2", Successful), record("web:4", RollbackFailed)], true),
+        (
+            vec![
+                record("web:2", Successful),
+                record("web:5", Stopped),
+                record("web:4", Stopped),
+            ],
+            true,
+        ),
+        (vec![record("web:4", Stopped)], false),
+        (vec![record("web:4", UnderWay)], false),
+        (vec![record("web:3", RolledBack)], false),
+        (vec![record("web:4", UnderWay), record("web:4", RolledBack)], false),
+    ] {
+        let history = [records, before.clone()].concat();
+        let expected = if was_taken_back { there.clone() } else { to_later() };
+        for on in [deployment("web:2"), rolling("web:2")] {
+            let decided = decided_on_earlier(vec![on], Some(&history));
+            assert_eq!(decided, expected, "{history:#?}");
+        }
+    }
 }
 
 #[test]
@@ -665,8 +731,9 @@ proptest! {
         rolls_back in any::<bool>(),
         newest in prop::option::of(prop::sample::select(vec![UnderWay, Successful, RollingBack, RolledBack])),
     ) {
-        let service = service(deployments);
-        prop_assume!(service.deployments[0].task_definition != arn("web:2"));
+        let on_another = |primary: &Deployment| primary.task_definition != arn("web:2");
+        let service = service(deployments.into_iter().skip_while(|it| !on_another(it)));
+        prop_assume!(service.primary().is_some());
         let history = newest.map(|status| vec![record("web:5", status)]);
         let start = decide(&wanted(), &Seen { primary_standing: Some(Standing::Newer), rolls_back, history: history.as_deref(), ..seen(&service) });
         prop_assert_eq!(start, Start::Superseded(service.deployments[0].task_definition.clone()));

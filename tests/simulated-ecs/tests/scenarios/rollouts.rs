@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::account::Account;
+use crate::account::{Account, image};
 
 fn breaker(enable: bool, rollback: bool) -> Value {
     json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": enable, "rollback": rollback}}})
@@ -59,6 +59,23 @@ fn a_rollout_ends_as_its_image_behaves_and_the_circuit_breaker_is_set() {
         let expected = (revision, state.to_owned(), status.to_owned());
         assert_eq!(after_ten_minutes(tag, service), expected, "{tag} with {service}");
     }
+}
+
+#[test]
+fn tasks_that_are_held_stay_pending_until_they_are_released() {
+    let mut account = Account::with_service(2, &breaker(false, false));
+    let image = image("v2");
+    account.simulation.hold_tasks(&image);
+    account.deploy("v2");
+    account.wait(3600);
+    let held = account.service();
+    assert_eq!(held["deployments"][0]["rolloutState"], "IN_PROGRESS", "{held:#}");
+    assert_eq!(held["deployments"][0]["pendingCount"], 2, "{held:#}");
+    let now = account.now;
+    account.simulation.release_tasks(now, &image);
+    account.wait(60);
+    let released = account.service();
+    assert_eq!(released["deployments"][0]["rolloutState"], "COMPLETED", "{released:#}");
 }
 
 #[test]
