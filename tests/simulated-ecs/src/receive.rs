@@ -115,13 +115,16 @@ impl Simulation {
         let released = BTreeSet::from([image.to_owned()]);
         self.world.held_images.remove(image);
         for index in 0..self.next_index() {
-            let tasks = &mut self.services[index as usize].tasks;
-            for task in tasks.iter_mut().filter(|task| task.runs_one_of(&released)) {
-                if task.is_due_to_start(now) {
+            let mut is_released = false;
+            for task in &mut self.services[index as usize].tasks {
+                if task.runs_one_of(&released) && task.is_due_to_start(now) {
                     task.next_at = Some(now);
+                    is_released = true;
                 }
             }
-            self.touch(index, now);
+            if is_released {
+                self.touch(index, now);
+            }
         }
     }
 

@@ -36,11 +36,6 @@ scenarios![
     of_two_repositories_pushed_together_only_the_bad_one_goes_back,
 ];
 
-/// As [`stop_first`], with a bake time, so that the way back takes longer than any push on its way here.
-fn slowly() -> Value {
-    json!({"minimumHealthyPercent": 0, "maximumPercent": 100, "bakeTimeInMinutes": 5})
-}
-
 /// Old tasks are stopped before new ones are started, so that a rollback has to start tasks, too.
 fn stop_first() -> Value {
     json!({"minimumHealthyPercent": 0, "maximumPercent": 100})
@@ -223,23 +218,22 @@ async fn a_rollback_by_ecs_is_watched_and_nothing_is_done_twice() {
 }
 
 async fn a_push_that_arrives_during_a_rollback_waits_and_then_deploys() {
-    waits_for_the_rollback("waits", slowly()).await;
+    waits_for_the_rollback("waits", stop_first()).await;
 }
 
 async fn a_push_that_arrives_during_a_rollback_by_ecs_waits_and_then_deploys() {
-    let mut configuration = slowly();
+    let mut configuration = stop_first();
     configuration["deploymentCircuitBreaker"] = json!({"enable": true, "rollback": true});
     waits_for_the_rollback("waits-for-ecs", configuration).await;
 }
 
 async fn waits_for_the_rollback(name: &'static str, configuration: Value) {
     let scene = Scene::new(name);
-    scene.push("slow-v0");
     scene.seed(Seed {
-        image: Some(scene.image("slow-v0")),
         service: object(json!({"deploymentConfiguration": configuration})),
         ..Seed::default()
     });
+    scene.hold_tasks(&scene.image("v1"));
 
     let bad = scene.start(&scene.push("exit-early")).await;
     scene
@@ -249,6 +243,8 @@ async fn waits_for_the_rollback(name: &'static str, configuration: Value) {
         .await;
     let next = scene.push("v2");
     let good = scene.start(&next).await;
+    scene.until_waiting_or_ended(&good).await;
+    scene.release_tasks(&scene.image("v1"));
     let (bad, good) = (scene.end(&bad).await, scene.end(&good).await);
 
     assert!(has_gone_back(&bad), "{bad:#?}");
@@ -270,12 +266,13 @@ async fn a_bad_push_that_arrives_during_a_rollback_by_an_update_goes_back_to_the
 /// While the rollback is under way, no deployment that `DescribeServices` lists has completed.
 async fn second_bad_push(name: &'static str, is_by_update: bool) {
     let scene = Scene::new(name);
-    let good = scene.push("slow-v0");
+    let good = scene.push("v0");
     scene.seed(Seed {
-        image: Some(scene.image("slow-v0")),
-        service: object(json!({"deploymentConfiguration": slowly()})),
+        image: Some(scene.image("v0")),
+        service: object(json!({"deploymentConfiguration": stop_first()})),
         ..Seed::default()
     });
+    scene.hold_tasks(&scene.image("v0"));
     if is_by_update {
         scene.weather(scene.without_service_deployments());
     }
@@ -285,6 +282,8 @@ async fn second_bad_push(name: &'static str, is_by_update: bool) {
         .until("the rollback", |it| it.changes(&it.service()).len() == 2)
         .await;
     let second = scene.start(&scene.push("exit-early-too")).await;
+    scene.until_waiting_or_ended(&second).await;
+    scene.release_tasks(&scene.image("v0"));
     let (first, second) = (scene.end(&first).await, scene.end(&second).await);
 
     let state = scene.state();
@@ -383,12 +382,8 @@ async fn a_rollback_by_ecs_that_fails_says_so() {
 
 async fn a_rollback_that_takes_too_long_says_so() {
     let scene = Scene::on(&IMPATIENT, "too-long");
-    scene.push("slow-v0");
-    scene.seed(Seed {
-        image: Some(scene.image("slow-v0")),
-        service: object(json!({"deploymentConfiguration": slowly()})),
-        ..Seed::default()
-    });
+    scene.seed_service(json!({"deploymentConfiguration": stop_first()}));
+    scene.hold_tasks(&scene.image("v1"));
 
     let end = scene.deploy("exit-early").await;
 

@@ -42,6 +42,8 @@ struct Stop {
     before: fn(&Scene),
     /// The operation that holds the state up, where it is not a Wait.
     held: Option<&'static str>,
+    /// The tag of which no task starts before it is stopped, so that what it waits for is not over by then.
+    pending: Option<&'static str>,
     /// How the execution ends after the redrive.
     ends: &'static str,
     /// The revisions that the service was deployed to by then, in order.
@@ -55,6 +57,7 @@ const STOPS: &[Stop] = &[
         tag: "v2",
         before: plain,
         held: Some("UpdateService"),
+        pending: None,
         ends: "ALREADY_DEPLOYED",
         rollouts: &["stop-update-web:1", "stop-update-web:2"],
     },
@@ -62,8 +65,9 @@ const STOPS: &[Stop] = &[
         state: "Wait for its turn",
         scene: "stop-turn",
         tag: "v2",
-        before: slow_to_go_back,
+        before: stop_first,
         held: None,
+        pending: Some("v1"),
         ends: "DEPLOYED",
         rollouts: &["stop-turn-web:1", "stop-turn-web:3", "stop-turn-web:2"],
     },
@@ -73,15 +77,17 @@ const STOPS: &[Stop] = &[
         tag: "v2",
         before: moved_when_registered,
         held: None,
+        pending: None,
         ends: "DEPLOYED",
         rollouts: &["stop-register-web:1", "stop-register-web:2", "stop-register-web:4"],
     },
     Stop {
         state: "Wait for rollout",
         scene: "stop-wait",
-        tag: "slow-v2",
+        tag: "v2",
         before: plain,
         held: None,
+        pending: Some("v2"),
         ends: "DEPLOYED",
         rollouts: &["stop-wait-web:1", "stop-wait-web:2"],
     },
@@ -91,6 +97,7 @@ const STOPS: &[Stop] = &[
         tag: "v2",
         before: plain,
         held: Some("ListTasks"),
+        pending: None,
         ends: "DEPLOYED",
         rollouts: &["stop-check-web:1", "stop-check-web:2"],
     },
@@ -100,6 +107,7 @@ const STOPS: &[Stop] = &[
         tag: "crash",
         before: plain,
         held: Some("StopServiceDeployment"),
+        pending: None,
         ends: "Deploy.RolledBack",
         rollouts: &["stop-back-web:1", "stop-back-web:2"],
     },
@@ -107,8 +115,9 @@ const STOPS: &[Stop] = &[
         state: "Wait for rollback",
         scene: "back-wait",
         tag: "crash",
-        before: slow_to_go_back,
+        before: stop_first,
         held: None,
+        pending: Some("v1"),
         ends: "Deploy.RolledBack",
         rollouts: &["back-wait-web:1", "back-wait-web:2"],
     },
@@ -118,6 +127,7 @@ const STOPS: &[Stop] = &[
         tag: "crash",
         before: plain,
         held: None,
+        pending: None,
         ends: "Deploy.RolledBack",
         rollouts: &["back-check-web:1", "back-check-web:2"],
     },
@@ -127,6 +137,7 @@ const STOPS: &[Stop] = &[
         tag: "v2",
         before: plain,
         held: None,
+        pending: None,
         ends: "DEPLOYED",
         rollouts: &["stop-end-web:1", "stop-end-web:2"],
     },
@@ -140,15 +151,9 @@ fn plain(scene: &Scene) {
     scene.seed_service(json!({}));
 }
 
-/// The service runs an image that takes long to start, and stops it before it starts another one.
-fn slow_to_go_back(scene: &Scene) {
-    scene.push("slow-v1");
-    let stop_first = json!({"minimumHealthyPercent": 0, "maximumPercent": 100});
-    scene.seed(Seed {
-        image: Some(scene.image("slow-v1")),
-        service: object(json!({"deploymentConfiguration": stop_first})),
-        ..Seed::default()
-    });
+/// The service stops its task before it starts another one.
+fn stop_first(scene: &Scene) {
+    scene.seed_service(json!({"deploymentConfiguration": {"minimumHealthyPercent": 0, "maximumPercent": 100}}));
 }
 
 /// Somebody deploys a broken image, and tells ECS to go back.
@@ -301,6 +306,9 @@ async fn stopped(row: &Stop) {
     if let Some(operation) = row.held {
         scene.hold(operation, &scene.prefix());
     }
+    if let Some(tag) = row.pending {
+        scene.hold_tasks(&scene.image(tag));
+    }
     let concluding = (row.state == "Conclude").then(|| scene.hold_answers(CONCLUDES_SERVICE));
     if row.state == "Wait for its turn" {
         scene.hold("RegisterTaskDefinition", &scene.prefix());
@@ -339,6 +347,9 @@ async fn stopped(row: &Stop) {
     }
     scene.release(&scene.prefix());
     scene.release(&larger(&scene));
+    if let Some(tag) = row.pending {
+        scene.release_tasks(&scene.image(tag));
+    }
     drop(concluding);
     let failed = end(&parent).await;
     assert_eq!(failed.error.as_deref(), Some("Deploy.ServicesFailed"), "{failed:#?}");

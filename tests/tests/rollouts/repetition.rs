@@ -270,7 +270,7 @@ async fn meet(row: &Meeting) {
         scene.release(&held);
     }
     if let Some(image) = lasting {
-        until_waiting_or_ended(&scene, &then).await;
+        scene.until_waiting_or_ended(&then).await;
         scene.release_tasks(image);
     }
 
@@ -314,27 +314,6 @@ async fn until_updated_or_ended(scene: &Scene, arn: &str) {
         pause(Duration::from_millis(50)).await;
     }
 }
-
-/// Waits until this execution's child waits for something at the service, or the execution left it alone.
-async fn until_waiting_or_ended(scene: &Scene, arn: &str) {
-    let begun = Instant::now();
-    loop {
-        let parent = execution(arn).await;
-        let mut is_waiting = false;
-        for child in scene.on.aws.children(&scene.on.stack, &parent).await.unwrap() {
-            let states = scene.states(&child).await;
-            is_waiting |= states.iter().any(|state| WAITS.contains(&state.as_str()));
-        }
-        if is_waiting || parent.has_ended() {
-            return;
-        }
-        assert!(begun.elapsed() < LIMIT, "{arn} does nothing");
-        pause(Duration::from_millis(50)).await;
-    }
-}
-
-/// Where an execution of deploy-service waits for ECS.
-const WAITS: [&str; 3] = ["Wait for its turn", "Wait for rollout", "Wait for rollback"];
 
 /// Of each (revision in use, push) there is one revision.
 fn assert_one_revision_each(row: &Meeting, scene: &Scene) {

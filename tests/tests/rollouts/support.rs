@@ -15,6 +15,9 @@ pub(crate) const AT_ONCE: usize = 16;
 /// How long anything may take on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_mins(5);
 
+/// Where an execution of deploy-service waits for ECS.
+const WAITS: [&str; 3] = ["Wait for its turn", "Wait for rollout", "Wait for rollback"];
+
 /// How much faster than the real one the simulated ECS is.
 pub(crate) const SPEED: f64 = 20.0;
 
@@ -219,6 +222,35 @@ impl Scene {
             .into_iter()
             .filter_map(|event| event.state_entered_event_details);
         entered.map(|details| details.name).collect()
+    }
+
+    /// When an execution entered a state, each time, in milliseconds since 1970.
+    pub(crate) async fn entered(&self, execution: &Execution, state: &str) -> Vec<i64> {
+        let history = self.on.aws.history(&execution.arn).await.unwrap();
+        let of_state = history.into_iter().filter(|event| {
+            let details = event.state_entered_event_details.as_ref();
+            details.is_some_and(|details| details.name == state)
+        });
+        of_state.map(|event| event.timestamp.to_millis().unwrap()).collect()
+    }
+
+    /// Waits until the child of an execution of deploy-image waits for something at the service, or the execution has ended
+    /// without.
+    pub(crate) async fn until_waiting_or_ended(&self, arn: &str) {
+        let begun = Instant::now();
+        loop {
+            let parent = self.on.aws.execution(arn).await.unwrap();
+            let mut is_waiting = false;
+            for child in self.on.aws.children(&self.on.stack, &parent).await.unwrap() {
+                let states = self.states(&child).await;
+                is_waiting |= states.iter().any(|state| WAITS.contains(&state.as_str()));
+            }
+            if is_waiting || parent.has_ended() {
+                return;
+            }
+            assert!(begun.elapsed() < LIMIT, "{arn} does nothing");
+            pause(Duration::from_millis(50)).await;
+        }
     }
 
     /// Pushes, and waits for what comes of it.

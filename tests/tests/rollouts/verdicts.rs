@@ -35,9 +35,6 @@ scenarios![
     two_repositories_of_one_task_definition_pushed_together_end_with_both_images,
 ];
 
-/// How long after the third stopped task the functions may act: one poll, and what a busy machine adds to it.
-const ONE_POLL_MILLISECONDS: i64 = 15_000;
-
 async fn a_crash_before_running_fails_at_the_third_task() {
     fails_fast("fast-exit-early", "exit-early", "app exited with code 1").await;
 }
@@ -101,13 +98,11 @@ async fn fails_fast(name: &'static str, tag: &str, reason: &str) {
         assert!(took < 60.0, "{kind}: of the 120 seconds it may take, it took {took}");
         let third = third_stopped(&state, &format!("{service}:2"));
         assert_eq!(third.is_some(), tag != "noplace", "three tasks had to stop: {state:#}");
-        let acted_at = scene.changes(&service).get(1).and_then(|change| change["at"].as_i64());
-        if let (Some(third), Some(acted_at)) = (third, acted_at) {
-            let late = acted_at - third;
-            assert!(
-                late < ONE_POLL_MILLISECONDS,
-                "{kind}: {late} ms after the third stopped task"
-            );
+        if let Some(third) = third {
+            // One may have begun before the task had stopped, and looked at it after that: so not even always one.
+            let looks = scene.entered(child, "Check stability").await;
+            let late = looks.iter().filter(|look| **look > third).count();
+            assert!(late <= 1, "{kind}: {late} looks after the third stopped task");
         }
     }
     assert_eq!(scene.changes(&format!("{name}-plain")).len(), 2, "there and back");
@@ -291,7 +286,7 @@ async fn a_bad_image_fails_blue_green_before_any_traffic_moves() {
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
     let message = end.message();
     assert!(message.contains("CannotPullContainerError"), "{message}");
-    let took = seconds(&end.parent);
+    let took = seconds(&end.children[0]);
     assert!(took < 60.0, "of the 120 seconds it may take, it took {took}");
     assert_eq!(short(&scene.state()["taskDefinition"]), "green-web:1");
 }
@@ -581,7 +576,7 @@ async fn a_person_who_stops_the_deployment_makes_it_fail() {
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
     let message = end.message();
     assert!(message.contains("stopped"), "{message}");
-    let took = seconds(&end.parent);
+    let took = seconds(&end.children[0]);
     assert!(took < 60.0, "of the 120 seconds it may take, it took {took}");
     let state = scene.state();
     assert_eq!(short(&state["taskDefinition"]), "aborted-web:1");
@@ -616,14 +611,10 @@ async fn a_service_that_was_never_good_has_nowhere_to_go_back_to() {
 
 async fn the_deadline_ends_what_makes_no_progress() {
     let scene = Scene::on(&IMPATIENT, "deadline");
-    // One after the other: twice as slow.
-    scene.seed(Seed {
-        desired_count: 2,
-        service: object(json!({"deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 100}})),
-        ..Seed::default()
-    });
+    scene.seed(Seed::default());
+    scene.hold_tasks(&scene.image("v2"));
 
-    let end = scene.deploy("slow").await;
+    let end = scene.deploy("v2").await;
 
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
     let message = end.message();
