@@ -151,15 +151,34 @@ impl Simulation {
             .iter()
             .map(|service| self.service_state(service))
             .collect::<Vec<_>>();
-        let families = self.families.iter().map(|(family, revisions)| {
-            let revisions: Vec<Value> = revisions.iter().map(revision_state).collect();
-            (family.clone(), revisions.into())
-        });
+        let families = self.families.keys();
+        let families = families.map(|family| (family.clone(), self.state_of_family(family).into()));
         json!({
             "services": services,
             "families": Value::Object(families.collect()),
             "secondDeployers": self.sky.done,
         })
+    }
+
+    /// The part of [`Simulation::state`] about the newest service with this ARN.
+    #[must_use]
+    pub fn state_of_service(&self, arn: &str) -> Option<Value> {
+        let found = self.services.iter().rfind(|service| service.arn == arn);
+        found.map(|service| self.service_state(service))
+    }
+
+    /// The part of [`Simulation::state`] about a family: its revisions, the first one first.
+    #[must_use]
+    pub fn state_of_family(&self, family: &str) -> Vec<Value> {
+        let revisions = self.families.get(family).into_iter().flatten();
+        revisions.map(revision_state).collect()
+    }
+
+    /// Each call since the start or the last reset, where the settings ask for a log: as `GET /_simulation/calls?log=true`
+    /// shows it.
+    #[must_use]
+    pub fn call_log(&self) -> &[Value] {
+        self.calls.log()
     }
 
     fn service_state(&self, service: &Service) -> Value {

@@ -387,29 +387,24 @@ impl Scene {
             local_aws::REGION,
             self.cluster()
         );
-        let state = self.simulation(|it, _| it.state());
-        let services = state["services"].as_array().cloned().unwrap_or_default();
-        let found = services.into_iter().rfind(|it| it["serviceArn"] == arn.as_str());
+        let found = self.simulation(|it, _| it.state_of_service(&arn));
         found.unwrap_or_else(|| panic!("there is no {arn}"))
     }
 
     /// The revisions of a family, the first one first.
     pub(crate) fn revisions(&self, family: &str) -> Vec<Value> {
-        let state = self.simulation(|it, _| it.state());
-        state["families"][family].as_array().cloned().unwrap_or_default()
+        self.simulation(|it, _| it.state_of_family(family))
     }
 
     /// The calls of the functions that name something of this scene, in order; of one operation, or of all (`""`).
     pub(crate) fn calls(&self, operation: &str) -> Vec<Value> {
-        let (_, report) = self.simulation(|it, now| it.administer(now, "GET", "calls", "log=true", b""));
         let ours = self.prefix();
-        let calls = report["log"].as_array().cloned().unwrap_or_default();
         let wanted = |it: &Value| {
             (operation.is_empty() || it["operation"] == operation)
                 && (it["parameters"].to_string().contains(&ours)
                     || it["subject"].as_str().is_some_and(|subject| subject.starts_with(&ours)))
         };
-        calls.into_iter().filter(wanted).collect()
+        self.simulation(|it, _| it.call_log().iter().filter(|it| wanted(it)).cloned().collect())
     }
 
     /// The calls of the functions that changed a service, in order: the update to the new revision, and what came after it.
