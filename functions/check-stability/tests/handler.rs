@@ -5,13 +5,14 @@
 use aws_sdk_ecs::Client;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use serde_json::{Value, json};
+use shared::config::Config;
 use shared::contract::{Check, CheckStability, Verdict};
 use shared::ecs::Ecs;
 use shared::service::ServiceDeploymentStatus::{RollbackFailed, UnderWay};
 use shared::service::{Service, ServiceDeployment};
 use shared::testing::{
-    Wire, answer, arn, at, config, deployment, described_of_push, described_services, given_up, listed_deployments,
-    pushed, record, refusal, request, rolling, rollout, service,
+    Wire, answer, arn, at, deployment, described_of_push, described_services, given_up, listed_deployments, pushed,
+    record, refusal, request, rolling, rollout, service,
 };
 
 /// ECS with this service, these records, and as many tasks of `web:2` that died.
@@ -56,7 +57,7 @@ async fn asked(rules: &[Rule], rollback: bool) -> (Check, Wire) {
         rolls_back: rollback.then(|| arn("web:2")),
         services: 1,
     };
-    let check = check_stability::handle(&Ecs::with_client(ecs), &config(), request(&input, 300))
+    let check = check_stability::handle(&Ecs::with_client(ecs), &Config::default(), request(&input, 300))
         .await
         .unwrap();
     assert!(
@@ -138,7 +139,7 @@ async fn a_service_that_is_gone_is_an_error_by_name() {
         rolls_back: None,
         services: 1,
     };
-    let error = check_stability::handle(&ecs, &config(), request(&input, 300))
+    let error = check_stability::handle(&ecs, &Config::default(), request(&input, 300))
         .await
         .unwrap_err();
     assert_eq!(error.name(), "Deploy.NotFound");
@@ -167,7 +168,7 @@ async fn the_longer_a_rollout_lasts_and_the_more_services_wait_the_later_is_the_
             .duration_since(shared::testing::at(0))
             .as_secs();
         let asked = request(&input, watched_since + seconds);
-        let check = check_stability::handle(&Ecs::with_client(ecs), &config(), asked)
+        let check = check_stability::handle(&Ecs::with_client(ecs), &Config::default(), asked)
             .await
             .unwrap();
         assert_eq!((check.verdict, check.wait), (Verdict::InProgress, wait), "{rule}");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::config::Config;
 use shared::error::Error;
 use shared::runtime::Request;
-use shared::testing::{arn, config, pushed, request};
+use shared::testing::{arn, pushed, request};
 
 fn service_end() -> Value {
     json!({
@@ -32,7 +32,10 @@ fn concluded(input: &Value, redrives: u32, tag_latest: bool) -> Result<Value, Er
         redrive_count: redrives,
         ..asked.execution
     };
-    let config = Config { tag_latest, ..config() };
+    let config = Config {
+        tag_latest,
+        ..Config::default()
+    };
     let conclusion: Conclusion = handle(&config, Request { execution, ..asked })?;
     Ok(serde_json::to_value(conclusion).unwrap())
 }

@@ -11,8 +11,7 @@ use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::service::Service;
 use shared::testing::{
-    REGISTRY, Wire, answer, config, deployment, described, described_of_push, described_services, refusal, request,
-    service,
+    REGISTRY, Wire, answer, deployment, described, described_of_push, described_services, refusal, request, service,
 };
 
 /// CloudTrail's event of the push of `app` under `tag`.
@@ -107,7 +106,7 @@ async fn every_service_of_every_cluster_is_found_and_each_revision_read_once() {
     rules.push(knows("nightly", described("nightly:4", "app:v1", &[])));
     rules.push(families(&["web", "other", "nightly"]));
     let wire = Wire::default();
-    let plan = found(&config(), event("v2"), &rules, &wire).await.unwrap();
+    let plan = found(&Config::default(), event("v2"), &rules, &wire).await.unwrap();
     assert_eq!(
         lines(&plan),
         ["nightly:4: ", "web:1: production/api, production/web, staging/web"]
@@ -142,7 +141,7 @@ async fn a_cluster_that_is_gone_is_skipped_and_the_rest_is_found() {
     rules.push(knows("/web:1", described_of_push("web:1", 1)));
     let both = Config {
         clusters: vec!["staging".parse().unwrap(), "production".parse().unwrap()],
-        ..config()
+        ..Config::default()
     };
     let wire = Wire::default();
     let plan = found(&both, event("v2"), &rules, &wire).await.unwrap();
@@ -166,7 +165,7 @@ async fn a_service_that_is_deleted_while_it_is_looked_at_is_skipped() {
     let describe = mock!(Client::describe_services).then_http_response(move || answer(&missing));
     let production = Config {
         clusters: vec!["production".parse().unwrap()],
-        ..config()
+        ..Config::default()
     };
     let plan = found(
         &production,
@@ -192,7 +191,7 @@ async fn a_repository_that_nobody_runs_is_told() {
     rules.extend(cluster("production", vec![on("web", "web:1")]));
     let production = Config {
         clusters: vec!["production".parse().unwrap()],
-        ..config()
+        ..Config::default()
     };
     let plan = found(&production, event("v2"), &rules, &Wire::default()).await.unwrap();
     assert_eq!(
@@ -207,7 +206,7 @@ async fn families_are_left_alone_unless_they_are_to_be_scanned() {
     let without = Config {
         clusters: vec!["production".parse().unwrap()],
         scan_families: false,
-        ..config()
+        ..Config::default()
     };
     let wire = Wire::default();
     found(&without, event("v2"), &rules, &wire).await.unwrap();
@@ -223,7 +222,7 @@ async fn peer_15_a_push_without_a_tag_or_that_failed_is_nothing_to_deploy_and_as
     failed["detail"]["errorCode"] = json!("ImageTagAlreadyExistsException");
     failed["detail"]["responseElements"].take();
     for (event, reason) in [(untagged, SkipReason::Untagged), (failed, SkipReason::FailedPush)] {
-        let plan = found(&config(), event, &[], &Wire::default()).await.unwrap();
+        let plan = found(&Config::default(), event, &[], &Wire::default()).await.unwrap();
         assert_eq!(
             (plan.image, plan.revisions.len(), plan.skipped[0].reason),
             (None, 0, reason)
@@ -233,7 +232,9 @@ async fn peer_15_a_push_without_a_tag_or_that_failed_is_nothing_to_deploy_and_as
 
 #[tokio::test]
 async fn latest_is_deployed_only_when_that_is_set() {
-    let plan = found(&config(), event("latest"), &[], &Wire::default()).await.unwrap();
+    let plan = found(&Config::default(), event("latest"), &[], &Wire::default())
+        .await
+        .unwrap();
     assert_eq!(
         (plan.revisions.len(), plan.skipped[0].reason),
         (0, SkipReason::LatestTag)
@@ -243,7 +244,7 @@ async fn latest_is_deployed_only_when_that_is_set() {
     let latest = Config {
         clusters: vec!["production".parse().unwrap()],
         deploy_latest: true,
-        ..config()
+        ..Config::default()
     };
     let plan = found(&latest, event("latest"), &rules, &Wire::default()).await.unwrap();
     assert_eq!(lines(&plan), ["web:1: production/web"]);
@@ -251,14 +252,19 @@ async fn latest_is_deployed_only_when_that_is_set() {
 
 #[tokio::test]
 async fn an_event_that_cannot_be_read_and_an_ecs_that_refuses_are_errors_by_name() {
-    let error = found(&config(), json!({"source": REGISTRY}), &[], &Wire::default())
+    let error = found(&Config::default(), json!({"source": REGISTRY}), &[], &Wire::default())
         .await
         .unwrap_err();
     assert_eq!(error.name(), "Deploy.InvalidInput");
     let denied = mock!(Client::list_clusters).then_http_response(|| refusal("AccessDeniedException", "no"));
-    let error = found(&config(), event("v2"), &[denied, families(&[])], &Wire::default())
-        .await
-        .unwrap_err();
+    let error = found(
+        &Config::default(),
+        event("v2"),
+        &[denied, families(&[])],
+        &Wire::default(),
+    )
+    .await
+    .unwrap_err();
     assert!(
         error.name() == "Deploy.Rejected" && error.to_string().starts_with("ListClusters: AccessDenied"),
         "{error}"

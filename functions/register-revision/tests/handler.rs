@@ -12,7 +12,7 @@ use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::task_definition::ImageForm;
 use shared::testing::{
-    REGISTRY, Wire, answer, arn, at, config, definition, described, described_of_push, digest, pushed, refusal, request,
+    REGISTRY, Wire, answer, arn, at, definition, described, described_of_push, digest, pushed, refusal, request,
 };
 
 /// ECS describes `described` to whoever asks for `name`, a family or a revision.
@@ -71,9 +71,14 @@ async fn peer_6_a_revision_is_the_old_document_with_the_new_image_and_where_it_c
     source["taskDefinition"]["heardOfTomorrow"] = json!({"deep": [1.50, null]});
     source["taskDefinition"]["containerDefinitions"][0]["heardOfTomorrow"] = json!(true);
     let wire = Wire::default();
-    let done = asked(&config(), "web:1", &[knows("web", source), registers("web:2")], &wire)
-        .await
-        .unwrap();
+    let done = asked(
+        &Config::default(),
+        "web:1",
+        &[knows("web", source), registers("web:2")],
+        &wire,
+    )
+    .await
+    .unwrap();
     let revision = RegisteredRevision {
         task_definition: arn("web:2"),
         source: arn("web:1"),
@@ -103,7 +108,7 @@ async fn peer_6_a_revision_is_the_old_document_with_the_new_image_and_where_it_c
 async fn the_image_is_named_by_its_digest_when_that_is_set() {
     let by_digest = Config {
         image_reference: ImageForm::Digest,
-        ..config()
+        ..Config::default()
     };
     let wire = Wire::default();
     asked(
@@ -125,7 +130,7 @@ async fn asked_again_the_newest_revision_is_used_again() {
         knows("web:1", described_of_push("web:1", 1)),
     ];
     let wire = Wire::default();
-    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!(
         (done.task_definition, done.source, done.repeated),
         (arn("web:2"), arn("web:1"), true)
@@ -137,7 +142,7 @@ async fn asked_again_the_newest_revision_is_used_again() {
 async fn a_service_that_is_there_already_keeps_its_revision() {
     let wire = Wire::default();
     let done = asked(
-        &config(),
+        &Config::default(),
         "web:2",
         &[knows("web", described_of_push("web:2", 2))],
         &wire,
@@ -157,7 +162,7 @@ async fn a_revision_of_this_push_is_found_beneath_somebodys_newer_one() {
         knows("web:1", described_of_push("web:1", 1)),
     ];
     let wire = Wire::default();
-    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 3, "none is read twice");
 }
@@ -186,7 +191,7 @@ async fn a_revision_of_this_push_is_found_however_many_were_registered_since() {
         rules.push(rule);
     }
     let wire = Wire::default();
-    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     assert!(wire.bodies("RegisterTaskDefinition").is_empty());
 }
@@ -202,7 +207,7 @@ async fn nothing_below_a_revision_from_before_the_push_is_read() {
         registers("web:10"),
     ];
     let wire = Wire::default();
-    let done = asked(&config(), "web:2", &rules, &wire).await.unwrap();
+    let done = asked(&Config::default(), "web:2", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:10"), false));
     let read: Vec<Value> = wire.bodies("DescribeTaskDefinition");
     let read: Vec<&str> = read
@@ -220,7 +225,7 @@ async fn a_family_whose_newest_revision_is_from_before_the_push_is_not_searched(
         registers("web:4"),
     ];
     let wire = Wire::default();
-    asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
     assert!(wire.bodies("ListTaskDefinitions").is_empty());
 }
 
@@ -236,7 +241,9 @@ async fn a_revision_that_is_gone_since_the_family_was_listed_is_passed_by() {
         knows("web:2", registered(described_of_push("web:2", 2), 30)),
         knows("web:1", described_of_push("web:1", 1)),
     ];
-    let done = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+        .await
+        .unwrap();
     assert_eq!(done.task_definition, arn("web:2"));
 }
 
@@ -253,7 +260,9 @@ async fn a_revision_that_was_made_to_roll_back_is_looked_past() {
         knows("web:2", registered(described_of_push("web:2", 2), 30)),
         knows("web:1", described_of_push("web:1", 1)),
     ];
-    let done = asked(&config(), "web:3", &rules, &Wire::default()).await.unwrap();
+    let done = asked(&Config::default(), "web:3", &rules, &Wire::default())
+        .await
+        .unwrap();
     assert_eq!(
         (done.task_definition, done.source, done.repeated),
         (arn("web:2"), arn("web:3"), true)
@@ -269,7 +278,9 @@ async fn a_deregistered_revision_is_never_the_wanted_one_even_where_it_is_in_use
         knows("web:2", deregistered),
         registers("web:3"),
     ];
-    let done = asked(&config(), "web:2", &rules, &Wire::default()).await.unwrap();
+    let done = asked(&Config::default(), "web:2", &rules, &Wire::default())
+        .await
+        .unwrap();
     assert_eq!(
         (done.task_definition, done.source, done.repeated),
         (arn("web:3"), arn("web:2"), true)
@@ -288,7 +299,7 @@ async fn of_two_that_register_the_same_at_once_the_lower_revision_counts_and_the
         withdraws,
     ];
     let wire = Wire::default();
-    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     assert_eq!(wire.bodies("DeregisterTaskDefinition").len(), 1);
 }
@@ -304,7 +315,7 @@ async fn after_several_lost_answers_the_lowest_revision_counts_and_all_others_ar
         mock!(Client::deregister_task_definition).then_http_response(|| answer(&described_of_push("web:4", 2))),
     ];
     let wire = Wire::default();
-    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:3"), true));
     let withdrawn: Vec<Value> = wire.bodies("DeregisterTaskDefinition");
     let names: Vec<&str> = withdrawn
@@ -322,7 +333,7 @@ async fn somebody_elses_registration_at_the_same_moment_is_left_alone() {
         knows("web:2", described("web:2", "app:v9", &[])),
     ];
     let wire = Wire::default();
-    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:3"), false));
     assert!(wire.bodies("DeregisterTaskDefinition").is_empty());
 }
@@ -338,7 +349,7 @@ async fn of_doubled_revisions_that_are_found_the_lowest_counts_and_the_others_ar
         mock!(Client::deregister_task_definition).then_http_response(|| answer(&described_of_push("web:4", 2))),
     ];
     let wire = Wire::default();
-    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     let withdrawn = wire.bodies("DeregisterTaskDefinition");
     assert_eq!(withdrawn, [json!({"taskDefinition": arn("web:4")})]);
@@ -357,7 +368,7 @@ async fn a_doubled_registration_is_found_however_many_others_came_between() {
         rules.push(knows(short, registered(described(short, "app:v9", &[]), 30)));
     }
     let wire = Wire::default();
-    let done = asked(&config(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     let withdrawn = wire.bodies("DeregisterTaskDefinition");
     assert_eq!(withdrawn, [json!({"taskDefinition": arn("web:31")})]);
@@ -375,7 +386,9 @@ async fn a_revision_of_this_push_that_records_another_push_of_the_sidecar_is_not
         knows("web:1", described_of_push("web:1", 1)),
         registers("web:4"),
     ];
-    let done = asked(&config(), "web:2", &rules, &Wire::default()).await.unwrap();
+    let done = asked(&Config::default(), "web:2", &rules, &Wire::default())
+        .await
+        .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:4"), true));
 }
 
@@ -387,7 +400,9 @@ async fn where_no_revision_of_this_push_is_there_one_is_registered() {
         knows("web:1", described_of_push("web:1", 1)),
         registers("web:4"),
     ];
-    let done = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+        .await
+        .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:4"), false));
 }
 
@@ -404,7 +419,9 @@ async fn a_push_that_has_had_another_revision_is_a_repeated_one() {
             knows("web:2", ours),
             registers("web:4"),
         ];
-        let done = asked(&config(), "web:3", &rules, &Wire::default()).await.unwrap();
+        let done = asked(&Config::default(), "web:3", &rules, &Wire::default())
+            .await
+            .unwrap();
         assert_eq!(done.task_definition, arn("web:4"));
         done.repeated
     };
@@ -416,7 +433,12 @@ async fn a_push_that_has_had_another_revision_is_a_repeated_one() {
 async fn a_family_of_which_nothing_was_registered_since_the_push_is_not_searched() {
     let wire = Wire::default();
     let rules = [knows("web", described_of_push("web:1", 1)), registers("web:2")];
-    assert!(!asked(&config(), "web:1", &rules, &wire).await.unwrap().repeated);
+    assert!(
+        !asked(&Config::default(), "web:1", &rules, &wire)
+            .await
+            .unwrap()
+            .repeated
+    );
     assert_eq!(wire.operations(), ["DescribeTaskDefinition", "RegisterTaskDefinition"]);
 }
 
@@ -428,14 +450,16 @@ async fn a_family_whose_revisions_are_all_deregistered_is_read_by_the_one_in_use
         newest(&[]),
         registers("web:2"),
     ];
-    let done = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+        .await
+        .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), false));
 }
 
 #[tokio::test]
 async fn what_cannot_be_done_is_an_error_by_name() {
     let other = asked(
-        &config(),
+        &Config::default(),
         "web:1",
         &[knows("web", described("web:1", "other:v1", &[]))],
         &Wire::default(),
@@ -451,7 +475,7 @@ async fn what_cannot_be_done_is_an_error_by_name() {
     let gone = mock!(Client::describe_task_definition)
         .then_http_response(|| refusal("ClientException", "Unable to describe task definition."));
     assert_eq!(
-        asked(&config(), "web:1", &[gone], &Wire::default())
+        asked(&Config::default(), "web:1", &[gone], &Wire::default())
             .await
             .unwrap_err()
             .name(),
@@ -461,7 +485,9 @@ async fn what_cannot_be_done_is_an_error_by_name() {
     let refused =
         mock!(Client::register_task_definition).then_http_response(|| refusal("ClientException", "Role is not valid"));
     let rules = [knows("web", described("web:1", "app:v1", &[])), refused];
-    let refused = asked(&config(), "web:1", &rules, &Wire::default()).await.unwrap_err();
+    let refused = asked(&Config::default(), "web:1", &rules, &Wire::default())
+        .await
+        .unwrap_err();
     assert!(
         refused.name() == "Deploy.Rejected" && refused.to_string().contains("Role is not valid"),
         "{refused}"
@@ -469,7 +495,7 @@ async fn what_cannot_be_done_is_an_error_by_name() {
 
     let denied = mock!(Client::describe_task_definition).then_http_response(|| refusal("AccessDeniedException", "no"));
     assert_eq!(
-        asked(&config(), "web:1", &[denied], &Wire::default())
+        asked(&Config::default(), "web:1", &[denied], &Wire::default())
             .await
             .unwrap_err()
             .name(),
@@ -487,7 +513,7 @@ async fn peer_10_too_many_concurrent_attempts_are_tried_again_by_the_state_machi
     });
     let rules = [knows("web", described("web:1", "app:v1", &[])), busy];
     assert_eq!(
-        asked(&config(), "web:1", &rules, &Wire::default())
+        asked(&Config::default(), "web:1", &rules, &Wire::default())
             .await
             .unwrap_err()
             .name(),

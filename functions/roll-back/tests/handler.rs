@@ -7,14 +7,15 @@ use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_sdk_ecs::types::DesiredStatus;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use serde_json::{Value, json};
+use shared::config::Config;
 use shared::contract::{RollBack, Rollback, RollbackMethod};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::service::ServiceDeploymentStatus::{RollingBack, Successful, UnderWay};
 use shared::service::{Deployment, Service, ServiceDeployment};
 use shared::testing::{
-    REGISTRY, Wire, answer, arn, at, config, deployment, described, described_of_push, described_services, digest,
-    given_up, listed_deployments, pushed, record, refusal, request, rolling, rollout, service,
+    REGISTRY, Wire, answer, arn, at, deployment, described, described_of_push, described_services, digest, given_up,
+    listed_deployments, pushed, record, refusal, request, rolling, rollout, service,
 };
 use std::sync::{Arc, Mutex};
 
@@ -117,7 +118,7 @@ impl Fake {
             rollout: rollout("web:2"),
             previous: Some(arn("web:1")),
         };
-        roll_back::handle(&ecs, &ecr, &config(), request(&input, 600)).await
+        roll_back::handle(&ecs, &ecr, &Config::default(), request(&input, 600)).await
     }
 
     #[track_caller]
@@ -469,7 +470,7 @@ async fn without_anything_good_the_message_says_what_to_do() {
         rollout: rollout("web:2"),
         previous: None,
     };
-    let error = roll_back::handle(&ecs, &ecr, &config(), request(&input, 600))
+    let error = roll_back::handle(&ecs, &ecr, &Config::default(), request(&input, 600))
         .await
         .unwrap_err();
     assert_eq!(

@@ -25,6 +25,22 @@ pub struct Config {
     pub poll_interval: SignedDuration,
 }
 
+/// The settings of an installation that sets none: all clusters, images by tag, families too, half an hour for a rollout.
+/// The construct hands over each of them; nothing falls back to these.
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            clusters: Vec::new(),
+            deploy_latest: false,
+            tag_latest: false,
+            image_reference: ImageForm::Tag,
+            scan_families: true,
+            rollout_timeout: SignedDuration::from_mins(30),
+            poll_interval: SignedDuration::from_secs(15),
+        }
+    }
+}
+
 impl Config {
     /// Reads the settings; `variable` looks one up by its name.
     ///

@@ -11,7 +11,6 @@
 )]
 
 use crate::arn::TaskDefinitionArn;
-use crate::config::Config;
 use crate::contract::{Execution, Rollout, ServiceId};
 use crate::image::ImageDigest;
 use crate::push::{PushId, PushedImage};
@@ -20,7 +19,7 @@ use crate::service::{
     ContainerDigest, Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus,
     ServiceStatus, StoppedContainer, StoppedTask,
 };
-use crate::task_definition::{ImageForm, TaskDefinition};
+use crate::task_definition::TaskDefinition;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
@@ -230,20 +229,6 @@ pub fn crash(short: &str, seconds: i64) -> StoppedTask {
             exit_code: Some(1),
             reason: None,
         }],
-    }
-}
-
-/// The settings with nothing special: all clusters, images by tag, families too, half an hour for a rollout.
-#[must_use]
-pub fn config() -> Config {
-    Config {
-        clusters: Vec::new(),
-        deploy_latest: false,
-        tag_latest: false,
-        image_reference: ImageForm::Tag,
-        scan_families: true,
-        rollout_timeout: SignedDuration::from_mins(30),
-        poll_interval: SignedDuration::from_secs(15),
     }
 }
 

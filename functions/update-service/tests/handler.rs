@@ -6,13 +6,14 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use serde_json::{Value, json};
+use shared::config::Config;
 use shared::contract::{ServiceUpdate, Turn, UpdateOutcome, UpdateService};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
 use shared::testing::{
-    answer, arn, at, config, deployment, described, described_of_push, described_services, given_up,
-    listed_deployments, pushed, record, refusal, request, rolling, service, service_id, wire,
+    answer, arn, at, deployment, described, described_of_push, described_services, given_up, listed_deployments,
+    pushed, record, refusal, request, rolling, service, service_id, wire,
 };
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -90,7 +91,7 @@ impl Fake {
 
     async fn asked(&self, input: &UpdateService, seconds: i64) -> Result<ServiceUpdate, Error> {
         let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &self.rules));
-        update_service::handle(&ecs, &config(), request(input, seconds)).await
+        update_service::handle(&ecs, &Config::default(), request(input, seconds)).await
     }
 
     fn sent(&self) -> Vec<String> {
@@ -388,7 +389,7 @@ async fn a_service_that_is_gone_or_refuses_is_an_error_that_names_it() {
     let missing = mock!(Client::describe_services)
         .then_http_response(|| answer(&json!({"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]})));
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&missing]));
-    let gone = update_service::handle(&ecs, &config(), request(&wanted(), 60))
+    let gone = update_service::handle(&ecs, &Config::default(), request(&wanted(), 60))
         .await
         .unwrap_err();
     assert!(
@@ -417,7 +418,7 @@ async fn refusing(code: &'static str, message: &'static str, described: Value) -
             described => answer(described),
         });
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&there, &refuse, &tells]));
-    update_service::handle(&ecs, &config(), request(&wanted(), 60)).await
+    update_service::handle(&ecs, &Config::default(), request(&wanted(), 60)).await
 }
 
 #[tokio::test]
@@ -531,7 +532,7 @@ async fn moved_from(
         });
     rules.push(update);
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules));
-    let update = update_service::handle(&ecs, &config(), request(asked, 60)).await;
+    let update = update_service::handle(&ecs, &Config::default(), request(asked, 60)).await;
     let sent = sent.lock().unwrap().clone();
     (update, sent)
 }
@@ -735,7 +736,7 @@ async fn a_look_that_fails_is_the_clients_to_repeat_and_the_state_machines() {
     let later = mock!(Client::describe_services).then_http_response(|| refusal("RequestExpired", "later"));
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&later]));
     let before = tokio::time::Instant::now();
-    let error = update_service::handle(&ecs, &config(), request(&wanted(), 60)).await;
+    let error = update_service::handle(&ecs, &Config::default(), request(&wanted(), 60)).await;
     assert_eq!(error.unwrap_err().name(), "Deploy.Unavailable");
     assert!(before.elapsed().is_zero(), "it does not wait and look again");
 }
@@ -860,7 +861,7 @@ async fn a_rollout_of_this_push_that_began_during_the_look_is_waited_for() {
 async fn input_that_does_not_fit_the_contract_is_named() {
     let fake = Fake::new(service([deployment("web:1")]), &[], None);
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &fake.rules));
-    let error = update_service::handle(&ecs, &config(), request(&json!({"cluster": ""}), 60))
+    let error = update_service::handle(&ecs, &Config::default(), request(&json!({"cluster": ""}), 60))
         .await
         .unwrap_err();
     assert!(

@@ -2,14 +2,13 @@
 //! calls them.
 
 use futures::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::config::Config;
 use shared::contract::Execution;
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::runtime::Request;
-use shared::task_definition::ImageForm;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,15 +29,7 @@ impl Functions {
             client: Box::new(client),
             now: Box::new(now),
             idle: Mutex::new(Vec::new()),
-            config: Config {
-                clusters: Vec::new(),
-                deploy_latest: false,
-                tag_latest: false,
-                image_reference: ImageForm::Tag,
-                scan_families: true,
-                rollout_timeout: SignedDuration::from_mins(30),
-                poll_interval: SignedDuration::from_secs(15),
-            },
+            config: Config::default(),
         }
     }
 

@@ -2,13 +2,12 @@
 //! their ends, all at the same time.
 
 use crate::account::{Account, Caller, Grain, REGISTRY, REPOSITORY, list};
-use crate::machine::{Execution, Functions};
+use crate::machine::Execution;
 use crate::support::run;
-use crate::walk::config;
 use futures::future::join_all;
 use serde_json::Value;
+use shared::config::Config;
 use simulated_ecs::{Seed, Settings};
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,13 +37,7 @@ fn seed(account: &Account, repository: &str, families: usize) {
 async fn deploy(account: &Arc<Account>, events: &[Value]) -> Vec<bool> {
     let walks = events.iter().map(async |event| {
         let caller = Caller::new(account, Grain::Alone, None);
-        let execution = Execution {
-            functions: Functions::new(&caller, config()),
-            caller: caller.clone(),
-            stop_at: None,
-            entering: Box::new(|_| ()),
-            services: RefCell::default(),
-        };
+        let execution = Execution::new(caller, Config::default());
         let ended = execution.deploy(event).await;
         if let Err(thrown) = &ended {
             eprintln!("{thrown:?}");

@@ -1,12 +1,9 @@
 //! What a push takes from Step Functions and Lambda, counted on a walk of the real state machines.
 
 use super::account::{Account, Caller, Grain};
-use super::machine::{Execution, Functions};
-use jiff::SignedDuration;
+use super::machine::Execution;
 use shared::config::Config;
-use shared::task_definition::ImageForm;
 use simulated_ecs::{Seed, Settings};
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -43,13 +40,7 @@ pub(crate) async fn walk(services: u32) -> Walked {
     });
     local_aws::pause(Duration::from_hours(1)).await;
     let caller = Caller::new(&account, Grain::Alone, None);
-    let execution = Execution {
-        functions: Functions::new(&caller, config()),
-        caller: caller.clone(),
-        stop_at: None,
-        entering: Box::new(|_| ()),
-        services: RefCell::default(),
-    };
+    let execution = Execution::new(caller.clone(), Config::default());
     let begun = account.now();
     let ended = execution.deploy(&account.push("v2")).await;
     assert!(ended.is_ok(), "{ended:?}");
@@ -70,18 +61,5 @@ pub(crate) async fn walk(services: u32) -> Walked {
         events: events(":deploy-image:"),
         service_events: events(":deploy-service:"),
         invocations,
-    }
-}
-
-/// The settings by default.
-pub(crate) fn config() -> Config {
-    Config {
-        clusters: Vec::new(),
-        deploy_latest: false,
-        tag_latest: false,
-        image_reference: ImageForm::Tag,
-        scan_families: true,
-        rollout_timeout: SignedDuration::from_mins(30),
-        poll_interval: SignedDuration::from_secs(15),
     }
 }

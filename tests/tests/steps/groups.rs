@@ -2,7 +2,7 @@
 //! image, each failure is told of its own service, and the states entered are those that are needed.
 
 use crate::account::{Account, CLUSTER, Caller, Grain, list};
-use crate::machine::{Execution, Functions, Thrown};
+use crate::machine::{Execution, Thrown};
 use crate::situations::config;
 use crate::support::run;
 use serde_json::{Value, json};
@@ -49,11 +49,8 @@ async fn deploy(
     let caller = Caller::new(account, Grain::Alone, None);
     let entered = RefCell::new(BTreeMap::new());
     let execution = Execution {
-        functions: Functions::new(&caller, config()),
-        caller,
-        stop_at: None,
         entering: Box::new(|state| *entered.borrow_mut().entry(state.to_owned()).or_default() += 1),
-        services: RefCell::default(),
+        ..Execution::new(caller, config())
     };
     let ended = execution.deploy_in(groups, at_once, event).await;
     drop(execution);

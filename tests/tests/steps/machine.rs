@@ -80,6 +80,19 @@ pub(crate) struct Execution<'a> {
     pub(crate) services: std::cell::RefCell<Vec<(String, Result<Value, Thrown>)>>,
 }
 
+impl Execution<'_> {
+    /// An execution that nobody stops or watches.
+    pub(crate) fn new(caller: Arc<Caller>, config: Config) -> Self {
+        Self {
+            functions: Functions::new(&caller, config),
+            caller,
+            stop_at: None,
+            entering: Box::new(|_| ()),
+            services: std::cell::RefCell::default(),
+        }
+    }
+}
+
 /// What a state sees: the variables and the context of its execution.
 #[derive(Debug, Clone)]
 struct Scope {

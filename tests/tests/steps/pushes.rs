@@ -2,14 +2,13 @@
 
 use crate::account::{Account, Caller, Grain, list, short};
 use crate::at_once::interleave;
-use crate::machine::{Execution, Functions, Thrown};
+use crate::machine::{Execution, Thrown};
 use crate::situations::{config, outcome};
 use crate::support::run;
 use futures::future::LocalBoxFuture;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
-use std::cell::RefCell;
 use std::sync::Arc;
 
 /// An event that is delivered.
@@ -78,13 +77,7 @@ async fn play(pushes: &Pushes) -> (Arc<Account>, Vec<Ended>) {
         let walker = caller.clone();
         let act: LocalBoxFuture<'_, Ended> = Box::pin(async move {
             walker.wait_until(begun + delivery.after * 1000).await;
-            let execution = Execution {
-                functions: Functions::new(&walker, config()),
-                caller: walker,
-                stop_at: None,
-                entering: Box::new(|_| ()),
-                services: RefCell::default(),
-            };
+            let execution = Execution::new(walker, config());
             let _ = execution.deploy(event).await;
             let services = execution.services.take();
             (delivery.is_newer, outcome(&services), services)

@@ -3,7 +3,6 @@
 
 use crate::account::{Account, CLUSTER, Caller, Grain, Mishap, REGISTRY, REPOSITORY};
 use crate::machine::{Execution, Functions, Thrown};
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::config::Config;
 use shared::task_definition::ImageForm;
@@ -350,13 +349,8 @@ fn newest_rollout(account: &Account) -> Value {
 /// The default settings, but that `latest` is deployed.
 pub(crate) fn config() -> Config {
     Config {
-        clusters: Vec::new(),
         deploy_latest: true,
-        tag_latest: false,
-        image_reference: ImageForm::Tag,
-        scan_families: true,
-        rollout_timeout: SignedDuration::from_mins(30),
-        poll_interval: SignedDuration::from_secs(15),
+        ..Config::default()
     }
 }
 

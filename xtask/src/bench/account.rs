@@ -31,8 +31,39 @@ pub(crate) const AWS: Wire = Wire {
     throttling: true,
 };
 
+/// How large an account is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) services: u32,
+    pub(crate) families: u32,
+    /// How many of the families run the image.
+    pub(crate) matching: u32,
+}
+
+impl Size {
+    /// So many services, each on a family of its own, that all run the image.
+    pub(crate) fn all(services: u32) -> Self {
+        Self {
+            services,
+            families: services,
+            matching: services,
+        }
+    }
+
+    fn seed(self) -> Seed {
+        let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        Seed {
+            services: place(self.services),
+            families: Some(place(self.families)),
+            matching: Some(place(self.matching)),
+            service_name: "web".to_owned(),
+            ..Seed::default()
+        }
+    }
+}
+
 impl Account {
-    pub(crate) fn new(wire: Wire, seed: &Seed) -> Result<Self, Failure> {
+    pub(crate) fn new(wire: Wire, size: Size) -> Result<Self, Failure> {
         let ecs = SimulatedEcs::start(Settings {
             latency_milliseconds: wire.latency,
             throttling: wire.throttling,
@@ -42,7 +73,7 @@ impl Account {
         .map_err(|error| error.to_string())?;
         ecs.with(|simulation, now| {
             simulation.push(now, "app", Some("v2"), None);
-            simulation.seed(now, seed)
+            simulation.seed(now, &size.seed())
         })
         .map_err(|error| error.to_string())?;
         Ok(Self { ecs })
@@ -65,7 +96,7 @@ impl Account {
     }
 
     /// How many services are on a revision that runs this image.
-    pub(crate) fn services_on(&self, tag: &str) -> usize {
+    pub(crate) fn services_on(&self, tag: &str) -> u32 {
         let state = self.ecs.with(|simulation, _| simulation.state());
         let runs = |task_definition: &str| {
             let (family, revision) = task_definition
@@ -81,10 +112,10 @@ impl Account {
             named.any(|it| it["images"].to_string().contains(&format!("/app:{tag}\"")))
         };
         let services = state["services"].as_array().into_iter().flatten();
-        services
+        let on = services
             .filter_map(|service| service["taskDefinition"].as_str())
-            .filter(|task_definition| runs(task_definition))
-            .count()
+            .filter(|task_definition| runs(task_definition));
+        on.map(|_| 1).sum()
     }
 }
 

@@ -3,12 +3,11 @@
 //!
 //! See <https://pypi.org/project/ecs-deploy/>.
 
-use super::account::{AWS, Account, event};
+use super::account::{AWS, Account, Size, event};
 use super::push::{functions, warm_up};
 use super::table::seconds;
 use crate::Failure;
 use local_aws::tools;
-use simulated_ecs::Seed;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -18,12 +17,8 @@ pub(crate) async fn compare() -> Result<String, Failure> {
         | services | | time | calls | throttled | failed |\n|---|---|---|---|---|---|\n"
         .to_owned();
     for services in [8, 100] {
-        let seed = Seed {
-            services,
-            service_name: "web".to_owned(),
-            ..Seed::default()
-        };
-        let ours = Account::new(AWS, &seed)?;
+        let size = Size::all(services);
+        let ours = Account::new(AWS, size)?;
         let ecr_deploy = functions(&ours);
         warm_up(&ecr_deploy, &ours).await?;
         let begun = Instant::now();
@@ -33,11 +28,11 @@ pub(crate) async fn compare() -> Result<String, Failure> {
             .map_err(|error| error.to_string())?;
         let time = begun.elapsed().as_secs_f64();
         table += &line(services, "ecr-deploy", time, &ours, services - ours.services_on("v2"));
-        let theirs = Account::new(AWS, &seed)?;
+        let theirs = Account::new(AWS, size)?;
         let begun = Instant::now();
-        let mut failed = 0;
+        let mut failed: u32 = 0;
         for service in 1..=services {
-            failed += usize::from(!deploy(&theirs, &format!("web-{service}"))?);
+            failed += u32::from(!deploy(&theirs, &format!("web-{service}"))?);
         }
         let time = begun.elapsed().as_secs_f64();
         table += &line(services, "ecs-deploy", time, &theirs, failed);
@@ -45,7 +40,7 @@ pub(crate) async fn compare() -> Result<String, Failure> {
     Ok(table + "\n")
 }
 
-fn line(services: usize, name: &str, time: f64, account: &Account, failed: usize) -> String {
+fn line(services: u32, name: &str, time: f64, account: &Account, failed: u32) -> String {
     let calls = account.calls();
     format!(
         "| {services} | {name} | {} | {}: {} | {} | {failed} |\n",

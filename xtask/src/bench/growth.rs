@@ -1,12 +1,11 @@
 //! Growth: what a search costs in larger and larger accounts, by the real binary in a process of its own.
 
-use super::account::{Account, LATENCY, Wire, event};
+use super::account::{Account, LATENCY, Size, Wire, event};
 use super::plot::{Panel, plot};
 use super::table::{megabytes, seconds};
 use crate::Failure;
 use crate::lambda::{self, Function};
 use local_aws::tools;
-use simulated_ecs::Seed;
 
 /// The picture, in the repository.
 pub(crate) const PICTURE: &str = "docs/growth.svg";
@@ -52,15 +51,12 @@ fn point(function: &Function, services: u32) -> Result<Point, Failure> {
         latency: LATENCY,
         throttling: false,
     };
-    let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let seed = Seed {
-        services: place(services),
-        families: Some(place(families)),
-        matching: Some(place(families.min(10))),
-        service_name: "web".to_owned(),
-        ..Seed::default()
+    let size = Size {
+        services,
+        families,
+        matching: families.min(10),
     };
-    let account = Account::new(wire, &seed)?;
+    let account = Account::new(wire, size)?;
     account.forget_calls();
     let start = lambda::cold_start(function.command(), &event("v2"), &account.url())?;
     Ok(Point {
@@ -91,5 +87,8 @@ fn draw(points: &[Point]) -> Result<(), Failure> {
         ],
     );
     let path = tools::workspace().join(PICTURE);
-    std::fs::write(&path, picture).map_err(|error| format!("{}: {error}", path.display()))
+    let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    folder
+        .and_then(|()| std::fs::write(&path, picture))
+        .map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -1,7 +1,7 @@
 //! A push: from its event to the last `UpdateService`, by the functions themselves, called as the state machine calls
 //! them.
 
-use super::account::{AWS, Account, Calls, LATENCY, event};
+use super::account::{AWS, Account, Calls, LATENCY, Size, event};
 pub(crate) use super::functions::Functions;
 use super::table::{Spread, seconds};
 use crate::Failure;
@@ -10,7 +10,6 @@ use futures::future::try_join_all;
 use serde_json::Value;
 use shared::ecs::Ecs;
 use shared::error::Error;
-use simulated_ecs::Seed;
 use std::time::{Duration, Instant};
 
 /// The functions on this account, whose clients share their connections.
@@ -38,52 +37,34 @@ fn revisions(plan: &Value) -> usize {
 /// One case of the table.
 pub(crate) struct Case {
     name: &'static str,
-    seed: Seed,
+    size: Size,
     /// How many families run the image, and how many services.
     matching: (u32, u32),
-    /// How many services there are, and how many families.
-    account: (u32, u32),
     runs: usize,
 }
 
 /// The cases, from the smallest to the largest.
 pub(crate) fn cases() -> [Case; 4] {
-    let seed = |services: usize, families: usize, matching: usize| Seed {
-        services,
-        families: Some(families),
-        matching: Some(matching),
-        service_name: "web".to_owned(),
-        ..Seed::default()
+    let case = |name, (services, families): (u32, u32), matching: (u32, u32)| Case {
+        name,
+        size: Size {
+            services,
+            families,
+            matching: matching.0,
+        },
+        matching,
+        // One that lasts a moment is measured several times.
+        runs: if services < 10 { 11 } else { 1 },
     };
     [
-        Case {
-            name: "8 services on 8 families",
-            seed: seed(8, 8, 8),
-            matching: (8, 8),
-            account: (8, 8),
-            runs: 11,
-        },
-        Case {
-            name: "100 services on 100 families",
-            seed: seed(100, 100, 100),
-            matching: (100, 100),
-            account: (100, 100),
-            runs: 1,
-        },
-        Case {
-            name: "1,000 services on 20 families",
-            seed: seed(1000, 20, 20),
-            matching: (20, 1000),
-            account: (1000, 20),
-            runs: 1,
-        },
-        Case {
-            name: "5,000 services on 2,000 families, 10 families match",
-            seed: seed(5000, 2000, 10),
-            matching: (10, 30),
-            account: (5000, 2000),
-            runs: 1,
-        },
+        case("8 services on 8 families", (8, 8), (8, 8)),
+        case("100 services on 100 families", (100, 100), (100, 100)),
+        case("1,000 services on 20 families", (1000, 20), (20, 1000)),
+        case(
+            "5,000 services on 2,000 families, 10 families match",
+            (5000, 2000),
+            (10, 30),
+        ),
     ]
 }
 
@@ -101,7 +82,7 @@ impl Case {
     /// A bucket gives so many calls at once and then so many a second; the chain takes as long as its calls.
     fn bound(&self) -> Bound {
         let (families, services) = self.matching;
-        let (all_services, all_families) = self.account;
+        let (all_services, all_families) = (self.size.services, self.size.families);
         let pages = |of: u32| of.div_ceil(100);
         let needed = [
             ("UpdateService, 50 and 5 a second", services, 50, 5.0),
@@ -137,7 +118,7 @@ impl Case {
         let mut last: Option<Calls> = None;
         let mut again = String::new();
         for run in 0..self.runs {
-            let account = Account::new(AWS, &self.seed)?;
+            let account = Account::new(AWS, self.size)?;
             let functions = functions(&account);
             warm_up(&functions, &account).await?;
             let begun = Instant::now();
@@ -147,7 +128,7 @@ impl Case {
                 .map_err(|error| error.to_string())?;
             times.push(begun.elapsed());
             let updated = account.services_on("v2");
-            if u32::try_from(updated) != Ok(self.matching.1) {
+            if updated != self.matching.1 {
                 return Err(format!("{}: {updated} services were updated", self.name));
             }
             last = Some(account.calls());
@@ -191,15 +172,12 @@ pub(crate) async fn warm_up(functions: &Functions, account: &Account) -> Result<
 
 /// A plan beyond Step Functions' limits, which is to be refused before anything is changed.
 pub(crate) async fn too_large() -> Result<String, Failure> {
-    let account = Account::new(
-        AWS,
-        &Seed {
-            services: 5000,
-            families: Some(100),
-            service_name: "web".to_owned(),
-            ..Seed::default()
-        },
-    )?;
+    let size = Size {
+        services: 5000,
+        families: 100,
+        matching: 100,
+    };
+    let account = Account::new(AWS, size)?;
     let functions = functions(&account);
     let begun = Instant::now();
     let answer = functions.find(&event("v2")).await;

@@ -1,13 +1,12 @@
 //! A cold start: from the start of the process to its first answer, as Lambda starts it.
 
-use super::account::{Account, Wire, event};
+use super::account::{Account, Size, Wire, event};
 use super::push::{Functions, functions};
 use super::table::{Spread, megabytes};
 use crate::Failure;
 use crate::lambda;
 use local_aws::tools;
 use serde_json::{Value, json};
-use simulated_ecs::Seed;
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -21,12 +20,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime) -> Result<String, Failu
         latency: 0,
         throttling: false,
     };
-    let seed = Seed {
-        services: 8,
-        service_name: "web".to_owned(),
-        ..Seed::default()
-    };
-    let account = Account::new(wire, &seed)?;
+    let account = Account::new(wire, Size::all(8))?;
     let inputs = runtime.block_on(inputs(&functions(&account)))?;
     let python = tools::python().map_err(|error| error.to_string())?;
     let script = tools::workspace().join("xtask/src/bench/boto3_function.py");

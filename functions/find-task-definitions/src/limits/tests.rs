@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 use serde_json::Value;
 use shared::contract::{PlannedService, SkipReason};
-use shared::testing::{config, pushed};
+use shared::testing::pushed;
 
 /// So many services on so many families, each name of so many characters.
 fn revisions(families: usize, services: usize, name: usize) -> Vec<PlannedRevision> {
@@ -33,7 +33,7 @@ fn revisions(families: usize, services: usize, name: usize) -> Vec<PlannedRevisi
 
 fn planned(families: usize, services: usize, name: usize) -> Result<Plan, Error> {
     plan_within(
-        &config(),
+        &Config::default(),
         Some(pushed(2)),
         revisions(families, services, name),
         Vec::new(),
@@ -80,7 +80,7 @@ fn few_services_keep_whole_errors() {
     for (families, services) in [(1, 1), (100, 100), (3, 100)] {
         assert_eq!(planned(families, services, 25).unwrap().error_length, 1000);
     }
-    let plan = plan_within(&config(), None, Vec::new(), Vec::new()).unwrap();
+    let plan = plan_within(&Config::default(), None, Vec::new(), Vec::new()).unwrap();
     assert_eq!(
         (plan.error_length, plan.services, plan.wait, plan.spread),
         (1000, 0, 15, 0)
@@ -142,7 +142,7 @@ fn what_is_left_out_takes_room_too() {
         message: "x".repeat(MOST_BYTES),
         count: 1,
     };
-    let plan = plan_within(&config(), Some(pushed(2)), Vec::new(), vec![skipped]);
+    let plan = plan_within(&Config::default(), Some(pushed(2)), Vec::new(), vec![skipped]);
     refuses(plan, &["0 services by 0 task definitions", "bytes"]);
 }
 
