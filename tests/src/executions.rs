@@ -4,6 +4,7 @@ use crate::{Error, LocalAws, Stack, pause};
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use aws_smithy_types::DateTime;
 use serde_json::Value;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// An execution, as it was when it was looked at.
@@ -100,8 +101,8 @@ impl LocalAws {
         })
     }
 
-    /// The executions of a state machine that were started at this moment or later (`None`: at any time), and that `wanted` says yes to; the
-    /// first one first.
+    /// The executions of a state machine that were started at this moment or later (`None`: at any time), and that `wanted`
+    /// says yes to, by what never changes of them; the first one first.
     ///
     /// # Errors
     ///
@@ -122,13 +123,27 @@ impl LocalAws {
         let mut executions = Vec::new();
         while let Some(listed) = pages.next().await {
             let listed = listed.map_err(Error::call)?;
-            if since.is_none_or(|since| listed.start_date >= since) {
-                executions.push(self.execution(&listed.execution_arn).await?);
+            if since.is_some_and(|since| listed.start_date < since) || self.is_unwanted(&listed.execution_arn, &wanted)
+            {
+                continue;
+            }
+            let execution = self.execution(&listed.execution_arn).await?;
+            let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+            described
+                .entry(listed.execution_arn)
+                .or_insert_with(|| execution.clone());
+            if wanted(&execution) {
+                executions.push(execution);
             }
         }
-        executions.retain(wanted);
         executions.sort_by_key(|execution| execution.started);
         Ok(executions)
+    }
+
+    /// Whether an execution was described before, and is none that is `wanted`.
+    fn is_unwanted(&self, arn: &str, wanted: impl Fn(&Execution) -> bool) -> bool {
+        let described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        described.get(arn).is_some_and(|execution| !wanted(execution))
     }
 
     /// Waits until there are this many such executions, and all of them have ended.

@@ -1,11 +1,13 @@
 //! The server of the local AWS: started, found healthy, and gone with everything it started.
 
+use crate::executions::Execution;
 use crate::{Error, tools};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecs::config::Credentials;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use simulated_ecs::SimulatedEcs;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -45,6 +47,8 @@ pub struct LocalAws {
     line: Mutex<Option<ChildStdin>>,
     directory: TempDir,
     simulated_ecs: Option<SimulatedEcs>,
+    /// Each execution that was described, as it was at first, by its ARN: what tells it from others never changes.
+    pub(crate) described: Mutex<HashMap<String, Execution>>,
 }
 
 /// Answers of functions are held back as long as this lives, see [`LocalAws::hold_answers`].
@@ -147,6 +151,7 @@ impl LocalAws {
             line,
             directory,
             simulated_ecs,
+            described: Mutex::default(),
         };
         aws.wait_until_healthy()?;
         Ok(aws)
