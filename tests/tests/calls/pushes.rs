@@ -175,3 +175,29 @@ fn five_thousand_services_on_two_thousand_families_of_which_ten_match() {
     );
     check_half_full(&report);
 }
+
+#[test]
+fn five_thousand_services_that_all_match_are_refused_before_anything_is_changed() {
+    let (error, report) = run(async {
+        let (account, functions) = account(5000, 100, 100).await;
+        report(&account);
+        let error = functions.find(&account.push("v2")).await.unwrap_err();
+        (error, report(&account))
+    });
+    assert_eq!(error.name(), "Deploy.InvalidInput");
+    let message = error.to_string();
+    for part in ["5000 services", "100 task definitions", "clusters or repositories"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    assert_eq!(
+        calls(&report),
+        BTreeMap::from([
+            ("ListClusters", 1),
+            ("ListServices", 50),
+            ("DescribeServices", 500),
+            ("ListTaskDefinitionFamilies", 1),
+            ("DescribeTaskDefinition", 100),
+        ])
+    );
+    check_half_full(&report);
+}
