@@ -41,7 +41,7 @@ pub(crate) fn measure() -> Result<String, Failure> {
         )]);
     }
     Ok(format!(
-        "{table}\n![Growth: calls, seconds, processor seconds and memory by services]({PICTURE})\n"
+        "{table}\n![Growth: calls, seconds, processor seconds and memory by services]({PICTURE})\n\n"
     ))
 }
 
