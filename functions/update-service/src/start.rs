@@ -150,13 +150,13 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
 /// not to be brought in once more.
 fn went_back(from: &TaskDefinitionArn, to: &TaskDefinitionArn, history: Option<&[ServiceDeployment]>) -> bool {
     let history = history.unwrap_or_default();
-    let Some(newest) = history.iter().position(|record| record.target == *from) else {
+    let newest = history.iter().position(|record| record.target == *from);
+    let Some((after, [left, before @ ..])) = newest.map(|newest| history.split_at(newest)) else {
         return false;
     };
-    let (after, before) = (&history[..newest], &history[newest + 1..]);
     let was_good =
         |record: &ServiceDeployment| record.target == *to && record.status == ServiceDeploymentStatus::Successful;
-    match history[newest].status {
+    match left.status {
         ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack => true,
         _ => after.iter().any(|record| record.target == *to) && before.iter().any(was_good),
     }
