@@ -250,11 +250,7 @@ fn judge_displaced_rollback(look: &Look<'_>, asked: &CheckStability, primary: &D
             Verdict::Superseded,
             format!("{there}, of a newer push, took over during the rollback"),
         ),
-        // Another repository's push brought it in, and is watched.
-        Some(Standing::Ours) => says(
-            Verdict::Superseded,
-            format!("{there}, which has the image too, took over during the rollback"),
-        ),
+        // Also one that has our image: whoever brought it in judges that, but nobody else tells that ours has failed.
         _ => says(
             Verdict::Displaced,
             format!("another deployment, of {there}, took over during the rollback"),
