@@ -1,5 +1,5 @@
 //! How long to wait between two looks at a rollout. A look reads the service from a bucket that the whole account shares,
-//! 100 calls at once and then 20 a second; what waits for rollouts takes at most a quarter of it, however many wait.
+//! 100 calls at once and then 20 a second; what of one push waits for rollouts takes at most a quarter of it, however many services wait.
 //!
 //! See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>.
 
