@@ -115,7 +115,7 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> 
                 format!("ECS could not roll back: {}", because(record, primary, &progress)),
             );
         }
-        Some(ServiceDeploymentStatus::Stopped) if asked.rolls_back.is_none() => {
+        Some(ServiceDeploymentStatus::Stopped) if asked.rolls_back.is_none() && is_newest(look, record) => {
             return ended(
                 Verdict::Failed,
                 format!("the deployment was stopped: {}", because(record, primary, &progress)),
@@ -352,6 +352,12 @@ fn record_of_rollout<'a>(history: &'a [ServiceDeployment], asked: &CheckStabilit
     history
         .iter()
         .find(|record| record.target == rollout.task_definition && record.created_at >= since)
+}
+
+/// Whether no rollout began after this record's. One that another rollout follows was stopped by that, not by a person: if
+/// the service still shows ours, it is shown as it was some seconds ago.
+fn is_newest(look: &Look<'_>, record: Option<&ServiceDeployment>) -> bool {
+    look.history.and_then(<[_]>::first) == record
 }
 
 /// Whether ECS is going back, went back, or could not.

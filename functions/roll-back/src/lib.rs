@@ -16,7 +16,7 @@ use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
 use shared::tries::Tries;
-use target::{Bits, Way, decide, last_good, old_bits, recorded_digests};
+use target::{Bits, Way, decide, last_good, old_bits, on, recorded_digests};
 
 /// Takes a service back from a rollout that failed: the step "Roll back".
 ///
@@ -157,18 +157,18 @@ impl WayBack<'_> {
     async fn look(&self) -> Result<Look, Error> {
         let failed = &self.input.rollout;
         let service = self.ecs.describe_service(&failed.cluster, &failed.service).await?;
-        let on = service.primary().map(|primary| primary.task_definition.clone());
-        let primary = match on.filter(|on| *on != failed.task_definition) {
+        let history = self
+            .ecs
+            .service_deployments(&failed.cluster, &failed.service, None)
+            .await?;
+        let on = on(&service, history.as_deref(), failed);
+        let primary = match on.filter(|on| **on != failed.task_definition) {
             Some(on) => {
                 let revision = self.ecs.describe_task_definition(on.as_str()).await?;
                 Some(revision.beside(&failed.task_definition, &self.input.image))
             }
             None => None,
         };
-        let history = self
-            .ecs
-            .service_deployments(&failed.cluster, &failed.service, None)
-            .await?;
         Ok(Look {
             service,
             primary,

@@ -29,10 +29,32 @@ pub enum Way {
     Nowhere,
 }
 
+/// The revision that `service` is on, or is moving to.
+///
+/// ECS may show a service as it was some seconds ago. Where it shows the revision that `failed`, but ECS's records (`history`,
+/// newest first, listed after it) have a later rollout of another one, that one counts; after a later rollout that was rolled
+/// back, the service may be on the failed revision again.
+#[must_use]
+pub fn on<'a>(
+    service: &'a Service,
+    history: Option<&'a [ServiceDeployment]>,
+    failed: &Rollout,
+) -> Option<&'a TaskDefinitionArn> {
+    use ServiceDeploymentStatus::{Stopped, Successful, UnderWay};
+    let shown = &service.primary()?.task_definition;
+    let newest = history.and_then(<[_]>::first).filter(|newest| {
+        newest.created_at > failed.started_at && matches!(newest.status, UnderWay | Successful | Stopped)
+    });
+    match newest {
+        Some(newest) if *shown == failed.task_definition => Some(&newest.target),
+        _ => Some(shown),
+    }
+}
+
 /// Decides how `service` goes back from the rollout that `failed`.
 ///
 /// - `previous`: the last good revision
-/// - `primary`: what is known of the revision the service is on; `None` when that is the failed one
+/// - `primary`: what is known of the revision the service is [`on`]; `None` when that is the failed one
 /// - `history`: ECS's records of the service's rollouts, newest first, where ECS tells them
 /// - `may_stop`: whether `StopServiceDeployment` is still worth trying
 #[must_use]
@@ -44,9 +66,9 @@ pub fn decide(
     history: Option<&[ServiceDeployment]>,
     may_stop: bool,
 ) -> Way {
-    let on = service.primary().map(|primary| &primary.task_definition);
-    if let (Some(on), Some(primary)) = (on, primary) {
-        let says_rollback = service.primary().is_some_and(Deployment::says_rollback);
+    if let (Some(on), Some(primary)) = (on(service, history, failed), primary) {
+        let deployment = service.primary().filter(|deployment| deployment.task_definition == *on);
+        let says_rollback = deployment.is_some_and(Deployment::says_rollback);
         let is_back = previous == Some(on) || primary.rolls_ours_back || says_rollback;
         if is_back {
             return Way::Watch(on.clone());

@@ -323,6 +323,23 @@ fn a_record_of_a_rollback_is_a_failure_whatever_the_deployment_says() {
 }
 
 #[test]
+fn ours_stopped_by_a_rollout_that_followed_it_is_shown_as_it_was_some_seconds_ago() {
+    let stopped = ServiceDeployment {
+        status_reason: Some("Replaced by a new service deployment.".to_owned()),
+        ..record("web:2", Stopped)
+    };
+    for status in [UnderWay, Successful, Stopped] {
+        case([rolling("web:2"), deployment("web:1")])
+            .history([record("web:3", status), stopped.clone()])
+            .says(InProgress, "0 of 2 tasks running");
+    }
+    // ECS took that back, to ours.
+    case([deployment("web:2")])
+        .history([record("web:3", RolledBack), stopped])
+        .is(Stable);
+}
+
+#[test]
 fn of_two_records_of_our_revision_the_newer_one_counts() {
     let forced = ServiceDeployment {
         created_at: at(60),

@@ -152,6 +152,34 @@ fn peer_13_another_deployment_is_not_touched() {
 }
 
 #[test]
+fn where_the_service_is_shown_as_it_was_some_seconds_ago_the_newer_record_counts() {
+    let ours = record("web:2", Stopped);
+    let on = |deployments: Vec<Deployment>, history: &[ServiceDeployment]| {
+        on(&service(deployments), Some(history), &rollout("web:2")).map(|on| on.short().to_owned())
+    };
+    let shows_ours = || vec![rolling("web:2"), deployment("web:1")];
+    for status in [UnderWay, Successful, Stopped] {
+        let moved = [record("web:3", status), ours.clone()];
+        assert_eq!(on(shows_ours(), &moved).as_deref(), Some("web:3"), "{status:?}");
+        let way = way(shows_ours(), Some(ANOTHER), &moved);
+        assert_eq!(way, Way::Displaced(arn("web:3")), "{status:?}");
+    }
+    for status in [RollingBack, RolledBack, RollbackFailed] {
+        let moved = [record("web:3", status), ours.clone()];
+        assert_eq!(on(shows_ours(), &moved).as_deref(), Some("web:2"), "{status:?}");
+    }
+    let earlier = [record("web:1", Successful), ours.clone()];
+    assert_eq!(on(shows_ours(), &earlier).as_deref(), Some("web:2"), "older than ours");
+    let history = [record("web:3", UnderWay), ours];
+    assert_eq!(
+        on(vec![rolling("web:4")], &history).as_deref(),
+        Some("web:4"),
+        "as shown"
+    );
+    assert_eq!(on(vec![], &history), None);
+}
+
+#[test]
 fn another_revision_that_has_the_failed_image_too_is_taken_back() {
     let ours = Some(OtherRevision {
         standing: Standing::Ours,
