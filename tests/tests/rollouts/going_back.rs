@@ -1,6 +1,6 @@
 //! The way back: to the last good revision and bits, once, and never against somebody else.
 
-use crate::support::{Ending, IMPATIENT, Scene, message, object, scenarios, short};
+use crate::support::{DEADLINE, Ending, IMPATIENT, Scene, message, object, scenarios, short};
 use local_aws::images::Push;
 use serde_json::{Value, json};
 use simulated_ecs::{Behaviour, Fault, Kind, Scheduled, Seed, Weather};
@@ -43,14 +43,14 @@ fn stop_first() -> Value {
 
 async fn three_pushes_of_which_the_second_and_the_third_are_bad_end_on_the_first() {
     let scene = Scene::new("three");
-    // The second one has not failed yet when the third one comes, however busy the machine is: its task dies too seldom
-    // for that, and too often for the bake time.
-    scene.seed_service(json!({"deploymentConfiguration": {"bakeTimeInMinutes": 5}}));
+    scene.seed(Seed::default());
     let first = scene.push("v2");
     let execution = scene.start(&first).await;
     assert_eq!(scene.end(&execution).await.outcome(), "DEPLOYED");
 
-    let second = scene.start(&scene.push("crash-later")).await;
+    // The second one has not failed yet when the third one comes, and never gets to.
+    scene.hold_tasks(&scene.image("exit-early"));
+    let second = scene.start(&scene.push("exit-early")).await;
     scene
         .until("the second rollout", |it| it.changes(&it.service()).len() == 2)
         .await;
@@ -389,7 +389,7 @@ async fn a_rollback_that_takes_too_long_says_so() {
 
     assert_eq!(end.outcome(), "Deploy.RollBackFailed", "{end:#?}");
     let message = end.message();
-    assert!(message.contains("not stable by"), "{message}");
+    assert!(message.contains(DEADLINE), "{message}");
     assert!(message.contains("exited with code 1"), "{message}");
 }
 

@@ -19,7 +19,7 @@
 //! | 15 | untagged events of multi-architecture pushes | `peer_15_…`; event by event in `functions/shared/src/push.rs` |
 //! | 16 | nothing happens by itself when an image is pushed | `peer_16_…`, and all of `tests/scenarios` |
 
-use crate::support::{LIMIT, Scene, message, object, scenarios, seconds, short};
+use crate::support::{DEADLINE, LIMIT, Scene, message, object, scenarios, short};
 use serde_json::{Value, json};
 use simulated_ecs::{Fault, Kind, Scheduled, Seed, Weather};
 
@@ -76,9 +76,8 @@ async fn peer_2_a_rollback_by_ecs_ends_the_execution_with_the_reason_long_before
     let end = scene.deploy("nopull").await;
 
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
-    let took = seconds(&end.children[0]);
-    assert!(took < 60.0, "of the 120 seconds it may take, it took {took}");
     let message = end.message();
+    assert!(!message.contains(DEADLINE), "{message}");
     assert!(message.contains("CannotPullContainerError"), "{message}");
 }
 
@@ -154,8 +153,7 @@ async fn peer_5_a_task_that_exits_after_running_again_and_again_fails_the_rollou
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
     let message = end.message();
     assert!(message.contains("app exited with code 1"), "{message}");
-    let took = seconds(&end.children[0]);
-    assert!(took < 60.0, "of the 120 seconds it may take, it took {took}");
+    assert!(!message.contains(DEADLINE), "{message}");
     assert_eq!(short(&scene.state()["taskDefinition"]), "peer-5-web:1");
 }
 

@@ -18,6 +18,9 @@ pub(crate) const LIMIT: Duration = Duration::from_mins(5);
 /// Where an execution of deploy-service waits for ECS.
 const WAITS: [&str; 3] = ["Wait for its turn", "Wait for rollout", "Wait for rollback"];
 
+/// What a message says where it was the deadline that ended a rollout, and nothing before it.
+pub(crate) const DEADLINE: &str = "not stable by";
+
 /// How much faster than the real one the simulated ECS is.
 pub(crate) const SPEED: f64 = 20.0;
 
@@ -501,11 +504,6 @@ pub(crate) fn object(value: Value) -> Map<String, Value> {
         Value::Object(members) => members,
         other => panic!("{other} has no members"),
     }
-}
-
-/// How many seconds an execution took.
-pub(crate) fn seconds(execution: &Execution) -> f64 {
-    execution.ended.map_or(f64::INFINITY, |ended| ended.as_secs_f64()) - execution.started.as_secs_f64()
 }
 
 /// The part of a revision's ARN that tells it: `web:2`.

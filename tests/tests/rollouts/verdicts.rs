@@ -1,6 +1,6 @@
 //! What a rollout comes to, end to end: what fails and when, what does not, and what is said of it.
 
-use crate::support::{IMPATIENT, Scene, message, object, outcome, scenarios, seconds, short};
+use crate::support::{DEADLINE, IMPATIENT, Scene, message, object, outcome, scenarios, short};
 use local_aws::executions::Execution;
 use serde_json::{Value, json};
 use simulated_ecs::{Fault, Kind, Scheduled, Seed, Weather};
@@ -94,8 +94,7 @@ async fn fails_fast(name: &'static str, tag: &str, reason: &str) {
         let state = scene.state_of(&service);
         assert_eq!(short(&state["taskDefinition"]), format!("{service}:1"), "{state:#}");
         assert_eq!(state["rolloutState"], "COMPLETED");
-        let took = seconds(child);
-        assert!(took < 60.0, "{kind}: of the 120 seconds it may take, it took {took}");
+        assert!(!message.contains(DEADLINE), "{kind}: {message}");
         let third = third_stopped(&state, &format!("{service}:2"));
         assert_eq!(third.is_some(), tag != "noplace", "three tasks had to stop: {state:#}");
         if let Some(third) = third {
@@ -231,14 +230,14 @@ async fn an_alarm_in_the_bake_time_fails_the_rollout() {
     let scene = Scene::new("alarm");
     let alarms = |rollback: bool| json!({"enable": true, "rollback": rollback, "alarmNames": ["alarm-errors"]});
     let kinds = [
-        ("rolling", json!({"alarms": alarms(true), "bakeTimeInMinutes": 10})),
+        ("rolling", json!({"alarms": alarms(true), "bakeTimeInMinutes": 40})),
         (
             "rolling-stops",
-            json!({"alarms": alarms(false), "bakeTimeInMinutes": 10}),
+            json!({"alarms": alarms(false), "bakeTimeInMinutes": 40}),
         ),
         (
             "blue-green",
-            json!({"strategy": "BLUE_GREEN", "alarms": alarms(true), "bakeTimeInMinutes": 10}),
+            json!({"strategy": "BLUE_GREEN", "alarms": alarms(true), "bakeTimeInMinutes": 40}),
         ),
     ];
     for (kind, configuration) in &kinds {
@@ -286,8 +285,7 @@ async fn a_bad_image_fails_blue_green_before_any_traffic_moves() {
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
     let message = end.message();
     assert!(message.contains("CannotPullContainerError"), "{message}");
-    let took = seconds(&end.children[0]);
-    assert!(took < 60.0, "of the 120 seconds it may take, it took {took}");
+    assert!(!message.contains(DEADLINE), "{message}");
     assert_eq!(short(&scene.state()["taskDefinition"]), "green-web:1");
 }
 
@@ -297,7 +295,7 @@ async fn tasks_that_die_in_the_bake_time_take_blue_green_back_to_blue() {
     scene.seed(Seed {
         desired_count: 4,
         service: object(json!({
-            "deploymentConfiguration": {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 15},
+            "deploymentConfiguration": {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 30},
         })),
         ..Seed::default()
     });
@@ -560,9 +558,9 @@ async fn a_person_who_takes_the_service_back_in_the_middle_makes_it_fail() {
 async fn a_person_who_stops_the_deployment_makes_it_fail() {
     let scene = Scene::new("aborted");
     scene.seed(Seed::default());
-    let push = scene.push("slow");
+    scene.hold_tasks(&scene.image("v2"));
 
-    let execution = scene.start(&push).await;
+    let execution = scene.start(&scene.push("v2")).await;
     scene
         .until("the rollout", |it| it.state()["history"][1]["status"] == "IN_PROGRESS")
         .await;
@@ -576,8 +574,7 @@ async fn a_person_who_stops_the_deployment_makes_it_fail() {
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
     let message = end.message();
     assert!(message.contains("stopped"), "{message}");
-    let took = seconds(&end.children[0]);
-    assert!(took < 60.0, "of the 120 seconds it may take, it took {took}");
+    assert!(!message.contains(DEADLINE), "{message}");
     let state = scene.state();
     assert_eq!(short(&state["taskDefinition"]), "aborted-web:1");
     assert_eq!(state["rolloutState"], "COMPLETED");
@@ -618,35 +615,39 @@ async fn the_deadline_ends_what_makes_no_progress() {
 
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
     let message = end.message();
-    assert!(message.contains("not stable by"), "{message}");
+    assert!(message.contains(DEADLINE), "{message}");
     assert_eq!(short(&scene.state()["taskDefinition"]), "deadline-web:1");
 }
 
 async fn an_outage_of_ecs_during_the_rollout_is_waited_out() {
     let scene = Scene::new("outage");
     scene.seed(Seed::default());
-    let push = scene.push("slow");
+    let push = scene.push("v2");
+    scene.hold_tasks(&scene.image("v2"));
 
     let execution = scene.start(&push).await;
     scene
         .until("the update", |it| !it.changes(&it.service()).is_empty())
         .await;
+    // More than one look, with all that an SDK tries again.
     scene.weather(Weather {
         faults: vec![Fault {
-            until_milliseconds: Some(8_000),
+            times: Some(10),
             ..scene.fault(Kind::ServerError)
         }],
         ..Weather::default()
     });
+    let refused = |it: &Scene| {
+        let calls = it.calls("");
+        let refused = calls.iter().filter(|call| call["outcome"] == "ServerException");
+        refused.count()
+    };
+    scene.until("the end of the outage", |it| refused(it) == 10).await;
+    scene.release_tasks(&scene.image("v2"));
     let end = scene.end(&execution).await;
 
     assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
     assert_eq!(scene.state()["imageDigests"], json!([push.digest]));
-    let errors = scene.calls("");
-    assert!(
-        errors.iter().any(|call| call["outcome"] == "ServerException"),
-        "it was met"
-    );
 }
 
 /// As a build of a repository with several images does.
