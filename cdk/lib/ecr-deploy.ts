@@ -5,6 +5,7 @@
 import { Aws, Duration, Validations } from 'aws-cdk-lib';
 import { type EventPattern, Match, Rule } from 'aws-cdk-lib/aws-events';
 import { SfnStateMachine } from 'aws-cdk-lib/aws-events-targets';
+import { Policy } from 'aws-cdk-lib/aws-iam';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
@@ -83,6 +84,11 @@ export class EcrDeploy extends Construct {
     }).stateMachine;
 
     const child = { arn: this.deployService.stateMachineArn, name: this.deployService.stateMachineName };
+    // A policy of its own: the functions come after the policies in their roles, and the state machine after the functions.
+    new Policy(this, 'CountExecutions', {
+      roles: [updateService.role, checkStability.role, rollBack.role],
+      statements: [permissions.statement(permissions.countExecutions(child))],
+    });
     this.deployImage = new Workflow(this, 'DeployImage', {
       definition: 'deploy-image',
       steps: { findTaskDefinitions, registerRevision, conclude },

@@ -23,19 +23,22 @@ export const SOURCE_TAG = 'ecr-deploy:source';
 
 /** Adds the permissions to the role and acknowledges their wildcards to cdk-nag, each with its own reason. */
 export function grant(role: Role, permissions: readonly Permission[]): void {
-  for (const { sid, actions, resources, conditions, wildcard } of permissions) {
-    role.addToPolicy(
-      new PolicyStatement({
-        sid,
-        actions: [...actions],
-        resources: [...resources],
-        ...(conditions === undefined ? {} : { conditions }),
-      }),
-    );
-    if (wildcard !== undefined) {
-      acknowledgeWildcards(role, resources, wildcard);
+  for (const permission of permissions) {
+    role.addToPolicy(statement(permission));
+    if (permission.wildcard !== undefined) {
+      acknowledgeWildcards(role, permission.resources, permission.wildcard);
     }
   }
+}
+
+/** The permission as a statement of a policy. */
+export function statement({ sid, actions, resources, conditions }: Permission): PolicyStatement {
+  return new PolicyStatement({
+    sid,
+    actions: [...actions],
+    resources: [...resources],
+    ...(conditions === undefined ? {} : { conditions }),
+  });
 }
 
 /** Tells cdk-nag why these resources of the role's policy hold a `*`. */
@@ -143,6 +146,11 @@ export function runExecution(child: { readonly arn: string; readonly name: strin
       resources: [arn('events', 'rule/StepFunctionsGetEventsForStepFunctionsExecutionRule')],
     },
   ];
+}
+
+/** update-service, check-stability and roll-back: how many services are waited for, which are the executions of deploy-service. */
+export function countExecutions(deployService: { readonly arn: string }): Permission {
+  return { sid: 'CountExecutions', actions: ['states:ListExecutions'], resources: [deployService.arn] };
 }
 
 /** The tasks of a service. */

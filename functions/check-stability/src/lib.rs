@@ -2,13 +2,13 @@
 
 pub mod verdict;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use shared::config::Config;
 use shared::contract::{Check, CheckStability};
 use shared::ecs::Ecs;
 use shared::error::Error;
-use shared::poll;
+use shared::poll::{self, Waiting};
 use shared::runtime::{Request, log_image, log_service};
 use verdict::{Look, came_between, judge, needs_history};
 
@@ -17,14 +17,41 @@ const RECORDS_BEFORE: SignedDuration = SignedDuration::from_mins(2);
 
 /// Looks once at a rollout, or at a rollback, and judges it: the step "Check stability". It changes nothing.
 ///
+/// `running` is how many services are waited for, see [`shared::executions`]: the more, the later is the next look.
+///
 /// # Errors
 ///
 /// `Deploy.NotFound` when the service is gone; `Deploy.Rejected`, `Deploy.Unavailable` by ECS.
-pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<Check, Error> {
+pub async fn handle(
+    ecs: &Ecs,
+    config: &Config,
+    running: impl Future<Output = Option<u32>>,
+    request: Request<Value>,
+) -> Result<Check, Error> {
     let Request { now, input: asked, .. } = request.typed::<CheckStability>()?;
     let rollout = &asked.rollout;
     log_image(&asked.image);
     log_service(&shared::service::title(&rollout.cluster, &rollout.service));
+    let (check, running) = tokio::join!(look(ecs, &asked, now), running);
+    let waiting = Waiting {
+        cluster: &rollout.cluster,
+        service: &rollout.service,
+        services: asked.services,
+        running,
+        // Not since it began: one that is found under way, maybe for days, is told of as soon as any other.
+        age: now.duration_since(rollout.watched_since),
+        left: rollout.deadline.duration_since(now),
+    };
+    let check = Check {
+        wait: poll::wait(config.poll_interval, now, &waiting),
+        ..check?
+    };
+    tracing::info!(verdict = ?check.verdict, task_definition = rollout.task_definition.short(), "{}", check.message);
+    Ok(check)
+}
+
+async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Check, Error> {
+    let rollout = &asked.rollout;
     let service = ecs.describe_service(&rollout.cluster, &rollout.service).await?;
     let stopped = ecs.stopped_tasks(&rollout.cluster, &rollout.service).await?;
     let history = if needs_history(&service, rollout) {
@@ -51,7 +78,7 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
     let between = history
         .as_deref()
         .filter(|_| other.is_some() && asked.rolls_back.is_none())
-        .and_then(|history| came_between(&service, history, &asked));
+        .and_then(|history| came_between(&service, history, asked));
     let between = match between {
         Some(between) => Some(
             ecs.describe_task_definition(between.as_str())
@@ -68,17 +95,5 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         between,
         now,
     };
-    // Not since it began: one that is found under way, maybe for days, is told of as soon as any other.
-    let wait = poll::wait(
-        config.poll_interval,
-        asked.services,
-        now.duration_since(rollout.watched_since),
-        rollout.deadline.duration_since(now),
-    );
-    let check = Check {
-        wait,
-        ..judge(&look, &asked)
-    };
-    tracing::info!(verdict = ?check.verdict, task_definition = rollout.task_definition.short(), "{}", check.message);
-    Ok(check)
+    Ok(judge(&look, asked))
 }

@@ -34,13 +34,13 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         Push::Tagged(image) => image,
         Push::Nothing(nothing) => {
             let skipped = vec![plan::nothing_pushed(&nothing)];
-            return plan_within(config, None, Vec::new(), skipped);
+            return plan_within(None, Vec::new(), skipped);
         }
     };
     log_image(&image);
     if image.tag.is_latest() && !config.deploy_latest {
         let skipped = vec![plan::latest_is_off(&image)];
-        return plan_within(config, Some(image), Vec::new(), skipped);
+        return plan_within(Some(image), Vec::new(), skipped);
     }
     // A revision is read as soon as the first service on it is seen.
     let (found, revisions) = mpsc::unbounded();
@@ -65,7 +65,7 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         skipped.push(plan::not_in_use(&image));
     }
     log_plan(&image, &services, &planned.revisions, &skipped);
-    plan_within(config, Some(image), planned.revisions, plan::bounded(skipped))
+    plan_within(Some(image), planned.revisions, plan::bounded(skipped))
 }
 
 /// What was seen of the clusters.

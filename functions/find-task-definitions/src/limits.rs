@@ -3,14 +3,12 @@
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>.
 
 use serde::Serialize;
-use shared::config::Config;
 use shared::contract::{
     Conclude, ImageConclusion, ImageEnd, Plan, PlannedResult, PlannedRevision, RevisionResult, ServiceOutcome,
     ServiceResult, Skipped,
 };
 use shared::error::Error;
 use shared::pace::pace;
-use shared::poll;
 use shared::push::PushedImage;
 
 /// What a state may be given, and what it may put out, in bytes of JSON.
@@ -56,7 +54,6 @@ const SERVICES_OF_GROUP: usize = 20;
 /// `Deploy.InvalidInput` when what this execution would be told, or its history, would be too large in the worst case,
 /// that every service fails.
 pub fn plan_within(
-    config: &Config,
     image: Option<PushedImage>,
     mut revisions: Vec<PlannedRevision>,
     skipped: Vec<Skipped>,
@@ -69,13 +66,6 @@ pub fn plan_within(
         revisions,
         skipped,
         services,
-        wait: poll::wait(
-            config.poll_interval,
-            services,
-            jiff::SignedDuration::ZERO,
-            config.rollout_timeout,
-        ),
-        spread: poll::spread(services),
         error_length: 0,
     };
     let refused = |too_much: &str| {

@@ -3,7 +3,7 @@
 pub mod registry;
 pub mod target;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use registry::{Stored, look_up};
 use serde_json::Value;
 use shared::arn::TaskDefinitionArn;
@@ -11,6 +11,7 @@ use shared::config::Config;
 use shared::contract::{RollBack, Rollback, RollbackMethod, Rollout};
 use shared::ecs::Ecs;
 use shared::error::Error;
+use shared::poll::{self, Waiting};
 use shared::registration::{Kin, Registration};
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
@@ -25,6 +26,8 @@ use target::{Bits, Way, decide, last_good, old_bits, on, recorded_digests};
 /// is back, nothing is done. A newer deployment is never touched. An update that was throttled, or whose answer is lost, is not
 /// sent again on the same look: all begins anew with the look. To stop a rollout can be repeated on any, since it names that one.
 ///
+/// `running` is how many services are waited for, see [`shared::executions`]: the more, the later is the first look.
+///
 /// # Errors
 ///
 /// `Deploy.Rejected` when there is nothing good to go back to, when the old image is gone from ECR, or when ECS refuses;
@@ -33,11 +36,37 @@ pub async fn handle(
     ecs: &Ecs,
     ecr: &aws_sdk_ecr::Client,
     config: &Config,
+    running: impl Future<Output = Option<u32>>,
     request: Request<Value>,
 ) -> Result<Rollback, Error> {
     let Request { now, input, .. } = request.typed::<RollBack>()?;
+    let Rollout { cluster, service, .. } = &input.rollout;
     log_image(&input.image);
-    log_service(&shared::service::title(&input.rollout.cluster, &input.rollout.service));
+    log_service(&shared::service::title(cluster, service));
+    let (rollback, running) = tokio::join!(roll_back(ecs, ecr, config, now, &input), running);
+    let waiting = Waiting {
+        cluster,
+        service,
+        services: input.services,
+        running,
+        age: SignedDuration::ZERO,
+        left: config.rollout_timeout,
+    };
+    let rollback = Rollback {
+        wait: poll::wait(config.poll_interval, now, &waiting),
+        ..rollback?
+    };
+    tracing::info!(method = ?rollback.method, "{}", rollback.message);
+    Ok(rollback)
+}
+
+async fn roll_back(
+    ecs: &Ecs,
+    ecr: &aws_sdk_ecr::Client,
+    config: &Config,
+    now: Timestamp,
+    input: &RollBack,
+) -> Result<Rollback, Error> {
     let mut tries = Tries::begin();
     let mut sent = None;
     loop {
@@ -45,15 +74,12 @@ pub async fn handle(
         let way_back = WayBack {
             ecs,
             ecr,
-            input: &input,
+            input,
             now,
             deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
         };
         match way_back.take(&mut sent).await {
-            Ok(rollback) => {
-                tracing::info!(method = ?rollback.method, "{}", rollback.message);
-                return Ok(rollback);
-            }
+            Ok(rollback) => return Ok(rollback),
             Err(error) if sent.is_none() => return Err(error),
             Err(error) => tries.again(error).await?,
         }
@@ -319,6 +345,7 @@ impl WayBack<'_> {
         Rollback {
             method,
             rollout: None,
+            wait: 0,
             has_image: false,
             message: format!("{} {what}, which is not touched", self.title()),
         }
@@ -336,6 +363,7 @@ impl WayBack<'_> {
         };
         Rollback {
             method,
+            wait: 0,
             has_image: false,
             message: format!("{}: {how} {}", self.title(), to.short()),
             rollout: Some(Rollout {

@@ -17,6 +17,7 @@ use shared::testing::{
     REGISTRY, Wire, answer, arn, at, deployment, described, described_of_push, described_services, digest, given_up,
     listed_deployments, pushed, record, refusal, request, rolling, rollout, service,
 };
+use std::future::ready;
 use std::sync::{Arc, Mutex};
 
 /// An ECS and an ECR as they are when `web:2` has failed.
@@ -117,8 +118,9 @@ impl Fake {
             image: pushed(image),
             rollout: rollout("web:2"),
             previous: Some(arn("web:1")),
+            services: 1,
         };
-        roll_back::handle(&ecs, &ecr, &Config::default(), request(&input, 600)).await
+        roll_back::handle(&ecs, &ecr, &Config::default(), ready(None), request(&input, 600)).await
     }
 
     #[track_caller]
@@ -469,8 +471,9 @@ async fn without_anything_good_the_message_says_what_to_do() {
         image: pushed(2),
         rollout: rollout("web:2"),
         previous: None,
+        services: 1,
     };
-    let error = roll_back::handle(&ecs, &ecr, &Config::default(), request(&input, 600))
+    let error = roll_back::handle(&ecs, &ecr, &Config::default(), ready(None), request(&input, 600))
         .await
         .unwrap_err();
     assert_eq!(

@@ -55,10 +55,6 @@ pub struct Plan {
     pub skipped: Vec<Skipped>,
     /// How many services it deploys to.
     pub services: u32,
-    /// How many seconds after its update a service is looked at first, see [`crate::poll`].
-    pub wait: u32,
-    /// By how much of the seconds that its update had to wait that look waits longer, in percent.
-    pub spread: u32,
     /// How many characters of an error are kept for "Conclude": the more services, the fewer, so that what all their
     /// failures take stays within what a state may be given. All of it stands in the service's own execution.
     pub error_length: u32,
@@ -191,6 +187,8 @@ pub struct UpdateService {
     pub deadline: Option<Timestamp>,
     /// Whether the push may have had its turn at this service before.
     pub turn: Turn,
+    /// How many services the push deploys to: the more, the less often each is looked at.
+    pub services: u32,
 }
 
 /// Whether a push may have had its turn at a service before. Each push has one turn at a service, and another one only
@@ -220,6 +218,8 @@ pub struct ServiceUpdate {
     pub source: Option<TaskDefinitionArn>,
     /// Until when it may take: for the rollout, or for the wait with `BUSY` and `MOVED`.
     pub deadline: Timestamp,
+    /// In how many seconds to look at it.
+    pub wait: u32,
     /// For a person.
     pub message: String,
 }
@@ -322,6 +322,8 @@ pub struct RollBack {
     pub rollout: Rollout,
     /// The last good revision.
     pub previous: Option<TaskDefinitionArn>,
+    /// How many services the push deploys to: the more, the less often each is looked at.
+    pub services: u32,
 }
 
 /// What roll-back puts out.
@@ -337,6 +339,8 @@ pub struct Rollback {
     pub has_image: bool,
     /// For a person.
     pub message: String,
+    /// In how many seconds to look at it.
+    pub wait: u32,
 }
 
 /// How a service goes back.

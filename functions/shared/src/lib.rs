@@ -7,7 +7,8 @@
 //! - [`text`], [`arn`]: names and ARNs, each parsed once
 //! - [`contract`]: the JSON on every arrow between the steps
 //! - [`ecs`]: the thin client: paging, batching, bounded concurrency, retries
-//! - [`pace`], [`poll`]: how fast a push goes, and how often it looks, so that the account's other tools can work too
+//! - [`pace`], [`poll`], [`executions`]: how fast a push goes, and how often it looks, so that the account's other tools can
+//!   work too
 //! - [`registration`]: a revision is registered once, whoever asks and however often
 //! - [`tries`]: what is sent once is looked at again before it is sent again
 //! - [`config`], [`error`], [`runtime`]: settings, the errors' names, the one entry point
@@ -18,6 +19,7 @@ pub mod config;
 pub mod contract;
 pub mod ecs;
 pub mod error;
+pub mod executions;
 pub mod image;
 pub mod pace;
 pub mod poll;

@@ -1,15 +1,17 @@
-//! How long to wait between two looks at a rollout. A look reads the service from a bucket that the whole account shares,
-//! 100 calls at once and then 20 a second; what of one push waits for rollouts takes at most a quarter of it, however many services wait.
+//! How long to wait between two looks at a service. A look reads the service from a bucket that the whole account shares,
+//! 100 calls at once and then 20 a second; what waits, of all pushes, takes at most a quarter of it, however many there are.
 //!
 //! See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>.
 
-use jiff::SignedDuration;
+use crate::arn::{ClusterName, ServiceName};
+use jiff::{SignedDuration, Timestamp};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// How many looks a minute all services of a push may have together: a quarter of the 20 calls a second.
+/// How many looks a minute all services may have together: a quarter of the 20 calls a second.
 const LOOKS_A_MINUTE: u32 = 5 * 60;
 
-/// From so many services on, the looks of a minute are not of all of them.
-const MANY: u32 = LOOKS_A_MINUTE;
+/// So many services may be looked at in the same second: a quarter of the 100 calls at once.
+const AT_ONCE: u32 = 25;
 
 /// A rollout of this age is looked at again after a twentieth of it: one that has taken an hour is not over in 15 seconds.
 const PART_OF_AGE: i64 = 20;
@@ -17,42 +19,64 @@ const PART_OF_AGE: i64 = 20;
 /// The longest wait that a rollout's age alone brings about, in seconds.
 const LONGEST_BY_AGE: u32 = 5 * 60;
 
-/// By how much of its delay the first look at a service is delayed once more, in percent, where there are [`MANY`]: ECS
-/// lets 50 updates begin at once and then 5 a second, and their looks, which come in the same order again and again, are
-/// not to be closer than that together.
-const SPREAD: u32 = 25;
-
-/// The seconds to wait until the next look at a rollout.
-///
-/// - `poll_interval`: the setting, the least to wait
-/// - `services`: how many services the push deploys to; all of them may be waiting
-/// - `age`: how long the rollout has been going on
-/// - `left`: the time until its deadline, after which one look more tells that it has failed
-#[must_use]
-pub fn wait(poll_interval: SignedDuration, services: u32, age: SignedDuration, left: SignedDuration) -> u32 {
-    let by_age = seconds(age.as_secs() / PART_OF_AGE).min(LONGEST_BY_AGE);
-    let wait = seconds(poll_interval.as_secs()).max(by_number(services)).max(by_age);
-    // A second more, since the time of a look is rounded.
-    let until_deadline = seconds(left.as_secs()).saturating_add(1);
-    wait.min(until_deadline).max(1)
+/// A service that is to be looked at again.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting<'a> {
+    /// Its cluster.
+    pub cluster: &'a ClusterName,
+    /// Its name.
+    pub service: &'a ServiceName,
+    /// How many services the push deploys to; all of them may be waiting.
+    pub services: u32,
+    /// How many of all pushes wait, as far as that is known, see [`crate::executions`].
+    pub running: Option<u32>,
+    /// For how long it has been waited for.
+    pub age: SignedDuration,
+    /// The time until the deadline, after which one look more tells that it was not kept.
+    pub left: SignedDuration,
 }
 
-/// By how much of its delay, in percent, the first look at a service is delayed once more.
+/// The seconds to wait at `now` until the next look. `poll_interval`, the setting, is the least.
+///
+/// ECS lets 50 updates begin at once and then 5 a second. So that their looks do not come as a crowd, again and again, each
+/// service has a turn of its own in a period that all of them share: more than a few are looked at in their turn.
 #[must_use]
-pub fn spread(services: u32) -> u32 {
-    if services > MANY { SPREAD } else { 0 }
+pub fn wait(poll_interval: SignedDuration, now: Timestamp, waiting: &Waiting<'_>) -> u32 {
+    let poll_interval = seconds(poll_interval.as_secs());
+    let by_age = seconds(waiting.age.as_secs() / PART_OF_AGE).min(LONGEST_BY_AGE);
+    let services = waiting.services.max(waiting.running.unwrap_or_default());
+    let period = by_number(services).max(poll_interval);
+    let wait = if services <= AT_ONCE {
+        period.max(by_age)
+    } else {
+        let least = poll_interval.max(by_age);
+        let earliest = now.as_second().saturating_add(least.into());
+        least.saturating_add(until_turn(waiting, period, earliest))
+    };
+    // A second more, since the time of a look is rounded.
+    let until_deadline = seconds(waiting.left.as_secs()).saturating_add(1);
+    wait.min(until_deadline).max(1)
 }
 
 /// The seconds that have to lie between two looks at one of so many services.
 fn by_number(services: u32) -> u32 {
-    if services > MANY {
-        // The looks of one round come at 4 a second and not at 5, see `spread`.
-        services.div_ceil(4)
+    if services > LOOKS_A_MINUTE {
+        // In a minute it is the turn of some of them, of more in one minute than in another: at two thirds of what is
+        // granted there is room for that.
+        services.saturating_mul(3).div_ceil(10)
     } else {
         // So many looks of each service fit into a minute; a minute that has one more is one too many.
         let looks = LOOKS_A_MINUTE / services.max(1);
         60_u32.div_ceil(looks)
     }
+}
+
+/// The seconds from `earliest` (since 1970) until it is the service's turn in a period of so many seconds.
+fn until_turn(waiting: &Waiting<'_>, period: u32, earliest: i64) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    (waiting.cluster.as_str(), waiting.service.as_str()).hash(&mut hasher);
+    let turn = i64::try_from(hasher.finish() % u64::from(period)).unwrap_or_default();
+    seconds((turn - earliest).rem_euclid(period.into()))
 }
 
 fn seconds(seconds: i64) -> u32 {
@@ -65,61 +89,96 @@ mod tests {
     use crate::pace::UPDATES;
     use proptest::prelude::*;
 
-    fn after(services: u32, age: i64, left: i64) -> u32 {
+    const ENDLESS: i64 = 1_000_000;
+
+    fn cluster() -> ClusterName {
+        "production".parse().unwrap()
+    }
+
+    fn web(number: u32) -> ServiceName {
+        format!("web-{number}").parse().unwrap()
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_780_000_000 + seconds).unwrap()
+    }
+
+    /// The wait for a service of so many of one push, when `running` of all pushes wait.
+    fn after(service: &ServiceName, services: u32, running: Option<u32>, now: i64, age: i64, left: i64) -> u32 {
         let duration = SignedDuration::from_secs;
-        wait(duration(15), services, duration(age), duration(left))
+        let waiting = Waiting {
+            cluster: &cluster(),
+            service,
+            services,
+            running,
+            age: duration(age),
+            left: duration(left),
+        };
+        wait(duration(15), at(now), &waiting)
     }
 
     #[test]
-    fn a_rollout_is_looked_at_less_often_the_longer_it_lasts_and_the_more_there_are() {
-        for (services, age, left, wanted, rule) in [
-            (1, 0, 1800, 15, "the setting"),
-            (75, 0, 1800, 15, "as many as the setting allows"),
-            (76, 0, 1800, 20, "a fifth of a second for each"),
-            (100, 0, 1800, 20, "a fifth of a second for each"),
-            (300, 0, 1800, 60, "a fifth of a second for each"),
-            (1000, 0, 1800, 250, "more than a fifth, since they began as a crowd"),
-            (1, 300, 1500, 15, "a twentieth of its age is the setting"),
-            (1, 3600, 3600, 180, "a twentieth of its age"),
-            (1, 86_400, 86_400, 300, "not more than five minutes"),
-            (5000, 86_400, 86_400, 1250, "unless there are so many"),
-            (1, 60, 10, 11, "until just after the deadline"),
-            (1, 60, 0, 1, "until just after the deadline"),
-            (1, 60, -60, 1, "never not at all"),
-            (0, -5, 1800, 15, "clocks differ"),
+    fn a_rollout_is_looked_at_less_often_the_longer_it_lasts() {
+        for (age, left, wanted, rule) in [
+            (0, 1800, 15, "the setting"),
+            (300, 1500, 15, "a twentieth of its age is the setting"),
+            (3600, 3600, 180, "a twentieth of its age"),
+            (86_400, 86_400, 300, "not more than five minutes"),
+            (60, 10, 11, "until just after the deadline"),
+            (60, 0, 1, "until just after the deadline"),
+            (60, -60, 1, "never not at all"),
+            (-5, 1800, 15, "clocks differ"),
         ] {
-            assert_eq!(
-                after(services, age, left),
-                wanted,
-                "{services} services, age {age}, left {left}: {rule}"
-            );
+            for services in [0, 1, 25] {
+                let wait = after(&web(1), services, None, 0, age, left);
+                assert_eq!(wait, wanted, "{services} services, age {age}, left {left}: {rule}");
+            }
         }
     }
 
     #[test]
-    fn as_long_as_all_can_be_looked_at_within_a_minute_nobodys_first_look_is_delayed_for_it() {
-        assert_eq!([spread(1), spread(300), spread(301)], [0, 0, 25]);
+    fn the_more_services_wait_of_all_pushes_the_less_often_each_is_looked_at() {
+        for (services, running, period) in [
+            (26, None, 15),
+            (75, None, 15),
+            (76, None, 20),
+            (300, None, 60),
+            (301, None, 91),
+            (1000, None, 300),
+            (50, Some(1000), 300),
+            (1000, Some(50), 300),
+            (1, Some(76), 20),
+            (5000, None, 1500),
+        ] {
+            let first = after(&web(7), services, running, 0, 0, ENDLESS);
+            assert!((15..15 + period).contains(&first), "{services}, {running:?}: {first}");
+            let now = i64::from(first);
+            let second = after(&web(7), services, running, now, now, ENDLESS);
+            assert_eq!(second, period, "{services}, {running:?}");
+        }
     }
 
-    /// The seconds of the looks at so many services that begin as ECS lets them begin, for two hours of one endless rollout.
-    fn looks(services: u32, poll_interval: i64) -> Vec<i64> {
+    /// The seconds of the looks at so many services, which began as ECS lets them begin, for an hour of one endless rollout.
+    fn looks(services: u32, pushes: u32, poll_interval: i64) -> Vec<i64> {
         let duration = SignedDuration::from_secs;
-        let endless = duration(1_000_000);
+        let cluster = cluster();
         let mut looks = Vec::new();
         for place in 0..services {
             let over = place.saturating_sub(UPDATES.at_once - 1);
-            let begun = over.div_ceil(UPDATES.per_second);
-            let first =
-                wait(duration(poll_interval), services, SignedDuration::ZERO, endless) + spread(services) * begun / 100;
-            let mut now = i64::from(begun + first);
-            while now < i64::from(begun) + 7200 {
+            let begun = i64::from(over.div_ceil(UPDATES.per_second));
+            let service = web(place);
+            let mut now = begun;
+            while now < begun + 3600 {
+                let waiting = Waiting {
+                    cluster: &cluster,
+                    service: &service,
+                    services: services / pushes,
+                    running: Some(services),
+                    age: duration(now - begun),
+                    left: duration(ENDLESS),
+                };
+                now += i64::from(wait(duration(poll_interval), at(now), &waiting));
                 looks.push(now);
-                now += i64::from(wait(
-                    duration(poll_interval),
-                    services,
-                    duration(now - i64::from(begun)),
-                    endless,
-                ));
             }
         }
         looks.sort_unstable();
@@ -131,23 +190,48 @@ mod tests {
         (0..looks.len()).map(within).max().unwrap_or_default()
     }
 
+    /// The lowest level of a bucket from which these looks alone take.
+    fn lowest_level(looks: &[i64]) -> i64 {
+        let (mut level, mut lowest, mut last) = (100, 100, 0);
+        for look in looks {
+            level = (level + 20 * (look - last)).min(100) - 1;
+            last = *look;
+            lowest = lowest.min(level);
+        }
+        lowest
+    }
+
+    fn is_within_a_quarter(services: u32, pushes: u32, poll_interval: i64) -> Result<(), String> {
+        let looks = looks(services, pushes, poll_interval);
+        let (most, lowest) = (most_in_a_minute(&looks), lowest_level(&looks));
+        if most > 300 || lowest < 75 {
+            return Err(format!(
+                "{services} services of {pushes} pushes, every {poll_interval} s: {most} looks in a minute, {lowest} of 100 left"
+            ));
+        }
+        Ok(())
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn however_many_wait_they_look_at_most_five_times_a_second_over_any_minute(
-            services in 1_u32..=5000, poll_interval in 1_i64..60,
+        fn however_many_wait_of_however_many_pushes_they_take_at_most_a_quarter_of_the_bucket(
+            services in 1_u32..=5000, pushes in 1_u32..=20, poll_interval in 1_i64..60,
         ) {
-            let most = most_in_a_minute(&looks(services, poll_interval));
-            prop_assert!(most <= 300, "{most} looks in a minute");
+            prop_assert_eq!(is_within_a_quarter(services, pushes, poll_interval), Ok(()));
         }
 
         #[test]
         fn a_wait_is_never_much_longer_than_the_time_left_and_never_shorter_than_the_setting(
-            services in 0_u32..5000, poll_interval in 1_i64..3600, age in 0_i64..700_000, left in 0_i64..700_000,
+            services in 0_u32..5000, poll_interval in 1_i64..3600, now in 0_i64..10_000, age in 0_i64..700_000,
+            left in 0_i64..700_000,
         ) {
             let duration = SignedDuration::from_secs;
-            let wait = i64::from(wait(duration(poll_interval), services, duration(age), duration(left)));
+            let waiting = Waiting {
+                cluster: &cluster(), service: &web(1), services, running: None, age: duration(age), left: duration(left),
+            };
+            let wait = i64::from(wait(duration(poll_interval), at(now), &waiting));
             prop_assert!(wait <= left + 1);
             prop_assert!(wait >= poll_interval.min(left + 1) && wait >= 1);
         }
@@ -156,8 +240,9 @@ mod tests {
     #[test]
     fn every_number_of_services_that_the_setting_alone_would_let_look_too_often_looks_less_often() {
         for services in (1..=310).chain([499, 500, 999, 1000, 1001, 4999, 5000]) {
-            let most = most_in_a_minute(&looks(services, 1));
-            assert!(most <= 300, "{services} services: {most} looks in a minute");
+            for pushes in [1, 20] {
+                assert_eq!(is_within_a_quarter(services, pushes, 1), Ok(()));
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use shared::config::Config;
 use shared::contract::{Rollout, ServiceUpdate, Turn, UpdateOutcome, UpdateService};
 use shared::ecs::Ecs;
 use shared::error::Error;
+use shared::poll::{self, Waiting};
 use shared::push::PushedImage;
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
@@ -35,35 +36,57 @@ const LOOKS: usize = 3;
 /// not sent again on the same look: all begins anew with the look. Nor is anything decided by a look that took long, unless
 /// the service is still as it was at its beginning.
 ///
+/// `running` is how many services are waited for, see [`shared::executions`]: the more, the later is the first look.
+///
 /// # Errors
 ///
 /// `Deploy.NotFound` when the service is gone; `Deploy.RolledBack` when the push has been rolled back from it before and
 /// nobody asks for it again; `Deploy.Rejected` when ECS refuses, or when the service's turn did not
 /// come before the deadline; `Deploy.Unavailable`.
-pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<ServiceUpdate, Error> {
+pub async fn handle(
+    ecs: &Ecs,
+    config: &Config,
+    running: impl Future<Output = Option<u32>>,
+    request: Request<Value>,
+) -> Result<ServiceUpdate, Error> {
     let Request { now, mut input, .. } = request.typed::<UpdateService>()?;
     log_image(&input.image);
     log_service(&shared::service::title(&input.cluster, &input.service));
+    let (update, running) = tokio::join!(update(ecs, config, now, &mut input), running);
+    let update = update?;
+    let waiting = Waiting {
+        cluster: &input.cluster,
+        service: &input.service,
+        services: input.services,
+        running,
+        age: SignedDuration::ZERO,
+        left: update.deadline.duration_since(now),
+    };
+    tracing::info!(outcome = ?update.outcome, "{}", update.message);
+    Ok(ServiceUpdate {
+        wait: poll::wait(config.poll_interval, now, &waiting),
+        ..update
+    })
+}
+
+async fn update(ecs: &Ecs, config: &Config, now: Timestamp, input: &mut UpdateService) -> Result<ServiceUpdate, Error> {
     let mut tries = Tries::begin();
     let mut sent = None;
     loop {
         let now = tries.now(now);
         let mut attempt = Attempt {
-            input: &mut input,
+            input,
             now,
             deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
         };
         match attempt.make(ecs, config, &mut sent).await {
-            Ok(update) => {
-                tracing::info!(outcome = ?update.outcome, "{}", update.message);
-                return Ok(update);
-            }
+            Ok(update) => return Ok(update),
             // A look that failed has been repeated often enough.
             Err(error) if sent.is_none() => return Err(error),
             Err(error) => tries.again(error).await?,
         }
         // By the update whose answer is lost, or by another execution.
-        may_have_had_its_turn(&mut input);
+        may_have_had_its_turn(input);
     }
 }
 
@@ -444,6 +467,7 @@ impl Attempt<'_> {
             previous: None,
             source: None,
             deadline: self.deadline,
+            wait: 0,
             message,
         }
     }

@@ -2,10 +2,17 @@
 
 use shared::config::Config;
 use shared::ecs::Ecs;
+use shared::executions::Executions;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let config = Config::from_env()?;
     let ecs = Ecs::from_env();
-    shared::runtime::serve(async |request| update_service::handle(&ecs, &config, request).await).await
+    let executions = Executions::from_env();
+    shared::runtime::serve(async |request| {
+        let execution = request.execution.id.clone();
+        let running = executions.running(&execution, request.now);
+        update_service::handle(&ecs, &config, running, request).await
+    })
+    .await
 }

@@ -15,6 +15,7 @@ use shared::testing::{
     answer, arn, at, deployment, described, described_of_push, described_services, given_up, listed_deployments,
     pushed, record, refusal, request, rolling, service, service_id, wire,
 };
+use std::future::ready;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
@@ -91,7 +92,7 @@ impl Fake {
 
     async fn asked(&self, input: &UpdateService, seconds: i64) -> Result<ServiceUpdate, Error> {
         let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &self.rules));
-        update_service::handle(&ecs, &Config::default(), request(input, seconds)).await
+        update_service::handle(&ecs, &Config::default(), ready(None), request(input, seconds)).await
     }
 
     fn sent(&self) -> Vec<String> {
@@ -115,6 +116,7 @@ fn wanted() -> UpdateService {
         source: arn("web:1"),
         deadline: None,
         turn: Turn::First,
+        services: 1,
     }
 }
 
@@ -389,7 +391,7 @@ async fn a_service_that_is_gone_or_refuses_is_an_error_that_names_it() {
     let missing = mock!(Client::describe_services)
         .then_http_response(|| answer(&json!({"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]})));
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&missing]));
-    let gone = update_service::handle(&ecs, &Config::default(), request(&wanted(), 60))
+    let gone = update_service::handle(&ecs, &Config::default(), ready(None), request(&wanted(), 60))
         .await
         .unwrap_err();
     assert!(
@@ -418,7 +420,7 @@ async fn refusing(code: &'static str, message: &'static str, described: Value) -
             described => answer(described),
         });
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&there, &refuse, &tells]));
-    update_service::handle(&ecs, &Config::default(), request(&wanted(), 60)).await
+    update_service::handle(&ecs, &Config::default(), ready(None), request(&wanted(), 60)).await
 }
 
 #[tokio::test]
@@ -532,7 +534,7 @@ async fn moved_from(
         });
     rules.push(update);
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules));
-    let update = update_service::handle(&ecs, &Config::default(), request(asked, 60)).await;
+    let update = update_service::handle(&ecs, &Config::default(), ready(None), request(asked, 60)).await;
     let sent = sent.lock().unwrap().clone();
     (update, sent)
 }
@@ -591,6 +593,7 @@ async fn looked_at(
 fn repeated() -> UpdateService {
     UpdateService {
         turn: Turn::Repeated,
+        services: 1,
         ..wanted()
     }
 }
@@ -699,6 +702,7 @@ async fn a_push_that_another_execution_had_its_turn_with_while_this_one_was_thro
     assert_eq!(sent, ["web:2"]);
     let again = UpdateService {
         turn: Turn::Again,
+        services: 1,
         ..wanted()
     };
     let answers: [(Answered, Change); 2] = [(Answered::Throttled, |_| ()), (Answered::Told, |_| ())];
@@ -736,7 +740,7 @@ async fn a_look_that_fails_is_the_clients_to_repeat_and_the_state_machines() {
     let later = mock!(Client::describe_services).then_http_response(|| refusal("RequestExpired", "later"));
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&later]));
     let before = tokio::time::Instant::now();
-    let error = update_service::handle(&ecs, &Config::default(), request(&wanted(), 60)).await;
+    let error = update_service::handle(&ecs, &Config::default(), ready(None), request(&wanted(), 60)).await;
     assert_eq!(error.unwrap_err().name(), "Deploy.Unavailable");
     assert!(before.elapsed().is_zero(), "it does not wait and look again");
 }
@@ -847,6 +851,7 @@ async fn a_rollout_of_this_push_that_began_during_the_look_is_waited_for() {
     let fake = Fake::new(service([deployment("web:1")]), &history, None).knows(described("web:1", "app:v1", &[]));
     let asked = UpdateService {
         turn: Turn::Repeated,
+        services: 1,
         ..wanted()
     };
     let busy = fake.asked(&asked, 60).await.unwrap();
@@ -861,9 +866,14 @@ async fn a_rollout_of_this_push_that_began_during_the_look_is_waited_for() {
 async fn input_that_does_not_fit_the_contract_is_named() {
     let fake = Fake::new(service([deployment("web:1")]), &[], None);
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &fake.rules));
-    let error = update_service::handle(&ecs, &Config::default(), request(&json!({"cluster": ""}), 60))
-        .await
-        .unwrap_err();
+    let error = update_service::handle(
+        &ecs,
+        &Config::default(),
+        ready(None),
+        request(&json!({"cluster": ""}), 60),
+    )
+    .await
+    .unwrap_err();
     assert!(
         error.name() == "Deploy.InvalidInput" && error.to_string().contains("cluster"),
         "{error}"

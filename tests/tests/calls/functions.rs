@@ -9,6 +9,7 @@ use shared::contract::Execution;
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::runtime::Request;
+use std::future::ready;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ impl Functions {
 
     pub(crate) async fn update(&self, input: &Value) -> Result<Value, Error> {
         self.in_sandbox(async |ecs, config| {
-            value(Box::pin(update_service::handle(ecs, config, self.request(input))).await)
+            value(Box::pin(update_service::handle(ecs, config, ready(None), self.request(input))).await)
         })
         .await
     }
@@ -96,6 +97,7 @@ impl Functions {
                 let input = json!({
                     "image": image, "cluster": id["cluster"], "service": id["service"], "deadline": null,
                     "taskDefinition": registered["taskDefinition"], "source": registered["source"], "turn": "FIRST",
+                    "services": plan["services"],
                 });
                 repeated(|| self.update(&input)).await.map(drop)
             });

@@ -70,6 +70,7 @@ fn standing(account: &Account) -> Vec<(String, String, String)> {
 /// Calls that were answered although their bucket was empty: there must be none.
 fn answered_without_token(account: &Account) -> bool {
     let (_, report) = account.with(|it, now| it.administer(now, "GET", "calls", "", b""));
+    eprintln!("{report:#}");
     let operations = report["operations"].as_object().unwrap().values();
     let throttled: u64 = operations
         .filter_map(|count| count["errors"]["ThrottlingException"].as_u64())

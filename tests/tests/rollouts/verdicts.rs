@@ -230,14 +230,14 @@ async fn an_alarm_in_the_bake_time_fails_the_rollout() {
     let scene = Scene::new("alarm");
     let alarms = |rollback: bool| json!({"enable": true, "rollback": rollback, "alarmNames": ["alarm-errors"]});
     let kinds = [
-        ("rolling", json!({"alarms": alarms(true), "bakeTimeInMinutes": 40})),
+        ("rolling", json!({"alarms": alarms(true), "bakeTimeInMinutes": 20})),
         (
             "rolling-stops",
-            json!({"alarms": alarms(false), "bakeTimeInMinutes": 40}),
+            json!({"alarms": alarms(false), "bakeTimeInMinutes": 20}),
         ),
         (
             "blue-green",
-            json!({"strategy": "BLUE_GREEN", "alarms": alarms(true), "bakeTimeInMinutes": 40}),
+            json!({"strategy": "BLUE_GREEN", "alarms": alarms(true), "bakeTimeInMinutes": 20}),
         ),
     ];
     for (kind, configuration) in &kinds {
@@ -569,6 +569,8 @@ async fn a_person_who_stops_the_deployment_makes_it_fail() {
         "StopServiceDeployment",
         &json!({"serviceDeploymentArn": deployment, "stopType": "ABORT"}),
     );
+    // What has been started goes on.
+    scene.release_tasks(&scene.image("v2"));
     let end = scene.end(&execution).await;
 
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");

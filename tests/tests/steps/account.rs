@@ -15,7 +15,7 @@ use shared::ecs::Ecs;
 use simulated_ecs::{Api, Behaviour, Seed, Settings, Simulation, Weather};
 use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -46,6 +46,7 @@ pub(crate) struct Account {
     /// The moment on tokio's clock at which this began.
     begun: Option<Instant>,
     pushes: AtomicI64,
+    deploying: AtomicU32,
 }
 
 impl Account {
@@ -69,6 +70,7 @@ impl Account {
             clock: AtomicI64::new(BEGINNING),
             begun,
             pushes: AtomicI64::new(0),
+            deploying: AtomicU32::new(0),
         })
     }
 
@@ -83,6 +85,19 @@ impl Account {
     /// Whether many act at the same time.
     pub(crate) fn is_on_tokios_clock(&self) -> bool {
         self.begun.is_some()
+    }
+
+    /// How many executions of deploy-service run.
+    pub(crate) fn deploying(&self) -> u32 {
+        self.deploying.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begin_deploying(&self) {
+        self.deploying.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end_deploying(&self) {
+        self.deploying.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Lets a call take its time.

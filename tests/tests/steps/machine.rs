@@ -17,6 +17,7 @@ use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::runtime::Request;
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::{Arc, LazyLock};
 
 /// How many groups are worked on at once, and how many of each: the default of the setting.
@@ -241,19 +242,21 @@ impl Functions {
         }
     }
 
-    /// Invokes a function, by its placeholder, with the arguments of the Task.
+    /// Invokes a function, by its placeholder, with the arguments of the Task. How many services are waited for is told at once:
+    /// nothing that AWS does hangs on that call.
     pub(crate) async fn invoke(&self, arguments: &Value, now: Timestamp) -> Result<Value, Error> {
         let request = Request::open(arguments["Payload"].clone(), now).unwrap();
         let Self { ecs, ecr, config, .. } = self;
         // What is invoked at the same time runs in different sandboxes.
         let fresh = self.caller.account().is_on_tokios_clock().then(|| self.caller.ecs());
         let sandbox = fresh.as_ref().unwrap_or(ecs);
+        let running = ready(Some(self.caller.account().deploying()));
         match arguments["FunctionName"].as_str().unwrap_or_default() {
             "${findTaskDefinitions}" => value(find_task_definitions::handle(ecs, config, request).await),
             "${registerRevision}" => value(register_revision::handle(sandbox, config, request).await),
-            "${updateService}" => value(update_service::handle(sandbox, config, request).await),
-            "${checkStability}" => value(check_stability::handle(sandbox, config, request).await),
-            "${rollBack}" => value(roll_back::handle(sandbox, ecr, config, request).await),
+            "${updateService}" => value(update_service::handle(sandbox, config, running, request).await),
+            "${checkStability}" => value(check_stability::handle(sandbox, config, running, request).await),
+            "${rollBack}" => value(roll_back::handle(sandbox, ecr, config, running, request).await),
             "${conclude}" => value(conclude::handle(config, request)),
             other => panic!("{other} is no function"),
         }
@@ -434,7 +437,10 @@ impl Execution<'_> {
         if resource.ends_with(":startExecution.sync:2") {
             let input = &arguments["Input"];
             let child = format!("deploy-service:{}", arguments["Name"].as_str().unwrap());
+            let account = self.caller.account();
+            account.begin_deploying();
             let ended = self.start(&DEPLOY_SERVICE, &child, input).await;
+            account.end_deploying();
             let service = input["service"].as_str().unwrap_or_default().to_owned();
             self.services.borrow_mut().push((service, ended.clone()));
             return match ended {

@@ -29,6 +29,7 @@ fn update(outcome: UpdateOutcome) -> ServiceUpdate {
         previous: Some(arn("web:1")),
         source: None,
         deadline: at(1800),
+        wait: 15,
         message: "web in production is on web:3, of a newer push".to_owned(),
     }
 }
@@ -51,6 +52,7 @@ fn rollback(method: RollbackMethod) -> Rollback {
         method,
         rollout,
         has_image: false,
+        wait: 15,
         message: "web in production is on web:3 by another deployment".to_owned(),
     }
 }

@@ -32,12 +32,7 @@ fn revisions(families: usize, services: usize, name: usize) -> Vec<PlannedRevisi
 }
 
 fn planned(families: usize, services: usize, name: usize) -> Result<Plan, Error> {
-    plan_within(
-        &Config::default(),
-        Some(pushed(2)),
-        revisions(families, services, name),
-        Vec::new(),
-    )
+    plan_within(Some(pushed(2)), revisions(families, services, name), Vec::new())
 }
 
 /// What "Conclude" is told when every service of a plan fails with the longest error.
@@ -80,18 +75,14 @@ fn few_services_keep_whole_errors() {
     for (families, services) in [(1, 1), (100, 100), (3, 100)] {
         assert_eq!(planned(families, services, 25).unwrap().error_length, 1000);
     }
-    let plan = plan_within(&Config::default(), None, Vec::new(), Vec::new()).unwrap();
-    assert_eq!(
-        (plan.error_length, plan.services, plan.wait, plan.spread),
-        (1000, 0, 15, 0)
-    );
+    let plan = plan_within(None, Vec::new(), Vec::new()).unwrap();
+    assert_eq!((plan.error_length, plan.services), (1000, 0));
 }
 
 #[test]
-fn the_more_services_the_less_of_their_errors_is_kept_and_the_less_often_they_are_looked_at() {
+fn the_more_services_the_less_of_their_errors_is_kept() {
     let plan = planned(100, 600, 25).unwrap();
     assert!((100..1000).contains(&plan.error_length), "{}", plan.error_length);
-    assert_eq!((plan.wait, plan.spread), (150, 25));
 }
 
 #[test]
@@ -142,7 +133,7 @@ fn what_is_left_out_takes_room_too() {
         message: "x".repeat(MOST_BYTES),
         count: 1,
     };
-    let plan = plan_within(&Config::default(), Some(pushed(2)), Vec::new(), vec![skipped]);
+    let plan = plan_within(Some(pushed(2)), Vec::new(), vec![skipped]);
     refuses(plan, &["0 services by 0 task definitions", "bytes"]);
 }
 

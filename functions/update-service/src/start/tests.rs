@@ -16,6 +16,7 @@ fn wanted() -> UpdateService {
         source: arn("web:1"),
         deadline: None,
         turn: Turn::First,
+        services: 1,
     }
 }
 
@@ -270,6 +271,7 @@ fn a_push_that_was_rolled_back_is_not_tried_again_because_its_event_came_twice()
 fn a_push_that_a_revision_made_for_the_rollback_took_the_place_of_was_rolled_back() {
     let wanted = UpdateService {
         turn: Turn::Repeated,
+        services: 1,
         ..wanted()
     };
     let history = [record("web:3", Successful), record("web:2", Stopped)];

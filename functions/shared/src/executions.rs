@@ -1,0 +1,194 @@
+//! The executions of deploy-service that run, of all pushes: so many services are waited for, and read from the one bucket
+//! of the account.
+//!
+//! See <https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>.
+
+use crate::error::Error;
+use aws_sdk_sfn::Client;
+use aws_sdk_sfn::config::Builder;
+use aws_sdk_sfn::config::retry::RetryConfig;
+use aws_sdk_sfn::config::timeout::TimeoutConfig;
+use aws_sdk_sfn::types::ExecutionStatus;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a count serves. Step Functions grants some regions no more than two of these calls a second, and with so many
+/// services that it matters none is looked at again as soon as that.
+const KNOWN_FOR: SignedDuration = SignedDuration::from_secs(10);
+
+/// The longest page.
+const PAGE: i32 = 1000;
+
+/// How many pages are counted: more do not run within the quotas of ECS for services.
+const PAGES: usize = 10;
+
+/// Step Functions, as far as a step asks it how many others there are.
+#[derive(Debug)]
+pub struct Executions {
+    client: Client,
+    /// The last count, and when Step Functions was asked last.
+    known: Mutex<Option<(Timestamp, Option<u32>)>>,
+}
+
+impl Executions {
+    /// A client from the environment of the function.
+    ///
+    /// It repeats nothing and gives up soon: nobody waits for the count.
+    #[must_use]
+    pub fn from_env() -> Self {
+        let limits = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_timeout(Duration::from_secs(2))
+            .build();
+        let config = Builder::from(&crate::runtime::aws_config("SFN"))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(limits);
+        Self::with_client(Client::from_conf(config.build()))
+    }
+
+    /// A client over an SDK client that is already set up.
+    #[must_use]
+    pub fn with_client(client: Client) -> Self {
+        Self {
+            client,
+            known: Mutex::new(None),
+        }
+    }
+
+    /// How many executions run of the state machine that `execution` (its ARN) is one of, as far as is known: of at most some
+    /// seconds ago, or of longer ago where Step Functions does not answer. `None` where it never has.
+    pub async fn running(&self, execution: &str, now: Timestamp) -> Option<u32> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = match *known() {
+            Some((at, count)) if now.duration_since(at).abs() < KNOWN_FOR => return count,
+            Some((_, count)) => count,
+            None => None,
+        };
+        let count = match self.count(execution).await {
+            Ok(count) => Some(count),
+            Err(error) => {
+                tracing::warn!("how many services are waited for is not known: {error}");
+                last
+            }
+        };
+        *known() = Some((now, count));
+        count
+    }
+
+    async fn count(&self, execution: &str) -> Result<u32, Error> {
+        let Some(state_machine) = state_machine(execution) else {
+            return Err(Error::invalid_input(format_args!(
+                "{execution} is not the ARN of an execution"
+            )));
+        };
+        let request = self.client.list_executions().state_machine_arn(state_machine);
+        let mut pages = request
+            .status_filter(ExecutionStatus::Running)
+            .max_results(PAGE)
+            .into_paginator()
+            .send();
+        let mut count = 0;
+        for _ in 0..PAGES {
+            let Some(page) = pages.next().await else { break };
+            count += page
+                .map_err(|error| Error::from_aws("ListExecutions", &error))?
+                .executions
+                .len();
+        }
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+}
+
+/// The ARN of an execution's state machine: that of `arn:aws:states:eu-west-1:123456789012:execution:deploy-service:web` is
+/// `arn:aws:states:eu-west-1:123456789012:stateMachine:deploy-service`.
+fn state_machine(execution: &str) -> Option<String> {
+    let (account, rest) = execution.split_once(":execution:")?;
+    let (name, _) = rest.split_once(':')?;
+    Some(format!("{account}:stateMachine:{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_sfn::config::{BehaviorVersion, Credentials, Region};
+    use aws_smithy_http_client::test_util::infallible_client_fn;
+    use serde_json::{Value, json};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const EXECUTION: &str = "arn:aws-cn:states:cn-north-1:123456789012:execution:deploy-service:web-v1-0";
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_780_000_000 + seconds).unwrap()
+    }
+
+    /// Step Functions with so many executions on each page, or with an error; and how often it was asked.
+    fn answering(pages: &'static [Result<usize, &'static str>]) -> (Executions, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let client = infallible_client_fn(move |request| {
+            assert_eq!(request.headers()["x-amz-target"], "AWSStepFunctions.ListExecutions");
+            let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+            let machine = "arn:aws-cn:states:cn-north-1:123456789012:stateMachine:deploy-service";
+            assert_eq!(
+                (&body["stateMachineArn"], &body["statusFilter"]),
+                (&json!(machine), &json!("RUNNING"))
+            );
+            let page = count.fetch_add(1, Ordering::Relaxed);
+            let more = page + 1 < pages.len();
+            let (status, body) = match pages[page % pages.len()] {
+                Ok(executions) => {
+                    let execution = json!({
+                        "executionArn": EXECUTION, "stateMachineArn": machine, "name": "web-v1-0", "status": "RUNNING",
+                        "startDate": 1_780_000_000,
+                    });
+                    let token = more.then_some(page.to_string());
+                    (
+                        200,
+                        json!({"executions": vec![execution; executions], "nextToken": token}),
+                    )
+                }
+                Err(code) => (400, json!({"__type": code, "message": "no"})),
+            };
+            http::Response::builder().status(status).body(body.to_string()).unwrap()
+        });
+        let config = Builder::default()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("cn-north-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(client);
+        (Executions::with_client(Client::from_conf(config.build())), asked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_running_executions_of_the_same_state_machine_are_counted_on_all_pages() {
+        let (executions, asked) = answering(&[Ok(1000), Ok(1000), Ok(7)]);
+        assert_eq!(executions.running(EXECUTION, at(0)).await, Some(2007));
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_count_serves_for_some_seconds() {
+        let (executions, asked) = answering(&[Ok(3)]);
+        for (seconds, calls) in [(0, 1), (9, 1), (-9, 1), (10, 2), (-10, 3)] {
+            assert_eq!(executions.running(EXECUTION, at(seconds)).await, Some(3));
+            assert_eq!(asked.load(Ordering::Relaxed), calls, "after {seconds} s");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_step_functions_does_not_answer_the_last_count_serves_on() {
+        let (executions, asked) = answering(&[Err("ThrottlingException")]);
+        for seconds in [0, 9] {
+            assert_eq!(executions.running(EXECUTION, at(seconds)).await, None);
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "nor is it asked again at once");
+        *executions.known.lock().unwrap() = Some((at(0), Some(5)));
+        assert_eq!(executions.running(EXECUTION, at(60)).await, Some(5));
+        let (executions, asked) = answering(&[Ok(3)]);
+        assert_eq!(executions.running("web", at(0)).await, None);
+        assert_eq!(asked.load(Ordering::Relaxed), 0);
+    }
+}
