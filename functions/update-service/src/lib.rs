@@ -267,7 +267,10 @@ impl Attempt<'_> {
         match start {
             Start::Update { revision, force } => self.update(ecs, look, revision, force, sent).await,
             Start::AlreadyDeployed(revision) => match sent {
-                Some(sent) if sent.is_seen_in(&look.service, &revision) => self.started(ecs, sent, &look.service).await,
+                Some(sent) if sent.is_seen_in(&look.service, &revision) => {
+                    let records = look.history.as_deref();
+                    self.started(ecs, sent, &look.service, records).await
+                }
                 _ => Ok(self.already_deployed(&look, &revision)),
             },
             Start::Superseded(by) => Ok(self.superseded(&by)),
@@ -314,7 +317,7 @@ impl Attempt<'_> {
             overrun: None,
         });
         match answer {
-            Ok(after) => self.started(ecs, sent, &after).await,
+            Ok(after) => self.started(ecs, sent, &after, None).await,
             Err(error @ (Error::Rejected(_) | Error::NotFound(_))) => {
                 let on = sent
                     .look
@@ -331,8 +334,14 @@ impl Attempt<'_> {
         }
     }
 
-    /// The update has taken effect, as `after` shows.
-    async fn started(&self, ecs: &Ecs, sent: &mut Sent, after: &Service) -> Result<ServiceUpdate, Error> {
+    /// The update has taken effect, as `after` shows, and ECS's records where `after` is a look of later.
+    async fn started(
+        &self,
+        ecs: &Ecs,
+        sent: &mut Sent,
+        after: &Service,
+        records: Option<&[ServiceDeployment]>,
+    ) -> Result<ServiceUpdate, Error> {
         let Sent {
             look,
             revision,
@@ -340,7 +349,8 @@ impl Attempt<'_> {
             overrun,
         } = sent;
         if overrun.is_none() {
-            *overrun = start::overrun(&look.service, after, revision, *lasted);
+            let by_records = || start::overrun_by_records(&look.service, records?, revision, *lasted);
+            *overrun = start::overrun(&look.service, after, revision, *lasted).or_else(by_records);
         }
         if let Some(overrun) = overrun
             && let Some(given_way) = self.give_way(ecs, overrun).await?

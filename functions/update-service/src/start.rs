@@ -316,5 +316,25 @@ pub fn overrun(before: &Service, after: &Service, ours: &TaskDefinitionArn, last
     })
 }
 
+/// The same by ECS's records of the service's rollouts, newest first, where a later look tells of the update: a deployment
+/// without tasks is not listed any more as soon as another one takes its place.
+#[must_use]
+pub fn overrun_by_records(
+    before: &Service,
+    newest_first: &[ServiceDeployment],
+    ours: &TaskDefinitionArn,
+    lasted: SignedDuration,
+) -> Option<Overrun> {
+    let place = newest_first.iter().position(|record| record.target == *ours)?;
+    let (began, earlier) = (newest_first[place].created_at, &newest_first[place..]);
+    let overrun = earlier.iter().find(|record| record.target != *ours)?;
+    let was_there =
+        |known: &Deployment| known.task_definition == overrun.target || known.created_at >= overrun.created_at;
+    (!before.deployments.iter().any(was_there)).then(|| Overrun {
+        revision: overrun.target.clone(),
+        came_between: began.duration_since(overrun.created_at) <= lasted,
+    })
+}
+
 #[cfg(test)]
 mod tests;

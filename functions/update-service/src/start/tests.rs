@@ -655,6 +655,45 @@ fn a_deployment_that_came_in_between_the_look_and_the_update_is_overrun() {
 }
 
 #[test]
+fn what_was_overrun_and_is_not_listed_any_more_is_told_by_the_records() {
+    let begun = |short: &str, seconds: i64| ServiceDeployment {
+        created_at: at(seconds),
+        ..record(short, Stopped)
+    };
+    let overrun = |records: &[ServiceDeployment]| {
+        let before = service([deployment("web:1")]);
+        overrun_by_records(&before, records, &arn("web:2"), SignedDuration::from_secs(1))
+            .map(|overrun| (overrun.revision.short().to_owned(), overrun.came_between))
+    };
+    let (ours, known) = (begun("web:2", 60), record("web:1", Successful));
+    let told = |revision: &str, came_between| Some((revision.to_owned(), came_between));
+    assert_eq!(
+        overrun(&[ours.clone(), begun("web:3", 59), known.clone()]),
+        told("web:3", true)
+    );
+    assert_eq!(
+        overrun(&[ours.clone(), begun("web:3", 58), known.clone()]),
+        told("web:3", false),
+        "the look was old"
+    );
+    assert_eq!(
+        overrun(&[ours.clone(), begun("web:2", 59), begun("web:3", 59), known.clone()]),
+        told("web:3", true),
+        "ours twice"
+    );
+    for nothing in [
+        vec![ours.clone(), known.clone()],
+        vec![ours.clone(), begun("web:1", 59)],
+        vec![ours.clone(), begun("web:9", 0), known.clone()],
+        vec![begun("web:3", 61), ours.clone(), known.clone()],
+        vec![ours],
+        vec![begun("web:3", 59), known],
+    ] {
+        assert_eq!(overrun(&nothing), None, "{nothing:?}");
+    }
+}
+
+#[test]
 fn what_began_before_the_look_did_not_come_in_between_the_look_was_old() {
     let overran = |began: i64, lasted: i64| {
         let other = Deployment {
