@@ -19,17 +19,28 @@ use shared::runtime::{Request, log_image};
 use shared::service::Service;
 use shared::task_definition::Outline;
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::pin::pin;
+use std::time::Duration;
+
+/// After so long it is asked anew among how many searches the reads are shared.
+const SHARED_ANEW: Duration = Duration::from_secs(5);
 
 /// Finds what runs the repository of a pushed image: the step "Find task definitions".
 ///
 /// The input is the raw EventBridge event. The plan lists each revision in use with its services, then the newest
-/// revision of each family without a service; it changes nothing.
+/// revision of each family without a service; it changes nothing. `searches` tells how many search just now, this one among
+/// them, see [`shared::executions`]: they share what may be read.
 ///
 /// # Errors
 ///
 /// `Deploy.InvalidInput` when the event cannot be read, or when the plan is too large for one execution; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
-pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<Plan, Error> {
+pub async fn handle(
+    ecs: &Ecs,
+    config: &Config,
+    searches: impl AsyncFn() -> Option<u32>,
+    request: Request<Value>,
+) -> Result<Plan, Error> {
     let image = match parse_push(&request.input)? {
         Push::Tagged(image) => image,
         Push::Nothing(nothing) => {
@@ -42,6 +53,26 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         let skipped = vec![plan::latest_is_off(&image)];
         return plan_within(Some(image), Vec::new(), skipped);
     }
+    tokio::select! {
+        plan = search(ecs, config, image) => plan,
+        never = share(ecs, searches) => match never {},
+    }
+}
+
+/// Reads no more than a share of what all searches may read together. Of pushes that come at the same moment, the first one
+/// does not see the others yet.
+#[expect(clippy::disallowed_methods, reason = "a pause between two calls, not a wait for ECS")]
+async fn share(ecs: &Ecs, searches: impl AsyncFn() -> Option<u32>) -> Infallible {
+    ecs.share_among(1);
+    loop {
+        if let Some(searches) = searches().await {
+            ecs.share_among(searches);
+        }
+        tokio::time::sleep(SHARED_ANEW).await;
+    }
+}
+
+async fn search(ecs: &Ecs, config: &Config, image: PushedImage) -> Result<Plan, Error> {
     // A revision is read as soon as the first service on it is seen.
     let (found, revisions) = mpsc::unbounded();
     let families = async {

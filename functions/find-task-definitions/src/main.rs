@@ -2,10 +2,17 @@
 
 use shared::config::Config;
 use shared::ecs::Ecs;
+use shared::executions::Executions;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let config = Config::from_env()?;
     let ecs = Ecs::from_env();
-    shared::runtime::serve(async |request| find_task_definitions::handle(&ecs, &config, request).await).await
+    let executions = Executions::from_env();
+    shared::runtime::serve(async |request| {
+        let (execution, now) = (request.execution.id.clone(), request.now);
+        let searches = async || executions.begun_lately(&execution, now).await;
+        find_task_definitions::handle(&ecs, &config, searches, request).await
+    })
+    .await
 }

@@ -72,7 +72,7 @@ fn families(names: &[&str]) -> Rule {
 async fn found(config: &Config, event: Value, rules: &[Rule], wire: &Wire) -> Result<Plan, Error> {
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules, |to| to
         .interceptor(wire.clone()));
-    find_task_definitions::handle(&Ecs::with_client(ecs), config, request(&event, 0)).await
+    find_task_definitions::handle(&Ecs::with_client(ecs), config, async || None, request(&event, 0)).await
 }
 
 fn lines(plan: &Plan) -> Vec<String> {

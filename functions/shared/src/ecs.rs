@@ -94,6 +94,12 @@ impl Ecs {
         }
     }
 
+    /// Shares what a search may read among so many searches, from now on.
+    pub fn share_among(&self, searches: u32) {
+        self.service_reads.share(searches);
+        self.task_definition_reads.share(searches);
+    }
+
     /// The names of all clusters of the account and region.
     ///
     /// # Errors
@@ -572,13 +578,13 @@ impl Ecs {
     }
 }
 
-/// How often the SDK repeats a call, and how soon: for some fifty seconds, as long as it may take until the account's rate
+/// How often the SDK repeats a call, and how soon: for a minute or so, as long as it may take until the account's rate
 /// has one left when twenty pushes come at once. A step that is given up begins anew, and has to make all its calls again.
 fn retries() -> RetryConfig {
     RetryConfig::standard()
-        .with_max_attempts(15)
+        .with_max_attempts(12)
         .with_initial_backoff(Duration::from_millis(400))
-        .with_max_backoff(Duration::from_secs(10))
+        .with_max_backoff(Duration::from_secs(20))
 }
 
 /// The SDK counts the repetitions of all calls of a client together, and gives up after a hundred in a row: a search of

@@ -1,5 +1,5 @@
-//! The executions of deploy-service that run, of all pushes: so many services are waited for, and read from the one bucket
-//! of the account.
+//! The executions that run: of deploy-service, of all pushes, which wait for as many services; of deploy-image, of which those
+//! that began lately search. All of them read from the buckets of one account.
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>.
 
@@ -8,7 +8,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::config::Builder;
 use aws_sdk_sfn::config::retry::RetryConfig;
 use aws_sdk_sfn::config::timeout::TimeoutConfig;
-use aws_sdk_sfn::types::ExecutionStatus;
+use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +19,9 @@ const KNOWN_FOR: SignedDuration = SignedDuration::from_secs(10);
 
 /// The longest page.
 const PAGE: i32 = 1000;
+
+/// For how long after its beginning a push counts as one that searches; most of its time it waits.
+const LATELY: SignedDuration = SignedDuration::from_mins(2);
 
 /// How many pages are counted: more do not run within the quotas of ECS for services.
 const PAGES: usize = 10;
@@ -65,7 +68,7 @@ impl Executions {
             Some((_, count)) => count,
             None => None,
         };
-        let count = match self.count(execution).await {
+        let count = match self.count(execution, Timestamp::MIN).await {
             Ok(count) => Some(count),
             Err(error) => {
                 tracing::warn!("how many services are waited for is not known: {error}");
@@ -76,7 +79,21 @@ impl Executions {
         count
     }
 
-    async fn count(&self, execution: &str) -> Result<u32, Error> {
+    /// How many executions run of the state machine that `execution` (its ARN) is one of, and have begun within some
+    /// minutes before `now`. `None` where Step Functions does not answer.
+    pub async fn begun_lately(&self, execution: &str, now: Timestamp) -> Option<u32> {
+        let since = now.saturating_sub(LATELY).unwrap_or(Timestamp::MIN);
+        match self.count(execution, since).await {
+            Ok(count) => Some(count),
+            Err(error) => {
+                tracing::warn!("how many others search is not known: {error}");
+                None
+            }
+        }
+    }
+
+    /// The running executions that have begun since then. Step Functions lists the newest ones first.
+    async fn count(&self, execution: &str, since: Timestamp) -> Result<u32, Error> {
         let Some(state_machine) = state_machine(execution) else {
             return Err(Error::invalid_input(format_args!(
                 "{execution} is not the ARN of an execution"
@@ -91,10 +108,15 @@ impl Executions {
         let mut count = 0;
         for _ in 0..PAGES {
             let Some(page) = pages.next().await else { break };
-            count += page
+            let executions = page
                 .map_err(|error| Error::from_aws("ListExecutions", &error))?
-                .executions
-                .len();
+                .executions;
+            let has_begun = |execution: &&ExecutionListItem| execution.start_date.secs() >= since.as_second();
+            let begun = executions.iter().take_while(has_begun).count();
+            count += begun;
+            if begun < executions.len() {
+                break;
+            }
         }
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
@@ -167,6 +189,22 @@ mod tests {
         let (executions, asked) = answering(&[Ok(1000), Ok(1000), Ok(7)]);
         assert_eq!(executions.running(EXECUTION, at(0)).await, Some(2007));
         assert_eq!(asked.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pushes_count_for_two_minutes() {
+        for (seconds, count) in [(0, 3), (120, 3), (121, 0)] {
+            let (executions, _) = answering(&[Ok(3)]);
+            assert_eq!(executions.begun_lately(EXECUTION, at(seconds)).await, Some(count));
+        }
+        let (executions, asked) = answering(&[Ok(1000), Ok(1)]);
+        assert_eq!(executions.begun_lately(EXECUTION, at(0)).await, Some(1001));
+        let (executions, older) = answering(&[Ok(1000), Ok(1)]);
+        assert_eq!(executions.begun_lately(EXECUTION, at(121)).await, Some(0));
+        let asked = [asked, older].map(|asked| asked.load(Ordering::Relaxed));
+        assert_eq!(asked, [2, 1], "nobody reads on when the rest is older");
+        let (executions, _) = answering(&[Err("AccessDeniedException")]);
+        assert_eq!(executions.begun_lately(EXECUTION, at(0)).await, None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -75,11 +75,12 @@ async fn update(ecs: &Ecs, config: &Config, now: Timestamp, input: &mut UpdateSe
     loop {
         let now = tries.now(now);
         let mut attempt = Attempt {
+            config,
             input,
             now,
             deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
         };
-        match attempt.make(ecs, config, &mut sent).await {
+        match attempt.make(ecs, &mut sent).await {
             Ok(update) => return Ok(update),
             // A look that failed has been repeated often enough.
             Err(error) if sent.is_none() => return Err(error),
@@ -106,6 +107,7 @@ struct Look {
     /// the source may be a rollback, which the revision tells.)
     primary: Option<TaskDefinition>,
     primary_source: Option<TaskDefinitionArn>,
+    leads_to_wanted: bool,
     history: Option<Vec<ServiceDeployment>>,
     /// The revisions in the history that are of the push, where that may have had its turn before.
     of_push: Vec<TaskDefinitionArn>,
@@ -119,6 +121,7 @@ impl Look {
             primary_standing: primary.map(|primary| primary.standing(image)),
             primary_source: self.primary_source.as_ref(),
             rolls_back: primary.is_some_and(|primary| primary.rolled_back().is_some()),
+            leads_to_wanted: self.leads_to_wanted,
             rollback_is_lost,
             history: self.history.as_deref(),
             of_push: &self.of_push,
@@ -126,7 +129,13 @@ impl Look {
     }
 
     /// What else is to be known of `service`, which was read at `begun`.
-    async fn at(ecs: &Ecs, input: &UpdateService, begun: Instant, service: Service) -> Result<Self, Error> {
+    async fn at(
+        ecs: &Ecs,
+        config: &Config,
+        input: &UpdateService,
+        begun: Instant,
+        service: Service,
+    ) -> Result<Self, Error> {
         let on = service.primary().map(|primary| &primary.task_definition);
         let may_be_past = input.turn == Turn::Repeated;
         let is_known = |on: &TaskDefinitionArn| {
@@ -136,6 +145,10 @@ impl Look {
         let primary = match unknown {
             Some(on) => Some(ecs.describe_task_definition(on.as_str()).await?),
             None => None,
+        };
+        let leads_to_wanted = match &primary {
+            Some(primary) if *primary.arn() != input.source => leads_to_wanted(ecs, config, input, primary).await?,
+            _ => false,
         };
         let is_there = on == Some(&input.task_definition)
             || primary
@@ -158,6 +171,7 @@ impl Look {
             service,
             primary_source: primary.as_ref().and_then(TaskDefinition::source),
             primary,
+            leads_to_wanted,
             history,
             of_push,
         })
@@ -185,6 +199,25 @@ async fn revisions_of_push(
     Ok(of_push.map(|revision| revision.arn().clone()).collect())
 }
 
+/// Whether the revision with the image that would be made from `on`, which is of an older push, is the wanted one. So it is
+/// when several pushes of one repository come at once: all of their revisions are made from the same one.
+async fn leads_to_wanted(
+    ecs: &Ecs,
+    config: &Config,
+    input: &UpdateService,
+    on: &TaskDefinition,
+) -> Result<bool, Error> {
+    if on.standing(&input.image) != Standing::Older || on.rolled_back().is_some() {
+        return Ok(false);
+    }
+    let wanted = match ecs.describe_task_definition(input.task_definition.as_str()).await {
+        Err(Error::NotFound(_)) => return Ok(false),
+        described => described?,
+    };
+    let made = on.with_image(&input.image, config.image_reference);
+    Ok(wanted.is_active() && made.is_same_document(&wanted) && made.records_same_pushes(&wanted))
+}
+
 /// Whether a service can be moved to a revision: to one that was deregistered, or deleted since, none can.
 async fn is_active(ecs: &Ecs, revision: &TaskDefinitionArn) -> Result<bool, Error> {
     match ecs.describe_task_definition(revision.as_str()).await {
@@ -196,6 +229,7 @@ async fn is_active(ecs: &Ecs, revision: &TaskDefinitionArn) -> Result<bool, Erro
 
 /// One attempt at a service: who asks, when, and until when it may take.
 struct Attempt<'a> {
+    config: &'a Config,
     input: &'a mut UpdateService,
     now: Timestamp,
     deadline: Timestamp,
@@ -223,11 +257,11 @@ impl Sent {
 
 impl Attempt<'_> {
     /// Looks at the service until a look was prompt, or the service is the same after it.
-    async fn look(&mut self, ecs: &Ecs, config: &Config) -> Result<(Look, Start), Error> {
+    async fn look(&mut self, ecs: &Ecs) -> Result<(Look, Start), Error> {
         let mut begun = Instant::now();
         let mut service = ecs.describe_service(&self.input.cluster, &self.input.service).await?;
         for _ in 1..LOOKS {
-            let (look, start) = self.decide(ecs, config, begun, service).await?;
+            let (look, start) = self.decide(ecs, begun, service).await?;
             if begun.elapsed() <= PROMPT {
                 return Ok((look, start));
             }
@@ -239,22 +273,16 @@ impl Attempt<'_> {
             tracing::warn!("{} has moved while it was looked at: looking again", service.title());
             may_have_had_its_turn(self.input);
         }
-        self.decide(ecs, config, begun, service).await
+        self.decide(ecs, begun, service).await
     }
 
     /// One look at `service`, which was read at `begun`, and what it decides.
-    async fn decide(
-        &self,
-        ecs: &Ecs,
-        config: &Config,
-        begun: Instant,
-        service: Service,
-    ) -> Result<(Look, Start), Error> {
-        let look = Look::at(ecs, self.input, begun, service).await?;
+    async fn decide(&self, ecs: &Ecs, begun: Instant, service: Service) -> Result<(Look, Start), Error> {
+        let look = Look::at(ecs, self.config, self.input, begun, service).await?;
         let mut start = decide(self.input, &look.seen(&self.input.image, false));
         if let (Start::Busy(_), Some(rollback)) = (&start, look.service.primary()) {
             let stopped = ecs.stopped_tasks(&self.input.cluster, &self.input.service).await?;
-            if is_lost(rollback, &stopped, self.now, config.rollout_timeout) {
+            if is_lost(rollback, &stopped, self.now, self.config.rollout_timeout) {
                 start = decide(self.input, &look.seen(&self.input.image, true));
             }
         }
@@ -262,8 +290,8 @@ impl Attempt<'_> {
     }
 
     /// Looks, decides, updates. `sent` is the last update of which no answer came, and then this one's.
-    async fn make(&mut self, ecs: &Ecs, config: &Config, sent: &mut Option<Sent>) -> Result<ServiceUpdate, Error> {
-        let (look, start) = self.look(ecs, config).await?;
+    async fn make(&mut self, ecs: &Ecs, sent: &mut Option<Sent>) -> Result<ServiceUpdate, Error> {
+        let (look, start) = self.look(ecs).await?;
         match start {
             Start::Update { revision, force } => self.update(ecs, look, revision, force, sent).await,
             Start::AlreadyDeployed(revision) => match sent {
@@ -373,12 +401,12 @@ impl Attempt<'_> {
 
     /// The update has taken the place of a deployment that the look did not show. One of a newer push is put back, and
     /// that is all. Anything else gets the image on top; what came in at the same moment is put back until then, so that
-    /// nobody's change is undone when that fails. `None` when it is of this push itself.
+    /// nobody's change is undone when that fails. `None` when it is of this push itself, or when nothing but an older image is lost.
     async fn give_way(&self, ecs: &Ecs, overrun: &Overrun) -> Result<Option<ServiceUpdate>, Error> {
         let Overrun { revision, came_between } = overrun;
         let described = ecs.describe_task_definition(revision.as_str()).await?;
         let standing = described.standing(&self.input.image);
-        if standing == Standing::Ours {
+        if standing == Standing::Ours || leads_to_wanted(ecs, self.config, self.input, &described).await? {
             return Ok(None);
         }
         let UpdateService { cluster, service, .. } = &*self.input;

@@ -36,7 +36,7 @@ pub enum Start {
         /// Why, in ECS's words, if it says.
         why: Option<String>,
     },
-    /// It is on this revision now, which does not have the image: a new one has to be made from it.
+    /// It is on this revision now, which does not have the image: another one has to be made from it.
     Moved(TaskDefinitionArn),
     /// It cannot be updated.
     Refused(String),
@@ -54,6 +54,8 @@ pub struct Seen<'a> {
     pub primary_source: Option<&'a TaskDefinitionArn>,
     /// Whether that revision was made to roll another one back.
     pub rolls_back: bool,
+    /// Whether what would be made from that revision, which is of an older push, is the wanted one: nothing else has changed.
+    pub leads_to_wanted: bool,
     /// Whether a rollback under way has no hope: [`is_lost`].
     pub rollback_is_lost: bool,
     /// ECS's records of the service's rollouts, newest first, where they are needed and ECS tells them.
@@ -70,6 +72,7 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
         primary_standing,
         primary_source,
         rolls_back,
+        leads_to_wanted,
         rollback_is_lost,
         history,
         of_push,
@@ -139,7 +142,7 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
             }
         };
     }
-    if *on == wanted.source {
+    if *on == wanted.source || leads_to_wanted {
         update
     } else {
         Start::Moved(on.clone())

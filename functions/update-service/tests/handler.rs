@@ -260,6 +260,53 @@ async fn somebodys_change_that_came_in_at_the_same_moment_gets_the_image_on_top(
     );
 }
 
+/// The revision of the older push, and ours, both made from `web:1`; `other` is a tag that ours has besides.
+fn of_two_pushes(fake: Fake, other: Option<(&str, &str)>) -> Fake {
+    let of_older = described_of_push("web:3", 1);
+    let mut ours = described_of_push("web:2", 2);
+    if let (Some((key, value)), Some(tags)) = (other, ours["tags"].as_array_mut()) {
+        tags.push(json!({"key": key, "value": value}));
+    }
+    fake.knows(of_older).knows(ours)
+}
+
+#[tokio::test]
+async fn a_service_that_an_older_push_has_moved_meanwhile_needs_no_other_revision() {
+    let fake = of_two_pushes(
+        Fake::new(service([rolling("web:3"), deployment("web:1")]), &[], None),
+        None,
+    );
+    let update = fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!(
+        (update.outcome, fake.sent()),
+        (UpdateOutcome::Started, vec!["web:2".to_owned()])
+    );
+    let sidecar = Some(("ecr-deploy:push/sidecar", "2026-05-04T12:00:00Z 7"));
+    let fake = of_two_pushes(
+        Fake::new(service([rolling("web:3"), deployment("web:1")]), &[], None),
+        sidecar,
+    );
+    let update = fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!(
+        (update.outcome, update.source, fake.sent()),
+        (UpdateOutcome::Moved, Some(arn("web:3")), vec![]),
+        "another repository's image would be lost, or come in"
+    );
+}
+
+#[tokio::test]
+async fn an_older_push_that_was_overrun_is_not_put_back() {
+    let fake = of_two_pushes(
+        Fake::new(service([deployment("web:1")]), &[], Some(rolling("web:3"))),
+        None,
+    );
+    let update = fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!(
+        (update.outcome, fake.sent()),
+        (UpdateOutcome::Started, vec!["web:2".to_owned()])
+    );
+}
+
 #[tokio::test]
 async fn what_an_old_look_did_not_show_is_not_put_back_unless_it_is_a_newer_push() {
     let before = |short| Deployment {

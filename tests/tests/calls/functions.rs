@@ -50,6 +50,7 @@ impl Functions {
             Box::pin(find_task_definitions::handle(
                 &self.find,
                 &self.config,
+                async || None,
                 self.request(event),
             ))
             .await,

@@ -91,7 +91,9 @@ fn of_twenty_pushes_within_a_second_to_the_same_services_the_newest_wins() {
             events.push(account.push(&format!("v{push}")));
             local_aws::pause(Duration::from_millis(50)).await;
         }
+        let now = account.now();
         let ended = deploy(&account, &events).await;
+        eprintln!("lasted {} s", (account.now() - now) / 1000);
         assert_eq!(ended, [true; PUSHES]);
         for (service, image, rollout) in standing(&account) {
             assert_eq!(
@@ -118,7 +120,9 @@ fn twenty_pushes_within_a_second_to_different_services_all_arrive() {
             events.push(account.push_to(repository, "v1", None));
             local_aws::pause(Duration::from_millis(50)).await;
         }
+        let now = account.now();
         let ended = deploy(&account, &events).await;
+        eprintln!("lasted {} s", (account.now() - now) / 1000);
         assert_eq!(ended, [true; PUSHES]);
         let standing = standing(&account);
         assert_eq!(standing.len(), PUSHES * SERVICES);

@@ -47,6 +47,7 @@ pub(crate) struct Account {
     begun: Option<Instant>,
     pushes: AtomicI64,
     deploying: AtomicU32,
+    pushing: AtomicU32,
 }
 
 impl Account {
@@ -71,6 +72,7 @@ impl Account {
             begun,
             pushes: AtomicI64::new(0),
             deploying: AtomicU32::new(0),
+            pushing: AtomicU32::new(0),
         })
     }
 
@@ -87,17 +89,14 @@ impl Account {
         self.begun.is_some()
     }
 
-    /// How many executions of deploy-service run.
-    pub(crate) fn deploying(&self) -> u32 {
-        self.deploying.load(Ordering::Relaxed)
+    /// The executions of deploy-service that run: how many there are.
+    pub(crate) fn deploying(&self) -> &AtomicU32 {
+        &self.deploying
     }
 
-    pub(crate) fn begin_deploying(&self) {
-        self.deploying.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn end_deploying(&self) {
-        self.deploying.fetch_sub(1, Ordering::Relaxed);
+    /// The same of deploy-image.
+    pub(crate) fn pushing(&self) -> &AtomicU32 {
+        &self.pushing
     }
 
     /// Lets a call take its time.

@@ -18,6 +18,7 @@ use shared::error::Error;
 use shared::runtime::Request;
 use std::collections::HashMap;
 use std::future::ready;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
 
 /// How many groups are worked on at once, and how many of each: the default of the setting.
@@ -242,17 +243,19 @@ impl Functions {
         }
     }
 
-    /// Invokes a function, by its placeholder, with the arguments of the Task. How many services are waited for is told at once:
-    /// nothing that AWS does hangs on that call.
+    /// Invokes a function, by its placeholder, with the arguments of the Task. How many executions run is told at once: nothing that
+    /// AWS does hangs on that call.
     pub(crate) async fn invoke(&self, arguments: &Value, now: Timestamp) -> Result<Value, Error> {
         let request = Request::open(arguments["Payload"].clone(), now).unwrap();
         let Self { ecs, ecr, config, .. } = self;
         // What is invoked at the same time runs in different sandboxes.
         let fresh = self.caller.account().is_on_tokios_clock().then(|| self.caller.ecs());
         let sandbox = fresh.as_ref().unwrap_or(ecs);
-        let running = ready(Some(self.caller.account().deploying()));
+        let account = self.caller.account();
+        let running = ready(Some(account.deploying().load(Ordering::Relaxed)));
+        let searches = async || Some(account.pushing().load(Ordering::Relaxed));
         match arguments["FunctionName"].as_str().unwrap_or_default() {
-            "${findTaskDefinitions}" => value(find_task_definitions::handle(ecs, config, request).await),
+            "${findTaskDefinitions}" => value(find_task_definitions::handle(ecs, config, searches, request).await),
             "${registerRevision}" => value(register_revision::handle(sandbox, config, request).await),
             "${updateService}" => value(update_service::handle(sandbox, config, running, request).await),
             "${checkStability}" => value(check_stability::handle(sandbox, config, running, request).await),
@@ -266,7 +269,11 @@ impl Functions {
 impl Execution<'_> {
     /// Walks a push's execution to its end.
     pub(crate) async fn deploy(&self, event: &Value) -> Result<Value, Thrown> {
-        self.start(&DEPLOY_IMAGE, "deploy-image:push", event).await
+        let running = self.caller.account().pushing();
+        running.fetch_add(1, Ordering::Relaxed);
+        let ended = self.start(&DEPLOY_IMAGE, "deploy-image:push", event).await;
+        running.fetch_sub(1, Ordering::Relaxed);
+        ended
     }
 
     /// The same with another number of groups that are worked on at once, and of those of a group.
@@ -437,10 +444,10 @@ impl Execution<'_> {
         if resource.ends_with(":startExecution.sync:2") {
             let input = &arguments["Input"];
             let child = format!("deploy-service:{}", arguments["Name"].as_str().unwrap());
-            let account = self.caller.account();
-            account.begin_deploying();
+            let running = self.caller.account().deploying();
+            running.fetch_add(1, Ordering::Relaxed);
             let ended = self.start(&DEPLOY_SERVICE, &child, input).await;
-            account.end_deploying();
+            running.fetch_sub(1, Ordering::Relaxed);
             let service = input["service"].as_str().unwrap_or_default().to_owned();
             self.services.borrow_mut().push((service, ended.clone()));
             return match ended {

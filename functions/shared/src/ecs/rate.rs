@@ -13,16 +13,19 @@ struct Bucket {
     burst: f64,
     per_second: f64,
     tokens: f64,
+    /// Among how many functions it is shared equally.
+    sharers: f64,
 }
 
 impl Bucket {
     /// Takes one token after `elapsed` since the last take, and says how long the call has to wait for it.
     fn take(&mut self, elapsed: Duration) -> Duration {
-        self.tokens = (self.tokens + elapsed.as_secs_f64() * self.per_second).min(self.burst) - 1.0;
+        let (burst, per_second) = (self.burst / self.sharers, self.per_second / self.sharers);
+        self.tokens = (self.tokens + elapsed.as_secs_f64() * per_second).min(burst) - 1.0;
         if self.tokens >= 0.0 {
             Duration::ZERO
         } else {
-            Duration::from_secs_f64(-self.tokens / self.per_second)
+            Duration::from_secs_f64(-self.tokens / per_second)
         }
     }
 }
@@ -56,10 +59,17 @@ impl Rate {
                     burst,
                     per_second,
                     tokens: burst,
+                    sharers: 1.0,
                 },
                 Instant::now(),
             )),
         }
+    }
+
+    /// Shares it among so many functions from now on.
+    pub(super) fn share(&self, sharers: u32) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0.sharers = f64::from(sharers.max(1));
     }
 
     /// Waits for the turn of one call.
@@ -91,6 +101,7 @@ mod tests {
             burst: 3.0,
             per_second: 2.0,
             tokens: 3.0,
+            sharers: 1.0,
         };
         let pauses: Vec<Duration> = (0..5).map(|_| bucket.take(Duration::ZERO)).collect();
         let milliseconds = Duration::from_millis;
@@ -101,5 +112,21 @@ mod tests {
             (bucket.tokens - 2.0).abs() < f64::EPSILON,
             "a pause never fills more than the burst"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_several_each_has_an_equal_share() {
+        let rate = Rate::new(4.0, 2.0);
+        let begun = Instant::now();
+        let mut turns = Vec::new();
+        for (sharers, calls) in [(2, 4), (1, 2)] {
+            rate.share(sharers);
+            for _ in 0..calls {
+                rate.wait().await;
+                turns.push(begun.elapsed().as_millis());
+            }
+        }
+        // Two at once of the four, then one a second; then two a second, for the last pause too.
+        assert_eq!(turns, [0, 0, 1000, 2000, 2000, 2500]);
     }
 }

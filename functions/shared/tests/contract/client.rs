@@ -203,7 +203,7 @@ async fn what_passes_by_itself_is_asked_again_until_it_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_pass_in_fifteen_attempts_is_unavailable_and_says_so() {
+async fn what_does_not_pass_in_twelve_attempts_is_unavailable_and_says_so() {
     for (answer, says) in [
         (
             refused("ThrottlingException", "Rate exceeded"),
@@ -230,7 +230,7 @@ async fn what_does_not_pass_in_fifteen_attempts_is_unavailable_and_says_so() {
             error.to_string().contains("RegisterTaskDefinition of family web"),
             "{error}"
         );
-        assert_eq!(wire.sent().len(), 15);
+        assert_eq!(wire.sent().len(), 12);
         assert!(before.elapsed() > Duration::from_millis(100), "it backs off");
     }
 }
@@ -241,7 +241,7 @@ async fn each_call_is_repeated_as_often_however_many_were_refused_before() {
     for asked in 1..=10 {
         let error = ecs.describe_task_definition("web").await.unwrap_err();
         assert_eq!(error.name(), "Deploy.Unavailable");
-        assert_eq!(wire.sent().len(), asked * 15);
+        assert_eq!(wire.sent().len(), asked * 12);
     }
 }
 

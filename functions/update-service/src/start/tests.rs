@@ -27,6 +27,7 @@ fn seen(service: &Service) -> Seen<'_> {
         primary_standing: None,
         primary_source: None,
         rolls_back: false,
+        leads_to_wanted: false,
         rollback_is_lost: false,
         history: None,
         of_push: &[],
@@ -217,6 +218,34 @@ fn a_service_that_has_moved_on_gets_the_image_on_top() {
             Start::Moved(arn("web:3"))
         );
     }
+}
+
+#[test]
+fn a_service_that_an_older_push_has_moved_from_the_same_revision_is_updated_at_once() {
+    let of_older = |on: Deployment| {
+        let on = service([on, deployment("web:1")]);
+        let seen = Seen {
+            primary_standing: Some(Standing::Older),
+            leads_to_wanted: true,
+            ..seen(&on)
+        };
+        decide(&wanted(), &seen)
+    };
+    let update = Start::Update {
+        revision: arn("web:2"),
+        force: false,
+    };
+    assert_eq!(of_older(deployment("web:3")), update);
+    assert_eq!(of_older(rolling("web:3")), update);
+    let back = Deployment {
+        rollout_state_reason: Some("rolling back to deploymentId ecs-svc/3.".to_owned()),
+        ..rolling("web:3")
+    };
+    assert_eq!(
+        of_older(back),
+        Start::Busy(arn("web:3")),
+        "but not in the middle of a rollback"
+    );
 }
 
 /// What is decided for a push that may have had its turn, of which ECS keeps these records; `web:7` is of it too.
