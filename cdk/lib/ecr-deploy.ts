@@ -84,11 +84,6 @@ export class EcrDeploy extends Construct {
     }).stateMachine;
 
     const child = { arn: this.deployService.stateMachineArn, name: this.deployService.stateMachineName };
-    // A policy of its own: the functions come after the policies in their roles, and the state machine after the functions.
-    new Policy(this, 'CountExecutions', {
-      roles: [updateService.role, checkStability.role, rollBack.role],
-      statements: [permissions.statement(permissions.countExecutions(child))],
-    });
     this.deployImage = new Workflow(this, 'DeployImage', {
       definition: 'deploy-image',
       steps: { findTaskDefinitions, registerRevision, conclude },
@@ -100,6 +95,16 @@ export class EcrDeploy extends Construct {
       permissions: [...permissions.runExecution(child), ...(settings.tagLatest ? permissions.tagLatest(settings) : [])],
       logRetention: settings.logRetention,
     }).stateMachine;
+
+    // Policies of their own: the functions come after the policies in their roles, and the state machines after the functions.
+    new Policy(this, 'CountServices', {
+      roles: [updateService.role, checkStability.role, rollBack.role],
+      statements: [permissions.statement(permissions.countExecutions(this.deployService))],
+    });
+    new Policy(this, 'CountPushes', {
+      roles: [findTaskDefinitions.role],
+      statements: [permissions.statement(permissions.countExecutions(this.deployImage))],
+    });
 
     this.deadLetterQueue = new Queue(this, 'DeadLetterQueue', {
       encryption: QueueEncryption.SQS_MANAGED,

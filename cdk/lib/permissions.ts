@@ -148,9 +148,12 @@ export function runExecution(child: { readonly arn: string; readonly name: strin
   ];
 }
 
-/** update-service, check-stability and roll-back: how many services are waited for, which are the executions of deploy-service. */
-export function countExecutions(deployService: { readonly arn: string }): Permission {
-  return { sid: 'CountExecutions', actions: ['states:ListExecutions'], resources: [deployService.arn] };
+/**
+ * How many executions run. Of deploy-service: how many services are waited for, for the steps that look at one. Of
+ * deploy-image: how many pushes search at the same time, for find-task-definitions.
+ */
+export function countExecutions({ stateMachineArn }: { readonly stateMachineArn: string }): Permission {
+  return { sid: 'CountExecutions', actions: ['states:ListExecutions'], resources: [stateMachineArn] };
 }
 
 /** The tasks of a service. */

@@ -341,7 +341,7 @@ fn retry(end: &ImageEnd, failed: &[&End<'_>]) -> Vec<PlannedRevision> {
         })
     });
     let mut retry: Vec<PlannedRevision> = narrowed.collect();
-    pace(&mut retry);
+    pace(&mut retry, 1);
     retry
 }
 

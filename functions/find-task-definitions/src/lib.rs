@@ -14,6 +14,7 @@ use shared::config::Config;
 use shared::contract::{Plan, SkipReason, Skipped};
 use shared::ecs::Ecs;
 use shared::error::Error;
+use shared::pace::is_long;
 use shared::push::{Push, PushedImage, parse_push};
 use shared::runtime::{Request, log_image};
 use shared::service::Service;
@@ -29,8 +30,8 @@ const SHARED_ANEW: Duration = Duration::from_secs(5);
 /// Finds what runs the repository of a pushed image: the step "Find task definitions".
 ///
 /// The input is the raw EventBridge event. The plan lists each revision in use with its services, then the newest
-/// revision of each family without a service; it changes nothing. `searches` tells how many search just now, this one among
-/// them, see [`shared::executions`]: they share what may be read.
+/// revision of each family without a service; it changes nothing. `pushes` tells how many are deployed just now, this one among
+/// them, see [`shared::executions`]: they share what may be read, registered and updated.
 ///
 /// # Errors
 ///
@@ -38,41 +39,46 @@ const SHARED_ANEW: Duration = Duration::from_secs(5);
 pub async fn handle(
     ecs: &Ecs,
     config: &Config,
-    searches: impl AsyncFn() -> Option<u32>,
+    pushes: impl AsyncFn() -> Option<u32>,
     request: Request<Value>,
 ) -> Result<Plan, Error> {
     let image = match parse_push(&request.input)? {
         Push::Tagged(image) => image,
         Push::Nothing(nothing) => {
             let skipped = vec![plan::nothing_pushed(&nothing)];
-            return plan_within(None, Vec::new(), skipped);
+            return plan_within(None, Vec::new(), 1, skipped);
         }
     };
     log_image(&image);
     if image.tag.is_latest() && !config.deploy_latest {
         let skipped = vec![plan::latest_is_off(&image)];
-        return plan_within(Some(image), Vec::new(), skipped);
+        return plan_within(Some(image), Vec::new(), 1, skipped);
     }
     tokio::select! {
-        plan = search(ecs, config, image) => plan,
-        never = share(ecs, searches) => match never {},
+        plan = search(ecs, config, &pushes, image) => plan,
+        never = share(ecs, &pushes) => match never {},
     }
 }
 
 /// Reads no more than a share of what all searches may read together. Of pushes that come at the same moment, the first one
 /// does not see the others yet.
 #[expect(clippy::disallowed_methods, reason = "a pause between two calls, not a wait for ECS")]
-async fn share(ecs: &Ecs, searches: impl AsyncFn() -> Option<u32>) -> Infallible {
+async fn share(ecs: &Ecs, pushes: &impl AsyncFn() -> Option<u32>) -> Infallible {
     ecs.share_among(1);
     loop {
-        if let Some(searches) = searches().await {
-            ecs.share_among(searches);
+        if let Some(pushes) = pushes().await {
+            ecs.share_among(pushes);
         }
         tokio::time::sleep(SHARED_ANEW).await;
     }
 }
 
-async fn search(ecs: &Ecs, config: &Config, image: PushedImage) -> Result<Plan, Error> {
+async fn search(
+    ecs: &Ecs,
+    config: &Config,
+    pushes: &impl AsyncFn() -> Option<u32>,
+    image: PushedImage,
+) -> Result<Plan, Error> {
     // A revision is read as soon as the first service on it is seen.
     let (found, revisions) = mpsc::unbounded();
     let families = async {
@@ -96,7 +102,13 @@ async fn search(ecs: &Ecs, config: &Config, image: PushedImage) -> Result<Plan, 
         skipped.push(plan::not_in_use(&image));
     }
     log_plan(&image, &services, &planned.revisions, &skipped);
-    plan_within(Some(image), planned.revisions, plan::bounded(skipped))
+    // As late as can be: of pushes that come at the same moment, the first one did not see the others when it began.
+    let pushes = if is_long(&planned.revisions) {
+        pushes().await.unwrap_or(1)
+    } else {
+        1
+    };
+    plan_within(Some(image), planned.revisions, pushes, plan::bounded(skipped))
 }
 
 /// What was seen of the clusters.

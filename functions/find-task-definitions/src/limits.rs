@@ -47,7 +47,8 @@ const EVENTS_OF_SERVICE: usize = 10;
 /// A group of services is full with at least so many, whatever the setting `maxConcurrency` is.
 const SERVICES_OF_GROUP: usize = 20;
 
-/// Makes the plan of `revisions`: at a pace that the account's limits allow, and within the limits of one execution.
+/// Makes the plan of `revisions`: at a pace that the account's limits allow one of so many `pushes`, and within the limits of
+/// one execution.
 ///
 /// # Errors
 ///
@@ -56,9 +57,10 @@ const SERVICES_OF_GROUP: usize = 20;
 pub fn plan_within(
     image: Option<PushedImage>,
     mut revisions: Vec<PlannedRevision>,
+    pushes: u32,
     skipped: Vec<Skipped>,
 ) -> Result<Plan, Error> {
-    pace(&mut revisions);
+    pace(&mut revisions, pushes);
     let count: usize = revisions.iter().map(|revision| revision.services.len()).sum();
     let services = u32::try_from(count).unwrap_or(u32::MAX);
     let mut plan = Plan {

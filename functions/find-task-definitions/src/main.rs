@@ -11,8 +11,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let executions = Executions::from_env();
     shared::runtime::serve(async |request| {
         let (execution, now) = (request.execution.id.clone(), request.now);
-        let searches = async || executions.begun_lately(&execution, now).await;
-        find_task_definitions::handle(&ecs, &config, searches, request).await
+        let pushes = async || executions.begun_lately(&execution, now).await;
+        find_task_definitions::handle(&ecs, &config, pushes, request).await
     })
     .await
 }

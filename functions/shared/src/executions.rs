@@ -1,5 +1,5 @@
-//! The executions that run: of deploy-service, of all pushes, which wait for as many services; of deploy-image, of which those
-//! that began lately search. All of them read from the buckets of one account.
+//! The executions that run: of deploy-service, of all pushes, which wait for as many services; of deploy-image, which are as many
+//! pushes. All of them take from the buckets of one account.
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>.
 
@@ -20,8 +20,9 @@ const KNOWN_FOR: SignedDuration = SignedDuration::from_secs(10);
 /// The longest page.
 const PAGE: i32 = 1000;
 
-/// For how long after its beginning a push counts as one that searches; most of its time it waits.
-const LATELY: SignedDuration = SignedDuration::from_mins(2);
+/// How long before a push another one may have begun that searches, registers and updates at the same time; most of its
+/// time a push waits.
+const LATELY: SignedDuration = SignedDuration::from_mins(1);
 
 /// How many pages are counted: more do not run within the quotas of ECS for services.
 const PAGES: usize = 10;
@@ -86,7 +87,7 @@ impl Executions {
         match self.count(execution, since).await {
             Ok(count) => Some(count),
             Err(error) => {
-                tracing::warn!("how many others search is not known: {error}");
+                tracing::warn!("how many pushes are deployed is not known: {error}");
                 None
             }
         }
@@ -192,15 +193,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn pushes_count_for_two_minutes() {
-        for (seconds, count) in [(0, 3), (120, 3), (121, 0)] {
+    async fn what_began_more_than_a_minute_before_does_not_count() {
+        for (seconds, count) in [(0, 3), (60, 3), (61, 0)] {
             let (executions, _) = answering(&[Ok(3)]);
             assert_eq!(executions.begun_lately(EXECUTION, at(seconds)).await, Some(count));
         }
         let (executions, asked) = answering(&[Ok(1000), Ok(1)]);
         assert_eq!(executions.begun_lately(EXECUTION, at(0)).await, Some(1001));
         let (executions, older) = answering(&[Ok(1000), Ok(1)]);
-        assert_eq!(executions.begun_lately(EXECUTION, at(121)).await, Some(0));
+        assert_eq!(executions.begun_lately(EXECUTION, at(61)).await, Some(0));
         let asked = [asked, older].map(|asked| asked.load(Ordering::Relaxed));
         assert_eq!(asked, [2, 1], "nobody reads on when the rest is older");
         let (executions, _) = answering(&[Err("AccessDeniedException")]);

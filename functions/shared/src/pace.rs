@@ -27,17 +27,20 @@ pub const UPDATES: Bucket = Bucket {
     per_second: 5,
 };
 
-/// The calls that are taken from a bucket, which is full at second 0.
+/// The calls that one of so many pushes takes from a bucket, which is full at second 0: an equal share of it. What is left
+/// is counted in shares, of which a call takes as many as there are pushes.
 struct Schedule {
     bucket: Bucket,
+    pushes: u32,
     second: u32,
     left: u32,
 }
 
 impl Schedule {
-    fn new(bucket: Bucket) -> Self {
+    fn new(bucket: Bucket, pushes: u32) -> Self {
         Self {
             bucket,
+            pushes,
             second: 0,
             left: bucket.at_once,
         }
@@ -48,25 +51,33 @@ impl Schedule {
     fn next(&mut self, earliest: u32) -> u32 {
         let waited = earliest.saturating_sub(self.second);
         self.pass(waited);
-        if self.left == 0 {
-            self.pass(1);
-        }
-        self.left = self.left.saturating_sub(1);
+        let missing = self.pushes.saturating_sub(self.left);
+        self.pass(missing.div_ceil(self.bucket.per_second));
+        self.left = self.left.saturating_sub(self.pushes);
         self.second
     }
 
     fn pass(&mut self, seconds: u32) {
         let granted = seconds.saturating_mul(self.bucket.per_second);
-        self.left = self.left.saturating_add(granted).min(self.bucket.at_once);
+        let most = self.bucket.at_once.max(self.pushes);
+        self.left = self.left.saturating_add(granted).min(most);
         self.second = self.second.saturating_add(seconds);
     }
 }
 
-/// Paces a plan: gives each revision the seconds after which it may be registered, and each of its services the seconds
-/// after that registration after which it may be updated. The order of the plan stays.
-pub fn pace(revisions: &mut [PlannedRevision]) {
-    let mut registrations = Schedule::new(REGISTRATIONS);
-    let mut updates = Schedule::new(UPDATES);
+/// Whether a plan has more calls than the buckets grant at once, so that it depends on others how fast it can be.
+#[must_use]
+pub fn is_long(revisions: &[PlannedRevision]) -> bool {
+    let services: usize = revisions.iter().map(|revision| revision.services.len()).sum();
+    revisions.len() > REGISTRATIONS.at_once as usize || services > UPDATES.at_once as usize
+}
+
+/// Paces the plan of one of so many `pushes` that register and update at the same time: gives each revision the seconds
+/// after which it may be registered, and each of its services the seconds after that registration after which it may be
+/// updated. The order of the plan stays.
+pub fn pace(revisions: &mut [PlannedRevision], pushes: u32) {
+    let mut registrations = Schedule::new(REGISTRATIONS, pushes.max(1));
+    let mut updates = Schedule::new(UPDATES, pushes.max(1));
     for revision in revisions {
         revision.after = registrations.next(0);
         for service in &mut revision.services {
@@ -83,6 +94,11 @@ mod tests {
 
     /// A plan of so many services on each of so many revisions.
     fn plan(services: &[usize]) -> Vec<PlannedRevision> {
+        plan_of_one_of(1, services)
+    }
+
+    /// The same of one of so many pushes.
+    fn plan_of_one_of(pushes: u32, services: &[usize]) -> Vec<PlannedRevision> {
         let service = |number: usize| PlannedService {
             cluster: "production".parse().unwrap(),
             service: format!("web-{number}").parse().unwrap(),
@@ -97,7 +113,7 @@ mod tests {
             services: (0..*services).map(service).collect(),
         });
         let mut revisions: Vec<PlannedRevision> = revisions.collect();
-        pace(&mut revisions);
+        pace(&mut revisions, pushes);
         revisions
     }
 
@@ -149,6 +165,31 @@ mod tests {
         assert!(plan(&[]).is_empty());
     }
 
+    #[test]
+    fn one_of_twenty_pushes_has_a_twentieth_of_the_buckets() {
+        let (registrations, updates) = seconds(&plan_of_one_of(20, &[1; 50]));
+        // The first one when its share of what is there at once, which is less than one, has grown to one.
+        assert_eq!(&registrations[..3], [2, 22, 42]);
+        assert_eq!(last(&registrations), 2 + 49 * 20);
+        assert_eq!(updates[0].1, 2);
+        let (_, updates) = seconds(&plan_of_one_of(20, &[50]));
+        let updates: Vec<u32> = updates.iter().map(|(_, updated)| *updated).collect();
+        assert_eq!(updates[..4], [2, 2, 5, 9]);
+    }
+
+    #[test]
+    fn a_plan_is_long_when_it_has_more_than_is_granted_at_once() {
+        for (services, long) in [
+            (vec![], false),
+            (vec![1; 18], false),
+            (vec![0; 19], true),
+            (vec![48], false),
+            (vec![24, 25], true),
+        ] {
+            assert_eq!(is_long(&plan(&services)), long, "{services:?}");
+        }
+    }
+
     fn any_services() -> impl Strategy<Value = Vec<usize>> {
         prop_oneof![
             proptest::collection::vec(0_usize..4, 0..120),
@@ -164,6 +205,17 @@ mod tests {
             let updates: Vec<u32> = updates.into_iter().map(|(_, updated)| updated).collect();
             prop_assert!(is_granted(REGISTRATIONS, &registrations), "{registrations:?}");
             prop_assert!(is_granted(UPDATES, &updates), "{updates:?}");
+        }
+
+        #[test]
+        fn nor_by_as_many_pushes_as_share_it(pushes in 2_u32..=18, services in proptest::collection::vec(0_usize..8, 0..30)) {
+            let (registrations, updates) = seconds(&plan_of_one_of(pushes, &services));
+            let of_all = |calls: Vec<u32>| -> Vec<u32> {
+                calls.into_iter().flat_map(|second| (0..pushes).map(move |_| second)).collect()
+            };
+            let updates = updates.into_iter().map(|(_, updated)| updated).collect();
+            prop_assert!(is_granted(REGISTRATIONS, &of_all(registrations)));
+            prop_assert!(is_granted(UPDATES, &of_all(updates)));
         }
 
         #[test]

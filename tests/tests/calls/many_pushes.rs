@@ -67,17 +67,20 @@ fn standing(account: &Account) -> Vec<(String, String, String)> {
     services.collect()
 }
 
-/// Calls that were answered although their bucket was empty: there must be none.
-fn answered_without_token(account: &Account) -> bool {
+/// What was granted and refused, by bucket, stays within what leaves room for others: what is changed is paced, so that hardly
+/// anything is refused, and of reads fewer are refused than are granted by half.
+fn assert_the_limits_hold(account: &Account) {
     let (_, report) = account.with(|it, now| it.administer(now, "GET", "calls", "", b""));
-    eprintln!("{report:#}");
-    let operations = report["operations"].as_object().unwrap().values();
-    let throttled: u64 = operations
-        .filter_map(|count| count["errors"]["ThrottlingException"].as_u64())
-        .sum();
-    let buckets = report["buckets"].as_object().unwrap().values();
-    let without: u64 = buckets.filter_map(|bucket| bucket["withoutToken"].as_u64()).sum();
-    throttled != without
+    for (bucket, report) in report["buckets"].as_object().unwrap() {
+        let number = |name: &str| report[name].as_u64().unwrap();
+        let (taken, refused) = (number("taken"), number("withoutToken"));
+        let most = if bucket.ends_with("Modify") {
+            taken / 20
+        } else {
+            taken / 2
+        };
+        assert!(refused <= most, "{bucket}: {taken} granted, {refused} refused");
+    }
 }
 
 #[test]
@@ -91,9 +94,7 @@ fn of_twenty_pushes_within_a_second_to_the_same_services_the_newest_wins() {
             events.push(account.push(&format!("v{push}")));
             local_aws::pause(Duration::from_millis(50)).await;
         }
-        let now = account.now();
         let ended = deploy(&account, &events).await;
-        eprintln!("lasted {} s", (account.now() - now) / 1000);
         assert_eq!(ended, [true; PUSHES]);
         for (service, image, rollout) in standing(&account) {
             assert_eq!(
@@ -102,7 +103,7 @@ fn of_twenty_pushes_within_a_second_to_the_same_services_the_newest_wins() {
                 "{service}"
             );
         }
-        assert!(!answered_without_token(&account));
+        assert_the_limits_hold(&account);
     });
 }
 
@@ -120,9 +121,7 @@ fn twenty_pushes_within_a_second_to_different_services_all_arrive() {
             events.push(account.push_to(repository, "v1", None));
             local_aws::pause(Duration::from_millis(50)).await;
         }
-        let now = account.now();
         let ended = deploy(&account, &events).await;
-        eprintln!("lasted {} s", (account.now() - now) / 1000);
         assert_eq!(ended, [true; PUSHES]);
         let standing = standing(&account);
         assert_eq!(standing.len(), PUSHES * SERVICES);
@@ -132,6 +131,6 @@ fn twenty_pushes_within_a_second_to_different_services_all_arrive() {
                 "{service}: {image} {rollout}"
             );
         }
-        assert!(!answered_without_token(&account));
+        assert_the_limits_hold(&account);
     });
 }

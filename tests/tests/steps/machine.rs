@@ -253,9 +253,9 @@ impl Functions {
         let sandbox = fresh.as_ref().unwrap_or(ecs);
         let account = self.caller.account();
         let running = ready(Some(account.deploying().load(Ordering::Relaxed)));
-        let searches = async || Some(account.pushing().load(Ordering::Relaxed));
+        let pushes = async || Some(account.pushing().load(Ordering::Relaxed));
         match arguments["FunctionName"].as_str().unwrap_or_default() {
-            "${findTaskDefinitions}" => value(find_task_definitions::handle(ecs, config, searches, request).await),
+            "${findTaskDefinitions}" => value(find_task_definitions::handle(ecs, config, pushes, request).await),
             "${registerRevision}" => value(register_revision::handle(sandbox, config, request).await),
             "${updateService}" => value(update_service::handle(sandbox, config, running, request).await),
             "${checkStability}" => value(check_stability::handle(sandbox, config, running, request).await),

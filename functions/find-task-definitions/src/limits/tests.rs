@@ -32,7 +32,7 @@ fn revisions(families: usize, services: usize, name: usize) -> Vec<PlannedRevisi
 }
 
 fn planned(families: usize, services: usize, name: usize) -> Result<Plan, Error> {
-    plan_within(Some(pushed(2)), revisions(families, services, name), Vec::new())
+    plan_within(Some(pushed(2)), revisions(families, services, name), 1, Vec::new())
 }
 
 /// What "Conclude" is told when every service of a plan fails with the longest error.
@@ -75,7 +75,7 @@ fn few_services_keep_whole_errors() {
     for (families, services) in [(1, 1), (100, 100), (3, 100)] {
         assert_eq!(planned(families, services, 25).unwrap().error_length, 1000);
     }
-    let plan = plan_within(None, Vec::new(), Vec::new()).unwrap();
+    let plan = plan_within(None, Vec::new(), 1, Vec::new()).unwrap();
     assert_eq!((plan.error_length, plan.services), (1000, 0));
 }
 
@@ -133,7 +133,7 @@ fn what_is_left_out_takes_room_too() {
         message: "x".repeat(MOST_BYTES),
         count: 1,
     };
-    let plan = plan_within(Some(pushed(2)), Vec::new(), vec![skipped]);
+    let plan = plan_within(Some(pushed(2)), Vec::new(), 1, vec![skipped]);
     refuses(plan, &["0 services by 0 task definitions", "bytes"]);
 }
 
