@@ -136,12 +136,16 @@ fn is_kept(aftermath: &Aftermath, rollout: &Deployment) -> bool {
     rollout.status == "SUCCESSFUL" && is_by_hand && is_new
 }
 
-/// Whether the revision of a rollout is that of another, or was made from it in one step or several.
+/// Whether the revision of a rollout is that of another, or was made from it in one step or several; or from one that is the
+/// same member by member and tag by tag, which somebody may register for one service after another.
 fn is_made_from(aftermath: &Aftermath, rollout: &Deployment, origin: &Deployment) -> bool {
+    let revision_of = |rollout: &Deployment| aftermath.after.revision(&rollout.task_definition);
     let mut name = short(&rollout.task_definition);
     // A chain is no longer than there are revisions.
     for _ in &aftermath.after.revisions {
-        if name == short(&origin.task_definition) {
+        let revisions = aftermath.after.revision(name).zip(revision_of(origin));
+        let is_same = |(one, other): (&Revision, &Revision)| one.document == other.document && one.tags == other.tags;
+        if name == short(&origin.task_definition) || revisions.is_some_and(is_same) {
             return true;
         }
         match aftermath.after.revision(name).and_then(Revision::source) {
@@ -350,6 +354,11 @@ mod tests {
             .find(|tag| tag.key == "ecr-deploy:source");
         source.unwrap().value = "web:1".to_owned();
         assert_eq!(others_are_not_undone(&undone).len(), 1);
+        let mut twice = undone.clone();
+        let by_hand = twice.after.revisions[1].clone();
+        let first = &mut twice.after.revisions[0];
+        (first.document, first.tags) = (by_hand.document, by_hand.tags);
+        assert_eq!(others_are_not_undone(&twice), [], "web:1 is the same");
         undone.after.services[0].history[1].status = "STOPPED".to_owned();
         assert_eq!(others_are_not_undone(&undone), [], "it never became stable");
     }
