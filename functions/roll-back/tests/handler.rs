@@ -110,6 +110,11 @@ impl Fake {
     }
 
     async fn asked(&self, image: u32) -> Result<Rollback, Error> {
+        self.asked_among(None, image).await
+    }
+
+    /// The same while so many services are waited for.
+    async fn asked_among(&self, running: Option<u32>, image: u32) -> Result<Rollback, Error> {
         let rules: Vec<Rule> = self.ecs.iter().chain([&self.stops, &self.registers]).cloned().collect();
         let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules, |to| to
             .interceptor(self.wire.clone())));
@@ -120,7 +125,7 @@ impl Fake {
             previous: Some(arn("web:1")),
             services: 1,
         };
-        roll_back::handle(&ecs, &ecr, &Config::default(), ready(None), request(&input, 600)).await
+        roll_back::handle(&ecs, &ecr, &Config::default(), ready(running), request(&input, 600)).await
     }
 
     #[track_caller]
@@ -153,6 +158,15 @@ async fn a_rollout_under_way_is_stopped_and_its_rollback_watched() {
     assert_eq!((rollout.task_definition, rollout.deployment), (arn("web:1"), None));
     assert_eq!((rollout.started_at, rollout.deadline), (at(600), at(600 + 30 * 60)));
     fake.sent(1, 0, &[]);
+}
+
+#[tokio::test]
+async fn the_more_services_are_waited_for_the_later_is_the_first_look_at_a_rollback() {
+    for (running, waits) in [(None, 15..=15), (Some(25), 15..=15), (Some(5000), 16..=1515)] {
+        let fake = Fake::new(&on_ours(), &under_way(), InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
+        let wait = fake.asked_among(running, 2).await.unwrap().wait;
+        assert!(waits.contains(&wait), "{running:?}: {wait}");
+    }
 }
 
 #[tokio::test]

@@ -91,8 +91,18 @@ impl Fake {
     }
 
     async fn asked(&self, input: &UpdateService, seconds: i64) -> Result<ServiceUpdate, Error> {
+        self.asked_among(None, input, seconds).await
+    }
+
+    /// The same while so many services are waited for.
+    async fn asked_among(
+        &self,
+        running: Option<u32>,
+        input: &UpdateService,
+        seconds: i64,
+    ) -> Result<ServiceUpdate, Error> {
         let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &self.rules));
-        update_service::handle(&ecs, &Config::default(), ready(None), request(input, seconds)).await
+        update_service::handle(&ecs, &Config::default(), ready(running), request(input, seconds)).await
     }
 
     fn sent(&self) -> Vec<String> {
@@ -145,6 +155,29 @@ async fn peer_8_an_update_sends_cluster_service_and_task_definition_and_nothing_
         0,
         "a steady service needs no record of its rollouts"
     );
+}
+
+#[tokio::test]
+async fn the_more_services_are_waited_for_the_later_is_the_first_look_at_a_rollout_or_at_a_turn() {
+    for (running, most) in [(None, 15), (Some(25), 15), (Some(5000), 1515)] {
+        let started = Fake::new(service([deployment("web:1")]), &[], None);
+        let begun = started.asked_among(running, &wanted(), 60).await.unwrap();
+        let back = Deployment {
+            rollout_state_reason: Some("rolling back to deploymentId ecs-svc/1.".to_owned()),
+            ..rolling("web:1")
+        };
+        let busy = Fake::new(service([back, given_up("web:3")]), &[], None).knows(described("web:1", "app:v1", &[]));
+        let turn = busy.asked_among(running, &wanted(), 60).await.unwrap();
+        assert_eq!(
+            (begun.outcome, turn.outcome),
+            (UpdateOutcome::Started, UpdateOutcome::Busy)
+        );
+        for update in [begun, turn] {
+            let is_first_come = running.is_none_or(|running| running <= 25);
+            assert_eq!(update.wait == 15, is_first_come, "{running:?}: {update:?}");
+            assert!((15..=most).contains(&update.wait), "{running:?}: {update:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -92,6 +92,8 @@ fn a_plan_is_paced() {
     assert_eq!((after[17], after[18], after[29]), (0, 1, 12));
     let services = &plan.revisions[17].services;
     assert_eq!((services[0].after, services[2].after), (1, 2));
+    let one_of_two = plan_within(Some(pushed(2)), revisions(30, 90, 25), 2, Vec::new()).unwrap();
+    assert_eq!((one_of_two.revisions[8].after, one_of_two.revisions[9].after), (0, 2));
 }
 
 #[track_caller]
