@@ -170,6 +170,16 @@ fn where_the_service_is_shown_as_it_was_some_seconds_ago_the_newer_record_counts
     }
     let earlier = [record("web:1", Successful), ours.clone()];
     assert_eq!(on(shows_ours(), &earlier).as_deref(), Some("web:2"), "older than ours");
+    let at_once = ServiceDeployment {
+        created_at: ours.created_at,
+        ..record("web:3", UnderWay)
+    };
+    let at_once = [at_once, ours.clone()];
+    assert_eq!(
+        on(shows_ours(), &at_once).as_deref(),
+        Some("web:2"),
+        "not later than ours"
+    );
     let history = [record("web:3", UnderWay), ours];
     assert_eq!(
         on(vec![rolling("web:4")], &history).as_deref(),
