@@ -24,14 +24,14 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
 
-/// After so long it is asked anew among how many searches the reads are shared.
-const SHARED_ANEW: Duration = Duration::from_secs(5);
+/// After so long it is seen anew whether reads are turned away, and asked among how many searches they are shared.
+const SHARED_ANEW: Duration = Duration::from_secs(1);
 
 /// Finds what runs the repository of a pushed image: the step "Find task definitions".
 ///
 /// The input is the raw EventBridge event. The plan lists each revision in use with its services, then the newest
 /// revision of each family without a service; it changes nothing. `pushes` tells how many are deployed just now, this one among
-/// them, see [`shared::executions`]: they share what may be read, registered and updated.
+/// them, see [`shared::executions`]: they share what may be read, registered and updated, where there is too little for all.
 ///
 /// # Errors
 ///
@@ -60,13 +60,14 @@ pub async fn handle(
     }
 }
 
-/// Reads no more than a share of what all searches may read together. Of pushes that come at the same moment, the first one
-/// does not see the others yet.
+/// Once ECS turns calls away, reads no more than a share of what all searches may read together.
 #[expect(clippy::disallowed_methods, reason = "a pause between two calls, not a wait for ECS")]
 async fn share(ecs: &Ecs, pushes: &impl AsyncFn() -> Option<u32>) -> Infallible {
     ecs.share_among(1);
     loop {
-        if let Some(pushes) = pushes().await {
+        if ecs.was_throttled()
+            && let Some(pushes) = pushes().await
+        {
             ecs.share_among(pushes);
         }
         tokio::time::sleep(SHARED_ANEW).await;

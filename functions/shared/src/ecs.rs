@@ -17,14 +17,20 @@ use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_sdk_ecs::types::{
     CreatedAt, DesiredStatus, StopServiceDeploymentStopType, Task, TaskDefinitionFamilyStatus, TaskDefinitionField,
 };
-use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::{FinalizerInterceptorContextRef, InterceptorContext};
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 use cache::Cache;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use rate::Rate;
 use raw::RawResponse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How many calls of one kind are under way at once: enough to hide the latency of each, few enough to stay polite.
@@ -45,6 +51,7 @@ pub struct Ecs {
     service_reads: Rate,
     task_definition_reads: Rate,
     outlines: Cache,
+    throttled: Throttled,
 }
 
 /// A look at services by name, some of which may not be there.
@@ -69,7 +76,9 @@ impl Ecs {
     /// register two revisions of one family at once, which ECS reports as a client's error.
     #[must_use]
     pub fn with_config(config: Builder) -> Self {
+        let throttled = Throttled::default();
         let config = config
+            .interceptor(throttled.clone())
             .retry_config(retries())
             .retry_partition(without_quota())
             .timeout_config(
@@ -80,7 +89,10 @@ impl Ecs {
             )
             .retry_classifier(ConcurrentRegistrations)
             .build();
-        Self::with_client(Client::from_conf(config))
+        Self {
+            throttled,
+            ..Self::with_client(Client::from_conf(config))
+        }
     }
 
     /// A client over an SDK client that is already set up.
@@ -91,7 +103,14 @@ impl Ecs {
             service_reads: Rate::of_service_reads(),
             task_definition_reads: Rate::of_task_definition_reads(),
             outlines: Cache::default(),
+            throttled: Throttled::default(),
         }
+    }
+
+    /// Whether ECS has turned a call away because there were too many, since this was asked last: also one that the SDK has
+    /// repeated since.
+    pub fn was_throttled(&self) -> bool {
+        self.throttled.0.swap(false, Ordering::Relaxed)
     }
 
     /// Shares what a search may read among so many searches, from now on.
@@ -598,6 +617,33 @@ fn without_quota() -> RetryPartition {
 fn parse<T: TryFrom<String, Error: std::fmt::Display>>(text: String, call: &str) -> Result<T, Error> {
     text.try_into()
         .map_err(|error| Error::InvalidInput(format!("{call}: ECS's answer cannot be read: {error}")))
+}
+
+/// Notes that a call was turned away because there were too many.
+#[derive(Debug, Clone, Default)]
+struct Throttled(Arc<AtomicBool>);
+
+#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
+impl Intercept for Throttled {
+    fn name(&self) -> &'static str {
+        "throttled"
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let refused = context
+            .response()
+            .filter(|response| response.status().is_client_error());
+        let body = refused.and_then(|response| response.body().bytes()).unwrap_or_default();
+        if String::from_utf8_lossy(body).contains("ThrottlingException") {
+            self.0.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
 }
 
 /// Has the SDK repeat, with its backoff and jitter, a registration that was refused only because another one of the

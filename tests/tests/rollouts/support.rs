@@ -49,8 +49,8 @@ pub(crate) struct Deployed {
     pub(crate) stack: Stack,
 }
 
-/// A rollout may take two minutes; `latest` is deployed.
-pub(crate) static PATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("120s"));
+/// A rollout may take four minutes; `latest` is deployed.
+pub(crate) static PATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("240s"));
 
 /// A rollout may take ten seconds, less than a slow image: for what the deadline ends.
 pub(crate) static IMPATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("10s"));

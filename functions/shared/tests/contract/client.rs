@@ -246,6 +246,19 @@ async fn each_call_is_repeated_as_often_however_many_were_refused_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn that_a_call_was_turned_away_is_told_once_also_when_it_got_through_later() {
+    let (ecs, _) = ecs_answering(|place, _| match place {
+        0 => refused("ThrottlingException", "Rate exceeded"),
+        _ => refused("ClientException", "There is none."),
+    });
+    assert!(!ecs.was_throttled());
+    ecs.describe_task_definition("web").await.unwrap_err();
+    assert_eq!([ecs.was_throttled(), ecs.was_throttled()], [true, false]);
+    ecs.describe_task_definition("web").await.unwrap_err();
+    assert!(!ecs.was_throttled(), "another error is none of it");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_update_is_sent_once_for_what_it_stands_on_grows_old() {
     let (ecs, wire) = ecs_answering(|_, _| refused("ThrottlingException", "Rate exceeded"));
     let revision = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:42";
