@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 pub(crate) const AT_ONCE: usize = 16;
 
 /// How long anything may take on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_mins(5);
+pub(crate) const LIMIT: Duration = Duration::from_mins(10);
 
 /// Where an execution of deploy-service waits for ECS.
 const WAITS: [&str; 3] = ["Wait for its turn", "Wait for rollout", "Wait for rollback"];
