@@ -68,11 +68,12 @@ async fn inputs(functions: &Functions) -> Result<BTreeMap<&'static str, Value>, 
     let update = json!({
         "image": image, "cluster": service["cluster"], "service": service["service"], "deadline": null,
         "taskDefinition": registered["taskDefinition"], "source": registered["source"], "turn": "FIRST",
+        "services": 1,
     });
     let updated = functions.update(&update).await.map_err(message)?;
     let (rollout, previous) = (&updated["rollout"], &updated["previous"]);
     let check = json!({"image": image, "rollout": rollout, "previous": previous, "rollsBack": null, "services": 1});
-    let roll_back = json!({"image": image, "rollout": rollout, "previous": previous});
+    let roll_back = json!({"image": image, "rollout": rollout, "previous": previous, "services": 1});
     let conclude = json!({
         "scope": "IMAGE", "image": null, "revisions": [], "results": [], "services": [], "families": [], "skipped": plan["skipped"], "attempt": 0,
     });
