@@ -140,6 +140,10 @@ impl LocalAws {
         if let Some(simulated) = &simulated_ecs {
             command.env("AWS_ENDPOINT_URL_ECS", simulated.url());
             command.env("AWS_ENDPOINT_URL_ECR", simulated.url());
+            // It refuses what is asked of Step Functions: how many executions run. The functions would look at services as
+            // seldom as AWS's limits want it, in an account that is many times as fast; so each push goes by its own
+            // number. Where ECS is MiniStack's, the count is the real one.
+            command.env("AWS_ENDPOINT_URL_SFN", simulated.url());
         }
         let mut server = command
             .spawn()
