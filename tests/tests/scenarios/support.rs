@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
 /// How long an execution may take on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_mins(10);
+pub(crate) const LIMIT: Duration = Duration::from_mins(20);
 
 /// A local AWS with the stack in it.
 pub(crate) struct Deployed {
