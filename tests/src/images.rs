@@ -8,9 +8,10 @@ use crate::{ACCOUNT, Error, LocalAws, REGION, tools};
 use aws_sdk_ecr::types::ImageIdentifier;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// What a container of an image does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct Push {
 
 /// Tells the images of one process from each other, so that every push has a digest of its own.
 static NEXT: AtomicU32 = AtomicU32::new(1);
+
+static BUILD_CONTEXT: Mutex<()> = Mutex::new(());
 
 impl LocalAws {
     /// Makes a repository for images.
@@ -113,14 +116,7 @@ impl LocalAws {
     }
 
     fn build(&self, name: &str, number: u32, behaviour: Behaviour) -> Result<(), Error> {
-        let context = self.directory().join("image");
-        if !context.exists() {
-            let busybox = Path::new("/bin/busybox");
-            std::fs::create_dir_all(&context).map_err(Error::file("making a folder for an image"))?;
-            std::fs::copy(busybox, context.join("busybox")).map_err(Error::file(
-                "copying /bin/busybox into an image; install the package busybox-static",
-            ))?;
-        }
+        let context = self.build_context()?;
         let dockerfile = tools::workspace().join("tests/images").join(behaviour.dockerfile());
         let mut build = Command::new("docker");
         // The builder that needs no plugin.
@@ -128,6 +124,21 @@ impl LocalAws {
             .env("DOCKER_BUILDKIT", "0")
             .args(["build", "--quiet", "--label", &format!("number={number}")]);
         read(build.args(["--tag", name, "--file"]).arg(dockerfile).arg(context)).map(drop)
+    }
+
+    /// The folder that every image is built from.
+    fn build_context(&self) -> Result<PathBuf, Error> {
+        // Tests push at the same moment: none may build from what another one is still copying.
+        let _one = BUILD_CONTEXT.lock().unwrap_or_else(PoisonError::into_inner);
+        let context = self.directory().join("image");
+        let busybox = context.join("busybox");
+        if !busybox.exists() {
+            std::fs::create_dir_all(&context).map_err(Error::file("making a folder for an image"))?;
+            std::fs::copy("/bin/busybox", &busybox).map_err(Error::file(
+                "copying /bin/busybox into an image; install the package busybox-static",
+            ))?;
+        }
+        Ok(context)
     }
 
     async fn put_manifest(&self, repository: &str, tag: &str, number: u32) -> Result<String, Error> {
