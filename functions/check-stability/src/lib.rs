@@ -10,6 +10,7 @@ use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::poll::{self, Waiting};
 use shared::runtime::{Request, log_image, log_service};
+use shared::task_definition::Standing;
 use verdict::{Look, came_between, judge, needs_history};
 
 /// How long before a rollout ECS's records are read, since clocks differ.
@@ -87,12 +88,18 @@ async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Check
         ),
         None => None,
     };
+    let ours = match primary {
+        Some(primary) if primary.standing == Standing::Ours => ecs.outline_of(&rollout.task_definition).await?,
+        _ => None,
+    };
+    let image_containers = ours.map_or_else(Vec::new, |ours| ours.containers_of(&asked.image));
     let look = Look {
         service: &service,
         history: history.as_deref(),
         stopped: &stopped,
         primary,
         between,
+        image_containers: &image_containers,
         now,
     };
     Ok(judge(&look, asked))

@@ -11,7 +11,7 @@ use shared::service::{
     crash_threshold,
 };
 use shared::task_definition::{OtherRevision, Standing};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long after an update a look may still show the service as it was before it.
 const STALE: SignedDuration = SignedDuration::from_secs(30);
@@ -37,6 +37,8 @@ pub struct Look<'a> {
     pub primary: Option<OtherRevision>,
     /// How the revision stands to the push whose rollout [`came_between`].
     pub between: Option<Standing>,
+    /// The containers of our revision that run the pushed repository, where the primary deployment's is of the push too.
+    pub image_containers: &'a [String],
     /// When the look was taken.
     pub now: Timestamp,
 }
@@ -73,22 +75,28 @@ pub fn came_between<'a>(
 #[must_use]
 pub fn judge(look: &Look<'_>, asked: &CheckStability) -> Check {
     let rollout = &asked.rollout;
-    match look.service.primary() {
-        Some(primary) if primary.task_definition == rollout.task_definition => judge_ours(look, asked, primary),
+    let crashes = failed_tasks(look, asked);
+    let judged = match look.service.primary() {
+        Some(primary) if primary.task_definition == rollout.task_definition => {
+            judge_ours(look, asked, primary, &crashes)
+        }
         Some(primary) if asked.rolls_back.is_some() => judge_displaced_rollback(look, asked, primary),
-        Some(primary) => judge_displaced(look, asked, primary),
+        Some(primary) => judge_displaced(look, asked, primary, &crashes),
         None => {
             let message = format!("{} shows no deployment of its own", look.service.title());
             ended_by_deadline(look, rollout, check(Verdict::InProgress, message, Vec::new(), 0, 0))
         }
+    };
+    Check {
+        failed_containers: failed_containers(&crashes),
+        ..judged
     }
 }
 
 /// Our revision is what the service is on, or moving to.
-fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> Check {
+fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, crashes: &[&StoppedTask]) -> Check {
     let rollout = &asked.rollout;
-    let crashes = failed_tasks(look, asked);
-    let reasons = reasons(&crashes, look, rollout);
+    let reasons = reasons(crashes, look, rollout);
     let progress = progress(primary, crashes.len(), &reasons);
     let ended = |verdict, message: String| {
         check(
@@ -136,20 +144,19 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> 
         return ended(Verdict::Failed, progress);
     }
     let may_lag = record.is_none() && tells_of_others(look) && look.now < later(rollout.watched_since, STALE);
-    if !may_lag && is_complete(look, primary, record) && is_quiet(look, primary, &crashes) {
+    if !may_lag && is_complete(look, primary, record) && is_quiet(look, primary, crashes) {
         return ended(Verdict::Stable, progress);
     }
     ended_by_deadline(look, rollout, ended(Verdict::InProgress, progress))
 }
 
 /// Another revision than ours is what the service is on.
-fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> Check {
+fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, crashes: &[&StoppedTask]) -> Check {
     let rollout = &asked.rollout;
     let there = primary.task_definition.short();
     let ours = ours(look.service, rollout);
     let record = our_record(look, asked);
-    let crashes = failed_tasks(look, asked);
-    let reasons = reasons(&crashes, look, rollout);
+    let reasons = reasons(crashes, look, rollout);
     let (running, desired) = ours.map_or((0, primary.desired_count), |ours| {
         (ours.running_count, ours.desired_count)
     });
@@ -173,7 +180,9 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
     let standing = look.primary.map(|primary| primary.standing);
     let went_back =
         gave_up || ours.is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed)) || primary.says_rollback();
-    if went_back && standing == Some(Standing::Ours) {
+    let failed = failed_containers(crashes);
+    let image_failed = failed.iter().any(|container| look.image_containers.contains(container));
+    if went_back && standing == Some(Standing::Ours) && !image_failed {
         // What failed is what came in with another push.
         let message = format!("ECS went back to {there}, which has the image too");
         return if primary.rollout_state == Some(RolloutState::Completed) {
@@ -263,6 +272,7 @@ fn check(verdict: Verdict, message: String, reasons: Vec<String>, running: u32, 
         verdict,
         message,
         reasons,
+        failed_containers: Vec::new(),
         running,
         desired,
         wait: 0,
@@ -428,8 +438,8 @@ fn reasons(crashes: &[&StoppedTask], look: &Look<'_>, rollout: &Rollout) -> Vec<
     died.chain(unplaced).take(REASONS).collect()
 }
 
-/// Why one task died: "web exited with code 1 (`OutOfMemoryError`: Container killed due to memory usage)".
-fn describe(task: &StoppedTask) -> String {
+/// The container that a task died of, as far as ECS tells; else one that tells something.
+fn culprit(task: &StoppedTask) -> Option<&StoppedContainer> {
     // The first one that ended takes the others with it, which ECS then stops.
     let by_itself = task
         .containers
@@ -442,8 +452,24 @@ fn describe(task: &StoppedTask) -> String {
     });
     let told = || task.containers.iter().find(|container| container.reason.is_some());
     let exited = || task.containers.iter().find(|container| container.exit_code.is_some());
+    bad.or_else(told).or_else(exited)
+}
+
+/// The containers that tasks died of, each once. A task that ECS stopped, since it was unhealthy, does not tell.
+fn failed_containers(crashes: &[&StoppedTask]) -> Vec<String> {
+    let names: BTreeSet<&str> = crashes
+        .iter()
+        .filter(|task| task.stop_code != "ServiceSchedulerInitiated")
+        .filter_map(|task| culprit(task))
+        .map(|container| container.name.as_str())
+        .collect();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// Why one task died: "web exited with code 1 (`OutOfMemoryError`: Container killed due to memory usage)".
+fn describe(task: &StoppedTask) -> String {
     let reason = |text: &Option<String>| text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
-    match (task.stop_code.as_str(), bad.or_else(told).or_else(exited)) {
+    match (task.stop_code.as_str(), culprit(task)) {
         ("ServiceSchedulerInitiated" | "TaskFailedToStart", _) if !task.reason.is_empty() => sentence(&task.reason),
         (_, Some(container)) => match container.exit_code {
             Some(code) => format!(

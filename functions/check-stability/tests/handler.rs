@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use shared::config::Config;
 use shared::contract::{Check, CheckStability, Verdict};
 use shared::ecs::Ecs;
-use shared::service::ServiceDeploymentStatus::{RollbackFailed, UnderWay};
+use shared::service::ServiceDeploymentStatus::{RollbackFailed, RolledBack, UnderWay};
 use shared::service::{Service, ServiceDeployment};
 use shared::testing::{
     Wire, answer, arn, at, deployment, described_of_push, described_services, given_up, listed_deployments, pushed,
@@ -131,6 +131,24 @@ async fn peer_13_whose_push_took_our_place_is_read_off_its_revision() {
         (Verdict::Superseded, "web:3, of a newer push, took its place")
     );
     assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 1);
+}
+
+#[tokio::test]
+async fn whether_a_container_of_the_push_died_is_read_off_our_revision_where_the_service_is_on_another_one_of_the_push()
+{
+    for (died, verdict) in [(3, Verdict::Failed), (0, Verdict::Stable)] {
+        let back = service([deployment("web:4"), given_up("web:2")]);
+        let mut rules = ecs(&back, &[record("web:2", RolledBack)], died);
+        for short in ["web:4", "web:2"] {
+            let known = mock!(Client::describe_task_definition)
+                .match_requests(move |input| input.task_definition() == Some(arn(short).as_str()))
+                .then_http_response(move || answer(&described_of_push(short, 2)));
+            rules.push(known);
+        }
+        let (check, wire) = asked(&rules, false).await;
+        assert_eq!(check.verdict, verdict, "{check:?}");
+        assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 2);
+    }
 }
 
 #[tokio::test]

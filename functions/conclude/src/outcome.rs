@@ -53,6 +53,9 @@ pub fn conclude_service(end: &ServiceEnd, redrive_count: u32) -> Result<ServiceC
     }
 }
 
+/// What is to be known of a revision that was good before, but of which the same is to be feared.
+const HAS_IMAGE: &str = ", which was stable before but has the image too";
+
 fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> {
     let name = title(&end.cluster, &end.service);
     let image = &end.image;
@@ -137,12 +140,13 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         .as_ref()
         .map(|check| (check.verdict, &check.message))
     {
-        Some((Verdict::Stable, _)) if rollback.has_image => Ok((
+        Some((Verdict::Stable, _)) if rollback.has_image && !rollback.image_failed => Ok((
             ServiceOutcome::Deployed,
             format!("{failed} It is stable on {back}, which has the image too"),
         )),
         Some((Verdict::Stable, _)) => Err(Error::RolledBack(format!(
-            "{failed} It is back on {back} and stable. Fix the image and push again, {retry}"
+            "{failed} It is back on {back}{}. Fix the image and push again, {retry}",
+            if rollback.has_image { HAS_IMAGE } else { " and stable" }
         ))),
         Some((Verdict::Superseded, message)) => Ok((ServiceOutcome::RollBackSuperseded, format!("{failed} {message}"))),
         Some((Verdict::Displaced, message)) => displaced(message),

@@ -17,7 +17,7 @@ use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
 use shared::tries::Tries;
-use target::{Bits, Way, decide, last_good, old_bits, on, recorded_digests};
+use target::{Bits, Way, decide, good_before, old_bits, on, recorded_digests};
 
 /// Takes a service back from a rollout that failed: the step "Roll back".
 ///
@@ -92,6 +92,7 @@ struct Sent {
     method: RollbackMethod,
     /// Whether the target was registered for the push too.
     has_image: bool,
+    image_failed: bool,
 }
 
 struct WayBack<'a> {
@@ -107,6 +108,12 @@ struct Look {
     service: Service,
     primary: Option<OtherRevision>,
     history: Option<Vec<ServiceDeployment>>,
+    /// Where ECS would go back to.
+    last_good: Option<TaskDefinitionArn>,
+    /// Where to go back to.
+    previous: Option<TaskDefinitionArn>,
+    /// Whether tasks died of the pushed image, by their containers.
+    image_failed: bool,
 }
 
 impl WayBack<'_> {
@@ -122,6 +129,7 @@ impl WayBack<'_> {
                 match self.ecs.stop_service_deployment(&service_deployment).await {
                     Ok(()) => Ok(Rollback {
                         has_image: self.is_of_push(old.revision()),
+                        image_failed: look.image_failed,
                         ..self.watched(RollbackMethod::StoppedDeployment, &to, None)
                     }),
                     // It ended between the look and the call: look again, and go the other way.
@@ -145,6 +153,7 @@ impl WayBack<'_> {
             }
             Way::Watch(to) => Ok(Rollback {
                 has_image: look.primary.is_some_and(|primary| primary.standing == Standing::Ours),
+                image_failed: look.image_failed,
                 ..self.watched(
                     RollbackMethod::Watching,
                     &to,
@@ -168,12 +177,11 @@ impl WayBack<'_> {
     }
 
     fn decide(&self, look: &Look, may_stop: bool) -> Way {
-        let RollBack { rollout, previous, .. } = self.input;
-        let recorded = last_good(look.history.as_deref(), &rollout.task_definition);
         decide(
             &look.service,
-            rollout,
-            recorded.as_ref().or(previous.as_ref()),
+            &self.input.rollout,
+            look.last_good.as_ref(),
+            look.previous.as_ref(),
             look.primary,
             look.history.as_deref(),
             may_stop,
@@ -195,11 +203,51 @@ impl WayBack<'_> {
             }
             None => None,
         };
+        let good = good_before(
+            history.as_deref(),
+            &failed.task_definition,
+            self.input.previous.as_ref(),
+        );
+        let image_failed = self.image_failed().await?;
+        let without_image = if image_failed {
+            self.first_without_image(&good).await?
+        } else {
+            None
+        };
+        let last_good = good.into_iter().next();
         Ok(Look {
             service,
             primary,
             history,
+            previous: without_image.or_else(|| last_good.clone()),
+            last_good,
+            image_failed,
         })
+    }
+
+    async fn image_failed(&self) -> Result<bool, Error> {
+        let RollBack {
+            image, rollout, check, ..
+        } = self.input;
+        let failed = check.as_ref().map_or(&[][..], |check| &check.failed_containers);
+        if failed.is_empty() {
+            return Ok(false);
+        }
+        let revision = self.ecs.outline_of(&rollout.task_definition).await?;
+        let of_image = revision.map_or_else(Vec::new, |revision| revision.containers_of(image));
+        Ok(failed.iter().any(|container| of_image.contains(container)))
+    }
+
+    /// The first revision of `good` that was not registered for the push: a rollout with the image may have been successful
+    /// before its tasks died.
+    async fn first_without_image(&self, good: &[TaskDefinitionArn]) -> Result<Option<TaskDefinitionArn>, Error> {
+        for revision in good {
+            let read = self.ecs.outline_of(revision).await?;
+            if read.is_none_or(|read| read.standing(&self.input.image) != Standing::Ours) {
+                return Ok(Some(revision.clone()));
+            }
+        }
+        Ok(None)
     }
 
     async fn update(&self, to: &TaskDefinitionArn, look: &Look, sent: &mut Option<Sent>) -> Result<Rollback, Error> {
@@ -230,6 +278,7 @@ impl WayBack<'_> {
             target,
             method,
             has_image,
+            image_failed: look.image_failed,
         });
         let after = self.ecs.update_service(cluster, service, &sent.target, false).await?;
         Ok(self.updated(&after, sent))
@@ -246,6 +295,7 @@ impl WayBack<'_> {
         Rollback {
             rollout,
             has_image: sent.has_image,
+            image_failed: sent.image_failed,
             ..rollback
         }
     }
@@ -347,6 +397,7 @@ impl WayBack<'_> {
             rollout: None,
             wait: 0,
             has_image: false,
+            image_failed: false,
             message: format!("{} {what}, which is not touched", self.title()),
         }
     }
@@ -365,6 +416,7 @@ impl WayBack<'_> {
             method,
             wait: 0,
             has_image: false,
+            image_failed: false,
             message: format!("{}: {how} {}", self.title(), to.short()),
             rollout: Some(Rollout {
                 cluster: self.input.rollout.cluster.clone(),

@@ -53,7 +53,8 @@ pub fn on<'a>(
 
 /// Decides how `service` goes back from the rollout that `failed`.
 ///
-/// - `previous`: the last good revision
+/// - `last_good`: where ECS goes back to, told to or by itself
+/// - `previous`: where to go back to: the last good revision, or one before it when that has the image that failed
 /// - `primary`: what is known of the revision the service is [`on`]; `None` when that is the failed one
 /// - `history`: ECS's records of the service's rollouts, newest first, where ECS tells them
 /// - `may_stop`: whether `StopServiceDeployment` is still worth trying
@@ -61,6 +62,7 @@ pub fn on<'a>(
 pub fn decide(
     service: &Service,
     failed: &Rollout,
+    last_good: Option<&TaskDefinitionArn>,
     previous: Option<&TaskDefinitionArn>,
     primary: Option<OtherRevision>,
     history: Option<&[ServiceDeployment]>,
@@ -91,23 +93,38 @@ pub fn decide(
                 ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack
             ) =>
         {
-            Way::Watch(previous.clone())
+            Way::Watch(last_good.unwrap_or(previous).clone())
         }
-        Some(record) if record.status == ServiceDeploymentStatus::UnderWay && may_stop => Way::Stop {
-            service_deployment: record.arn.clone(),
-            to: previous.clone(),
-        },
+        Some(record)
+            if record.status == ServiceDeploymentStatus::UnderWay && may_stop && last_good == Some(previous) =>
+        {
+            Way::Stop {
+                service_deployment: record.arn.clone(),
+                to: previous.clone(),
+            }
+        }
         _ => Way::Update(previous.clone()),
     }
 }
 
-/// The last good revision before the failed one by ECS's records as they are now ([`service::last_good`]): a rollout may have
-/// become successful after the look that the update stood on. `None` where the records do not tell.
+/// The revisions that were good before the `failed` one, newest first: by ECS's records as they are now, since a rollout may
+/// have become successful after the look that the update stood on; then the one that was known at the update.
 #[must_use]
-pub fn last_good(history: Option<&[ServiceDeployment]>, failed: &TaskDefinitionArn) -> Option<TaskDefinitionArn> {
-    let history = history?;
-    let of_failed = history.iter().position(|record| record.target == *failed)?;
-    service::last_good(&history[of_failed..], failed).cloned()
+pub fn good_before(
+    history: Option<&[ServiceDeployment]>,
+    failed: &TaskDefinitionArn,
+    previous: Option<&TaskDefinitionArn>,
+) -> Vec<TaskDefinitionArn> {
+    let history = history.unwrap_or_default();
+    let of_failed = history.iter().position(|record| record.target == *failed);
+    let before = of_failed.map(|of_failed| &history[of_failed..]).unwrap_or_default();
+    let mut good: Vec<TaskDefinitionArn> = Vec::new();
+    for revision in service::good(before, failed).chain(previous) {
+        if !good.contains(revision) {
+            good.push(revision.clone());
+        }
+    }
+    good
 }
 
 /// The old bits of the last good revision, as far as they are at risk.

@@ -8,7 +8,7 @@ use aws_sdk_ecs::types::DesiredStatus;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use serde_json::{Value, json};
 use shared::config::Config;
-use shared::contract::{RollBack, Rollback, RollbackMethod};
+use shared::contract::{Check, RollBack, Rollback, RollbackMethod, Verdict};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::service::ServiceDeploymentStatus::{RollingBack, Successful, UnderWay};
@@ -28,6 +28,7 @@ struct Fake {
     registers: Rule,
     updates: Arc<Mutex<Vec<UpdateServiceInput>>>,
     wire: Wire,
+    died_of: &'static str,
 }
 
 /// What ECR has of the images that are asked for.
@@ -85,7 +86,14 @@ impl Fake {
             registers,
             updates,
             wire: Wire::default(),
+            died_of: "",
         }
+    }
+
+    /// The container that the tasks of `web:2` died of, which the last look saw.
+    fn died_of(mut self, container: &'static str) -> Self {
+        self.died_of = container;
+        self
     }
 
     fn knows(mut self, described: Value) -> Self {
@@ -123,6 +131,15 @@ impl Fake {
             image: pushed(image),
             rollout: rollout("web:2"),
             previous: Some(arn("web:1")),
+            check: (!self.died_of.is_empty()).then(|| Check {
+                verdict: Verdict::Failed,
+                message: format!("0 of 2 tasks running; 3 stopped: {} exited with code 1", self.died_of),
+                reasons: vec![format!("{} exited with code 1", self.died_of)],
+                failed_containers: vec![self.died_of.to_owned()],
+                running: 0,
+                desired: 2,
+                wait: 15,
+            }),
             services: 1,
         };
         roll_back::handle(&ecs, &ecr, &Config::default(), ready(running), request(&input, 600)).await
@@ -181,6 +198,69 @@ async fn it_says_whether_what_it_goes_back_to_has_the_image_too() {
         let fake = Fake::new(&back, &[], InEcr::Gone).knows(described_of_push("web:1", push));
         assert_eq!(fake.asked(2).await.unwrap().has_image, has_image, "watched, {push}");
     }
+}
+
+/// `web:1` was good with the pushed image, `base:9` before it without.
+fn good_with_the_image() -> Fake {
+    let history = [
+        record("web:2", UnderWay),
+        record("web:1", Successful),
+        ServiceDeployment {
+            created_at: at(-60),
+            ..record("base:9", Successful)
+        },
+    ];
+    Fake::new(&on_ours(), &history, InEcr::Tagged(&["v1", "v2"]))
+        .knows(described_of_push("web:2", 2))
+        .knows(described_of_push("web:1", 2))
+        .knows(described_of_push("base:9", 1))
+}
+
+#[tokio::test]
+async fn where_the_pushed_image_died_a_revision_that_has_it_is_no_way_back_although_it_was_stable() {
+    let fake = good_with_the_image().died_of("web");
+    let rollback = fake.asked(2).await.unwrap();
+    assert_eq!(rollback.method, RollbackMethod::UpdatedService);
+    assert_eq!((rollback.has_image, rollback.image_failed), (false, true));
+    assert_eq!(rollback.rollout.unwrap().task_definition, arn("base:9"));
+    fake.sent(0, 0, &["base:9"]);
+}
+
+#[tokio::test]
+async fn where_another_container_died_the_last_good_revision_is_the_way_back_whatever_image_it_has() {
+    for died_of in ["agent", ""] {
+        let fake = good_with_the_image().died_of(died_of);
+        let rollback = fake.asked(2).await.unwrap();
+        assert_eq!((rollback.has_image, rollback.image_failed), (true, false), "{died_of}");
+        assert_eq!(rollback.rollout.unwrap().task_definition, arn("web:1"), "{died_of}");
+        fake.sent(1, 0, &[]);
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_was_good_without_the_image_that_died_the_last_good_revision_is_better_than_nothing() {
+    let fake = Fake::new(&on_ours(), &under_way(), InEcr::Tagged(&["v1", "v2"]))
+        .knows(described_of_push("web:2", 2))
+        .knows(described_of_push("web:1", 2))
+        .died_of("web");
+    let rollback = fake.asked(2).await.unwrap();
+    assert_eq!((rollback.has_image, rollback.image_failed), (true, true));
+    fake.sent(1, 0, &[]);
+}
+
+#[tokio::test]
+async fn a_rollback_by_ecs_to_a_revision_with_the_image_that_died_is_watched_and_told() {
+    let back = Deployment {
+        rollout_state_reason: Some("Rollback in progress".to_owned()),
+        ..rolling("web:1")
+    };
+    let mut fake = good_with_the_image().died_of("web");
+    let now = described_services([&service([back, given_up("web:2")])]);
+    fake.ecs[0] = mock!(Client::describe_services).then_http_response(move || answer(&now));
+    let rollback = fake.asked(2).await.unwrap();
+    assert_eq!(rollback.method, RollbackMethod::Watching);
+    assert_eq!((rollback.has_image, rollback.image_failed), (true, true));
+    fake.sent(0, 0, &[]);
 }
 
 #[tokio::test]
@@ -485,6 +565,7 @@ async fn without_anything_good_the_message_says_what_to_do() {
         image: pushed(2),
         rollout: rollout("web:2"),
         previous: None,
+        check: None,
         services: 1,
     };
     let error = roll_back::handle(&ecs, &ecr, &Config::default(), ready(None), request(&input, 600))

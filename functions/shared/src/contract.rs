@@ -279,7 +279,7 @@ pub struct CheckStability {
 
 /// What check-stability puts out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Check {
     /// How the rollout stands.
     pub verdict: Verdict,
@@ -287,6 +287,8 @@ pub struct Check {
     pub message: String,
     /// Why, one reason a line, most telling first. Empty when all is well.
     pub reasons: Vec<String>,
+    /// The containers that its tasks died of, each once, as far as ECS tells.
+    pub failed_containers: Vec<String>,
     /// How many tasks of the rollout run.
     pub running: u32,
     /// How many should.
@@ -322,6 +324,8 @@ pub struct RollBack {
     pub rollout: Rollout,
     /// The last good revision.
     pub previous: Option<TaskDefinitionArn>,
+    /// The last look at the rollout; `None` when there was none.
+    pub check: Option<Check>,
     /// How many services the push deploys to: the more, the less often each is looked at.
     pub services: u32,
 }
@@ -334,9 +338,11 @@ pub struct Rollback {
     pub method: RollbackMethod,
     /// The rollout to watch; `None` when there is nothing to go back from.
     pub rollout: Option<Rollout>,
-    /// Whether the revision that it goes back to was registered for the push too: then what failed came in with another
-    /// push, and the service has the image when it is back.
+    /// Whether the revision that it goes back to was registered for the push too.
     pub has_image: bool,
+    /// Whether tasks died of a container that runs the pushed repository. If not, and the revision that it goes back to has
+    /// the image, then what failed came in with another push, and the service has the image when it is back.
+    pub image_failed: bool,
     /// For a person.
     pub message: String,
     /// In how many seconds to look at it.

@@ -338,10 +338,7 @@ impl Ecs {
         revisions: impl Stream<Item = TaskDefinitionArn>,
     ) -> Result<BTreeMap<TaskDefinitionArn, Option<Outline>>, Error> {
         let described = revisions.map(async |revision| {
-            let outline = match self.outlines.get(&revision) {
-                Some(known) => Some(known),
-                None => self.outline(revision.as_str()).await?,
-            };
+            let outline = self.outline_of(&revision).await?;
             Ok::<_, Error>((revision, outline))
         });
         described.buffer_unordered(CONCURRENT_CALLS).try_collect().await
@@ -357,6 +354,18 @@ impl Ecs {
         let described = stream::iter(families).map(async |family| self.outline(family).await);
         let outlines = described.buffered(CONCURRENT_CALLS);
         outlines.try_filter_map(async |outline| Ok(outline)).try_collect().await
+    }
+
+    /// The images and the records of `revision`, as [`Ecs::outlines_of`] reads them; `None` when it is gone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::clusters`].
+    pub async fn outline_of(&self, revision: &TaskDefinitionArn) -> Result<Option<Outline>, Error> {
+        match self.outlines.get(revision) {
+            Some(known) => Ok(Some(known)),
+            None => self.outline(revision.as_str()).await,
+        }
     }
 
     async fn outline(&self, arn_or_family: &str) -> Result<Option<Outline>, Error> {

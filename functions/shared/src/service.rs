@@ -165,15 +165,23 @@ pub struct ServiceDeployment {
     pub created_at: Timestamp,
 }
 
-/// The last good revision by ECS's records: the target of the newest rollout that was successful, other than one of `ours`.
-/// Not the previous number, and not one that never became stable.
+/// The last good revision by ECS's records: the first one of [`good`]. Not the previous number, and not one that never became
+/// stable.
 #[must_use]
 pub fn last_good<'a>(newest_first: &'a [ServiceDeployment], ours: &TaskDefinitionArn) -> Option<&'a TaskDefinitionArn> {
+    good(newest_first, ours).next()
+}
+
+/// The good revisions by ECS's records, newest first: the targets of rollouts that were successful, other than those of `ours`.
+pub fn good<'a>(
+    newest_first: &'a [ServiceDeployment],
+    ours: &TaskDefinitionArn,
+) -> impl Iterator<Item = &'a TaskDefinitionArn> {
     newest_first
         .iter()
         .filter(|record| record.status == ServiceDeploymentStatus::Successful)
         .map(|record| &record.target)
-        .find(|target| *target != ours)
+        .filter(move |target| *target != ours)
 }
 
 /// What a container's image resolved to.

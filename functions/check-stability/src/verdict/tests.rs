@@ -18,6 +18,7 @@ struct Case {
     stopped: Vec<StoppedTask>,
     primary: Option<OtherRevision>,
     between: Option<Standing>,
+    image_containers: Vec<String>,
     now: Timestamp,
     asked: CheckStability,
 }
@@ -34,6 +35,7 @@ fn case(deployments: impl IntoIterator<Item = Deployment>) -> Case {
         stopped: Vec::new(),
         primary: is_other.then_some(beside(Standing::Unrecorded)),
         between: None,
+        image_containers: Vec::new(),
         now: at(300),
         asked: CheckStability {
             image: pushed(2),
@@ -109,16 +111,20 @@ impl Case {
         }
     }
 
-    fn judged(&self) -> Check {
-        let look = Look {
+    fn look(&self) -> Look<'_> {
+        Look {
             service: &self.service,
             history: self.history.as_deref(),
             stopped: &self.stopped,
             primary: self.primary,
             between: self.between,
+            image_containers: &self.image_containers,
             now: self.now,
-        };
-        judge(&look, &self.asked)
+        }
+    }
+
+    fn judged(&self) -> Check {
+        judge(&self.look(), &self.asked)
     }
 
     #[track_caller]
@@ -935,6 +941,63 @@ fn a_push_is_stable_where_ecs_went_back_to_a_revision_that_has_its_image_too() {
 }
 
 #[test]
+fn a_push_whose_own_container_died_has_failed_although_ecs_went_back_to_a_revision_that_has_its_image_too() {
+    let back = |image_container: &str| Case {
+        image_containers: vec![image_container.to_owned()],
+        ..case([again(9, deployment("web:1")), given_up("web:2")])
+            .history([record("web:2", RolledBack)])
+            .stopped(crashes(3))
+            .standing(Standing::Ours)
+    };
+    back("web").is(Failed);
+    back("agent").is(Stable);
+}
+
+#[test]
+fn the_containers_that_tasks_died_of_are_told_each_once() {
+    let died_of = |name: &str| StoppedTask {
+        containers: vec![
+            StoppedContainer {
+                name: "proxy".to_owned(),
+                exit_code: Some(143),
+                reason: None,
+            },
+            StoppedContainer {
+                name: name.to_owned(),
+                exit_code: Some(1),
+                reason: None,
+            },
+        ],
+        ..crash("web:2", 200)
+    };
+    let told = |stopped: Vec<StoppedTask>| case([rolling("web:2")]).stopped(stopped).judged().failed_containers;
+    assert_eq!(
+        told(vec![died_of("web"), died_of("agent"), died_of("web")]),
+        ["agent", "web"]
+    );
+    let not_pulled = StoppedTask {
+        containers: vec![StoppedContainer {
+            name: "agent".to_owned(),
+            exit_code: None,
+            reason: Some("CannotPullContainerError: not found".to_owned()),
+        }],
+        ..stopped_by("TaskFailedToStart", "CannotPullContainerError: not found")
+    };
+    assert_eq!(told(vec![not_pulled]), ["agent"]);
+    let unhealthy = StoppedTask {
+        containers: crash("web:2", 200).containers,
+        ..stopped_by("ServiceSchedulerInitiated", "Task failed container health checks")
+    };
+    assert_eq!(told(vec![unhealthy]), [""; 0], "ECS stopped them all");
+    assert_eq!(told(vec![]), [""; 0]);
+    let another = StoppedTask {
+        started_by: "ecs-svc/7".to_owned(),
+        ..died_of("web")
+    };
+    assert_eq!(told(vec![another]), [""; 0], "of another deployment");
+}
+
+#[test]
 fn ours_beside_another_primary_tells_how_many_of_its_tasks_run() {
     let ours = Deployment {
         running_count: 1,
@@ -1405,6 +1468,7 @@ prop_compose! {
         standing in prop::sample::select(vec![Standing::Ours, Standing::Newer, Standing::Older, Standing::Unrecorded]),
         rolls_ours_back in any::<bool>(),
         between in prop::option::of(prop::sample::select(vec![Standing::Newer, Standing::Older, Standing::Unrecorded])),
+        runs_the_image in prop::sample::select(vec!["web", "agent"]),
         now in 0i64..4000,
         previous in prop::option::of(1u32..4),
         is_rollback in any::<bool>(),
@@ -1418,6 +1482,7 @@ prop_compose! {
             stopped: stopped.into_iter().map(|(number, second)| crash(&format!("web:{number}"), second)).collect(),
             primary: Some(OtherRevision { standing, rolls_ours_back }),
             between,
+            image_containers: vec![runs_the_image.to_owned()],
             now: at(now),
             asked: CheckStability { previous: previous.map(|number| arn(&format!("web:{number}"))), ..case.asked.clone() },
             ..case
@@ -1438,20 +1503,21 @@ proptest! {
 
     #[test]
     fn a_crash_loop_is_never_stable(case in any_case()) {
-        let look = Look {
-            service: &case.service,
-            history: None,
-            stopped: &case.stopped,
-            primary: case.primary,
-            between: case.between,
-            now: case.now,
-        };
-        let died = failed_tasks(&look, &case.asked).len();
+        let died = failed_tasks(&case.look(), &case.asked).len();
         let desired = case.service.primary().map_or(0, |primary| primary.desired_count);
         // Back on another revision that has the image, the service is stable on that one; the dead are those of ours.
         let is_on = case.service.primary().map(|primary| &primary.task_definition);
         let is_back = is_on.is_some_and(|on| *on != case.asked.rollout.task_definition);
         prop_assert!(case.judged().verdict != Stable || is_back || died < crash_threshold(desired));
+    }
+
+    #[test]
+    fn on_another_revision_a_push_is_stable_only_if_none_of_its_own_containers_died(case in any_case()) {
+        let check = case.judged();
+        let is_on = case.service.primary().map(|primary| &primary.task_definition);
+        let is_back = is_on.is_some_and(|on| *on != case.asked.rollout.task_definition);
+        let image_died = case.image_containers.iter().any(|container| check.failed_containers.contains(container));
+        prop_assert!(!(is_back && check.verdict == Stable && image_died));
     }
 
     #[test]

@@ -39,6 +39,7 @@ fn check(verdict: Verdict, message: &str) -> Check {
         verdict,
         message: message.to_owned(),
         reasons: vec![],
+        failed_containers: vec![],
         running: 0,
         desired: 2,
         wait: 15,
@@ -52,6 +53,7 @@ fn rollback(method: RollbackMethod) -> Rollback {
         method,
         rollout,
         has_image: false,
+        image_failed: false,
         wait: 15,
         message: "web in production is on web:3 by another deployment".to_owned(),
     }
@@ -273,6 +275,35 @@ fn a_service_that_is_back_on_a_revision_that_has_the_image_too_is_deployed() {
     let says = format!("{FAILED} It is stable on web:1, which has the image too");
     succeeds(&back_on_it(Verdict::Stable), ServiceOutcome::Deployed, &says);
     assert!(conclude_service(&back_on_it(Verdict::Failed), 0).is_err());
+}
+
+#[test]
+fn a_service_whose_tasks_died_of_the_image_is_not_deployed_by_going_back_to_a_revision_that_has_it_too() {
+    let with_it = ServiceEnd {
+        roll_back: Some(Rollback {
+            has_image: true,
+            image_failed: true,
+            ..rollback(RollbackMethod::StoppedDeployment)
+        }),
+        ..back(Verdict::Stable, "")
+    };
+    let says = format!(
+        "{FAILED} It is back on web:1, which was stable before but has the image too. Fix the image and push again, \
+         or redrive this execution to try the same image again"
+    );
+    throws(&with_it, "Deploy.RolledBack", &says);
+    let without = ServiceEnd {
+        roll_back: Some(Rollback {
+            image_failed: true,
+            ..rollback(RollbackMethod::UpdatedService)
+        }),
+        ..back(Verdict::Stable, "")
+    };
+    let says = format!(
+        "{FAILED} It is back on web:1 and stable. Fix the image and push again, or redrive this execution to try the same \
+         image again"
+    );
+    throws(&without, "Deploy.RolledBack", &says);
 }
 
 #[test]

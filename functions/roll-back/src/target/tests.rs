@@ -26,6 +26,7 @@ fn way(
         &service(deployments),
         &rollout("web:2"),
         Some(&arn("web:1")),
+        Some(&arn("web:1")),
         primary,
         Some(history),
         true,
@@ -61,13 +62,15 @@ fn a_rollout_that_cannot_be_stopped_any_more_is_updated_back() {
         "no record of ours"
     );
     let service = service([given_up("web:2"), deployment("web:1")]);
-    let without_api = decide(&service, &rollout("web:2"), Some(&arn("web:1")), None, None, true);
+    let good = arn("web:1");
+    let without_api = decide(&service, &rollout("web:2"), Some(&good), Some(&good), None, None, true);
     assert_eq!(without_api, Way::Update(arn("web:1")));
     let history = [record("web:2", UnderWay)];
     let tried = decide(
         &service,
         &rollout("web:2"),
-        Some(&arn("web:1")),
+        Some(&good),
+        Some(&good),
         None,
         Some(&history),
         false,
@@ -213,21 +216,64 @@ fn peer_3_without_anything_that_ever_became_stable_there_is_nowhere_to_go() {
             &rollout("web:2"),
             None,
             None,
+            None,
             Some(&history),
             true,
         );
         assert_eq!(way, Way::Nowhere);
     }
     assert_eq!(
-        decide(&service([]), &rollout("web:2"), None, None, None, true),
+        decide(&service([]), &rollout("web:2"), None, None, None, None, true),
         Way::Nowhere
     );
 }
 
+/// `web:1` has the failed image too, so the way back is to `old:7`.
 #[test]
-fn the_last_good_revision_is_that_of_the_newest_successful_rollout_before_the_failed_one() {
-    let good =
-        |records: &[ServiceDeployment]| last_good(Some(records), &arn("web:4")).map(|good| good.short().to_owned());
+fn ecs_is_not_told_to_go_back_to_a_revision_with_the_image_that_failed_but_watched_when_it_does() {
+    let way = |deployments: Vec<Deployment>, primary, history: &[ServiceDeployment]| {
+        let (last_good, previous) = (arn("web:1"), arn("old:7"));
+        decide(
+            &service(deployments),
+            &rollout("web:2"),
+            Some(&last_good),
+            Some(&previous),
+            primary,
+            Some(history),
+            true,
+        )
+    };
+    let on_ours = || vec![rolling("web:2"), deployment("web:1")];
+    for status in [UnderWay, Successful, Stopped, RollbackFailed] {
+        let way = way(on_ours(), None, &[record("web:2", status)]);
+        assert_eq!(way, Way::Update(arn("old:7")), "{status:?}");
+    }
+    for status in [RollingBack, RolledBack] {
+        let way = way(on_ours(), None, &[record("web:2", status)]);
+        assert_eq!(way, Way::Watch(arn("web:1")), "{status:?}");
+    }
+    let ours = Some(OtherRevision {
+        standing: Standing::Ours,
+        ..ANOTHER
+    });
+    let on_the_last_good = way(vec![rolling("web:1")], ours, &[record("web:2", Stopped)]);
+    assert_eq!(on_the_last_good, Way::Update(arn("old:7")));
+    let by_ecs = Deployment {
+        rollout_state_reason: Some("Rollback in progress".to_owned()),
+        ..rolling("web:1")
+    };
+    assert_eq!(way(vec![by_ecs], ours, &[]), Way::Watch(arn("web:1")));
+    let back = way(vec![rolling("old:7")], Some(ANOTHER), &[]);
+    assert_eq!(back, Way::Watch(arn("old:7")), "asked again");
+}
+
+#[test]
+fn good_is_what_was_successful_before_the_failed_one_the_newest_first() {
+    let all = |records: &[ServiceDeployment]| {
+        let good = good_before(Some(records), &arn("web:4"), None).into_iter();
+        good.map(|good| good.short().to_owned()).collect::<Vec<_>>()
+    };
+    let good = |records: &[ServiceDeployment]| all(records).into_iter().next();
     let completed_since_the_look = [
         record("web:5", Successful),
         record("web:4", UnderWay),
@@ -236,10 +282,28 @@ fn the_last_good_revision_is_that_of_the_newest_successful_rollout_before_the_fa
         record("web:2", Successful),
         record("web:1", Successful),
     ];
-    assert_eq!(good(&completed_since_the_look).as_deref(), Some("web:2"));
+    assert_eq!(all(&completed_since_the_look), ["web:2", "web:1"]);
     assert_eq!(good(&[record("web:4", UnderWay), record("web:2", Stopped)]), None);
     assert_eq!(good(&[record("web:2", Successful)]), None, "ours does not show");
-    assert_eq!(last_good(None, &arn("web:4")), None);
+    assert_eq!(good_before(None, &arn("web:4"), None), []);
+}
+
+#[test]
+fn what_was_good_at_the_update_comes_last_and_counts_where_no_record_tells() {
+    let good = |history: Option<&[ServiceDeployment]>, previous| {
+        let good = good_before(history, &arn("web:4"), Some(&arn(previous))).into_iter();
+        good.map(|good| good.short().to_owned()).collect::<Vec<_>>()
+    };
+    let history = [
+        record("web:4", UnderWay),
+        record("web:2", Successful),
+        record("web:1", Successful),
+        record("web:2", Successful),
+    ];
+    assert_eq!(good(Some(&history), "web:3"), ["web:2", "web:1", "web:3"]);
+    assert_eq!(good(Some(&history), "web:1"), ["web:2", "web:1"]);
+    assert_eq!(good(Some(&[]), "web:3"), ["web:3"]);
+    assert_eq!(good(None, "web:3"), ["web:3"]);
 }
 
 // The old bits.
@@ -316,14 +380,17 @@ proptest! {
         state in prop::option::of(prop::sample::select(vec![RolloutState::InProgress, RolloutState::Completed])),
         standing in prop::sample::select(vec![Standing::Newer, Standing::Older, Standing::Unrecorded]),
         statuses in prop::collection::vec(prop::sample::select(vec![UnderWay, Successful, Stopped, RollingBack, RolledBack]), 0..4),
-        previous in prop::option::of(Just(arn("web:1"))),
+        last_good in prop::option::of(Just(arn("web:1"))),
+        previous in prop::option::of(prop::sample::select(vec![arn("web:1"), arn("old:7")])),
         may_stop in any::<bool>(),
     ) {
         let on = format!("web:{number}");
         let service = service([Deployment { rollout_state: state, ..deployment(&on) }, rolling("web:2")]);
         let primary = Some(OtherRevision { standing, rolls_ours_back: false });
         let history: Vec<_> = statuses.into_iter().map(|status| record("web:2", status)).collect();
-        let way = decide(&service, &rollout("web:2"), previous.as_ref(), primary, Some(&history), may_stop);
+        let way = decide(
+            &service, &rollout("web:2"), last_good.as_ref(), previous.as_ref(), primary, Some(&history), may_stop,
+        );
         let expected = if standing == Standing::Newer { Way::Superseded(arn(&on)) } else { Way::Displaced(arn(&on)) };
         prop_assert_eq!(way, expected);
     }
