@@ -30,13 +30,18 @@ async fn account(services: usize, families: usize, matching: usize) -> (Arc<Acco
     (account, functions)
 }
 
-/// The report on what was called since the last one.
-fn report(account: &Account) -> Value {
-    account.with(|it, now| {
+/// The report on what was called since the last one: of ECS, and how often of Step Functions.
+fn report(account: &Account, functions: &Functions) -> Value {
+    let mut report = account.with(|it, now| {
         let (_, report) = it.administer(now, "GET", "calls", "", b"");
         it.reset_calls();
         report
-    })
+    });
+    match functions.listed() {
+        0 => {}
+        listed => report["operations"]["ListExecutions"] = json!({"calls": listed, "errors": {}}),
+    }
+    report
 }
 
 fn calls(report: &Value) -> BTreeMap<&str, u64> {
@@ -53,12 +58,12 @@ fn check(of: (usize, usize, usize), cold: &[(&str, u64)], warm: &[(&str, u64)]) 
     let (services, families, matching) = of;
     let (first, next) = run(async {
         let (account, functions) = account(services, families, matching).await;
-        report(&account);
+        report(&account, &functions);
         functions.deploy(&account.push("v2")).await.unwrap();
-        let first = report(&account);
+        let first = report(&account, &functions);
         local_aws::pause(Duration::from_hours(1)).await;
         functions.find(&account.push("v3")).await.unwrap();
-        (first, report(&account))
+        (first, report(&account, &functions))
     });
     assert_eq!(calls(&first), cold.iter().copied().collect());
     assert_eq!(calls(&next), warm.iter().copied().collect(), "warm");
@@ -90,6 +95,8 @@ fn eight_services_on_eight_families() {
             ("DescribeTaskDefinition", 8 + 8),
             ("RegisterTaskDefinition", 8),
             ("UpdateService", 8),
+            // At most once in ten seconds and sandbox.
+            ("ListExecutions", 8),
         ],
         &[
             ("ListClusters", 1),
@@ -115,6 +122,8 @@ fn a_hundred_services_on_a_hundred_families() {
             ("DescribeTaskDefinition", 100 + 100),
             ("RegisterTaskDefinition", 100),
             ("UpdateService", 100),
+            // By the search, since the plan is paced; else at most once in ten seconds and sandbox.
+            ("ListExecutions", 27),
         ],
         &[
             ("ListClusters", 1),
@@ -122,6 +131,7 @@ fn a_hundred_services_on_a_hundred_families() {
             ("DescribeServices", 10),
             ("ListTaskDefinitionFamilies", 1),
             ("DescribeTaskDefinition", 100),
+            ("ListExecutions", 1),
         ],
     );
 }
@@ -138,6 +148,8 @@ fn a_thousand_services_on_twenty_families() {
             ("DescribeTaskDefinition", 20 + 20),
             ("RegisterTaskDefinition", 20),
             ("UpdateService", 1000),
+            // By the search, since the plan is paced; else at most once in ten seconds and sandbox.
+            ("ListExecutions", 144),
         ],
         &[
             ("ListClusters", 1),
@@ -145,6 +157,7 @@ fn a_thousand_services_on_twenty_families() {
             ("DescribeServices", 100),
             ("ListTaskDefinitionFamilies", 1),
             ("DescribeTaskDefinition", 20),
+            ("ListExecutions", 1),
         ],
     );
     check_half_full(&report);
@@ -163,6 +176,8 @@ fn five_thousand_services_on_two_thousand_families_of_which_ten_match() {
             ("DescribeTaskDefinition", 2000 + 10),
             ("RegisterTaskDefinition", 10),
             ("UpdateService", 30),
+            // At most once in ten seconds and sandbox.
+            ("ListExecutions", 30),
         ],
         &[
             ("ListClusters", 1),
@@ -180,9 +195,9 @@ fn five_thousand_services_on_two_thousand_families_of_which_ten_match() {
 fn five_thousand_services_that_all_match_are_refused_before_anything_is_changed() {
     let (error, report) = run(async {
         let (account, functions) = account(5000, 100, 100).await;
-        report(&account);
+        report(&account, &functions);
         let error = functions.find(&account.push("v2")).await.unwrap_err();
-        (error, report(&account))
+        (error, report(&account, &functions))
     });
     assert_eq!(error.name(), "Deploy.InvalidInput");
     let message = error.to_string();
@@ -197,6 +212,7 @@ fn five_thousand_services_that_all_match_are_refused_before_anything_is_changed(
             ("DescribeServices", 500),
             ("ListTaskDefinitionFamilies", 1),
             ("DescribeTaskDefinition", 100),
+            ("ListExecutions", 1),
         ])
     );
     check_half_full(&report);

@@ -34,6 +34,7 @@ scenarios![
     a_lost_answer_to_the_stop_of_a_deployment_is_no_second_way_back,
     a_lost_answer_to_the_update_back_is_no_second_way_back,
     of_two_repositories_pushed_together_only_the_bad_one_goes_back,
+    an_image_that_dies_after_it_was_stable_goes_back_to_the_last_good_revision_without_it,
 ];
 
 /// Old tasks are stopped before new ones are started, so that a rollback has to start tasks, too.
@@ -664,4 +665,42 @@ async fn of_two_repositories_pushed_together_only_the_bad_one_goes_back() {
         // It was undone together with the bad one, and says so.
         Some(_) => assert_eq!(state["imageDigests"], before, "{state:#}"),
     }
+}
+
+/// `:2` has the image and was successful; a person copies it to `:3`, tags and all, and there the image dies.
+async fn an_image_that_dies_after_it_was_stable_goes_back_to_the_last_good_revision_without_it() {
+    let scene = Scene::new("dies");
+    scene.seed(Seed::default());
+    let before = scene.state()["imageDigests"].clone();
+    let image = scene.image("v2");
+    // The push's first look sees the rollout under way, and lasts until the person has been here.
+    scene.hold_tasks(&image);
+    scene.hold("ListTasks", &scene.prefix());
+    let execution = scene.start(&scene.push("v2")).await;
+    scene
+        .until("the first look", |scene| !scene.calls("ListTasks").is_empty())
+        .await;
+    scene.release_tasks(&image);
+    let is_successful = |scene: &Scene| scene.statuses().last().is_some_and(|last| last == "SUCCESSFUL");
+    scene.until("the rollout", is_successful).await;
+
+    scene.push_as("v2", Some(Behaviour::ExitEarly));
+    let family = json!({"taskDefinition": scene.family(), "include": ["TAGS"]});
+    let ours = scene.ecs("DescribeTaskDefinition", &family);
+    let copy = json!({
+        "family": scene.family(),
+        "containerDefinitions": ours["taskDefinition"]["containerDefinitions"],
+        "tags": ours["tags"],
+    });
+    let copy = &scene.ecs("RegisterTaskDefinition", &copy)["taskDefinition"]["taskDefinitionArn"];
+    let update = json!({"cluster": scene.cluster(), "service": scene.service(), "taskDefinition": copy});
+    scene.ecs("UpdateService", &update);
+    scene.release(&scene.prefix());
+
+    let end = scene.end(&execution).await;
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let state = scene.state();
+    assert_eq!(short(&state["taskDefinition"]), "dies-web:1", "{state:#}");
+    assert_eq!(state["imageDigests"], before);
+    assert_eq!(state["rolloutState"], "COMPLETED");
 }

@@ -1,7 +1,10 @@
 //! More services and more families than one page of any list holds.
 
-use crate::support::{PLAIN, STANDARD, Setup, outcomes, run, summary};
+use crate::support::{PLAIN, STANDARD, Setup, TAG_LATEST_BY_DIGEST, outcomes, run, summary};
+use futures::future::join_all;
 use local_aws::images::Behaviour::Healthy;
+use serde_json::{Value, json};
+use std::time::Duration;
 
 #[test]
 fn over_a_hundred_services_and_over_a_hundred_families_are_found_and_deployed() {
@@ -47,5 +50,55 @@ fn over_a_hundred_services_and_over_a_hundred_families_are_found_and_deployed() 
                 [v2.as_str()]
             );
         }
+    });
+}
+
+/// As many as wait at the service, all looks together are bounded: the steps learn it from Step Functions' own list.
+#[test]
+fn the_more_services_other_pushes_wait_for_the_later_each_is_looked_at() {
+    run(async {
+        let it = &*TAG_LATEST_BY_DIGEST;
+        let web = it.repository("crowd/web").await;
+        it.cluster("crowd").await;
+        it.register("crowd", &[("web", &web)]).await;
+        let no_tasks = Setup { desired: 0, ..PLAIN };
+        for number in 1..=5 {
+            it.service("crowd", &format!("crowd-{number}"), "crowd", no_tasks).await;
+        }
+        // A hundred executions of deploy-service that are running, and do nothing but wait.
+        let waits = json!({
+            "image": {}, "cluster": "elsewhere", "service": "web", "taskDefinition": null, "source": null, "turn": "FIRST",
+            "services": 1, "after": 99_999_999,
+        });
+        let sfn = it.aws.sfn();
+        let start = || {
+            let start = sfn.start_execution().state_machine_arn(&it.stack.deploy_service);
+            start.input(waits.to_string()).send()
+        };
+        let crowd = join_all((0..100).map(|_| start())).await;
+        // A function that is warm knows an older count for ten seconds.
+        local_aws::pause(Duration::from_secs(11)).await;
+
+        it.aws.push("crowd/web", "v2", Healthy).await.unwrap();
+        let push = it.pushes("crowd/web", 2).await.remove(1);
+
+        let mut told = Vec::new();
+        for child in it.children(&push).await {
+            let history = it.aws.history(&child.arn).await.unwrap();
+            let exited = history.into_iter().filter_map(|event| event.state_exited_event_details);
+            let updated = exited.filter(|details| details.name == "Update service");
+            told.extend(updated.map(|details| {
+                let output: Value = serde_json::from_str(&details.output.unwrap_or_default()).unwrap();
+                output["Payload"]["wait"].as_u64().unwrap()
+            }));
+        }
+        for waiting in crowd {
+            let waiting = waiting.unwrap().execution_arn;
+            sfn.stop_execution().execution_arn(waiting).send().await.unwrap();
+        }
+        // Alone, each of the five is looked at after 15 seconds.
+        assert_eq!(told.len(), 5, "{push:#?}");
+        assert!(told.iter().all(|wait| (15..=45).contains(wait)), "{told:?}");
+        assert!(told.iter().any(|wait| *wait > 15), "{told:?}");
     });
 }

@@ -139,6 +139,14 @@ impl Calls {
             .collect()
     }
 
+    /// With so many calls of another service's operation.
+    pub(crate) fn and(mut self, operation: &str, calls: u64) -> Self {
+        if calls > 0 {
+            self.0["operations"][operation] = json!({"calls": calls, "errors": {}});
+        }
+        self
+    }
+
     pub(crate) fn total(&self) -> u64 {
         self.by_operation().values().sum()
     }

@@ -131,14 +131,14 @@ impl Case {
             if updated != self.matching.1 {
                 return Err(format!("{}: {updated} services were updated", self.name));
             }
-            last = Some(account.calls());
+            last = Some(account.calls().and("ListExecutions", functions.listed()));
             if run + 1 == self.runs {
                 account.forget_calls();
                 let plan = functions.find(&event("v3")).await.map_err(|error| error.to_string())?;
                 again = format!(
                     "; the next push's plan of {} revisions, warm: {}",
                     revisions(&plan),
-                    account.calls().list()
+                    account.calls().and("ListExecutions", functions.listed()).list()
                 );
             }
         }
@@ -182,7 +182,7 @@ pub(crate) async fn too_large() -> Result<String, Failure> {
     let begun = Instant::now();
     let answer = functions.find(&event("v2")).await;
     let time = begun.elapsed();
-    let calls = account.calls();
+    let calls = account.calls().and("ListExecutions", functions.listed());
     let outcome = match &answer {
         Err(error @ Error::InvalidInput(_)) => format!("refused: {error}"),
         Err(error) => return Err(format!("a plan that is too large ends in {error}")),

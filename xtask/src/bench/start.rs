@@ -73,7 +73,7 @@ async fn inputs(functions: &Functions) -> Result<BTreeMap<&'static str, Value>, 
     let updated = functions.update(&update).await.map_err(message)?;
     let (rollout, previous) = (&updated["rollout"], &updated["previous"]);
     let check = json!({"image": image, "rollout": rollout, "previous": previous, "rollsBack": null, "services": 1});
-    let roll_back = json!({"image": image, "rollout": rollout, "previous": previous, "services": 1});
+    let roll_back = json!({"image": image, "rollout": rollout, "previous": previous, "check": null, "services": 1});
     let conclude = json!({
         "scope": "IMAGE", "image": null, "revisions": [], "results": [], "services": [], "families": [], "skipped": plan["skipped"], "attempt": 0,
     });
