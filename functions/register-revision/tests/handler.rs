@@ -325,6 +325,37 @@ async fn after_several_lost_answers_the_lowest_revision_counts_and_all_others_ar
     assert_eq!(names, ["web:4", "web:5"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_doubled_revision_that_cannot_be_withdrawn_now_is_an_error_and_one_that_never_can_is_left_over() {
+    for (code, outcome) in [
+        ("ThrottlingException", Err("Deploy.Unavailable")),
+        ("AccessDeniedException", Ok(arn("web:2"))),
+    ] {
+        let registered = [
+            knows("web", described_of_push("web:1", 1)),
+            registers("web:3"),
+            knows("web:2", described_of_push("web:2", 2)),
+        ];
+        let found = [
+            knows("web", described_of_push("web:3", 2)),
+            knows("web:1", described_of_push("web:1", 1)),
+            knows("web:2", described_of_push("web:2", 2)),
+            newest(&["web:3", "web:2", "web:1"]),
+        ];
+        for rules in [registered.to_vec(), found.to_vec()] {
+            let refuses = mock!(Client::deregister_task_definition).then_http_response(move || refusal(code, "no"));
+            let rules: Vec<Rule> = rules.into_iter().chain([refuses]).collect();
+            let done = asked(&Config::default(), "web:1", &rules, &Wire::default()).await;
+            let done = done.map(|done| done.task_definition);
+            assert_eq!(
+                done.as_ref().map_err(Error::name),
+                outcome.as_ref().map_err(|name| *name),
+                "{code}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn somebody_elses_registration_at_the_same_moment_is_left_alone() {
     let rules = [

@@ -16,15 +16,17 @@ use shared::registration::{Kin, Registration};
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
-use shared::tries::Tries;
+use shared::tries::{PROMPT, Tries};
 use target::{Bits, Way, decide, good_before, old_bits, on, recorded_digests};
+use tokio::time::Instant;
 
 /// Takes a service back from a rollout that failed: the step "Roll back".
 ///
 /// ECS is told to stop the rollout while that is possible; else the service is updated to the last good revision, or to
 /// a copy of it that is pinned to the old digest when its tag stands for other bits by now. If ECS goes back by itself, or
 /// is back, nothing is done. A newer deployment is never touched. An update that was throttled, or whose answer is lost, is not
-/// sent again on the same look: all begins anew with the look. To stop a rollout can be repeated on any, since it names that one.
+/// sent again on the same look: all begins anew with the look. So it does where the service has moved since it was looked at. To
+/// stop a rollout can be repeated on any, since it names that one.
 ///
 /// `running` is how many services are waited for, see [`shared::executions`]: the more, the later is the first look.
 ///
@@ -79,7 +81,8 @@ async fn roll_back(
             deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
         };
         match way_back.take(&mut sent).await {
-            Ok(rollback) => return Ok(rollback),
+            Ok(Some(rollback)) => return Ok(rollback),
+            Ok(None) => tries.again(way_back.has_moved()).await?,
             Err(error) if sent.is_none() => return Err(error),
             Err(error) => tries.again(error).await?,
         }
@@ -105,6 +108,8 @@ struct WayBack<'a> {
 
 /// What is known before the decision.
 struct Look {
+    /// When the service was read.
+    begun: Instant,
     service: Service,
     primary: Option<OtherRevision>,
     history: Option<Vec<ServiceDeployment>>,
@@ -117,7 +122,8 @@ struct Look {
 }
 
 impl WayBack<'_> {
-    async fn take(&self, sent: &mut Option<Sent>) -> Result<Rollback, Error> {
+    /// Looks, decides, goes back; `None` when the service has moved meanwhile, and is to be looked at again.
+    async fn take(&self, sent: &mut Option<Sent>) -> Result<Option<Rollback>, Error> {
         let look = self.look().await?;
         match self.decide(&look, true) {
             Way::Stop { service_deployment, to } => {
@@ -127,11 +133,11 @@ impl WayBack<'_> {
                     return self.without_stop(&look, sent).await;
                 }
                 match self.ecs.stop_service_deployment(&service_deployment).await {
-                    Ok(()) => Ok(Rollback {
+                    Ok(()) => Ok(Some(Rollback {
                         has_image: self.is_of_push(old.revision()),
                         image_failed: look.image_failed,
                         ..self.watched(RollbackMethod::StoppedDeployment, &to, None)
-                    }),
+                    })),
                     // It ended between the look and the call: look again, and go the other way.
                     Err(Error::NotFound(message) | Error::Rejected(message)) => {
                         tracing::warn!("the deployment could not be stopped: {message}");
@@ -145,13 +151,13 @@ impl WayBack<'_> {
         }
     }
 
-    async fn without_stop(&self, look: &Look, sent: &mut Option<Sent>) -> Result<Rollback, Error> {
-        match self.decide(look, false) {
-            Way::Update(to) | Way::Stop { to, .. } => self.update(&to, look, sent).await,
+    async fn without_stop(&self, look: &Look, sent: &mut Option<Sent>) -> Result<Option<Rollback>, Error> {
+        let rollback = match self.decide(look, false) {
+            Way::Update(to) | Way::Stop { to, .. } => return self.update(&to, look, sent).await,
             Way::Watch(to) if let Some(sent) = sent.as_ref().filter(|sent| sent.target == to) => {
-                Ok(self.updated(&look.service, sent))
+                self.updated(&look.service, sent)
             }
-            Way::Watch(to) => Ok(Rollback {
+            Way::Watch(to) => Rollback {
                 has_image: look.primary.is_some_and(|primary| primary.standing == Standing::Ours),
                 image_failed: look.image_failed,
                 ..self.watched(
@@ -159,21 +165,24 @@ impl WayBack<'_> {
                     &to,
                     look.service.deployment_of(&to).map(|on| on.id.clone()),
                 )
-            }),
-            Way::Superseded(by) => Ok(self.untouched(
+            },
+            Way::Superseded(by) => self.untouched(
                 RollbackMethod::Superseded,
                 &format!("is on {}, of a newer push", by.short()),
-            )),
-            Way::Displaced(by) => Ok(self.untouched(
+            ),
+            Way::Displaced(by) => self.untouched(
                 RollbackMethod::Displaced,
                 &format!("is on {} by another deployment", by.short()),
-            )),
-            Way::Nowhere => Err(Error::Rejected(format!(
-                "{} has no revision that ever became stable, so there is nothing to go back to; it stays on {}. Fix the image and push again",
-                self.title(),
-                self.input.rollout.task_definition.short()
-            ))),
-        }
+            ),
+            Way::Nowhere => {
+                return Err(Error::Rejected(format!(
+                    "{} has no revision that ever became stable, so there is nothing to go back to; it stays on {}. Fix the image and push again",
+                    self.title(),
+                    self.input.rollout.task_definition.short()
+                )));
+            }
+        };
+        Ok(Some(rollback))
     }
 
     fn decide(&self, look: &Look, may_stop: bool) -> Way {
@@ -190,6 +199,7 @@ impl WayBack<'_> {
 
     async fn look(&self) -> Result<Look, Error> {
         let failed = &self.input.rollout;
+        let begun = Instant::now();
         let service = self.ecs.describe_service(&failed.cluster, &failed.service).await?;
         let history = self
             .ecs
@@ -216,6 +226,7 @@ impl WayBack<'_> {
         };
         let last_good = good.into_iter().next();
         Ok(Look {
+            begun,
             service,
             primary,
             history,
@@ -250,9 +261,18 @@ impl WayBack<'_> {
         Ok(None)
     }
 
-    async fn update(&self, to: &TaskDefinitionArn, look: &Look, sent: &mut Option<Sent>) -> Result<Rollback, Error> {
+    async fn update(
+        &self,
+        to: &TaskDefinitionArn,
+        look: &Look,
+        sent: &mut Option<Sent>,
+    ) -> Result<Option<Rollback>, Error> {
         let failed = &self.input.rollout.task_definition;
         let old = self.old_image(to, look).await?;
+        // Before a revision is registered that nobody would use, and once more after it.
+        if !self.still_holds(look).await? {
+            return Ok(None);
+        }
         let has_image = self.is_of_push(old.revision());
         let (target, method) = match old {
             OldImage::Overwritten(previous, digest) => {
@@ -273,6 +293,9 @@ impl WayBack<'_> {
                 )));
             }
         };
+        if target != *to && !self.still_holds(look).await? {
+            return Ok(None);
+        }
         let Rollout { cluster, service, .. } = &self.input.rollout;
         let sent = sent.insert(Sent {
             target,
@@ -281,7 +304,21 @@ impl WayBack<'_> {
             image_failed: look.image_failed,
         });
         let after = self.ecs.update_service(cluster, service, &sent.target, false).await?;
-        Ok(self.updated(&after, sent))
+        Ok(Some(self.updated(&after, sent)))
+    }
+
+    /// Whether the service is where `look` has seen it. A prompt look is as good as a new one.
+    async fn still_holds(&self, look: &Look) -> Result<bool, Error> {
+        if look.begun.elapsed() <= PROMPT {
+            return Ok(true);
+        }
+        let Rollout { cluster, service, .. } = &self.input.rollout;
+        let now = self.ecs.describe_service(cluster, service).await?;
+        Ok(!now.has_moved_since(&look.service))
+    }
+
+    fn has_moved(&self) -> Error {
+        Error::Unavailable(format!("{} has moved while its way back was made ready", self.title()))
     }
 
     /// The update has taken effect, as `after` shows.

@@ -15,7 +15,7 @@ use shared::service::ServiceDeploymentStatus::{RollingBack, Successful, UnderWay
 use shared::service::{Deployment, Service, ServiceDeployment};
 use shared::testing::{
     REGISTRY, Wire, answer, arn, at, deployment, described, described_of_push, described_services, digest, given_up,
-    listed_deployments, pushed, record, refusal, request, rolling, rollout, service,
+    listed_deployments, pass, pushed, record, refusal, request, rolling, rollout, service,
 };
 use std::future::ready;
 use std::sync::{Arc, Mutex};
@@ -621,6 +621,83 @@ fn back() -> Service {
         ..rolling("web:1")
     };
     shared::testing::service([again, rolling("web:2")])
+}
+
+/// The service as ECS shows it, one look after the other, and again from the first one; how often it was looked at.
+fn shown(looks: &[Service]) -> Rule {
+    let looks: Vec<Value> = looks.iter().map(|look| described_services([look])).collect();
+    let turn = Mutex::new(0);
+    mock!(Client::describe_services).then_http_response(move || {
+        let mut turn = turn.lock().unwrap();
+        *turn += 1;
+        answer(&looks[(*turn - 1) % looks.len()])
+    })
+}
+
+/// Of a service as these looks show it: what comes of going back to `web:1`, which is read in so many seconds.
+async fn slowly(looks: &[Service], seconds: u64) -> (Result<Rollback, Error>, Fake, Rule) {
+    let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:3", 3));
+    let slow = mock!(Client::describe_task_definition)
+        .match_requests(|input| input.task_definition() == Some(arn("web:1").as_str()))
+        .then_http_response(move || {
+            pass(seconds);
+            answer(&described_of_push("web:1", 1))
+        });
+    let looks = shown(looks);
+    fake.ecs.splice(0..0, [looks.clone(), slow]);
+    (fake.asked(2).await, fake, looks)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_took_its_time_to_make_ready_is_not_done_where_the_service_has_moved_meanwhile() {
+    let newer = || shared::testing::service([rolling("web:3"), rolling("web:2")]);
+    let (rollback, fake, _) = slowly(&[on_ours(), newer(), newer()], 7).await;
+    assert_eq!(rollback.unwrap().method, RollbackMethod::Superseded);
+    fake.sent(0, 0, &[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_service_has_not_moved_it_is_done_and_a_prompt_look_is_not_compared() {
+    for (seconds, looked) in [(0, 1), (1, 1), (2, 2)] {
+        let (rollback, fake, looks) = slowly(&[on_ours()], seconds).await;
+        assert_eq!(rollback.unwrap().method, RollbackMethod::UpdatedService, "{seconds} s");
+        assert_eq!(looks.num_calls(), looked, "{seconds} s");
+        fake.sent(0, 0, &["web:1"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_moves_again_and_again_is_given_back_to_the_state_machine() {
+    let other = shared::testing::service([rolling("web:2")]);
+    let (rollback, fake, looks) = slowly(&[on_ours(), other], 7).await;
+    assert_eq!(
+        rollback.unwrap_err().to_string(),
+        "web in production has moved while its way back was made ready"
+    );
+    assert_eq!(looks.num_calls(), 2 * 4);
+    fake.sent(0, 0, &[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registration_that_took_its_time_is_not_used_where_the_service_has_moved_meanwhile() {
+    let newer = || shared::testing::service([rolling("web:3"), rolling("web:2")]);
+    for (looks, updates) in [
+        (vec![on_ours(), newer(), newer()], vec![]),
+        (vec![on_ours()], vec!["web:3"]),
+    ] {
+        let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[]))
+            .knows(previous_of_a_re_pushed_tag())
+            .knows(described_of_push("web:3", 3))
+            .newest(described_of_push("web:2", 2));
+        fake.ecs.insert(0, shown(&looks));
+        fake.registers = mock!(Client::register_task_definition).then_http_response(|| {
+            pass(7);
+            answer(&described("web:3", "app:v1", &[]))
+        });
+        let is_superseded = fake.asked(2).await.unwrap().method == RollbackMethod::Superseded;
+        assert_eq!(is_superseded, updates.is_empty());
+        fake.sent(0, 1, &updates);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -49,7 +49,8 @@ impl Registration<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Ecs::newest_revisions`] and [`Ecs::describe_task_definition`].
+    /// As [`Ecs::newest_revisions`] and [`Ecs::describe_task_definition`]; `Deploy.Unavailable` also when a doubled one could
+    /// not be withdrawn yet.
     pub async fn find(&self, newest: Option<&TaskDefinition>) -> Result<Found, Error> {
         let mut search = Search::default();
         // A revision that was deregistered is never the wanted one.
@@ -65,7 +66,7 @@ impl Registration<'_> {
         let Search { mut same, related } = search;
         let wanted = same.pop();
         for doubled in &same {
-            self.withdraw(doubled).await;
+            self.withdraw(doubled).await?;
         }
         Ok(Found { wanted, related })
     }
@@ -95,7 +96,8 @@ impl Registration<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Ecs::register_task_definition`] and [`Ecs::describe_task_definition`].
+    /// As [`Ecs::register_task_definition`] and [`Ecs::describe_task_definition`]; `Deploy.Unavailable` also when a doubled one
+    /// could not be withdrawn yet.
     pub async fn register(&self, newest: Option<&TaskDefinition>) -> Result<(TaskDefinitionArn, bool), Error> {
         let registered = self.ecs.register_task_definition(self.wanted).await?.arn().clone();
         let mut same = self.all_in_gap(&registered, newest).await?.into_iter().rev();
@@ -103,7 +105,7 @@ impl Registration<'_> {
             return Ok((registered, false));
         };
         for doubled in same.chain([registered]) {
-            self.withdraw(&doubled).await;
+            self.withdraw(&doubled).await?;
         }
         Ok((first, true))
     }
@@ -140,15 +142,18 @@ impl Registration<'_> {
         self.after.is_some_and(|after| arn.revision() <= after.revision())
     }
 
-    /// Takes back a revision that was registered besides the one that counts, and that nobody uses. If that fails, it is
-    /// only left over.
-    async fn withdraw(&self, doubled: &TaskDefinitionArn) {
-        if let Err(error) = self.ecs.deregister_task_definition(doubled).await {
-            tracing::warn!(
+    /// Takes back a revision that was registered besides the one that counts, and that nobody uses. What passes by itself is
+    /// an error, so that it is done again; where ECS refuses for good, the revision is only left over.
+    async fn withdraw(&self, doubled: &TaskDefinitionArn) -> Result<(), Error> {
+        match self.ecs.deregister_task_definition(doubled).await {
+            Err(error @ Error::Unavailable(_)) => return Err(error),
+            Err(error) => tracing::warn!(
                 task_definition = doubled.short(),
                 "the doubled revision could not be withdrawn: {error}"
-            );
+            ),
+            Ok(()) => {}
         }
+        Ok(())
     }
 }
 

@@ -49,6 +49,20 @@ impl Service {
         of_revision.max_by_key(|deployment| (deployment.is_primary, deployment.created_at))
     }
 
+    /// Whether it is not where it was: another deployment has begun or is gone, is the primary one, is of another revision or
+    /// in another state. How many tasks there are says nothing: they come and go.
+    #[must_use]
+    pub fn has_moved_since(&self, before: &Self) -> bool {
+        let is_in = |deployments: &[Deployment], it: &Deployment| {
+            deployments.iter().any(|other| {
+                (&other.id, other.is_primary, &other.task_definition, other.rollout_state)
+                    == (&it.id, it.is_primary, &it.task_definition, it.rollout_state)
+            })
+        };
+        before.deployments.len() != self.deployments.len()
+            || !before.deployments.iter().all(|it| is_in(&self.deployments, it))
+    }
+
     /// "web in production", as messages name it.
     #[must_use]
     pub fn title(&self) -> String {
@@ -273,4 +287,38 @@ impl StoppedTask {
 #[must_use]
 pub fn crash_threshold(desired_count: u32) -> usize {
     desired_count.div_ceil(2).clamp(3, 200) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{arn, deployment, given_up, rolling, service};
+
+    #[test]
+    fn a_service_has_moved_when_its_deployments_are_others_or_stand_otherwise_not_when_its_tasks_come_and_go() {
+        let before = || [rolling("web:2"), deployment("web:1")];
+        let moved = |change: fn(&mut Vec<Deployment>)| {
+            let (before, mut after) = (service(before()), service(before()));
+            change(&mut after.deployments);
+            assert_eq!(after.has_moved_since(&before), before.has_moved_since(&after));
+            after.has_moved_since(&before)
+        };
+        assert!(moved(|it| it.push(given_up("web:3"))));
+        assert!(moved(|it| drop(it.pop())));
+        assert!(moved(|it| it[0].id = "ecs-svc/50".to_owned()));
+        assert!(moved(|it| it[0].task_definition = arn("web:5")));
+        assert!(moved(|it| it[0].rollout_state = Some(RolloutState::Failed)));
+        assert!(moved(|it| it[0].rollout_state = None));
+        assert!(moved(|it| {
+            it[0].is_primary = false;
+            it[1].is_primary = true;
+        }));
+        assert!(!moved(|_| ()));
+        assert!(!moved(|it| it.reverse()), "ECS lists them in any order");
+        assert!(!moved(|it| {
+            it[0].running_count = 1;
+            it[0].pending_count = 1;
+            it[0].failed_tasks = 1;
+        }));
+    }
 }

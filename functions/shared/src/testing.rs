@@ -30,7 +30,10 @@ use aws_smithy_types::config_bag::ConfigBag;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
+use std::time::Duration;
 
 /// The registry that pushes of the tests go to.
 pub const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
@@ -230,6 +233,16 @@ pub fn crash(short: &str, seconds: i64) -> StoppedTask {
             reason: None,
         }],
     }
+}
+
+/// Lets a call take so long, on a clock of tokio's that stands still.
+///
+/// # Panics
+///
+/// On any other clock.
+pub fn pass(seconds: u64) {
+    let passing = pin!(tokio::time::advance(Duration::from_secs(seconds)));
+    assert!(passing.poll(&mut Context::from_waker(Waker::noop())).is_pending());
 }
 
 /// What a handler is asked with `input`, `seconds` after noon, before any redrive.

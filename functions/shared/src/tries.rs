@@ -19,6 +19,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// a minute leaves it four of the five that a function has.
 const TRYING: Duration = Duration::from_mins(1);
 
+/// A look that took no longer is as good as the moment at which the service was read. It is a few calls of some ten
+/// milliseconds each, so one that takes longer had a call throttled and repeated, for up to a minute or two: enough for
+/// another execution to deploy the image and begin to take it back.
+pub const PROMPT: Duration = Duration::from_secs(1);
+
 /// The tries of one invocation.
 #[derive(Debug)]
 pub struct Tries {

@@ -14,16 +14,10 @@ use shared::push::PushedImage;
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{Standing, TaskDefinition};
-use shared::tries::Tries;
-use start::{Overrun, Seen, Start, decide, has_moved, is_lost, is_steady, last_good};
+use shared::tries::{PROMPT, Tries};
+use start::{Overrun, Seen, Start, decide, is_lost, is_steady, last_good};
 use std::collections::BTreeSet;
-use std::time::Duration;
 use tokio::time::Instant;
-
-/// A look that took no longer is as good as the moment at which the service was read. It is a few calls of some ten
-/// milliseconds each, so one that takes longer had a call throttled and repeated, for up to a minute or two: enough for
-/// another execution to deploy the image and begin to take it back.
-const PROMPT: Duration = Duration::from_secs(1);
 
 /// How often a service that moves while it is looked at is looked at in one try. The last look counts as it is: where reads are
 /// throttled for so long, more of them help nobody, and what the update takes the place of is seen after it.
@@ -267,7 +261,7 @@ impl Attempt<'_> {
             }
             begun = Instant::now();
             service = ecs.describe_service(&self.input.cluster, &self.input.service).await?;
-            if !has_moved(&look.service, &service) {
+            if !service.has_moved_since(&look.service) {
                 return Ok((look, start));
             }
             tracing::warn!("{} has moved while it was looked at: looking again", service.title());

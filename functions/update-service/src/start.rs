@@ -246,20 +246,6 @@ pub fn is_steady(service: &Service) -> bool {
     matches!(service.deployments.as_slice(), [only] if only.is_primary && only.rollout_state == Some(RolloutState::Completed))
 }
 
-/// Whether a service is not where it was: another deployment has begun or is gone, is the primary one, is of another
-/// revision or in another state. How many tasks there are says nothing: they come and go.
-#[must_use]
-pub fn has_moved(before: &Service, after: &Service) -> bool {
-    let is_in = |deployments: &[Deployment], it: &Deployment| {
-        deployments.iter().any(|other| {
-            (&other.id, other.is_primary, &other.task_definition, other.rollout_state)
-                == (&it.id, it.is_primary, &it.task_definition, it.rollout_state)
-        })
-    };
-    before.deployments.len() != after.deployments.len()
-        || !before.deployments.iter().all(|it| is_in(&after.deployments, it))
-}
-
 /// The last good revision: that of the newest deployment that completed, other than one of `ours`; where none is listed, by
 /// the records ([`shared::service::last_good`]).
 ///

@@ -12,14 +12,11 @@ use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
 use shared::testing::{
-    answer, arn, at, deployment, described, described_of_push, described_services, given_up, listed_deployments,
+    answer, arn, at, deployment, described, described_of_push, described_services, given_up, listed_deployments, pass,
     pushed, record, refusal, request, rolling, service, service_id, wire,
 };
 use std::future::ready;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Waker};
-use std::time::Duration;
 
 /// An ECS whose service `web in production` is on its first revision, and which knows a few revisions.
 struct Fake {
@@ -627,12 +624,6 @@ fn replaced_by(state: &mut Service, deployment: Deployment) {
         ..known
     });
     *state = service([deployment].into_iter().chain(before));
-}
-
-/// Lets a call take so long.
-fn pass(seconds: u64) {
-    let passing = pin!(tokio::time::advance(Duration::from_secs(seconds)));
-    assert!(passing.poll(&mut Context::from_waker(Waker::noop())).is_pending());
 }
 
 /// A service on web:1, of which `described` is read in so many seconds; each time the next one of these happens to the

@@ -752,34 +752,6 @@ fn what_began_before_the_look_did_not_come_in_between_the_look_was_old() {
     assert!(untold.unwrap().came_between);
 }
 
-#[test]
-fn a_service_has_moved_when_its_deployments_are_others_or_stand_otherwise_not_when_its_tasks_come_and_go() {
-    let before = || [rolling("web:2"), deployment("web:1")];
-    let moved = |change: fn(&mut Vec<Deployment>)| {
-        let (before, mut after) = (service(before()), service(before()));
-        change(&mut after.deployments);
-        assert_eq!(has_moved(&before, &after), has_moved(&after, &before));
-        has_moved(&before, &after)
-    };
-    assert!(moved(|it| it.push(given_up("web:3"))));
-    assert!(moved(|it| drop(it.pop())));
-    assert!(moved(|it| it[0].id = "ecs-svc/50".to_owned()));
-    assert!(moved(|it| it[0].task_definition = arn("web:5")));
-    assert!(moved(|it| it[0].rollout_state = Some(RolloutState::Failed)));
-    assert!(moved(|it| it[0].rollout_state = None));
-    assert!(moved(|it| {
-        it[0].is_primary = false;
-        it[1].is_primary = true;
-    }));
-    assert!(!moved(|_| ()));
-    assert!(!moved(|it| it.reverse()), "ECS lists them in any order");
-    assert!(!moved(|it| {
-        it[0].running_count = 1;
-        it[0].pending_count = 1;
-        it[0].failed_tasks = 1;
-    }));
-}
-
 // Whatever ECS answers.
 
 fn any_deployment() -> impl Strategy<Value = Deployment> {
