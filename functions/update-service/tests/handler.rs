@@ -190,6 +190,19 @@ async fn a_failed_deployment_of_ours_is_started_again_by_force() {
 }
 
 #[tokio::test]
+async fn of_a_failed_deployment_of_a_revision_of_ours_that_was_deregistered_the_wanted_one_takes_the_place() {
+    for (status, sent) in [("ACTIVE", "web:4"), ("INACTIVE", "web:2")] {
+        let mut doubled = described_of_push("web:4", 2);
+        doubled["taskDefinition"]["status"] = json!(status);
+        let fake = Fake::new(service([given_up("web:4"), deployment("web:1")]), &[], None).knows(doubled);
+        assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, UpdateOutcome::Started);
+        assert_eq!(fake.sent(), [sent], "{status}");
+        let forced = fake.updates.lock().unwrap()[0].force_new_deployment;
+        assert_eq!(forced, (status == "ACTIVE").then_some(true));
+    }
+}
+
+#[tokio::test]
 async fn asked_twice_one_deployment_is_started() {
     let fake = Fake::new(service([deployment("web:1")]), &[], None);
     let first = fake.asked(&wanted(), 60).await.unwrap();
