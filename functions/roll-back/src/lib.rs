@@ -158,7 +158,8 @@ impl WayBack<'_> {
                 self.updated(&look.service, sent)
             }
             Way::Watch(to) => Rollback {
-                has_image: look.primary.is_some_and(|primary| primary.standing == Standing::Ours),
+                // Not by what the service shows: ECS may be about to go there.
+                has_image: self.has_image(&to).await?,
                 image_failed: look.image_failed,
                 ..self.watched(
                     RollbackMethod::Watching,
@@ -236,6 +237,12 @@ impl WayBack<'_> {
         })
     }
 
+    /// Whether a revision was registered for the push.
+    async fn has_image(&self, revision: &TaskDefinitionArn) -> Result<bool, Error> {
+        let read = self.ecs.outline_of(revision).await?;
+        Ok(read.is_some_and(|read| read.standing(&self.input.image) == Standing::Ours))
+    }
+
     async fn image_failed(&self) -> Result<bool, Error> {
         let RollBack {
             image, rollout, check, ..
@@ -253,8 +260,7 @@ impl WayBack<'_> {
     /// before its tasks died.
     async fn first_without_image(&self, good: &[TaskDefinitionArn]) -> Result<Option<TaskDefinitionArn>, Error> {
         for revision in good {
-            let read = self.ecs.outline_of(revision).await?;
-            if read.is_none_or(|read| read.standing(&self.input.image) != Standing::Ours) {
+            if !self.has_image(revision).await? {
                 return Ok(Some(revision.clone()));
             }
         }

@@ -217,6 +217,19 @@ fn good_with_the_image() -> Fake {
 }
 
 #[tokio::test]
+async fn a_rollback_by_ecs_that_does_not_show_yet_is_to_a_revision_that_may_have_the_image() {
+    for (push, has_image) in [(1, false), (2, true)] {
+        let history = [record("web:2", RollingBack), record("web:1", Successful)];
+        let fake = Fake::new(&on_ours(), &history, InEcr::Gone).knows(described_of_push("web:1", push));
+        let rollback = fake.asked(2).await.unwrap();
+        assert_eq!(
+            (rollback.method, rollback.has_image),
+            (RollbackMethod::Watching, has_image)
+        );
+    }
+}
+
+#[tokio::test]
 async fn where_the_pushed_image_died_a_revision_that_has_it_is_no_way_back_although_it_was_stable() {
     let fake = good_with_the_image().died_of("web");
     let rollback = fake.asked(2).await.unwrap();
@@ -519,7 +532,7 @@ async fn where_ecr_does_not_answer_about_an_old_image_it_goes_back_all_the_same(
 
 #[tokio::test]
 async fn peer_1_a_rollback_by_ecs_is_only_watched() {
-    let fake = Fake::new(&on_ours(), &[record("web:2", RollingBack)], InEcr::Gone);
+    let fake = Fake::new(&on_ours(), &[record("web:2", RollingBack)], InEcr::Gone).knows(described_of_push("web:1", 1));
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(rollback.method, RollbackMethod::Watching);
     assert_eq!(rollback.message, "web in production: goes back by itself to web:1");
