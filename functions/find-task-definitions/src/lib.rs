@@ -24,8 +24,12 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
 
-/// After so long it is seen anew whether reads are turned away, and asked among how many searches they are shared.
-const SHARED_ANEW: Duration = Duration::from_secs(1);
+/// After so long it is seen anew whether reads are turned away.
+const SEEN_ANEW: Duration = Duration::from_secs(1);
+
+/// After so long it is asked anew among how many searches reads are shared. Step Functions grants some regions no more than two
+/// of these calls a second, and twenty searches may ask.
+const ASKED_ANEW: Duration = Duration::from_secs(10);
 
 /// Finds what runs the repository of a pushed image: the step "Find task definitions".
 ///
@@ -63,14 +67,13 @@ pub async fn handle(
 /// Once ECS turns calls away, reads no more than a share of what all searches may read together.
 #[expect(clippy::disallowed_methods, reason = "a pause between two calls, not a wait for ECS")]
 async fn share(ecs: &Ecs, pushes: &impl AsyncFn() -> Option<u32>) -> Infallible {
-    ecs.share_among(1);
+    let mut among = 1;
     loop {
-        if ecs.was_throttled()
-            && let Some(pushes) = pushes().await
-        {
-            ecs.share_among(pushes);
+        ecs.share_among(among);
+        tokio::time::sleep(if among > 1 { ASKED_ANEW } else { SEEN_ANEW }).await;
+        if among > 1 || ecs.was_throttled() {
+            among = pushes().await.unwrap_or(among);
         }
-        tokio::time::sleep(SHARED_ANEW).await;
     }
 }
 
@@ -89,8 +92,13 @@ async fn search(
             Ok(Vec::new())
         }
     };
-    let (seen, definitions, families) = try_join3(
-        look_at_services(ecs, config, found),
+    let looked = async {
+        let seen = look_at_services(ecs, config, found).await?;
+        // While the last revisions are read: a short search does not wait for it.
+        Ok((seen, pushes().await))
+    };
+    let ((seen, mut sharing), definitions, families) = try_join3(
+        looked,
         ecs.outlines_of(revisions),
         families,
     )
@@ -103,13 +111,16 @@ async fn search(
         skipped.push(plan::not_in_use(&image));
     }
     log_plan(&image, &services, &planned.revisions, &skipped);
-    // As late as can be: of pushes that come at the same moment, the first one did not see the others when it began.
-    let pushes = if is_long(&planned.revisions) {
-        pushes().await.unwrap_or(1)
-    } else {
-        1
-    };
-    plan_within(Some(image), planned.revisions, pushes, plan::bounded(skipped))
+    if is_long(&planned.revisions) {
+        // As late as can be: of pushes that come at the same moment, the first one did not see the others when it began.
+        sharing = pushes().await.or(sharing);
+    }
+    plan_within(
+        Some(image),
+        planned.revisions,
+        sharing.unwrap_or(1),
+        plan::bounded(skipped),
+    )
 }
 
 /// What was seen of the clusters.

@@ -70,9 +70,20 @@ fn families(names: &[&str]) -> Rule {
 }
 
 async fn found(config: &Config, event: Value, rules: &[Rule], wire: &Wire) -> Result<Plan, Error> {
+    found_beside(None, config, event, rules, wire).await
+}
+
+/// The same by one of so many pushes that are deployed just now, as far as that is known.
+async fn found_beside(
+    pushes: Option<u32>,
+    config: &Config,
+    event: Value,
+    rules: &[Rule],
+    wire: &Wire,
+) -> Result<Plan, Error> {
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules, |to| to
         .interceptor(wire.clone()));
-    find_task_definitions::handle(&Ecs::with_client(ecs), config, async || None, request(&event, 0)).await
+    find_task_definitions::handle(&Ecs::with_client(ecs), config, async || pushes, request(&event, 0)).await
 }
 
 fn lines(plan: &Plan) -> Vec<String> {
@@ -115,20 +126,40 @@ async fn every_service_of_every_cluster_is_found_and_each_revision_read_once() {
         (plan.image.unwrap().to_string(), plan.skipped.len()),
         ("app:v2".to_owned(), 0)
     );
-    let mut read: Vec<Value> = wire
-        .bodies("DescribeTaskDefinition")
-        .iter()
-        .map(|body| body["taskDefinition"].clone())
-        .collect();
-    read.sort_by_key(ToString::to_string);
+    let read = wire.bodies("DescribeTaskDefinition");
+    let read: Vec<&Value> = read.iter().map(|body| &body["taskDefinition"]).collect();
     let arn = |short: &str| json!(shared::testing::arn(short));
-    assert_eq!(read, [arn("other:3"), arn("web:1"), json!("nightly")]);
+    assert_eq!(
+        read,
+        [&arn("web:1"), &arn("other:3"), &json!("nightly")],
+        "what services run before families without one"
+    );
     assert!(
         wire.operations()
             .iter()
             .all(|call| call.starts_with("List") || call.starts_with("Describe")),
         "it only reads"
     );
+}
+
+#[tokio::test]
+async fn a_small_push_among_many_is_paced_too() {
+    let services = (0..3).map(|number| on(&format!("web-{number}"), &format!("web-{number}:1")));
+    let mut rules = vec![families(&[])];
+    rules.extend(cluster("production", services.collect()));
+    for name in ["web-0:1", "web-1:1", "web-2:1"] {
+        rules.push(knows(name, described_of_push(name, 1)));
+    }
+    let production = Config {
+        clusters: vec!["production".parse().unwrap()],
+        ..Config::default()
+    };
+    for (pushes, after) in [(None, [0, 0, 0]), (Some(1), [0, 0, 0]), (Some(20), [2, 22, 42])] {
+        let plan = found_beside(pushes, &production, event("v2"), &rules, &Wire::default()).await;
+        let revisions = plan.unwrap().revisions;
+        let seconds: Vec<u32> = revisions.iter().map(|revision| revision.after).collect();
+        assert_eq!(seconds, after, "{pushes:?}");
+    }
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ pub struct Executions {
 impl Executions {
     /// A client from the environment of the function.
     ///
-    /// It repeats nothing and gives up soon: nobody waits for the count.
+    /// It gives up soon: a count is worth no more than a moment's wait.
     #[must_use]
     pub fn from_env() -> Self {
         let limits = TimeoutConfig::builder()
@@ -46,7 +46,7 @@ impl Executions {
             .operation_timeout(Duration::from_secs(2))
             .build();
         let config = Builder::from(&crate::runtime::aws_config("SFN"))
-            .retry_config(RetryConfig::disabled())
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(300)))
             .timeout_config(limits);
         Self::with_client(Client::from_conf(config.build()))
     }
