@@ -97,12 +97,7 @@ async fn search(
         // While the last revisions are read: a short search does not wait for it.
         Ok((seen, pushes().await))
     };
-    let ((seen, mut sharing), definitions, families) = try_join3(
-        looked,
-        ecs.outlines_of(revisions),
-        families,
-    )
-    .await?;
+    let ((seen, mut sharing), definitions, families) = try_join3(looked, ecs.outlines_of(revisions), families).await?;
     let Seen { services, mut skipped } = seen;
     let standalone = look_at_families(ecs, &families, &services).await?;
     let planned = plan(&image, &services, &definitions, &standalone);

@@ -10,6 +10,7 @@
 //! - [`pace`], [`poll`], [`executions`]: how fast a push goes, and how often it looks, so that the account's other tools can
 //!   work too
 //! - [`registration`]: a revision is registered once, whoever asks and however often
+//! - [`overrun`]: what an update has taken the place of without having seen it
 //! - [`tries`]: what is sent once is looked at again before it is sent again
 //! - [`config`], [`error`], [`runtime`]: settings, the errors' names, the one entry point
 //! - `testing`, with the feature `test-util`: what the steps' tests are made of
@@ -21,6 +22,7 @@ pub mod ecs;
 pub mod error;
 pub mod executions;
 pub mod image;
+pub mod overrun;
 pub mod pace;
 pub mod poll;
 pub mod push;

@@ -9,13 +9,14 @@ use shared::config::Config;
 use shared::contract::{Rollout, ServiceUpdate, Turn, UpdateOutcome, UpdateService};
 use shared::ecs::Ecs;
 use shared::error::Error;
+use shared::overrun::{Overrun, overrun, overrun_by_records};
 use shared::poll::{self, Waiting};
 use shared::push::PushedImage;
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{Standing, TaskDefinition};
 use shared::tries::{PROMPT, Tries};
-use start::{Overrun, Seen, Start, decide, is_lost, is_steady, last_good};
+use start::{Seen, Start, decide, is_lost, is_steady, last_good};
 use std::collections::BTreeSet;
 use tokio::time::Instant;
 
@@ -378,20 +379,19 @@ impl Attempt<'_> {
             look,
             revision,
             lasted,
-            overrun,
+            overrun: overran,
         } = sent;
-        if overrun.is_none() {
-            let by_records = || start::overrun_by_records(&look.service, records?, revision, *lasted);
-            *overrun = start::overrun(&look.service, after, revision, *lasted).or_else(by_records);
+        if overran.is_none() {
+            let by_records = || overrun_by_records(&look.service, records?, revision, *lasted);
+            *overran = overrun(&look.service, after, revision, *lasted).or_else(by_records);
         }
-        if let Some(overrun) = overrun
+        if let Some(overrun) = overran
             && let Some(given_way) = self.give_way(ecs, overrun).await?
         {
             return Ok(given_way);
         }
         // What was under way at the look may have completed until the update, which lists it still.
-        let previous =
-            last_good(after, revision, None).or_else(|| last_good(&look.service, revision, look.history.as_deref()));
+        let previous = last_good(&[after, &look.service], revision, look.history.as_deref());
         let message = match &previous {
             Some(previous) => format!("from {} to {}", previous.short(), revision.short()),
             None => format!("to {}; nothing good is known to go back to", revision.short()),
@@ -436,7 +436,7 @@ impl Attempt<'_> {
             rollout.watched_since = rollout.started_at;
         }
         ServiceUpdate {
-            previous: last_good(&look.service, revision, look.history.as_deref()),
+            previous: last_good(&[&look.service], revision, look.history.as_deref()),
             rollout: Some(rollout),
             ..self.outcome(
                 UpdateOutcome::AlreadyDeployed,

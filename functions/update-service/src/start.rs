@@ -212,12 +212,16 @@ fn is_rolling_back(
     {
         return true;
     }
-    if primary.rollout_state != Some(RolloutState::InProgress) {
+    let is_under_way = match primary.rollout_state {
+        Some(state) => state == RolloutState::InProgress,
+        None => service.deployments.len() > 1,
+    };
+    if !is_under_way {
         return false;
     }
+    // Also from one that ECS calls complete: its tasks may have died since.
     let goes_to_earlier = service.deployments.iter().any(|other| {
         !other.is_primary
-            && other.rollout_state != Some(RolloutState::Completed)
             && other.task_definition.is_later_than(&primary.task_definition)
             && may_be_left(&other.task_definition)
     });
@@ -243,86 +247,51 @@ pub fn is_lost(
 /// Whether one look tells everything: one deployment, and it is complete. Else ECS's records are worth a call.
 #[must_use]
 pub fn is_steady(service: &Service) -> bool {
-    matches!(service.deployments.as_slice(), [only] if only.is_primary && only.rollout_state == Some(RolloutState::Completed))
+    matches!(service.deployments.as_slice(), [only] if only.is_primary && is_complete(service, only))
 }
 
-/// The last good revision: that of the newest deployment that completed, other than one of `ours`; where none is listed, by
-/// the records ([`shared::service::last_good`]).
-///
-/// A deployment without a rollout state counts as complete when all its tasks run, and one of them at least where the
-/// service is to run any: one that drains has none left. `None` when nothing ever completed.
-#[must_use]
-pub fn last_good(
-    service: &Service,
-    ours: &TaskDefinitionArn,
-    history: Option<&[ServiceDeployment]>,
-) -> Option<TaskDefinitionArn> {
-    let is_good = |deployment: &&Deployment| match deployment.rollout_state {
-        Some(RolloutState::Completed) => true,
-        Some(_) => false,
+/// Whether a deployment is over and went well. Where ECS tells no rollout state it is when all its tasks run, and one of them at
+/// least where the service is to run any: one that drains has none left.
+fn is_complete(service: &Service, deployment: &Deployment) -> bool {
+    match deployment.rollout_state {
+        Some(state) => state == RolloutState::Completed,
         None => {
             let needed = deployment.desired_count.max(service.desired_count.min(1));
             deployment.running_count >= needed && deployment.pending_count == 0
         }
-    };
-    let others = service
-        .deployments
-        .iter()
-        .filter(|deployment| deployment.task_definition != *ours);
-    let live = others
-        .filter(is_good)
-        .max_by_key(|deployment| deployment.created_at)
-        .map(|good| &good.task_definition);
-    let recorded = || shared::service::last_good(history?, ours);
-    live.or_else(recorded).cloned()
+    }
 }
 
-/// A deployment that the look did not show, and that the update has taken the place of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overrun {
-    /// Its revision.
-    pub revision: TaskDefinitionArn,
-    /// Whether it came in between the look and the update. Else the look was old, as a read may be for some seconds after
-    /// a write, and the deployment had begun before it.
-    pub came_between: bool,
-}
-
-/// The newest deployment that is listed after the update, was not there before, and is not of `ours`.
+/// The last good revision: that of the newest deployment that completed, other than one of `ours`, of the first of these `looks`
+/// that lists one; where none does, by the records ([`shared::service::last_good`]).
 ///
-/// `lasted` is how long look and update took together: what came in between them began no longer before ours.
+/// A deployment without a rollout state counts only then before the records when its own does not tell otherwise: that its tasks
+/// run for a moment makes no revision good. `None` when nothing ever completed.
 #[must_use]
-pub fn overrun(before: &Service, after: &Service, ours: &TaskDefinitionArn, lasted: SignedDuration) -> Option<Overrun> {
-    let is_new = |deployment: &&Deployment| before.deployments.iter().all(|known| known.id != deployment.id);
-    let others = after
-        .deployments
-        .iter()
-        .filter(|deployment| deployment.task_definition != *ours);
-    let overrun = others.filter(is_new).max_by_key(|deployment| deployment.created_at)?;
-    let began = after.deployment_of(ours).map(|ours| ours.created_at);
-    Some(Overrun {
-        revision: overrun.task_definition.clone(),
-        came_between: began.is_none_or(|began| began.duration_since(overrun.created_at) <= lasted),
-    })
-}
-
-/// The same by ECS's records of the service's rollouts, newest first, where a later look tells of the update: a deployment
-/// without tasks is not listed any more as soon as another one takes its place.
-#[must_use]
-pub fn overrun_by_records(
-    before: &Service,
-    newest_first: &[ServiceDeployment],
+pub fn last_good(
+    looks: &[&Service],
     ours: &TaskDefinitionArn,
-    lasted: SignedDuration,
-) -> Option<Overrun> {
-    let place = newest_first.iter().position(|record| record.target == *ours)?;
-    let (began, earlier) = (newest_first[place].created_at, &newest_first[place..]);
-    let overrun = earlier.iter().find(|record| record.target != *ours)?;
-    let was_there =
-        |known: &Deployment| known.task_definition == overrun.target || known.created_at >= overrun.created_at;
-    (!before.deployments.iter().any(was_there)).then(|| Overrun {
-        revision: overrun.target.clone(),
-        came_between: began.duration_since(overrun.created_at) <= lasted,
-    })
+    history: Option<&[ServiceDeployment]>,
+) -> Option<TaskDefinitionArn> {
+    let is_told_otherwise = |deployment: &Deployment| {
+        let mut records = history.into_iter().flatten();
+        let record = records.find(|record| record.target == deployment.task_definition);
+        deployment.rollout_state.is_none()
+            && record.is_some_and(|record| record.status != ServiceDeploymentStatus::Successful)
+    };
+    let listed = |counts: &dyn Fn(&Deployment) -> bool| {
+        looks.iter().find_map(|service| {
+            let good = service.deployments.iter().filter(|deployment| {
+                deployment.task_definition != *ours && is_complete(service, deployment) && counts(deployment)
+            });
+            let newest = good.max_by_key(|deployment| deployment.created_at)?;
+            Some(&newest.task_definition)
+        })
+    };
+    listed(&|deployment| !is_told_otherwise(deployment))
+        .or_else(|| shared::service::last_good(history?, ours))
+        .or_else(|| listed(&|_| true))
+        .cloned()
 }
 
 #[cfg(test)]

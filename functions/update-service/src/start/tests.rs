@@ -510,9 +510,9 @@ fn a_rollback_that_is_over_is_not_waited_for() {
 }
 
 #[test]
-fn a_rollout_forward_or_of_another_family_or_from_a_good_revision_is_no_rollback() {
+fn a_rollout_forward_or_of_another_family_or_one_that_is_over_is_no_rollback() {
     assert_eq!(decided([rolling("web:1"), given_up("other:5")], None), update(false));
-    assert_eq!(decided([rolling("web:1"), deployment("web:5")], None), update(false));
+    assert_eq!(decided([deployment("web:1"), deployment("web:5")], None), update(false));
     assert_eq!(decided([rolling("web:1"), again("web:1")], None), update(false));
     assert_eq!(
         decided([because_of("ECS deployment in progress.", rolling("web:1"))], None),
@@ -520,8 +520,17 @@ fn a_rollout_forward_or_of_another_family_or_from_a_good_revision_is_no_rollback
     );
     assert_eq!(
         decided([without_state(because_of("rollback", rolling("web:1")))], None),
-        update(false)
+        update(false),
+        "it is alone, so it is over"
     );
+}
+
+#[test]
+fn a_rollback_from_what_ecs_called_complete_is_waited_for_also_where_it_tells_no_state() {
+    let busy = Start::Busy(arn("web:1"));
+    assert_eq!(decided([rolling("web:1"), deployment("web:5")], None), busy);
+    let stateless = [rolling("web:1"), deployment("web:5")].map(without_state);
+    assert_eq!(decided(stateless, None), busy);
 }
 
 fn again(short: &str) -> Deployment {
@@ -535,11 +544,12 @@ fn again(short: &str) -> Deployment {
 #[test]
 fn steady_is_one_complete_deployment() {
     assert!(is_steady(&service([deployment("web:1")])));
+    assert!(is_steady(&service([without_state(deployment("web:1"))])));
     for deployments in [
         vec![],
         vec![rolling("web:1")],
         vec![given_up("web:1")],
-        vec![without_state(deployment("web:1"))],
+        vec![without_state(rolling("web:1"))],
         vec![deployment("web:2"), deployment("web:1")],
     ] {
         assert!(!is_steady(&service(deployments.clone())), "{deployments:?}");
@@ -554,7 +564,7 @@ fn steady_is_one_complete_deployment() {
 // What it would go back to.
 
 fn good(deployments: Vec<Deployment>, history: Option<&[ServiceDeployment]>) -> Option<String> {
-    last_good(&service(deployments), &arn("web:9"), history).map(|good| good.short().to_owned())
+    last_good(&[&service(deployments)], &arn("web:9"), history).map(|good| good.short().to_owned())
 }
 
 #[test]
@@ -655,101 +665,34 @@ fn without_a_rollout_state_a_deployment_is_good_when_all_its_tasks_run() {
     );
 }
 
-// What came in between.
-
 #[test]
-fn a_deployment_that_came_in_between_the_look_and_the_update_is_overrun() {
-    let before = service([deployment("web:1")]);
-    let overrun = |deployments: Vec<Deployment>| {
-        let lasted = SignedDuration::from_secs(1);
-        overrun(&before, &service(deployments), &arn("web:2"), lasted)
-            .map(|overrun| overrun.revision.short().to_owned())
+fn without_a_rollout_state_what_ran_for_a_moment_is_not_good_where_its_record_tells() {
+    let both = || {
+        ["web:2", "web:1"]
+            .map(|short| without_state(deployment(short)))
+            .to_vec()
     };
-    assert_eq!(overrun(vec![rolling("web:2"), deployment("web:1")]), None);
-    assert_eq!(
-        overrun(vec![rolling("web:2"), rolling("web:3"), deployment("web:1")]).as_deref(),
-        Some("web:3")
-    );
-    assert_eq!(
-        overrun(vec![rolling("web:2"), again("web:2"), deployment("web:1")]),
-        None
-    );
-    let two = vec![
-        rolling("web:2"),
-        rolling("web:4"),
-        rolling("web:3"),
-        deployment("web:1"),
-    ];
-    assert_eq!(overrun(two).as_deref(), Some("web:4"));
-}
-
-#[test]
-fn what_was_overrun_and_is_not_listed_any_more_is_told_by_the_records() {
-    let begun = |short: &str, seconds: i64| ServiceDeployment {
-        created_at: at(seconds),
-        ..record(short, Stopped)
-    };
-    let overrun = |records: &[ServiceDeployment]| {
-        let before = service([deployment("web:1")]);
-        overrun_by_records(&before, records, &arn("web:2"), SignedDuration::from_secs(1))
-            .map(|overrun| (overrun.revision.short().to_owned(), overrun.came_between))
-    };
-    let (ours, known) = (begun("web:2", 60), record("web:1", Successful));
-    let told = |revision: &str, came_between| Some((revision.to_owned(), came_between));
-    assert_eq!(
-        overrun(&[ours.clone(), begun("web:3", 59), known.clone()]),
-        told("web:3", true)
-    );
-    assert_eq!(
-        overrun(&[ours.clone(), begun("web:3", 58), known.clone()]),
-        told("web:3", false),
-        "the look was old"
-    );
-    assert_eq!(
-        overrun(&[ours.clone(), begun("web:2", 59), begun("web:3", 59), known.clone()]),
-        told("web:3", true),
-        "ours twice"
-    );
-    for nothing in [
-        vec![ours.clone(), known.clone()],
-        vec![ours.clone(), begun("web:1", 59)],
-        vec![ours.clone(), begun("web:9", 0), known.clone()],
-        vec![begun("web:3", 61), ours.clone(), known.clone()],
-        vec![ours],
-        vec![begun("web:3", 59), known],
+    let first = record("web:1", Successful);
+    for (history, expected) in [
+        (vec![record("web:2", UnderWay), first.clone()], "web:1"),
+        (vec![record("web:2", Stopped), first.clone()], "web:1"),
+        (vec![record("web:2", Successful), first], "web:2"),
+        (vec![], "web:2"),
+        // Where ECS calls no such rollout successful, what runs is all that there is.
+        (vec![record("web:2", UnderWay), record("web:1", UnderWay)], "web:2"),
     ] {
-        assert_eq!(overrun(&nothing), None, "{nothing:?}");
+        assert_eq!(good(both(), Some(&history)).as_deref(), Some(expected), "{history:?}");
     }
 }
 
 #[test]
-fn what_began_before_the_look_did_not_come_in_between_the_look_was_old() {
-    let overran = |began: i64, lasted: i64| {
-        let other = Deployment {
-            created_at: at(2 - began),
-            ..rolling("web:3")
-        };
-        let after = service([rolling("web:2"), other, deployment("web:1")]);
-        overrun(
-            &service([deployment("web:1")]),
-            &after,
-            &arn("web:2"),
-            SignedDuration::from_secs(lasted),
-        )
-        .unwrap()
-    };
-    assert!(overran(0, 0).came_between);
-    assert!(overran(4, 4).came_between);
-    assert!(!overran(5, 4).came_between);
-    assert_eq!(overran(5, 4).revision, arn("web:3"));
-    let not_listed = service([rolling("web:3"), deployment("web:1")]);
-    let untold = overrun(
-        &service([deployment("web:1")]),
-        &not_listed,
-        &arn("web:2"),
-        SignedDuration::ZERO,
-    );
-    assert!(untold.unwrap().came_between);
+fn the_first_look_that_lists_something_good_counts() {
+    let completed_meanwhile = service([rolling("web:9"), deployment("web:2")]);
+    let before = service([rolling("web:2"), deployment("web:1")]);
+    let good = |looks: &[&Service]| last_good(looks, &arn("web:9"), None);
+    assert_eq!(good(&[&completed_meanwhile, &before]), Some(arn("web:2")));
+    let nothing = service([rolling("web:9")]);
+    assert_eq!(good(&[&nothing, &before]), Some(arn("web:1")));
 }
 
 // Whatever ECS answers.
@@ -784,7 +727,7 @@ proptest! {
     #[test]
     fn the_last_good_revision_is_never_ours_nor_one_that_failed(deployments in prop::collection::vec(any_deployment(), 0..5)) {
         let service = service(deployments);
-        if let Some(good) = last_good(&service, &arn("web:2"), None) {
+        if let Some(good) = last_good(&[&service], &arn("web:2"), None) {
             prop_assert_ne!(&good, &arn("web:2"));
             let of_it = service.deployments.iter().filter(|deployment| deployment.task_definition == good);
             let never_failed = of_it.into_iter().any(|deployment| deployment.rollout_state != Some(RolloutState::Failed));
