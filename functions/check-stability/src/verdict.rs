@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use shared::arn::TaskDefinitionArn;
 use shared::contract::{Check, CheckStability, Rollout, Verdict};
 use shared::service::{
-    Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedContainer, StoppedTask,
-    crash_threshold,
+    Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceEvent, StoppedContainer,
+    StoppedTask, crash_threshold,
 };
 use shared::task_definition::{OtherRevision, Standing};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +19,11 @@ const STALE: SignedDuration = SignedDuration::from_secs(30);
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 /// How long a completed rollout in which a task died must have been quiet.
 const QUIET: SignedDuration = SignedDuration::from_secs(60);
-/// How many times ECS may report that it cannot place a task.
-const PLACEMENT_FAILURES: usize = 3;
+/// Of so many tasks one may die in that time: a large service always has some that do.
+const DEATHS_ARE_NORMAL: u32 = 100;
+/// For what part of its time a rollout may go without a place for a task. ECS tells it once in six hours, however often it fails
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html>).
+const UNPLACED: i32 = 6;
 /// How many reasons are told.
 const REASONS: usize = 5;
 
@@ -144,7 +147,7 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, cra
         return ended(Verdict::Failed, progress);
     }
     let may_lag = record.is_none() && tells_of_others(look) && look.now < later(rollout.watched_since, STALE);
-    if !may_lag && is_complete(look, primary, record) && is_quiet(look, primary, crashes) {
+    if !may_lag && is_complete(look, primary, record) && is_quiet(look, rollout, primary, crashes) {
         return ended(Verdict::Stable, progress);
     }
     ended_by_deadline(look, rollout, ended(Verdict::InProgress, progress))
@@ -163,13 +166,13 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
     let says = |verdict, message: String| check(verdict, message, reasons.clone(), running, desired);
 
     let gave_up = record.is_some_and(|record| is_rollback(record.status));
-    let is_seen = ours.is_some() || record.is_some();
-    let is_from_before = primary.created_at < rollout.started_at;
-    if !is_seen && is_from_before && look.now < later(rollout.watched_since, STALE) {
-        return says(
-            Verdict::InProgress,
-            format!("the rollout of {} does not show yet", rollout.task_definition.short()),
-        );
+    if primary.created_at < rollout.started_at && !primary.says_rollback() && is_about_to_show(look, asked) {
+        let waits = format!("the rollout of {} does not show yet", rollout.task_definition.short());
+        return ended_by_deadline(look, rollout, says(Verdict::InProgress, waits));
+    }
+    let standing = look.primary.map(|primary| primary.standing);
+    if standing == Some(Standing::Newer) {
+        return says(Verdict::Superseded, format!("{there}, of a newer push, took its place"));
     }
     if !gave_up && look.between == Some(Standing::Newer) {
         return says(
@@ -177,7 +180,6 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
             format!("a newer push took its place, and it is on {there} now"),
         );
     }
-    let standing = look.primary.map(|primary| primary.standing);
     let went_back =
         gave_up || ours.is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed)) || primary.says_rollback();
     let failed = failed_containers(crashes);
@@ -196,15 +198,11 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
         let why = because(record, failed, &progress(failed, crashes.len(), &reasons));
         return says(Verdict::Failed, format!("ECS went back to {there}: {why}"));
     }
-    match standing {
-        Some(Standing::Newer) => return says(Verdict::Superseded, format!("{there}, of a newer push, took its place")),
-        Some(Standing::Ours) => {
-            return says(
-                Verdict::Displaced,
-                format!("{there}, which has the image too, took its place"),
-            );
-        }
-        _ => {}
+    if standing == Some(Standing::Ours) {
+        return says(
+            Verdict::Displaced,
+            format!("{there}, which has the image too, took its place"),
+        );
     }
     let is_back = asked.previous.as_ref() == Some(&primary.task_definition)
         || look.primary.is_some_and(|primary| primary.rolls_ours_back);
@@ -243,13 +241,14 @@ fn judge_displaced_rollback(look: &Look<'_>, asked: &CheckStability, primary: &D
         )
     };
     let newest = look.history.and_then(<[_]>::first).map(|record| record.status);
-    if newest == Some(ServiceDeploymentStatus::RollbackFailed) {
+    let may_be_old = look.now < later(rollout.watched_since, STALE);
+    if newest == Some(ServiceDeploymentStatus::RollbackFailed) && !may_be_old {
         return says(
             Verdict::Failed,
             format!("ECS could not roll back: the service is still on {there}"),
         );
     }
-    let does_not_show_yet = primary.created_at < rollout.started_at && look.now < later(rollout.watched_since, STALE);
+    let does_not_show_yet = primary.created_at < rollout.started_at && may_be_old;
     if asked.rolls_back.as_ref() == Some(&primary.task_definition) || does_not_show_yet {
         let waits = says(Verdict::InProgress, format!("the service is still on {there}"));
         return ended_by_deadline(look, rollout, waits);
@@ -317,16 +316,13 @@ fn tells_of_others(look: &Look<'_>) -> bool {
     look.history.is_some_and(|history| !history.is_empty())
 }
 
-/// Whether no task has died, or the last death is a while ago and all tasks run: a crash that comes only some time after
-/// RUNNING completes a rollout again and again.
-fn is_quiet(look: &Look<'_>, primary: &Deployment, crashes: &[&StoppedTask]) -> bool {
-    let last = crashes.iter().map(|task| task.stopped_at).max();
-    match last {
-        None => true,
-        Some(last) => {
-            primary.running_count >= primary.desired_count && last.is_none_or(|last| look.now >= later(last, QUIET))
-        }
-    }
+/// Whether no task has died, or all tasks run and hardly any has died for a while: a crash that comes only some time after
+/// RUNNING completes a rollout again and again. At the deadline, deaths that make no crash loop are no reason to go back.
+fn is_quiet(look: &Look<'_>, rollout: &Rollout, primary: &Deployment, crashes: &[&StoppedTask]) -> bool {
+    let is_late = |task: &&&StoppedTask| task.stopped_at.is_some_and(|at| look.now < later(at, QUIET));
+    let late = u32::try_from(crashes.iter().filter(is_late).count()).unwrap_or(u32::MAX);
+    let is_normal = late <= primary.desired_count / DEATHS_ARE_NORMAL || look.now >= rollout.deadline;
+    crashes.is_empty() || (primary.running_count >= primary.desired_count && is_normal)
 }
 
 /// The deployment that is ours: by its id, else by its revision.
@@ -336,6 +332,20 @@ fn ours<'a>(service: &'a Service, rollout: &Rollout) -> Option<&'a Deployment> {
         .iter()
         .find(|deployment| rollout.deployment.as_ref() == Some(&deployment.id));
     by_id.or_else(|| service.deployment_of(&rollout.task_definition))
+}
+
+/// Whether the service is shown as it was before our rollout, which is in none of its deployments: nothing tells of ours yet, or
+/// ECS's newest record tells that it goes on, or went well.
+fn is_about_to_show(look: &Look<'_>, asked: &CheckStability) -> bool {
+    let rollout = &asked.rollout;
+    let may_be_old = look.now < later(rollout.watched_since, STALE);
+    let record = our_record(look, asked);
+    match record.map(|record| record.status) {
+        None => ours(look.service, rollout).is_none() && may_be_old,
+        Some(ServiceDeploymentStatus::UnderWay) => is_newest(look, record),
+        Some(ServiceDeploymentStatus::Successful) => is_newest(look, record) && may_be_old,
+        Some(_) => false,
+    }
 }
 
 /// ECS's record that tells how our rollout goes. A rollback by ECS has no record of its own: there it is the newest one.
@@ -404,19 +414,19 @@ fn failed_tasks<'a>(look: &Look<'a>, asked: &CheckStability) -> Vec<&'a StoppedT
         .collect()
 }
 
-/// Whether ECS keeps reporting that it finds no place for a task of ours, while none of ours runs.
+/// Whether ECS has found no place for a task of ours for long, and none runs or starts.
 fn is_unplaceable(look: &Look<'_>, rollout: &Rollout, primary: &Deployment) -> bool {
+    let patience = rollout.deadline.duration_since(rollout.watched_since) / UNPLACED;
     primary.desired_count > 0
         && primary.running_count == 0
-        && placement_failures(look, rollout).count() >= PLACEMENT_FAILURES
+        && primary.pending_count == 0
+        && placement_failures(look, rollout).any(|failure| look.now >= later(failure.at, patience))
 }
 
-fn placement_failures<'a>(look: &Look<'a>, rollout: &Rollout) -> impl Iterator<Item = &'a str> {
+fn placement_failures<'a>(look: &Look<'a>, rollout: &Rollout) -> impl Iterator<Item = &'a ServiceEvent> {
     let since = rollout.started_at.max(earlier(rollout.watched_since, CLOCK_SKEW));
-    let events = look.service.events.iter().filter(move |event| event.at >= since);
-    events
-        .map(|event| event.message.as_str())
-        .filter(|message| message.contains("unable to place a task"))
+    let events = look.service.events.iter();
+    events.filter(move |event| event.at >= since && event.message.contains("unable to place a task"))
 }
 
 /// Why tasks died, each reason once with how often, the most frequent first; then why none could be placed.
@@ -434,7 +444,9 @@ fn reasons(crashes: &[&StoppedTask], look: &Look<'_>, rollout: &Rollout) -> Vec<
             format!("{reason} ({count} times)")
         }
     });
-    let unplaced = placement_failures(look, rollout).next().map(sentence);
+    let unplaced = placement_failures(look, rollout)
+        .next()
+        .map(|failure| sentence(&failure.message));
     died.chain(unplaced).take(REASONS).collect()
 }
 

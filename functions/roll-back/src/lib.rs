@@ -4,27 +4,28 @@ pub mod registry;
 pub mod target;
 
 use jiff::{SignedDuration, Timestamp};
-use registry::{Stored, look_up};
+use registry::{By, Stored, look_up};
 use serde_json::Value;
 use shared::arn::TaskDefinitionArn;
 use shared::config::Config;
 use shared::contract::{RollBack, Rollback, RollbackMethod, Rollout};
 use shared::ecs::Ecs;
 use shared::error::Error;
+use shared::overrun::{Overrun, overrun, overrun_by_records};
 use shared::poll::{self, Waiting};
 use shared::registration::{Kin, Registration};
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
 use shared::tries::{PROMPT, Tries};
-use target::{Bits, Way, decide, good_before, old_bits, on, recorded_digests};
+use target::{Bits, Seen, Way, decide, good_before, keeps_old_bits, old_bits, on, recorded_digests};
 use tokio::time::Instant;
 
 /// Takes a service back from a rollout that failed: the step "Roll back".
 ///
 /// ECS is told to stop the rollout while that is possible; else the service is updated to the last good revision, or to
 /// a copy of it that is pinned to the old digest when its tag stands for other bits by now. If ECS goes back by itself, or
-/// is back, nothing is done. A newer deployment is never touched. An update that was throttled, or whose answer is lost, is not
+/// is back, nothing is done. A newer deployment is never touched; one that came in between the look and the update is put back. An update that was throttled, or whose answer is lost, is not
 /// sent again on the same look: all begins anew with the look. So it does where the service has moved since it was looked at. To
 /// stop a rollout can be repeated on any, since it names that one.
 ///
@@ -96,6 +97,14 @@ struct Sent {
     /// Whether the target was registered for the push too.
     has_image: bool,
     image_failed: bool,
+    /// The good revision that it goes to, and the one where ECS would go.
+    good: Vec<TaskDefinitionArn>,
+    /// The service as it was shown before.
+    before: Service,
+    /// How long look and update took together.
+    lasted: SignedDuration,
+    /// What it has taken the place of, and still has.
+    overrun: Option<Overrun>,
 }
 
 struct WayBack<'a> {
@@ -129,7 +138,8 @@ impl WayBack<'_> {
             Way::Stop { service_deployment, to } => {
                 let old = self.old_image(&to, &look).await?;
                 // No service can be moved to a revision that was deregistered, by ECS as little as by us.
-                if !old.revision().is_active() {
+                let may_be_stopped = old.revision().is_active() && self.comes_back(&old, &look);
+                if !may_be_stopped {
                     return self.without_stop(&look, sent).await;
                 }
                 match self.ecs.stop_service_deployment(&service_deployment).await {
@@ -154,8 +164,8 @@ impl WayBack<'_> {
     async fn without_stop(&self, look: &Look, sent: &mut Option<Sent>) -> Result<Option<Rollback>, Error> {
         let rollback = match self.decide(look, false) {
             Way::Update(to) | Way::Stop { to, .. } => return self.update(&to, look, sent).await,
-            Way::Watch(to) if let Some(sent) = sent.as_ref().filter(|sent| sent.target == to) => {
-                self.updated(&look.service, sent)
+            Way::Watch(to) if let Some(sent) = sent.as_mut().filter(|sent| sent.target == to) => {
+                self.updated(&look.service, look.history.as_deref(), sent).await?
             }
             Way::Watch(to) => Rollback {
                 // Not by what the service shows: ECS may be about to go there.
@@ -187,15 +197,24 @@ impl WayBack<'_> {
     }
 
     fn decide(&self, look: &Look, may_stop: bool) -> Way {
-        decide(
-            &look.service,
-            &self.input.rollout,
-            look.last_good.as_ref(),
-            look.previous.as_ref(),
-            look.primary,
-            look.history.as_deref(),
+        decide(&Seen {
+            service: &look.service,
+            failed: &self.input.rollout,
+            last_good: look.last_good.as_ref(),
+            previous: look.previous.as_ref(),
+            primary: look.primary,
+            history: look.history.as_deref(),
             may_stop,
-        )
+        })
+    }
+
+    /// Whether ECS would bring back the old bits of a revision: also where its tag was pushed over.
+    fn comes_back(&self, old: &OldImage, look: &Look) -> bool {
+        let OldImage::Overwritten(previous, _) = old else {
+            return true;
+        };
+        let resolved = recorded_digests(look.history.as_deref(), previous.arn());
+        keeps_old_bits(previous, &self.input.image, &resolved)
     }
 
     async fn look(&self) -> Result<Look, Error> {
@@ -303,14 +322,18 @@ impl WayBack<'_> {
             return Ok(None);
         }
         let Rollout { cluster, service, .. } = &self.input.rollout;
+        let answer = self.ecs.update_service(cluster, service, &target, false).await;
         let sent = sent.insert(Sent {
             target,
             method,
             has_image,
             image_failed: look.image_failed,
+            good: look.last_good.iter().chain([to]).cloned().collect(),
+            before: look.service.clone(),
+            lasted: SignedDuration::try_from(look.begun.elapsed()).unwrap_or(SignedDuration::MAX),
+            overrun: None,
         });
-        let after = self.ecs.update_service(cluster, service, &sent.target, false).await?;
-        Ok(Some(self.updated(&after, sent)))
+        Ok(Some(self.updated(&answer?, None, sent).await?))
     }
 
     /// Whether the service is where `look` has seen it. A prompt look is as good as a new one.
@@ -327,8 +350,59 @@ impl WayBack<'_> {
         Error::Unavailable(format!("{} has moved while its way back was made ready", self.title()))
     }
 
-    /// The update has taken effect, as `after` shows.
-    fn updated(&self, after: &Service, sent: &Sent) -> Rollback {
+    /// The update has taken effect, as `after` shows, and ECS's records where `after` is a look of later. A deployment that the
+    /// look did not show is newer than the failed one: it is put back, and that is all.
+    async fn updated(
+        &self,
+        after: &Service,
+        records: Option<&[ServiceDeployment]>,
+        sent: &mut Sent,
+    ) -> Result<Rollback, Error> {
+        if sent.overrun.is_none() {
+            let by_records = || overrun_by_records(&sent.before, records?, &sent.target, sent.lasted);
+            sent.overrun = overrun(&sent.before, after, &sent.target, sent.lasted).or_else(by_records);
+        }
+        match sent
+            .overrun
+            .as_ref()
+            .filter(|overrun| !sent.good.contains(&overrun.revision))
+        {
+            Some(overrun) if let Some(given_way) = self.give_way(&overrun.revision).await? => Ok(given_way),
+            _ => Ok(self.begun(after, sent)),
+        }
+    }
+
+    /// Puts back what the update has taken the place of. `None` when that is of the push that failed, or on its way back itself.
+    async fn give_way(&self, to: &TaskDefinitionArn) -> Result<Option<Rollback>, Error> {
+        let Rollout {
+            cluster,
+            service,
+            task_definition: failed,
+            ..
+        } = &self.input.rollout;
+        let revision = self.ecs.describe_task_definition(to.as_str()).await?;
+        let OtherRevision {
+            standing,
+            rolls_ours_back,
+        } = revision.beside(failed, &self.input.image);
+        if standing == Standing::Ours || rolls_ours_back || !revision.is_active() {
+            return Ok(None);
+        }
+        // When that is not answered, the next try looks whether the service is still on its way back.
+        self.ecs.update_service(cluster, service, to, false).await?;
+        let (method, of) = match standing {
+            Standing::Newer => (RollbackMethod::Superseded, ", of a newer push,"),
+            _ => (RollbackMethod::Displaced, ""),
+        };
+        let what = format!(
+            "was moved to {}{of} at the same moment, and is put back there",
+            to.short()
+        );
+        Ok(Some(self.left(method, &what)))
+    }
+
+    /// The way back has begun, as `after` shows.
+    fn begun(&self, after: &Service, sent: &Sent) -> Rollback {
         let deployment = after.deployment_of(&sent.target);
         let id = deployment.map(|deployment| deployment.id.clone());
         let rollback = self.watched(sent.method, &sent.target, id);
@@ -398,17 +472,18 @@ impl WayBack<'_> {
                     .references_of(image)
                     .find_map(|reference| reference.digest().cloned());
                 if let Some(digest) = pinned_to {
-                    self.require(&digest, to).await?;
+                    self.require(By::Digest(&digest), to).await?;
                 }
                 return Ok(OldImage::InPlace(previous));
             }
             Bits::Unknown(tag) if tag == image.tag => return Ok(OldImage::Lost(previous)),
-            Bits::Unknown(_) => {
+            Bits::Unknown(tag) => {
                 tracing::warn!(to = to.short(), "the old digest is not known; going back by the tag");
+                self.require(By::Tag(&tag), to).await?;
                 return Ok(OldImage::InPlace(previous));
             }
         };
-        let stored = self.require(&digest, to).await?;
+        let stored = self.require(By::Digest(&digest), to).await?;
         let was_pushed_over = tag == image.tag && digest != image.digest;
         if stored.has_lost(&tag) || was_pushed_over {
             return Ok(OldImage::Overwritten(previous, digest));
@@ -416,12 +491,12 @@ impl WayBack<'_> {
         Ok(OldImage::InPlace(previous))
     }
 
-    async fn require(&self, digest: &shared::image::ImageDigest, to: &TaskDefinitionArn) -> Result<Stored, Error> {
+    async fn require(&self, by: By<'_>, to: &TaskDefinitionArn) -> Result<Stored, Error> {
         let image = &self.input.image;
-        let stored = look_up(self.ecr, image, digest).await?;
+        let stored = look_up(self.ecr, image, by).await?;
         match &stored {
             Stored::Gone => Err(Error::Rejected(format!(
-                "{} cannot go back to {}: its image {}@{digest} is gone from ECR (a lifecycle policy?). Nothing was touched; push a good image",
+                "{} cannot go back to {}: its image {}{by} is gone from ECR (a lifecycle policy?). Nothing was touched; push a good image",
                 self.title(),
                 to.short(),
                 image.repository
@@ -435,13 +510,18 @@ impl WayBack<'_> {
     }
 
     fn untouched(&self, method: RollbackMethod, what: &str) -> Rollback {
+        self.left(method, &format!("{what}, which is not touched"))
+    }
+
+    /// There is no way back to be watched.
+    fn left(&self, method: RollbackMethod, what: &str) -> Rollback {
         Rollback {
             method,
             rollout: None,
             wait: 0,
             has_image: false,
             image_failed: false,
-            message: format!("{} {what}, which is not touched", self.title()),
+            message: format!("{} {what}", self.title()),
         }
     }
 

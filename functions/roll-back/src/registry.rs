@@ -25,23 +25,45 @@ impl Stored {
     }
 }
 
-/// Asks ECR for the image `digest` of the repository of `image`.
+/// What an image is asked for by.
+#[derive(Debug, Clone, Copy)]
+pub enum By<'a> {
+    /// Its bits.
+    Digest(&'a ImageDigest),
+    /// A name that it may have lost to others.
+    Tag(&'a ImageTag),
+}
+
+/// As it stands in a reference, behind the repository: `@sha256:…` or `:v1`.
+impl std::fmt::Display for By<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Digest(digest) => write!(f, "@{digest}"),
+            Self::Tag(tag) => write!(f, ":{tag}"),
+        }
+    }
+}
+
+/// Asks ECR for an image of the repository of `image`.
 ///
 /// # Errors
 ///
 /// `Deploy.Unavailable`.
-pub async fn look_up(ecr: &Client, image: &PushedImage, digest: &ImageDigest) -> Result<Stored, Error> {
-    let id = ImageIdentifier::builder().image_digest(digest.as_str()).build();
+pub async fn look_up(ecr: &Client, image: &PushedImage, by: By<'_>) -> Result<Stored, Error> {
+    let id = match by {
+        By::Digest(digest) => ImageIdentifier::builder().image_digest(digest.as_str()),
+        By::Tag(tag) => ImageIdentifier::builder().image_tag(tag.as_str()),
+    };
     let request = ecr
         .describe_images()
         .registry_id(image.registry_id.as_str())
         .repository_name(image.repository.as_str());
-    match request.image_ids(id).send().await {
+    match request.image_ids(id.build()).send().await {
         Ok(described) => match described.image_details.unwrap_or_default().into_iter().next() {
             Some(detail) => Ok(Stored::Tagged(detail.image_tags.unwrap_or_default())),
             None => Ok(Stored::Gone),
         },
-        Err(error) => match Error::from_aws(&format!("DescribeImages of {}@{digest}", image.repository), &error) {
+        Err(error) => match Error::from_aws(&format!("DescribeImages of {}{by}", image.repository), &error) {
             Error::NotFound(_) => Ok(Stored::Gone),
             Error::Rejected(message) => Ok(Stored::Untold(message)),
             error => Err(error),

@@ -33,7 +33,8 @@ pub enum Way {
 ///
 /// ECS may show a service as it was some seconds ago. Where it shows the revision that `failed`, but ECS's records (`history`,
 /// newest first, listed after it) have a later rollout of another one, that one counts; after a later rollout that was rolled
-/// back, the service may be on the failed revision again.
+/// back, the service may be on the failed revision again. Where it shows a deployment from before the failed one, whose rollout
+/// still goes on by the newest record, the failed one counts, unless ECS says that it is a rollback.
 #[must_use]
 pub fn on<'a>(
     service: &'a Service,
@@ -41,33 +42,55 @@ pub fn on<'a>(
     failed: &Rollout,
 ) -> Option<&'a TaskDefinitionArn> {
     use ServiceDeploymentStatus::{Stopped, Successful, UnderWay};
-    let shown = &service.primary()?.task_definition;
-    let newest = history.and_then(<[_]>::first).filter(|newest| {
+    let primary = service.primary()?;
+    let shown = &primary.task_definition;
+    let is_later = |newest: &ServiceDeployment| {
         newest.created_at > failed.started_at && matches!(newest.status, UnderWay | Successful | Stopped)
-    });
-    match newest {
-        Some(newest) if *shown == failed.task_definition => Some(&newest.target),
+    };
+    let goes_on = |newest: &ServiceDeployment| {
+        newest.target == failed.task_definition
+            && newest.status == UnderWay
+            && primary.created_at < failed.started_at
+            && !primary.says_rollback()
+    };
+    match history.and_then(<[_]>::first) {
+        Some(newest) if *shown == failed.task_definition && is_later(newest) => Some(&newest.target),
+        Some(newest) if goes_on(newest) => Some(&newest.target),
         _ => Some(shown),
     }
 }
 
-/// Decides how `service` goes back from the rollout that `failed`.
-///
-/// - `last_good`: where ECS goes back to, told to or by itself
-/// - `previous`: where to go back to: the last good revision, or one before it when that has the image that failed
-/// - `primary`: what is known of the revision the service is [`on`]; `None` when that is the failed one
-/// - `history`: ECS's records of the service's rollouts, newest first, where ECS tells them
-/// - `may_stop`: whether `StopServiceDeployment` is still worth trying
+/// What is known before the decision.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// The rollout that failed.
+    pub failed: &'a Rollout,
+    /// Where ECS goes back to, told to or by itself.
+    pub last_good: Option<&'a TaskDefinitionArn>,
+    /// Where to go back to: the last good revision, or one before it when that has the image that failed.
+    pub previous: Option<&'a TaskDefinitionArn>,
+    /// What is known of the revision the service is [`on`]; `None` when that is the failed one.
+    pub primary: Option<OtherRevision>,
+    /// ECS's records of the service's rollouts, newest first, where ECS tells them.
+    pub history: Option<&'a [ServiceDeployment]>,
+    /// Whether `StopServiceDeployment` is still worth trying.
+    pub may_stop: bool,
+}
+
+/// Decides how a service goes back from a rollout that failed.
 #[must_use]
-pub fn decide(
-    service: &Service,
-    failed: &Rollout,
-    last_good: Option<&TaskDefinitionArn>,
-    previous: Option<&TaskDefinitionArn>,
-    primary: Option<OtherRevision>,
-    history: Option<&[ServiceDeployment]>,
-    may_stop: bool,
-) -> Way {
+pub fn decide(seen: &Seen<'_>) -> Way {
+    let Seen {
+        service,
+        failed,
+        last_good,
+        previous,
+        primary,
+        history,
+        may_stop,
+    } = *seen;
     if let (Some(on), Some(primary)) = (on(service, history, failed), primary) {
         let deployment = service.primary().filter(|deployment| deployment.task_definition == *on);
         let says_rollback = deployment.is_some_and(Deployment::says_rollback);
@@ -155,6 +178,16 @@ pub fn old_bits(previous: &TaskDefinition, image: &PushedImage, resolved: &[Cont
     }
 }
 
+/// Whether ECS goes back to the old bits of a revision by itself: where it has resolved the pushed image of it. It does not for a
+/// container whose `versionConsistency` is `disabled`
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>).
+#[must_use]
+pub fn keeps_old_bits(previous: &TaskDefinition, image: &PushedImage, resolved: &[ContainerDigest]) -> bool {
+    previous
+        .references_of(image)
+        .all(|reference| reference.digest().is_some() || digest_of(reference, resolved).is_some())
+}
+
 fn digest_of(reference: &ImageReference, resolved: &[ContainerDigest]) -> Option<ImageDigest> {
     let is_same = |image: &str| {
         image
@@ -167,13 +200,14 @@ fn digest_of(reference: &ImageReference, resolved: &[ContainerDigest]) -> Option
         .map(|image| image.digest.clone())
 }
 
-/// What the images of a revision resolved to in its rollouts, by ECS's records, newest first.
+/// What the images of a revision resolved to in its rollouts that were successful, by ECS's records, newest first. The same
+/// revision may have failed with other bits since, when its tag was pushed over.
 #[must_use]
 pub fn recorded_digests(history: Option<&[ServiceDeployment]>, revision: &TaskDefinitionArn) -> Vec<ContainerDigest> {
     let of_revision = history
         .into_iter()
         .flatten()
-        .filter(|record| record.target == *revision);
+        .filter(|record| record.target == *revision && record.status == ServiceDeploymentStatus::Successful);
     of_revision.flat_map(|record| record.target_digests.clone()).collect()
 }
 

@@ -50,14 +50,7 @@ impl Fake {
             .then_http_response(|| answer(&json!({})));
         let registers =
             mock!(Client::register_task_definition).then_http_response(|| answer(&described("web:3", "app:v1", &[])));
-        let after = shared::testing::wire(&shared::testing::service([
-            Deployment {
-                id: "ecs-svc/99".to_owned(),
-                created_at: at(99),
-                ..rolling("web:1")
-            },
-            rolling("web:2"),
-        ]));
+        let log = Arc::clone(&updates);
         let ecs = vec![
             mock!(Client::describe_services).then_http_response(move || answer(&now)),
             mock!(Client::list_service_deployments).then_http_response(move || answer(&listed)),
@@ -67,7 +60,11 @@ impl Fake {
                     sent.lock().unwrap().push(input.clone());
                     true
                 })
-                .then_http_response(move || answer(&json!({"service": after}))),
+                .then_http_response(move || {
+                    let log = log.lock().unwrap();
+                    let to = short(log.last().unwrap());
+                    answer(&json!({"service": shared::testing::wire(&updated_to(&to))}))
+                }),
         ];
         let images = mock!(aws_sdk_ecr::Client::describe_images).match_requests(|input| {
             input.repository_name() == Some("app") && input.registry_id() == Some("123456789012")
@@ -462,11 +459,21 @@ fn with_tasks(mut fake: Fake, running: Option<u32>, stopped: Option<u32>) -> Fak
 
 #[tokio::test]
 async fn where_nothing_tells_the_old_digest_it_goes_back_by_the_tag_unless_that_is_the_failed_image() {
-    let by_tag = |image| Fake::new(&on_ours(), &[], InEcr::Gone).knows(described("web:1", image, &[]));
-    let other = with_tasks(by_tag("app:v1"), None, None);
-    assert_eq!(other.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);
+    let by_tag = |image, in_ecr| Fake::new(&on_ours(), &[], in_ecr).knows(described("web:1", image, &[]));
+    for in_ecr in [InEcr::Tagged(&["v1"]), InEcr::Denied] {
+        let other = with_tasks(by_tag("app:v1", in_ecr), None, None);
+        assert_eq!(other.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);
+    }
 
-    let pushed_over = with_tasks(by_tag("app:v2"), None, None);
+    let gone = with_tasks(by_tag("app:v1", InEcr::Gone), None, None);
+    assert_eq!(
+        gone.asked(2).await.unwrap_err().to_string(),
+        "web in production cannot go back to web:1: its image app:v1 is gone from ECR (a lifecycle policy?). Nothing was \
+         touched; push a good image"
+    );
+    gone.sent(0, 0, &[]);
+
+    let pushed_over = with_tasks(by_tag("app:v2", InEcr::Gone), None, None);
     let error = pushed_over.asked(2).await.unwrap_err();
     assert_eq!(
         (error.name(), error.to_string().as_str()),
@@ -622,18 +629,103 @@ async fn tried(looks: &[Service], tells: &[bool]) -> (Result<Rollback, Error>, V
     fake.ecs.splice(0..0, [look, update]);
     let rollback = fake.asked(2).await;
     let updates = fake.updates.lock().unwrap();
-    let short = |input: &UpdateServiceInput| input.task_definition().unwrap().rsplit_once('/').unwrap().1.to_owned();
     (rollback, updates.iter().map(short).collect())
+}
+
+/// What comes of going back when `web:3` is among the deployments that the update, or the look after one whose answer is lost,
+/// shows, but not among those of the look before; and the updates that were sent. ECS has no records.
+async fn overran(third: Value, is_lost: bool) -> (Result<Rollback, Error>, Vec<String>) {
+    let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
+    fake = fake.knows(third);
+    let mut after = back();
+    after.deployments.insert(1, rolling("web:3"));
+    let looks = [on_ours(), after.clone()].map(|look| described_services([&look]));
+    let (look, update) = (Mutex::new(0), Arc::clone(&fake.updates));
+    let looks = mock!(Client::describe_services).then_http_response(move || {
+        let mut look = look.lock().unwrap();
+        *look += 1;
+        answer(&looks[(*look - 1).min(1)])
+    });
+    let sent = Arc::clone(&fake.updates);
+    let updates = mock!(Client::update_service)
+        .match_requests(move |input| {
+            sent.lock().unwrap().push(input.clone());
+            true
+        })
+        .then_http_response(move || {
+            if is_lost && update.lock().unwrap().len() == 1 {
+                refusal("ServerException", "the answer is lost")
+            } else {
+                answer(&json!({"service": shared::testing::wire(&after)}))
+            }
+        });
+    fake.ecs.splice(0..0, [looks, updates]);
+    let rollback = fake.asked(2).await;
+    let updates = fake.updates.lock().unwrap();
+    (rollback, updates.iter().map(short).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_came_in_between_the_look_and_the_update_is_put_back() {
+    let newer = described_of_push("web:3", 3);
+    let somebodys = described("web:3", "app:v1", &[]);
+    for is_lost in [false, true] {
+        for (third, method, says) in [
+            (
+                &newer,
+                RollbackMethod::Superseded,
+                "was moved to web:3, of a newer push, at the same moment",
+            ),
+            (
+                &somebodys,
+                RollbackMethod::Displaced,
+                "was moved to web:3 at the same moment",
+            ),
+        ] {
+            let (rollback, sent) = overran(third.clone(), is_lost).await;
+            let rollback = rollback.unwrap();
+            assert_eq!((rollback.method, rollback.rollout), (method, None), "{is_lost}");
+            assert_eq!(
+                rollback.message,
+                format!("web in production {says}, and is put back there")
+            );
+            assert_eq!(sent, ["web:1", "web:3"], "{is_lost}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_the_failed_image_too_or_goes_back_itself_or_cannot_be_started_is_not_put_back() {
+    let ours = described_of_push("web:3", 2);
+    let goes_back = described("web:3", "app:v1", &[("ecr-deploy:rolled-back", "web:2")]);
+    let mut withdrawn = described("web:3", "app:v1", &[]);
+    withdrawn["taskDefinition"]["status"] = json!("INACTIVE");
+    for third in [ours, goes_back, withdrawn] {
+        for is_lost in [false, true] {
+            let (rollback, sent) = overran(third.clone(), is_lost).await;
+            assert_eq!(rollback.unwrap().method, RollbackMethod::UpdatedService);
+            assert_eq!(sent, ["web:1"]);
+        }
+    }
 }
 
 /// The service after it was updated back.
 fn back() -> Service {
-    let again = Deployment {
+    updated_to("web:1")
+}
+
+fn updated_to(to: &str) -> Service {
+    let target = Deployment {
         id: "ecs-svc/99".to_owned(),
         created_at: at(99),
-        ..rolling("web:1")
+        ..rolling(to)
     };
-    shared::testing::service([again, rolling("web:2")])
+    service([target, rolling("web:2")])
+}
+
+/// `web:1`, that an update is to.
+fn short(update: &UpdateServiceInput) -> String {
+    update.task_definition().unwrap().rsplit_once('/').unwrap().1.to_owned()
 }
 
 /// The service as ECS shows it, one look after the other, and again from the first one; how often it was looked at.

@@ -15,7 +15,8 @@ use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_sdk_ecs::types::{
-    CreatedAt, DesiredStatus, StopServiceDeploymentStopType, Task, TaskDefinitionFamilyStatus, TaskDefinitionField,
+    CreatedAt, DesiredStatus, ServiceDeploymentBrief, StopServiceDeploymentStopType, Task, TaskDefinitionFamilyStatus,
+    TaskDefinitionField,
 };
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -470,24 +471,14 @@ impl Ecs {
         service: &ServiceName,
         after: Option<Timestamp>,
     ) -> Result<Option<Vec<ServiceDeployment>>, Error> {
-        let call = format!("ListServiceDeployments of {}", title(cluster, service));
-        let created = after.map(|after| CreatedAt::builder().after(convert::to_date_time(after)).build());
-        let request = self
-            .client
-            .list_service_deployments()
-            .cluster(cluster.as_str())
-            .service(service.as_str());
-        let listed = match request.max_results(PAGE).set_created_at(created).send().await {
-            Ok(listed) => listed.service_deployments.unwrap_or_default(),
-            Err(error) => match Error::from_aws(&call, &error) {
-                Error::Rejected(message) => {
-                    tracing::warn!("doing without the service deployments API: {message}");
-                    return Ok(None);
-                }
-                error => return Err(error),
-            },
+        let mut briefs = match self.service_deployment_briefs(cluster, service, after).await {
+            Ok(briefs) => briefs,
+            Err(Error::Rejected(message)) => {
+                tracing::warn!("doing without the service deployments API: {message}");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
         };
-        let mut briefs = listed;
         briefs.sort_by_key(|brief| std::cmp::Reverse(brief.created_at.map(|at| (at.secs(), at.subsec_nanos()))));
         briefs.truncate(REVISIONS_PER_CALL);
         let mut targets: Vec<String> = briefs
@@ -520,6 +511,37 @@ impl Ecs {
                 .filter_map(|brief| convert::service_deployment(brief, &revisions))
                 .collect(),
         ))
+    }
+
+    /// All pages, since AWS does not say in which order they come.
+    async fn service_deployment_briefs(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        after: Option<Timestamp>,
+    ) -> Result<Vec<ServiceDeploymentBrief>, Error> {
+        let created = after.map(|after| CreatedAt::builder().after(convert::to_date_time(after)).build());
+        let request = self.client.list_service_deployments().cluster(cluster.as_str());
+        let request = request
+            .service(service.as_str())
+            .max_results(PAGE)
+            .set_created_at(created);
+        let mut briefs = Vec::new();
+        let mut next_token = None;
+        loop {
+            let page = request.clone().set_next_token(next_token).send().await;
+            let page = page.map_err(|error| {
+                Error::from_aws(
+                    &format!("ListServiceDeployments of {}", title(cluster, service)),
+                    &error,
+                )
+            })?;
+            briefs.extend(page.service_deployments.unwrap_or_default());
+            next_token = page.next_token.filter(|token| !token.is_empty());
+            if next_token.is_none() {
+                return Ok(briefs);
+            }
+        }
     }
 
     /// Tells ECS to stop a service deployment that is under way and to go back to what ran before it.

@@ -79,11 +79,11 @@ pub fn title(cluster: &ClusterName, service: &ServiceName) -> String {
 /// Whether a service is there to be deployed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceStatus {
-    /// It runs.
+    /// It runs, or is in a state that is not known: not gone.
     Active,
     /// It is being deleted.
     Draining,
-    /// It is deleted, or in a state that is not known.
+    /// It is deleted.
     Inactive,
 }
 

@@ -683,7 +683,7 @@ fn cannot_place(seconds: i64) -> ServiceEvent {
 }
 
 #[test]
-fn tasks_that_cannot_be_placed_three_times_while_none_runs_are_a_failure() {
+fn tasks_for_which_there_is_no_place_for_a_sixth_of_the_time_are_a_failure() {
     let with = |deployment, events: Vec<ServiceEvent>| {
         let case = case([deployment]);
         Case {
@@ -691,44 +691,84 @@ fn tasks_that_cannot_be_placed_three_times_while_none_runs_are_a_failure() {
             ..case
         }
     };
-    let thrice = vec![cannot_place(200), cannot_place(100), cannot_place(2)];
-    with(rolling("web:2"), thrice.clone()).says(
+    let waiting = || Deployment {
+        pending_count: 0,
+        ..rolling("web:2")
+    };
+    let once = || vec![cannot_place(100)];
+    let unplaced = with(waiting(), once());
+    unplaced.clone().now(399).is(InProgress);
+    unplaced.now(400).says(
         Failed,
         &format!(
             "0 of 2 tasks running: {}",
             cannot_place(0).message.trim_end_matches('.')
         ),
     );
-    with(rolling("web:2"), thrice[..2].to_vec()).is(InProgress);
-    with(
-        rolling("web:2"),
-        vec![cannot_place(200), cannot_place(100), cannot_place(1)],
-    )
-    .is(InProgress);
-    with(
-        Deployment {
-            running_count: 1,
-            ..rolling("web:2")
-        },
-        thrice.clone(),
-    )
-    .is(InProgress);
-    with(
-        Deployment {
-            desired_count: 0,
-            ..rolling("web:2")
-        },
-        thrice,
-    )
-    .is(InProgress);
+    let none_now = |deployment, events| with(deployment, events).now(1000).is(InProgress);
+    none_now(waiting(), vec![cannot_place(1)]);
+    for (running_count, pending_count, desired_count) in [(1, 0, 2), (0, 1, 2), (0, 0, 0)] {
+        let placed = Deployment {
+            running_count,
+            pending_count,
+            desired_count,
+            ..waiting()
+        };
+        none_now(placed, once());
+    }
     let steady = ServiceEvent {
         message: "(service web) has reached a steady state.".to_owned(),
         ..cannot_place(100)
     };
-    with(rolling("web:2"), vec![steady; 3]).is(InProgress);
+    none_now(waiting(), vec![steady; 3]);
+    none_now(waiting(), [900, 800, 701].map(cannot_place).to_vec());
+}
+
+#[test]
+fn in_a_large_service_one_task_of_a_hundred_may_die_in_a_minute() {
+    let large = |dead: usize| {
+        let complete = Deployment {
+            desired_count: 300,
+            running_count: 300,
+            ..deployment("web:2")
+        };
+        case([complete]).stopped(vec![crash("web:2", 250); dead])
+    };
+    large(3).is(Stable);
+    large(4).is(InProgress);
+    large(4).now(310).is(Stable);
+    let small = case([deployment("web:2")]).stopped([crash("web:2", 250)]);
+    small.is(InProgress);
+}
+
+#[test]
+fn at_the_deadline_what_is_complete_is_not_taken_back_for_deaths_that_are_no_crash_loop() {
+    let late = |deployment| case([deployment]).stopped([crash("web:2", 1800)]);
+    let at_deadline = |case: Case| case.now(1802);
+    late(deployment("web:2")).now(1801).is(InProgress);
+    at_deadline(late(deployment("web:2"))).is(Stable);
+    let one_is_missing = Deployment {
+        running_count: 1,
+        ..deployment("web:2")
+    };
+    at_deadline(late(one_is_missing)).is(Failed);
+    at_deadline(late(rolling("web:2"))).is(Failed);
 }
 
 // Another one in our place.
+
+#[test]
+fn a_record_of_ours_that_goes_on_counts_over_a_service_that_is_shown_as_it_was() {
+    let stale = |status| case([deployment("web:1")]).history([record("web:2", status), record("web:1", Successful)]);
+    stale(UnderWay).says(InProgress, "the rollout of web:2 does not show yet");
+    stale(UnderWay).now(1802).is(Failed);
+    stale(Successful).now(31).is(InProgress);
+    stale(Successful).now(32).is(Failed);
+    let after_another = case([deployment("web:1")]).history([record("web:1", UnderWay), record("web:2", UnderWay)]);
+    after_another.is(Failed);
+    let went_back = again(100, deployment("web:1"));
+    case([went_back]).history([record("web:2", UnderWay)]).is(Failed);
+}
 
 #[test]
 fn right_after_the_update_a_look_may_still_show_the_service_as_it_was() {

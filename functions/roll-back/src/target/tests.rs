@@ -22,15 +22,25 @@ fn way(
     primary: Option<OtherRevision>,
     history: &[ServiceDeployment],
 ) -> Way {
-    decide(
-        &service(deployments),
-        &rollout("web:2"),
-        Some(&arn("web:1")),
-        Some(&arn("web:1")),
+    let good = arn("web:1");
+    decide(&Seen {
         primary,
-        Some(history),
-        true,
-    )
+        history: Some(history),
+        ..seen(&service(deployments), &rollout("web:2"), Some(&good))
+    })
+}
+
+/// Where nothing but the service is known, and where it was good before.
+fn seen<'a>(service: &'a Service, failed: &'a Rollout, good: Option<&'a TaskDefinitionArn>) -> Seen<'a> {
+    Seen {
+        service,
+        failed,
+        last_good: good,
+        previous: good,
+        primary: None,
+        history: None,
+        may_stop: true,
+    }
 }
 
 fn still_on_ours(history: &[ServiceDeployment]) -> Way {
@@ -62,20 +72,15 @@ fn a_rollout_that_cannot_be_stopped_any_more_is_updated_back() {
         "no record of ours"
     );
     let service = service([given_up("web:2"), deployment("web:1")]);
-    let good = arn("web:1");
-    let without_api = decide(&service, &rollout("web:2"), Some(&good), Some(&good), None, None, true);
-    assert_eq!(without_api, Way::Update(arn("web:1")));
-    let history = [record("web:2", UnderWay)];
-    let tried = decide(
-        &service,
-        &rollout("web:2"),
-        Some(&good),
-        Some(&good),
-        None,
-        Some(&history),
-        false,
-    );
-    assert_eq!(tried, Way::Update(arn("web:1")));
+    let (good, failed) = (arn("web:1"), rollout("web:2"));
+    let without_api = seen(&service, &failed, Some(&good));
+    assert_eq!(decide(&without_api), Way::Update(arn("web:1")));
+    let tried = Seen {
+        history: Some(&[record("web:2", UnderWay)]),
+        may_stop: false,
+        ..without_api
+    };
+    assert_eq!(decide(&tried), Way::Update(arn("web:1")));
 }
 
 #[test]
@@ -193,6 +198,34 @@ fn where_the_service_is_shown_as_it_was_some_seconds_ago_the_newer_record_counts
 }
 
 #[test]
+fn where_a_service_is_shown_as_it_was_before_the_failed_rollout_that_still_goes_on_that_one_counts() {
+    let shown = |deployment: Deployment, newest: ServiceDeployment| {
+        let history = [newest, record("web:1", Successful)];
+        let shown = service([deployment]);
+        on(&shown, Some(&history), &rollout("web:2")).map(|on| on.short().to_owned())
+    };
+    let goes_on = || record("web:2", UnderWay);
+    assert_eq!(shown(deployment("web:1"), goes_on()).as_deref(), Some("web:2"));
+    let went_back = Deployment {
+        created_at: goes_on().created_at,
+        ..deployment("web:1")
+    };
+    assert_eq!(shown(went_back, goes_on()).as_deref(), Some("web:1"));
+    for newest in [
+        record("web:2", Stopped),
+        record("web:2", RollingBack),
+        record("web:1", UnderWay),
+    ] {
+        assert_eq!(shown(deployment("web:1"), newest).as_deref(), Some("web:1"));
+    }
+    let stop = Way::Stop {
+        service_deployment: goes_on().arn,
+        to: arn("web:1"),
+    };
+    assert_eq!(way([deployment("web:1")], None, &[goes_on()]), stop);
+}
+
+#[test]
 fn another_revision_that_has_the_failed_image_too_is_taken_back() {
     let ours = Some(OtherRevision {
         standing: Standing::Ours,
@@ -211,21 +244,13 @@ fn peer_3_without_anything_that_ever_became_stable_there_is_nowhere_to_go() {
         vec![record("web:2", UnderWay)],
         vec![record("web:2", RollingBack)],
     ] {
-        let way = decide(
-            &service([rolling("web:2")]),
-            &rollout("web:2"),
-            None,
-            None,
-            None,
-            Some(&history),
-            true,
-        );
+        let way = decide(&Seen {
+            history: Some(&history),
+            ..seen(&service([rolling("web:2")]), &rollout("web:2"), None)
+        });
         assert_eq!(way, Way::Nowhere);
     }
-    assert_eq!(
-        decide(&service([]), &rollout("web:2"), None, None, None, None, true),
-        Way::Nowhere
-    );
+    assert_eq!(decide(&seen(&service([]), &rollout("web:2"), None)), Way::Nowhere);
 }
 
 /// `web:1` has the failed image too, so the way back is to `old:7`.
@@ -233,15 +258,12 @@ fn peer_3_without_anything_that_ever_became_stable_there_is_nowhere_to_go() {
 fn ecs_is_not_told_to_go_back_to_a_revision_with_the_image_that_failed_but_watched_when_it_does() {
     let way = |deployments: Vec<Deployment>, primary, history: &[ServiceDeployment]| {
         let (last_good, previous) = (arn("web:1"), arn("old:7"));
-        decide(
-            &service(deployments),
-            &rollout("web:2"),
-            Some(&last_good),
-            Some(&previous),
+        decide(&Seen {
+            previous: Some(&previous),
             primary,
-            Some(history),
-            true,
-        )
+            history: Some(history),
+            ..seen(&service(deployments), &rollout("web:2"), Some(&last_good))
+        })
     };
     let on_ours = || vec![rolling("web:2"), deployment("web:1")];
     for status in [UnderWay, Successful, Stopped, RollbackFailed] {
@@ -353,6 +375,36 @@ fn what_a_tag_stood_for_is_told_by_ecss_record_of_the_rollout() {
 }
 
 #[test]
+fn bits_that_failed_under_the_same_tag_are_not_the_old_ones() {
+    let of_digest = |number: u32, status| {
+        let mut record = record("web:1", status);
+        record.target_digests[0].digest = digest(number);
+        record
+    };
+    let history = [of_digest(7, RolledBack), of_digest(1, Successful)];
+    let previous = described("web:1", "app:latest", &[]);
+    assert_eq!(bits(&previous, Some(&history)), tagged("latest", 1));
+    let untold = bits(&previous, Some(&[of_digest(7, RolledBack)]));
+    assert_eq!(untold, Bits::Unknown("latest".parse().unwrap()));
+}
+
+#[test]
+fn ecs_brings_back_the_old_bits_of_what_it_has_resolved() {
+    let keeps = |image: &str, history: &[ServiceDeployment]| {
+        let resolved = recorded_digests(Some(history), &arn("web:1"));
+        keeps_old_bits(&definition(&described("web:1", image, &[])), &pushed(2), &resolved)
+    };
+    assert!(keeps("app:latest", &[record("web:1", Successful)]));
+    let unresolved = ServiceDeployment {
+        target_digests: Vec::new(),
+        ..record("web:1", Successful)
+    };
+    assert!(!keeps("app:latest", &[unresolved]));
+    assert!(keeps(&format!("app@{}", digest(1)), &[]));
+    assert!(keeps("other:latest", &[]), "it does not run the repository");
+}
+
+#[test]
 fn else_by_what_was_recorded_on_the_revision() {
     let previous = described_of_push("web:1", 1);
     assert_eq!(bits(&previous, None), tagged("v1", 1));
@@ -388,9 +440,13 @@ proptest! {
         let service = service([Deployment { rollout_state: state, ..deployment(&on) }, rolling("web:2")]);
         let primary = Some(OtherRevision { standing, rolls_ours_back: false });
         let history: Vec<_> = statuses.into_iter().map(|status| record("web:2", status)).collect();
-        let way = decide(
-            &service, &rollout("web:2"), last_good.as_ref(), previous.as_ref(), primary, Some(&history), may_stop,
-        );
+        let way = decide(&Seen {
+            previous: previous.as_ref(),
+            primary,
+            history: Some(&history),
+            may_stop,
+            ..seen(&service, &rollout("web:2"), last_good.as_ref())
+        });
         let expected = if standing == Standing::Newer { Way::Superseded(arn(&on)) } else { Way::Displaced(arn(&on)) };
         prop_assert_eq!(way, expected);
     }

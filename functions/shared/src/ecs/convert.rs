@@ -24,9 +24,9 @@ pub(super) fn service(cluster: &ClusterName, service: types::Service) -> Result<
         cluster: cluster.clone(),
         name,
         status: match service.status.as_deref() {
-            Some("ACTIVE") => ServiceStatus::Active,
             Some("DRAINING") => ServiceStatus::Draining,
-            _ => ServiceStatus::Inactive,
+            Some("INACTIVE") => ServiceStatus::Inactive,
+            _ => ServiceStatus::Active,
         },
         controller: match service.deployment_controller.map(|controller| controller.r#type) {
             None | Some(types::DeploymentControllerType::Ecs) => Controller::Ecs,
