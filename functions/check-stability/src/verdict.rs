@@ -456,7 +456,7 @@ fn culprit(task: &StoppedTask) -> Option<&StoppedContainer> {
     let by_itself = task
         .containers
         .iter()
-        .find(|container| container.exit_code.is_some_and(|code| code != 0) && !was_stopped(container));
+        .find(|container| container.exit_code.is_some_and(|code| code != 0) && !container.was_stopped());
     let bad = by_itself.or_else(|| {
         task.containers
             .iter()
@@ -499,13 +499,6 @@ fn describe(task: &StoppedTask) -> String {
 /// ECS's words, to be gone on from.
 fn sentence(words: &str) -> String {
     words.trim_end_matches('.').to_owned()
-}
-
-/// Whether a container seems to have ended by the signal by which ECS stops the rest of a task, TERM and then KILL
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/essential-container-exit.html>). Want of memory kills too, but
-/// ECS says so.
-fn was_stopped(container: &StoppedContainer) -> bool {
-    matches!(container.exit_code, Some(137 | 143)) && container.reason.is_none()
 }
 
 /// "2 of 3 tasks running; 1 stopped: web exited with code 1".

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt::Display;
+use std::time::Duration;
 use tracing::field::{Empty, display};
 use tracing::{Instrument, Span};
 use tracing_subscriber::fmt::MakeWriter;
@@ -108,7 +109,8 @@ pub async fn serve<Output: Serialize>(
     tracing::subscriber::set_global_default(log(std::io::stdout))?;
     let handler = &handler;
     lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
-        invocation(handler, event.payload, &event.context.request_id).await
+        let time = until(now(), event.context.deadline);
+        invocation(handler, event.payload, &event.context.request_id, time).await
     }))
     .await
 }
@@ -134,6 +136,7 @@ async fn invocation<Output: Serialize>(
     handler: &impl AsyncFn(Request<Value>) -> Result<Output, Error>,
     payload: Value,
     request_id: &str,
+    time: Duration,
 ) -> Result<Output, Error> {
     let span = tracing::info_span!(
         "invocation",
@@ -142,18 +145,25 @@ async fn invocation<Output: Serialize>(
         image = Empty,
         service = Empty
     );
-    invoke(handler, payload).instrument(span).await
+    invoke(handler, payload, time).instrument(span).await
 }
 
 async fn invoke<Output: Serialize>(
     handler: &impl AsyncFn(Request<Value>) -> Result<Output, Error>,
     payload: Value,
+    time: Duration,
 ) -> Result<Output, Error> {
     let answer = match Request::open(payload, now()) {
         Ok(request) => {
             Span::current().record("execution", &request.execution.id);
             // Boxed, since the futures of SDK calls nest deeper than the compiler follows.
-            Box::pin(handler(request)).await
+            let answer = Box::pin(handler(request));
+            tokio::time::timeout(time, answer).await.unwrap_or_else(|_| {
+                let seconds = time.as_secs();
+                Err(Error::Unavailable(format!(
+                    "AWS took too long: nothing was decided within {seconds} s"
+                )))
+            })
         }
         Err(error) => Err(error),
     };
@@ -162,6 +172,16 @@ async fn invoke<Output: Serialize>(
         Err(error) => tracing::error!(error = error.name(), "{error}"),
     }
     answer
+}
+
+/// How long before Lambda would end it an invocation gives up by itself: the state machine repeats it either way, but a function
+/// that was ended has lost what it had read.
+const BEFORE_THE_END: Duration = Duration::from_secs(2);
+
+/// The time from `now` that an invocation has, until shortly before its `deadline`, in milliseconds since 1970.
+fn until(now: Timestamp, deadline: u64) -> Duration {
+    let now = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    Duration::from_millis(deadline.saturating_sub(now)).saturating_sub(BEFORE_THE_END)
 }
 
 /// The edge is where the clock is read; everything inside is told the time.
@@ -261,7 +281,7 @@ mod tests {
             tracing::info!("is registered");
             Ok(())
         };
-        let answer = invocation(&handler, payload, "request-7").await;
+        let answer = invocation(&handler, payload, "request-7", Duration::from_mins(5)).await;
         (answer, kept.lines())
     }
 
@@ -288,6 +308,24 @@ mod tests {
             assert!(said["message"].as_str().unwrap().contains(last), "{said}");
             assert_eq!(said["error"].as_str(), name, "{said}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_invocation_gives_up_before_lambda_ends_it_and_is_repeated() {
+        let begun = tokio::time::Instant::now();
+        let endless = async |_: Request<Value>| std::future::pending::<Result<(), Error>>().await;
+        let answer = invocation(&endless, payload(), "request-7", Duration::from_secs(898)).await;
+        assert_eq!(answer.unwrap_err().name(), "Deploy.Unavailable");
+        assert_eq!(begun.elapsed().as_secs(), 898);
+    }
+
+    #[test]
+    fn an_invocation_has_the_time_until_shortly_before_its_deadline() {
+        let now = Timestamp::from_second(1_780_000_000).unwrap();
+        let milliseconds = |deadline| until(now, deadline).as_millis();
+        assert_eq!(milliseconds(1_780_000_900_000), 898_000);
+        assert_eq!(milliseconds(1_780_000_001_000), 0);
+        assert_eq!(milliseconds(0), 0);
     }
 
     #[tokio::test(start_paused = true)]

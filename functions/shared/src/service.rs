@@ -273,11 +273,22 @@ impl StoppedTask {
                 reason.contains("health check") || reason.contains("unhealthy")
             }
             "UserInitiated" | "SpotInterruption" | "TerminationNotice" => false,
+            // A code that is not known: what was stopped with all its containers did not die by itself.
             _ => self
                 .containers
                 .iter()
-                .any(|container| container.exit_code.is_some_and(|code| code != 0)),
+                .any(|container| container.exit_code.is_some_and(|code| code != 0) && !container.was_stopped()),
         }
+    }
+}
+
+impl StoppedContainer {
+    /// Whether it seems to have ended by the signal by which ECS stops the rest of a task, TERM and then KILL
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/essential-container-exit.html>). Want of memory kills too, but
+    /// ECS says so.
+    #[must_use]
+    pub fn was_stopped(&self) -> bool {
+        matches!(self.exit_code, Some(137 | 143)) && self.reason.is_none()
     }
 }
 

@@ -350,6 +350,11 @@ async fn what_is_gone_is_not_found() {
         assert_eq!(error.name(), "Deploy.NotFound");
         assert!(error.to_string().contains(status), "{error}");
     }
+    let of_tomorrow = json!({"services": [{"serviceName": "web", "status": "OF_TOMORROW"}], "failures": []});
+    let (ecs, _) = ecs_answering(move |_, _| ok(&of_tomorrow));
+    ecs.describe_service(&production, &web)
+        .await
+        .expect("what is not known is not gone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -548,9 +553,12 @@ fn service_deployments_answer(sent: &Sent) -> (u16, String) {
         })
     };
     if sent.operation == "ListServiceDeployments" {
-        return ok(&json!({"serviceDeployments": [
-            deployment(41, "SUCCESSFUL"), deployment(43, "STATUS_OF_TOMORROW"), deployment(42, "ROLLBACK_SUCCESSFUL"),
-        ]}));
+        return ok(&match sent.json()["nextToken"].as_str() {
+            None => json!({"serviceDeployments": [deployment(41, "SUCCESSFUL")], "nextToken": "page two"}),
+            _ => json!({"serviceDeployments": [
+                deployment(43, "STATUS_OF_TOMORROW"), deployment(42, "ROLLBACK_SUCCESSFUL"),
+            ]}),
+        });
     }
     assert_eq!(sent.operation, "DescribeServiceRevisions");
     let revisions = [41, 42, 43].map(|number| {
@@ -564,7 +572,7 @@ fn service_deployments_answer(sent: &Sent) -> (u16, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn service_deployments_come_newest_first_with_their_revisions_and_bits() {
+async fn service_deployments_of_all_pages_come_newest_first_with_their_revisions_and_bits() {
     let (ecs, _) = ecs_answering(|_, sent| service_deployments_answer(sent));
     let told = deployments_of_web(&ecs).await.unwrap().unwrap();
     let seen: Vec<_> = told
