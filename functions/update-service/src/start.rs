@@ -253,13 +253,11 @@ pub fn is_steady(service: &Service) -> bool {
 /// Whether a deployment is over and went well. Where ECS tells no rollout state it is when all its tasks run, and one of them at
 /// least where the service is to run any: one that drains has none left.
 fn is_complete(service: &Service, deployment: &Deployment) -> bool {
-    match deployment.rollout_state {
-        Some(state) => state == RolloutState::Completed,
-        None => {
-            let needed = deployment.desired_count.max(service.desired_count.min(1));
-            deployment.running_count >= needed && deployment.pending_count == 0
-        }
+    if let Some(state) = deployment.rollout_state {
+        return state == RolloutState::Completed;
     }
+    let needed = deployment.desired_count.max(service.desired_count.min(1));
+    deployment.running_count >= needed && deployment.pending_count == 0
 }
 
 /// The last good revision: that of the newest deployment that completed, other than one of `ours`, of the first of these `looks`
