@@ -70,7 +70,8 @@ fn families(names: &[&str]) -> Rule {
 }
 
 async fn found(config: &Config, event: Value, rules: &[Rule], wire: &Wire) -> Result<Plan, Error> {
-    found_beside(None, config, event, rules, wire).await
+    // Boxed, since the futures of SDK calls nest deeper than the compiler follows.
+    Box::pin(found_beside(None, config, event, rules, wire)).await
 }
 
 /// The same by one of so many pushes that are deployed just now, as far as that is known.
