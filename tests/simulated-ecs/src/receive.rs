@@ -174,14 +174,13 @@ impl Simulation {
         if is_throttled || self.sky.is_held(operation, request, true) {
             return at_once(Some(Err(ApiError::throttled())));
         }
-        let caller = self.names.caller();
         let Met {
             refusal,
             empty,
             cut,
             slow,
             stale,
-        } = self.sky.meet(now, &caller, operation, request);
+        } = self.sky.meet(now, false, operation, request);
         let delay_milliseconds = u64::try_from(slow).unwrap_or(0);
         if let Some(error) = refusal {
             return Reply {

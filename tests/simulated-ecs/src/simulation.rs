@@ -132,7 +132,9 @@ impl Simulation {
     /// Does what the second deployer had planned for this moment. What ECS refuses him is his own affair.
     fn act_by_schedule(&mut self, at: Milliseconds) {
         if let Some(action) = self.sky.take_scheduled(at) {
+            self.sky.stale = self.sky.meet(at, true, &action.operation, &action.request).stale;
             let outcome = operations::run(self, Api::Ecs, &action.operation, &action.request, at);
+            self.sky.stale = 0;
             self.sky.note_scheduled(at, &action, outcome.err());
         }
     }

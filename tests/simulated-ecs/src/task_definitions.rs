@@ -18,6 +18,8 @@ pub(crate) struct TaskDefinition {
     pub(crate) tags: Vec<Value>,
     pub(crate) active: bool,
     pub(crate) registered_at: Milliseconds,
+    /// From when lists, and the family's name, show it.
+    shown_at: Milliseconds,
     pub(crate) deregistered_at: Option<Milliseconds>,
 }
 
@@ -43,6 +45,11 @@ impl Simulation {
 
     /// The revision that a family, `family:revision` or ARN names. A family alone stands for its newest ACTIVE revision.
     pub(crate) fn find_task_definition(&self, given: &str) -> Option<&TaskDefinition> {
+        self.find_shown(given, Milliseconds::MAX)
+    }
+
+    /// The same, but a family alone stands for the newest ACTIVE revision that reads show at this moment.
+    fn find_shown(&self, given: &str, now: Milliseconds) -> Option<&TaskDefinition> {
         let path = resource_path(given, "task-definition");
         match path.split_once(':') {
             None => self
@@ -50,7 +57,7 @@ impl Simulation {
                 .get(path)?
                 .iter()
                 .rev()
-                .find(|definition| definition.active),
+                .find(|definition| definition.active && definition.shown_at <= now),
             Some((family, revision)) => {
                 let place = revision.parse::<usize>().ok()?.checked_sub(1)?;
                 self.families.get(family)?.get(place)
@@ -106,14 +113,14 @@ impl Simulation {
             .to_owned();
         let revisions = self.families.entry(family.clone()).or_default();
         let revision = revisions.len() + 1;
-        let registered_at = now;
         let added = TaskDefinition {
             family,
             revision,
             document,
             tags,
             active: true,
-            registered_at,
+            registered_at: now,
+            shown_at: now + self.sky.stale,
             deregistered_at: None,
         };
         revisions.push(added);
@@ -221,8 +228,8 @@ pub(crate) fn deregister(simulation: &mut Simulation, request: &Value, now: Mill
     Ok(json!({"taskDefinition": simulation.described(&revision)}))
 }
 
-pub(crate) fn describe(simulation: &mut Simulation, request: &Value, _: Milliseconds) -> Result<Value, ApiError> {
-    let found = simulation.find_task_definition(text(request, "taskDefinition"));
+pub(crate) fn describe(simulation: &mut Simulation, request: &Value, now: Milliseconds) -> Result<Value, ApiError> {
+    let found = simulation.find_shown(text(request, "taskDefinition"), now);
     let found = found.ok_or_else(|| ApiError::client("Unable to describe task definition."))?;
     let mut answer = json!({"taskDefinition": simulation.described(found)});
     if texts(request, "include").contains(&"TAGS") {
@@ -235,7 +242,7 @@ fn wanted_status<'a>(request: &'a Value, default: &'a str) -> &'a str {
     request.get("status").and_then(Value::as_str).unwrap_or(default)
 }
 
-pub(crate) fn list(simulation: &mut Simulation, request: &Value, _: Milliseconds) -> Result<Value, ApiError> {
+pub(crate) fn list(simulation: &mut Simulation, request: &Value, now: Milliseconds) -> Result<Value, ApiError> {
     let status = wanted_status(request, "ACTIVE");
     if status == "DELETE_IN_PROGRESS" {
         return Ok(json!({"taskDefinitionArns": []}));
@@ -247,7 +254,7 @@ pub(crate) fn list(simulation: &mut Simulation, request: &Value, _: Milliseconds
         .filter(|(name, _)| family.is_none_or(|family| family == *name));
     let revisions = families.flat_map(|(_, revisions)| revisions);
     let mut found: Vec<&TaskDefinition> = revisions
-        .filter(|definition| definition.active == (status == "ACTIVE"))
+        .filter(|definition| definition.shown_at <= now && definition.active == (status == "ACTIVE"))
         .collect();
     if text(request, "sort") == "DESC" {
         found.reverse();
@@ -259,13 +266,24 @@ pub(crate) fn list(simulation: &mut Simulation, request: &Value, _: Milliseconds
     Ok(json!({"taskDefinitionArns": arns, "nextToken": token}))
 }
 
-pub(crate) fn list_families(simulation: &mut Simulation, request: &Value, _: Milliseconds) -> Result<Value, ApiError> {
+pub(crate) fn list_families(
+    simulation: &mut Simulation,
+    request: &Value,
+    now: Milliseconds,
+) -> Result<Value, ApiError> {
     // AWS: "By default, both ACTIVE and INACTIVE task definition families are listed."
     let (status, prefix) = (wanted_status(request, "ALL"), text(request, "familyPrefix"));
-    let fits = |revisions: &Vec<TaskDefinition>| match status {
-        "ACTIVE" => revisions.iter().any(|definition| definition.active),
-        "INACTIVE" => !revisions.iter().any(|definition| definition.active),
-        _ => true,
+    let fits = |revisions: &Vec<TaskDefinition>| {
+        let mut shown = revisions
+            .iter()
+            .filter(|definition| definition.shown_at <= now)
+            .peekable();
+        shown.peek().is_some()
+            && match status {
+                "ACTIVE" => shown.any(|definition| definition.active),
+                "INACTIVE" => !shown.any(|definition| definition.active),
+                _ => true,
+            }
     };
     let families = simulation
         .families

@@ -52,8 +52,11 @@ pub enum Kind {
     CutAfter,
     /// Applied at once, answered `milliseconds` later.
     Slow,
-    /// For `UpdateService` and `StopServiceDeployment`: for `milliseconds` afterwards, reads show the service as it was before.
+    /// For `milliseconds` afterwards, reads show what was before: after `UpdateService` and `StopServiceDeployment` the
+    /// service; after `RegisterTaskDefinition` lists, and what the family's name stands for, without the new revision.
     Stale,
+    /// The same for what second deployers do.
+    StaleDeed,
 }
 
 /// A fault: which calls, and what befalls them.
@@ -83,7 +86,7 @@ pub struct Fault {
     /// Not from this long after the weather began.
     #[serde(default)]
     pub until_milliseconds: Option<Milliseconds>,
-    /// How long, for `slow` and `stale`.
+    /// How long, for `slow`, `stale` and `staleDeed`.
     #[serde(default = "two_seconds")]
     pub milliseconds: Milliseconds,
 }
@@ -140,8 +143,12 @@ fn once() -> u64 {
     1
 }
 
+/// The writes that reads can be behind.
+const STALE: [&str; 3] = ["RegisterTaskDefinition", "UpdateService", "StopServiceDeployment"];
+
 impl Weather {
-    /// Checks what types cannot: operations that exist, chances from 0 to 1, one time for each entry of the schedule.
+    /// Checks what types cannot: operations that exist and that the fault can befall, chances from 0 to 1, one time for each
+    /// entry of the schedule.
     ///
     /// # Errors
     /// A sentence that names the entry.
@@ -163,12 +170,14 @@ impl Weather {
         for fault in &self.faults {
             likely(fault.chance)?;
             fault.operation.as_deref().map_or(Ok(()), known)?;
-            let lists = fault.operation.as_deref().and_then(service_deployments::nothing);
-            if fault.fault == Kind::Empty && lists.is_none() {
-                return Err(format!(
-                    "empty: {:?} does not answer with service deployments or revisions",
-                    fault.operation
-                ));
+            let operation = fault.operation.as_deref().unwrap_or("every operation");
+            let befalls = match fault.fault {
+                Kind::Empty => service_deployments::nothing(operation).is_some(),
+                Kind::Stale | Kind::StaleDeed => STALE.contains(&operation),
+                _ => true,
+            };
+            if !befalls {
+                return Err(format!("{} does not befall {operation}", json!(fault.fault)));
             }
         }
         for entry in &self.schedule {
@@ -226,6 +235,7 @@ struct Strikes {
 #[derive(Debug)]
 pub(crate) struct Sky {
     seed: u64,
+    caller: String,
     pub(crate) weather: Weather,
     pub(crate) buckets: Buckets,
     /// What has come of each fault of the weather.
@@ -248,6 +258,7 @@ impl Sky {
     pub(crate) fn new(settings: &Settings, now: Milliseconds) -> Self {
         let mut sky = Self {
             seed: settings.seed,
+            caller: settings.names().caller(),
             weather: Weather::default(),
             buckets: Buckets::default(),
             faults: Vec::new(),
@@ -314,19 +325,21 @@ impl Sky {
         held.any(|(_, subject, _)| contains(request, Some(subject)))
     }
 
-    /// What this call meets.
-    pub(crate) fn meet(&mut self, now: Milliseconds, caller: &str, operation: &str, request: &Value) -> Met {
+    /// What a call meets: a client's, or (`is_deed`) one of a second deployer.
+    pub(crate) fn meet(&mut self, now: Milliseconds, is_deed: bool, operation: &str, request: &Value) -> Met {
         let mut met = Met::default();
         if self.weather.faults.is_empty() && self.weather.schedule.is_empty() {
             return met;
         }
         let subject = subject(request);
-        let number = self.seen.entry((operation.to_owned(), subject.clone())).or_default();
+        let counted = format!("{}{operation}", if is_deed { "deed " } else { "" });
+        let number = self.seen.entry((counted, subject.clone())).or_default();
         *number += 1;
         let number = number.to_string();
         for (place, (fault, strikes)) in self.weather.faults.iter().zip(&mut self.faults).enumerate() {
             let age = now - strikes.began_at;
-            let concerns = fault.operation.as_deref().is_none_or(|wanted| wanted == operation)
+            let concerns = is_deed == (fault.fault == Kind::StaleDeed)
+                && fault.operation.as_deref().is_none_or(|wanted| wanted == operation)
                 && contains(request, fault.subject.as_deref())
                 && age >= fault.from_milliseconds
                 && fault.until_milliseconds.is_none_or(|until| age < until);
@@ -344,7 +357,7 @@ impl Sky {
             strikes.struck += 1;
             match fault.fault {
                 Kind::Slow => met.slow = met.slow.max(fault.milliseconds),
-                Kind::Stale => met.stale = met.stale.max(fault.milliseconds),
+                Kind::Stale | Kind::StaleDeed => met.stale = met.stale.max(fault.milliseconds),
                 Kind::Empty => {
                     met.empty = true;
                     break;
@@ -354,7 +367,7 @@ impl Sky {
                     break;
                 }
                 kind => {
-                    met.refusal = Some(refusal(kind, caller, operation));
+                    met.refusal = Some(refusal(kind, &self.caller, operation));
                     break;
                 }
             }

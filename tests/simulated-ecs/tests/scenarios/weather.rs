@@ -148,6 +148,59 @@ fn reads_after_a_stale_write_show_what_was_before_for_a_while() {
 }
 
 #[test]
+fn reads_after_a_stale_registration_show_the_revision_by_its_number_only() {
+    let mut account =
+        under(&json!({"faults": [{"fault": "stale", "operation": "RegisterTaskDefinition", "milliseconds": 3000}]}));
+    for family in ["web", "new"] {
+        let document = json!({"family": family, "containerDefinitions": [{"name": "app", "image": "x"}]});
+        account.receive("RegisterTaskDefinition", &document);
+    }
+    let shown = |account: &mut Account| {
+        let mut member = |operation: &str, request: Value, path: &str| {
+            account.call(operation, request).pointer(path).unwrap().to_string()
+        };
+        let revision = "/taskDefinition/revision";
+        (
+            member("DescribeTaskDefinition", json!({"taskDefinition": "web"}), revision),
+            member("DescribeTaskDefinition", json!({"taskDefinition": "web:3"}), revision),
+            member("ListTaskDefinitions", json!({}), "/taskDefinitionArns")
+                .matches(":task-definition/")
+                .count(),
+            member("ListTaskDefinitionFamilies", json!({}), "/families"),
+            account
+                .try_call("DescribeTaskDefinition", &json!({"taskDefinition": "new"}))
+                .is_ok(),
+        )
+    };
+    let expected = |newest: &str, count: usize, families: &str, described: bool| {
+        (newest.to_owned(), "3".to_owned(), count, families.to_owned(), described)
+    };
+    assert_eq!(shown(&mut account), expected("2", 2, r#"["web"]"#, false));
+    account.wait(3);
+    assert_eq!(shown(&mut account), expected("3", 4, r#"["new","web"]"#, true));
+}
+
+#[test]
+fn reads_after_a_stale_deed_show_what_was_before_for_a_while() {
+    let mut account = under(&json!({
+        "faults": [{"fault": "staleDeed", "operation": "UpdateService", "milliseconds": 3000}],
+        "schedule": [{"atMilliseconds": 1000, "operation": "UpdateService",
+                      "request": {"service": "web", "taskDefinition": "web:2"}}],
+    }));
+    account.wait(2);
+    assert!(account.revision_in_place().ends_with(":2"));
+    assert!(account.service()["taskDefinition"].as_str().unwrap().ends_with(":1"));
+    account.wait(3);
+    assert!(account.service()["taskDefinition"].as_str().unwrap().ends_with(":2"));
+    account.receive("UpdateService", &json!({"service": "web", "desiredCount": 2}));
+    assert_eq!(
+        account.service()["desiredCount"],
+        json!(2),
+        "of clients nothing is stale"
+    );
+}
+
+#[test]
 fn buckets_hold_so_many_calls_and_fill_at_so_many_a_second() {
     let describe = json!({"services": ["web"]});
     let document = json!({"family": "x", "containerDefinitions": [{"name": "app", "image": "x"}]});
@@ -241,6 +294,15 @@ fn weather_that_makes_no_sense_is_refused() {
         (
             json!({"faults": [{"fault": "slow", "operation": "UpdateServise"}]}),
             "UpdateServise",
+        ),
+        (json!({"faults": [{"fault": "stale"}]}), "every operation"),
+        (
+            json!({"faults": [{"fault": "stale", "operation": "DeleteService"}]}),
+            "DeleteService",
+        ),
+        (
+            json!({"faults": [{"fault": "staleDeed", "operation": "ListServices"}]}),
+            "ListServices",
         ),
         (json!({"schedule": [{"operation": "UpdateService"}]}), "atMilliseconds"),
         (
