@@ -77,6 +77,13 @@ impl Model {
             .is_some_and(|operation| operation.errors.iter().any(|error| error == code))
     }
 
+    /// Whether the operation's input shape has this member.
+    pub(crate) fn takes(&self, operation: &str, member: &str) -> bool {
+        let input = self.operations.get(operation).map(|operation| &operation.input);
+        let members = input.and_then(|input| self.shapes.get(input)?.members.as_ref());
+        members.is_some_and(|members| members.contains_key(member))
+    }
+
     /// Checks a request against the operation's input shape.
     ///
     /// # Errors

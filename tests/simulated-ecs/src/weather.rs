@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::buckets::Buckets;
 use crate::error::ApiError;
@@ -11,6 +11,7 @@ use crate::names::{Milliseconds, chance, last_segment};
 use crate::operations;
 use crate::service_deployments;
 use crate::settings::Settings;
+use crate::shapes::MODELS;
 
 /// Faults and second deployers, as given at the start or to `POST /_simulation/faults`.
 ///
@@ -111,7 +112,8 @@ pub struct Scheduled {
     pub after: Option<Trigger>,
     /// The operation: one of ECS's, or `_RemoveService`, `_RemoveCluster` for what is gone at once.
     pub operation: String,
-    /// Its request. After a trigger, `cluster` and `service` are those of the triggering call unless they are given.
+    /// Its request, as AWS's model has it (for what is gone at once, that of the deletion). After a trigger, `cluster` and
+    /// `service` are those of the triggering call unless they are given.
     #[serde(default)]
     pub request: Value,
 }
@@ -146,9 +148,31 @@ fn once() -> u64 {
 /// The writes that reads can be behind.
 const STALE: [&str; 3] = ["RegisterTaskDefinition", "UpdateService", "StopServiceDeployment"];
 
+/// What a second deployer takes from the call he acts after.
+const OF_THE_CALL: [&str; 2] = ["cluster", "service"];
+
+impl Scheduled {
+    /// The operation of AWS's model that takes the same request.
+    fn modelled(&self) -> String {
+        self.operation.replace("_Remove", "Delete")
+    }
+
+    /// The request after a call: completed by what the operation takes of it.
+    fn request_after(&self, call: &Value) -> Value {
+        let mut request = object(&self.request);
+        for member in OF_THE_CALL {
+            let given = call.get(member).filter(|_| MODELS.ecs.takes(&self.modelled(), member));
+            if let Some((value, members)) = given.zip(request.as_object_mut()) {
+                members.entry(member).or_insert_with(|| value.clone());
+            }
+        }
+        request
+    }
+}
+
 impl Weather {
-    /// Checks what types cannot: operations that exist and that the fault can befall, chances from 0 to 1, one time for each
-    /// entry of the schedule.
+    /// Checks what types cannot: operations that exist and that the fault can befall, chances from 0 to 1; for each entry of the
+    /// schedule one time, and a request that fits AWS's model.
     ///
     /// # Errors
     /// A sentence that names the entry.
@@ -188,16 +212,19 @@ impl Weather {
                     entry.operation
                 ));
             }
-            if !entry.request.is_object() && !entry.request.is_null() {
-                return Err(format!(
-                    "schedule of {}: the request has to be an object",
-                    entry.operation
-                ));
-            }
+            let mut call = Map::new();
             if let Some(trigger) = &entry.after {
                 known(&trigger.operation)?;
                 likely(trigger.chance)?;
+                let given = OF_THE_CALL
+                    .iter()
+                    .filter(|member| MODELS.ecs.takes(&trigger.operation, member));
+                call.extend(given.map(|member| ((*member).to_owned(), "given".into())));
             }
+            MODELS
+                .ecs
+                .check(&entry.modelled(), &entry.request_after(&call.into()))
+                .map_err(|error| format!("schedule of {}: {error}", entry.operation))?;
         }
         Ok(())
     }
@@ -398,16 +425,10 @@ impl Sky {
                 continue;
             }
             strikes.struck += 1;
-            let mut wanted = object(&entry.request);
-            for member in ["cluster", "service"] {
-                if let Some(value) = request.get(member).filter(|_| wanted.get(member).is_none()) {
-                    wanted[member] = value.clone();
-                }
-            }
             self.plan_count += 1;
             let action = Action {
                 operation: entry.operation.clone(),
-                request: wanted,
+                request: entry.request_after(request),
             };
             self.planned
                 .insert((now + trigger.milliseconds.max(1), self.plan_count), action);

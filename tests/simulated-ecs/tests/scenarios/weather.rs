@@ -269,7 +269,7 @@ fn a_second_deployer_acts_at_a_time_or_after_a_call() {
 fn a_service_or_a_cluster_can_vanish_half_way() {
     for (operation, service, cluster) in [("_RemoveService", "MISSING", "ok"), ("_RemoveCluster", "", "400")] {
         let mut account = under(&json!({"schedule": [
-            {"after": {"operation": "UpdateService"}, "operation": operation, "request": {"service": "web"}},
+            {"after": {"operation": "UpdateService"}, "operation": operation},
         ]}));
         account.receive("UpdateService", &update());
         account.wait(1);
@@ -308,6 +308,28 @@ fn weather_that_makes_no_sense_is_refused() {
         (
             json!({"schedule": [{"atMilliseconds": 1, "operation": "Nothing"}]}),
             "Nothing",
+        ),
+        (
+            json!({"schedule": [{"atMilliseconds": 1, "operation": "UpdateService", "request": "web"}]}),
+            "not a structure",
+        ),
+        (
+            json!({"schedule": [{"atMilliseconds": 1, "operation": "UpdateService", "request": {}}]}),
+            "\"service\"",
+        ),
+        (
+            json!({"schedule": [{"atMilliseconds": 1, "operation": "UpdateService",
+                                 "request": {"service": "web", "taskDef": "web:1"}}]}),
+            "taskDef",
+        ),
+        (
+            json!({"schedule": [{"after": {"operation": "UpdateService"}, "operation": "_RemoveCluster",
+                                 "request": {"clustr": "default"}}]}),
+            "clustr",
+        ),
+        (
+            json!({"schedule": [{"after": {"operation": "RegisterTaskDefinition"}, "operation": "UpdateService"}]}),
+            "\"service\"",
         ),
     ];
     for (weather, word) in table {
