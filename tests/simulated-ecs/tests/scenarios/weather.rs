@@ -200,35 +200,93 @@ fn reads_after_a_stale_deed_show_what_was_before_for_a_while() {
     );
 }
 
-#[test]
-fn buckets_hold_so_many_calls_and_fill_at_so_many_a_second() {
-    let describe = json!({"services": ["web"]});
-    let document = json!({"family": "x", "containerDefinitions": [{"name": "app", "image": "x"}]});
-    let table = [
-        ("DescribeServices", &describe, 100, 20),
-        ("ListServices", &json!({}), 100, 20),
-        ("UpdateService", &json!({"service": "web"}), 50, 5),
-        ("RegisterTaskDefinition", &document, 20, 1),
-        ("DescribeTaskDefinition", &json!({"taskDefinition": "web"}), 50, 20),
-        ("ListServiceDeployments", &json!({"service": "web"}), 50, 20),
-        ("ListClusters", &json!({}), 50, 20),
-        ("ListTasks", &json!({}), 100, 20),
-    ];
-    for (operation, request, burst, per_second) in table {
-        let mut account = Account::with(Settings {
+/// AWS's table: the calls that share a bucket, how many of them at once, how many a second afterwards.
+const BUCKETS: [(&[&str], usize, usize); 9] = [
+    (&["RegisterTaskDefinition", "DeregisterTaskDefinition"], 20, 1),
+    (
+        &[
+            "DescribeTaskDefinition",
+            "ListTaskDefinitions",
+            "ListTaskDefinitionFamilies",
+        ],
+        50,
+        20,
+    ),
+    (
+        &[
+            "CreateService",
+            "UpdateService",
+            "DeleteService",
+            "StopServiceDeployment",
+        ],
+        50,
+        5,
+    ),
+    (&["DescribeServices", "ListServices"], 100, 20),
+    (&["ListServiceDeployments", "DescribeServiceDeployments"], 50, 20),
+    (&["DescribeServiceRevisions"], 50, 20),
+    (&["CreateCluster", "DeleteCluster"], 20, 1),
+    (&["DescribeClusters", "ListClusters"], 50, 20),
+    (&["ListTasks", "DescribeTasks"], 100, 20),
+];
+
+impl Account {
+    fn throttled() -> Self {
+        Self::with(Settings {
             throttling: true,
             ..Settings::default()
-        });
-        account.seed(1, &json!({}));
-        let passed = |account: &mut Account| {
-            (0..300)
-                .take_while(|_| account.outcome(operation, request) == "ok")
-                .count()
-        };
-        assert_eq!(passed(&mut account), burst, "{operation} at once");
+        })
+    }
+
+    /// How many calls get a token at once; 300: nothing limits them.
+    fn tokens(&mut self, operation: &str) -> usize {
+        (0..300).take_while(|_| self.has_token(operation)).count()
+    }
+
+    /// Whether a call gets a token, with a request that need not be right: a refused one is a call too.
+    fn has_token(&mut self, operation: &str) -> bool {
+        self.outcome(operation, &json!({})) != "400 ThrottlingException"
+    }
+}
+
+#[test]
+fn buckets_hold_so_many_calls_and_fill_at_so_many_a_second() {
+    for (operations, burst, per_second) in BUCKETS {
+        let mut account = Account::throttled();
+        assert_eq!(account.tokens(operations[0]), burst, "{operations:?} at once");
         account.wait(2);
-        assert_eq!(passed(&mut account), per_second * 2, "{operation} after two seconds");
-        assert_eq!(account.outcome(operation, request), "400 ThrottlingException");
+        assert_eq!(
+            account.tokens(operations[0]),
+            per_second * 2,
+            "{operations:?} after two seconds"
+        );
+    }
+}
+
+#[test]
+fn the_calls_of_a_category_share_a_bucket_and_no_others_do() {
+    let models: Value = serde_json::from_str(include_str!("../../src/shapes.json")).unwrap();
+    let all: Vec<&String> = models["ecs"]["operations"].as_object().unwrap().keys().collect();
+    for (sharing, ..) in BUCKETS {
+        for drain in sharing {
+            let mut account = Account::throttled();
+            account.tokens(drain);
+            for other in &all {
+                assert_eq!(
+                    account.has_token(other),
+                    !sharing.contains(&other.as_str()),
+                    "{other} after {drain}"
+                );
+            }
+        }
+    }
+    let is_listed = |operation: &&&String| {
+        BUCKETS
+            .iter()
+            .any(|(sharing, ..)| sharing.contains(&operation.as_str()))
+    };
+    for free in all.iter().filter(|operation| !is_listed(operation)) {
+        assert_eq!(Account::throttled().tokens(free), 300, "{free}");
     }
 }
 
