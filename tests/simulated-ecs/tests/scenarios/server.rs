@@ -140,6 +140,19 @@ fn every_call_takes_the_latency_it_was_started_with() {
 }
 
 #[test]
+fn a_slow_call_is_answered_so_much_later() {
+    let weather = json!({"faults": [{"fault": "slow", "operation": "ListClusters", "milliseconds": 300}]});
+    let server = SimulatedEcs::start(Settings {
+        weather: serde_json::from_value(weather).unwrap(),
+        ..Settings::default()
+    })
+    .unwrap();
+    let begun = std::time::Instant::now();
+    assert_eq!(ecs(&server.url(), "ListClusters", &json!({})).0, 200);
+    assert!(begun.elapsed().as_millis() >= 300);
+}
+
+#[test]
 fn a_server_stops_when_it_is_dropped() {
     let server = SimulatedEcs::start(Settings::default()).unwrap();
     let address = server.url().strip_prefix("http://").unwrap().to_owned();
