@@ -55,6 +55,21 @@ fn tagging_by_get_and_put_gives_the_same_image_another_tag() {
 }
 
 #[test]
+fn a_tag_moves_by_put_unless_its_repository_says_that_tags_are_immutable() {
+    for (mutability, error) in [("MUTABLE", None), ("IMMUTABLE", Some("ImageTagAlreadyExistsException"))] {
+        let mut account = Account::new();
+        let repository = json!({"repositoryName": "web", "imageTagMutability": mutability});
+        let made = account.call("CreateRepository", repository);
+        assert_eq!(made["repository"]["imageTagMutability"], json!(mutability));
+        let put = |manifest: &str| json!({"repositoryName": "web", "imageTag": "v1", "imageManifest": manifest});
+        let first = account.call("PutImage", put("{}"))["image"]["imageId"]["imageDigest"].clone();
+        let second = account.try_call("PutImage", &put("{ }"));
+        assert_eq!(second.err().map(|error| error.code).as_deref(), error);
+        assert_eq!(digest_of(&mut account, "v1") == first, error.is_some(), "{mutability}");
+    }
+}
+
+#[test]
 fn what_is_missing_has_a_name() {
     let mut account = Account::new();
     let image = json!([{"imageTag": "none"}]);

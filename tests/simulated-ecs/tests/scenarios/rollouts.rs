@@ -171,6 +171,76 @@ fn the_circuit_breaker_counts_half_of_the_tasks_but_at_least_3_and_at_most_200()
 }
 
 #[test]
+fn the_circuit_breaker_ends_a_rollout_with_the_failure_that_reaches_the_threshold() {
+    let share = |kind: &str, value: u32| json!({"thresholdConfiguration": {"type": kind, "value": value}});
+    let table = [
+        (25, json!({}), 13),
+        (2, json!({}), 3),
+        (25, share("COUNT", 5), 5),
+        (25, share("BOUNDED_PERCENT", 20), 5),
+        (25, share("BOUNDED_PERCENT", 8), 3),
+        (25, share("UNBOUNDED_PERCENT", 8), 2),
+    ];
+    for (desired, more, threshold) in table {
+        let mut service = breaker(true, false);
+        let settings = &mut service["deploymentConfiguration"]["deploymentCircuitBreaker"];
+        settings
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let mut account = Account::with_service(desired, &service);
+        account.deploy("exit-early");
+        account.wait(600);
+        let deployment = account.service_deployment();
+        let expected = json!({"status": "TRIGGERED", "failureCount": threshold, "threshold": threshold});
+        assert_eq!(deployment["deploymentCircuitBreaker"], expected, "{desired} {more}");
+        let failed = account.tasks("STOPPED");
+        let mut failed: Vec<f64> = failed.iter().map(|task| task["stoppingAt"].as_f64().unwrap()).collect();
+        failed.sort_by(f64::total_cmp);
+        let finished_at = deployment["finishedAt"].as_f64().unwrap();
+        let before = failed.iter().filter(|at| **at < finished_at).count();
+        assert_eq!(
+            (before + 1, failed[before]),
+            (threshold, finished_at),
+            "{desired} {more}"
+        );
+    }
+}
+
+#[test]
+fn the_circuit_breaker_forgets_the_failures_before_a_healthy_task_unless_it_is_to_keep_them() {
+    for (resets, count, status) in [(true, 1, "IN_PROGRESS"), (false, 3, "STOPPED")] {
+        let mut service = breaker(true, false);
+        service["deploymentConfiguration"]["deploymentCircuitBreaker"]["resetOnHealthyTask"] = json!(resets);
+        let mut account = Account::new();
+        account.call("CreateRepository", json!({"repositoryName": "web"}));
+        account.simulation.push(account.now, "web", Some("v1"), None);
+        account.seed(1, &service);
+        account.deploy("v2");
+        while account.service_deployment()["deploymentCircuitBreaker"]["failureCount"] != json!(2) {
+            account.wait(1);
+        }
+        let pushed = account.simulation.push(account.now, "web", Some("v2"), None);
+        while account.service()["deployments"][0]["runningCount"] != json!(1) {
+            account.wait(1);
+        }
+        let images = json!({"repositoryName": "web", "imageIds": [{"imageDigest": pushed}]});
+        account.call("BatchDeleteImage", images);
+        let running = account.tasks("RUNNING").into_iter();
+        let mut running = running.filter(|task| task["taskDefinitionArn"].as_str().unwrap().ends_with(":2"));
+        account.call("StopTask", json!({"task": running.next().unwrap()["taskArn"]}));
+        account.wait(20);
+        let deployment = account.service_deployment();
+        let counted = &deployment["deploymentCircuitBreaker"]["failureCount"];
+        assert_eq!(
+            (counted, &deployment["status"]),
+            (&json!(count), &json!(status)),
+            "{resets}"
+        );
+    }
+}
+
+#[test]
 fn behind_a_classic_load_balancer_there_is_no_rollout_state() {
     let classic =
         json!({"loadBalancers": [{"loadBalancerName": "classic", "containerName": "app", "containerPort": 80}]});
