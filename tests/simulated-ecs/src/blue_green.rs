@@ -3,17 +3,14 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-deployment-how-it-works.html>
 
-use std::cmp::Ordering;
-
 use crate::names::Milliseconds;
 use crate::rollout::count;
-use crate::service::{Deployment, Service, Stage, World};
+use crate::service::{Service, Stage, World};
 
 /// How long a stage lasts that has no length of its own.
 const STAGE_SECONDS: f64 = 2.0;
 const DEFAULT_STEP_PERCENT: f64 = 10.0;
 const DEFAULT_STEP_MINUTES: f64 = 6.0;
-const DEFAULT_CANARY_PERCENT: f64 = 5.0;
 const DEFAULT_CANARY_MINUTES: f64 = 10.0;
 
 impl Service {
@@ -69,46 +66,10 @@ impl Service {
         let current = (stage, seconds.map(|seconds| world.settings.after(now, seconds)));
         let primary = &mut self.deployments[0];
         primary.stage = Some(current);
-        primary.stage_began_at = now;
         primary.updated_at = now;
         let history = primary.history;
         self.history[history].updated_at = now;
         current
-    }
-
-    /// The percentages of the test and of the production traffic that a deployment that shifts traffic has now. None for
-    /// one that does not.
-    #[allow(clippy::cast_precision_loss)] // milliseconds of one shift
-    pub(crate) fn traffic(&self, deployment: &Deployment, now: Milliseconds) -> Option<(f64, f64)> {
-        let (stage, until) = deployment.stage?;
-        let test = if stage >= Stage::TestTrafficShift { 100.0 } else { 0.0 };
-        let production = match stage.cmp(&Stage::ProductionTrafficShift) {
-            Ordering::Less => 0.0,
-            Ordering::Greater => 100.0,
-            Ordering::Equal => {
-                let begun_at = deployment.stage_began_at;
-                let length = (until? - begun_at).max(1) as f64;
-                self.share_of_production((now - begun_at).max(0) as f64 / length)
-            }
-        };
-        Some((test, production))
-    }
-
-    /// The percentage of production traffic that has moved when this fraction of the shift is over.
-    fn share_of_production(&self, fraction: f64) -> f64 {
-        match self.strategy() {
-            "LINEAR" => {
-                let step = self
-                    .number("/linearConfiguration/stepPercent")
-                    .unwrap_or(DEFAULT_STEP_PERCENT);
-                let pauses = (100.0 / step).ceil() - 1.0;
-                (step * ((fraction * pauses).floor() + 1.0)).min(100.0)
-            }
-            "CANARY" => self
-                .number("/canaryConfiguration/canaryPercent")
-                .unwrap_or(DEFAULT_CANARY_PERCENT),
-            _ => 100.0,
-        }
     }
 
     /// How long the production traffic takes to move: at once, in equal steps, or a canary first.

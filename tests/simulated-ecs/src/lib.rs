@@ -27,9 +27,9 @@
 //! | `POST /_simulation/speed` | `{"speed"}` |
 //!
 //! Not simulated: IAM, capacity and placement (but for `noplace`), container instances, capacity providers, load balancers
-//! and lifecycle hooks (kept, without effect), task sets and the tasks of the controllers `CODE_DEPLOY` and `EXTERNAL`,
-//! auto scaling, the replacement of old tasks that die during a blue/green deployment. Where AWS documents no text, the
-//! reason of an alarm, of a rollback on request and of a replaced rollback is made up.
+//! and lifecycle hooks (kept, without effect), traffic weights, task sets and the tasks of the controllers `CODE_DEPLOY` and
+//! `EXTERNAL`, auto scaling, the replacement of old tasks that die during a blue/green deployment. Where AWS documents no
+//! text, the reason of an alarm, of a rollback on request and of a replaced rollback is made up.
 
 mod admin;
 mod behaviour;

@@ -120,7 +120,6 @@ impl Service {
                 next_launch_at: None,
                 settled_since: None,
                 stage: None,
-                stage_began_at: now,
             },
         );
         self.steady = false;

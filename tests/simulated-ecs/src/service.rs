@@ -142,8 +142,6 @@ pub(crate) struct Deployment {
     /// Since when exactly its tasks, all ready, are what runs.
     pub(crate) settled_since: Option<Milliseconds>,
     pub(crate) stage: Option<(Stage, Option<Milliseconds>)>,
-    /// When it entered the stage.
-    pub(crate) stage_began_at: Milliseconds,
 }
 
 /// An entry of the history that `ListServiceDeployments` shows.

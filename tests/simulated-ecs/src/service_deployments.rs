@@ -91,33 +91,6 @@ impl Simulation {
         })
     }
 
-    /// The same with its share of the traffic, as a service deployment that shifts traffic shows it.
-    fn revision_with_traffic(
-        &self,
-        service: &Service,
-        entry: &ServiceDeployment,
-        revision: usize,
-        now: Milliseconds,
-    ) -> Value {
-        let mut body = self.revision_summary(service, revision);
-        let primary = service
-            .deployments
-            .first()
-            .filter(|primary| std::ptr::eq(&raw const service.history[primary.history], entry));
-        if let Some((test, production)) = primary.and_then(|primary| service.traffic(primary, now)) {
-            let share = |to_target: f64| {
-                if revision == entry.target {
-                    to_target
-                } else {
-                    100.0 - to_target
-                }
-            };
-            body["requestedTestTrafficWeight"] = share(test).into();
-            body["requestedProductionTrafficWeight"] = share(production).into();
-        }
-        body
-    }
-
     /// A service deployment as `DescribeServiceDeployments` shows it.
     pub(crate) fn describe_deployment(&self, service: &Service, entry: &ServiceDeployment) -> Value {
         let setting = |path: &str| entry.config.pointer(path);
@@ -136,8 +109,8 @@ impl Simulation {
             "createdAt": timestamp(entry.created_at),
             "updatedAt": timestamp(entry.updated_at),
             "sourceServiceRevisions":
-                entry.sources.iter().map(|source| self.revision_with_traffic(service, entry, *source, self.now())).collect::<Vec<_>>(),
-            "targetServiceRevision": self.revision_with_traffic(service, entry, entry.target, self.now()),
+                entry.sources.iter().map(|source| self.revision_summary(service, *source)).collect::<Vec<_>>(),
+            "targetServiceRevision": self.revision_summary(service, entry.target),
             "status": entry.status,
             "deploymentConfiguration": if entry.config.is_null() { json!({}) } else { entry.config.clone() },
             "deploymentCircuitBreaker": {

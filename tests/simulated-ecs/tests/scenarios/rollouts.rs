@@ -375,37 +375,6 @@ fn linear_and_canary_deployments_take_as_long_as_their_steps() {
 }
 
 #[test]
-fn traffic_moves_as_the_strategy_says() {
-    let blue_green = json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 10});
-    let linear =
-        json!({"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 25.0, "stepBakeTimeInMinutes": 10}});
-    let canary =
-        json!({"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 5.0, "canaryBakeTimeInMinutes": 30}});
-    let table = [
-        (blue_green, vec![0.0, 100.0]),
-        (linear, vec![0.0, 25.0, 50.0, 75.0, 100.0]),
-        (canary, vec![0.0, 5.0, 100.0]),
-    ];
-    for (mut configuration, expected) in table {
-        configuration["bakeTimeInMinutes"] = json!(10);
-        let mut account = Account::with_service(1, &json!({"deploymentConfiguration": configuration}));
-        account.deploy("v2");
-        let mut shares = Vec::new();
-        while account.statuses()[0] != "SUCCESSFUL" {
-            account.wait(1);
-            let deployment = account.service_deployment();
-            let share = |revision: &Value| revision["requestedProductionTrafficWeight"].as_f64();
-            if let Some(to_target) = share(&deployment["targetServiceRevision"]) {
-                assert_eq!(share(&deployment["sourceServiceRevisions"][0]), Some(100.0 - to_target));
-                shares.push(to_target);
-            }
-        }
-        shares.dedup();
-        assert_eq!(shares, expected, "{configuration}");
-    }
-}
-
-#[test]
 fn scaling_in_during_a_blue_green_deployment_does_not_hold_it_up() {
     let configuration = json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5});
     let mut account = Account::with_service(4, &json!({"deploymentConfiguration": configuration}));
