@@ -19,6 +19,9 @@ const START_SECONDS: f64 = 2.0;
 const SETTLE_SECONDS: f64 = 20.0;
 /// Bake time of a rolling deployment with alarms that does not set one.
 const ALARM_BAKE_SECONDS: f64 = 300.0;
+/// AWS: "duplicate event messages are omitted until either the cause is resolved or six hours passes."
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html>
+const REPEATED_EVENT_SECONDS: f64 = 6.0 * 3600.0;
 const BACK_OFF_SECONDS: f64 = 5.0;
 const LONGEST_BACK_OFF_SECONDS: f64 = 120.0;
 
@@ -278,13 +281,17 @@ impl Service {
             .iter()
             .any(|container| container.behaviour == Behaviour::Noplace)
         {
-            self.event(
-                &world.settings,
-                now,
-                "was unable to place a task because no container instance met all of its requirements. The closest \
-                 matching (container-instance 5c1d5cf8b4e94d1f8a0d6f5c1a2b3c4d) has insufficient memory available. For \
-                 more information, see the Troubleshooting section of the Amazon ECS Developer Guide.",
-            );
+            let is_told = |at| world.settings.after(at, REPEATED_EVENT_SECONDS) > now;
+            if !self.told_unplaced_at.is_some_and(is_told) {
+                self.told_unplaced_at = Some(now);
+                self.event(
+                    &world.settings,
+                    now,
+                    "was unable to place a task because no container instance met all of its requirements. The closest \
+                     matching (container-instance 5c1d5cf8b4e94d1f8a0d6f5c1a2b3c4d) has insufficient memory available. For \
+                     more information, see the Troubleshooting section of the Amazon ECS Developer Guide.",
+                );
+            }
             let resets = true;
             self.deployments[0].note(Change::Failed, resets, &world.settings, now);
             if let Some(at) = self.deployments[0].next_launch_at {
@@ -292,6 +299,7 @@ impl Service {
             }
             return;
         }
+        self.told_unplaced_at = None;
         let mut names = String::new();
         for _ in 0..missing {
             let task = self.new_task(world, now);
@@ -383,6 +391,7 @@ impl Service {
         }
         if !self.steady {
             self.steady = true;
+            self.told_unplaced_at = None;
             self.event(&world.settings, now, "has reached a steady state.");
         }
     }

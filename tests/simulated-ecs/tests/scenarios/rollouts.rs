@@ -136,6 +136,31 @@ fn an_image_that_cannot_be_placed_leaves_an_event_and_no_task() {
 }
 
 #[test]
+fn that_no_task_can_be_placed_is_told_again_after_six_hours_or_once_none_was_missing() {
+    let mut account = Account::with_service(1, &json!({}));
+    let told = |account: &mut Account, seconds: i64| {
+        account.wait(seconds);
+        let service = account.service();
+        let events = service["events"].as_array().unwrap().iter();
+        events
+            .filter(|event| event["message"].as_str().unwrap().contains("unable to place"))
+            .count()
+    };
+    account.deploy("noplace");
+    assert_eq!((told(&mut account, 10), told(&mut account, 5 * 3600)), (1, 1));
+    account.deploy("noplace-2");
+    assert_eq!((told(&mut account, 10), told(&mut account, 2 * 3600)), (1, 2));
+    account.deploy("crash");
+    account.wait(60);
+    account.deploy("noplace-3");
+    assert_eq!((told(&mut account, 10), told(&mut account, 3600)), (3, 3));
+    account.call("UpdateService", json!({"service": "web", "desiredCount": 0}));
+    account.wait(60);
+    account.call("UpdateService", json!({"service": "web", "desiredCount": 1}));
+    assert_eq!((told(&mut account, 10), told(&mut account, 3600)), (4, 4));
+}
+
+#[test]
 fn a_rolling_update_keeps_to_the_minimum_and_the_maximum() {
     for (minimum, maximum, least, most) in [(100, 200, 4, 8), (50, 100, 2, 4), (100, 125, 4, 5), (0, 100, 0, 4)] {
         let bounds = json!({"minimumHealthyPercent": minimum, "maximumPercent": maximum});
