@@ -237,7 +237,7 @@ impl ServiceRevision {
         self.resolved = true;
         for container in &mut self.containers {
             let pulled = world.registry.pull(&container.image, now);
-            container.digest = pulled.digest;
+            container.digest = pulled.digest.filter(|_| container.is_consistent);
             container.behaviour = pulled.behaviour;
         }
     }

@@ -314,7 +314,7 @@ impl Service {
         Task::launch(launch, &world.settings, now)
     }
 
-    /// What the next task of the PRIMARY deployment is started from. Its images are pulled by the digests of the revision.
+    /// What the next task of the PRIMARY deployment is started from. Its images are pulled by the digests of the revision, if it has any.
     pub(crate) fn next_launch(&mut self, world: &mut World, now: Milliseconds) -> Launch {
         self.task_count += 1;
         let primary = &mut self.deployments[0];
@@ -325,24 +325,20 @@ impl Service {
         let mut culprit = 0;
         let mut containers = Vec::with_capacity(revision.containers.len());
         for (index, container) in revision.containers.iter().enumerate() {
-            let behaviour = match &container.digest {
-                Some(digest) if !container.image.contains('@') => {
-                    world
-                        .registry
-                        .pull(&format!("{}@{digest}", container.image), now)
-                        .behaviour
-                }
-                _ => world.registry.pull(&container.image, now).behaviour,
+            let reference = match &container.digest {
+                Some(digest) if !container.image.contains('@') => &format!("{}@{digest}", container.image),
+                _ => &container.image,
             };
+            let pulled = world.registry.pull(reference, now);
             let healthy = Behaviour::Good.plan(first);
-            if plan == healthy && (container.essential || behaviour == Behaviour::Nopull) {
-                plan = behaviour.plan(first);
+            if plan == healthy && (container.essential || pulled.behaviour == Behaviour::Nopull) {
+                plan = pulled.behaviour.plan(first);
                 culprit = index;
             }
             containers.push(Container {
                 name: container.name.clone(),
                 image: container.image.clone(),
-                digest: container.digest.clone(),
+                digest: container.digest.clone().or(pulled.digest),
                 exit_code: None,
                 reason: None,
             });

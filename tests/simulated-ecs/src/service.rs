@@ -76,12 +76,14 @@ impl DeploymentStatus {
     }
 }
 
-/// A container of a service revision: its image, and the digest it stood for when the deployment started.
+/// A container of a service revision: its image, and the digest it stood for when the deployment started. Without
+/// version consistency it has none: each task pulls what the tag stands for by then.
 #[derive(Debug, Clone)]
 pub(crate) struct RevisionContainer {
     pub(crate) name: String,
     pub(crate) image: String,
     pub(crate) essential: bool,
+    pub(crate) is_consistent: bool,
     pub(crate) digest: Option<String>,
     pub(crate) behaviour: Behaviour,
 }

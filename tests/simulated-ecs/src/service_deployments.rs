@@ -24,6 +24,7 @@ impl Service {
             name: text(container, "name").to_owned(),
             image: text(container, "image").to_owned(),
             essential: container.get("essential").is_none_or(|essential| essential != false),
+            is_consistent: text(container, "versionConsistency") != "disabled",
             digest: None,
             behaviour: crate::behaviour::Behaviour::Good,
         };

@@ -1,6 +1,7 @@
 //! Going back: which revision, which bits, and who may ask for it.
 
 use serde_json::{Value, json};
+use simulated_ecs::Seed;
 
 use crate::account::{Account, image};
 
@@ -148,6 +149,34 @@ fn a_tag_that_moves_during_a_deployment_changes_nothing_in_it() {
             .tasks("RUNNING")
             .iter()
             .all(|task| task["containers"][0]["imageDigest"] == json!(before))
+    );
+}
+
+#[test]
+fn without_version_consistency_each_task_runs_what_its_tag_stands_for_when_it_starts() {
+    let mut account = Account::new();
+    account.call("CreateRepository", json!({"repositoryName": "web"}));
+    account.simulation.push(account.now, "web", Some("v1"), None);
+    let container = json!({"versionConsistency": "disabled"});
+    let seed = Seed {
+        image: Some(image("v1")),
+        container: container.as_object().unwrap().clone(),
+        ..Seed::default()
+    };
+    account.simulation.seed(account.now, &seed).unwrap();
+    let revision = account.service_deployment()["targetServiceRevision"]["arn"].clone();
+    let described = account.call("DescribeServiceRevisions", json!({"serviceRevisionArns": [revision]}));
+    assert_eq!(
+        described["serviceRevisions"][0]["containerImages"],
+        json!([{"containerName": "app", "image": image("v1")}])
+    );
+    let moved_to = account.simulation.push(account.now, "web", Some("v1"), None);
+    let running = account.tasks("RUNNING")[0]["taskArn"].clone();
+    account.call("StopTask", json!({"task": running}));
+    account.wait(60);
+    assert_eq!(
+        account.tasks("RUNNING")[0]["containers"][0]["imageDigest"],
+        json!(moved_to)
     );
 }
 
