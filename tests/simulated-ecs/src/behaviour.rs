@@ -98,7 +98,7 @@ impl Behaviour {
 const OUT_OF_MEMORY: &str = "OutOfMemoryError: Container killed due to memory usage";
 
 /// The life of a task, in seconds of the simulated clock.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Plan {
     /// From PENDING to RUNNING: pulling the image and starting the containers.
     pub(crate) pending_seconds: f64,
@@ -106,8 +106,9 @@ pub(crate) struct Plan {
 }
 
 /// How a task ends by itself.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) enum Fate {
+    #[default]
     KeepsRunning,
     NeverPulled,
     ExitsBeforeRunning,

@@ -11,7 +11,7 @@ use crate::names::{Milliseconds, digits, hash};
 use crate::service::{
     Controller, Deployment, DeploymentStatus, RolloutState, Service, ServiceDeployment, ServiceStatus, World,
 };
-use crate::task::{Change, Container, Launch, STOPPED_TASK_SECONDS, Task};
+use crate::task::{Change, Container, STOPPED_TASK_SECONDS, Task};
 
 /// From an accepted deployment to the first task, when tags are resolved.
 const START_SECONDS: f64 = 2.0;
@@ -302,20 +302,16 @@ impl Service {
         self.told_unplaced_at = None;
         let mut names = String::new();
         for _ in 0..missing {
-            let task = self.new_task(world, now);
+            let task = self.next_task(world, now).launched(&world.settings, now);
             let _ = write!(names, " (task {})", task.id);
             self.tasks.push(task);
         }
         self.event(&world.settings, now, &format!("has started {missing} tasks:{names}."));
     }
 
-    fn new_task(&mut self, world: &mut World, now: Milliseconds) -> Task {
-        let launch = self.next_launch(world, now);
-        Task::launch(launch, &world.settings, now)
-    }
-
-    /// What the next task of the PRIMARY deployment is started from. Its images are pulled by the digests of the revision, if it has any.
-    pub(crate) fn next_launch(&mut self, world: &mut World, now: Milliseconds) -> Launch {
+    /// The next task of the PRIMARY deployment, not started. Its images are pulled by the digests of the revision where that
+    /// has any.
+    fn next_task(&mut self, world: &mut World, now: Milliseconds) -> Task {
         self.task_count += 1;
         let primary = &mut self.deployments[0];
         primary.launched += 1;
@@ -344,7 +340,7 @@ impl Service {
             });
         }
         let unique = hash(world.settings.seed, &[&self.arn, "task", &self.task_count.to_string()]);
-        Launch {
+        Task {
             id: format!("{:08x}{unique:016x}{:08x}", self.index, self.task_count),
             cluster: self.cluster.clone(),
             deployment: primary.number,
@@ -356,6 +352,7 @@ impl Service {
             plan,
             culprit,
             containers,
+            ..Task::default()
         }
     }
 
@@ -435,8 +432,8 @@ impl Service {
     pub(crate) fn settle(&mut self, world: &mut World, now: Milliseconds) {
         self.start_deployment_at_once(world, now);
         for _ in 0..self.wanted(&world.settings) {
-            let launch = self.next_launch(world, now);
-            self.tasks.push(Task::running(launch, &world.settings, now));
+            let task = self.next_task(world, now).running(&world.settings, now);
+            self.tasks.push(task);
         }
         self.finish(world, now);
         self.events.clear();

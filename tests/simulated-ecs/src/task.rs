@@ -7,8 +7,9 @@ use crate::names::{Milliseconds, chance};
 use crate::settings::Settings;
 
 /// Where a task is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Phase {
+    #[default]
     Provisioning,
     Pending,
     Running,
@@ -33,9 +34,9 @@ pub(crate) struct Container {
     pub(crate) reason: Option<String>,
 }
 
-/// A task of a service, or one that was started by itself.
+/// A task of a service, or one that was started by itself. What nobody chose is as in one that is not started.
 #[allow(clippy::struct_field_names)] // the API's own names
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Task {
     pub(crate) id: String,
     pub(crate) cluster: String,
@@ -60,25 +61,10 @@ pub(crate) struct Task {
     pub(crate) started_at: Option<Milliseconds>,
     pub(crate) stopping_at: Option<Milliseconds>,
     pub(crate) stopped_at: Option<Milliseconds>,
-    ready_at: Option<Milliseconds>,
-    fate_at: Option<Milliseconds>,
+    pub(crate) ready_at: Option<Milliseconds>,
+    pub(crate) fate_at: Option<Milliseconds>,
     /// When something happens next.
     pub(crate) next_at: Option<Milliseconds>,
-}
-
-/// What a task is started from.
-pub(crate) struct Launch {
-    pub(crate) id: String,
-    pub(crate) cluster: String,
-    pub(crate) deployment: u32,
-    pub(crate) revision: usize,
-    pub(crate) task_definition: String,
-    pub(crate) started_by: Option<String>,
-    pub(crate) group: String,
-    pub(crate) has_health_check: bool,
-    pub(crate) plan: Plan,
-    pub(crate) culprit: usize,
-    pub(crate) containers: Vec<Container>,
 }
 
 /// Something the scheduler wants to know of.
@@ -100,38 +86,17 @@ const STOP_SECONDS: f64 = 10.0;
 pub(crate) const STOPPED_TASK_SECONDS: f64 = 3600.0;
 
 impl Task {
-    pub(crate) fn launch(launch: Launch, settings: &Settings, now: Milliseconds) -> Self {
-        let mut task = Self {
-            id: launch.id,
-            cluster: launch.cluster,
-            deployment: launch.deployment,
-            revision: launch.revision,
-            task_definition: launch.task_definition,
-            started_by: launch.started_by,
-            group: launch.group,
-            phase: Phase::Provisioning,
-            ready: false,
-            has_health_check: launch.has_health_check || matches!(launch.plan.fate, Fate::NeverHealthy { .. }),
-            plan: launch.plan,
-            culprit: launch.culprit,
-            containers: launch.containers,
-            stop: None,
-            created_at: now,
-            pull_started_at: None,
-            started_at: None,
-            stopping_at: None,
-            stopped_at: None,
-            ready_at: None,
-            fate_at: None,
-            next_at: None,
-        };
-        task.next_at = Some(task.later(settings, now, "provisioning", PROVISIONING_SECONDS));
-        task
+    /// Starts the task.
+    pub(crate) fn launched(mut self, settings: &Settings, now: Milliseconds) -> Self {
+        self.has_health_check |= matches!(self.plan.fate, Fate::NeverHealthy { .. });
+        self.created_at = now;
+        self.next_at = Some(self.later(settings, now, "provisioning", PROVISIONING_SECONDS));
+        self
     }
 
-    /// A task that has been running for a while: what a service that exists already has.
-    pub(crate) fn running(launch: Launch, settings: &Settings, now: Milliseconds) -> Self {
-        let mut task = Self::launch(launch, settings, now);
+    /// Starts the task as if that had been a while ago: what a service that exists already has.
+    pub(crate) fn running(self, settings: &Settings, now: Milliseconds) -> Self {
+        let mut task = self.launched(settings, now);
         task.pull_started_at = Some(now);
         task.run(settings, now);
         task.ready = true;

@@ -83,7 +83,11 @@ impl Simulation {
     /// `taskDefinition` of an answer: the document, and what ECS adds to it.
     fn described(&self, definition: &TaskDefinition) -> Value {
         let mut body = definition.document.clone();
-        let fargate = texts_of(&definition.document, "requiresCompatibilities").contains(&"FARGATE");
+        let required = definition
+            .document
+            .get("requiresCompatibilities")
+            .and_then(Value::as_array);
+        let fargate = required.is_some_and(|required| required.contains(&"FARGATE".into()));
         let added = json!({
             "taskDefinitionArn": self.task_definition_arn(definition),
             "revision": definition.revision,
@@ -126,16 +130,6 @@ impl Simulation {
         revisions.push(added);
         &revisions[revision - 1]
     }
-}
-
-fn texts_of<'a>(document: &'a Map<String, Value>, member: &str) -> Vec<&'a str> {
-    document
-        .get(member)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
 }
 
 /// Adds what AWS adds to a document that does not say it. A document that was described and registered again stays as it is.

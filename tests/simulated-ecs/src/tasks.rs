@@ -8,7 +8,7 @@ use crate::names::{Milliseconds, hash, last_segment, resource_path, timestamp};
 use crate::operations::{batch, page, text};
 use crate::service::Service;
 use crate::simulation::{STANDALONE, Simulation};
-use crate::task::{Container, Launch, Phase, STOPPED_TASK_SECONDS, Task};
+use crate::task::{Container, Phase, STOPPED_TASK_SECONDS, Task};
 
 fn service_tasks(service: &Service) -> impl Iterator<Item = &Task> {
     service.tasks.iter().chain(&service.stopped)
@@ -207,11 +207,9 @@ pub(crate) fn run(simulation: &mut Simulation, request: &Value, now: Millisecond
                 reason: None,
             });
         }
-        let launch = Launch {
+        let task = Task {
             id: format!("{STANDALONE:08x}{unique:016x}{number:08x}"),
             cluster: cluster.clone(),
-            deployment: 0,
-            revision: 0,
             task_definition: task_definition.clone(),
             started_by: request.get("startedBy").and_then(Value::as_str).map(str::to_owned),
             group: format!("family:{}", definition.family),
@@ -221,8 +219,9 @@ pub(crate) fn run(simulation: &mut Simulation, request: &Value, now: Millisecond
             plan,
             culprit,
             containers,
-        };
-        let task = Task::launch(launch, simulation.settings(), now);
+            ..Task::default()
+        }
+        .launched(simulation.settings(), now);
         started.push(simulation.describe_task(&task));
         simulation.standalone.push(task);
     }
