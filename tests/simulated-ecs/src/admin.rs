@@ -33,7 +33,10 @@ struct Speed {
     speed: f64,
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, (u16, Value)> {
+/// What is answered; or an HTTP status and the body that says what is wrong.
+type Answer<T> = Result<T, (u16, Value)>;
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| (400, json!({"error": error.to_string()})))
 }
@@ -66,14 +69,7 @@ impl Simulation {
             .map_or_else(|error| error, |body| (200, body))
     }
 
-    fn answer(
-        &mut self,
-        now: Milliseconds,
-        method: &str,
-        path: &str,
-        query: &str,
-        body: &[u8],
-    ) -> Result<Value, (u16, Value)> {
+    fn answer(&mut self, now: Milliseconds, method: &str, path: &str, query: &str, body: &[u8]) -> Answer<Value> {
         let refused = |message: String| (400, json!({"error": message}));
         match (method, path) {
             ("GET", "calls") => {
