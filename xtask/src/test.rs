@@ -36,7 +36,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     let root = tools::workspace();
     let bin = python.parent().unwrap_or(Path::new("/")).to_owned();
     let began = Instant::now();
-    let steps: [(&str, &Path, &[&str]); 8] = [
+    let steps: [(&str, &Path, &[&str]); 10] = [
         ("formatting", root, &["cargo", "fmt", "--all", "--check"]),
         (
             "dependency policy",
@@ -72,6 +72,12 @@ pub(crate) fn run() -> Result<(), Failure> {
             "Rust: unit, contract, end to end",
             root,
             &["cargo", "test", "--locked", "--workspace"],
+        ),
+        ("the demo", root, &["cargo", "xtask", "demo"]),
+        (
+            "the demo where no Docker engine answers",
+            root,
+            &["env", "DOCKER_HOST=unix:///no-engine.sock", "cargo", "xtask", "demo"],
         ),
         (
             "storms: three that are always the same, and that of the day",
