@@ -1,5 +1,6 @@
 //! One look at a rollout: stable, in progress, failed, superseded.
 
+mod death;
 pub mod verdict;
 
 use jiff::{SignedDuration, Timestamp};

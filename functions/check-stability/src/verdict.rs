@@ -3,15 +3,16 @@
 //! Only a completed rollout of *our* revision is stable. That ECS calls a service stable says nothing: it is that after
 //! a rollback too.
 
+use crate::death::{describe, failed_containers, sentence};
 use jiff::{SignedDuration, Timestamp};
 use shared::arn::TaskDefinitionArn;
 use shared::contract::{Check, CheckStability, Rollout, Verdict};
 use shared::service::{
-    Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceEvent, StoppedContainer,
-    StoppedTask, crash_threshold,
+    Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceEvent, StoppedTask,
+    crash_threshold,
 };
 use shared::task_definition::{OtherRevision, Standing};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// How long after an update a look may still show the service as it was before it.
 const STALE: SignedDuration = SignedDuration::from_secs(30);
@@ -448,57 +449,6 @@ fn reasons(crashes: &[&StoppedTask], look: &Look<'_>, rollout: &Rollout) -> Vec<
         .next()
         .map(|failure| sentence(&failure.message));
     died.chain(unplaced).take(REASONS).collect()
-}
-
-/// The container that a task died of, as far as ECS tells; else one that tells something.
-fn culprit(task: &StoppedTask) -> Option<&StoppedContainer> {
-    // The first one that ended takes the others with it, which ECS then stops.
-    let by_itself = task
-        .containers
-        .iter()
-        .find(|container| container.exit_code.is_some_and(|code| code != 0) && !container.was_stopped());
-    let bad = by_itself.or_else(|| {
-        task.containers
-            .iter()
-            .find(|container| container.exit_code.is_some_and(|code| code != 0))
-    });
-    let told = || task.containers.iter().find(|container| container.reason.is_some());
-    let exited = || task.containers.iter().find(|container| container.exit_code.is_some());
-    bad.or_else(told).or_else(exited)
-}
-
-/// The containers that tasks died of, each once. A task that ECS stopped, since it was unhealthy, does not tell.
-fn failed_containers(crashes: &[&StoppedTask]) -> Vec<String> {
-    let names: BTreeSet<&str> = crashes
-        .iter()
-        .filter(|task| task.stop_code != "ServiceSchedulerInitiated")
-        .filter_map(|task| culprit(task))
-        .map(|container| container.name.as_str())
-        .collect();
-    names.into_iter().map(str::to_owned).collect()
-}
-
-/// Why one task died: "web exited with code 1 (`OutOfMemoryError`: Container killed due to memory usage)".
-fn describe(task: &StoppedTask) -> String {
-    let reason = |text: &Option<String>| text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
-    match (task.stop_code.as_str(), culprit(task)) {
-        ("ServiceSchedulerInitiated" | "TaskFailedToStart", _) if !task.reason.is_empty() => sentence(&task.reason),
-        (_, Some(container)) => match container.exit_code {
-            Some(code) => format!(
-                "{} exited with code {code}{}",
-                container.name,
-                reason(&container.reason)
-            ),
-            None => format!("{} did not start{}", container.name, reason(&container.reason)),
-        },
-        _ if task.reason.is_empty() => format!("a task stopped ({})", task.stop_code),
-        _ => sentence(&task.reason),
-    }
-}
-
-/// ECS's words, to be gone on from.
-fn sentence(words: &str) -> String {
-    words.trim_end_matches('.').to_owned()
 }
 
 /// "2 of 3 tasks running; 1 stopped: web exited with code 1".

@@ -7,7 +7,7 @@ use shared::contract::Verdict::{Displaced, Failed, InProgress, Stable, Supersede
 use shared::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
-use shared::service::ServiceEvent;
+use shared::service::{ServiceEvent, StoppedContainer};
 use shared::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, rollout, service};
 
 /// One look, and what it is asked about.
