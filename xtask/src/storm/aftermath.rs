@@ -84,6 +84,20 @@ pub(crate) struct Service {
     pub(crate) rollout_state: Option<String>,
     /// Its service deployments, the first one first.
     pub(crate) history: Vec<Deployment>,
+    /// The tasks of it that stopped: of the account after the storm, all of them since it began.
+    #[serde(default)]
+    pub(crate) stopped_tasks: Vec<StoppedTask>,
+}
+
+/// A task that stopped.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StoppedTask {
+    /// The ARN of its revision.
+    pub(crate) task_definition: String,
+    /// `EssentialContainerExited`, `TaskFailedToStart`, `ServiceSchedulerInitiated` ….
+    pub(crate) stop_code: Option<String>,
+    pub(crate) stopped_at: Option<i64>,
 }
 
 /// A service deployment, as ECS records it.
@@ -97,6 +111,9 @@ pub(crate) struct Deployment {
     pub(crate) status_reason: Option<String>,
     pub(crate) created_at: i64,
     pub(crate) finished_at: Option<i64>,
+    /// When ECS began to go back from it, if it did.
+    #[serde(default)]
+    pub(crate) rolling_back_since: Option<i64>,
 }
 
 /// A revision of a task definition.
@@ -236,6 +253,25 @@ impl Service {
 
     pub(crate) fn is_active(&self) -> bool {
         self.status == "ACTIVE"
+    }
+
+    /// Adds the tasks that stopped by an earlier look and are not shown any more: ECS forgets them after an hour.
+    pub(crate) fn keep_stopped(&mut self, earlier: &[StoppedTask]) {
+        let count = |tasks: &[StoppedTask], task: &StoppedTask| tasks.iter().filter(|other| *other == task).count();
+        for task in earlier {
+            if count(&self.stopped_tasks, task) < count(earlier, task) {
+                self.stopped_tasks.push(task.clone());
+            }
+        }
+    }
+
+    /// Whether it is behind a Classic Load Balancer, where ECS tells no `rolloutState`.
+    pub(crate) fn is_behind_classic_load_balancer(&self) -> bool {
+        let balancers = self.config.get("loadBalancers").and_then(Value::as_array);
+        balancers
+            .into_iter()
+            .flatten()
+            .any(|balancer| balancer.get("loadBalancerName").is_some())
     }
 
     /// Whether ECS itself deploys it.

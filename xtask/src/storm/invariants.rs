@@ -6,6 +6,7 @@ mod leaks;
 mod newest;
 mod one_at_a_time;
 mod rate;
+mod rollbacks;
 mod stable;
 mod superseded;
 mod untouched;
@@ -72,7 +73,7 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 15] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 16] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     stable::nothing_is_left_failing_in_silence,
@@ -87,6 +88,7 @@ const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 15] = [
     leaks::no_revision_leaks,
     errors::every_error_says_what_to_do,
     one_at_a_time::one_rollout_of_ours_at_a_time,
+    rollbacks::no_rollout_cuts_into_a_rollback,
     rate::nothing_is_lost_to_throttling,
 ];
 

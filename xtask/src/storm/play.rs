@@ -1,6 +1,6 @@
 //! Plays a scenario on a local AWS, and records what it leaves behind.
 
-use super::aftermath::{Account, Aftermath, Call, Deed, Execution, Machine, Pushed, ServiceId};
+use super::aftermath::{Account, Aftermath, Call, Deed, Execution, Machine, Pushed, Service, ServiceId, StoppedTask};
 use super::scenario::{CLUSTERS, ELSEWHERE, SPEED, Scenario};
 use crate::Failure;
 use aws_sdk_sfn::error::DisplayErrorContext;
@@ -9,6 +9,7 @@ use local_aws::{ACCOUNT, LocalAws, REGION, Stack, pause};
 use serde_json::{Value, json};
 use shared::push::PushId;
 use simulated_ecs::{Api, SimulatedEcs, Simulation, Weather};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How long the executions may take after the last delivery: what runs then is a finding, not a delay.
@@ -17,6 +18,9 @@ const LIMIT: Duration = Duration::from_mins(7);
 const STOPPING: Duration = Duration::from_mins(1);
 /// How long ECS may take to come to rest when all executions have ended.
 const REST: Duration = Duration::from_secs(25);
+
+/// How often it is noted which tasks have stopped. ECS forgets one after an hour, which is two minutes here.
+const NOTING: Duration = Duration::from_secs(20);
 
 /// The settings of the simulated ECS in a storm.
 pub(crate) fn simulated(seed: u64) -> simulated_ecs::Settings {
@@ -48,20 +52,26 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
         weather.map(|()| now)
     })?;
     let pushes = push(aws, scenario).await?;
-    wait_for_the_end(aws, stack).await?;
+    let mut stopped = Stopped::default();
+    wait_for_the_end(aws, stack, ecs, &mut stopped).await?;
     let morning = ecs.with(|_, now| now);
     let redriven = redrive(aws, stack, scenario, begun).await?;
     if !redriven.is_empty() {
-        wait_for_the_end(aws, stack).await?;
+        wait_for_the_end(aws, stack, ecs, &mut stopped).await?;
     }
     ecs.with(|simulation, now| simulation.set_weather(now, Weather::default()))?;
     come_to_rest(ecs).await;
     let (calls, others) = records(ecs)?;
+    let mut after = account(ecs)?;
+    for service in &mut after.services {
+        service.keep_stopped(stopped.tasks.get(&service.id()).map_or(&[], Vec::as_slice));
+    }
+    note_rollbacks(ecs, &mut after)?;
     Ok(Aftermath {
         clusters: CLUSTERS.map(str::to_owned).to_vec(),
         pushes,
         before,
-        after: account(ecs)?,
+        after,
         calls,
         others,
         executions: executions(aws, stack, begun)
@@ -144,11 +154,60 @@ fn push_of(event: &Value) -> Option<PushId> {
     PushId::new(detail["eventTime"].as_str()?.parse().ok()?, detail["eventID"].as_str()?).ok()
 }
 
+/// The tasks of each service that have stopped since the storm began.
+#[derive(Default)]
+struct Stopped {
+    tasks: BTreeMap<ServiceId, Vec<StoppedTask>>,
+    noted: Option<Instant>,
+}
+
+impl Stopped {
+    /// Notes them, unless that was done a moment ago.
+    fn note(&mut self, ecs: &SimulatedEcs) -> Result<(), Failure> {
+        if self.noted.is_some_and(|noted| noted.elapsed() < NOTING) {
+            return Ok(());
+        }
+        self.noted = Some(Instant::now());
+        for mut service in account(ecs)?.services {
+            let known = self.tasks.entry(service.id()).or_default();
+            service.keep_stopped(known);
+            *known = service.stopped_tasks;
+        }
+        Ok(())
+    }
+}
+
+/// Notes when ECS began to go back, where it did.
+fn note_rollbacks(ecs: &SimulatedEcs, account: &mut Account) -> Result<(), Failure> {
+    let histories = account.services.iter_mut().filter(|service| service.is_active());
+    let went_back = histories
+        .flat_map(|service: &mut Service| &mut service.history)
+        .filter(|rollout| rollout.status.starts_with("ROLLBACK"));
+    for rollout in went_back {
+        let request = json!({"serviceDeploymentArns": [rollout.service_deployment_arn]});
+        let told = ecs.with(|simulation, now| simulation.call(now, Api::Ecs, "DescribeServiceDeployments", &request));
+        let told = told.map_err(|error| format!("DescribeServiceDeployments: {error}"))?;
+        let since = told["serviceDeployments"][0]["rollback"]["startedAt"].as_f64();
+        rollout.rolling_back_since = since.and_then(|since| {
+            // To the nearest millisecond.
+            let since = Duration::try_from_secs_f64(since + 0.000_5).ok()?;
+            i64::try_from(since.as_millis()).ok()
+        });
+    }
+    Ok(())
+}
+
 /// Waits until no execution runs. One that does not end is stopped, so that the next storm is its own.
-async fn wait_for_the_end(aws: &LocalAws, stack: &Stack) -> Result<(), Failure> {
+async fn wait_for_the_end(
+    aws: &LocalAws,
+    stack: &Stack,
+    ecs: &SimulatedEcs,
+    stopped: &mut Stopped,
+) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut quiet = 0;
     loop {
+        stopped.note(ecs)?;
         // What has been delivered starts its execution soon.
         pause(Duration::from_secs(1)).await;
         let mut running = Vec::new();

@@ -8,7 +8,7 @@ const ONE: &str = "never two rollouts of ours at once on a service";
 /// How soon a newer push that was overrun has to be put back, in milliseconds: an update, looked at and answered by another.
 const PUT_BACK: i64 = 60_000;
 /// How long an update may come after the look that it stands on, in milliseconds.
-const LOOK: i64 = 3_000;
+pub(super) const LOOK: i64 = 3_000;
 
 /// What counts are the service deployments that calls of ours began, in their order; a repeated call that ECS takes as
 /// done begins none. Of two in a row, the second may begin while the first is under way only
@@ -75,7 +75,7 @@ fn is_newer(aftermath: &Aftermath, first: &Deployment, second: &Deployment) -> b
     revisions.is_some_and(|(first, second)| keeps(first, second) && !keeps(second, first))
 }
 
-fn goes_back(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
+pub(super) fn goes_back(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
     let (first, second) = (&service.history[place], &service.history[place + 1]);
     let made_for_it =
         revision(aftermath, second).and_then(Revision::rolled_back) == Some(short(&first.task_definition));
@@ -103,7 +103,7 @@ fn is_put_back(aftermath: &Aftermath, first: &Deployment, second: &Deployment, t
 }
 
 /// Whether the look before a rollout may have shown the service as it was before an update.
-fn is_after_an_old_look(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bool {
+pub(super) fn is_after_an_old_look(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bool {
     let id = service.id();
     let updates = aftermath
         .calls

@@ -85,6 +85,7 @@ pub(super) fn rollout(revision: u32, number: u32, status: &str) -> Deployment {
         status_reason: None,
         created_at,
         finished_at: Some(created_at + 2_000),
+        rolling_back_since: None,
     }
 }
 
@@ -172,6 +173,7 @@ fn service(revision: u32, history: Vec<Deployment>) -> Service {
         task_definition: arn(revision),
         rollout_state: Some("COMPLETED".to_owned()),
         history,
+        stopped_tasks: Vec::new(),
     }
 }
 

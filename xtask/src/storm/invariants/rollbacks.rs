@@ -1,0 +1,323 @@
+//! A push waits for a rollback: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>.
+
+use super::Violation;
+use super::one_at_a_time::{LOOK, goes_back, is_after_an_old_look};
+use crate::storm::aftermath::{Aftermath, Call, Deployment, Service, StoppedTask, short};
+
+const WAITS: &str = "no rollout of ours begins while the service is on its way back";
+
+/// The setting `rolloutTimeout` of a storm, in milliseconds: a rollback that takes longer is waited for no more.
+const ROLLOUT_TIMEOUT: i64 = 90_000;
+
+/// A service that is on its way back.
+struct WayBack<'a> {
+    /// Since when that could be seen.
+    since: i64,
+    /// The ARN of the revision that it goes back to; empty where that is not known.
+    to: &'a str,
+}
+
+/// No rollout of ours, to whatever revision, takes the place of a rollback: of one by ECS, whose record then is
+/// `ROLLBACK_FAILED`, or of one by our `UpdateService`. ECS's records say so where it is one of ECS's; one of ours shows as a
+/// rollout to a copy that was made for a rollback, or to an earlier revision than one that is listed still.
+///
+/// It may, where
+///
+/// - the rollback has no hope: so many of its tasks died as make a crash loop, or it took longer than a rollout may;
+/// - the update stood on a look from before the rollback began: there is such a look, shortly before the update (ECS has no
+///   update on a condition), or ECS showed the service as it had been;
+/// - nothing showed it: behind a Classic Load Balancer ECS tells no `rolloutState`, and for the moment between
+///   `StopServiceDeployment` and what comes of it there is nothing but the list of service deployments, which may be empty.
+pub(super) fn no_rollout_cuts_into_a_rollback(aftermath: &Aftermath) -> Vec<Violation> {
+    let services = aftermath.after.services.iter();
+    let told = services.filter(|service| !service.is_behind_classic_load_balancer());
+    told.flat_map(|service| cuts(aftermath, service)).collect()
+}
+
+fn cuts(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
+    let id = service.id();
+    let mut violations = Vec::new();
+    for (place, pair) in service.history.windows(2).enumerate() {
+        let [first, second] = pair else { continue };
+        let takes_its_place = first.finished_at == Some(second.created_at);
+        if !takes_its_place || aftermath.is_of_others(&id, second) {
+            continue;
+        }
+        let Some(way_back) =
+            way_back_of_ecs(aftermath, service, place).or_else(|| our_way_back(aftermath, service, place))
+        else {
+            continue;
+        };
+        let may_begin = is_lost(service, &way_back, second)
+            || may_stand_on_an_earlier_look(aftermath, service, &way_back, second)
+            || is_after_an_old_look(aftermath, service, second);
+        if !may_begin {
+            let (second, to) = (short(&second.task_definition), short(way_back.to));
+            violations.push(Violation::of_service(
+                WAITS,
+                id.clone(),
+                format!("{second} was begun on the way back to {to}"),
+            ));
+        }
+    }
+    violations
+}
+
+/// The rollback by ECS, from the rollout at this place, that the next one has taken the place of.
+fn way_back_of_ecs<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -> Option<WayBack<'a>> {
+    let (failed, next) = (&service.history[place], &service.history[place + 1]);
+    if failed.status != "ROLLBACK_FAILED" {
+        return None;
+    }
+    let good = service.history[..place].iter().rfind(|it| it.status == "SUCCESSFUL");
+    let asked = || {
+        let stops = |call: &&Call| {
+            call.operation == "StopServiceDeployment"
+                && call.applied
+                && call.parameter("serviceDeploymentArn") == failed.service_deployment_arn
+        };
+        let stop = aftermath.calls.iter().find(stops)?;
+        Some(stop.at).filter(|_| !is_list_empty(aftermath, service, next))
+    };
+    Some(WayBack {
+        since: failed.rolling_back_since.or_else(asked)?,
+        to: good.map_or("", |good| &good.task_definition),
+    })
+}
+
+/// Whether a list of the service's rollouts that was asked for shortly before a rollout told nothing.
+fn is_list_empty(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bool {
+    let mut lists = aftermath
+        .calls
+        .iter()
+        .filter(|call| call.operation == "ListServiceDeployments" && call.is_of(&service.id()));
+    lists.any(|call| !call.applied && is_shortly_before(call.at, rollout))
+}
+
+/// The rollback by us that is the rollout at this place, where the look at the service showed it.
+fn our_way_back<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -> Option<WayBack<'a>> {
+    let failed = &service.history[place.checked_sub(1)?];
+    let (back, next) = (&service.history[place], &service.history[place + 1]);
+    if aftermath.is_of_others(&service.id(), back) || !goes_back(aftermath, service, place - 1) {
+        return None;
+    }
+    let revision = aftermath.after.revision(&back.task_definition)?;
+    let left = aftermath.after.revision(&failed.task_definition)?;
+    let is_marked = revision.rolled_back().is_some();
+    let goes_to_earlier = revision.family == left.family && revision.number < left.number;
+    // Where the revision gone back to is of the push, it is not taken for a way back from what the push wants.
+    let next = aftermath.after.revision(&next.task_definition).zip(Some(next));
+    let is_of_push = next.is_some_and(|(wanted, _)| wanted.pushes().all(|push| revision.pushes().any(|it| it == push)));
+    let is_listed = next.is_some_and(|(_, next)| is_listed(service, failed, next));
+    (is_marked || (goes_to_earlier && is_listed && !is_of_push)).then_some(WayBack {
+        since: back.created_at,
+        to: &back.task_definition,
+    })
+}
+
+/// Whether a rollout that was replaced was certainly listed until `next` began: it was given up by ECS, or had tasks left.
+fn is_listed(service: &Service, replaced: &Deployment, next: &Deployment) -> bool {
+    let reason = replaced.status_reason.as_deref().unwrap_or_default();
+    let again = service
+        .history
+        .iter()
+        .find(|it| it.created_at >= next.created_at && it.task_definition == replaced.task_definition);
+    let until = again.map_or(i64::MAX, |again| again.created_at);
+    let mut stopped = service.stopped_tasks.iter();
+    reason.starts_with("Service deployment stopped because")
+        || stopped.any(|task| {
+            let at = task.stopped_at.unwrap_or_default();
+            task.task_definition == replaced.task_definition && (next.created_at..until).contains(&at)
+        })
+}
+
+/// Whether nobody has to wait for a rollback any more, by the rules of "Update service".
+fn is_lost(service: &Service, way_back: &WayBack<'_>, until: &Deployment) -> bool {
+    let dies = |task: &&StoppedTask| {
+        let by_itself = matches!(
+            task.stop_code.as_deref(),
+            Some("EssentialContainerExited" | "TaskFailedToStart")
+        );
+        let during = task
+            .stopped_at
+            .is_some_and(|at| (way_back.since..=until.created_at).contains(&at));
+        by_itself && during && task.task_definition == way_back.to
+    };
+    let count = service.stopped_tasks.iter().filter(dies).count();
+    // The least number: how many tasks it was to have at that moment is not recorded.
+    count >= shared::service::crash_threshold(0) || until.created_at - way_back.since >= ROLLOUT_TIMEOUT
+}
+
+/// Whether somebody of ours looked at the service before it was on its way back, and so shortly before the update that this may
+/// be what the update stood on.
+fn may_stand_on_an_earlier_look(
+    aftermath: &Aftermath,
+    service: &Service,
+    way_back: &WayBack<'_>,
+    rollout: &Deployment,
+) -> bool {
+    let mut looks = aftermath
+        .calls
+        .iter()
+        .filter(|call| call.operation == "DescribeServices" && call.outcome == "ok" && call.is_of(&service.id()));
+    looks.any(|look| look.at <= way_back.since && is_shortly_before(look.at, rollout))
+}
+
+fn is_shortly_before(at: i64, rollout: &Deployment) -> bool {
+    (rollout.created_at - LOOK..=rollout.created_at).contains(&at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{ROLLED_BACK, calm, deed, red, rollout, tag, update};
+    use super::*;
+    use serde_json::json;
+
+    /// ECS is on its way from `web:2` back to `web:1` since the second 25, and `web:3` is begun in the second 32.
+    fn cut() -> Aftermath {
+        let mut aftermath = calm();
+        let failed = &mut aftermath.after.services[0].history[1];
+        failed.status = "ROLLBACK_FAILED".to_owned();
+        failed.finished_at = Some(32_000);
+        failed.rolling_back_since = Some(25_000);
+        aftermath
+    }
+
+    fn call(operation: &str, at: i64) -> Call {
+        Call {
+            operation: operation.to_owned(),
+            at,
+            ..update(2, 2)
+        }
+    }
+
+    fn stopped(revision: u32, stop_code: &str, at: i64) -> StoppedTask {
+        StoppedTask {
+            task_definition: update(revision, 0).parameter("taskDefinition").to_owned(),
+            stop_code: Some(stop_code.to_owned()),
+            stopped_at: Some(at),
+        }
+    }
+
+    #[test]
+    fn a_newer_push_that_does_not_wait_for_a_rollback_by_ecs_is_found() {
+        assert_eq!(no_rollout_cuts_into_a_rollback(&cut()).len(), 1);
+        let mut after_it = cut();
+        after_it.after.services[0].history[1].finished_at = Some(31_999);
+        assert_eq!(no_rollout_cuts_into_a_rollback(&after_it), []);
+        let mut of_somebody = cut();
+        of_somebody.calls.pop();
+        of_somebody
+            .others
+            .push(deed(32_000, &json!({"taskDefinition": "web:3"})));
+        assert_eq!(no_rollout_cuts_into_a_rollback(&of_somebody), []);
+        let mut untold = cut();
+        let balancers = json!([{"loadBalancerName": "web"}]);
+        untold.after.services[0]
+            .config
+            .insert("loadBalancers".to_owned(), balancers);
+        assert_eq!(no_rollout_cuts_into_a_rollback(&untold), []);
+    }
+
+    #[test]
+    fn a_rollback_that_we_asked_for_shows_in_the_list_from_then_on() {
+        let mut aftermath = cut();
+        let failed = &mut aftermath.after.services[0].history[1];
+        failed.rolling_back_since = None;
+        let arn = json!({"serviceDeploymentArn": failed.service_deployment_arn});
+        assert_eq!(
+            no_rollout_cuts_into_a_rollback(&aftermath),
+            [],
+            "nobody knows since when"
+        );
+        let mut stop = call("StopServiceDeployment", 31_500);
+        stop.parameters = arn.as_object().cloned().unwrap();
+        aftermath.calls.push(stop);
+        assert_eq!(no_rollout_cuts_into_a_rollback(&aftermath).len(), 1);
+        let mut empty = call("ListServiceDeployments", 31_900);
+        empty.applied = false;
+        aftermath.calls.push(empty);
+        assert_eq!(no_rollout_cuts_into_a_rollback(&aftermath), []);
+    }
+
+    #[test]
+    fn only_a_look_from_before_the_rollback_and_shortly_before_the_update_is_an_excuse() {
+        let found = |since, look| {
+            let mut aftermath = cut();
+            aftermath.after.services[0].history[1].rolling_back_since = Some(since);
+            aftermath.calls.push(call("DescribeServices", look));
+            no_rollout_cuts_into_a_rollback(&aftermath).len()
+        };
+        assert_eq!([found(31_000, 31_000), found(31_000, 29_000)], [0, 0]);
+        assert_eq!([found(31_000, 31_001), found(31_000, 28_999)], [1, 1]);
+        let mut stale = cut();
+        stale.calls[0].stale_milliseconds = 7_000;
+        assert_eq!(no_rollout_cuts_into_a_rollback(&stale), []);
+    }
+
+    #[test]
+    fn a_rollback_without_hope_is_not_waited_for() {
+        let found = |tasks: &[StoppedTask]| {
+            let mut aftermath = cut();
+            aftermath.after.services[0].stopped_tasks = tasks.to_vec();
+            no_rollout_cuts_into_a_rollback(&aftermath).len()
+        };
+        let died = stopped(1, "EssentialContainerExited", 26_000);
+        assert_eq!(found(&[died.clone(), died.clone(), died.clone()]), 0);
+        assert_eq!(found(&[died.clone(), died.clone()]), 1);
+        for other in [
+            stopped(2, "EssentialContainerExited", 26_000),
+            stopped(1, "ServiceSchedulerInitiated", 26_000),
+            stopped(1, "TaskFailedToStart", 24_999),
+        ] {
+            assert_eq!(found(&[died.clone(), died.clone(), other.clone()]), 1, "{other:?}");
+        }
+        let mut long = cut();
+        long.after.services[0].history[1].rolling_back_since = Some(32_000 - ROLLOUT_TIMEOUT);
+        assert_eq!(no_rollout_cuts_into_a_rollback(&long), []);
+    }
+
+    /// `web:3` failed, `web:1` is what we went back to in the second 34, and `web:4`, of another push, is begun in the second
+    /// 42.
+    fn cut_by_update() -> Aftermath {
+        let mut aftermath = calm();
+        let mut newer = aftermath.after.revisions[2].clone();
+        newer.number = 4;
+        newer.tags.push(tag(
+            "ecr-deploy:push/ops/agent",
+            &super::super::sample::push(4).to_string(),
+        ));
+        aftermath.after.revisions.push(newer);
+        let mut back = rollout(1, 3, "STOPPED");
+        back.created_at = 34_000;
+        back.finished_at = Some(42_000);
+        let service = &mut aftermath.after.services[0];
+        service.history[2].status = "STOPPED".to_owned();
+        service.history.extend([back, rollout(4, 4, "SUCCESSFUL")]);
+        service.stopped_tasks = vec![stopped(3, "ServiceSchedulerInitiated", 42_001)];
+        let mut calls = [update(1, 3), update(4, 4)];
+        calls[0].at = 34_000;
+        aftermath.calls.extend(calls);
+        aftermath.executions[3] = red(3, "Deploy.RolledBack", ROLLED_BACK);
+        aftermath
+    }
+
+    #[test]
+    fn a_push_that_does_not_wait_for_a_rollback_by_us_is_found_where_it_showed() {
+        assert_eq!(no_rollout_cuts_into_a_rollback(&cut_by_update()).len(), 1);
+        let mut unlisted = cut_by_update();
+        unlisted.after.services[0].stopped_tasks[0].stopped_at = Some(41_999);
+        assert_eq!(no_rollout_cuts_into_a_rollback(&unlisted), []);
+        unlisted.after.revisions[0]
+            .tags
+            .push(tag("ecr-deploy:rolled-back", "web:3"));
+        assert_eq!(
+            no_rollout_cuts_into_a_rollback(&unlisted).len(),
+            1,
+            "it is a copy made for it"
+        );
+        let mut complete = cut_by_update();
+        complete.after.services[0].history[3].finished_at = Some(41_000);
+        assert_eq!(no_rollout_cuts_into_a_rollback(&complete), []);
+    }
+}
