@@ -1,12 +1,13 @@
 //! Never two rollouts of ours at once on a service.
 
 use super::Violation;
-use crate::storm::aftermath::{Aftermath, Deployment, Revision, Service, short};
+use crate::storm::aftermath::{Aftermath, Call, Deployment, Execution, Revision, Service, short};
 
 const ONE: &str = "never two rollouts of ours at once on a service";
 
-/// How soon a newer push that was overrun has to be put back, in milliseconds: an update, looked at and answered by another.
-const PUT_BACK: i64 = 60_000;
+/// How soon what was overrun has to be put back, in milliseconds. Whoever overran it sees that in the answer to his update, or by
+/// a look once ten seconds have passed without one, which is how long a call may take; a pause and that look take the rest.
+const PUT_BACK: i64 = 15_000;
 /// How long an update may come after the look that it stands on, in milliseconds.
 pub(super) const LOOK: i64 = 3_000;
 
@@ -16,12 +17,14 @@ pub(super) const LOOK: i64 = 3_000;
 /// - for a newer push: each push recorded on the first is on the second too, or a newer one of that repository, and at
 ///   least one is newer or was not recorded at all;
 /// - to go back from the first: to a revision that was made to roll the first one's revision back, or to one that had
-///   completed on the service before, when a rollback of the service is told by a red execution or by one that says the
-///   rollback was overtaken;
+///   completed on the service before (behind a Classic Load Balancer, where ECS does not tell, had been begun), when a rollback
+///   of the service is told by a red execution, by one that says the rollback was overtaken, or by one that says where the
+///   service is stable instead;
 /// - when it is itself at once overrun, or puts back what was: two executions looked at the same moment, one updated and the
-///   other overran it, and put it back within a minute, once (ECS has no update on a condition);
-/// - when the look before it was old: ECS still showed the service as it had been before an update, which the simulation
-///   has reads do for some seconds after some updates.
+///   other overran it, and put back the same pushes, once (ECS has no update on a condition); where ECS did not take that, the
+///   image comes on top of them instead;
+/// - when the look before it was old, and it would have been right by what that showed: ECS still showed the service as it
+///   had been before an update or a stop, which the simulation has reads do for some seconds after some of them.
 ///
 /// A deployment that somebody else began ends the row: what follows it follows his. So does an operator's redrive, who may
 /// redrive several executions of one service at once.
@@ -46,10 +49,10 @@ fn of_service(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
             continue;
         }
         let is_fine = is_newer(aftermath, first, second)
-            || goes_back(aftermath, service, place)
-            || is_put_back(aftermath, first, second, service.history.get(place + 2))
+            || goes_back(aftermath, service, place, place + 1)
+            || is_put_back(aftermath, service, place)
             || puts_back(&service.history[..place], first, second)
-            || is_after_an_old_look(aftermath, service, second);
+            || is_right_by_an_old_look(aftermath, service, place + 1);
         if !is_fine {
             let (first, second) = (short(&first.task_definition), short(&second.task_definition));
             let what = format!("{second} was begun while {first} was under way, without a reason");
@@ -75,42 +78,80 @@ fn is_newer(aftermath: &Aftermath, first: &Deployment, second: &Deployment) -> b
     revisions.is_some_and(|(first, second)| keeps(first, second) && !keeps(second, first))
 }
 
-pub(super) fn goes_back(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
-    let (first, second) = (&service.history[place], &service.history[place + 1]);
+/// Whether the rollout at the place `to` goes back from the one at the place `from`.
+pub(super) fn goes_back(aftermath: &Aftermath, service: &Service, from: usize, to: usize) -> bool {
+    let (first, second) = (&service.history[from], &service.history[to]);
     let made_for_it =
         revision(aftermath, second).and_then(Revision::rolled_back) == Some(short(&first.task_definition));
-    let completed = service.history[..place]
+    let was_good = |earlier: &Deployment| earlier.status == "SUCCESSFUL" || service.is_behind_classic_load_balancer();
+    let completed = service.history[..from]
         .iter()
-        .any(|earlier| earlier.task_definition == second.task_definition && earlier.status == "SUCCESSFUL");
+        .any(|earlier| earlier.task_definition == second.task_definition && was_good(earlier));
     made_for_it || (completed && is_rollback_told(aftermath, service, second))
 }
 
 fn is_rollback_told(aftermath: &Aftermath, service: &Service, back: &Deployment) -> bool {
     let id = service.id();
+    let tells = |execution: &Execution| {
+        let message = execution.output.as_ref().and_then(|output| output["message"].as_str());
+        execution.is_red()
+            || execution.outcome() == Some("ROLL_BACK_SUPERSEDED")
+            || message.is_some_and(|message| message.contains("did not become stable"))
+    };
     aftermath.executions_of(&id).any(|execution| {
         let during =
             execution.started <= back.created_at && execution.ended.is_none_or(|ended| ended >= back.created_at);
-        during && (execution.is_red() || execution.outcome() == Some("ROLL_BACK_SUPERSEDED"))
+        during && tells(execution)
     })
 }
 
-fn is_put_back(aftermath: &Aftermath, first: &Deployment, second: &Deployment, third: Option<&Deployment>) -> bool {
+/// Whether the rollout after the one at this place was at once taken back for it.
+fn is_put_back(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
+    let (first, second) = (&service.history[place], &service.history[place + 1]);
+    let third = service.history.get(place + 2);
     let Some(third) = third.filter(|third| third.created_at - second.created_at <= PUT_BACK) else {
         return false;
     };
+    let id = service.id();
+    let is_refused = |call: &Call| {
+        call.operation == "UpdateService"
+            && !call.applied
+            && call.is_of(&id)
+            && call.parameter("taskDefinition") == first.task_definition
+            && (second.created_at..=third.created_at).contains(&call.at)
+    };
     let revisions = revision(aftermath, first).zip(revision(aftermath, third));
-    revisions.is_some_and(|(first, third)| keeps(first, third))
+    revisions.is_some_and(|(first, third)| {
+        keeps(first, third) && (keeps(third, first) || aftermath.calls.iter().any(is_refused))
+    })
 }
 
-/// Whether the look before a rollout may have shown the service as it was before an update.
-pub(super) fn is_after_an_old_look(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bool {
-    let id = service.id();
-    let updates = aftermath
+/// Whether the look before the rollout at this place may have shown the service as it was before a write, and the rollout would
+/// have been right then.
+pub(super) fn is_right_by_an_old_look(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
+    let rollout = &service.history[place];
+    let path = format!("/{}/{}/", service.cluster, service.name);
+    let is_write = |call: &Call| match call.operation.as_str() {
+        "UpdateService" => call.is_of(&service.id()),
+        "StopServiceDeployment" => call.parameter("serviceDeploymentArn").contains(&path),
+        _ => false,
+    };
+    let hides = |call: &&Call| {
+        let until = call.at + call.stale_milliseconds + LOOK;
+        call.stale_milliseconds > 0 && call.applied && (call.at + 1..=until).contains(&rollout.created_at)
+    };
+    let mut hidden_since = aftermath
         .calls
         .iter()
-        .filter(|call| call.operation == "UpdateService" && call.applied && call.is_of(&id));
-    let mut stale = updates.filter(|call| call.stale_milliseconds > 0 && call.at < rollout.created_at);
-    stale.any(|call| call.at + call.stale_milliseconds + LOOK >= rollout.created_at)
+        .filter(|call| is_write(call))
+        .filter(hides)
+        .map(|call| call.at);
+    hidden_since.any(|since| {
+        let shown = service.history[..place].iter().rposition(|it| it.created_at < since);
+        shown.is_some_and(|shown| {
+            is_newer(aftermath, &service.history[shown], rollout) || goes_back(aftermath, service, shown, place)
+        })
+    })
 }
 
 /// Whether `second` is what `first` took the place of. Not when that was put back already.
@@ -127,7 +168,7 @@ fn puts_back(before: &[Deployment], first: &Deployment, second: &Deployment) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{ROLLED_BACK, calm, deed, red, rolled_back, rollout, update};
+    use super::super::sample::{ROLLED_BACK, calm, child, deed, plain, push, red, rolled_back, rollout, tag, update};
     use super::*;
     use crate::storm::aftermath::Call;
     use serde_json::json;
@@ -172,6 +213,27 @@ mod tests {
         too_early.executions[1].ended = Some(31_000);
         assert_eq!(one_rollout_of_ours_at_a_time(&too_early).len(), 1);
         assert_eq!(one_rollout_of_ours_at_a_time(&rolled_back()), []);
+        let mut elsewhere = aftermath.clone();
+        let mut stable = child(2);
+        stable.ended = Some(40_000);
+        elsewhere.executions[1] = stable.clone();
+        assert_eq!(one_rollout_of_ours_at_a_time(&elsewhere).len(), 1);
+        let message = "web in north did not become stable on web:2 with shop/web:v2: 0 of 1 tasks running. It is stable on web:1, \
+             which has the image too";
+        stable.output = Some(json!({"outcome": "DEPLOYED", "message": message}));
+        elsewhere.executions[1] = stable;
+        assert_eq!(one_rollout_of_ours_at_a_time(&elsewhere), []);
+        elsewhere.after.services[0].history[0].status = "STOPPED".to_owned();
+        assert_eq!(
+            one_rollout_of_ours_at_a_time(&elsewhere).len(),
+            1,
+            "web:1 was never good"
+        );
+        let balancers = json!([{"loadBalancerName": "web"}]);
+        elsewhere.after.services[0]
+            .config
+            .insert("loadBalancers".to_owned(), balancers);
+        assert_eq!(one_rollout_of_ours_at_a_time(&elsewhere), [], "nor does anybody know");
     }
 
     #[test]
@@ -194,6 +256,41 @@ mod tests {
         assert_eq!(one_rollout_of_ours_at_a_time(&aftermath).len(), 1, "it is not put back");
         aftermath.after.services[0].history.push(again);
         assert_eq!(one_rollout_of_ours_at_a_time(&aftermath), []);
+        let last = |aftermath: &mut Aftermath, later: i64| {
+            let service = &mut aftermath.after.services[0];
+            let (overran, again) = (service.history[2].created_at, service.history.last_mut().unwrap());
+            again.created_at = overran + later;
+            aftermath.calls.last_mut().unwrap().at = overran + later;
+        };
+        let (mut soon, mut late) = (aftermath.clone(), aftermath.clone());
+        last(&mut soon, PUT_BACK);
+        last(&mut late, PUT_BACK + 1);
+        assert_eq!(
+            [&soon, &late].map(|it| one_rollout_of_ours_at_a_time(it).is_empty()),
+            [true, false]
+        );
+        // With a push of another repository on top.
+        let more = tag("ecr-deploy:push/ops/agent", &push(4).to_string());
+        let mut on_top = aftermath.after.revisions[2].clone();
+        on_top.number = 4;
+        on_top.tags.push(more);
+        aftermath.after.revisions.push(on_top);
+        let put_back = aftermath.calls.last_mut().unwrap();
+        let mut refused = put_back.clone();
+        refused.applied = false;
+        *put_back = Call {
+            at: put_back.at,
+            ..update(4, 3)
+        };
+        let last = aftermath.after.services[0].history.last_mut().unwrap();
+        last.task_definition = update(4, 3).parameter("taskDefinition").to_owned();
+        assert_eq!(
+            one_rollout_of_ours_at_a_time(&aftermath).len(),
+            1,
+            "more than it is put back"
+        );
+        aftermath.calls.push(refused);
+        assert_eq!(one_rollout_of_ours_at_a_time(&aftermath), [], "it could not be");
     }
 
     #[test]
@@ -220,13 +317,25 @@ mod tests {
         assert_eq!([found(2), found(3), found(4)], [1, 0, 1]);
     }
 
-    #[test]
-    fn an_old_look_is_an_excuse_for_as_long_as_it_may_be_old() {
-        let mut aftermath = overlapping(1);
+    /// `web:2` is rolled out, which some looks do not show yet, then `web:4`, made from `web:1` for a push of another repository.
+    fn unseen() -> Aftermath {
+        let mut aftermath = overlapping(4);
+        let mut other = plain(4, ":v1");
+        other.tags.push(tag("ecr-deploy:push/ops/agent", &push(3).to_string()));
+        aftermath.after.revisions.push(other);
         aftermath.calls[0].stale_milliseconds = 7_000;
-        assert_eq!(one_rollout_of_ours_at_a_time(&aftermath), []);
-        aftermath.calls[0].stale_milliseconds = 6_999;
-        assert_eq!(one_rollout_of_ours_at_a_time(&aftermath).len(), 1);
+        aftermath
+    }
+
+    #[test]
+    fn an_old_look_is_an_excuse_for_as_long_as_it_may_be_old_and_for_what_would_have_been_right() {
+        assert_eq!(one_rollout_of_ours_at_a_time(&unseen()), []);
+        let mut too_late = unseen();
+        too_late.calls[0].stale_milliseconds = 6_999;
+        assert_eq!(one_rollout_of_ours_at_a_time(&too_late).len(), 1);
+        let mut wrong_even_so = overlapping(1);
+        wrong_even_so.calls[0].stale_milliseconds = 7_000;
+        assert_eq!(one_rollout_of_ours_at_a_time(&wrong_even_so).len(), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A push waits for a rollback: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>.
 
 use super::Violation;
-use super::one_at_a_time::{LOOK, goes_back, is_after_an_old_look};
+use super::one_at_a_time::{LOOK, goes_back, is_right_by_an_old_look};
 use crate::storm::aftermath::{Aftermath, Call, Deployment, Service, StoppedTask, short};
 
 const WAITS: &str = "no rollout of ours begins while the service is on its way back";
@@ -50,7 +50,7 @@ fn cuts(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
         };
         let may_begin = is_lost(service, &way_back, second)
             || may_stand_on_an_earlier_look(aftermath, service, &way_back, second)
-            || is_after_an_old_look(aftermath, service, second);
+            || is_right_by_an_old_look(aftermath, service, place + 1);
         if !may_begin {
             let (second, to) = (short(&second.task_definition), short(way_back.to));
             violations.push(Violation::of_service(
@@ -98,7 +98,7 @@ fn is_list_empty(aftermath: &Aftermath, service: &Service, rollout: &Deployment)
 fn our_way_back<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -> Option<WayBack<'a>> {
     let failed = &service.history[place.checked_sub(1)?];
     let (back, next) = (&service.history[place], &service.history[place + 1]);
-    if aftermath.is_of_others(&service.id(), back) || !goes_back(aftermath, service, place - 1) {
+    if aftermath.is_of_others(&service.id(), back) || !goes_back(aftermath, service, place - 1, place) {
         return None;
     }
     let revision = aftermath.after.revision(&back.task_definition)?;
