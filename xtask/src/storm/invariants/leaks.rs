@@ -2,6 +2,7 @@
 
 use super::Violation;
 use crate::storm::aftermath::{Aftermath, Revision, short};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 const LEAK: &str = "at most one new revision for each task definition in use and push";
@@ -9,31 +10,32 @@ const LEAK: &str = "at most one new revision for each task definition in use and
 const LOOKED_BACK: u32 = 10;
 const GONE: &str = "no revision is deregistered that is or was in use";
 
-/// - Of the ACTIVE revisions that were made from one revision for one push there is one. Copies that were made to roll back
-///   are marked, and not counted. After ten other registrations of the family there may be one more: so far back a redrive
-///   looks for the one that there is.
+/// - Of the ACTIVE revisions that were made from one revision for one push there is one, and one that was made from it to roll
+///   back another one. After ten other registrations of the family there may be one more: so far back a redrive looks for
+///   the one that there is.
 /// - A revision that was there before, or that a service was ever moved to, is not deregistered. (Nobody else deregisters
 ///   anything in a storm.)
 pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
-    let mut made: BTreeMap<(String, String, String), Vec<&Revision>> = BTreeMap::new();
+    let mut made: BTreeMap<[String; 3], Vec<&Revision>> = BTreeMap::new();
     for revision in aftermath.after.revisions.iter().filter(|revision| revision.active) {
-        let Some(source) = revision.source().filter(|_| revision.rolled_back().is_none()) else {
+        let Some(source) = revision.source() else {
             continue;
         };
-        let key = (
-            revision.family.clone(),
-            source.to_owned(),
-            made_for(aftermath, revision, source),
-        );
+        let what_for = match revision.rolled_back() {
+            // Two pushes that came in with one revision may each be pinned to what was there before.
+            Some(rolled_back) => format!("the rollback of {rolled_back}, with {}", images(revision).join(", ")),
+            None => made_for(aftermath, revision, source),
+        };
+        let key = [revision.family.clone(), source.to_owned(), what_for];
         made.entry(key).or_default().push(revision);
     }
     let is_near = |pair: &[&Revision]| pair[1].number - pair[0].number < LOOKED_BACK;
     let doubled = made
         .into_iter()
         .filter(|(_, revisions)| revisions.windows(2).any(is_near));
-    let doubled = doubled.map(|((_, source, push), revisions)| {
+    let doubled = doubled.map(|([_, source, what_for], revisions)| {
         let names: Vec<String> = revisions.into_iter().map(Revision::name).collect();
-        Violation::general(LEAK, format!("{} from {source} for {push}", names.join(" and ")))
+        Violation::general(LEAK, format!("{} from {source} for {what_for}", names.join(" and ")))
     });
     let gone = aftermath
         .after
@@ -43,6 +45,11 @@ pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
     doubled
         .chain(gone.map(|revision| Violation::general(GONE, revision.name())))
         .collect()
+}
+
+fn images(revision: &Revision) -> Vec<&str> {
+    let images = revision.containers().filter_map(|container| container.get("image"));
+    images.filter_map(Value::as_str).collect()
 }
 
 /// The pushes that are recorded on a revision and not on the one it was made from: what it was made for.
@@ -75,12 +82,13 @@ mod tests {
     }
 
     #[test]
-    fn two_revisions_for_one_push_are_found_unless_one_is_deregistered_or_was_made_to_roll_back() {
-        let found = |revision| {
+    fn two_revisions_for_one_push_or_one_rollback_are_found_unless_one_is_deregistered() {
+        let found_with = |revisions: &[Revision]| {
             let mut aftermath = calm();
-            aftermath.after.revisions.push(revision);
+            aftermath.after.revisions.extend(revisions.iter().cloned());
             no_revision_leaks(&aftermath).len()
         };
+        let found = |revision| found_with(&[revision]);
         assert_eq!(found(doubled()), 1);
         let far_later = |number| Revision { number, ..doubled() };
         assert_eq!([found(far_later(12)), found(far_later(13))], [1, 0]);
@@ -89,7 +97,19 @@ mod tests {
         assert_eq!(found(withdrawn), 0);
         let mut pinned = doubled();
         pinned.tags.push(tag("ecr-deploy:rolled-back", "web:3"));
-        assert_eq!(found(pinned), 0);
+        assert_eq!(found(pinned.clone()), 0);
+        let again = Revision {
+            number: 5,
+            ..pinned.clone()
+        };
+        assert_eq!(found_with(&[pinned.clone(), again.clone()]), 1);
+        let mut of_another = again.clone();
+        of_another.tags.retain(|tag| tag.key != "ecr-deploy:rolled-back");
+        of_another.tags.push(tag("ecr-deploy:rolled-back", "web:2"));
+        assert_eq!(found_with(&[pinned.clone(), of_another]), 0);
+        let mut other_bits = again;
+        other_bits.document["containerDefinitions"][1]["image"] = "public.ecr.aws/log@sha256:1".into();
+        assert_eq!(found_with(&[pinned, other_bits]), 0);
         let mut of_another_source = doubled();
         of_another_source.tags.retain(|tag| tag.key != "ecr-deploy:source");
         of_another_source.tags.push(tag("ecr-deploy:source", "web:1"));
