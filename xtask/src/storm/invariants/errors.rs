@@ -13,13 +13,14 @@ const NEXT_STEPS: [&str; 5] = ["redrive", "push a good image", "push again", "no
 const NAMED: usize = 10;
 
 /// - The message of deploy-service names its service, gives a reason and a next step.
-/// - The message of deploy-image does so for each service whose execution failed, or for ten and counts the rest.
+/// - The message of deploy-image does so for each service whose execution failed, or for ten and counts the rest. Whatever it
+///   names, a service or a family, it gives a reason for; it names one at least.
 pub(super) fn every_error_says_what_to_do(aftermath: &Aftermath) -> Vec<Violation> {
     let red = aftermath.executions.iter().filter(|execution| execution.is_red());
     let wrong = red.filter_map(|execution| {
         let lacks = match execution.machine {
             Machine::DeployService => lacks(execution, execution.service.iter()),
-            Machine::DeployImage => lacks_of_push(aftermath, execution),
+            Machine::DeployImage => lacks_of_push(aftermath, execution).or_else(|| lacks_in_list(aftermath, execution)),
         };
         lacks.map(|what| Violation::of_execution(ERRORS, execution, what))
     });
@@ -42,6 +43,43 @@ fn lacks_of_push(aftermath: &Aftermath, parent: &Execution) -> Option<String> {
         NAMED.. => lacks(parent, [].iter()),
         few => Some(format!("names {few} services and only counts the rest: {message:?}")),
     }
+}
+
+/// What the list of failures in the message of a push lacks, if anything.
+fn lacks_in_list(aftermath: &Aftermath, parent: &Execution) -> Option<String> {
+    // Another error is of the push as a whole.
+    if parent.error.as_deref() != Some("Deploy.ServicesFailed") {
+        return None;
+    }
+    let message = parent.message.as_deref().unwrap_or_default();
+    let failures: Vec<&str> = message
+        .lines()
+        .filter_map(|line| line.strip_prefix("- "))
+        .filter(|failure| !failure.starts_with("and "))
+        .collect();
+    if failures.is_empty() {
+        return Some(format!("names nothing that failed: {message:?}"));
+    }
+    let services = aftermath.before.services.iter().map(|service| service.id().to_string());
+    let families = aftermath
+        .before
+        .revisions
+        .iter()
+        .map(|it| format!("family {}", it.family));
+    let known: BTreeSet<String> = services.chain(families).collect();
+    failures.into_iter().find_map(|failure| {
+        let after = |name: &String| {
+            let rest = failure.strip_prefix(name.as_str())?;
+            rest.starts_with([' ', ':']).then_some(rest)
+        };
+        match known.iter().find_map(after) {
+            None => Some(format!("names neither a service nor a family: {failure:?}")),
+            Some(rest) => rest
+                .split_once(": ")
+                .is_none_or(|(_, reason)| reason.trim().is_empty())
+                .then(|| format!("gives no reason: {failure:?}")),
+        }
+    })
 }
 
 /// The services of a push whose own executions failed, at their last end: a redriven push starts new ones.
@@ -107,6 +145,38 @@ mod tests {
     }
 
     #[test]
+    fn a_push_whose_list_is_empty_names_what_is_not_there_or_gives_no_reason_is_found() {
+        let found = |list: &str| {
+            let mut aftermath = rolled_back();
+            // What counts is the list alone.
+            aftermath.executions.truncate(3);
+            aftermath.executions[2].message =
+                Some(format!("shop/web:v3: 1 of 2 failed.\n{list}\nRedrive this execution"));
+            every_error_says_what_to_do(&aftermath).len()
+        };
+        for good in [
+            format!("- {ROLLED_BACK}"),
+            "- web in north: it was never tried".to_owned(),
+            "- family web: Deploy.Rejected".to_owned(),
+        ] {
+            assert_eq!(found(&good), 0, "{good}");
+        }
+        for bad in [
+            "",
+            "- and 3 more: see the executions of deploy-service",
+            "- web in north",
+            "- web in north: ",
+            "- web in north did not become stable on web:3",
+            "- family web",
+            "- shop in north: it crashed",
+            "- web in northern: it crashed",
+            "- web in north: it crashed\n- family web: ",
+        ] {
+            assert_eq!(found(bad), 1, "{bad}");
+        }
+    }
+
+    #[test]
     fn a_push_names_ten_and_counts_the_rest() {
         let mut aftermath = rolled_back();
         for number in 0..11 {
@@ -120,6 +190,9 @@ mod tests {
                 ..id
             });
             aftermath.executions.push(child);
+            let mut service = aftermath.before.services[0].clone();
+            service.name = format!("web-{number}");
+            aftermath.before.services.push(service);
         }
         assert_eq!(
             every_error_says_what_to_do(&aftermath).len(),
@@ -144,7 +217,8 @@ mod tests {
     #[test]
     fn what_a_redriven_push_has_put_right_need_not_be_named() {
         let mut aftermath = rolled_back();
-        aftermath.executions[2].message = Some("shop/web:v3: 1 failed. Redrive this execution".to_owned());
+        aftermath.executions[2].message =
+            Some("shop/web:v3: 1 failed.\n- family web: refused\nRedrive this execution".to_owned());
         let mut again = calm().executions.remove(3);
         again.started += 50_000;
         aftermath.executions.push(again);
