@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use shared::push::PushId;
+use simulated_ecs::Behaviour;
 use std::fmt;
 
 /// Everything that a storm leaves behind.
@@ -41,6 +42,9 @@ pub(crate) struct Pushed {
     pub(crate) digest: String,
     pub(crate) id: PushId,
     pub(crate) deliveries: usize,
+    /// What its tasks do; storms that were recorded early do not say.
+    #[serde(default)]
+    pub(crate) behaviour: Option<Behaviour>,
 }
 
 /// Services and revisions at a moment.
@@ -326,11 +330,15 @@ impl Revision {
         list.into_iter().flatten().filter_map(Value::as_object)
     }
 
-    /// Whether a container of it runs a repository of this account's ECR.
-    pub(crate) fn runs(&self, repository: &str) -> bool {
+    /// The images of its containers.
+    pub(crate) fn images(&self) -> impl Iterator<Item = &str> {
         self.containers()
             .filter_map(|container| container.get("image")?.as_str())
-            .any(|image| repository_of(image) == Some(repository))
+    }
+
+    /// Whether a container of it runs a repository of this account's ECR.
+    pub(crate) fn runs(&self, repository: &str) -> bool {
+        self.images().any(|image| repository_of(image) == Some(repository))
     }
 }
 
@@ -411,6 +419,21 @@ impl Aftermath {
     /// Whether a repository was pushed in this storm.
     pub(crate) fn is_pushed(&self, repository: &str) -> bool {
         self.pushes.iter().any(|push| push.repository == repository)
+    }
+
+    /// Whether an image is one of a push whose tasks do not simply run, or did so under its tag at some time.
+    pub(crate) fn is_bad(&self, image: &str) -> bool {
+        let Some(repository) = repository_of(image) else {
+            return false;
+        };
+        let mut pushes = self.pushes.iter().filter(|push| push.repository == repository);
+        pushes.any(|push| {
+            let is_it = match image.split_once('@') {
+                Some((_, digest)) => digest == push.digest,
+                None => image.ends_with(&format!(":{}", push.tag)),
+            };
+            is_it && push.behaviour != Some(Behaviour::Good)
+        })
     }
 
     /// Whether the services of a cluster are to be deployed to.

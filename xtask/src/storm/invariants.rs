@@ -73,13 +73,14 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 16] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 17] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     stable::nothing_is_left_failing_in_silence,
     stable::deployed_means_completed,
     stable::rolled_back_means_gone,
     newest::no_service_is_below_its_newest_success,
+    newest::no_good_newest_push_is_rolled_back,
     superseded::only_a_newer_push_supersedes,
     superseded::every_push_reaches_its_services,
     untouched::services_keep_what_is_not_ours,

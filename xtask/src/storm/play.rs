@@ -139,6 +139,7 @@ async fn push(aws: &LocalAws, scenario: &Scenario) -> Result<Vec<Pushed>, Failur
                     digest: made.digest,
                     id: push_of(&made.event).ok_or("an event without a time or an id")?,
                     deliveries: push.deliveries.len(),
+                    behaviour: Some(push.behaviour),
                 });
                 events[place] = made.event;
             }

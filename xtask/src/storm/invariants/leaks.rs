@@ -2,7 +2,6 @@
 
 use super::Violation;
 use crate::storm::aftermath::{Aftermath, Revision, short};
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 const LEAK: &str = "at most one new revision for each task definition in use and push";
@@ -23,7 +22,10 @@ pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
         };
         let what_for = match revision.rolled_back() {
             // Two pushes that came in with one revision may each be pinned to what was there before.
-            Some(rolled_back) => format!("the rollback of {rolled_back}, with {}", images(revision).join(", ")),
+            Some(rolled_back) => {
+                let images: Vec<&str> = revision.images().collect();
+                format!("the rollback of {rolled_back}, with {}", images.join(", "))
+            }
             None => made_for(aftermath, revision, source),
         };
         let key = [revision.family.clone(), source.to_owned(), what_for];
@@ -45,11 +47,6 @@ pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
     doubled
         .chain(gone.map(|revision| Violation::general(GONE, revision.name())))
         .collect()
-}
-
-fn images(revision: &Revision) -> Vec<&str> {
-    let images = revision.containers().filter_map(|container| container.get("image"));
-    images.filter_map(Value::as_str).collect()
 }
 
 /// The pushes that are recorded on a revision and not on the one it was made from: what it was made for.

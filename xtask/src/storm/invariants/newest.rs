@@ -1,18 +1,20 @@
 //! The newer push wins.
 
 use super::Violation;
-use crate::storm::aftermath::{Aftermath, Deed, Execution, Service, short};
+use crate::storm::aftermath::{Aftermath, Deed, Deployment, Execution, Pushed, Service, short};
 use shared::push::PushId;
+use simulated_ecs::Behaviour;
 use std::collections::BTreeMap;
 
 const NEWEST: &str = "no service is below the newest push that succeeded for it";
+const GOOD: &str = "the newest push of a repository is not rolled back where its image is good";
 
 /// For each repository, a service is on the newest push that succeeded for it, or on a newer one. The order of pushes is
 /// that of the pushes themselves, which the revisions carry in their tags.
 ///
 /// A push has succeeded for a service when the last of its executions for the service said so: after a doubled event, the
-/// second execution may find what became of it later. A service that somebody else moved since the execution of that push
-/// began is where he put it. And a push that the service never ran without one of another repository goes back with that
+/// second execution may find what became of it later. A service that somebody else moved to a revision since its last rollout
+/// of that push completed is where he put it. And a push that the service never ran without one of another repository goes back with that
 /// one, when its red execution says so.
 pub(super) fn no_service_is_below_its_newest_success(aftermath: &Aftermath) -> Vec<Violation> {
     let services = aftermath.after.services.iter();
@@ -38,11 +40,14 @@ fn below(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
     }
     let missed = newest.into_iter().filter(|(repository, (push, execution))| {
         let is_there = on.push_of(repository).is_some_and(|now| now >= **push);
-        let moves = |deed: &Deed| {
-            let moves =
-                deed.request.get("taskDefinition").is_some() || deed.request.get("forceNewDeployment").is_some();
-            moves && deed.at >= execution.started
-        };
+        let completed = service.history.iter().rfind(|rollout| {
+            let revision = aftermath.after.revision(&rollout.task_definition);
+            rollout.status == "SUCCESSFUL" && revision.and_then(|it| it.push_of(repository)).as_ref() == Some(push)
+        });
+        let since = completed.and_then(|rollout| rollout.finished_at);
+        let since = since.unwrap_or(execution.started);
+        // A deployment that is only forced is one of the revision that the service is on.
+        let moves = |deed: &Deed| deed.request.get("taskDefinition").is_some() && deed.at >= since;
         !is_there
             && !aftermath.deeds_on(&id).any(moves)
             && !goes_back_with_another(aftermath, service, repository, push)
@@ -100,11 +105,139 @@ fn last_executions<'a>(aftermath: &'a Aftermath, service: &Service) -> BTreeMap<
     last
 }
 
+/// The execution of the newest push of a repository does not say that it was rolled back, or not even that, where its image is
+/// good. Unless, since the push first came to the service,
+///
+/// - somebody else did something to the service: what comes of that is his, also that ours failed with it;
+/// - from our first rollout on, a revision with an image that is not good was rolled out: beside ours in one revision it fails
+///   both, and after ours it is taken back to where the service was before, which may be before ours. What went on until then
+///   is no reason: ours takes its place.
+///
+/// A service that is gone is gone. That AWS was slow, throttled or did not answer is no reason, and none of the services of a
+/// storm is set up so that nothing could be rolled out on it. (A push of `latest` is not deployed.)
+pub(super) fn no_good_newest_push_is_rolled_back(aftermath: &Aftermath) -> Vec<Violation> {
+    let ends = aftermath.redriven.iter().chain(&aftermath.executions);
+    let rolled_back =
+        ends.filter(|it| matches!(it.error.as_deref(), Some("Deploy.RolledBack" | "Deploy.RollBackFailed")));
+    let wrong = rolled_back.filter_map(|execution| {
+        let push = newest_of(aftermath, execution)?;
+        let service = aftermath.after.service(execution.service.as_ref()?)?;
+        let is_wrong = service.is_active()
+            && push.behaviour == Some(Behaviour::Good)
+            && !is_explained(aftermath, service, execution, push);
+        is_wrong.then(|| {
+            let message = execution.message.as_deref().unwrap_or_default();
+            Violation::of_execution(GOOD, execution, message)
+        })
+    });
+    wrong.collect()
+}
+
+/// The push of an execution, if it is the newest one of its repository.
+fn newest_of<'a>(aftermath: &'a Aftermath, execution: &Execution) -> Option<&'a Pushed> {
+    let repository = execution.image.split(':').next()?;
+    let of_repository = aftermath
+        .pushes
+        .iter()
+        .filter(|push| push.repository == repository && push.tag != "latest");
+    of_repository
+        .max_by_key(|push| &push.id)
+        .filter(|newest| execution.push.as_ref() == Some(&newest.id))
+}
+
+fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution, push: &Pushed) -> bool {
+    let id = service.id();
+    let until = execution.ended.unwrap_or(i64::MAX);
+    let of_push = aftermath.executions_of(&id).filter(|it| it.push == execution.push);
+    let since = of_push.map(|it| it.started).min().unwrap_or(execution.started);
+    let during = since..=until;
+    if aftermath.deeds_on(&id).any(|deed| during.contains(&deed.at)) {
+        return true;
+    }
+    let revision = |rollout: &Deployment| aftermath.after.revision(&rollout.task_definition);
+    let is_ours = |rollout: &&Deployment| {
+        revision(rollout).and_then(|it| it.push_of(&push.repository)).as_ref() == Some(&push.id)
+    };
+    let mut rollouts = service.history.iter().filter(|it| during.contains(&it.created_at));
+    let first = rollouts.find(is_ours);
+    let mut bad = first
+        .into_iter()
+        .chain(rollouts)
+        .filter_map(revision)
+        .filter(|revision| revision.images().any(|image| aftermath.is_bad(image)));
+    bad.next().is_some()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{ROLLED_BACK, calm, child, deed, red, rolled_back};
+    use super::super::sample::{ROLLED_BACK, calm, child, deed, red, rolled_back, rollout, tag};
     use super::*;
     use serde_json::json;
+
+    /// The third push, which is good, was rolled back.
+    fn wrongly_rolled_back() -> Aftermath {
+        let mut aftermath = rolled_back();
+        aftermath.pushes[1].behaviour = Some(Behaviour::Good);
+        aftermath
+    }
+
+    #[test]
+    fn a_good_newest_push_that_was_rolled_back_is_found() {
+        assert_eq!(no_good_newest_push_is_rolled_back(&rolled_back()), [], "it is bad");
+        assert_eq!(no_good_newest_push_is_rolled_back(&wrongly_rolled_back()).len(), 1);
+        let mut failed = wrongly_rolled_back();
+        failed.executions[3].error = Some("Deploy.RollBackFailed".to_owned());
+        assert_eq!(no_good_newest_push_is_rolled_back(&failed).len(), 1);
+        let mut gone = wrongly_rolled_back();
+        gone.after.services[0].status = "INACTIVE".to_owned();
+        assert_eq!(no_good_newest_push_is_rolled_back(&gone), []);
+        let mut older = wrongly_rolled_back();
+        let mut newer = older.pushes[1].clone();
+        newer.id = super::super::sample::push(4);
+        older.pushes.push(newer);
+        assert_eq!(no_good_newest_push_is_rolled_back(&older), [], "it is not the newest");
+        older.pushes[2].tag = "latest".to_owned();
+        assert_eq!(no_good_newest_push_is_rolled_back(&older).len(), 1);
+        let mut redriven = wrongly_rolled_back();
+        let first_end = std::mem::replace(&mut redriven.executions[3], child(3));
+        redriven.redriven.push(first_end);
+        assert_eq!(no_good_newest_push_is_rolled_back(&redriven).len(), 1);
+    }
+
+    #[test]
+    fn what_somebody_did_meanwhile_explains_that_a_good_push_was_rolled_back() {
+        let found = |at| {
+            let mut aftermath = wrongly_rolled_back();
+            aftermath.others.push(deed(at, &json!({"taskDefinition": "web:1"})));
+            no_good_newest_push_is_rolled_back(&aftermath).len()
+        };
+        assert_eq!([30_999, 31_000, 35_000, 35_001].map(found), [1, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_bad_image_beside_a_good_push_or_after_it_explains_that_it_was_rolled_back() {
+        let with_sidecar = |behaviour, revision: u32, rollout_of: u32| {
+            let mut aftermath = wrongly_rolled_back();
+            let mut pushed = aftermath.pushes[0].clone();
+            (pushed.repository, pushed.behaviour) = ("ops/log".to_owned(), Some(behaviour));
+            pushed.tag = "v9".to_owned();
+            aftermath.pushes.push(pushed);
+            let image = "1.dkr.ecr.us-east-1.amazonaws.com/ops/log:v9";
+            let place = revision as usize - 1;
+            aftermath.after.revisions[place].document["containerDefinitions"][1]["image"] = image.into();
+            let mut after = rollout(rollout_of, 3, "STOPPED");
+            after.created_at += 1_000;
+            aftermath.after.services[0].history.push(after);
+            no_good_newest_push_is_rolled_back(&aftermath).len()
+        };
+        assert_eq!(with_sidecar(Behaviour::Crash, 3, 3), 0, "beside it");
+        assert_eq!(with_sidecar(Behaviour::Good, 3, 3), 1);
+        assert_eq!(with_sidecar(Behaviour::Crash, 1, 1), 0, "after it");
+        let mut before = wrongly_rolled_back();
+        before.pushes[0].behaviour = Some(Behaviour::Crash);
+        before.after.services[0].history.truncate(3);
+        assert_eq!(no_good_newest_push_is_rolled_back(&before).len(), 1, "before it");
+    }
 
     fn on(revision: u32) -> Aftermath {
         let mut aftermath = calm();
@@ -157,8 +290,8 @@ mod tests {
     #[test]
     fn a_push_that_never_ran_alone_goes_back_with_the_other_and_only_then() {
         let mut aftermath = on(2);
-        let tag = super::super::sample::tag("ecr-deploy:push/ops/agent", &super::super::sample::push(4).to_string());
-        aftermath.after.revisions[2].tags.push(tag);
+        let more = tag("ecr-deploy:push/ops/agent", &super::super::sample::push(4).to_string());
+        aftermath.after.revisions[2].tags.push(more);
         let mut other = red(4, "Deploy.RolledBack", ROLLED_BACK);
         other.image = "ops/agent:v4".to_owned();
         aftermath.executions.push(other);
@@ -179,8 +312,15 @@ mod tests {
             no_service_is_below_its_newest_success(&aftermath).is_empty()
         };
         assert!(excused(50_000, json!({"taskDefinition": "web:2"})));
-        assert!(excused(32_500, json!({"forceNewDeployment": true})));
-        assert!(!excused(25_000, json!({"taskDefinition": "web:2"})), "before the push");
+        assert!(excused(34_000, json!({"taskDefinition": "web:2"})));
+        assert!(
+            !excused(33_999, json!({"taskDefinition": "web:2"})),
+            "before our rollout completed"
+        );
+        assert!(
+            !excused(50_000, json!({"forceNewDeployment": true})),
+            "does not move it"
+        );
         assert!(!excused(50_000, json!({"desiredCount": 4})), "does not move it");
     }
 }

@@ -6,6 +6,7 @@ use crate::storm::aftermath::{
 };
 use serde_json::{Map, Value, json};
 use shared::push::PushId;
+use simulated_ecs::Behaviour;
 
 pub(super) const REPOSITORY: &str = "shop/web";
 
@@ -187,6 +188,7 @@ pub(super) fn calm() -> Aftermath {
         digest: digest(number),
         id: push(number),
         deliveries: 1,
+        behaviour: Some(Behaviour::Good),
     });
     Aftermath {
         clusters: vec!["north".to_owned()],
@@ -210,6 +212,7 @@ pub(super) fn calm() -> Aftermath {
 /// The third push failed, and the service was updated back to `web:2`.
 pub(super) fn rolled_back() -> Aftermath {
     let mut aftermath = calm();
+    aftermath.pushes[1].behaviour = Some(Behaviour::Crash);
     let service = &mut aftermath.after.services[0];
     service.task_definition = arn(2);
     service.history[2].status = "STOPPED".to_owned();

@@ -200,8 +200,9 @@ fn departure(aftermath: &Aftermath, revision: &Revision, source: &str) -> Option
     if without_images(revision) != without_images(source) {
         return Some(format!("it differs from {} in more than images", source.name()));
     }
-    let changed = images(source)
-        .zip(images(revision))
+    let changed = source
+        .images()
+        .zip(revision.images())
         .filter(|(before, after)| before != after);
     let mut repositories = BTreeSet::new();
     for (before, after) in changed {
@@ -218,7 +219,8 @@ fn departure(aftermath: &Aftermath, revision: &Revision, source: &str) -> Option
     }
     let repository = repositories.first()?;
     let wanted = wanted_ending(aftermath, revision, repository);
-    images(revision)
+    revision
+        .images()
         .filter(|image| repository_of(image) == Some(repository))
         .find(|image| wanted.as_ref().is_none_or(|wanted| !image.ends_with(wanted)))
         .map(|image| {
@@ -241,12 +243,6 @@ fn wanted_ending(aftermath: &Aftermath, revision: &Revision, repository: &str) -
         .iter()
         .find(|push| push.id == id && push.repository == repository)?;
     Some(format!(":{}", push.tag))
-}
-
-fn images(revision: &Revision) -> impl Iterator<Item = &str> {
-    revision
-        .containers()
-        .filter_map(|container| container.get("image")?.as_str())
 }
 
 fn without_images(revision: &Revision) -> Map<String, Value> {
