@@ -421,6 +421,15 @@ impl Aftermath {
         self.pushes.iter().any(|push| push.repository == repository)
     }
 
+    /// The pushes that are recorded on a revision and not on the one it was made from: what it was made for.
+    pub(crate) fn made_for<'a>(&self, revision: &'a Revision) -> Vec<Recorded<'a>> {
+        let source = revision.source().and_then(|source| self.after.revision(source));
+        let is_new = |(repository, push): &Recorded<'_>| {
+            source.and_then(|source| source.push_of(repository)).as_ref() != Some(push)
+        };
+        revision.pushes().filter(is_new).collect()
+    }
+
     /// Whether an image is one of a push whose tasks do not simply run, or did so under its tag at some time.
     pub(crate) fn is_bad(&self, image: &str) -> bool {
         let Some(repository) = repository_of(image) else {

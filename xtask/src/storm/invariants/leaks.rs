@@ -26,7 +26,7 @@ pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
                 let images: Vec<&str> = revision.images().collect();
                 format!("the rollback of {rolled_back}, with {}", images.join(", "))
             }
-            None => made_for(aftermath, revision, source),
+            None => made_for(aftermath, revision),
         };
         let key = [revision.family.clone(), source.to_owned(), what_for];
         made.entry(key).or_default().push(revision);
@@ -49,12 +49,8 @@ pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
         .collect()
 }
 
-/// The pushes that are recorded on a revision and not on the one it was made from: what it was made for.
-fn made_for(aftermath: &Aftermath, revision: &Revision, source: &str) -> String {
-    let source = aftermath.after.revision(source);
-    let new = revision
-        .pushes()
-        .filter(|(repository, push)| source.and_then(|source| source.push_of(repository)).as_ref() != Some(push));
+fn made_for(aftermath: &Aftermath, revision: &Revision) -> String {
+    let new = aftermath.made_for(revision).into_iter();
     let new: Vec<String> = new.map(|(repository, push)| format!("{repository} {push}")).collect();
     new.join(", ")
 }

@@ -7,8 +7,8 @@ const SILENT: &str = "what failed on a service is told by a red execution that n
 const GONE: &str = "what is called rolled back is not on the service";
 const DEPLOYED: &str = "what is called deployed has completed its rollout";
 
-/// A rollout of ours that did not go well is told: by a red execution of deploy-service that ended after the rollout began
-/// and names the service. That concerns
+/// A rollout of ours that did not go well is told: by a red execution of deploy-service that ended after the rollout began,
+/// names the service, and is of the push that the revision was made for, or names the revision. That concerns
 ///
 /// - the last rollout of a service, when it has not ended well or is still under way,
 /// - the rollout of the newest push that a service ever got, when the service is now on an older one.
@@ -59,14 +59,23 @@ fn newest_below<'a>(aftermath: &Aftermath, service: &Service, ours: &'a [Deploym
 fn is_told(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bool {
     let id = service.id();
     let name = id.to_string();
+    let revision = aftermath.after.revision(&rollout.task_definition);
+    let made_for = revision.map_or_else(Vec::new, |revision| aftermath.made_for(revision));
     aftermath.executions_of(&id).any(|execution| {
         let after = execution.ended.is_none_or(|ended| ended >= rollout.created_at);
-        let names = execution
-            .message
-            .as_ref()
-            .is_some_and(|message| message.contains(&name));
-        execution.is_red() && after && names
+        let message = execution.message.as_deref().unwrap_or_default();
+        let is_of_it = made_for.iter().any(|(_, push)| execution.push.as_ref() == Some(push))
+            || names(message, short(&rollout.task_definition));
+        execution.is_red() && after && is_of_it && message.contains(&name)
     })
+}
+
+/// Whether a message names a revision: `web:4`, which `web:42` does not.
+fn names(message: &str, revision: &str) -> bool {
+    let mut ends = message
+        .match_indices(revision)
+        .map(|(at, _)| &message[at + revision.len()..]);
+    ends.any(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
 }
 
 /// Where deploy-service says DEPLOYED or `ALREADY_DEPLOYED`, a rollout of a revision with that very push had completed by
@@ -172,6 +181,21 @@ mod tests {
         assert_eq!(nothing_is_left_failing_in_silence(&aftermath).len(), 1);
         aftermath.executions[3] = child(3);
         assert_eq!(nothing_is_left_failing_in_silence(&aftermath).len(), 1);
+    }
+
+    #[test]
+    fn a_red_execution_of_another_push_tells_only_of_the_revision_that_it_names() {
+        let found = |message: &str| {
+            let mut aftermath = calm();
+            aftermath.after.services[0].history[2].status = "STOPPED".to_owned();
+            let mut other = red(2, "Deploy.RollBackFailed", message);
+            other.ended = Some(50_000);
+            aftermath.executions.push(other);
+            nothing_is_left_failing_in_silence(&aftermath).len()
+        };
+        assert_eq!(found("web in north did not become stable on web:2: it crashed"), 1);
+        assert_eq!(found("web in north did not become stable on web:34: it crashed"), 1);
+        assert_eq!(found("web in north: the rollback to web:3 failed too"), 0);
     }
 
     #[test]
