@@ -371,6 +371,11 @@ impl Call {
         self.parameters.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// Whether it was answered as if there were nothing, or denied, as the weather has it for some.
+    pub(crate) fn tells_nothing(&self) -> bool {
+        !self.applied && matches!(self.outcome.as_str(), "ok" | "AccessDeniedException")
+    }
+
     /// Whether it is about this service.
     pub(crate) fn is_of(&self, id: &ServiceId) -> bool {
         self.subject == id.service && self.parameter("cluster") == id.cluster

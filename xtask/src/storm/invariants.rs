@@ -3,6 +3,7 @@
 mod ended;
 mod errors;
 mod leaks;
+mod moves;
 mod newest;
 mod one_at_a_time;
 mod rate;
@@ -73,7 +74,7 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 17] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 18] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     stable::nothing_is_left_failing_in_silence,
@@ -85,6 +86,7 @@ const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 17] = [
     superseded::every_push_reaches_its_services,
     untouched::services_keep_what_is_not_ours,
     untouched::others_are_not_undone,
+    moves::moves_of_others_stay,
     untouched::revisions_keep_what_is_not_ours,
     leaks::no_revision_leaks,
     errors::every_error_says_what_to_do,

@@ -91,7 +91,7 @@ fn is_list_empty(aftermath: &Aftermath, service: &Service, rollout: &Deployment)
         .calls
         .iter()
         .filter(|call| call.operation == "ListServiceDeployments" && call.is_of(&service.id()));
-    lists.any(|call| !call.applied && is_shortly_before(call.at, rollout))
+    lists.any(|call| call.tells_nothing() && is_shortly_before(call.at, rollout))
 }
 
 /// The rollback by us that is the rollout at this place, where the look at the service showed it.
