@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_scenarios_hold_every_kind_of_service_every_behaviour_and_every_deed() {
+    fn a_hundred_scenarios_hold_every_kind_of_service_every_behaviour_every_deed_and_every_fault() {
         let scenarios: Vec<String> = (0..100).map(|seed| written(seed, 40)).collect();
         let all = scenarios.join("\n");
         let kinds = kinds::ALL.map(|kind| serde_json::to_string(&kind).unwrap());
@@ -252,7 +252,10 @@ mod tests {
             "UpdateService",
         ];
         let operations = operations.map(|operation| format!("\"operation\":\"{operation}\",\"request\""));
-        for wanted in kinds.iter().chain(&behaviours).chain(&operations) {
+        let faults = sky::KINDS.map(|kind| format!("{{\"fault\":{}", serde_json::to_string(&kind).unwrap()));
+        let stale = [r#"{"fault":"stale","operation":"StopServiceDeployment""#.to_owned()];
+        let wanted = kinds.iter().chain(&behaviours).chain(&operations);
+        for wanted in wanted.chain(&faults).chain(&stale) {
             assert!(all.contains(wanted.as_str()), "{wanted}");
         }
     }

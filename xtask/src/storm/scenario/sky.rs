@@ -19,6 +19,19 @@ fn fault(fault: Kind, operation: Option<&str>, chance: f64) -> Fault {
     }
 }
 
+/// The kinds of faults that storms have. What AWS throttles is up to its buckets.
+#[cfg(test)]
+pub(super) const KINDS: [Kind; 8] = [
+    Kind::ServerError,
+    Kind::CutBefore,
+    Kind::CutAfter,
+    Kind::TooManyConcurrent,
+    Kind::Slow,
+    Kind::Stale,
+    Kind::Empty,
+    Kind::Deny,
+];
+
 /// The operations of the service deployments API that answer with lists.
 const LISTS: [&str; 2] = ["ListServiceDeployments", "DescribeServiceRevisions"];
 
@@ -43,6 +56,10 @@ pub(super) fn sky(rng: &mut Rng, length: i64) -> Weather {
         Fault {
             milliseconds: rng.i64(1_000..6_000),
             ..fault(Kind::Stale, Some("UpdateService"), 0.1)
+        },
+        Fault {
+            milliseconds: rng.i64(1_000..6_000),
+            ..fault(Kind::Stale, Some("StopServiceDeployment"), 0.2)
         },
     ];
     let mut faults: Vec<Fault> = passing.into_iter().filter(|_| happens(rng, 70)).collect();
