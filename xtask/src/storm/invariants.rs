@@ -74,9 +74,10 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 18] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 19] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
+    ended::every_deed_is_done,
     stable::nothing_is_left_failing_in_silence,
     stable::deployed_means_completed,
     stable::rolled_back_means_gone,

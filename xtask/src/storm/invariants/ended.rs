@@ -1,10 +1,11 @@
-//! Every event is heard, and every execution ends by itself, by a name of ours if it is red.
+//! Every event is heard, every execution ends by itself, by a name of ours if it is red, and every deed of others is done.
 
 use super::Violation;
 use crate::storm::aftermath::{Aftermath, Execution, Machine};
 use shared::error::Error;
 
 const ENDS: &str = "every execution ends, and by a name of ours if it is red";
+const DEEDS: &str = "what others do is done, unless what it is about is gone";
 const HEARD: &str = "every delivered event has its execution";
 
 /// No execution is still running, was aborted or timed out, or failed by an error that none of the functions throws: so
@@ -41,10 +42,50 @@ pub(super) fn every_event_is_heard(aftermath: &Aftermath) -> Vec<Violation> {
     violations.collect()
 }
 
+/// What others try is done, or refused since what it is about is gone, or not active any more. Else it is not what the scenario
+/// means, and a storm without it.
+pub(super) fn every_deed_is_done(aftermath: &Aftermath) -> Vec<Violation> {
+    const GONE: [&str; 4] = ["not found", "NotFoundException", "NotActiveException", "inactive"];
+    let refused = aftermath
+        .others
+        .iter()
+        .filter_map(|deed| Some((deed, deed.error.as_ref()?)));
+    let wrong = refused.filter(|(_, error)| !GONE.iter().any(|gone| error.contains(gone)));
+    wrong
+        .map(|(deed, error)| Violation::general(DEEDS, format!("{} {}: {error}", deed.operation, deed.request)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{calm, red};
+    use super::super::sample::{calm, deed, red};
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_deed_that_was_refused_is_found_unless_what_it_is_about_is_gone() {
+        let found = |error: Option<&str>| {
+            let mut aftermath = calm();
+            let mut deed = deed(40_000, &json!({"desiredCount": 3}));
+            deed.error = error.map(str::to_owned);
+            aftermath.others.push(deed);
+            every_deed_is_done(&aftermath).len()
+        };
+        for fine in [
+            None,
+            Some("ServiceNotFoundException: Service not found."),
+            Some("ClusterNotFoundException: Cluster not found."),
+            Some("ServiceNotActiveException: Service was not ACTIVE."),
+            Some("ClientException: TaskDefinition is inactive"),
+            Some("ClientException: TaskDefinition not found."),
+        ] {
+            assert_eq!(found(fine), 0, "{fine:?}");
+        }
+        assert_eq!(
+            found(Some("InvalidParameterException: desiredCount cannot be negative.")),
+            1
+        );
+    }
 
     #[test]
     fn an_execution_that_runs_was_aborted_or_failed_by_a_name_that_is_not_ours_is_found() {
