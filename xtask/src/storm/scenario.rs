@@ -248,6 +248,7 @@ mod tests {
             "_RemoveService",
             "_RemoveCluster",
             "DeleteService",
+            "DeregisterTaskDefinition",
             "RegisterTaskDefinition",
             "UpdateService",
         ];

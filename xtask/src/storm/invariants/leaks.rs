@@ -12,8 +12,7 @@ const GONE: &str = "no revision is deregistered that is or was in use";
 /// - Of the ACTIVE revisions that were made from one revision for one push there is one, and one that was made from it to roll
 ///   back another one. After ten other registrations of the family there may be one more: so far back a redrive looks for
 ///   the one that there is.
-/// - A revision that was there before, or that a service was ever moved to, is not deregistered. (Nobody else deregisters
-///   anything in a storm.)
+/// - A revision that was there before, or that a service was ever moved to, is not deregistered, unless somebody else did that.
 pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
     let mut made: BTreeMap<[String; 3], Vec<&Revision>> = BTreeMap::new();
     for revision in aftermath.after.revisions.iter().filter(|revision| revision.active) {
@@ -43,7 +42,8 @@ pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
         .after
         .revisions
         .iter()
-        .filter(|revision| !revision.active && is_needed(aftermath, revision));
+        .filter(|revision| !revision.active && is_needed(aftermath, revision))
+        .filter(|revision| !is_cleaned_up(aftermath, revision));
     doubled
         .chain(gone.map(|revision| Violation::general(GONE, revision.name())))
         .collect()
@@ -53,6 +53,13 @@ fn made_for(aftermath: &Aftermath, revision: &Revision) -> String {
     let new = aftermath.made_for(revision).into_iter();
     let new: Vec<String> = new.map(|(repository, push)| format!("{repository} {push}")).collect();
     new.join(", ")
+}
+
+/// Whether somebody else deregistered it.
+fn is_cleaned_up(aftermath: &Aftermath, revision: &Revision) -> bool {
+    let name = revision.name();
+    let mut others = aftermath.others.iter().filter(|deed| deed.is_done());
+    others.any(|deed| deed.operation == "DeregisterTaskDefinition" && deed.request["taskDefinition"] == *name)
 }
 
 fn is_needed(aftermath: &Aftermath, revision: &Revision) -> bool {
@@ -66,8 +73,10 @@ fn is_needed(aftermath: &Aftermath, revision: &Revision) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{calm, pushed, tag};
+    use super::super::sample::{calm, deed, pushed, tag};
     use super::*;
+    use crate::storm::aftermath::Deed;
+    use serde_json::json;
 
     /// A second revision like `web:3`.
     fn doubled() -> Revision {
@@ -115,6 +124,19 @@ mod tests {
             let mut aftermath = calm();
             aftermath.after.revisions[place].active = false;
             assert_eq!(no_revision_leaks(&aftermath).len(), 1, "web:{}", place + 1);
+            let cleaned_up = Deed {
+                operation: "DeregisterTaskDefinition".to_owned(),
+                request: json!({"taskDefinition": format!("web:{}", place + 1)}),
+                ..deed(50_000, &json!({}))
+            };
+            let refused = Deed {
+                error: Some("ClientException".to_owned()),
+                ..cleaned_up.clone()
+            };
+            aftermath.others.push(refused);
+            assert_eq!(no_revision_leaks(&aftermath).len(), 1, "web:{}", place + 1);
+            aftermath.others.push(cleaned_up);
+            assert_eq!(no_revision_leaks(&aftermath), [], "web:{}", place + 1);
         }
     }
 }

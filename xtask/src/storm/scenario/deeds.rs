@@ -6,7 +6,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use simulated_ecs::{Scheduled, Trigger};
 
-/// Deeds on about one service in eight, and the end of the cluster that is doomed.
+/// Deeds on about one service in eight, the end of some families' first revision, and that of the cluster that is doomed.
 pub(super) fn deeds(
     rng: &mut Rng,
     services: &[Service],
@@ -41,6 +41,17 @@ pub(super) fn deeds(
                     request,
                 }),
         );
+    }
+    for family in families.iter().filter_map(|document| document["family"].as_str()) {
+        // A family that no service runs would be gone with it.
+        if family.starts_with("family-") && happens(rng, 10) {
+            schedule.push(Scheduled {
+                at_milliseconds: Some(rng.i64(0..length + 10_000)),
+                after: None,
+                operation: "DeregisterTaskDefinition".to_owned(),
+                request: json!({"taskDefinition": format!("{family}:1")}),
+            });
+        }
     }
     if has_doomed {
         schedule.push(Scheduled {
