@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         report::begin(&folder, &scenario)?;
         // An account of its own: a warm function does not read a revision twice, and here every seed begins with the same names.
         let aws = LocalAws::start(&options).map_err(|error| error.to_string())?;
-        let stack = deploy(&aws)?;
+        let stack = deploy(&aws, &scenario)?;
         let aftermath = runtime.block_on(play::play(&aws, &stack, &scenario))?;
         report::record(&folder, &aftermath)?;
         let seconds = begun.elapsed().as_secs();
@@ -110,11 +110,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn deploy(aws: &LocalAws) -> Result<Stack, Failure> {
+fn deploy(aws: &LocalAws, scenario: &Scenario) -> Result<Stack, Failure> {
+    let either = |is_second: bool, [first, second]: [&'static str; 2]| if is_second { second } else { first };
     let settings = Settings::default()
         .with("clusters", CLUSTERS.join(","))
         .with("pollInterval", "2s")
-        .with("rolloutTimeout", "90s");
+        .with("rolloutTimeout", "90s")
+        .with("imageReference", either(scenario.by_digest, ["tag", "digest"]))
+        .with("trigger", either(scenario.by_image_action, ["putImage", "imageAction"]));
     aws.deploy(&settings).map_err(|error| error.to_string())
 }
 

@@ -15,6 +15,9 @@ use std::fmt;
 pub(crate) struct Aftermath {
     /// The setting `clusters`; empty for all.
     pub(crate) clusters: Vec<String>,
+    /// The setting `imageReference`: by digest, and not by tag.
+    #[serde(default)]
+    pub(crate) by_digest: bool,
     /// The pushes, in the order in which they were made.
     pub(crate) pushes: Vec<Pushed>,
     /// Before the first push.

@@ -19,6 +19,8 @@ const STOPPING: Duration = Duration::from_mins(1);
 /// How long ECS may take to come to rest when all executions have ended.
 const REST: Duration = Duration::from_secs(25);
 
+/// The `detail-type` of ECR's own event.
+const IMAGE_ACTION: &str = "ECR Image Action";
 /// How often it is noted which tasks have stopped. ECS forgets one after an hour, which is two minutes here.
 const NOTING: Duration = Duration::from_secs(20);
 
@@ -69,6 +71,7 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
     note_rollbacks(ecs, &mut after)?;
     Ok(Aftermath {
         clusters: CLUSTERS.map(str::to_owned).to_vec(),
+        by_digest: scenario.by_digest,
         pushes,
         before,
         after,
@@ -133,15 +136,20 @@ async fn push(aws: &LocalAws, scenario: &Scenario) -> Result<Vec<Pushed>, Failur
                 let push = &scenario.pushes[place];
                 let made = aws.push_simulated(&push.repository, &push.tag, Some(push.behaviour));
                 let made = made.map_err(|error| error.to_string())?;
+                let event = if scenario.by_image_action {
+                    image_action(&made.event)
+                } else {
+                    made.event
+                };
                 pushed.push(Pushed {
                     repository: push.repository.clone(),
                     tag: push.tag.clone(),
                     digest: made.digest,
-                    id: push_of(&made.event).ok_or("an event without a time or an id")?,
+                    id: push_of(&event).ok_or("an event without a time or an id")?,
                     deliveries: push.deliveries.len(),
                     behaviour: Some(push.behaviour),
                 });
-                events[place] = made.event;
+                events[place] = event;
             }
             Step::Deliver(place) => aws.dispatch(&events[place]).map_err(|error| error.to_string())?,
         }
@@ -149,10 +157,33 @@ async fn push(aws: &LocalAws, scenario: &Scenario) -> Result<Vec<Pushed>, Failur
     Ok(pushed)
 }
 
+/// The event by which ECR itself tells of a push that CloudTrail tells of too.
+fn image_action(by_cloud_trail: &Value) -> Value {
+    let image = &by_cloud_trail["detail"]["responseElements"]["image"];
+    let mut event = by_cloud_trail.clone();
+    event["detail-type"] = IMAGE_ACTION.into();
+    event["detail"] = json!({
+        "result": "SUCCESS",
+        "action-type": "PUSH",
+        "repository-name": image["repositoryName"],
+        "image-digest": image["imageId"]["imageDigest"],
+        "image-tag": image["imageId"]["imageTag"],
+    });
+    event
+}
+
+fn is_image_action(event: &Value) -> bool {
+    event["detail-type"] == IMAGE_ACTION
+}
+
 /// Which push an event tells of.
 fn push_of(event: &Value) -> Option<PushId> {
-    let detail = &event["detail"];
-    PushId::new(detail["eventTime"].as_str()?.parse().ok()?, detail["eventID"].as_str()?).ok()
+    let (at, id) = if is_image_action(event) {
+        (&event["time"], &event["id"])
+    } else {
+        (&event["detail"]["eventTime"], &event["detail"]["eventID"])
+    };
+    PushId::new(at.as_str()?.parse().ok()?, id.as_str()?).ok()
 }
 
 /// The tasks of each service that have stopped since the storm began.
@@ -304,6 +335,10 @@ fn execution(machine: Machine, it: local_aws::executions::Execution) -> Executio
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let input = &it.input;
     let (push, repository, tag) = match machine {
+        Machine::DeployImage if is_image_action(input) => {
+            let detail = &input["detail"];
+            (push_of(input), &detail["repository-name"], &detail["image-tag"])
+        }
         Machine::DeployImage => {
             let parameters = &input["detail"]["requestParameters"];
             (push_of(input), &parameters["repositoryName"], &parameters["imageTag"])
@@ -331,5 +366,45 @@ fn execution(machine: Machine, it: local_aws::executions::Execution) -> Executio
         name: it.name,
         error: it.error,
         output: it.output,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::push::{Push, parse_push};
+
+    #[test]
+    fn ecrs_own_event_tells_of_the_same_image_and_of_a_push_that_is_known_by_its_own_time_and_id() {
+        let by_cloud_trail = json!({
+            "version": "0",
+            "id": "00000001-628b-6117-af20-0e5566167482",
+            "detail-type": "AWS API Call via CloudTrail",
+            "source": "aws.ecr",
+            "account": ACCOUNT,
+            "time": "2026-01-01T00:00:00Z",
+            "region": REGION,
+            "resources": [],
+            "detail": {
+                "eventTime": "2026-01-01T00:00:00Z",
+                "eventName": "PutImage",
+                "awsRegion": REGION,
+                "requestParameters": {"registryId": ACCOUNT, "repositoryName": "shop/web", "imageTag": "v2"},
+                "responseElements": {"image": {
+                    "registryId": ACCOUNT,
+                    "repositoryName": "shop/web",
+                    "imageId": {"imageDigest": format!("sha256:{:064x}", 2), "imageTag": "v2"},
+                }},
+                "eventID": "00000001-e52b-4c4d-bbb5-547b85fec1f8",
+            },
+        });
+        let by_ecr = image_action(&by_cloud_trail);
+        let [one, other] = [&by_cloud_trail, &by_ecr].map(|event| match parse_push(event) {
+            Ok(Push::Tagged(image)) => image,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!((one.to_string(), &one.digest), (other.to_string(), &other.digest));
+        assert_eq!(push_of(&by_cloud_trail), Some(one.push));
+        assert_eq!(push_of(&by_ecr), Some(other.push));
     }
 }

@@ -37,6 +37,10 @@ pub(crate) struct Scenario {
     pub(crate) pushes: Vec<Push>,
     /// Faults and second deployers.
     pub(crate) weather: Weather,
+    /// The setting `imageReference`: whether revisions name the pushed image by its digest, and not by its tag.
+    pub(crate) by_digest: bool,
+    /// The setting `trigger`: whether pushes are heard of by ECR's own event, and not by CloudTrail's.
+    pub(crate) by_image_action: bool,
     /// How many of a hundred red executions an operator redrives when all have ended.
     pub(crate) redriven_percent: u32,
 }
@@ -105,6 +109,8 @@ impl Scenario {
             services,
             pushes,
             weather,
+            by_digest: happens(&mut rng, 25),
+            by_image_action: happens(&mut rng, 25),
             redriven_percent: weighted(&mut rng, &[(50, 0), (30, 20), (20, 60)]).unwrap_or_default(),
         }
     }
@@ -239,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_scenarios_hold_every_kind_of_service_every_behaviour_every_deed_and_every_fault() {
+    fn a_hundred_scenarios_hold_every_kind_of_service_every_behaviour_every_deed_fault_and_setting() {
         let scenarios: Vec<String> = (0..100).map(|seed| written(seed, 40)).collect();
         let all = scenarios.join("\n");
         let kinds = kinds::ALL.map(|kind| serde_json::to_string(&kind).unwrap());
@@ -255,8 +261,9 @@ mod tests {
         let operations = operations.map(|operation| format!("\"operation\":\"{operation}\",\"request\""));
         let faults = sky::KINDS.map(|kind| format!("{{\"fault\":{}", serde_json::to_string(&kind).unwrap()));
         let stale = [r#"{"fault":"stale","operation":"StopServiceDeployment""#.to_owned()];
+        let settings = ["byDigest", "byImageAction"].map(|setting| format!("\"{setting}\":true"));
         let wanted = kinds.iter().chain(&behaviours).chain(&operations);
-        for wanted in wanted.chain(&faults).chain(&stale) {
+        for wanted in wanted.chain(&faults).chain(&stale).chain(&settings) {
             assert!(all.contains(wanted.as_str()), "{wanted}");
         }
     }

@@ -192,6 +192,7 @@ pub(super) fn calm() -> Aftermath {
     });
     Aftermath {
         clusters: vec!["north".to_owned()],
+        by_digest: false,
         pushes: pushes.to_vec(),
         before: Account {
             services: vec![service(1, vec![first])],

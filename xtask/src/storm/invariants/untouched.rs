@@ -231,7 +231,8 @@ fn departure(aftermath: &Aftermath, revision: &Revision, source: &str) -> Option
         })
 }
 
-/// How the images of a revision's own repository end: by the tag of the push, or by the digest of a rollback.
+/// How the images of a revision's own repository end: by the tag or the digest of the push, as the setting says, or by the
+/// digest of a rollback.
 fn wanted_ending(aftermath: &Aftermath, revision: &Revision, repository: &str) -> Option<String> {
     if revision.rolled_back().is_some() {
         let digest = revision.tag(&format!("ecr-deploy:digest/{repository}"))?;
@@ -242,7 +243,11 @@ fn wanted_ending(aftermath: &Aftermath, revision: &Revision, repository: &str) -
         .pushes
         .iter()
         .find(|push| push.id == id && push.repository == repository)?;
-    Some(format!(":{}", push.tag))
+    Some(if aftermath.by_digest {
+        format!("@{}", push.digest)
+    } else {
+        format!(":{}", push.tag)
+    })
 }
 
 fn without_images(revision: &Revision) -> Map<String, Value> {
@@ -392,6 +397,19 @@ mod tests {
         for (number, change) in changes.into_iter().enumerate() {
             assert_eq!(revisions(change), 1, "change {number}");
         }
+    }
+
+    #[test]
+    fn where_images_are_named_by_digest_the_tag_is_not_enough() {
+        let mut aftermath = calm();
+        aftermath.by_digest = true;
+        assert_eq!(revisions_keep_what_is_not_ours(&aftermath).len(), 2);
+        for revision in &mut aftermath.after.revisions[1..] {
+            let digest = super::super::sample::digest(revision.number);
+            let image = format!("1.dkr.ecr.us-east-1.amazonaws.com/shop/web@{digest}");
+            revision.document["containerDefinitions"][0]["image"] = image.into();
+        }
+        assert_eq!(revisions_keep_what_is_not_ours(&aftermath), []);
     }
 
     #[test]
