@@ -53,7 +53,7 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
         let weather = simulation.set_weather(now, scenario.weather.clone());
         weather.map(|()| now)
     })?;
-    let pushes = push(aws, scenario).await?;
+    let (pushes, alarms) = push(aws, ecs, scenario).await?;
     let mut stopped = Stopped::default();
     wait_for_the_end(aws, stack, ecs, &mut stopped).await?;
     let morning = ecs.with(|_, now| now);
@@ -63,7 +63,9 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
     }
     ecs.with(|simulation, now| simulation.set_weather(now, Weather::default()))?;
     come_to_rest(ecs).await;
-    let (calls, others) = records(ecs)?;
+    let (calls, mut others) = records(ecs)?;
+    others.extend(alarms);
+    others.sort_by_key(|deed| deed.at);
     let mut after = account(ecs)?;
     for service in &mut after.services {
         service.keep_stopped(stopped.tasks.get(&service.id()).map_or(&[], Vec::as_slice));
@@ -111,11 +113,13 @@ fn build(simulation: &mut Simulation, now: i64, scenario: &Scenario) -> Result<(
     Ok(())
 }
 
-/// Pushes and delivers, each at its time.
-async fn push(aws: &LocalAws, scenario: &Scenario) -> Result<Vec<Pushed>, Failure> {
+/// Pushes and delivers, and has alarms go off and be over, each at its time. Puts out what was pushed, and what the alarms did
+/// as what others did.
+async fn push(aws: &LocalAws, ecs: &SimulatedEcs, scenario: &Scenario) -> Result<(Vec<Pushed>, Vec<Deed>), Failure> {
     enum Step {
         Push(usize),
         Deliver(usize),
+        Alarm(usize, bool),
     }
     let mut steps: Vec<(i64, Step)> = Vec::new();
     for (place, push) in scenario.pushes.iter().enumerate() {
@@ -123,11 +127,15 @@ async fn push(aws: &LocalAws, scenario: &Scenario) -> Result<Vec<Pushed>, Failur
         let deliveries = push.deliveries.iter();
         steps.extend(deliveries.map(|later| (push.at + later, Step::Deliver(place))));
     }
+    for (place, alarm) in scenario.alarms.iter().enumerate() {
+        steps.push((alarm.at, Step::Alarm(place, true)));
+        steps.push((alarm.at + alarm.lasts, Step::Alarm(place, false)));
+    }
     // Stable: a push comes before its deliveries.
     steps.sort_by_key(|(at, _)| *at);
     let begun = Instant::now();
     let mut events = vec![Value::Null; scenario.pushes.len()];
-    let mut pushed = Vec::new();
+    let (mut pushed, mut alarms) = (Vec::new(), Vec::new());
     for (at, step) in steps {
         let at = Duration::from_millis(u64::try_from(at).unwrap_or_default());
         pause(at.saturating_sub(begun.elapsed())).await;
@@ -152,9 +160,27 @@ async fn push(aws: &LocalAws, scenario: &Scenario) -> Result<Vec<Pushed>, Failur
                 events[place] = event;
             }
             Step::Deliver(place) => aws.dispatch(&events[place]).map_err(|error| error.to_string())?,
+            Step::Alarm(place, in_alarm) => {
+                let alarm = &scenario.alarms[place];
+                let at = ecs.with(|simulation, now| {
+                    simulation.set_alarm(now, &alarm.name, in_alarm);
+                    now
+                });
+                alarms.push(Deed {
+                    at,
+                    operation: "_SetAlarm".to_owned(),
+                    request: json!({
+                        "cluster": alarm.cluster,
+                        "service": alarm.service,
+                        "alarmName": alarm.name,
+                        "inAlarm": in_alarm,
+                    }),
+                    error: None,
+                });
+            }
         }
     }
-    Ok(pushed)
+    Ok((pushed, alarms))
 }
 
 /// The event by which ECR itself tells of a push that CloudTrail tells of too.

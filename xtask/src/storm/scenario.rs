@@ -6,6 +6,7 @@ mod kinds;
 mod pushes;
 mod sky;
 
+use deeds::Alarm;
 use fastrand::Rng;
 use kinds::Kind;
 use local_aws::{ACCOUNT, REGION};
@@ -37,6 +38,8 @@ pub(crate) struct Scenario {
     pub(crate) pushes: Vec<Push>,
     /// Faults and second deployers.
     pub(crate) weather: Weather,
+    /// The alarms that go off for a reason of their own.
+    pub(crate) alarms: Vec<Alarm>,
     /// The setting `imageReference`: whether revisions name the pushed image by its digest, and not by its tag.
     pub(crate) by_digest: bool,
     /// The setting `trigger`: whether pushes are heard of by ECR's own event, and not by CloudTrail's.
@@ -105,6 +108,7 @@ impl Scenario {
         weather.schedule = deeds::deeds(&mut rng, &services, &families, length, has_doomed);
         Self {
             seed,
+            alarms: deeds::alarms(&mut rng, &services, length),
             families,
             services,
             pushes,
@@ -261,6 +265,10 @@ mod tests {
         let operations = operations.map(|operation| format!("\"operation\":\"{operation}\",\"request\""));
         let faults = sky::KINDS.map(|kind| format!("{{\"fault\":{}", serde_json::to_string(&kind).unwrap()));
         let stale = [r#"{"fault":"stale","operation":"StopServiceDeployment""#.to_owned()];
+        assert!(
+            scenarios.iter().any(|scenario| !scenario.contains("\"alarms\":[]")),
+            "alarms"
+        );
         let settings = ["byDigest", "byImageAction"].map(|setting| format!("\"{setting}\":true"));
         let wanted = kinds.iter().chain(&behaviours).chain(&operations);
         for wanted in wanted.chain(&faults).chain(&stale).chain(&settings) {

@@ -3,6 +3,7 @@
 use super::kinds::Kind;
 use super::{DOOMED, Service, happens};
 use fastrand::Rng;
+use serde::Serialize;
 use serde_json::{Value, json};
 use simulated_ecs::{Scheduled, Trigger};
 
@@ -62,6 +63,39 @@ pub(super) fn deeds(
         });
     }
     schedule
+}
+
+/// An alarm of a service that goes off for a while, whatever its images do.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Alarm {
+    /// When, in milliseconds since the storm began.
+    pub(crate) at: i64,
+    /// For how long, in milliseconds.
+    pub(crate) lasts: i64,
+    pub(crate) cluster: String,
+    pub(crate) service: String,
+    /// The name that the service knows it by.
+    pub(crate) name: String,
+}
+
+/// Alarms of some of the services that have any.
+pub(super) fn alarms(rng: &mut Rng, services: &[Service], length: i64) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    for service in services {
+        let name = &service.request["deploymentConfiguration"]["alarms"]["alarmNames"][0];
+        let Some(name) = name.as_str().filter(|_| happens(rng, 30)) else {
+            continue;
+        };
+        alarms.push(Alarm {
+            at: rng.i64(0..length),
+            lasts: rng.i64(2_000..20_000),
+            cluster: service.cluster().to_owned(),
+            service: service.name().to_owned(),
+            name: name.to_owned(),
+        });
+    }
+    alarms
 }
 
 /// What one of them does to a service, in one or two calls.
