@@ -3,6 +3,7 @@
 mod ended;
 mod errors;
 mod leaks;
+mod looks;
 mod moves;
 mod newest;
 mod one_at_a_time;

@@ -1,7 +1,8 @@
 //! Where a person moves a service, it stays, until something new is pushed.
 
 use super::Violation;
-use super::one_at_a_time::{LOOK, goes_back, is_right_by_an_old_look};
+use super::looks::may_be_from_before;
+use super::one_at_a_time::{goes_back, is_right_by_an_old_look};
 use crate::storm::aftermath::{Aftermath, Call, Deployment, Execution, Recorded, Service, short};
 use std::collections::BTreeSet;
 
@@ -66,22 +67,14 @@ fn is_explained(aftermath: &Aftermath, service: &Service, [moved, to]: [usize; 2
     let id = service.id();
     let (by_hand, rollout) = (&service.history[moved], &service.history[to]);
     let is_redriven = aftermath.redriven_at.is_some_and(|at| at <= rollout.created_at);
-    let is_call = |call: &&Call, operation: &str, since: i64| {
-        call.operation == operation && call.is_of(&id) && (since..=rollout.created_at).contains(&call.at)
+    let is_list = |call: &&Call| {
+        let since = by_hand.created_at;
+        call.operation == "ListServiceDeployments" && call.is_of(&id) && (since..=rollout.created_at).contains(&call.at)
     };
-    let looked_before = aftermath
-        .calls
-        .iter()
-        .filter(|call| is_call(call, "DescribeServices", rollout.created_at - LOOK))
-        .any(|look| look.outcome == "ok" && look.at <= by_hand.created_at);
-    let is_untold = aftermath
-        .calls
-        .iter()
-        .filter(|call| is_call(call, "ListServiceDeployments", by_hand.created_at))
-        .any(Call::tells_nothing);
+    let is_untold = aftermath.calls.iter().filter(is_list).any(Call::tells_nothing);
     let is_way_back = by_hand.status != "SUCCESSFUL" && goes_back(aftermath, service, to - 1, to);
     is_redriven
-        || looked_before
+        || may_be_from_before(aftermath, service, by_hand.created_at, rollout)
         || is_untold
         || is_way_back
         || is_right_by_an_old_look(aftermath, service, to)

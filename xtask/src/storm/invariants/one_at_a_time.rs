@@ -1,6 +1,7 @@
 //! Never two rollouts of ours at once on a service.
 
 use super::Violation;
+use super::looks::LOOK;
 use crate::storm::aftermath::{Aftermath, Call, Deployment, Execution, Revision, Service, short};
 
 const ONE: &str = "never two rollouts of ours at once on a service";
@@ -8,8 +9,6 @@ const ONE: &str = "never two rollouts of ours at once on a service";
 /// How soon what was overrun has to be put back, in milliseconds. Whoever overran it sees that in the answer to his update, or by
 /// a look once ten seconds have passed without one, which is how long a call may take; a pause and that look take the rest.
 const PUT_BACK: i64 = 15_000;
-/// How long an update may come after the look that it stands on, in milliseconds.
-pub(super) const LOOK: i64 = 3_000;
 
 /// What counts are the service deployments that calls of ours began, in their order; a repeated call that ECS takes as
 /// done begins none. Of two in a row, the second may begin while the first is under way only
@@ -155,7 +154,7 @@ pub(super) fn is_right_by_an_old_look(aftermath: &Aftermath, service: &Service, 
 }
 
 /// Whether `second` is what `first` took the place of. Not when that was put back already.
-fn puts_back(before: &[Deployment], first: &Deployment, second: &Deployment) -> bool {
+pub(super) fn puts_back(before: &[Deployment], first: &Deployment, second: &Deployment) -> bool {
     let is = |rollout: Option<&Deployment>, other: &Deployment| {
         rollout.is_some_and(|rollout| rollout.task_definition == other.task_definition)
     };

@@ -1,7 +1,8 @@
 //! A push waits for a rollback: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>.
 
 use super::Violation;
-use super::one_at_a_time::{LOOK, goes_back, is_right_by_an_old_look};
+use super::looks::{LOOK, may_be_from_before};
+use super::one_at_a_time::{goes_back, is_right_by_an_old_look, puts_back};
 use crate::storm::aftermath::{Aftermath, Call, Deployment, Service, StoppedTask, short};
 
 const WAITS: &str = "no rollout of ours begins while the service is on its way back";
@@ -49,7 +50,7 @@ fn cuts(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
             continue;
         };
         let may_begin = is_lost(service, &way_back, second)
-            || may_stand_on_an_earlier_look(aftermath, service, &way_back, second)
+            || may_be_from_before(aftermath, service, way_back.since, second)
             || is_right_by_an_old_look(aftermath, service, place + 1);
         if !may_begin {
             let (second, to) = (short(&second.task_definition), short(way_back.to));
@@ -94,22 +95,26 @@ fn is_list_empty(aftermath: &Aftermath, service: &Service, rollout: &Deployment)
     lists.any(|call| call.tells_nothing() && is_shortly_before(call.at, rollout))
 }
 
-/// The rollback by us that is the rollout at this place, where the look at the service showed it.
+/// The rollback by us that is the rollout at this place, where the look at the service showed it; unless the next one goes back
+/// further, or puts back what this one has overrun.
 fn our_way_back<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -> Option<WayBack<'a>> {
     let failed = &service.history[place.checked_sub(1)?];
     let (back, next) = (&service.history[place], &service.history[place + 1]);
-    if aftermath.is_of_others(&service.id(), back) || !goes_back(aftermath, service, place - 1, place) {
+    let is_way_back = !aftermath.is_of_others(&service.id(), back) && goes_back(aftermath, service, place - 1, place);
+    if !is_way_back
+        || goes_back(aftermath, service, place, place + 1)
+        || puts_back(&service.history[..place], back, next)
+    {
         return None;
     }
-    let revision = aftermath.after.revision(&back.task_definition)?;
-    let left = aftermath.after.revision(&failed.task_definition)?;
-    let is_marked = revision.rolled_back().is_some();
-    let goes_to_earlier = revision.family == left.family && revision.number < left.number;
-    // Where the revision gone back to is of the push, it is not taken for a way back from what the push wants.
-    let next = aftermath.after.revision(&next.task_definition).zip(Some(next));
-    let is_of_push = next.is_some_and(|(wanted, _)| wanted.pushes().all(|push| revision.pushes().any(|it| it == push)));
-    let is_listed = next.is_some_and(|(_, next)| is_listed(service, failed, next));
-    (is_marked || (goes_to_earlier && is_listed && !is_of_push)).then_some(WayBack {
+    let revision = |rollout: &Deployment| aftermath.after.revision(&rollout.task_definition);
+    let (there, left, wanted) = (revision(back)?, revision(failed)?, revision(next)?);
+    let is_marked = there.rolled_back().is_some();
+    let goes_to_earlier = there.family == left.family && there.number < left.number && is_listed(service, failed, next);
+    // Where the push is on the revision gone back to, that is not taken for a way back, but for what lacks somebody's change.
+    let made_for = aftermath.made_for(wanted);
+    let has_push = there.pushes().any(|push| made_for.contains(&push));
+    (!has_push && (is_marked || goes_to_earlier)).then_some(WayBack {
         since: back.created_at,
         to: &back.task_definition,
     })
@@ -146,21 +151,6 @@ fn is_lost(service: &Service, way_back: &WayBack<'_>, until: &Deployment) -> boo
     let count = service.stopped_tasks.iter().filter(dies).count();
     // The least number: how many tasks it was to have at that moment is not recorded.
     count >= shared::service::crash_threshold(0) || until.created_at - way_back.since >= ROLLOUT_TIMEOUT
-}
-
-/// Whether somebody of ours looked at the service before it was on its way back, and so shortly before the update that this may
-/// be what the update stood on.
-fn may_stand_on_an_earlier_look(
-    aftermath: &Aftermath,
-    service: &Service,
-    way_back: &WayBack<'_>,
-    rollout: &Deployment,
-) -> bool {
-    let mut looks = aftermath
-        .calls
-        .iter()
-        .filter(|call| call.operation == "DescribeServices" && call.outcome == "ok" && call.is_of(&service.id()));
-    looks.any(|look| look.at <= way_back.since && is_shortly_before(look.at, rollout))
 }
 
 fn is_shortly_before(at: i64, rollout: &Deployment) -> bool {
@@ -319,5 +309,43 @@ mod tests {
         let mut complete = cut_by_update();
         complete.after.services[0].history[3].finished_at = Some(41_000);
         assert_eq!(no_rollout_cuts_into_a_rollback(&complete), []);
+    }
+
+    #[test]
+    fn going_back_further_and_putting_back_what_was_overrun_cut_into_nothing() {
+        let next_is = |revision: u32, lasted: i64| {
+            let mut aftermath = cut_by_update();
+            aftermath.after.revisions[0]
+                .tags
+                .push(tag("ecr-deploy:rolled-back", "web:3"));
+            let history = &mut aftermath.after.services[0].history;
+            let arn = |revision| update(revision, 0).parameter("taskDefinition").to_owned();
+            history[3].finished_at = Some(history[3].created_at + lasted);
+            history[4].created_at = history[3].created_at + lasted;
+            history[4].task_definition = arn(revision);
+            let at = history[4].created_at;
+            aftermath.calls.truncate(3);
+            aftermath.calls.push(Call {
+                at,
+                ..update(revision, 4)
+            });
+            aftermath.executions[3].ended = Some(60_000);
+            no_rollout_cuts_into_a_rollback(&aftermath).len()
+        };
+        assert_eq!(next_is(4, 8_000), 1);
+        assert_eq!(
+            next_is(2, 8_000),
+            0,
+            "web:2 was good before it, and the third push is told as failed"
+        );
+        assert_eq!([next_is(3, 1_000), next_is(3, 20_000)], [0, 1], "web:3 was overrun");
+    }
+
+    #[test]
+    fn a_push_that_is_on_the_revision_gone_back_to_need_not_wait() {
+        let mut aftermath = cut_by_update();
+        let of_the_push = tag("ecr-deploy:push/ops/agent", &super::super::sample::push(4).to_string());
+        aftermath.after.revisions[0].tags.push(of_the_push);
+        assert_eq!(no_rollout_cuts_into_a_rollback(&aftermath), []);
     }
 }

@@ -1,0 +1,66 @@
+//! A look is what an update stands on: ECS has no update on a condition, so what comes in between is overrun.
+
+use crate::storm::aftermath::{Aftermath, Call, Deployment, Service};
+
+/// How long an update may come after the look that it stands on, in milliseconds.
+pub(super) const LOOK: i64 = 3_000;
+/// The same where reads are turned away for long: then "Update service" takes its third look as it is.
+const SLOW_LOOK: i64 = 60_000;
+
+/// Whether a rollout may stand on a look from before a moment: somebody of ours looked at the service then, and so shortly before
+/// the update that this may have been the look, or reads have been turned away in between.
+pub(super) fn may_be_from_before(aftermath: &Aftermath, service: &Service, since: i64, rollout: &Deployment) -> bool {
+    let id = service.id();
+    let is_within =
+        |call: &Call, milliseconds: i64| (rollout.created_at - milliseconds..=rollout.created_at).contains(&call.at);
+    let is_turned_away = |call: &Call| {
+        let is_read = call.is_of(&id)
+            || matches!(
+                call.operation.as_str(),
+                "DescribeTaskDefinition" | "DescribeServiceRevisions"
+            );
+        is_read && !matches!(call.outcome.as_str(), "ok" | "AccessDeniedException")
+    };
+    let mut looks = aftermath.calls.iter().enumerate().filter(|(_, call)| {
+        call.operation == "DescribeServices" && call.outcome == "ok" && call.is_of(&id) && call.at <= since
+    });
+    looks.any(|(place, look)| {
+        let after = aftermath.calls[place..].iter();
+        let mut until_update = after.take_while(|call| call.at <= rollout.created_at);
+        is_within(look, LOOK) || (is_within(look, SLOW_LOOK) && until_update.any(is_turned_away))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{calm, update};
+    use super::*;
+
+    #[test]
+    fn a_look_may_be_older_where_reads_were_turned_away_since() {
+        let call = |operation: &str, at, outcome: &str| Call {
+            operation: operation.to_owned(),
+            at,
+            outcome: outcome.to_owned(),
+            ..update(3, 3)
+        };
+        let may_be = |calls: &[Call]| {
+            let mut aftermath = calm();
+            aftermath.calls = calls.to_vec();
+            let service = &aftermath.after.services[0];
+            // Of the second 32.
+            may_be_from_before(&aftermath, service, 31_000, &service.history[2])
+        };
+        let look = |at| call("DescribeServices", at, "ok");
+        assert!(may_be(&[look(29_000)]));
+        assert!(may_be(&[look(31_000)]));
+        assert!(!may_be(&[look(31_001)]));
+        assert!(!may_be(&[look(28_999)]));
+        assert!(!may_be(&[call("DescribeServices", 30_000, "cut")]));
+        let throttled = |at| call("ListServiceDeployments", at, "ThrottlingException");
+        assert!(may_be(&[look(20_000), throttled(25_000)]));
+        assert!(!may_be(&[throttled(19_000), look(20_000)]));
+        assert!(!may_be(&[look(20_000), throttled(32_001)]));
+        assert!(!may_be(&[look(-28_001), throttled(25_000)]));
+    }
+}
