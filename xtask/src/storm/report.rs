@@ -119,6 +119,15 @@ fn history(aftermath: &Aftermath, id: &ServiceId) -> String {
         .into_iter()
         .flat_map(|service| &service.history);
     lines.extend(rollouts.map(|it| (it.created_at, rollout(aftermath, id, it))));
+    let rollouts = aftermath
+        .after
+        .service(id)
+        .into_iter()
+        .flat_map(|service| &service.history);
+    lines.extend(rollouts.filter_map(|it| {
+        let since = it.rolling_back_since?;
+        Some((since, format!("rollback  by ECS from {}", short(&it.task_definition))))
+    }));
     for deed in aftermath
         .others
         .iter()
