@@ -363,6 +363,12 @@ impl Deed {
         })
     }
 
+    /// Whether it begins a rollout if it takes effect: to scale a service or to set an alarm does not.
+    pub(crate) fn begins_rollout(&self) -> bool {
+        let asks = |member: &str| self.request.get(member).is_some();
+        self.operation == "UpdateService" && (asks("taskDefinition") || asks("forceNewDeployment"))
+    }
+
     /// Whether it took effect.
     pub(crate) fn is_done(&self) -> bool {
         self.error.is_none()
@@ -421,7 +427,7 @@ impl Aftermath {
     pub(crate) fn is_of_others(&self, id: &ServiceId, deployment: &Deployment) -> bool {
         let at = deployment.created_at;
         let ours = |call: &Call| call.at == at && call.operation == "UpdateService" && call.applied && call.is_of(id);
-        self.deeds_on(id).any(|deed| deed.at == at) || !self.calls.iter().any(ours)
+        self.deeds_on(id).any(|deed| deed.at == at && deed.begins_rollout()) || !self.calls.iter().any(ours)
     }
 
     /// Whether a repository was pushed in this storm.

@@ -349,6 +349,8 @@ mod tests {
     #[test]
     fn what_follows_somebody_elses_deployment_follows_his() {
         let mut aftermath = overlapping(1);
+        aftermath.others.push(deed(32_000, &json!({"desiredCount": 2})));
+        assert_eq!(one_rollout_of_ours_at_a_time(&aftermath).len(), 1, "he began none");
         aftermath.others.push(deed(32_000, &json!({"taskDefinition": "web:1"})));
         assert_eq!(one_rollout_of_ours_at_a_time(&aftermath), []);
     }
