@@ -37,6 +37,10 @@ fn undone(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
             continue;
         };
         if aftermath.is_of_others(&id, rollout) {
+            // From one that ECS took back the service returned to where it was.
+            if rollout.status.starts_with("ROLLBACK") {
+                continue;
+            }
             let has_now: BTreeSet<Recorded<'_>> = revision.pushes().collect();
             moved = Some((place, &had - &has_now));
             continue;
@@ -173,6 +177,13 @@ mod tests {
         let mut newest = calm();
         newest.others.push(deed(22_000, &json!({"taskDefinition": "web:2"})));
         assert_eq!(moves_of_others_stay(&newest), [], "a new push");
+    }
+
+    #[test]
+    fn a_move_that_ecs_took_back_is_none() {
+        let mut aftermath = undone();
+        aftermath.after.services[0].history[3].status = "ROLLBACK_SUCCESSFUL".to_owned();
+        assert_eq!(moves_of_others_stay(&aftermath), []);
     }
 
     #[test]
