@@ -18,7 +18,7 @@ use shared::error::Error;
 use shared::executions::Executions;
 use shared::runtime::Request;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The functions, warm: as many sandboxes of each as were ever busy at once.
@@ -149,15 +149,39 @@ async fn after(planned: &Value) {
     local_aws::pause(Duration::from_secs_f64(planned["after"].as_f64().unwrap_or_default())).await;
 }
 
-/// Repeats what AWS did not answer as the state machine's Retry does: at most 6 times, after at most 2 seconds at first and
-/// twice that each time, up to a minute, with full jitter.
+/// How a state machine retries what AWS did not answer.
+#[derive(Debug, Clone, Copy)]
+struct Retry {
+    attempts: u64,
+    first_seconds: f64,
+    backoff: f64,
+    longest_seconds: f64,
+}
+
+/// That of "Find task definitions", which all steps have.
+static RETRY: LazyLock<Retry> = LazyLock::new(|| {
+    let machine: Value =
+        serde_json::from_str(include_str!("../../../statemachine/deploy-image.asl.json")).unwrap_or_default();
+    let retriers = list(&machine["States"]["Find task definitions"]["Retry"]).iter();
+    let of_unavailable = |it: &&Value| list(&it["ErrorEquals"]).contains(&json!("Deploy.Unavailable"));
+    let retrier = retriers.clone().find(of_unavailable).unwrap_or(&Value::Null);
+    let number = |member: &str| retrier[member].as_f64().unwrap_or_default();
+    Retry {
+        attempts: retrier["MaxAttempts"].as_u64().unwrap_or_default(),
+        first_seconds: number("IntervalSeconds"),
+        backoff: number("BackoffRate"),
+        longest_seconds: number("MaxDelaySeconds"),
+    }
+});
+
+/// Repeats what AWS did not answer as the state machine's own Retry does, with full jitter.
 async fn repeated<T>(mut invoke: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
-    let mut limit = 2.0;
-    for _ in 0..6 {
+    let mut limit = RETRY.first_seconds;
+    for _ in 0..RETRY.attempts {
         match invoke().await {
             Err(Error::Unavailable(_)) => {
                 local_aws::pause(Duration::from_secs_f64(fastrand::f64() * limit)).await;
-                limit = f64::min(limit * 2.0, 60.0);
+                limit = f64::min(limit * RETRY.backoff, RETRY.longest_seconds);
             }
             answer => return answer,
         }
