@@ -18,6 +18,7 @@ use crate::{Failure, prerequisites};
 use clap::ValueEnum;
 use jiff::Timestamp;
 use local_aws::tools::workspace;
+use price::machine;
 use std::process::Command;
 
 /// The markers in the README between which the results stand.

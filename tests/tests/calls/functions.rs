@@ -1,13 +1,7 @@
 //! The functions from a push to the last `UpdateService`, called in the order and at the times at which the state machine
 //! calls them.
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::body::SdkBody;
+use super::machine::step_functions::StepFunctions;
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -17,7 +11,6 @@ use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::executions::Executions;
 use shared::runtime::Request;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,7 +35,7 @@ struct Sandbox {
 
 impl Functions {
     pub(crate) fn new(client: impl Fn() -> Ecs + 'static, now: impl Fn() -> Timestamp + 'static) -> Self {
-        let executions = Arc::new(StepFunctions::default());
+        let executions = StepFunctions::new();
         Self {
             find: client(),
             pushes: executions.client(),
@@ -71,8 +64,11 @@ impl Functions {
         let request = self.request("deploy-image", event);
         let (execution, now) = (request.execution.id.clone(), request.now);
         let pushes = async || self.pushes.begun_lately(&execution, now).await;
+        let push = self.executions.begin("deploy-image", now);
         // Boxed, since the futures of SDK calls nest deeper than the compiler follows.
-        value(Box::pin(find_task_definitions::handle(&self.find, &self.config, pushes, request)).await)
+        let plan = Box::pin(find_task_definitions::handle(&self.find, &self.config, pushes, request)).await;
+        self.executions.end(push);
+        value(plan)
     }
 
     pub(crate) async fn register(&self, input: &Value) -> Result<Value, Error> {
@@ -85,7 +81,8 @@ impl Functions {
 
     pub(crate) async fn update(&self, input: &Value) -> Result<Value, Error> {
         let request = self.request("deploy-service", input);
-        self.executions.begun.fetch_add(1, Ordering::Relaxed);
+        // It waits for the rollout, longer than anything that is called here.
+        self.executions.begin("deploy-service", request.now);
         self.in_sandbox(async |sandbox, config| {
             let execution = request.execution.id.clone();
             let running = sandbox.executions.running(&execution, request.now);
@@ -96,7 +93,8 @@ impl Functions {
 
     /// How often Step Functions was asked for its executions since this was called last.
     pub(crate) fn listed(&self) -> u64 {
-        self.executions.listed.swap(0, Ordering::Relaxed)
+        let listed = self.executions.listed();
+        listed.granted + listed.refused
     }
 
     fn request(&self, state_machine: &str, input: &Value) -> Request<Value> {
@@ -187,67 +185,4 @@ async fn repeated<T>(mut invoke: impl AsyncFnMut() -> Result<T, Error>) -> Resul
         }
     }
     invoke().await
-}
-
-/// Step Functions, as far as it lists executions: those of the services that were begun run on, and no other push does.
-#[derive(Debug, Default)]
-struct StepFunctions {
-    begun: AtomicU64,
-    listed: AtomicU64,
-}
-
-/// How long it takes to list.
-const LATENCY: Duration = Duration::from_millis(15);
-
-impl StepFunctions {
-    fn client(self: &Arc<Self>) -> Executions {
-        use aws_sdk_sfn::config::{BehaviorVersion, Builder, Credentials, Region};
-        let config = Builder::new()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("eu-west-1"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "a walk"))
-            .http_client(Wire(self.clone()));
-        Executions::with_client(aws_sdk_sfn::Client::from_conf(config.build()))
-    }
-
-    /// One page, which has room for all that the cases begin.
-    fn list(&self, request: &Value) -> Value {
-        self.listed.fetch_add(1, Ordering::Relaxed);
-        let state_machine = request["stateMachineArn"].as_str().unwrap_or_default();
-        let running = if state_machine.ends_with(":deploy-service") {
-            self.begun.load(Ordering::Relaxed)
-        } else {
-            1
-        };
-        let execution = json!({
-            "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:deploy-service:web", "name": "web",
-            "stateMachineArn": state_machine, "status": "RUNNING", "startDate": Timestamp::MAX.as_second(),
-        });
-        let count = usize::try_from(running).unwrap_or(usize::MAX).min(1000);
-        json!({"executions": vec![execution; count]})
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Wire(Arc<StepFunctions>);
-
-impl HttpClient for Wire {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
-impl HttpConnector for Wire {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let executions = self.0.clone();
-        HttpConnectorFuture::new(async move {
-            local_aws::pause(LATENCY).await;
-            let body = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
-            let answer = executions.list(&body).to_string();
-            let ok = 200
-                .try_into()
-                .map_err(|error| ConnectorError::other(Box::new(error), None))?;
-            Ok(HttpResponse::new(ok, SdkBody::from(answer)))
-        })
-    }
 }

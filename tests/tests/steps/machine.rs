@@ -4,6 +4,10 @@
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
 
+#[allow(dead_code, reason = "the tests of calls use it")]
+#[path = "../calls/step_functions.rs"]
+pub(crate) mod step_functions;
+
 use super::account::{Caller, list};
 use bumpalo::Bump;
 use futures::future::{FutureExt, LocalBoxFuture};
@@ -15,11 +19,12 @@ use serde_json::{Map, Value, json};
 use shared::config::Config;
 use shared::ecs::Ecs;
 use shared::error::Error;
+use shared::executions::Executions;
 use shared::runtime::Request;
 use std::collections::HashMap;
-use std::future::ready;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
+use step_functions::StepFunctions;
 
 /// How many groups are worked on at once, and how many of each: the default of the setting.
 const AT_ONCE: (u32, u32) = (10, 40);
@@ -92,6 +97,14 @@ impl Execution<'_> {
             entering: Box::new(|_| ()),
             services: std::cell::RefCell::default(),
         }
+    }
+
+    /// An execution that is listed with those of other pushes, whose functions run in the same sandboxes.
+    #[allow(dead_code, reason = "the tests of calls use it")]
+    pub(crate) fn among(sandboxes: &Arc<Sandboxes>, caller: Arc<Caller>, config: Config) -> Self {
+        let mut execution = Self::new(caller, config);
+        execution.functions.list = Some(sandboxes.clone());
+        execution
     }
 }
 
@@ -231,6 +244,38 @@ pub(crate) struct Functions {
     ecs: Ecs,
     ecr: aws_sdk_ecr::Client,
     config: Config,
+    /// Where the executions of all pushes are listed. Without it, how many run is told at once: nothing that AWS does hangs
+    /// on that call.
+    list: Option<Arc<Sandboxes>>,
+}
+
+/// The sandboxes of all functions, as far as they list executions: what each keeps of that from one invocation to the next.
+#[derive(Debug)]
+pub(crate) struct Sandboxes {
+    pub(crate) step_functions: Arc<StepFunctions>,
+    /// Those that are idle, by their function.
+    idle: Mutex<HashMap<String, Vec<Executions>>>,
+}
+
+impl Sandboxes {
+    #[allow(dead_code, reason = "the tests of calls use it")]
+    pub(crate) fn new(step_functions: Arc<StepFunctions>) -> Arc<Self> {
+        Arc::new(Self {
+            step_functions,
+            idle: Mutex::default(),
+        })
+    }
+
+    fn take(&self, function: &str) -> Executions {
+        let mut idle = self.idle.lock().unwrap();
+        let client = idle.get_mut(function).and_then(Vec::pop);
+        client.unwrap_or_else(|| self.step_functions.client())
+    }
+
+    fn put_back(&self, function: &str, client: Executions) {
+        let mut idle = self.idle.lock().unwrap();
+        idle.entry(function.to_owned()).or_default().push(client);
+    }
 }
 
 impl Functions {
@@ -240,40 +285,78 @@ impl Functions {
             ecs: caller.ecs(),
             ecr: caller.ecr(),
             config,
+            list: None,
         }
     }
 
-    /// Invokes a function, by its placeholder, with the arguments of the Task. How many executions run is told at once: nothing that
-    /// AWS does hangs on that call.
+    /// How many executions run of the state machine that `execution` is one of; with `lately`, of those that have begun a short
+    /// while ago.
+    async fn running(&self, client: Option<&Executions>, execution: &str, now: Timestamp, lately: bool) -> Option<u32> {
+        let account = self.caller.account();
+        match client {
+            None if lately => Some(account.pushing().load(Ordering::Relaxed)),
+            None => Some(account.deploying().load(Ordering::Relaxed)),
+            Some(client) if lately => client.begun_lately(execution, now).await,
+            Some(client) => client.running(execution, now).await,
+        }
+    }
+
+    /// Runs an execution of a state machine, which is listed as long as it runs.
+    async fn listed<T>(&self, state_machine: &str, execution: impl Future<Output = T>) -> T {
+        let account = self.caller.account();
+        let count = if state_machine == "deploy-image" {
+            account.pushing()
+        } else {
+            account.deploying()
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        let begun = self
+            .list
+            .as_ref()
+            .map(|it| it.step_functions.begin(state_machine, account.timestamp()));
+        let ended = execution.await;
+        if let (Some(list), Some(begun)) = (&self.list, begun) {
+            list.step_functions.end(begun);
+        }
+        count.fetch_sub(1, Ordering::Relaxed);
+        ended
+    }
+
+    /// Invokes a function, by its placeholder, with the arguments of the Task.
     pub(crate) async fn invoke(&self, arguments: &Value, now: Timestamp) -> Result<Value, Error> {
         let request = Request::open(arguments["Payload"].clone(), now).unwrap();
         let Self { ecs, ecr, config, .. } = self;
         // What is invoked at the same time runs in different sandboxes.
         let fresh = self.caller.account().is_on_tokios_clock().then(|| self.caller.ecs());
         let sandbox = fresh.as_ref().unwrap_or(ecs);
-        let account = self.caller.account();
-        let running = ready(Some(account.deploying().load(Ordering::Relaxed)));
-        let pushes = async || Some(account.pushing().load(Ordering::Relaxed));
-        match arguments["FunctionName"].as_str().unwrap_or_default() {
-            "${findTaskDefinitions}" => value(find_task_definitions::handle(ecs, config, pushes, request).await),
-            "${registerRevision}" => value(register_revision::handle(sandbox, config, request).await),
-            "${updateService}" => value(update_service::handle(sandbox, config, running, request).await),
-            "${checkStability}" => value(check_stability::handle(sandbox, config, running, request).await),
-            "${rollBack}" => value(roll_back::handle(sandbox, ecr, config, running, request).await),
-            "${conclude}" => value(conclude::handle(config, request)),
-            other => panic!("{other} is no function"),
+        let function = arguments["FunctionName"].as_str().unwrap_or_default();
+        let client = self.list.as_ref().map(|it| it.take(function));
+        let execution = request.execution.id.clone();
+        let answer = {
+            let running = self.running(client.as_ref(), &execution, now, false);
+            let pushes = async || self.running(client.as_ref(), &execution, now, true).await;
+            match function {
+                "${findTaskDefinitions}" => value(find_task_definitions::handle(ecs, config, pushes, request).await),
+                "${registerRevision}" => value(register_revision::handle(sandbox, config, request).await),
+                "${updateService}" => value(update_service::handle(sandbox, config, running, request).await),
+                "${checkStability}" => value(check_stability::handle(sandbox, config, running, request).await),
+                "${rollBack}" => value(roll_back::handle(sandbox, ecr, config, running, request).await),
+                "${conclude}" => value(conclude::handle(config, request)),
+                other => panic!("{other} is no function"),
+            }
+        };
+        if let (Some(list), Some(client)) = (&self.list, client) {
+            list.put_back(function, client);
         }
+        answer
     }
 }
 
 impl Execution<'_> {
     /// Walks a push's execution to its end.
     pub(crate) async fn deploy(&self, event: &Value) -> Result<Value, Thrown> {
-        let running = self.caller.account().pushing();
-        running.fetch_add(1, Ordering::Relaxed);
-        let ended = self.start(&DEPLOY_IMAGE, "deploy-image:push", event).await;
-        running.fetch_sub(1, Ordering::Relaxed);
-        ended
+        let execution = self.start(&DEPLOY_IMAGE, "deploy-image:push", event);
+        self.functions.listed("deploy-image", execution).await
     }
 
     /// The same with another number of groups that are worked on at once, and of those of a group.
@@ -444,10 +527,8 @@ impl Execution<'_> {
         if resource.ends_with(":startExecution.sync:2") {
             let input = &arguments["Input"];
             let child = format!("deploy-service:{}", arguments["Name"].as_str().unwrap());
-            let running = self.caller.account().deploying();
-            running.fetch_add(1, Ordering::Relaxed);
-            let ended = self.start(&DEPLOY_SERVICE, &child, input).await;
-            running.fetch_sub(1, Ordering::Relaxed);
+            let execution = self.start(&DEPLOY_SERVICE, &child, input);
+            let ended = self.functions.listed("deploy-service", execution).await;
             let service = input["service"].as_str().unwrap_or_default().to_owned();
             self.services.borrow_mut().push((service, ended.clone()));
             return match ended {

@@ -17,7 +17,7 @@ mod account;
     reason = "made for tests: a walk that cannot go on panics"
 )]
 #[path = "../../../tests/tests/steps/machine.rs"]
-mod machine;
+pub(super) mod machine;
 #[allow(clippy::unwrap_used, reason = "made for tests: a walk that cannot go on panics")]
 #[path = "../../../tests/tests/calls/walk.rs"]
 mod walk;
