@@ -9,17 +9,42 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An account with so many services on so many families, of which so many run the image; seeded long ago, with the rate
-/// limits that AWS documents.
-async fn account(services: usize, families: usize, matching: usize) -> (Arc<Account>, Functions) {
+/// How large an account is.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    services: usize,
+    /// Those that the services are on.
+    families: usize,
+    /// How many of all families run the image, from the first.
+    matching: usize,
+    /// How many more families there are.
+    standalone: usize,
+}
+
+impl Size {
+    /// Without families that no service is on.
+    fn of_services((services, families, matching): (usize, usize, usize)) -> Self {
+        Self {
+            services,
+            families,
+            matching,
+            standalone: 0,
+        }
+    }
+}
+
+/// An account of this size; seeded long ago, with the rate limits that AWS documents.
+async fn account(size: Size) -> (Arc<Account>, Functions) {
     let account = Account::on_tokios_clock(Settings {
         throttling: true,
+        call_log: true,
         ..Settings::default()
     });
     account.seed(Seed {
-        services,
-        families: Some(families),
-        matching: Some(matching),
+        services: size.services,
+        families: Some(size.families),
+        matching: Some(size.matching),
+        standalone_families: size.standalone,
         service_name: "web".to_owned(),
         ..Seed::default()
     });
@@ -55,9 +80,14 @@ fn calls(report: &Value) -> BTreeMap<&str, u64> {
 /// throttled. Puts out the report on the first.
 #[track_caller]
 fn check(of: (usize, usize, usize), cold: &[(&str, u64)], warm: &[(&str, u64)]) -> Value {
-    let (services, families, matching) = of;
+    check_of(Size::of_services(of), cold, warm)
+}
+
+/// The same of an account that may have more families.
+#[track_caller]
+fn check_of(size: Size, cold: &[(&str, u64)], warm: &[(&str, u64)]) -> Value {
     let (first, next) = run(async {
-        let (account, functions) = account(services, families, matching).await;
+        let (account, functions) = account(size).await;
         report(&account, &functions);
         functions.deploy(&account.push("v2")).await.unwrap();
         let first = report(&account, &functions);
@@ -95,8 +125,8 @@ fn eight_services_on_eight_families() {
             ("DescribeTaskDefinition", 8 + 8),
             ("RegisterTaskDefinition", 8),
             ("UpdateService", 8),
-            // At most once in ten seconds and sandbox.
-            ("ListExecutions", 8),
+            // By the search; then at most once in ten seconds and sandbox.
+            ("ListExecutions", 1 + 8),
         ],
         &[
             ("ListClusters", 1),
@@ -105,6 +135,7 @@ fn eight_services_on_eight_families() {
             ("ListTaskDefinitionFamilies", 1),
             // The new revisions.
             ("DescribeTaskDefinition", 8),
+            ("ListExecutions", 1),
         ],
     );
     check_half_full(&report);
@@ -122,8 +153,8 @@ fn a_hundred_services_on_a_hundred_families() {
             ("DescribeTaskDefinition", 100 + 100),
             ("RegisterTaskDefinition", 100),
             ("UpdateService", 100),
-            // By the search, since the plan is paced; else at most once in ten seconds and sandbox.
-            ("ListExecutions", 27),
+            // By the search, twice since it is long; then at most once in ten seconds and sandbox.
+            ("ListExecutions", 2 + 26),
         ],
         &[
             ("ListClusters", 1),
@@ -131,7 +162,7 @@ fn a_hundred_services_on_a_hundred_families() {
             ("DescribeServices", 10),
             ("ListTaskDefinitionFamilies", 1),
             ("DescribeTaskDefinition", 100),
-            ("ListExecutions", 1),
+            ("ListExecutions", 2),
         ],
     );
 }
@@ -148,8 +179,8 @@ fn a_thousand_services_on_twenty_families() {
             ("DescribeTaskDefinition", 20 + 20),
             ("RegisterTaskDefinition", 20),
             ("UpdateService", 1000),
-            // By the search, since the plan is paced; else at most once in ten seconds and sandbox.
-            ("ListExecutions", 144),
+            // By the search, twice since it is long; then at most once in ten seconds and sandbox.
+            ("ListExecutions", 2 + 143),
         ],
         &[
             ("ListClusters", 1),
@@ -157,7 +188,7 @@ fn a_thousand_services_on_twenty_families() {
             ("DescribeServices", 100),
             ("ListTaskDefinitionFamilies", 1),
             ("DescribeTaskDefinition", 20),
-            ("ListExecutions", 1),
+            ("ListExecutions", 2),
         ],
     );
     check_half_full(&report);
@@ -176,8 +207,8 @@ fn five_thousand_services_on_two_thousand_families_of_which_ten_match() {
             ("DescribeTaskDefinition", 2000 + 10),
             ("RegisterTaskDefinition", 10),
             ("UpdateService", 30),
-            // At most once in ten seconds and sandbox.
-            ("ListExecutions", 30),
+            // By the search; then at most once in ten seconds and sandbox.
+            ("ListExecutions", 1 + 30),
         ],
         &[
             ("ListClusters", 1),
@@ -186,6 +217,7 @@ fn five_thousand_services_on_two_thousand_families_of_which_ten_match() {
             ("ListTaskDefinitionFamilies", 20),
             // The 1,990 revisions that are still in use are not read again.
             ("DescribeTaskDefinition", 10),
+            ("ListExecutions", 1),
         ],
     );
     check_half_full(&report);
@@ -194,7 +226,7 @@ fn five_thousand_services_on_two_thousand_families_of_which_ten_match() {
 #[test]
 fn five_thousand_services_that_all_match_are_refused_before_anything_is_changed() {
     let (error, report) = run(async {
-        let (account, functions) = account(5000, 100, 100).await;
+        let (account, functions) = account(Size::of_services((5000, 100, 100))).await;
         report(&account, &functions);
         let error = functions.find(&account.push("v2")).await.unwrap_err();
         (error, report(&account, &functions))
@@ -212,8 +244,69 @@ fn five_thousand_services_that_all_match_are_refused_before_anything_is_changed(
             ("DescribeServices", 500),
             ("ListTaskDefinitionFamilies", 1),
             ("DescribeTaskDefinition", 100),
-            ("ListExecutions", 1),
+            ("ListExecutions", 2),
         ])
     );
     check_half_full(&report);
+}
+
+/// Families that no service is on: for scheduled and one-off tasks. Half of them run the image.
+const WITH_STANDALONE_FAMILIES: Size = Size {
+    services: 8,
+    families: 8,
+    matching: 28,
+    standalone: 40,
+};
+
+#[test]
+fn eight_services_on_eight_families_and_forty_families_without_a_service() {
+    check_of(
+        WITH_STANDALONE_FAMILIES,
+        &[
+            ("ListClusters", 1),
+            ("ListServices", 1),
+            ("DescribeServices", 1 + 8),
+            ("ListTaskDefinitionFamilies", 1),
+            // Each once by the search, and those that match once more by its registration.
+            ("DescribeTaskDefinition", 48 + 28),
+            ("RegisterTaskDefinition", 28),
+            ("UpdateService", 8),
+            // By the search, twice since it is long; then at most once in ten seconds and sandbox, of which few are busy at once.
+            ("ListExecutions", 2 + 1),
+        ],
+        &[
+            ("ListClusters", 1),
+            ("ListServices", 1),
+            ("DescribeServices", 1),
+            ("ListTaskDefinitionFamilies", 1),
+            // The new revisions of the services, and every other family, since which revision is its newest is asked each time.
+            ("DescribeTaskDefinition", 8 + 40),
+            ("ListExecutions", 2),
+        ],
+    );
+}
+
+#[test]
+fn the_revisions_that_services_are_on_are_read_before_other_families() {
+    let log = run(async {
+        let (account, functions) = account(WITH_STANDALONE_FAMILIES).await;
+        report(&account, &functions);
+        functions.find(&account.push("v2")).await.unwrap();
+        account.with(|it, _| it.call_log().to_vec())
+    });
+    let read = log.iter().filter(|call| call["operation"] == "DescribeTaskDefinition");
+    let read: Vec<&str> = read
+        .map(|call| call["parameters"]["taskDefinition"].as_str().unwrap())
+        .collect();
+    let (of_services, of_families) = read.split_at(8);
+    for (place, revision) in of_services.iter().enumerate() {
+        let is_of_a_service = (1..=8).any(|number| revision.ends_with(&format!("/web-{number}:1")));
+        assert!(is_of_a_service, "number {place} is {revision}");
+    }
+    // By their names: ECS knows which of their revisions is the newest.
+    let mut families: Vec<String> = (9..=48).map(|number| format!("web-{number}")).collect();
+    families.sort();
+    let mut read = of_families.to_vec();
+    read.sort_unstable();
+    assert_eq!(read, families);
 }
