@@ -16,4 +16,5 @@ mod pushes;
 #[path = "../steps/support.rs"]
 mod support;
 mod transitions;
+mod waiting;
 mod walk;

@@ -1,0 +1,70 @@
+//! The looks at services whose rollouts are slow, after the last of them has begun.
+
+use crate::account::{Account, Caller, Grain};
+use crate::machine::step_functions::StepFunctions;
+use crate::machine::{Execution, Sandboxes};
+use crate::support::run;
+use serde_json::Value;
+use shared::config::Config;
+use simulated_ecs::{Seed, Settings};
+use std::time::Duration;
+
+const SERVICES: u32 = 300;
+
+/// Rollouts take a quarter of an hour.
+const SPEED: f64 = 0.04;
+
+fn report(account: &Account) -> Value {
+    let (_, report) = account.with(|it, now| it.administer(now, "GET", "calls", "", b""));
+    report
+}
+
+#[test]
+fn three_hundred_services_that_wait_leave_three_quarters_of_the_service_reads() {
+    let waited = run(async {
+        let account = Account::on_tokios_clock(Settings {
+            speed: SPEED,
+            throttling: true,
+            ..Settings::default()
+        });
+        account.seed(Seed {
+            services: usize::try_from(SERVICES).unwrap(),
+            families: Some(10),
+            service_name: "web".to_owned(),
+            ..Seed::default()
+        });
+        local_aws::pause(Duration::from_hours(1)).await;
+        account.with(|it, _| it.reset_calls());
+        let sandboxes = Sandboxes::new(StepFunctions::new());
+        let caller = Caller::new(&account, Grain::Alone, None);
+        let execution = Execution::among(&sandboxes, caller, Config::default());
+        let event = account.push("v2");
+        let last_update = async {
+            while report(&account)["operations"]["UpdateService"]["calls"] != SERVICES {
+                local_aws::pause(Duration::from_secs(1)).await;
+            }
+            // From here on, they only wait.
+            account.with(|it, _| it.reset_calls());
+        };
+        let (ended, ()) = futures::join!(execution.deploy(&event), last_update);
+        assert!(ended.is_ok(), "{ended:?}");
+        report(&account)
+    });
+    let bucket = &waited["buckets"]["serviceRead"];
+    assert!(bucket["lowest"].as_f64().unwrap() >= 75.0, "{bucket}");
+    let calls = waited["operations"].as_object().unwrap().iter();
+    let calls: Vec<(&str, u64)> = calls
+        .map(|(operation, count)| (operation.as_str(), count["calls"].as_u64().unwrap()))
+        .collect();
+    // About one a minute for each service, and one at the end.
+    assert_eq!(
+        calls,
+        [
+            ("DescribeServiceRevisions", 2888),
+            ("DescribeServices", 4642),
+            ("DescribeTasks", 2794),
+            ("ListServiceDeployments", 2888),
+            ("ListTasks", 4642),
+        ]
+    );
+}
