@@ -11,6 +11,7 @@ mod growth;
 mod plot;
 mod price;
 mod push;
+mod runs;
 mod start;
 mod table;
 
@@ -88,7 +89,9 @@ fn heading() -> String {
     format!(
         "Measured on {} by `cargo xtask bench` on {processors} processors ({}). The functions run against the simulated ECS, \
          where every call takes {} ms and the token buckets that AWS documents refuse what exceeds them, full at the beginning. \
-         The functions are warm, but no revision has been read before; several numbers are minimum, median and maximum.\n\n",
+         The functions are warm, but no revision has been read before; three numbers are minimum, median and maximum, of runs each \
+         on an account of its own: those with 8 services alone and one after the other, those with more, which wait for the \
+         buckets nearly all the time, beside each other.\n\n",
         now().strftime("%Y-%m-%d"),
         model.unwrap_or("of unknown make").trim(),
         account::LATENCY,
@@ -107,7 +110,11 @@ async fn pushes() -> Result<String, Failure> {
         table.extend([line.as_str(), "\n"]);
         calls.extend([of_case.as_str(), "\n"]);
     }
-    Ok(format!("{table}\n{calls}\n{}\n\n", push::too_large().await?))
+    Ok(format!(
+        "{table}\n{}\n\n{calls}\n{}\n\n",
+        push::chain(),
+        push::too_large().await?
+    ))
 }
 
 fn write(text: &str) -> Result<(), Failure> {

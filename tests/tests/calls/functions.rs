@@ -21,7 +21,7 @@ pub(crate) struct Functions {
     client: Box<dyn Fn() -> Ecs>,
     now: Box<dyn Fn() -> Timestamp>,
     idle: Mutex<Vec<Sandbox>>,
-    config: Config,
+    pub(crate) config: Config,
     executions: Arc<StepFunctions>,
     /// Step Functions as find-task-definitions asks it.
     pushes: Executions,

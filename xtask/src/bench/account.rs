@@ -120,7 +120,7 @@ impl Account {
 }
 
 /// The report of an account on the calls that were made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Calls(Value);
 
 /// Short names for the buckets, as AWS groups them.
@@ -175,16 +175,18 @@ impl Calls {
         let calls: Vec<String> = calls.map(|(operation, count)| format!("{count} {operation}")).collect();
         calls.join(", ")
     }
+}
 
-    /// How low each bucket was that was used: `service reads 75 of 100`.
-    pub(crate) fn levels(&self) -> String {
-        let used = BUCKETS.iter().filter_map(|(bucket, name)| {
-            let report = &self.0["buckets"][bucket];
-            let (lowest, burst) = (report["lowest"].as_f64()?, report["burst"].as_f64()?);
-            (report["taken"] != 0).then(|| format!("{name} {lowest:.0} of {burst:.0}"))
-        });
-        used.collect::<Vec<_>>().join(", ")
-    }
+/// How low each bucket was that was used by any of the runs: `service reads 75 of 100`.
+pub(crate) fn levels(runs: &[&Calls]) -> String {
+    let used = BUCKETS.iter().filter_map(|(bucket, name)| {
+        let reports = runs.iter().map(|run| &run.0["buckets"][bucket]);
+        let used = reports.filter(|report| report["taken"].as_u64().is_some_and(|taken| taken > 0));
+        let levels = used.filter_map(|report| Some((report["lowest"].as_f64()?, report["burst"].as_f64()?)));
+        let (lowest, burst) = levels.reduce(|one, other| if other.0 < one.0 { other } else { one })?;
+        Some(format!("{name} {lowest:.0} of {burst:.0}"))
+    });
+    used.collect::<Vec<_>>().join(", ")
 }
 
 /// ECR's own event of a push of `app` under `tag`, that happened just now.

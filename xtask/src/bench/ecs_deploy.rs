@@ -3,52 +3,110 @@
 //!
 //! See <https://pypi.org/project/ecs-deploy/>.
 
-use super::account::{AWS, Account, Calls, Size, event};
-use super::push::{functions, warm_up};
-use super::table::seconds;
+use super::account::{AWS, Account, Size};
+use super::push::{functions, push, warm_up};
+use super::runs::{Run, Runs};
+use super::table::{numbers, ratio};
 use crate::Failure;
+use futures::future::try_join_all;
 use local_aws::tools;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+/// How often each is run.
+const RUNS: usize = 3;
+
+/// What a run was, and how many services it did not deploy to.
+type Deployed = (Run, u64);
+
 /// Measures both on accounts that are alike; puts out the table.
+///
+/// The runs for a hundred services are beside each other: they wait for ECS's buckets most of the time, and take the
+/// processor for a third of it.
 pub(crate) async fn compare() -> Result<String, Failure> {
     let mut table = "**The same by `ecs-deploy` of PyPI, one call of its command line per service, which does not wait for the rollout**\n\n\
-        | services | | time | calls | throttled | failed |\n|---|---|---|---|---|---|\n"
+        | services | | time | ratio | calls | ratio | throttled | failed |\n|---|---|---|---|---|---|---|---|\n"
         .to_owned();
-    for services in [8, 100] {
+    for (services, is_short) in [(8, true), (100, false)] {
         let size = Size::all(services);
-        let ours = Account::new(AWS, size)?;
-        let ecr_deploy = functions(&ours);
-        warm_up(&ecr_deploy, &ours).await?;
-        let begun = Instant::now();
-        ecr_deploy
-            .deploy(&event("v2"))
-            .await
-            .map_err(|error| error.to_string())?;
-        let time = begun.elapsed().as_secs_f64();
-        let calls = ours.calls().and("ListExecutions", ecr_deploy.listed());
-        table += &line(services, "ecr-deploy", time, &calls, services - ours.services_on("v2"));
-        let theirs = Account::new(AWS, size)?;
-        let begun = Instant::now();
-        let mut failed: u32 = 0;
-        for service in 1..=services {
-            failed += u32::from(!deploy(&theirs, &format!("web-{service}"))?);
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        if is_short {
+            for _ in 0..RUNS {
+                ours.push(by_ecr_deploy(size).await?);
+                theirs.push(by_ecs_deploy(size)?);
+            }
+        } else {
+            ours = try_join_all((0..RUNS).map(|_| by_ecr_deploy(size))).await?;
+            theirs = beside_each_other(|| by_ecs_deploy(size))?;
         }
-        let time = begun.elapsed().as_secs_f64();
-        table += &line(services, "ecs-deploy", time, &theirs.calls(), failed);
+        let (ours, theirs) = (Line::of(ours), Line::of(theirs));
+        table += &ours.show(services, "ecr-deploy", &ours);
+        table += &theirs.show(services, "ecs-deploy", &ours);
     }
     Ok(table + "\n")
 }
 
-fn line(services: u32, name: &str, time: f64, calls: &Calls, failed: u32) -> String {
-    format!(
-        "| {services} | {name} | {} | {}: {} | {} | {failed} |\n",
-        seconds(time),
-        calls.total(),
-        calls.list(),
-        calls.throttled()
-    )
+async fn by_ecr_deploy(size: Size) -> Result<Deployed, Failure> {
+    let account = Account::new(AWS, size)?;
+    let functions = functions(&account);
+    warm_up(&functions, &account).await?;
+    let run = push(&functions, &account).await?;
+    Ok((run, u64::from(size.services - account.services_on("v2"))))
+}
+
+fn by_ecs_deploy(size: Size) -> Result<Deployed, Failure> {
+    let account = Account::new(AWS, size)?;
+    let begun = Instant::now();
+    let mut failed = 0;
+    for service in 1..=size.services {
+        failed += u64::from(!deploy(&account, &format!("web-{service}"))?);
+    }
+    let (time, calls) = (begun.elapsed(), account.calls());
+    Ok((Run { time, calls }, failed))
+}
+
+/// Runs the same so many times at once, on threads of their own: they wait for processes.
+fn beside_each_other(run: impl Fn() -> Result<Deployed, Failure> + Sync) -> Result<Vec<Deployed>, Failure> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..RUNS).map(|_| scope.spawn(&run)).collect();
+        let ended = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+        ended
+            .map(|run| run.unwrap_or_else(|_| Err("a run of ecs-deploy panicked".into())))
+            .collect()
+    })
+}
+
+/// A line of the table.
+struct Line {
+    runs: Runs,
+    failed: Vec<u64>,
+}
+
+impl Line {
+    fn of(deployed: Vec<Deployed>) -> Self {
+        let (runs, failed) = deployed.into_iter().unzip();
+        Self {
+            runs: Runs::of(runs),
+            failed,
+        }
+    }
+
+    /// With the ratios to another one, by the runs that took the median times.
+    fn show(&self, services: u32, name: &str, to: &Self) -> String {
+        let seconds = |line: &Self| line.runs.times().median().as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "calls of one push")]
+        let calls = |line: &Self| line.runs.calls().total() as f64;
+        format!(
+            "| {services} | {name} | {} | {} | {}: {} | {} | {} | {} |\n",
+            self.runs.times().seconds(),
+            ratio(seconds(self), seconds(to)),
+            self.runs.totals(),
+            self.runs.calls().list(),
+            ratio(calls(self), calls(to)),
+            self.runs.throttled(),
+            numbers(self.failed.clone())
+        )
+    }
 }
 
 /// One call of its command line, which does not wait for the rollout. Puts out whether it ended well.

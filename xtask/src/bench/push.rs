@@ -1,15 +1,17 @@
 //! A push: from its event to the last `UpdateService`, by the functions themselves, called as the state machine calls
 //! them.
 
-use super::account::{AWS, Account, Calls, LATENCY, Size, event};
+use super::account::{AWS, Account, LATENCY, Size, event};
 pub(crate) use super::functions::Functions;
-use super::table::{Spread, seconds};
+use super::runs::{Run, Runs};
+use super::table::{ratio, seconds};
 use crate::Failure;
 use aws_sdk_ecs::config::{BehaviorVersion, Builder, Credentials, Region};
 use futures::future::try_join_all;
 use serde_json::Value;
 use shared::ecs::Ecs;
 use shared::error::Error;
+use simulated_ecs::Seed;
 use std::time::{Duration, Instant};
 
 /// The functions on this account, whose clients share their connections.
@@ -40,11 +42,12 @@ pub(crate) struct Case {
     size: Size,
     /// How many families run the image, and how many services.
     matching: (u32, u32),
-    runs: usize,
+    /// Whether the setting `clusters` names the services' cluster.
+    clusters: bool,
 }
 
 /// The cases, from the smallest to the largest.
-pub(crate) fn cases() -> [Case; 4] {
+pub(crate) fn cases() -> [Case; 5] {
     let case = |name, (services, families): (u32, u32), matching: (u32, u32)| Case {
         name,
         size: Size {
@@ -53,11 +56,14 @@ pub(crate) fn cases() -> [Case; 4] {
             matching: matching.0,
         },
         matching,
-        // One that lasts a moment is measured several times.
-        runs: if services < 10 { 11 } else { 1 },
+        clusters: false,
     };
     [
         case("8 services on 8 families", (8, 8), (8, 8)),
+        Case {
+            clusters: true,
+            ..case("the same with the setting `clusters`", (8, 8), (8, 8))
+        },
         case("100 services on 100 families", (100, 100), (100, 100)),
         case("1,000 services on 20 families", (1000, 20), (20, 1000)),
         case(
@@ -68,9 +74,36 @@ pub(crate) fn cases() -> [Case; 4] {
     ]
 }
 
-/// The dependent calls of one service: `ListClusters`, `ListServices`, `DescribeServices`, `DescribeTaskDefinition`; of the
-/// family, `RegisterTaskDefinition`; `DescribeServices` and `UpdateService`.
-const CHAIN: u32 = 8;
+/// The dependent calls of one service, each with what it is needed for.
+const CHAIN: [(&str, &str); 8] = [
+    (
+        "ListClusters",
+        "the setting `clusters` is empty, and names them otherwise",
+    ),
+    ("ListServices", "the cluster's services"),
+    ("DescribeServices", "the revision that each runs"),
+    ("DescribeTaskDefinition", "whether that runs the repository"),
+    (
+        "DescribeTaskDefinition",
+        "by \"Register revision\", the document to copy, which is more than a plan has room for, and whether that was done already",
+    ),
+    ("RegisterTaskDefinition", "the revision with the image"),
+    (
+        "DescribeServices",
+        "by \"Update service\", whether the service has been moved since, and what to go back to",
+    ),
+    ("UpdateService", "the rollout"),
+];
+
+/// Says what the chain consists of, and why.
+pub(crate) fn chain() -> String {
+    let calls = CHAIN.iter().map(|(call, reason)| format!("`{call}` ({reason})"));
+    format!(
+        "The {} calls one after the other are {}. Everything else is called meanwhile.",
+        CHAIN.len(),
+        calls.collect::<Vec<_>>().join(", ")
+    )
+}
 
 /// The shortest time that AWS allows, in seconds, and what sets it.
 struct Bound {
@@ -78,7 +111,18 @@ struct Bound {
     by: String,
 }
 
+/// How often a case is run that lasts a moment, alone and one run after the other.
+const SHORT_RUNS: usize = 11;
+/// How often one is run that waits for a bucket nearly all the time, all runs beside each other.
+const LONG_RUNS: usize = 3;
+
 impl Case {
+    /// The dependent calls of this case.
+    fn chain(&self) -> u32 {
+        let needed = CHAIN.iter().skip(usize::from(self.clusters));
+        needed.map(|_| 1).sum()
+    }
+
     /// A bucket gives so many calls at once and then so many a second; the chain takes as long as its calls.
     fn bound(&self) -> Bound {
         let (families, services) = self.matching;
@@ -101,8 +145,8 @@ impl Case {
             ),
         ];
         let chain = Bound {
-            seconds: f64::from(CHAIN) * Duration::from_millis(LATENCY).as_secs_f64(),
-            by: format!("{CHAIN} calls, one after the other"),
+            seconds: f64::from(self.chain()) * Duration::from_millis(LATENCY).as_secs_f64(),
+            by: format!("{} calls, one after the other", self.chain()),
         };
         let buckets = needed.map(|(by, calls, burst, rate)| Bound {
             seconds: f64::from(calls.saturating_sub(burst)) / rate,
@@ -114,50 +158,65 @@ impl Case {
 
     /// Measures it and puts out its line of the table, and what is told below it.
     pub(crate) async fn measure(&self) -> Result<(String, String), Failure> {
-        let mut times = Vec::new();
-        let mut last: Option<Calls> = None;
-        let mut again = String::new();
-        for run in 0..self.runs {
-            let account = Account::new(AWS, self.size)?;
-            let functions = functions(&account);
-            warm_up(&functions, &account).await?;
-            let begun = Instant::now();
-            functions
-                .deploy(&event("v2"))
-                .await
-                .map_err(|error| error.to_string())?;
-            times.push(begun.elapsed());
-            let updated = account.services_on("v2");
-            if updated != self.matching.1 {
-                return Err(format!("{}: {updated} services were updated", self.name));
+        let runs = if self.size.services < 10 {
+            let mut runs = Vec::new();
+            for _ in 0..SHORT_RUNS {
+                runs.push(self.run().await?);
             }
-            last = Some(account.calls().and("ListExecutions", functions.listed()));
-            if run + 1 == self.runs {
-                account.forget_calls();
-                let plan = functions.find(&event("v3")).await.map_err(|error| error.to_string())?;
-                again = format!(
-                    "; the next push's plan of {} revisions, warm: {}",
-                    revisions(&plan),
-                    account.calls().and("ListExecutions", functions.listed()).list()
-                );
-            }
-        }
-        let calls = last.ok_or("nothing was run")?;
-        let spread = Spread::of(&times);
-        let bound = self.bound();
+            runs
+        } else {
+            try_join_all((0..LONG_RUNS).map(|_| self.run())).await?
+        };
+        let (runs, again): (Vec<Run>, Vec<String>) = runs.into_iter().unzip();
+        let (runs, bound) = (Runs::of(runs), self.bound());
         let line = format!(
-            "| {} | {}: {} | {} | {:.2} | {} | {} | {} |",
+            "| {} | {}: {} | {} | {} | {} | {} | {} |",
             self.name,
             seconds(bound.seconds),
             bound.by,
-            spread.seconds(),
-            spread.median().as_secs_f64() / bound.seconds,
-            calls.total(),
-            calls.throttled(),
-            calls.levels()
+            runs.times().seconds(),
+            ratio(runs.times().median().as_secs_f64(), bound.seconds),
+            runs.totals(),
+            runs.throttled(),
+            runs.levels()
         );
-        Ok((line, format!("- {}: {}{again}", self.name, calls.list())))
+        let again = again.into_iter().next_back().unwrap_or_default();
+        Ok((line, format!("- {}: {}; {again}", self.name, runs.calls().list())))
     }
+
+    /// Measures it once, on an account of its own. Puts out besides what the next push's search would call.
+    async fn run(&self) -> Result<(Run, String), Failure> {
+        let account = Account::new(AWS, self.size)?;
+        let mut functions = functions(&account);
+        if self.clusters {
+            let cluster = Seed::default().cluster;
+            functions.config.clusters = vec![cluster.parse().map_err(|error| format!("{cluster}: {error}"))?];
+        }
+        warm_up(&functions, &account).await?;
+        let run = push(&functions, &account).await?;
+        let updated = account.services_on("v2");
+        if updated != self.matching.1 {
+            return Err(format!("{}: {updated} services were updated", self.name));
+        }
+        account.forget_calls();
+        let plan = functions.find(&event("v3")).await.map_err(|error| error.to_string())?;
+        let again = format!(
+            "the next push's plan of {} revisions, warm: {}",
+            revisions(&plan),
+            account.calls().and("ListExecutions", functions.listed()).list()
+        );
+        Ok((run, again))
+    }
+}
+
+/// Deploys a push by the functions, which are warm.
+pub(crate) async fn push(functions: &Functions, account: &Account) -> Result<Run, Failure> {
+    let begun = Instant::now();
+    let pushed = functions.deploy(&event("v2")).await;
+    let time = begun.elapsed();
+    pushed.map_err(|error| error.to_string())?;
+    let calls = account.calls().and("ListExecutions", functions.listed());
+    Ok(Run { time, calls })
 }
 
 /// Waits until the revisions are older than a push by more than the clocks of ECS and of ECR may differ, and opens the

@@ -2,13 +2,14 @@
 
 use super::account::{Account, Size, Wire, event};
 use super::push::{Functions, functions};
-use super::table::{Spread, megabytes};
+use super::table::{Spread, megabytes, ratio};
 use crate::Failure;
 use crate::lambda;
 use local_aws::tools;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
 
 /// How many times each start is measured.
 pub(crate) const RUNS: usize = 30;
@@ -24,27 +25,54 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime) -> Result<String, Failu
     let inputs = runtime.block_on(inputs(&functions(&account)))?;
     let python = tools::python().map_err(|error| error.to_string())?;
     let script = tools::workspace().join("xtask/src/bench/boto3_function.py");
-    let mut table = "**Cold start: a fresh process until its first answer, with its calls at 0 ms; the most memory of 30 runs**\n\n\
-        | function | start to first answer | memory | zip |\n|---|---|---|---|\n"
-        .to_owned();
+    let mut lines = Vec::new();
     for function in &built {
         let input = inputs
             .get(function.name.as_str())
             .ok_or_else(|| format!("no input for {}", function.name))?;
         let zip = format!("{:.1} MB", megabytes(function.zip_bytes));
-        table += &line(&function.name, &zip, || {
+        lines.push(line(&function.name, zip, || {
             lambda::cold_start(function.command(), input, &account.url())
-        })?;
+        })?);
     }
-    table += &line("Python: `import boto3`, one call", "", || {
+    let medians: Vec<_> = lines.iter().map(|line| line.times.median()).collect();
+    let to = Spread::of(&medians).median();
+    lines.push(line("Python: `import boto3`, one call", String::new(), || {
         let mut program = Command::new(&python);
         program.arg(&script);
         lambda::cold_start(program, &json!({}), &account.url())
-    })?;
+    })?);
+    let mut table = "**Cold start: a fresh process until its first answer, with its calls at 0 ms, and its ratio to the median of the \
+        functions; the most memory of 30 runs**\n\n\
+        | function | start to first answer | ratio | memory | zip |\n|---|---|---|---|---|\n"
+        .to_owned();
+    table.extend(lines.iter().map(|line| line.show(to)));
     Ok(table + "\n")
 }
 
-fn line(name: &str, zip: &str, start: impl Fn() -> Result<lambda::ColdStart, Failure>) -> Result<String, Failure> {
+/// A line of the table.
+struct Line {
+    name: String,
+    times: Spread,
+    megabytes: f64,
+    zip: String,
+}
+
+impl Line {
+    /// With the ratio of its median to a time.
+    fn show(&self, to: Duration) -> String {
+        format!(
+            "| {} | {} | {} | {:.0} MB | {} |\n",
+            self.name,
+            self.times.milliseconds(),
+            ratio(self.times.median().as_secs_f64(), to.as_secs_f64()),
+            self.megabytes,
+            self.zip
+        )
+    }
+}
+
+fn line(name: &str, zip: String, start: impl Fn() -> Result<lambda::ColdStart, Failure>) -> Result<Line, Failure> {
     let starts = (0..RUNS).map(|_| start()).collect::<Result<Vec<_>, _>>()?;
     let times: Vec<_> = starts.iter().map(|start| start.time).collect();
     let memory = starts
@@ -52,8 +80,12 @@ fn line(name: &str, zip: &str, start: impl Fn() -> Result<lambda::ColdStart, Fai
         .map(|start| start.resident_kilobytes)
         .max()
         .unwrap_or_default();
-    let (times, memory) = (Spread::of(&times).milliseconds(), megabytes(memory * 1024));
-    Ok(format!("| {name} | {times} | {memory:.0} MB | {zip} |\n"))
+    Ok(Line {
+        name: name.to_owned(),
+        times: Spread::of(&times),
+        megabytes: megabytes(memory * 1024),
+        zip,
+    })
 }
 
 /// An input for each function, as the state machine would make it for one of the services.

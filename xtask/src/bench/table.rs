@@ -41,6 +41,28 @@ impl Spread {
     }
 }
 
+/// Numbers of the same thing, never none: `44`, or where they differ `700 / 775 / 801`.
+pub(crate) fn numbers(mut numbers: Vec<u64>) -> String {
+    numbers.sort_unstable();
+    let at = |place: usize| numbers.get(place).copied().unwrap_or_default();
+    let (least, most) = (at(0), at(numbers.len().saturating_sub(1)));
+    if least == most {
+        least.to_string()
+    } else {
+        format!("{least} / {} / {most}", at(numbers.len() / 2))
+    }
+}
+
+/// How many times as much one is as the other.
+pub(crate) fn ratio(one: f64, other: f64) -> String {
+    let ratio = one / other;
+    if ratio < 10.0 {
+        format!("{ratio:.2}")
+    } else {
+        format!("{ratio:.0}")
+    }
+}
+
 /// A time of which three digits matter.
 pub(crate) fn seconds(seconds: f64) -> String {
     format!("{} s", digits(seconds))
@@ -68,5 +90,16 @@ mod tests {
         let times = [3, 1, 2].map(Duration::from_millis);
         assert_eq!(Spread::of(&times).milliseconds(), "1 / 2 / 3 ms");
         assert_eq!(Spread::of(&times[..1]).seconds(), "0.003 s");
+    }
+
+    #[test]
+    fn numbers_are_shown_once_where_all_are_the_same() {
+        assert_eq!(numbers(vec![44, 44, 44]), "44");
+        assert_eq!(numbers(vec![801, 700, 775]), "700 / 775 / 801");
+    }
+
+    #[test]
+    fn a_ratio_has_three_digits_at_most() {
+        assert_eq!([ratio(121.0, 100.0), ratio(243.0, 10.0)], ["1.21", "24"]);
     }
 }
