@@ -18,6 +18,10 @@ pub(crate) struct Walked {
     pub(crate) events: u32,
     /// Events in the history of the longest execution of a service.
     pub(crate) service_events: u32,
+    /// Events in the histories of all its executions: each is logged.
+    pub(crate) all_events: u32,
+    /// The bytes of what those events tell, besides themselves.
+    pub(crate) logged_bytes: u64,
     /// How often each state invoked its function, and for how many milliseconds in all.
     pub(crate) invocations: BTreeMap<String, (u32, i64)>,
 }
@@ -60,6 +64,8 @@ pub(crate) async fn walk(services: u32) -> Walked {
         transitions: histories.values().map(|history| history.steps).sum(),
         events: events(":deploy-image:"),
         service_events: events(":deploy-service:"),
+        all_events: histories.values().map(|history| history.events).sum(),
+        logged_bytes: execution.functions.logged(),
         invocations,
     }
 }

@@ -22,7 +22,7 @@ use shared::error::Error;
 use shared::executions::Executions;
 use shared::runtime::Request;
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use step_functions::StepFunctions;
 
@@ -247,7 +247,14 @@ pub(crate) struct Functions {
     /// Where the executions of all pushes are listed. Without it, how many run is told at once: nothing that AWS does hangs
     /// on that call.
     list: Option<Arc<Sandboxes>>,
+    logged: AtomicU64,
 }
+
+/// What stands around an answer of Lambda or of a child's execution: its headers twice, its status and ids. None of it is walked
+/// with, so it is estimated.
+///
+/// See <https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html>.
+const BYTES_AROUND_ANSWER: usize = 1100;
 
 /// The sandboxes of all functions, as far as they list executions: what each keeps of that from one invocation to the next.
 #[derive(Debug)]
@@ -286,7 +293,24 @@ impl Functions {
             ecr: caller.ecr(),
             config,
             list: None,
+            logged: AtomicU64::new(0),
         }
+    }
+
+    /// The bytes of what the executions were given, assigned and put out, as their log has it: JSON as text in JSON. To that come
+    /// the events themselves.
+    #[allow(dead_code, reason = "the tests of calls use it")]
+    pub(crate) fn logged(&self) -> u64 {
+        self.logged.load(Ordering::Relaxed)
+    }
+
+    fn log(&self, value: &Value) {
+        let text = value.to_string();
+        let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+        let is_answer = ["Payload", "Output"].iter().any(|member| value.get(member).is_some());
+        let around = if is_answer { BYTES_AROUND_ANSWER } else { 0 };
+        let bytes = u64::try_from(text.len() + escaped + around).unwrap();
+        self.logged.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// How many executions run of the state machine that `execution` is one of; with `lately`, of those that have begun a short
@@ -379,7 +403,10 @@ impl Execution<'_> {
             };
             // It is started, and ends.
             self.note(&scope, 0, 2);
-            self.walk(&machine.0, &mut scope, input.clone()).await
+            self.functions.log(input);
+            let output = self.walk(&machine.0, &mut scope, input.clone()).await?;
+            self.functions.log(&output);
+            Ok(output)
         }
         .boxed_local()
     }
@@ -402,7 +429,9 @@ impl Execution<'_> {
                 let state = &states["States"][name];
                 (self.entering)(name);
                 self.note(scope, 1, events_of(state));
+                self.functions.log(&input);
                 let (output, next) = self.step(name, state, scope, input).await?;
+                self.functions.log(&output);
                 match next {
                     Some(next) => (name, input) = (next, output),
                     None => return Ok(output),
@@ -445,7 +474,7 @@ impl Execution<'_> {
                 let is_plain = matches!(state["Type"].as_str(), Some("Pass" | "Wait"));
                 let states = json!({"input": input, "result": result});
                 let output = scope.output(state, &states, if is_plain { input } else { result });
-                scope.assign(state, &states);
+                self.assign(scope, state, &states);
                 Ok((output, state["Next"].as_str()))
             }
             Err(thrown) => {
@@ -456,10 +485,16 @@ impl Execution<'_> {
                 let error = json!({"Error": thrown.error, "Cause": thrown.cause});
                 let states = json!({"input": input, "errorOutput": error});
                 let output = scope.output(catcher, &states, error);
-                scope.assign(catcher, &states);
+                self.assign(scope, catcher, &states);
                 Ok((output, catcher["Next"].as_str()))
             }
         }
+    }
+
+    fn assign(&self, scope: &mut Scope, rule: &Value, states: &Value) {
+        scope.assign(rule, states);
+        let names = rule["Assign"].as_object().into_iter().flat_map(Map::keys);
+        names.for_each(|name| self.functions.log(&scope.variables[name]));
     }
 
     async fn map(&self, state: &Value, scope: &Scope, given: &Value) -> Result<Value, Thrown> {
@@ -494,8 +529,12 @@ impl Execution<'_> {
         let mut attempts = vec![0_u32; list(&state["Retry"]).len()];
         loop {
             let arguments = scope.evaluate(&state["Arguments"], given);
+            self.functions.log(&arguments);
             let thrown = match self.attempt(name, state, &arguments).await {
-                Ok(result) => return Ok(result),
+                Ok(result) => {
+                    self.functions.log(&result);
+                    return Ok(result);
+                }
                 Err(thrown) => thrown,
             };
             let retrier = list(&state["Retry"])
