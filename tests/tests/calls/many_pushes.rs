@@ -1,8 +1,9 @@
-//! Backpressure: twenty pushes within a second, with the rate limits that AWS documents. The state machines are walked to
-//! their ends, all at the same time.
+//! Backpressure: many pushes at the same time, with the rate limits that AWS documents for ECS and for Step Functions. The state
+//! machines are walked to their ends, all at the same time.
 
 use crate::account::{Account, Caller, Grain, REGISTRY, REPOSITORY, list};
-use crate::machine::Execution;
+use crate::machine::step_functions::{AT_ONCE, Listed, StepFunctions};
+use crate::machine::{Execution, Sandboxes};
 use crate::support::run;
 use futures::future::join_all;
 use serde_json::Value;
@@ -14,6 +15,9 @@ use std::time::Duration;
 const PUSHES: usize = 20;
 const SERVICES: usize = 50;
 
+/// Twenty of them are within a second.
+const APART: Duration = Duration::from_millis(50);
+
 fn account() -> Arc<Account> {
     Account::on_tokios_clock(Settings {
         throttling: true,
@@ -21,11 +25,11 @@ fn account() -> Arc<Account> {
     })
 }
 
-/// Fifty services that run a repository, named after it, on so many families.
-fn seed(account: &Account, repository: &str, families: usize) {
+/// So many services that run a repository, named after it, on so many families.
+fn seed(account: &Account, repository: &str, services: usize, families: usize) {
     account.push_to(repository, "v0", None);
     account.seed(Seed {
-        services: SERVICES,
+        services,
         families: Some(families),
         service_name: repository.to_owned(),
         image: Some(format!("{REGISTRY}/{repository}:v0")),
@@ -33,18 +37,22 @@ fn seed(account: &Account, repository: &str, families: usize) {
     });
 }
 
-/// Walks every push to its end, and puts out whether each went well.
-async fn deploy(account: &Arc<Account>, events: &[Value]) -> Vec<bool> {
-    let walks = events.iter().map(async |event| {
+/// Pushes an image of each name, one so long after the other, walks every push to its end, and checks that each goes well.
+/// Puts out how often Step Functions was asked for its executions.
+async fn deploy(account: &Arc<Account>, images: &[(String, String)], apart: Duration, lists_left: f64) -> Listed {
+    local_aws::pause(Duration::from_hours(1)).await;
+    account.with(|it, _| it.reset_calls());
+    let sandboxes = Sandboxes::new(StepFunctions::with_lists_left(lists_left));
+    let walks = images.iter().zip(0_u32..).map(async |((repository, tag), number)| {
+        local_aws::pause(apart * number).await;
+        let event = account.push_to(repository, tag, None);
         let caller = Caller::new(account, Grain::Alone, None);
-        let execution = Execution::new(caller, Config::default());
-        let ended = execution.deploy(event).await;
-        if let Err(thrown) = &ended {
-            eprintln!("{thrown:?}");
-        }
-        ended.is_ok()
+        let execution = Execution::among(&sandboxes, caller, Config::default());
+        let ended = execution.deploy(&event).await;
+        assert!(ended.is_ok(), "{repository}:{tag}: {ended:?}");
     });
-    join_all(walks).await
+    join_all(walks).await;
+    sandboxes.step_functions.listed()
 }
 
 /// The image that each service's tasks run, as its revision names it, and how its rollout stands.
@@ -67,43 +75,76 @@ fn standing(account: &Account) -> Vec<(String, String, String)> {
     services.collect()
 }
 
-/// What was granted and refused, by bucket, stays within what leaves room for others: what is changed is paced, so that hardly
-/// anything is refused, and of reads fewer are refused than are granted by half.
-fn assert_the_limits_hold(account: &Account) {
-    let (_, report) = account.with(|it, now| it.administer(now, "GET", "calls", "", b""));
-    for (bucket, report) in report["buckets"].as_object().unwrap() {
-        let number = |name: &str| report[name].as_u64().unwrap();
-        let (taken, refused) = (number("taken"), number("withoutToken"));
-        let most = if bucket.ends_with("Modify") {
-            taken / 20
-        } else {
-            taken / 2
-        };
-        assert!(refused <= most, "{bucket}: {taken} granted, {refused} refused");
+/// Checks that each of so many services runs the image with this tag, of the repository that it runs.
+fn assert_all_are_on(account: &Account, services: usize, tag: &str) {
+    let standing = standing(account);
+    assert_eq!(standing.len(), services);
+    for (service, image, rollout) in standing {
+        assert!(
+            image.ends_with(&format!(":{tag}")) && rollout == "COMPLETED",
+            "{service}: {image} {rollout}"
+        );
     }
+}
+
+/// What the buckets of these calls granted, and what they refused.
+fn taken(account: &Account, is_meant: impl Fn(&str) -> bool) -> Vec<(String, u64, u64)> {
+    let (_, report) = account.with(|it, now| it.administer(now, "GET", "calls", "", b""));
+    let meant = report["buckets"].as_object().unwrap().iter();
+    let meant = meant.filter(|(bucket, _)| is_meant(bucket)).map(|(bucket, report)| {
+        let number = |name: &str| report[name].as_u64().unwrap();
+        (bucket.clone(), number("taken"), number("withoutToken"))
+    });
+    meant.collect()
+}
+
+fn is_of_changes(bucket: &str) -> bool {
+    bucket.ends_with("Modify")
+}
+
+/// Checks that no bucket of calls that change something refused more than this part of what it granted.
+#[track_caller]
+fn assert_few_changes_are_refused(account: &Account, part: f64) {
+    for (bucket, taken, refused) in taken(account, is_of_changes) {
+        let most = f64::from(u32::try_from(taken).unwrap()) * part;
+        assert!(
+            f64::from(u32::try_from(refused).unwrap()) <= most,
+            "{bucket}: {taken} granted, {refused} refused"
+        );
+    }
+}
+
+/// What is changed is paced: hardly anything is refused.
+const HARDLY_ANY: f64 = 0.05;
+
+/// What was granted and refused stays within what leaves room for others: of changes hardly anything is refused, and of reads
+/// fewer are refused than are granted by half.
+fn assert_the_limits_hold(account: &Account) {
+    assert_few_changes_are_refused(account, HARDLY_ANY);
+    for (bucket, taken, refused) in taken(account, |bucket| !is_of_changes(bucket)) {
+        assert!(refused <= taken / 2, "{bucket}: {taken} granted, {refused} refused");
+    }
+}
+
+/// Images of twenty repositories.
+fn of_twenty_repositories() -> Vec<(String, String)> {
+    let numbers = 1..=PUSHES;
+    numbers
+        .map(|number| (format!("app-{number}"), "v1".to_owned()))
+        .collect()
 }
 
 #[test]
 fn of_twenty_pushes_within_a_second_to_the_same_services_the_newest_wins() {
     run(async {
         let account = account();
-        seed(&account, REPOSITORY, SERVICES);
-        local_aws::pause(Duration::from_hours(1)).await;
-        let mut events = Vec::new();
-        for push in 1..=PUSHES {
-            events.push(account.push(&format!("v{push}")));
-            local_aws::pause(Duration::from_millis(50)).await;
-        }
-        let ended = deploy(&account, &events).await;
-        assert_eq!(ended, [true; PUSHES]);
-        for (service, image, rollout) in standing(&account) {
-            assert_eq!(
-                (image, rollout.as_str()),
-                (format!("{REGISTRY}/app:v{PUSHES}"), "COMPLETED"),
-                "{service}"
-            );
-        }
+        seed(&account, REPOSITORY, SERVICES, SERVICES);
+        let images = (1..=PUSHES).map(|push| (REPOSITORY.to_owned(), format!("v{push}")));
+        let images: Vec<_> = images.collect();
+        let listed = deploy(&account, &images, APART, AT_ONCE).await;
+        assert_all_are_on(&account, SERVICES, &format!("v{PUSHES}"));
         assert_the_limits_hold(&account);
+        assert_eq!(listed.refused, 0, "{listed:?}");
     });
 }
 
@@ -111,26 +152,62 @@ fn of_twenty_pushes_within_a_second_to_the_same_services_the_newest_wins() {
 fn twenty_pushes_within_a_second_to_different_services_all_arrive() {
     run(async {
         let account = account();
-        let repositories: Vec<String> = (1..=PUSHES).map(|number| format!("app-{number}")).collect();
-        for repository in &repositories {
-            seed(&account, repository, 5);
+        let images = of_twenty_repositories();
+        for (repository, _) in &images {
+            seed(&account, repository, SERVICES, 5);
         }
-        local_aws::pause(Duration::from_hours(1)).await;
-        let mut events = Vec::new();
-        for repository in &repositories {
-            events.push(account.push_to(repository, "v1", None));
-            local_aws::pause(Duration::from_millis(50)).await;
-        }
-        let ended = deploy(&account, &events).await;
-        assert_eq!(ended, [true; PUSHES]);
-        let standing = standing(&account);
-        assert_eq!(standing.len(), PUSHES * SERVICES);
-        for (service, image, rollout) in standing {
-            assert!(
-                image.ends_with(":v1") && rollout == "COMPLETED",
-                "{service}: {image} {rollout}"
-            );
-        }
+        let listed = deploy(&account, &images, APART, AT_ONCE).await;
+        assert_all_are_on(&account, PUSHES * SERVICES, "v1");
         assert_the_limits_hold(&account);
+        assert_eq!(listed.refused, 0, "{listed:?}");
     });
+}
+
+/// Twenty pushes within a second, each to so many services on as many families. Puts out the account as it is then, and how
+/// often Step Functions was asked, which grants so many lists at once.
+async fn small_pushes(services: usize, lists_left: f64) -> (Arc<Account>, Listed) {
+    let account = account();
+    let images = of_twenty_repositories();
+    for (repository, _) in &images {
+        seed(&account, repository, services, services);
+    }
+    let listed = deploy(&account, &images, APART, lists_left).await;
+    assert_all_are_on(&account, PUSHES * services, "v1");
+    (account, listed)
+}
+
+fn check_small_pushes(services: usize, part: f64) {
+    let (account, listed) = run(small_pushes(services, AT_ONCE));
+    assert_few_changes_are_refused(&account, part);
+    assert_eq!(listed.refused, 0, "{listed:?}");
+}
+
+#[test]
+fn twenty_pushes_of_one_service_each_share_what_is_granted() {
+    check_small_pushes(1, HARDLY_ANY);
+}
+
+#[test]
+fn of_twenty_pushes_of_five_services_each_the_first_ones_take_more_than_their_share() {
+    // A short search asks once how many others there are, as soon as it has seen the services: the first ones see few, and take
+    // more than their share once all have read the revisions.
+    check_small_pushes(5, 2.0);
+}
+
+#[test]
+fn twenty_pushes_of_ten_services_each_share_what_is_granted() {
+    check_small_pushes(10, HARDLY_ANY);
+}
+
+#[test]
+fn twenty_pushes_of_eighteen_services_each_share_what_is_granted() {
+    check_small_pushes(18, HARDLY_ANY);
+}
+
+#[test]
+fn where_step_functions_does_not_tell_how_many_there_are_all_arrive_though_more_is_refused() {
+    let (account, listed) = run(small_pushes(5, 10.0));
+    assert!(listed.refused > 0, "{listed:?}");
+    // A push that does not know of others takes all that is granted at once, as the others do.
+    assert_few_changes_are_refused(&account, 8.0);
 }

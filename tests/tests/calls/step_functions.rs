@@ -23,8 +23,8 @@ use tokio::time::Instant;
 /// How long it takes to list.
 const LATENCY: Duration = Duration::from_millis(15);
 
-/// How many lists AWS grants at once, and how many a second then, in all regions but us-east-1.
-const AT_ONCE: f64 = 100.0;
+/// How many lists AWS grants at once, and how many a second then, in most regions; in us-east-1 it is 200 and 5.
+pub(crate) const AT_ONCE: f64 = 100.0;
 const PER_SECOND: f64 = 2.0;
 
 /// The executions that run, and who lists them.
