@@ -211,3 +211,29 @@ fn where_step_functions_does_not_tell_how_many_there_are_all_arrive_though_more_
     // A push that does not know of others takes all that is granted at once, as the others do.
     assert_few_changes_are_refused(&account, 8.0);
 }
+
+/// Two pushes of thirty families each, which are more than is registered at once.
+async fn two_pushes(apart: Duration) -> Arc<Account> {
+    let account = account();
+    let images = ["app-1", "app-2"].map(|repository| (repository.to_owned(), "v1".to_owned()));
+    for (repository, _) in &images {
+        seed(&account, repository, 30, 30);
+    }
+    deploy(&account, &images, apart, AT_ONCE).await;
+    assert_all_are_on(&account, 60, "v1");
+    account
+}
+
+#[test]
+fn of_two_pushes_five_seconds_apart_the_second_one_finds_the_bucket_of_registrations_empty() {
+    let account = run(two_pushes(Duration::from_secs(5)));
+    // The first one, which was alone, has taken what is granted at once, and takes what is granted a second; the second one
+    // takes half of both.
+    assert_few_changes_are_refused(&account, 2.0);
+}
+
+#[test]
+fn of_two_pushes_a_minute_apart_none_is_refused() {
+    let account = run(two_pushes(Duration::from_secs(65)));
+    assert_few_changes_are_refused(&account, 0.0);
+}
