@@ -23,9 +23,14 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// After so long it is seen anew whether reads are turned away.
-const SEEN_ANEW: Duration = Duration::from_secs(1);
+const SEEN_ANEW: Duration = Duration::from_millis(200);
+
+/// A count of pushes that is older is asked for once more: of pushes that come at the same moment, the first ones do not see the
+/// others when they begin.
+const COUNTED_LATELY: Duration = Duration::from_secs(1);
 
 /// After so long it is asked anew among how many searches reads are shared. Step Functions grants some regions no more than two
 /// of these calls a second, and twenty searches may ask.
@@ -95,9 +100,9 @@ async fn search(
     let looked = async {
         let seen = look_at_services(ecs, config, found).await?;
         // While the last revisions are read: a short search does not wait for it.
-        Ok((seen, pushes().await))
+        Ok((seen, pushes().await, Instant::now()))
     };
-    let ((seen, mut sharing), definitions, families) = try_join3(looked, ecs.outlines_of(revisions), families).await?;
+    let ((seen, counted, at), definitions, families) = try_join3(looked, ecs.outlines_of(revisions), families).await?;
     let Seen { services, mut skipped } = seen;
     let standalone = look_at_families(ecs, &families, &services).await?;
     let planned = plan(&image, &services, &definitions, &standalone);
@@ -106,10 +111,11 @@ async fn search(
         skipped.push(plan::not_in_use(&image));
     }
     log_plan(&image, &services, &planned.revisions, &skipped);
-    if is_long(&planned.revisions) {
-        // As late as can be: of pushes that come at the same moment, the first one did not see the others when it began.
-        sharing = pushes().await.or(sharing);
-    }
+    let sharing = if is_long(&planned.revisions) || at.elapsed() >= COUNTED_LATELY {
+        pushes().await.or(counted)
+    } else {
+        counted
+    };
     plan_within(
         Some(image),
         planned.revisions,

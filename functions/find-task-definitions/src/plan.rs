@@ -23,6 +23,8 @@ pub struct Planned {
 /// repository; so does a family without a service by its newest revision. Everything else that runs the repository,
 /// or of which that cannot be known, is `skipped` with its reason; what runs other repositories is no one's business.
 ///
+/// What has services comes first: somebody waits for that. Else the order is that of the ARNs.
+///
 /// - `services`: every service of the clusters looked at, in whatever state, in any order
 /// - `definitions`: the revisions that the services run; `None` where ECS does not describe one any more
 /// - `standalone`: the newest ACTIVE revision of each family without a service
@@ -82,8 +84,11 @@ pub fn plan(
             .services
             .sort_by(|one, other| (&one.cluster, &one.service).cmp(&(&other.cluster, &other.service)));
     }
+    let (in_service, standalone): (Vec<_>, Vec<_>) = revisions
+        .into_values()
+        .partition(|planned| !planned.services.is_empty());
     Planned {
-        revisions: revisions.into_values().collect(),
+        revisions: in_service.into_iter().chain(standalone).collect(),
         skipped,
     }
 }

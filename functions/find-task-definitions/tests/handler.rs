@@ -121,7 +121,7 @@ async fn every_service_of_every_cluster_is_found_and_each_revision_read_once() {
     let plan = found(&Config::default(), event("v2"), &rules, &wire).await.unwrap();
     assert_eq!(
         lines(&plan),
-        ["nightly:4: ", "web:1: production/api, production/web, staging/web"]
+        ["web:1: production/api, production/web, staging/web", "nightly:4: "]
     );
     assert_eq!(
         (plan.image.unwrap().to_string(), plan.skipped.len()),
