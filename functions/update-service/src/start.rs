@@ -116,17 +116,14 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     if is_of_our_push {
         return update;
     }
-    if let Some(past) = past_turn(wanted, history, of_push) {
+    let past = past_turn(wanted, history, of_push);
+    if let Some(past) = past.filter(|past| !was_overrun(past, on, seen, wanted)) {
         let record = past.record;
         if record.status == ServiceDeploymentStatus::UnderWay {
             return Start::Begun(record.target.clone());
         }
-        let is_way_back = |next: &ServiceDeployment| {
-            let was_good = |record: &ServiceDeployment| {
-                record.status == ServiceDeploymentStatus::Successful && record.target == next.target
-            };
-            past.before.iter().any(was_good) || (rolls_back && next.target == *on)
-        };
+        let is_way_back =
+            |next: &ServiceDeployment| past.was_good_before(&next.target) || (rolls_back && next.target == *on);
         let was_taken_on = match record.status {
             ServiceDeploymentStatus::Successful => true,
             // Another deployment took its place: a newer push or a person's, unless that went back.
@@ -173,6 +170,30 @@ struct PastTurn<'a> {
     replaced_by: Option<&'a ServiceDeployment>,
     /// The records up to its own.
     before: &'a [ServiceDeployment],
+}
+
+impl PastTurn<'_> {
+    fn was_good_before(&self, revision: &TaskDefinitionArn) -> bool {
+        let was_good = |record: &ServiceDeployment| {
+            record.status == ServiceDeploymentStatus::Successful && record.target == *revision
+        };
+        self.before.iter().any(was_good)
+    }
+}
+
+/// Whether the turn was cut short by an execution of another push that had looked before it: the service is on that one's
+/// revision since, which was made from no later state than the wanted one and so lacks the image. The other execution may not
+/// have seen that it overran ours: what has no task yet is not listed any more.
+fn was_overrun(past: &PastTurn<'_>, on: &TaskDefinitionArn, seen: &Seen<'_>, wanted: &UpdateService) -> bool {
+    let is_of_older_state = seen
+        .primary_source
+        .is_some_and(|source| !source.is_later_than(&wanted.source));
+    past.record.status == ServiceDeploymentStatus::Stopped
+        && past.replaced_by.is_some_and(|next| next.target == *on)
+        && seen.primary_standing == Some(Standing::Older)
+        && is_of_older_state
+        && !seen.rolls_back
+        && !past.was_good_before(on)
 }
 
 /// The turn that this push has had here, by ECS's records: EventBridge may deliver an event once more long after the image

@@ -321,6 +321,46 @@ fn a_push_that_a_revision_made_for_the_rollback_took_the_place_of_was_rolled_bac
     assert_eq!(decided(true), Start::RolledBack { to, why });
 }
 
+/// `web:2` was replaced as soon as it had begun, by `web:3` of another repository's push, which was made from `source`.
+fn decided_when_overrun(source: &str, standing: Standing, status: ServiceDeploymentStatus, before: &str) -> Start {
+    let history = [
+        record("web:3", UnderWay),
+        record("web:2", status),
+        record(before, Successful),
+    ];
+    let wanted = UpdateService {
+        turn: Turn::Repeated,
+        ..wanted()
+    };
+    decide(
+        &wanted,
+        &Seen {
+            primary_standing: Some(standing),
+            primary_source: Some(&arn(source)),
+            history: Some(&history),
+            ..seen(&service([rolling("web:3")]))
+        },
+    )
+}
+
+#[test]
+fn a_push_that_was_overrun_by_one_of_another_repository_that_had_looked_before_it_comes_on_top() {
+    let on_top = Start::Moved(arn("web:3"));
+    assert_eq!(decided_when_overrun("web:1", Standing::Older, Stopped, "web:1"), on_top);
+    let taken_on = Start::TakenOn(arn("web:3"));
+    for (source, standing, status) in [
+        ("web:2", Standing::Older, Stopped),
+        ("web:1", Standing::Unrecorded, Stopped),
+        ("web:1", Standing::Older, Successful),
+    ] {
+        let start = decided_when_overrun(source, standing, status, "web:1");
+        assert_eq!(start, taken_on, "{source} {standing:?} {status:?}");
+    }
+    // It was good before: that is a way back.
+    let back = decided_when_overrun("web:1", Standing::Older, Stopped, "web:3");
+    assert!(matches!(back, Start::RolledBack { .. }), "{back:?}");
+}
+
 #[test]
 fn a_push_from_which_somebody_took_the_service_on_is_not_deployed_again_because_its_event_came_twice() {
     for (status, standing) in [
@@ -683,6 +723,13 @@ fn without_a_rollout_state_what_ran_for_a_moment_is_not_good_where_its_record_te
     ] {
         assert_eq!(good(both(), Some(&history)).as_deref(), Some(expected), "{history:?}");
     }
+}
+
+#[test]
+fn with_a_rollout_state_no_record_is_asked() {
+    let history = [record("web:2", UnderWay), record("web:1", Successful)];
+    let both = vec![deployment("web:2"), deployment("web:1")];
+    assert_eq!(good(both, Some(&history)).as_deref(), Some("web:2"));
 }
 
 #[test]
