@@ -7,8 +7,9 @@ use crate::storm::aftermath::{Aftermath, Call, Deployment, Execution, Revision, 
 const ONE: &str = "never two rollouts of ours at once on a service";
 
 /// How soon what was overrun has to be put back, in milliseconds. Whoever overran it sees that in the answer to his update, or by
-/// a look once ten seconds have passed without one, which is how long a call may take; a pause and that look take the rest.
-const PUT_BACK: i64 = 15_000;
+/// a look once ten seconds have passed without one, which is how long a call may take; a pause, that look and a registration take
+/// the rest.
+const PUT_BACK: i64 = 20_000;
 
 /// What counts are the service deployments that calls of ours began, in their order; a repeated call that ECS takes as
 /// done begins none. Of two in a row, the second may begin while the first is under way only
@@ -20,8 +21,8 @@ const PUT_BACK: i64 = 15_000;
 ///   of the service is told by a red execution, by one that says the rollback was overtaken, or by one that says where the
 ///   service is stable instead;
 /// - when it is itself at once overrun, or puts back what was: two executions looked at the same moment, one updated and the
-///   other overran it, and put back the same pushes, once (ECS has no update on a condition); where ECS did not take that, the
-///   image comes on top of them instead;
+///   other overran it, and put back the same pushes, once (ECS has no update on a condition), or both have their images in one
+///   revision instead;
 /// - when the look before it was old, and it would have been right by what that showed: ECS still showed the service as it
 ///   had been before an update or a stop, which the simulation has reads do for some seconds after some of them.
 ///
@@ -111,18 +112,15 @@ fn is_put_back(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
     let Some(third) = third.filter(|third| third.created_at - second.created_at <= PUT_BACK) else {
         return false;
     };
-    let id = service.id();
-    let is_refused = |call: &Call| {
-        call.operation == "UpdateService"
-            && !call.applied
-            && call.is_of(&id)
-            && call.parameter("taskDefinition") == first.task_definition
-            && (second.created_at..=third.created_at).contains(&call.at)
+    let [Some(first), Some(second), Some(third)] = [first, second, third].map(|it| revision(aftermath, it)) else {
+        return false;
     };
-    let revisions = revision(aftermath, first).zip(revision(aftermath, third));
-    revisions.is_some_and(|(first, third)| {
-        keeps(first, third) && (keeps(third, first) || aftermath.calls.iter().any(is_refused))
-    })
+    let is_of_both = third.pushes().all(|(repository, push)| {
+        [first, second]
+            .iter()
+            .any(|it| it.push_of(repository).as_ref() == Some(&push))
+    });
+    keeps(first, third) && (keeps(third, first) || (keeps(second, third) && is_of_both))
 }
 
 /// Whether the look before the rollout at this place may have shown the service as it was before a write, and the rollout would
@@ -272,11 +270,9 @@ mod tests {
         let more = tag("ecr-deploy:push/ops/agent", &push(4).to_string());
         let mut on_top = aftermath.after.revisions[2].clone();
         on_top.number = 4;
-        on_top.tags.push(more);
+        on_top.tags.push(more.clone());
         aftermath.after.revisions.push(on_top);
         let put_back = aftermath.calls.last_mut().unwrap();
-        let mut refused = put_back.clone();
-        refused.applied = false;
         *put_back = Call {
             at: put_back.at,
             ..update(4, 3)
@@ -288,8 +284,13 @@ mod tests {
             1,
             "more than it is put back"
         );
-        aftermath.calls.push(refused);
-        assert_eq!(one_rollout_of_ours_at_a_time(&aftermath), [], "it could not be");
+        // web:2, which overran web:3.
+        aftermath.after.revisions[1].tags.push(more);
+        assert_eq!(
+            one_rollout_of_ours_at_a_time(&aftermath),
+            [],
+            "both have their images in one"
+        );
     }
 
     #[test]

@@ -338,7 +338,7 @@ mod tests {
             0,
             "web:2 was good before it, and the third push is told as failed"
         );
-        assert_eq!([next_is(3, 1_000), next_is(3, 20_000)], [0, 1], "web:3 was overrun");
+        assert_eq!([next_is(3, 1_000), next_is(3, 20_001)], [0, 1], "web:3 was overrun");
     }
 
     #[test]
