@@ -20,9 +20,9 @@ const KNOWN_FOR: SignedDuration = SignedDuration::from_secs(10);
 /// The longest page.
 const PAGE: i32 = 1000;
 
-/// How long before a push another one may have begun that searches, registers and updates at the same time; most of its
+/// How many seconds before a push another one may have begun that searches, registers and updates at the same time; most of its
 /// time a push waits.
-const LATELY: SignedDuration = SignedDuration::from_mins(1);
+const LATELY: i64 = 60;
 
 /// How many pages are counted: more do not run within the quotas of ECS for services.
 const PAGES: usize = 10;
@@ -69,8 +69,8 @@ impl Executions {
             Some((_, count)) => count,
             None => None,
         };
-        let count = match self.count(execution, Timestamp::MIN).await {
-            Ok(count) => Some(count),
+        let count = match self.list(execution, |_| false).await {
+            Ok(listed) => Some(count(listed.iter())),
             Err(error) => {
                 tracing::warn!("how many services are waited for is not known: {error}");
                 last
@@ -80,12 +80,23 @@ impl Executions {
         count
     }
 
-    /// How many executions run of the state machine that `execution` (its ARN) is one of, and have begun within some
-    /// minutes before `now`. `None` where Step Functions does not answer.
+    /// How many executions run of the state machine that `execution` (its ARN) is one of, and have begun, or were redriven, no
+    /// longer than some time before it: also where it has been searching for long, or its search is repeated. Before `now`, where
+    /// it is not listed itself. `None` where Step Functions does not answer.
     pub async fn begun_lately(&self, execution: &str, now: Timestamp) -> Option<u32> {
-        let since = now.saturating_sub(LATELY).unwrap_or(Timestamp::MIN);
-        match self.count(execution, since).await {
-            Ok(count) => Some(count),
+        let since = |listed: &[ExecutionListItem]| {
+            let ours = listed.iter().find(|it| it.execution_arn == execution);
+            ours.map_or(now.as_second(), begun).saturating_sub(LATELY)
+        };
+        let is_enough = |listed: &[ExecutionListItem]| {
+            let is_older = |last: &ExecutionListItem| last.start_date.secs() < since(listed);
+            listed.last().is_some_and(is_older)
+        };
+        match self.list(execution, is_enough).await {
+            Ok(listed) => {
+                let since = since(&listed);
+                Some(count(listed.iter().filter(|it| begun(it) >= since)))
+            }
             Err(error) => {
                 tracing::warn!("how many pushes are deployed is not known: {error}");
                 None
@@ -93,8 +104,12 @@ impl Executions {
         }
     }
 
-    /// The running executions that have begun since then. Step Functions lists the newest ones first.
-    async fn count(&self, execution: &str, since: Timestamp) -> Result<u32, Error> {
+    /// The running executions, of as many pages as are enough. Step Functions lists the newest ones first.
+    async fn list(
+        &self,
+        execution: &str,
+        is_enough: impl Fn(&[ExecutionListItem]) -> bool,
+    ) -> Result<Vec<ExecutionListItem>, Error> {
         let Some(state_machine) = state_machine(execution) else {
             return Err(Error::invalid_input(format_args!(
                 "{execution} is not the ARN of an execution"
@@ -106,21 +121,29 @@ impl Executions {
             .max_results(PAGE)
             .into_paginator()
             .send();
-        let mut count = 0;
+        let mut listed = Vec::new();
         for _ in 0..PAGES {
             let Some(page) = pages.next().await else { break };
-            let executions = page
-                .map_err(|error| Error::from_aws("ListExecutions", &error))?
-                .executions;
-            let has_begun = |execution: &&ExecutionListItem| execution.start_date.secs() >= since.as_second();
-            let begun = executions.iter().take_while(has_begun).count();
-            count += begun;
-            if begun < executions.len() {
+            listed.extend(
+                page.map_err(|error| Error::from_aws("ListExecutions", &error))?
+                    .executions,
+            );
+            if is_enough(&listed) {
                 break;
             }
         }
-        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+        Ok(listed)
     }
+}
+
+/// When an execution was begun, or redriven since, in seconds since 1970.
+fn begun(execution: &ExecutionListItem) -> i64 {
+    let redriven = execution.redrive_date.map(|at| at.secs());
+    execution.start_date.secs().max(redriven.unwrap_or(i64::MIN))
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    u32::try_from(items.count()).unwrap_or(u32::MAX)
 }
 
 /// The ARN of an execution's state machine: that of `arn:aws:states:eu-west-1:123456789012:execution:deploy-service:web` is
@@ -194,16 +217,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_began_more_than_a_minute_before_does_not_count() {
+        const ANOTHER: &str = "arn:aws-cn:states:cn-north-1:123456789012:execution:deploy-service:api-v1-0";
         for (seconds, count) in [(0, 3), (60, 3), (61, 0)] {
             let (executions, _) = answering(&[Ok(3)]);
-            assert_eq!(executions.begun_lately(EXECUTION, at(seconds)).await, Some(count));
+            assert_eq!(executions.begun_lately(ANOTHER, at(seconds)).await, Some(count));
         }
         let (executions, asked) = answering(&[Ok(1000), Ok(1)]);
-        assert_eq!(executions.begun_lately(EXECUTION, at(0)).await, Some(1001));
+        assert_eq!(executions.begun_lately(ANOTHER, at(0)).await, Some(1001));
         let (executions, older) = answering(&[Ok(1000), Ok(1)]);
-        assert_eq!(executions.begun_lately(EXECUTION, at(61)).await, Some(0));
+        assert_eq!(executions.begun_lately(ANOTHER, at(61)).await, Some(0));
         let asked = [asked, older].map(|asked| asked.load(Ordering::Relaxed));
         assert_eq!(asked, [2, 1], "nobody reads on when the rest is older");
+        // What is searching for a quarter of an hour began with the others.
+        let (executions, _) = answering(&[Ok(3)]);
+        assert_eq!(executions.begun_lately(EXECUTION, at(900)).await, Some(3));
         let (executions, _) = answering(&[Err("AccessDeniedException")]);
         assert_eq!(executions.begun_lately(EXECUTION, at(0)).await, None);
     }

@@ -30,7 +30,7 @@ pub mod registration;
 pub mod runtime;
 pub mod service;
 pub mod task_definition;
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 pub mod text;
 pub mod tries;

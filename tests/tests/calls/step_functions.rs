@@ -133,7 +133,8 @@ impl State {
             .take(most)
             .map(|(number, (_, begun))| {
                 json!({
-                    "executionArn": format!("arn:aws:states:eu-west-1:123456789012:execution:{name}:{number}"),
+                    // A push has the name by which the walks call it.
+                    "executionArn": format!("arn:aws:states:eu-west-1:123456789012:execution:{name}:push"),
                     "name": number.to_string(), "stateMachineArn": state_machine, "status": "RUNNING",
                     "startDate": begun.as_second(),
                 })
