@@ -3,7 +3,7 @@
 //!
 //! An execution of deploy-service stops when it is stopped by hand, or in Conclude, which throws. One of deploy-image too,
 //! and in Find task definitions or Conclude when their function throws. Every other error is caught, and told by
-//! Conclude. The states between (Begin, the choices, the notes) do nothing that takes time.
+//! Conclude. The choices and the notes between do nothing that takes time.
 
 use crate::support::{Deployed, LIMIT, PATIENT, SPEED, Scene, object, outcome, scenarios, short};
 use aws_sdk_ecr::config::{BehaviorVersion, Credentials, Region};
@@ -20,9 +20,11 @@ use std::time::{Duration, Instant};
 
 scenarios![
     an_execution_of_deploy_service_stopped_in_any_state_goes_on_there,
+    an_execution_of_deploy_service_stopped_before_its_turn_goes_on_at_once,
     an_execution_of_deploy_service_that_concluded_red_deploys_its_service_again,
     an_execution_of_deploy_image_stopped_while_it_finds_task_definitions_finds_them_again,
     an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revision_again,
+    an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers_the_rest,
     an_execution_of_deploy_image_stopped_while_services_are_deployed_starts_again_what_was_not_done,
     an_execution_of_deploy_image_whose_find_threw_finds_again,
     an_execution_of_deploy_image_that_concluded_red_deploys_only_what_failed,
@@ -393,6 +395,29 @@ async fn stopped(row: &Stop) {
     );
 }
 
+/// Begin waits only where a push has more services than ECS lets begin at once: so an execution is begun with a wait as of such
+/// a push.
+async fn an_execution_of_deploy_service_stopped_before_its_turn_goes_on_at_once() {
+    let scene = Scene::new("stop-begin");
+    plain(&scene);
+    let end_of_push = scene.deploy("v2").await;
+    let mut input = end_of_push.children[0].input.clone();
+    input["after"] = json!(600);
+    let start = PATIENT.aws.sfn().start_execution();
+    let start = start.state_machine_arn(&scene.on.stack.deploy_service);
+    let child = start.input(input.to_string()).send().await.unwrap().execution_arn;
+    until_in(&scene, &child, "Begin").await;
+
+    stop(&child).await;
+    redrive(&child).await;
+
+    let ended = end(&child).await;
+    let entered = since_redrive(&scene, &child).await;
+    assert_eq!(entered[..2], ["Begin", "Update service"], "{entered:?}");
+    assert_eq!(outcome(&ended), "ALREADY_DEPLOYED", "{ended:#?}");
+    assert_eq!(rollouts(&scene.state()), ["stop-begin-web:1", "stop-begin-web:2"]);
+}
+
 async fn an_execution_of_deploy_service_that_concluded_red_deploys_its_service_again() {
     let scene = Scene::new("red-child");
     plain(&scene);
@@ -488,6 +513,37 @@ async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revisi
     revisions.retain(|revision| revision["active"] == true);
     assert_eq!(revisions.len(), 2, "one revision for the push: {revisions:#?}");
     assert_eq!(rollouts(&scene.state()), ["stop-first-web:1", "stop-first-web:2"]);
+}
+
+/// Eighteen revisions are registered at once, then one a second.
+async fn an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers_the_rest() {
+    const SERVICES: usize = 24;
+    let scene = Scene::new("stop-pace");
+    scene.seed(Seed {
+        services: SERVICES,
+        ..Seed::default()
+    });
+    let registered = |scene: &Scene| scene.calls("RegisterTaskDefinition").len();
+    let parent = scene.start(&scene.push("v2")).await;
+    scene
+        .until("the first registrations", |scene| registered(scene) > 0)
+        .await;
+
+    stop(&parent).await;
+    let ended_before_their_turn = SERVICES - registered(&scene);
+    assert!(ended_before_their_turn > 0, "all were registered before the stop");
+    redrive(&parent).await;
+
+    let ended = scene.end(&parent).await;
+    assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{:#?}", ended.parent);
+    let entered = since_redrive(&scene, &parent).await;
+    assert!(entered.iter().any(|state| state == "Keep the pace"), "{entered:?}");
+    for number in 1..=SERVICES {
+        let service = format!("stop-pace-web-{number}");
+        let state = scene.state_of(&service);
+        assert_eq!(short(&state["taskDefinition"]), format!("{service}:2"), "{state:#}");
+        assert_eq!(rollouts(&state), [format!("{service}:1"), format!("{service}:2")]);
+    }
 }
 
 /// Stopping the execution of a push stops those of its services that are under way. What ECS has begun goes on, and nobody
