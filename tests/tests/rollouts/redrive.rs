@@ -402,7 +402,7 @@ async fn an_execution_of_deploy_service_stopped_before_its_turn_goes_on_at_once(
     plain(&scene);
     let end_of_push = scene.deploy("v2").await;
     let mut input = end_of_push.children[0].input.clone();
-    input["after"] = json!(600);
+    input["after"] = json!(8);
     let start = PATIENT.aws.sfn().start_execution();
     let start = start.state_machine_arn(&scene.on.stack.deploy_service);
     let child = start.input(input.to_string()).send().await.unwrap().execution_arn;
