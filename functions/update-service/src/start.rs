@@ -93,7 +93,8 @@ pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     // somebody's change that came in between.
     let lacks_something = wanted.task_definition.is_later_than(on)
         && primary_source.is_none_or(|source| wanted.source.is_later_than(source))
-        && !went_back(&wanted.task_definition, on, history);
+        && !went_back(&wanted.task_definition, on, history)
+        && !was_taken_back(&wanted.source, history);
     if *on == wanted.task_definition || (is_of_our_push && !lacks_something) {
         return if primary.rollout_state == Some(RolloutState::Failed) {
             Start::Update {
@@ -159,6 +160,26 @@ fn went_back(from: &TaskDefinitionArn, to: &TaskDefinitionArn, history: Option<&
     match left.status {
         ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack => true,
         _ => after.iter().any(|record| record.target == *to) && before.iter().any(was_good),
+    }
+}
+
+/// Whether the service was on `revision` and was taken back from it, by ECS or to what was good before it: what was made from it
+/// keeps nothing that is wanted.
+fn was_taken_back(revision: &TaskDefinitionArn, history: Option<&[ServiceDeployment]>) -> bool {
+    let history = history.unwrap_or_default();
+    let newest = history.iter().position(|record| record.target == *revision);
+    let Some((after, [left, before @ ..])) = newest.map(|newest| history.split_at(newest)) else {
+        return false;
+    };
+    let was_good = |target: &TaskDefinitionArn| {
+        let mut good = before
+            .iter()
+            .filter(|record| record.status == ServiceDeploymentStatus::Successful);
+        good.any(|record| record.target == *target)
+    };
+    match left.status {
+        ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack => true,
+        _ => after.iter().any(|record| was_good(&record.target)),
     }
 }
 

@@ -174,7 +174,9 @@ fn what_was_taken_back_to_an_earlier_revision_of_the_same_push_is_not_brought_in
         ),
         (vec![record("web:4", Stopped)], false),
         (vec![record("web:4", UnderWay)], false),
-        (vec![record("web:3", RolledBack)], false),
+        (vec![record("web:9", RolledBack)], false),
+        // What the wanted revision was made from.
+        (vec![record("web:3", RolledBack)], true),
         (vec![record("web:4", UnderWay), record("web:4", RolledBack)], false),
     ] {
         let history = [records, before.clone()].concat();
@@ -319,6 +321,36 @@ fn a_push_that_a_revision_made_for_the_rollback_took_the_place_of_was_rolled_bac
     assert_eq!(decided(false), Start::TakenOn(arn("web:3")));
     let (to, why) = (arn("web:3"), None);
     assert_eq!(decided(true), Start::RolledBack { to, why });
+}
+
+/// `web:4` is made from `web:3`; the service is on `web:2`, of the same push.
+#[test]
+fn a_revision_of_the_same_push_does_not_give_way_to_one_made_from_what_was_taken_back() {
+    let good = || record("web:1", Successful);
+    let here = Start::AlreadyDeployed(arn("web:2"));
+    let decided = |history: &[ServiceDeployment]| decided_on_earlier(vec![deployment("web:2")], Some(history));
+    for status in [RollingBack, RolledBack] {
+        let history = [record("web:2", Successful), record("web:3", status), good()];
+        assert_eq!(decided(&history), here, "{status:?}");
+    }
+    let updated_back = [
+        record("web:2", Successful),
+        record("web:1", Successful),
+        record("web:3", Stopped),
+        good(),
+    ];
+    assert_eq!(decided(&updated_back), here);
+    for kept in [
+        vec![record("web:2", Successful), record("web:3", Successful), good()],
+        vec![
+            record("web:2", Successful),
+            record("web:3", Stopped),
+            record("web:1", Stopped),
+        ],
+        vec![record("web:2", Successful), good()],
+    ] {
+        assert_eq!(decided(&kept), to_later(), "{kept:?}");
+    }
 }
 
 /// `web:2` was replaced as soon as it had begun, by `web:3` of another repository's push, which was made from `source`.
