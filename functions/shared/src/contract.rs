@@ -200,7 +200,8 @@ pub enum Turn {
     First,
     /// The family had a revision of the push: the same event came before, or a step was retried.
     Repeated,
-    /// It is wanted again: after a redrive, or when something took the rollout's place that has to give way.
+    /// It is wanted again: after a redrive, or when something took the rollout's place that has to give way. So it is when this
+    /// execution has begun a rollout, or gave way itself to what came at the same moment.
     Again,
 }
 
