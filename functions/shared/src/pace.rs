@@ -240,6 +240,19 @@ mod tests {
         }
 
         #[test]
+        fn what_has_begun_is_finished_before_another_is_begun(services in any_services()) {
+            let plan = plan(&services);
+            let due = |revision: &PlannedRevision| -> Vec<u32> {
+                revision.services.iter().map(|service| revision.after + service.after).collect()
+            };
+            for (place, revision) in plan.iter().enumerate() {
+                let last_of_it = last(&due(revision));
+                let later = plan[place + 1..].iter().flat_map(due);
+                prop_assert!(later.min().is_none_or(|first| first >= last_of_it), "{plan:?}");
+            }
+        }
+
+        #[test]
         fn eighteen_revisions_and_48_services_never_wait(services in proptest::collection::vec(0_usize..5, 0..=18)) {
             let few = services.iter().sum::<usize>() <= 48;
             let (registrations, updates) = seconds(&plan(&services));
