@@ -1,6 +1,6 @@
 //! How an execution ends: what its steps have come to, in one word and one message.
 
-use shared::arn::TaskDefinitionArn;
+use shared::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
 use shared::contract::{
     ImageConclusion, ImageEnd, PlannedResult, PlannedRevision, PlannedService, RevisionResult, RollbackMethod,
     ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, ServiceResult, SkipReason, StateError, UpdateOutcome,
@@ -62,17 +62,18 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
     // The revision that was watched: another one of the push may have been there.
     let watched = end.update.as_ref().and_then(|update| update.rollout.as_ref());
     let to = watched
-        .map_or(&end.task_definition, |rollout| &rollout.task_definition)
-        .short();
+        .map(|rollout| &rollout.task_definition)
+        .or(end.task_definition.as_ref());
+    let updated_to = to.map(|to| format!(" to {}", to.short())).unwrap_or_default();
+    let not_updated = format!("{name} was not updated{updated_to} for {image}");
+    let to = to.map_or("a new revision", TaskDefinitionArn::short);
     let retry = "or redrive this execution to try the same image again";
     let Some(update) = &end.update else {
-        return Err(unchanged(end, &format!("{name} was not updated to {to} for {image}")));
+        return Err(unchanged(end, &not_updated));
     };
     match (update.outcome, &end.check, &end.error) {
         (UpdateOutcome::Superseded, _, _) => return Ok((ServiceOutcome::Superseded, update.message.clone())),
-        (UpdateOutcome::Busy | UpdateOutcome::Moved, _, _) => {
-            return Err(unchanged(end, &format!("{name} was not updated to {to} for {image}")));
-        }
+        (UpdateOutcome::Busy | UpdateOutcome::Moved, _, _) => return Err(unchanged(end, &not_updated)),
         (_, Some(check), None) if check.verdict == Verdict::Stable => {
             let message = format!("{name} is stable on {to}: {}", check.message);
             let was_there = update.outcome == UpdateOutcome::AlreadyDeployed;
@@ -213,12 +214,19 @@ pub fn readable(error: &StateError) -> String {
 /// # Errors
 ///
 /// `Deploy.ServicesFailed`, naming each service and why, unless the execution was redriven since: then what failed is
-/// put out as `retry`.
+/// put out as `retry`. `Deploy.InvalidInput` when something that was planned has no result: it is never taken for deployed.
 pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> Result<ImageConclusion, Error> {
-    let ends = ends(end);
-    let failed: Vec<&End<'_>> = ends.iter().filter(|end| end.is.is_err()).collect();
-    let services: Vec<ServiceResult> = end.services.iter().cloned().chain(deployed(&ends)).collect();
-    let families = families(end, &ends);
+    let planned = end.planned as usize;
+    if end.results.len() != planned {
+        return Err(Error::InvalidInput(format!(
+            "the state machine tells what came of {} task definitions, and {planned} were to be deployed: it does not fit its \
+             functions. Install both anew, then push again",
+            end.results.len()
+        )));
+    }
+    let failed = failures(&end.results);
+    let services: Vec<ServiceResult> = end.services.iter().chain(ended(&end.results)).cloned().collect();
+    let families = families(end);
     let all = services.len() + families.len() + failed.len();
     let conclusion = |message, retry: Vec<_>, tag_latest| ImageConclusion {
         image: end.image.clone(),
@@ -246,85 +254,79 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
     }
     if redrive_count > end.attempt {
         let message = format!("{} of {all} are deployed again after a redrive", failed.len());
-        return Ok(conclusion(message, retry(end, &failed), false));
+        return Ok(conclusion(message, retry(&end.results), false));
     }
     Err(Error::ServicesFailed(failure(end, &failed, all)))
 }
 
-/// How one service, or one family without a service, ended.
-struct End<'a> {
-    revision: &'a PlannedRevision,
-    service: Option<&'a PlannedService>,
-    is: Result<Ended<'a>, &'a str>,
-}
-
-/// How it ended when it went well.
-enum Ended<'a> {
-    /// A service.
-    Service(ServiceOutcome),
-    /// A family without a service: the revision that was registered.
-    Family(&'a TaskDefinitionArn),
-}
-
-/// Why something without a result failed. It is never taken for deployed.
-const NEVER_TRIED: &str = "it was never tried";
-
-/// How all that was to be done ended, in the order of the plan: a result is known by its place.
-fn ends(end: &ImageEnd) -> Vec<End<'_>> {
-    let mut ends = Vec::new();
-    for (place, revision) in end.revisions.iter().enumerate() {
-        let result = end.results.get(place);
-        let unregistered = match result {
-            Some(RevisionResult::Failed(why)) => why,
-            _ => NEVER_TRIED,
-        };
-        if revision.services.is_empty() {
-            let is = match result {
-                Some(RevisionResult::Registered(registered)) => Ok(Ended::Family(registered)),
-                _ => Err(unregistered),
-            };
-            ends.push(End {
-                revision,
-                service: None,
-                is,
-            });
-        }
-        let results: &[PlannedResult] = match result {
-            Some(RevisionResult::Services(results)) => results,
-            _ => &[],
-        };
-        for (place, service) in revision.services.iter().enumerate() {
-            let is = match results.get(place) {
-                Some(PlannedResult::Ended(outcome)) => Ok(Ended::Service(*outcome)),
-                Some(PlannedResult::Failed { failed }) => Err(failed.as_str()),
-                None => Err(unregistered),
-            };
-            ends.push(End {
-                revision,
-                service: Some(service),
-                is,
-            });
-        }
-    }
-    ends
-}
-
 /// The services that ended without an error.
-fn deployed<'a>(ends: &'a [End<'a>]) -> impl Iterator<Item = ServiceResult> + 'a {
-    ends.iter().filter_map(|end| match (end.service, &end.is) {
-        (Some(service), Ok(Ended::Service(outcome))) => Some(ServiceResult {
-            cluster: service.cluster.clone(),
-            service: service.service.clone(),
-            outcome: *outcome,
-        }),
-        _ => None,
+fn ended(results: &[RevisionResult]) -> impl Iterator<Item = &ServiceResult> {
+    let services = results.iter().flat_map(|result| match result {
+        RevisionResult::Services { services, .. } => services.as_slice(),
+        RevisionResult::Registered { .. } | RevisionResult::Failed { .. } => &[],
+    });
+    services.filter_map(|service| match service {
+        PlannedResult::Ended(ended) => Some(ended),
+        PlannedResult::Failed { .. } => None,
     })
 }
 
+/// The services of a planned revision that failed, each with why.
+fn failed_services(result: &RevisionResult) -> Vec<(PlannedService, &str)> {
+    let again = |cluster: &ClusterName, service: &ServiceName| PlannedService {
+        cluster: cluster.clone(),
+        service: service.clone(),
+        after: 0,
+    };
+    match result {
+        RevisionResult::Services { services, .. } => services
+            .iter()
+            .filter_map(|result| match result {
+                PlannedResult::Ended(_) => None,
+                PlannedResult::Failed {
+                    cluster,
+                    service,
+                    failed,
+                } => Some((again(cluster, service), failed.as_str())),
+            })
+            .collect(),
+        RevisionResult::Registered { .. } => Vec::new(),
+        RevisionResult::Failed { services, failed, .. } => services
+            .iter()
+            .map(|planned| (again(&planned.cluster, &planned.service), failed.as_str()))
+            .collect(),
+    }
+}
+
+/// Why the family of a planned revision without a service failed.
+fn failed_family(result: &RevisionResult) -> Option<(&RevisionName, &str)> {
+    match result {
+        RevisionResult::Failed {
+            task_definition,
+            services,
+            failed,
+        } if services.is_empty() => Some((task_definition, failed)),
+        _ => None,
+    }
+}
+
+/// What failed, "web in production" or "family nightly", and why.
+type Failure<'a> = (String, &'a str);
+
+fn failures(results: &[RevisionResult]) -> Vec<Failure<'_>> {
+    let of_each = results.iter().map(|result| {
+        let family = failed_family(result).map(|(revision, why)| (format!("family {}", revision.family()), why));
+        let services = failed_services(result).into_iter();
+        let services = services.map(|(planned, why)| (title(&planned.cluster, &planned.service), why));
+        family.into_iter().chain(services)
+    });
+    of_each.flatten().collect()
+}
+
 /// The revisions registered for families without a service.
-fn families(end: &ImageEnd, ends: &[End<'_>]) -> Vec<TaskDefinitionArn> {
-    let registered = ends.iter().filter_map(|end| match &end.is {
-        Ok(Ended::Family(registered)) => Some((*registered).clone()),
+fn families(end: &ImageEnd) -> Vec<RevisionName> {
+    let registered = end.results.iter().filter_map(|result| match result {
+        RevisionResult::Registered { registered } => Some(registered.clone()),
         _ => None,
     });
     let registered: BTreeSet<_> = end.families.iter().cloned().chain(registered).collect();
@@ -332,17 +334,20 @@ fn families(end: &ImageEnd, ends: &[End<'_>]) -> Vec<TaskDefinitionArn> {
 }
 
 /// The plan, narrowed to what failed, at a pace of its own.
-fn retry(end: &ImageEnd, failed: &[&End<'_>]) -> Vec<PlannedRevision> {
-    let narrowed = end.revisions.iter().filter_map(|planned| {
-        let mut failed = failed
-            .iter()
-            .filter(|end| std::ptr::eq(end.revision, planned))
-            .peekable();
-        failed.peek()?;
-        Some(PlannedRevision {
-            services: failed.filter_map(|end| end.service).cloned().collect(),
-            ..planned.clone()
-        })
+fn retry(results: &[RevisionResult]) -> Vec<PlannedRevision> {
+    let narrowed = results.iter().filter_map(|result| {
+        let (RevisionResult::Services { task_definition, .. } | RevisionResult::Failed { task_definition, .. }) =
+            result
+        else {
+            return None;
+        };
+        let services = failed_services(result).into_iter().map(|(planned, _)| planned);
+        let planned = PlannedRevision {
+            task_definition: task_definition.clone(),
+            after: 0,
+            services: services.collect(),
+        };
+        (failed_family(result).is_some() || !planned.services.is_empty()).then_some(planned)
     });
     let mut retry: Vec<PlannedRevision> = narrowed.collect();
     pace(&mut retry, 1);
@@ -387,18 +392,10 @@ fn summary(end: &ImageEnd, services: &[ServiceResult], families: usize) -> Strin
     message
 }
 
-fn failure(end: &ImageEnd, failed: &[&End<'_>], all: usize) -> String {
+fn failure(end: &ImageEnd, failed: &[Failure<'_>], all: usize) -> String {
     let image = end.image.as_ref().map(ToString::to_string).unwrap_or_default();
-    let named = failed.iter().take(NAMED_FAILURES).map(|end| {
-        let resource = match end.service {
-            Some(service) => title(&service.cluster, &service.service),
-            None => format!("family {}", end.revision.task_definition.family()),
-        };
-        format!(
-            "- {}",
-            told(&resource, end.is.as_ref().err().copied().unwrap_or_default())
-        )
-    });
+    let named = failed.iter().take(NAMED_FAILURES);
+    let named = named.map(|(resource, why)| format!("- {}", told(resource, why)));
     let mut message = format!(
         "{image}: {} of {all} failed.\n{}",
         failed.len(),

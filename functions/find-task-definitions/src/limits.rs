@@ -4,8 +4,8 @@
 
 use serde::Serialize;
 use shared::contract::{
-    Conclude, ImageConclusion, ImageEnd, Plan, PlannedResult, PlannedRevision, RevisionResult, ServiceOutcome,
-    ServiceResult, Skipped,
+    Conclude, ImageConclusion, ImageEnd, Plan, PlannedResult, PlannedRevision, PlannedService, RevisionResult,
+    ServiceOutcome, ServiceResult, Skipped,
 };
 use shared::error::Error;
 use shared::pace::pace;
@@ -38,10 +38,13 @@ const MOST_GROUPS: usize = 40;
 /// The events of a group, of task definitions or of services.
 const EVENTS_OF_GROUP: usize = 6;
 
-/// The events of one task definition besides what is done for its services, at most.
-const EVENTS_OF_REVISION: usize = 13;
+/// The events of one task definition whose revision is registered in its only service's own execution, at most.
+const EVENTS_OF_ONLY_SERVICE: usize = 12;
 
-/// The events of one service, at most.
+/// The events of any other besides what is done for its services, at most.
+const EVENTS_OF_REVISION: usize = 15;
+
+/// The events of one of several services, at most.
 const EVENTS_OF_SERVICE: usize = 10;
 
 /// A group of services is full with at least so many, whatever the setting `maxConcurrency` is.
@@ -122,9 +125,12 @@ fn without_escapes(bytes: usize) -> usize {
 
 /// The events in the history of an execution of deploy-image in which every service fails.
 fn events(plan: &Plan) -> usize {
-    let of_revision = |revision: &PlannedRevision| {
-        let services = revision.services.len();
-        EVENTS_OF_REVISION + services.div_ceil(SERVICES_OF_GROUP) * EVENTS_OF_GROUP + services * EVENTS_OF_SERVICE
+    let of_revision = |revision: &PlannedRevision| match &revision.services[..] {
+        [only] if only.after == 0 => EVENTS_OF_ONLY_SERVICE,
+        services => {
+            let groups = services.len().div_ceil(SERVICES_OF_GROUP);
+            EVENTS_OF_REVISION + groups * EVENTS_OF_GROUP + services.len() * EVENTS_OF_SERVICE
+        }
     };
     let groups = plan.revisions.len().min(MOST_GROUPS);
     let of_revisions: usize = plan.revisions.iter().map(of_revision).sum();
@@ -133,17 +139,29 @@ fn events(plan: &Plan) -> usize {
 
 /// What "Conclude" is told when all fails, but for the errors' own texts.
 fn all_failed(plan: &Plan) -> ImageEnd {
+    let of_service = |service: &PlannedService| PlannedResult::Failed {
+        cluster: service.cluster.clone(),
+        service: service.service.clone(),
+        failed: String::new(),
+    };
     let of_revision = |revision: &PlannedRevision| {
-        let failed = || PlannedResult::Failed { failed: String::new() };
+        let task_definition = revision.task_definition.clone();
         if revision.services.is_empty() {
-            RevisionResult::Failed(String::new())
+            RevisionResult::Failed {
+                task_definition,
+                services: Vec::new(),
+                failed: String::new(),
+            }
         } else {
-            RevisionResult::Services(revision.services.iter().map(|_| failed()).collect())
+            RevisionResult::Services {
+                task_definition,
+                services: revision.services.iter().map(of_service).collect(),
+            }
         }
     };
     ImageEnd {
         image: plan.image.clone(),
-        revisions: plan.revisions.clone(),
+        planned: u32::try_from(plan.revisions.len()).unwrap_or(u32::MAX),
         results: plan.revisions.iter().map(of_revision).collect(),
         services: Vec::new(),
         families: Vec::new(),

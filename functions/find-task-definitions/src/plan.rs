@@ -56,7 +56,7 @@ pub fn plan(
                 };
                 let planned = revisions
                     .entry(definition.arn().clone())
-                    .or_insert_with(|| planned(image, definition));
+                    .or_insert_with(|| planned(definition));
                 planned.services.push(service);
             }
         }
@@ -76,7 +76,7 @@ pub fn plan(
         } else {
             revisions
                 .entry(definition.arn().clone())
-                .or_insert_with(|| planned(image, definition));
+                .or_insert_with(|| planned(definition));
         }
     }
     for planned in revisions.values_mut() {
@@ -176,10 +176,9 @@ fn place<'a>(
     }
 }
 
-fn planned(image: &PushedImage, definition: &Outline) -> PlannedRevision {
+fn planned(definition: &Outline) -> PlannedRevision {
     PlannedRevision {
-        task_definition: definition.arn().clone(),
-        containers: definition.containers_of(image),
+        task_definition: definition.arn().name(),
         after: 0,
         services: Vec::new(),
     }

@@ -96,7 +96,7 @@ fn lines(plan: &Plan) -> Vec<String> {
             .map(|id| format!("{}/{}", id.cluster, id.service));
         format!(
             "{}: {}",
-            revision.task_definition.short(),
+            revision.task_definition,
             services.collect::<Vec<_>>().join(", ")
         )
     });

@@ -34,16 +34,14 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         Err(error) => return Err(error),
     };
     let source = match &newest {
-        Some(newest) if *newest.arn() == task_definition => newest.clone(),
+        Some(newest) if newest.arn().name() == task_definition => newest.clone(),
         _ => ecs.describe_task_definition(task_definition.as_str()).await?,
     };
-    if source.containers_of(&image).is_empty() {
+    let containers = source.containers_of(&image);
+    if containers.is_empty() {
         return Err(Error::InvalidInput(format!(
-            "no container of {} runs the repository {} of {} in {}",
-            task_definition.short(),
-            image.repository,
-            image.registry_id,
-            image.region
+            "no container of {task_definition} runs the repository {} of {} in {}",
+            image.repository, image.registry_id, image.region
         )));
     }
     let wanted = source.with_image(&image, config.image_reference);
@@ -79,7 +77,8 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
     };
     let registered = RegisteredRevision {
         task_definition: revision,
-        source: task_definition,
+        source: source.arn().clone(),
+        containers,
         repeated,
     };
     tracing::info!(

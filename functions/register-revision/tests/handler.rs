@@ -56,7 +56,7 @@ async fn asked(config: &Config, short: &str, rules: &[Rule], wire: &Wire) -> Res
         .interceptor(wire.clone()));
     let input = RegisterRevision {
         image: pushed(2),
-        task_definition: arn(short),
+        task_definition: short.parse().unwrap(),
     };
     register_revision::handle(&Ecs::with_client(ecs), config, request(&input, 0)).await
 }
@@ -82,6 +82,7 @@ async fn peer_6_a_revision_is_the_old_document_with_the_new_image_and_where_it_c
     let revision = RegisteredRevision {
         task_definition: arn("web:2"),
         source: arn("web:1"),
+        containers: vec!["web".to_owned()],
         repeated: false,
     };
     assert_eq!(done, revision);

@@ -76,6 +76,12 @@ impl TaskDefinitionArn {
         &self.text[self.family_start..]
     }
 
+    /// The same without its account and region.
+    #[must_use]
+    pub fn name(&self) -> RevisionName {
+        RevisionName(self.short().to_owned())
+    }
+
     /// The whole ARN.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -83,21 +89,22 @@ impl TaskDefinitionArn {
     }
 }
 
+/// The lengths of family and number, and the number, when a text is a revision's name.
+fn parts_of_revision(short: &str) -> Option<(usize, usize, u64)> {
+    let (family, number) = short.split_once(':')?;
+    let revision = number.parse::<u64>().ok().filter(|revision| *revision > 0)?;
+    let is_canonical = number == revision.to_string();
+    (is_ecs_name(family) && is_canonical).then_some((family.len(), number.len(), revision))
+}
+
 impl TryFrom<String> for TaskDefinitionArn {
     type Error = ParseTextError;
 
     fn try_from(text: String) -> Result<Self, ParseTextError> {
-        let parsed = resource_of(&text, "ecs")
-            .and_then(|resource| resource.strip_prefix("task-definition/"))
-            .and_then(|short| {
-                let (family, number) = short.split_once(':')?;
-                let revision = number.parse::<u64>().ok().filter(|revision| *revision > 0)?;
-                let is_canonical = number == revision.to_string();
-                (is_ecs_name(family) && is_canonical).then_some((short.len(), number.len(), revision))
-            });
-        match parsed {
-            Some((short, number, revision)) => Ok(Self {
-                family_start: text.len() - short,
+        let short = resource_of(&text, "ecs").and_then(|resource| resource.strip_prefix("task-definition/"));
+        match short.and_then(parts_of_revision) {
+            Some((family, number, revision)) => Ok(Self {
+                family_start: text.len() - number - 1 - family,
                 colon: text.len() - number - 1,
                 revision,
                 text,
@@ -128,6 +135,31 @@ impl From<TaskDefinitionArn> for String {
 impl fmt::Display for TaskDefinitionArn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
+    }
+}
+
+/// The revision's name in a text that is that alone, or its ARN.
+fn revision_name_of(text: &str) -> Option<&str> {
+    let short = match resource_of(text, "ecs") {
+        Some(resource) => resource.strip_prefix("task-definition/")?,
+        None => text,
+    };
+    parts_of_revision(short).map(|_| short)
+}
+
+parsed_text!(
+    /// One revision of a task definition by family and number, `web:42`, read from that or from its ARN. Unique in an
+    /// account and region, which is what one installation looks after; a plan has room for many.
+    RevisionName,
+    revision_name_of,
+    "a revision (<family>:<revision>) or its ARN"
+);
+
+impl RevisionName {
+    /// The family, `web` in `web:42`.
+    #[must_use]
+    pub fn family(&self) -> &str {
+        self.as_str().rsplit_once(':').map_or("", |(family, _)| family)
     }
 }
 
@@ -175,6 +207,35 @@ mod tests {
         assert_eq!(arn.at_revision(7).short(), "web_app-1:7");
         let china = "arn:aws-cn:ecs:cn-north-1:123456789012:task-definition/web:1";
         assert_eq!(china.parse::<TaskDefinitionArn>().unwrap().as_str(), china);
+    }
+
+    #[test]
+    fn a_revisions_name_is_read_bare_or_from_its_arn() {
+        let arn = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web_app-1:42";
+        for text in ["web_app-1:42", arn] {
+            let name: RevisionName = text.parse().unwrap();
+            assert_eq!((name.as_str(), name.family()), ("web_app-1:42", "web_app-1"));
+        }
+        assert_eq!(
+            arn.parse::<TaskDefinitionArn>().unwrap().name().as_str(),
+            "web_app-1:42"
+        );
+        for text in [
+            "",
+            "web",
+            "web:",
+            ":42",
+            "web:0",
+            "web:042",
+            "web:latest",
+            "we/b:4",
+            "web:4:2",
+            "arn:aws:ecs:eu-west-1:123456789012:task-definition/web",
+            "arn:aws:ecs:eu-west-1:123456789012:service/web:4",
+            "arn:aws:ecr:eu-west-1:123456789012:task-definition/web:4",
+        ] {
+            assert!(text.parse::<RevisionName>().is_err(), "{text}");
+        }
     }
 
     #[test]

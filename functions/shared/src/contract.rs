@@ -4,7 +4,7 @@
 //! they matter; `tests/contract` reads every one of them and writes it back. Unknown members are refused: a state machine and functions that do not fit each other fail at
 //! once, by name.
 
-use crate::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use crate::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
 use crate::push::PushedImage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -60,14 +60,12 @@ pub struct Plan {
     pub error_length: u32,
 }
 
-/// A revision in use, the containers to change in it, and the services that run it.
+/// A revision in use and the services that run it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlannedRevision {
     /// The revision that the new one is made from.
-    pub task_definition: TaskDefinitionArn,
-    /// The names of the containers that run the image's repository. Never empty.
-    pub containers: Vec<String>,
+    pub task_definition: RevisionName,
     /// After how many seconds the new one may be registered, see [`crate::pace`]. Left out when it is 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub after: u32,
@@ -153,7 +151,7 @@ pub struct RegisterRevision {
     /// The pushed image.
     pub image: PushedImage,
     /// The revision that the new one is made from.
-    pub task_definition: TaskDefinitionArn,
+    pub task_definition: RevisionName,
 }
 
 /// What register-revision puts out.
@@ -164,6 +162,8 @@ pub struct RegisteredRevision {
     pub task_definition: TaskDefinitionArn,
     /// The revision that it was made from.
     pub source: TaskDefinitionArn,
+    /// The names of the containers that run the image's repository. Never empty.
+    pub containers: Vec<String>,
     /// Whether the family had a revision of this push already, this one or another.
     pub repeated: bool,
 }
@@ -405,8 +405,8 @@ pub struct ServiceEnd {
     pub cluster: ClusterName,
     /// The service.
     pub service: ServiceName,
-    /// The revision that it was to run.
-    pub task_definition: TaskDefinitionArn,
+    /// The revision that it was to run; `None` when none was registered.
+    pub task_definition: Option<TaskDefinitionArn>,
     /// What came of the update, if it came to that.
     pub update: Option<ServiceUpdate>,
     /// The last look at the rollout.
@@ -435,8 +435,8 @@ pub struct ServiceConclusion {
     pub outcome: Option<ServiceOutcome>,
     /// The last good revision before.
     pub from: Option<TaskDefinitionArn>,
-    /// The revision it was to run.
-    pub to: TaskDefinitionArn,
+    /// The revision it was to run; `None` when none was registered and it is to be done again.
+    pub to: Option<TaskDefinitionArn>,
     /// For a person.
     pub message: String,
     /// The service, when it is to be deployed again after a redrive; else empty.
@@ -459,20 +459,21 @@ pub enum ServiceOutcome {
 
 /// What a push's execution has come to.
 ///
-/// Nothing is said twice, since all of it has to fit into what a state may be given: results are known by their place.
+/// Nothing is said twice, since all of it has to fit into what a state may be given: what was planned comes back with what
+/// came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImageEnd {
     /// The pushed image, if the event held one.
     pub image: Option<PushedImage>,
-    /// What was to be done: the plan, or after a redrive what was left of it.
-    pub revisions: Vec<PlannedRevision>,
-    /// What came of it, in the order of `revisions`.
+    /// How many revisions were planned, or after a redrive how many were left of them.
+    pub planned: u32,
+    /// What came of each, in their order.
     pub results: Vec<RevisionResult>,
     /// The services that were done before a redrive.
     pub services: Vec<ServiceResult>,
     /// The revisions registered before a redrive for families without a service.
-    pub families: Vec<TaskDefinitionArn>,
+    pub families: Vec<RevisionName>,
     /// What was left out.
     pub skipped: Vec<Skipped>,
     /// The redrive count with which all this came about.
@@ -481,14 +482,29 @@ pub struct ImageEnd {
 
 /// What came of one planned revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(untagged, rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum RevisionResult {
-    /// Of a family without a service: the revision that was registered or used again.
-    Registered(TaskDefinitionArn),
     /// What came of its services, in their order.
-    Services(Vec<PlannedResult>),
-    /// Why no revision was registered: the error's name, a colon, and what it says, cut to the plan's `error_length`.
-    Failed(String),
+    Services {
+        /// The planned revision.
+        task_definition: RevisionName,
+        /// Each of its services.
+        services: Vec<PlannedResult>,
+    },
+    /// Of a family without a service.
+    Registered {
+        /// The revision that was registered or used again.
+        registered: RevisionName,
+    },
+    /// None was registered.
+    Failed {
+        /// The planned revision.
+        task_definition: RevisionName,
+        /// Its services, which stay as they are.
+        services: Vec<PlannedService>,
+        /// Why: the error's name, a colon, and what it says, cut to the plan's `error_length`.
+        failed: String,
+    },
 }
 
 /// What came of one planned service.
@@ -496,9 +512,13 @@ pub enum RevisionResult {
 #[serde(untagged, deny_unknown_fields)]
 pub enum PlannedResult {
     /// How it ended, when its execution succeeded.
-    Ended(ServiceOutcome),
+    Ended(ServiceResult),
     /// It did not.
     Failed {
+        /// Its cluster.
+        cluster: ClusterName,
+        /// Its name.
+        service: ServiceName,
         /// Why: the error's name, a colon, and what it says, cut to the plan's `error_length`.
         failed: String,
     },
@@ -527,7 +547,7 @@ pub struct ImageConclusion {
     /// Each service that is done, and how it ended.
     pub services: Vec<ServiceResult>,
     /// The revisions registered for families without a service.
-    pub families: Vec<TaskDefinitionArn>,
+    pub families: Vec<RevisionName>,
     /// What was left out.
     pub skipped: Vec<Skipped>,
     /// What is to be done again after a redrive: the plan, narrowed to what failed, at a pace of its own. Else empty.

@@ -105,10 +105,7 @@ mod tests {
             after: 0,
         };
         let revisions = services.iter().enumerate().map(|(number, services)| PlannedRevision {
-            task_definition: format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web-{number}:1")
-                .parse()
-                .unwrap(),
-            containers: vec!["web".to_owned()],
+            task_definition: format!("web-{number}:1").parse().unwrap(),
             after: 0,
             services: (0..*services).map(service).collect(),
         });

@@ -11,7 +11,7 @@ fn end(update: Option<ServiceUpdate>) -> ServiceEnd {
         image: pushed(2),
         cluster: service_id().cluster,
         service: service_id().service,
-        task_definition: arn("web:2"),
+        task_definition: Some(arn("web:2")),
         update,
         check: None,
         error: None,
@@ -97,7 +97,7 @@ fn succeeds(end: &ServiceEnd, outcome: ServiceOutcome, message: &str) {
         (conclusion.outcome, conclusion.message.as_str()),
         (Some(outcome), message)
     );
-    assert_eq!((conclusion.to, conclusion.retry.len()), (arn("web:2"), 0));
+    assert_eq!((conclusion.to, conclusion.retry.len()), (Some(arn("web:2")), 0));
 }
 
 #[track_caller]
@@ -328,12 +328,26 @@ fn a_service_that_was_deleted_while_it_went_back_is_gone() {
 #[test]
 fn the_message_names_the_revision_that_was_watched() {
     let mut end = back(Verdict::Stable, "");
-    end.task_definition = arn("web:8");
+    end.task_definition = Some(arn("web:8"));
     let message = conclude_service(&end, 0).unwrap_err().to_string();
     assert!(message.starts_with(FAILED), "{message}");
     end.update = None;
     let message = conclude_service(&end, 0).unwrap_err().to_string();
     assert!(message.contains("was not updated to web:8"), "{message}");
+}
+
+#[test]
+fn a_service_without_a_revision_is_not_changed_and_is_done_again_after_a_redrive() {
+    let end = ServiceEnd {
+        task_definition: None,
+        error: Some(thrown("Deploy.Rejected", "RegisterTaskDefinition of family web: no role")),
+        ..end(None)
+    };
+    let says = "web in production was not updated for app:v2: RegisterTaskDefinition of family web: no role. Nothing was \
+                changed; redrive this execution to try again";
+    throws(&end, "Deploy.Rejected", says);
+    let again = conclude_service(&end, 1).unwrap();
+    assert_eq!((again.to, again.retry), (None, vec![service_id()]));
 }
 
 #[test]
@@ -428,34 +442,54 @@ fn planned(short: &str, services: &[&str]) -> PlannedRevision {
         after: 0,
     };
     PlannedRevision {
-        task_definition: arn(short),
-        containers: vec!["web".to_owned()],
+        task_definition: short.parse().unwrap(),
         after: 0,
         services: services.iter().map(service).collect(),
     }
 }
 
-fn ended(outcome: Result<ServiceOutcome, &str>) -> PlannedResult {
-    match outcome {
-        Ok(outcome) => PlannedResult::Ended(outcome),
-        Err(message) => PlannedResult::Failed {
-            failed: format!("Deploy.RolledBack: {message}"),
-        },
+/// What came of the services of a revision.
+fn ended(short: &str, services: &[(&str, Result<ServiceOutcome, &str>)]) -> RevisionResult {
+    let result = |(name, outcome): &(&str, Result<ServiceOutcome, &str>)| {
+        let (cluster, service) = (service_id().cluster, name.parse().unwrap());
+        match *outcome {
+            Ok(outcome) => PlannedResult::Ended(ServiceResult {
+                cluster,
+                service,
+                outcome,
+            }),
+            Err(message) => PlannedResult::Failed {
+                cluster,
+                service,
+                failed: format!("Deploy.RolledBack: {message}"),
+            },
+        }
+    };
+    RevisionResult::Services {
+        task_definition: short.parse().unwrap(),
+        services: services.iter().map(result).collect(),
     }
 }
 
-fn unregistered(message: &str) -> RevisionResult {
-    RevisionResult::Failed(format!("Deploy.Rejected: {message}"))
+fn unregistered(short: &str, services: &[&str], message: &str) -> RevisionResult {
+    let planned = planned(short, services);
+    RevisionResult::Failed {
+        task_definition: planned.task_definition,
+        services: planned.services,
+        failed: format!("Deploy.Rejected: {message}"),
+    }
 }
 
 fn registered(short: &str) -> RevisionResult {
-    RevisionResult::Registered(arn(short))
+    RevisionResult::Registered {
+        registered: short.parse().unwrap(),
+    }
 }
 
-fn push(revisions: Vec<PlannedRevision>, results: Vec<RevisionResult>) -> ImageEnd {
+fn push(results: Vec<RevisionResult>) -> ImageEnd {
     ImageEnd {
         image: Some(pushed(2)),
-        revisions,
+        planned: results.len().try_into().unwrap(),
         results,
         services: vec![],
         families: vec![],
@@ -479,13 +513,10 @@ fn three(
     api: Result<ServiceOutcome, &str>,
     job: Result<ServiceOutcome, &str>,
 ) -> ImageEnd {
-    push(
-        vec![planned("web:1", &["web", "api"]), planned("job:1", &["job"])],
-        vec![
-            RevisionResult::Services(vec![ended(web), ended(api)]),
-            RevisionResult::Services(vec![ended(job)]),
-        ],
-    )
+    push(vec![
+        ended("web:1", &[("web", web), ("api", api)]),
+        ended("job:1", &[("job", job)]),
+    ])
 }
 
 use ServiceOutcome::{AlreadyDeployed, Deployed, RollBackSuperseded, Superseded};
@@ -500,14 +531,10 @@ fn a_push_of_which_all_is_stable_succeeds_with_a_summary() {
 #[test]
 fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
     let with_family = |outcome| {
-        let revisions = vec![planned("web:1", &["web"]), planned("nightly:4", &[])];
-        let results = vec![
-            RevisionResult::Services(vec![ended(Ok(outcome))]),
-            registered("nightly:5"),
-        ];
+        let results = vec![ended("web:1", &[("web", Ok(outcome))]), registered("nightly:5")];
         ImageEnd {
             skipped: vec![skipped(SkipReason::ServiceNotActive)],
-            ..push(revisions, results)
+            ..push(results)
         }
     };
     let done = conclude_image(&with_family(Deployed), 0, false).unwrap();
@@ -515,7 +542,10 @@ fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
         done.message,
         "app:v2 is deployed to 1 service and registered for 1 family without a service; 1 left out"
     );
-    assert_eq!((done.families, done.skipped.len()), (vec![arn("nightly:5")], 1));
+    assert_eq!(
+        (done.families, done.skipped.len()),
+        (vec!["nightly:5".parse().unwrap()], 1)
+    );
     for outcome in [Superseded, RollBackSuperseded] {
         let done = conclude_image(&with_family(outcome), 0, false).unwrap();
         let says = "app:v2 is deployed to 0 services and registered for 1 family without a service; \
@@ -528,7 +558,7 @@ fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
 fn with_nothing_to_deploy_the_reasons_are_the_summary() {
     let nothing = ImageEnd {
         skipped: vec![skipped(SkipReason::LatestTag)],
-        ..push(vec![], vec![])
+        ..push(vec![])
     };
     assert_eq!(
         conclude_image(&nothing, 0, true).unwrap().message,
@@ -536,7 +566,7 @@ fn with_nothing_to_deploy_the_reasons_are_the_summary() {
     );
     let no_image = ImageEnd {
         image: None,
-        ..push(vec![], vec![])
+        ..push(vec![])
     };
     let done = conclude_image(&no_image, 0, true).unwrap();
     assert_eq!((done.message.as_str(), done.tag_latest), ("nothing to deploy", false));
@@ -560,37 +590,38 @@ fn a_push_of_which_anything_failed_throws_and_names_each_service_and_its_reason(
 
 #[test]
 fn what_was_not_registered_fails_for_each_of_its_services_and_its_family() {
-    let end = push(
-        vec![
-            planned("web:1", &["web"]),
-            planned("nightly:4", &[]),
-            planned("weekly:1", &[]),
-            planned("job:1", &["job"]),
-        ],
-        vec![unregistered("no role"), unregistered("a quota"), registered("weekly:2")],
-    );
+    let end = push(vec![
+        unregistered("web:1", &["web", "api"], "no role"),
+        unregistered("nightly:4", &[], "a quota"),
+        registered("weekly:2"),
+        ended("job:1", &[("job", Ok(Deployed))]),
+    ]);
     let error = conclude_image(&end, 0, false).unwrap_err().to_string();
-    let says = "app:v2: 3 of 4 failed.\n- web in production: no role\n- family nightly: a quota\n\
-                - job in production: it was never tried\n";
+    let says = "app:v2: 3 of 5 failed.\n- web in production: no role\n- api in production: no role\n\
+                - family nightly: a quota\nRedrive";
     assert!(error.starts_with(says), "{error}");
 }
 
 #[test]
-fn what_has_no_result_in_its_place_is_never_taken_for_deployed() {
-    let services = |count| RevisionResult::Services(vec![ended(Ok(Deployed)); count]);
-    for results in [
-        vec![],
-        vec![services(0)],
-        vec![services(1)],
-        vec![registered("web:2")],
-        vec![unregistered("no")],
+fn what_has_no_result_is_never_taken_for_deployed() {
+    for (planned, results) in [
+        (1, vec![]),
+        (2, vec![ended("web:1", &[("web", Ok(Deployed))])]),
+        (2, vec![registered("nightly:5")]),
+        (0, vec![registered("nightly:5")]),
     ] {
-        let end = push(vec![planned("web:1", &["web", "api"])], results);
-        assert!(conclude_image(&end, 0, false).is_err(), "{end:?}");
-    }
-    for results in [vec![], vec![services(0)], vec![services(1)], vec![unregistered("no")]] {
-        let end = push(vec![planned("nightly:4", &[])], results);
-        assert!(conclude_image(&end, 0, false).is_err(), "{end:?}");
+        let end = ImageEnd {
+            planned,
+            ..push(results)
+        };
+        for redrive_count in [0, 1] {
+            let error = conclude_image(&end, redrive_count, false).unwrap_err();
+            assert_eq!(error.name(), "Deploy.InvalidInput", "{end:?}");
+            assert!(
+                error.to_string().contains(&format!("{planned} were to be deployed")),
+                "{error}"
+            );
+        }
     }
 }
 
@@ -620,13 +651,16 @@ fn an_error_that_was_cut_short_is_told_with_its_name() {
         ("Lambda.Unknown: ", "web in production: Lambda.Unknown"),
         ("Lambda.Unknown", "web in production: Lambda.Unknown"),
     ] {
-        let failed = PlannedResult::Failed {
+        let ServiceId { cluster, service } = service_id();
+        let services = vec![PlannedResult::Failed {
+            cluster,
+            service,
             failed: failed.to_owned(),
-        };
-        let end = push(
-            vec![planned("web:1", &["web"])],
-            vec![RevisionResult::Services(vec![failed])],
-        );
+        }];
+        let end = push(vec![RevisionResult::Services {
+            task_definition: "web:1".parse().unwrap(),
+            services,
+        }]);
         let error = conclude_image(&end, 0, false).unwrap_err().to_string();
         assert_eq!(error.lines().nth(1).unwrap(), format!("- {told}"));
     }
@@ -637,11 +671,8 @@ fn a_long_list_of_failures_is_cut_and_counted() {
     let names: Vec<String> = (10..22).map(|number| format!("web-{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let all = |count: usize| {
-        let results = vec![ended(Err("no")); count];
-        push(
-            vec![planned("web:1", &names[..count])],
-            vec![RevisionResult::Services(results)],
-        )
+        let services: Vec<_> = names[..count].iter().map(|name| (*name, Err("no"))).collect();
+        push(vec![ended("web:1", &services)])
     };
     let error = conclude_image(&all(12), 0, false).unwrap_err().to_string();
     assert!(
@@ -663,18 +694,21 @@ fn a_redrive_sends_back_the_plan_narrowed_to_what_failed() {
     assert_eq!(again.retry, [planned("web:1", &["web"])]);
     assert_eq!(again.message, "1 of 3 are deployed again after a redrive");
     assert_eq!((again.services.len(), again.tag_latest), (2, false));
-    let revisions = vec![planned("nightly:4", &[]), planned("weekly:1", &[])];
-    let families = push(revisions, vec![unregistered("a quota"), registered("weekly:2")]);
+    let others = push(vec![
+        unregistered("nightly:4", &[], "a quota"),
+        registered("weekly:2"),
+        unregistered("job:1", &["job", "jobs"], "a quota"),
+    ]);
     assert_eq!(
-        conclude_image(&families, 1, true).unwrap().retry,
-        [planned("nightly:4", &[])]
+        conclude_image(&others, 1, true).unwrap().retry,
+        [planned("nightly:4", &[]), planned("job:1", &["job", "jobs"])]
     );
 }
 
 #[test]
 fn what_was_done_before_a_redrive_counts_with_what_came_of_the_rest() {
     let failed = ImageEnd {
-        families: vec![arn("nightly:5")],
+        families: vec!["nightly:5".parse().unwrap()],
         ..three(Err("no"), Ok(Deployed), Ok(Superseded))
     };
     let again = conclude_image(&failed, 1, true).unwrap();
@@ -683,10 +717,7 @@ fn what_was_done_before_a_redrive_counts_with_what_came_of_the_rest() {
         services: again.services.clone(),
         families: again.families.clone(),
         attempt: 1,
-        ..push(
-            again.retry.clone(),
-            vec![RevisionResult::Services(vec![ended(outcome)])],
-        )
+        ..push(vec![ended("web:1", &[("web", outcome)])])
     };
     let done = conclude_image(&next(Ok(Deployed)), 1, true).unwrap();
     assert_eq!(
@@ -710,10 +741,17 @@ fn what_was_done_before_a_redrive_counts_with_what_came_of_the_rest() {
 fn what_is_deployed_again_has_a_pace_of_its_own() {
     let names: Vec<String> = (0..60).map(|number| format!("web-{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut late = planned("web:1", &names);
-    late.after = 90;
-    late.services[0].after = 120;
-    let end = push(vec![late], vec![RevisionResult::Services(vec![ended(Err("no")); 60])]);
+    let PlannedRevision {
+        task_definition,
+        mut services,
+        ..
+    } = planned("web:1", &names);
+    services[0].after = 120;
+    let end = push(vec![RevisionResult::Failed {
+        task_definition,
+        services,
+        failed: "no".to_owned(),
+    }]);
     let [again] = conclude_image(&end, 1, false).unwrap().retry.try_into().unwrap();
     let after: Vec<u32> = again.services.iter().map(|service| service.after).collect();
     assert_eq!(
@@ -747,11 +785,8 @@ fn latest_is_tagged_only_when_everything_ended_on_the_image() {
     for outcome in [Superseded, RollBackSuperseded] {
         assert!(!tags(&three(Ok(outcome), Ok(Deployed), Ok(Deployed))));
     }
-    assert!(
-        tags(&push(vec![planned("nightly:4", &[])], vec![registered("nightly:5")])),
-        "a family is enough"
-    );
-    assert!(!tags(&push(vec![], vec![])), "nothing is on it");
+    assert!(tags(&push(vec![registered("nightly:5")])), "a family is enough");
+    assert!(!tags(&push(vec![])), "nothing is on it");
     let latest = shared::push::PushedImage {
         tag: "latest".parse().unwrap(),
         ..pushed(2)

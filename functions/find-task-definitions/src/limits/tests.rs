@@ -17,13 +17,7 @@ fn revisions(families: usize, services: usize, name: usize) -> Vec<PlannedRevisi
             after: 0,
         };
         PlannedRevision {
-            task_definition: format!(
-                "arn:aws:ecs:eu-west-1:123456789012:task-definition/{}:123",
-                named("family", family)
-            )
-            .parse()
-            .unwrap(),
-            containers: vec!["app".to_owned()],
+            task_definition: format!("{}:123", named("family", family)).parse().unwrap(),
             after: 0,
             services: here.map(service).collect(),
         }
@@ -41,13 +35,16 @@ fn told(plan: &Plan) -> usize {
     let mut end = all_failed(plan);
     for result in &mut end.results {
         match result {
-            RevisionResult::Failed(failed) => failed.clone_from(&error),
-            RevisionResult::Services(services) => {
+            RevisionResult::Failed { failed, .. } => failed.clone_from(&error),
+            RevisionResult::Services { services, .. } => {
                 for result in services {
-                    *result = PlannedResult::Failed { failed: error.clone() };
+                    match result {
+                        PlannedResult::Failed { failed, .. } => failed.clone_from(&error),
+                        PlannedResult::Ended(_) => unreachable!("all have failed"),
+                    }
                 }
             }
-            RevisionResult::Registered(_) => unreachable!("nothing is registered"),
+            RevisionResult::Registered { .. } => unreachable!("nothing is registered"),
         }
     }
     size(&Conclude::Image(end))
@@ -55,10 +52,20 @@ fn told(plan: &Plan) -> usize {
 
 #[test]
 fn fifteen_hundred_services_with_ordinary_names_fit_also_when_all_of_them_fail() {
-    for (name, shortest) in [(20, 40), (25, 30), (30, SHORTEST_ERROR)] {
-        let plan = planned(300, 1500, name).unwrap();
+    for (families, name, shortest) in [
+        (1500, 20, 30),
+        (1500, 25, SHORTEST_ERROR),
+        (300, 20, 70),
+        (300, 30, SHORTEST_ERROR),
+        (1, 30, SHORTEST_ERROR),
+    ] {
+        let plan = planned(families, 1500, name).unwrap();
         assert_eq!(plan.services, 1500);
-        assert!(plan.error_length as usize >= shortest, "{name}: {}", plan.error_length);
+        assert!(
+            plan.error_length as usize >= shortest,
+            "{families}, {name}: {}",
+            plan.error_length
+        );
         let all = [
             size(&plan),
             told(&plan),
@@ -117,14 +124,25 @@ fn what_would_be_too_large_is_refused_with_how_large_and_what_to_do() {
 
 #[test]
 fn a_history_that_would_be_too_long_is_refused_with_how_long_and_what_to_do() {
-    // 30 + 40 x 6 + 1,100 x (13 + 6 + 10)
+    // 30 + 40 x 6 + 1,900 x 12
     let says = [
-        "app:v2 runs on 1100 services by 1100 task definitions, too many for one execution",
-        "it would take up to 32170 events, and Step Functions keeps 25000 of one execution, of which 2500 are for retries",
+        "app:v2 runs on 1900 services by 1900 task definitions, too many for one execution",
+        "it would take up to 23070 events, and Step Functions keeps 25000 of one execution, of which 2500 are for retries",
     ];
-    refuses(planned(1100, 1100, 20), &says);
+    refuses(planned(1900, 1900, 16), &says);
     refuses(planned(1800, 0, 20), &["0 services by 1800 task definitions", "events"]);
     assert_eq!(planned(1400, 0, 20).map(|plan| plan.services).unwrap(), 0);
+    // Two services each: 15 + 6 + 2 x 10.
+    refuses(planned(550, 1100, 20), &["it would take up to 22820 events"]);
+}
+
+#[test]
+fn a_service_whose_update_has_to_wait_longer_than_its_revision_takes_the_events_of_several() {
+    let mut of_many = revisions(1, 60, 20);
+    of_many.extend(revisions(1, 1, 21));
+    let plan = plan_within(Some(pushed(2)), of_many, 1, Vec::new()).unwrap();
+    assert!(plan.revisions[1].services[0].after > 0);
+    assert_eq!(events(&plan), 30 + 2 * 6 + (15 + 3 * 6 + 60 * 10) + (15 + 6 + 10));
 }
 
 #[test]
@@ -204,7 +222,11 @@ fn the_events_are_those_of_the_state_machine() {
     let group = inside(&machine, "For each group of task definitions");
     assert_eq!(AROUND + longest_through(&group), EVENTS_OF_GROUP);
     let revision = inside(&group, "For each task definition");
-    assert_eq!(AROUND + longest_through(&revision), EVENTS_OF_REVISION);
+    let shared = longest(&revision, "Keep the pace", &["Is it for one service?"]);
+    let choice = events_of(&revision["States"]["Is it for one service?"]);
+    assert_eq!(AROUND + choice + shared, EVENTS_OF_REVISION);
+    let only = longest(&revision, "Deploy the only service", &[]);
+    assert_eq!(AROUND + choice + only, EVENTS_OF_ONLY_SERVICE);
     let group = inside(&revision, "For each group of services");
     assert_eq!(AROUND + longest_through(&group), EVENTS_OF_GROUP);
     let service = inside(&group, "For each service");

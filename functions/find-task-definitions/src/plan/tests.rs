@@ -32,7 +32,7 @@ fn lines(planned: &Planned) -> Vec<String> {
     };
     let revisions = planned.revisions.iter();
     revisions
-        .map(|revision| format!("{}: {}", revision.task_definition.short(), services(revision)))
+        .map(|revision| format!("{}: {}", revision.task_definition, services(revision)))
         .collect()
 }
 
@@ -47,11 +47,10 @@ fn skips(planned: &Planned, resource: &str, reason: SkipReason, says: &str) {
 }
 
 #[test]
-fn a_service_that_runs_the_repository_is_planned_with_its_revision_and_containers() {
+fn a_service_that_runs_the_repository_is_planned_with_its_revision() {
     let planned = planned(&[on("web", "web:1")], &[described_of_push("web:1", 1)]);
     let revision = PlannedRevision {
-        task_definition: arn("web:1"),
-        containers: vec!["web".to_owned()],
+        task_definition: "web:1".parse().unwrap(),
         after: 0,
         services: vec![PlannedService {
             cluster: shared::testing::service_id().cluster,
@@ -121,8 +120,11 @@ fn only_the_containers_of_the_repository_are_to_change() {
         container("placeholder", "<IMAGE1_NAME>"),
         container("worker", &format!("{REGISTRY}/app:v0")),
     ]);
-    let planned = planned(&[on("web", "web:1")], &[described]);
-    assert_eq!(planned.revisions[0].containers, ["web", "worker"]);
+    assert_eq!(
+        definition(&described).outline().containers_of(&pushed(2)),
+        ["web", "worker"]
+    );
+    assert_eq!(lines(&planned(&[on("web", "web:1")], &[described])), ["web:1: web"]);
 }
 
 #[test]
@@ -275,7 +277,6 @@ fn a_family_without_a_service_is_planned_when_it_runs_the_repository() {
         (lines(&planned), planned.skipped.len()),
         (vec!["nightly:4: ".to_owned()], 0)
     );
-    assert_eq!(planned.revisions[0].containers, ["web"]);
 }
 
 #[test]

@@ -632,7 +632,7 @@ fn a_payload_that_does_not_fit_is_invalid_input_and_names_the_member() {
     let open = |payload: Value| Request::open(payload, jiff::Timestamp::UNIX_EPOCH);
     let typed = |payload: Value| open(payload)?.typed::<RegisterRevision>();
     let request = typed(example("envelope")).unwrap();
-    assert_eq!(request.input.task_definition.short(), "web:41");
+    assert_eq!(request.input.task_definition.as_str(), "web:41");
 
     let cases: [(&str, Value, &str); 6] = [
         ("/execution/redriveCount", json!(-1), "execution.redriveCount"),

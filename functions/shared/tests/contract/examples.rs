@@ -202,7 +202,6 @@ fn the_examples_tell_one_story() {
         ("envelope /input", "register-revision "),
         ("register-revision /image", "plan /image"),
         ("register-revision /taskDefinition", "plan /revisions/0/taskDefinition"),
-        ("registered-revision /source", "register-revision /taskDefinition"),
         ("update-service /taskDefinition", "registered-revision /taskDefinition"),
         ("update-service /source", "registered-revision /source"),
         (
@@ -221,9 +220,15 @@ fn the_examples_tell_one_story() {
         ("conclude-service.rolled-back /rollBack", "rollback "),
         ("service-conclusion /from", "service-update /previous"),
         ("service-conclusion /to", "update-service /taskDefinition"),
-        ("conclude-image /revisions", "plan /revisions"),
+        (
+            "conclude-image /results/0/taskDefinition",
+            "plan /revisions/0/taskDefinition",
+        ),
+        (
+            "conclude-image /results/0/services/0/outcome",
+            "service-conclusion /outcome",
+        ),
         ("conclude-image /skipped", "plan /skipped"),
-        ("conclude-image /results/0/services/0", "service-conclusion /outcome"),
         ("image-conclusion /families/0", "conclude-image /results/2/registered"),
         ("image-conclusion /skipped", "plan /skipped"),
     ]);
@@ -237,4 +242,7 @@ fn the_examples_tell_one_story() {
         });
         assert_eq!(taken_value, put_out_value, "{taken} is {put_out}");
     }
+    let registered: RegisteredRevision = serde_json::from_value(example("registered-revision")).unwrap();
+    let asked: RegisterRevision = serde_json::from_value(example("register-revision")).unwrap();
+    assert_eq!(registered.source.name(), asked.task_definition);
 }

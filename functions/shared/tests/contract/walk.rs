@@ -506,7 +506,7 @@ fn every_member_that_is_read_of_a_variable_is_a_member_of_what_it_was_set_to() {
 
 #[test]
 fn every_variable_that_is_read_has_been_set() {
-    const OF_JSONATA: [&str; 11] = [
+    const OF_JSONATA: [&str; 13] = [
         "states",
         "exists",
         "count",
@@ -516,6 +516,8 @@ fn every_variable_that_is_read_has_been_set() {
         "length",
         "partition",
         "substring",
+        "substringAfter",
+        "not",
         "hash",
         "parse",
     ];
@@ -607,31 +609,46 @@ fn what_is_done_is_as_much_at_once_as_the_setting_allows_and_all_of_it_is_done()
     }
 }
 
+/// The states that start the execution of a service.
+const STARTS: [&str; 2] = ["Deploy the only service", "Deploy service"];
+
 #[test]
 fn what_a_services_execution_reads_of_its_input_is_what_it_is_started_with() {
-    let input = state(DEPLOY_IMAGE, "Deploy service")["Arguments"]["Input"].take();
-    let mut given = keys(&input);
-    assert!(
-        given.remove("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"),
-        "the console links parent and child by it"
-    );
-    let machine = json(DEPLOY_SERVICE);
-    let read: BTreeSet<&str> = texts(&machine)
-        .into_iter()
-        .flat_map(|text| reads(text, "$states.context.Execution.Input"))
-        .map(|path| path[0])
-        .collect();
-    assert_eq!(read, given);
+    for start in STARTS {
+        let input = state(DEPLOY_IMAGE, start)["Arguments"]["Input"].take();
+        let mut given = keys(&input);
+        assert!(
+            given.remove("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"),
+            "the console links parent and child by it"
+        );
+        let machine = json(DEPLOY_SERVICE);
+        let read: BTreeSet<&str> = texts(&machine)
+            .into_iter()
+            .flat_map(|text| reads(text, "$states.context.Execution.Input"))
+            .map(|path| path[0])
+            .collect();
+        assert_eq!(read, given, "{start}");
+    }
+}
+
+#[test]
+fn an_execution_of_the_only_service_is_named_and_retried_as_one_of_several() {
+    let [only, each] = STARTS.map(|start| state(DEPLOY_IMAGE, start));
+    let name = only["Arguments"]["Name"].as_str().unwrap();
+    assert_eq!(name.replace("services[0].", ""), each["Arguments"]["Name"]);
+    assert_eq!(only["Retry"], each["Retry"]);
 }
 
 #[test]
 fn what_is_read_of_a_services_execution_is_what_it_puts_out() {
-    let deploy = state(DEPLOY_IMAGE, "Deploy service");
-    for path in texts(&deploy)
-        .into_iter()
-        .flat_map(|text| reads(text, "$states.result.Output"))
-    {
-        assert_has("service-conclusion", &path, "Deploy service");
+    for start in STARTS {
+        let deploy = state(DEPLOY_IMAGE, start);
+        let mut outputs = texts(&deploy)
+            .into_iter()
+            .flat_map(|text| reads(text, "$states.result.Output"))
+            .peekable();
+        assert!(outputs.peek().is_some(), "{start}");
+        outputs.for_each(|path| assert_has("service-conclusion", &path, start));
     }
     let redriven = state(DEPLOY_SERVICE, "Was it redriven?");
     for path in texts(&redriven)
@@ -644,31 +661,32 @@ fn what_is_read_of_a_services_execution_is_what_it_puts_out() {
 
 #[test]
 fn the_results_that_the_maps_gather_are_those_that_conclude_takes() {
-    let end = crate::example("conclude-image.failed");
-    let results = end["results"].as_array().unwrap();
-    let shown: BTreeSet<&str> = results.iter().flat_map(keys).collect();
-    assert_eq!(shown, BTreeSet::from(["failed", "services"]));
-    let registered = crate::example("conclude-image")["results"][2].clone();
-    assert_eq!(keys(&registered), BTreeSet::from(["registered"]));
-    let built = state(DEPLOY_IMAGE, "For each group of services")["Output"].take();
-    let built = built.as_str().unwrap();
-    assert!(
-        built.contains("{'registered': $taskDefinition}") && built.contains("{'services': ["),
-        "{built}"
-    );
-    for name in ["Register revision", "Deploy service"] {
-        let failed = state(DEPLOY_IMAGE, name)["Catch"][0]["Output"].take();
-        assert_eq!(keys(&failed), BTreeSet::from(["failed"]), "{name}");
-        let text = failed["failed"].as_str().unwrap();
-        assert!(
-            text.contains("$length($failed) > $errorLength"),
-            "{name} cuts its error: {text}"
+    let [failed, done] = ["conclude-image.failed", "conclude-image"].map(|name| crate::example(name)["results"].take());
+    let of_service = |name: &str, member: &str| state(DEPLOY_IMAGE, name).pointer(member).unwrap().clone();
+    let only = "Deploy the only service";
+    assert_builds(&of_service(only, "/Output"), &done[0], only);
+    assert_builds(&of_service(only, "/Catch/0/Output"), &failed[0], only);
+    let each = "Deploy service";
+    assert_builds(&of_service(each, "/Output"), &done[0]["services"][0], each);
+    assert_builds(&of_service(each, "/Catch/0/Output"), &failed[0]["services"][0], each);
+    let register = "Register revision";
+    assert_builds(&of_service(register, "/Catch/0/Output"), &failed[2], register);
+    for name in [only, each, register] {
+        let output = of_service(name, "/Catch/0/Output");
+        let cuts = |text: &&str| text.contains("$length($failed) > $errorLength");
+        assert_eq!(
+            texts(&output).into_iter().filter(cuts).count(),
+            1,
+            "{name} cuts its error"
         );
     }
-    let failed = &results[0]["services"][0];
-    assert_eq!(keys(failed), BTreeSet::from(["failed"]));
-    assert_eq!(
-        state(DEPLOY_IMAGE, "Deploy service")["Output"],
-        "{% $states.result.Output.outcome %}"
+    assert_eq!(keys(&done[0]), BTreeSet::from(["services", "taskDefinition"]));
+    assert_eq!(keys(&done[2]), BTreeSet::from(["registered"]));
+    let built = of_service("For each group of services", "/Output");
+    let built = built.as_str().unwrap();
+    assert!(
+        built.contains("{'registered': $substringAfter($taskDefinition, '/')}")
+            && built.contains("{'taskDefinition': $planned, 'services': ["),
+        "{built}"
     );
 }
