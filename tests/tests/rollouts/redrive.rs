@@ -54,6 +54,16 @@ struct Stop {
 
 const STOPS: &[Stop] = &[
     Stop {
+        state: "Register revision",
+        scene: "stop-register",
+        tag: "v2",
+        before: plain,
+        held: Some("RegisterTaskDefinition"),
+        pending: None,
+        ends: "DEPLOYED",
+        rollouts: &["stop-register-web:1", "stop-register-web:2"],
+    },
+    Stop {
         state: "Update service",
         scene: "stop-update",
         tag: "v2",
@@ -75,13 +85,13 @@ const STOPS: &[Stop] = &[
     },
     Stop {
         state: "Register revision",
-        scene: "stop-register",
+        scene: MOVED,
         tag: "v2",
         before: moved_when_registered,
         held: None,
         pending: None,
         ends: "DEPLOYED",
-        rollouts: &["stop-register-web:1", "stop-register-web:2", "stop-register-web:4"],
+        rollouts: &["stop-moved-web:1", "stop-moved-web:2", "stop-moved-web:4"],
     },
     Stop {
         state: "Wait for rollout",
@@ -144,6 +154,9 @@ const STOPS: &[Stop] = &[
         rollouts: &["stop-end-web:1", "stop-end-web:2"],
     },
 ];
+
+/// The scene of a service that is moved after its revision was registered, so that another one is registered.
+const MOVED: &str = "stop-moved";
 
 /// What the payload of Conclude says in deploy-service and in deploy-image.
 const CONCLUDES_SERVICE: &str = r#""scope": "SERVICE""#;
@@ -328,6 +341,9 @@ async fn stopped(row: &Stop) {
         until_in(&scene, &child.arn, "Wait for rollback").await;
         scene.hold("ListTasks", &scene.prefix());
     }
+    if row.scene == MOVED {
+        until_entered(&scene, &child.arn, "Has it started?").await;
+    }
     // A state may be over before it is stopped: then it comes round once more.
     let mut redrives = 1;
     loop {
@@ -413,7 +429,11 @@ async fn an_execution_of_deploy_service_stopped_before_its_turn_goes_on_at_once(
 
     let ended = end(&child).await;
     let entered = since_redrive(&scene, &child).await;
-    assert_eq!(entered[..2], ["Begin", "Update service"], "{entered:?}");
+    assert_eq!(
+        entered[..4],
+        ["Begin", "Is its revision there?", "Register revision", "Update service"],
+        "{entered:?}"
+    );
     assert_eq!(outcome(&ended), "ALREADY_DEPLOYED", "{ended:#?}");
     assert_eq!(rollouts(&scene.state()), ["stop-begin-web:1", "stop-begin-web:2"]);
 }
@@ -430,8 +450,15 @@ async fn an_execution_of_deploy_service_that_concluded_red_deploys_its_service_a
     let again = end(child).await;
     let entered = since_redrive(&scene, child).await;
     assert_eq!(
-        entered[..4],
-        ["Conclude", "Was it redriven?", "Begin", "Update service"],
+        entered[..6],
+        [
+            "Conclude",
+            "Was it redriven?",
+            "Begin",
+            "Is its revision there?",
+            "Register revision",
+            "Update service"
+        ],
         "{entered:?}"
     );
     assert_eq!(outcome(&again), "Deploy.RolledBack", "{again:#?}");
@@ -483,9 +510,14 @@ async fn an_execution_of_deploy_image_whose_find_threw_finds_again() {
     assert_eq!(since_redrive(&scene, &parent).await, ["Find task definitions"]);
 }
 
+/// What several services run is registered for all of them.
 async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revision_again() {
     let scene = Scene::new("stop-first");
-    plain(&scene);
+    scene.seed(Seed {
+        services: 2,
+        families: Some(1),
+        ..Seed::default()
+    });
     scene.hold("RegisterTaskDefinition", &scene.prefix());
     let parent = scene.start(&scene.push("v2")).await;
     scene
@@ -497,7 +529,7 @@ async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revisi
     redrive(&parent).await;
 
     let ended = scene.end(&parent).await;
-    assert_eq!(ended.outcome(), "DEPLOYED", "{ended:#?}");
+    assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{:#?}", ended.parent);
     let entered = since_redrive(&scene, &parent).await;
     assert_eq!(
         entered[..3],
@@ -512,15 +544,25 @@ async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revisi
     let mut revisions = scene.revisions(&scene.family());
     revisions.retain(|revision| revision["active"] == true);
     assert_eq!(revisions.len(), 2, "one revision for the push: {revisions:#?}");
-    assert_eq!(rollouts(&scene.state()), ["stop-first-web:1", "stop-first-web:2"]);
+    for number in 1..=2 {
+        let state = scene.state_of(&format!("{}-{number}", scene.service()));
+        assert_eq!(rollouts(&state), ["stop-first-web:1", "stop-first-web:2"]);
+    }
 }
 
 /// Eighteen revisions are registered at once, then one a second.
 async fn an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers_the_rest() {
-    const SERVICES: usize = 24;
-    let scene = Scene::new("stop-pace");
+    // What several services run waits in the push's own execution, what one runs in the service's.
+    let (shared, own) = ("stop-pace", "own-pace");
+    join_all([(shared, 2, "Keep the pace"), (own, 1, "Deploy the only service")].map(stopped_at_its_pace)).await;
+}
+
+async fn stopped_at_its_pace((name, services_each, waits_in): (&str, usize, &str)) {
+    const FAMILIES: usize = 24;
+    let scene = Scene::new(name);
     scene.seed(Seed {
-        services: SERVICES,
+        services: FAMILIES * services_each,
+        families: Some(FAMILIES),
         ..Seed::default()
     });
     let registered = |scene: &Scene| scene.calls("RegisterTaskDefinition").len();
@@ -530,19 +572,19 @@ async fn an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers
         .await;
 
     stop(&parent).await;
-    let ended_before_their_turn = SERVICES - registered(&scene);
+    let ended_before_their_turn = FAMILIES - registered(&scene);
     assert!(ended_before_their_turn > 0, "all were registered before the stop");
     redrive(&parent).await;
 
     let ended = scene.end(&parent).await;
     assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{:#?}", ended.parent);
     let entered = since_redrive(&scene, &parent).await;
-    assert!(entered.iter().any(|state| state == "Keep the pace"), "{entered:?}");
-    for number in 1..=SERVICES {
-        let service = format!("stop-pace-web-{number}");
-        let state = scene.state_of(&service);
-        assert_eq!(short(&state["taskDefinition"]), format!("{service}:2"), "{state:#}");
-        assert_eq!(rollouts(&state), [format!("{service}:1"), format!("{service}:2")]);
+    assert!(entered.iter().any(|state| state == waits_in), "{entered:?}");
+    for number in 0..FAMILIES * services_each {
+        let state = scene.state_of(&format!("{}-{}", scene.service(), number + 1));
+        let family = format!("{}-{}", scene.family(), number % FAMILIES + 1);
+        assert_eq!(short(&state["taskDefinition"]), format!("{family}:2"), "{state:#}");
+        assert_eq!(rollouts(&state), [format!("{family}:1"), format!("{family}:2")]);
     }
 }
 

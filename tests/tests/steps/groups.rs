@@ -120,9 +120,10 @@ fn a_push_that_nothing_runs_enters_no_group() {
 
 #[test]
 fn the_states_that_are_entered_grow_with_the_services_and_with_nothing_else() {
-    for services in [1, 10, 100] {
+    for (services, families) in [(1, None), (10, None), (100, None), (10, Some(1)), (100, Some(1))] {
         let seed = Seed {
             services,
+            families,
             ..Seed::default()
         };
         let Walked { ended, entered, .. } = run(walk(seed, None, 10, 40));
@@ -132,12 +133,15 @@ fn the_states_that_are_entered_grow_with_the_services_and_with_nothing_else() {
         assert!((services..=services * 20).contains(&looks), "{looks} looks");
         assert_eq!((of("Wait for rollout"), of("Is it stable?")), (looks, looks));
         let all: usize = entered.values().sum();
-        // Of the push; of each group; of each task definition; of each service, and of its own execution; of each look.
         let groups = services.div_ceil(40);
-        assert_eq!(
-            all,
-            5 + groups + 4 * services + services + 6 * services + 3 * looks,
-            "{entered:#?}"
-        );
+        // Of each group and service: with a task definition of its own, which is registered in the service's own execution, and
+        // with one that all share, which is registered once.
+        let of_each = if families.is_some() && services > 1 {
+            5 + groups + (1 + 7) * services
+        } else {
+            groups + (2 + 8) * services
+        };
+        // Of the push, and of each look.
+        assert_eq!(all, 5 + of_each + 3 * looks, "{entered:#?}");
     }
 }

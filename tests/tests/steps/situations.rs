@@ -120,7 +120,7 @@ pub(crate) const SITUATIONS: &[Situation] = &[
     Situation {
         name: "somebody moves the service to another revision after this one was registered",
         tag: "v2",
-        meanwhile: Some(("Begin", |account| {
+        meanwhile: Some(("Update service", |account| {
             deploy_another_size(account);
         })),
         ends: Some("DEPLOYED"),

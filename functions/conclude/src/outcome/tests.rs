@@ -340,7 +340,10 @@ fn the_message_names_the_revision_that_was_watched() {
 fn a_service_without_a_revision_is_not_changed_and_is_done_again_after_a_redrive() {
     let end = ServiceEnd {
         task_definition: None,
-        error: Some(thrown("Deploy.Rejected", "RegisterTaskDefinition of family web: no role")),
+        error: Some(thrown(
+            "Deploy.Rejected",
+            "RegisterTaskDefinition of family web: no role",
+        )),
         ..end(None)
     };
     let says = "web in production was not updated for app:v2: RegisterTaskDefinition of family web: no role. Nothing was \
