@@ -557,7 +557,7 @@ async fn an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers
     join_all([(shared, 2, "Keep the pace"), (own, 1, "Deploy the only service")].map(stopped_at_its_pace)).await;
 }
 
-async fn stopped_at_its_pace((name, services_each, waits_in): (&str, usize, &str)) {
+async fn stopped_at_its_pace((name, services_each, waits_in): (&'static str, usize, &'static str)) {
     const FAMILIES: usize = 24;
     let scene = Scene::new(name);
     scene.seed(Seed {

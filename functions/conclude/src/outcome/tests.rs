@@ -843,6 +843,38 @@ proptest! {
     }
 
     #[test]
+    fn after_a_redrive_each_service_is_either_done_or_deployed_again(
+        revisions in prop::collection::vec((prop::collection::vec(any_outcome(), 0..4), any::<bool>()), 0..6),
+    ) {
+        let names: Vec<Vec<String>> = revisions.iter().enumerate().map(|(place, (outcomes, _))| {
+            (0..outcomes.len()).map(|number| format!("web-{place}-{number}")).collect()
+        }).collect();
+        let results = revisions.iter().zip(&names).enumerate().map(|(place, ((outcomes, is_registered), names))| {
+            let short = format!("web-{place}:1");
+            let names = names.iter().map(String::as_str);
+            match (outcomes.is_empty(), is_registered) {
+                (_, false) => unregistered(&short, &names.collect::<Vec<_>>(), "no"),
+                (true, true) => registered(&short),
+                (false, true) => ended(&short, &names.zip(outcomes.iter().copied()).collect::<Vec<_>>()),
+            }
+        }).collect();
+        let end = push(results);
+        let Ok(done) = conclude_image(&end, 1, true) else {
+            return Err(TestCaseError::fail("after a redrive nothing is thrown"));
+        };
+        let again = done.retry.iter().flat_map(|planned| &planned.services).map(|planned| planned.service.as_str());
+        let is_done = done.services.iter().map(|ended| ended.service.as_str());
+        let mut told: Vec<&str> = again.chain(is_done).collect();
+        told.sort_unstable();
+        let mut all: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
+        all.sort_unstable();
+        prop_assert_eq!(told, all);
+        let families = revisions.iter().filter(|(outcomes, _)| outcomes.is_empty()).count();
+        let families_again = done.retry.iter().filter(|planned| planned.services.is_empty()).count();
+        prop_assert_eq!(families_again + done.families.len(), families);
+    }
+
+    #[test]
     fn a_service_never_succeeds_as_deployed_unless_its_last_look_was_stable(
         outcome in prop::option::of(prop::sample::select(vec![
             UpdateOutcome::Started, UpdateOutcome::AlreadyDeployed, UpdateOutcome::Busy, UpdateOutcome::Moved, UpdateOutcome::Superseded,

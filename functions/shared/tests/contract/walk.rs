@@ -197,6 +197,36 @@ fn no_state_is_a_fail_state_since_a_redrive_of_one_only_fails_again() {
     }
 }
 
+/// What can run out of time is a function. That is repeated, and then caught or thrown as any other error is, from which a redrive
+/// goes on: so there is no redrive of anything that timed out.
+#[test]
+fn no_state_and_no_execution_has_a_time_limit_that_a_redrive_could_meet() {
+    let limits = ["TimeoutSeconds", "HeartbeatSeconds"];
+    for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
+        assert!(
+            limits.iter().all(|limit| json(machine).get(limit).is_none()),
+            "{machine}"
+        );
+    }
+    for state in states() {
+        assert!(
+            limits.iter().all(|limit| state.value.get(limit).is_none()),
+            "{}",
+            state.title()
+        );
+        let retried: BTreeSet<&str> = state
+            .retriers()
+            .iter()
+            .flat_map(|retrier| texts(&retrier["ErrorEquals"]))
+            .collect();
+        assert!(
+            state.function().is_none() || retried.contains("Sandbox.Timedout"),
+            "{}",
+            state.title()
+        );
+    }
+}
+
 #[test]
 fn every_error_that_is_matched_is_one_of_ours_or_of_aws() {
     let known: BTreeSet<&str> = Error::NAMES
