@@ -6,7 +6,7 @@ use crate::walk::walk;
 #[test]
 fn what_a_push_takes_of_step_functions_grows_with_its_services() {
     // Services; transitions of all executions, events of the push's own, events of one service's.
-    for (services, expected) in [(1, (56, 53, 137)), (10, (485, 296, 137)), (100, (3883, 2738, 110))] {
+    for (services, expected) in [(1, (55, 36, 144)), (10, (475, 126, 144)), (100, (3783, 1038, 117))] {
         let walked = run(walk(services));
         let counted = (walked.transitions, walked.events, walked.service_events);
         assert_eq!(counted, expected, "{services} services: {walked:?}");
