@@ -716,7 +716,7 @@ fn the_results_that_the_maps_gather_are_those_that_conclude_takes() {
     let built = built.as_str().unwrap();
     assert!(
         built.contains("{'registered': $substringAfter($taskDefinition, '/')}")
-            && built.contains("{'taskDefinition': $planned, 'services': ["),
+            && built.contains("{'taskDefinition': $states.input.taskDefinition, 'services': ["),
         "{built}"
     );
 }
