@@ -31,6 +31,25 @@ pub(super) fn may_be_from_before(aftermath: &Aftermath, service: &Service, since
     })
 }
 
+/// Whether ECS's records of a service may have told nothing to the look that a rollout stands on: shortly before it, the list of
+/// them was empty or denied, or what is in it was.
+///
+/// A call for what is in a list does not name the service; it follows on that service's list.
+pub(super) fn may_have_no_records(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bool {
+    let id = service.id();
+    let shortly_before = rollout.created_at - LOOK..=rollout.created_at;
+    let mut is_listed = false;
+    let mut calls = aftermath.calls.iter().filter(|call| shortly_before.contains(&call.at));
+    calls.any(|call| match call.operation.as_str() {
+        "ListServiceDeployments" if call.is_of(&id) => {
+            is_listed = true;
+            call.tells_nothing()
+        }
+        "DescribeServiceRevisions" => is_listed && call.tells_nothing(),
+        _ => false,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::sample::{calm, update};
@@ -62,5 +81,46 @@ mod tests {
         assert!(!may_be(&[throttled(19_000), look(20_000)]));
         assert!(!may_be(&[look(20_000), throttled(32_001)]));
         assert!(!may_be(&[look(-28_001), throttled(25_000)]));
+    }
+
+    #[test]
+    fn records_tell_nothing_where_the_list_of_this_service_or_what_is_in_it_is_empty_or_denied() {
+        let call = |operation: &str, at, applied| Call {
+            operation: operation.to_owned(),
+            at,
+            applied,
+            ..update(3, 3)
+        };
+        let may_have_none = |calls: &[Call]| {
+            let mut aftermath = calm();
+            aftermath.calls = calls.to_vec();
+            let service = &aftermath.after.services[0];
+            // Of the second 32.
+            may_have_no_records(&aftermath, service, &service.history[2])
+        };
+        let list = |at, applied| call("ListServiceDeployments", at, applied);
+        let revisions = |at, applied| call("DescribeServiceRevisions", at, applied);
+        assert!(may_have_none(&[list(29_000, false)]));
+        assert!(may_have_none(&[list(31_000, true), list(31_500, false)]));
+        assert!(may_have_none(&[list(31_000, true), revisions(31_100, false)]));
+        let denied = Call {
+            outcome: "AccessDeniedException".to_owned(),
+            ..list(31_000, false)
+        };
+        assert!(may_have_none(&[denied]));
+        assert!(!may_have_none(&[list(28_999, false), list(32_001, false)]));
+        assert!(!may_have_none(&[list(31_000, true), revisions(31_100, true)]));
+        assert!(
+            !may_have_none(&[revisions(31_000, false), list(31_100, true)]),
+            "of another service"
+        );
+        let mut of_another = list(31_000, false);
+        of_another.subject = "other".to_owned();
+        assert!(!may_have_none(&[of_another]));
+        let throttled = Call {
+            outcome: "ThrottlingException".to_owned(),
+            ..list(31_000, false)
+        };
+        assert!(!may_have_none(&[throttled]), "it is asked again");
     }
 }

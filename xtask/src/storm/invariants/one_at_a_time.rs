@@ -1,15 +1,19 @@
 //! Never two rollouts of ours at once on a service.
 
 use super::Violation;
-use super::looks::LOOK;
+use super::looks::{LOOK, may_have_no_records};
 use crate::storm::aftermath::{Aftermath, Call, Deployment, Execution, Revision, Service, short};
 
 const ONE: &str = "never two rollouts of ours at once on a service";
 
-/// How soon what was overrun has to be put back, in milliseconds. Whoever overran it sees that in the answer to his update, or by
-/// a look once ten seconds have passed without one, which is how long a call may take; a pause, that look and a registration take
-/// the rest.
-const PUT_BACK: i64 = 20_000;
+/// How long a call of ours may take, in milliseconds: what is not answered by then is looked after.
+const CALL: i64 = 10_000;
+/// How soon what was overrun has to be put back, in milliseconds. Whoever overran it sees that in the answer to his update or, where
+/// none comes, by a look after it: one call, a pause of a second at most, and a look with what it reads besides.
+const PUT_BACK: i64 = CALL + 5_000;
+/// How soon both images have to come in one revision instead, in milliseconds: that revision is registered, and the service looked
+/// at once more.
+const BOTH_IN_ONE: i64 = PUT_BACK + 5_000;
 
 /// What counts are the service deployments that calls of ours began, in their order; a repeated call that ECS takes as
 /// done begins none. Of two in a row, the second may begin while the first is under way only
@@ -17,12 +21,13 @@ const PUT_BACK: i64 = 20_000;
 /// - for a newer push: each push recorded on the first is on the second too, or a newer one of that repository, and at
 ///   least one is newer or was not recorded at all;
 /// - to go back from the first: to a revision that was made to roll the first one's revision back, or to one that had
-///   completed on the service before (behind a Classic Load Balancer, where ECS does not tell, had been begun), when a rollback
-///   of the service is told by a red execution, by one that says the rollback was overtaken, or by one that says where the
-///   service is stable instead;
+///   completed on the service before (behind a Classic Load Balancer, where ECS tells no `rolloutState`, also to one that merely
+///   ran, where no record tells of a better one), when a rollback of the service is told by a red execution, by one that says
+///   the rollback was overtaken, or by one that says where the service is stable instead;
 /// - when it is itself at once overrun, or puts back what was: two executions looked at the same moment, one updated and the
-///   other overran it, and put back the same pushes, once (ECS has no update on a condition), or both have their images in one
-///   revision instead;
+///   other overran it, and put back the same pushes, once (ECS has no update on a condition). Where an update of theirs was refused
+///   or not answered, both have their images in one revision instead: what could not be put back is built upon, and whoever hears
+///   nothing of his update and finds the service on the other one's revision has his image put on top of that;
 /// - when the look before it was old, and it would have been right by what that showed: ECS still showed the service as it
 ///   had been before an update or a stop, which the simulation has reads do for some seconds after some of them.
 ///
@@ -51,7 +56,7 @@ fn of_service(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
         let is_fine = is_newer(aftermath, first, second)
             || goes_back(aftermath, service, place, place + 1)
             || is_put_back(aftermath, service, place)
-            || puts_back(&service.history[..place], first, second)
+            || puts_back(aftermath, service, &service.history[..place], first, second)
             || is_right_by_an_old_look(aftermath, service, place + 1);
         if !is_fine {
             let (first, second) = (short(&first.task_definition), short(&second.task_definition));
@@ -83,11 +88,30 @@ pub(super) fn goes_back(aftermath: &Aftermath, service: &Service, from: usize, t
     let (first, second) = (&service.history[from], &service.history[to]);
     let made_for_it =
         revision(aftermath, second).and_then(Revision::rolled_back) == Some(short(&first.task_definition));
-    let was_good = |earlier: &Deployment| earlier.status == "SUCCESSFUL" || service.is_behind_classic_load_balancer();
-    let completed = service.history[..from]
+    let mut before = service.history[..from]
         .iter()
-        .any(|earlier| earlier.task_definition == second.task_definition && was_good(earlier));
-    made_for_it || (completed && is_rollback_told(aftermath, service, second))
+        .filter(|earlier| earlier.task_definition == second.task_definition);
+    let was_good = before.clone().any(|earlier| earlier.status == "SUCCESSFUL")
+        || (before.next().is_some() && counts_as_good(aftermath, service, from, second));
+    made_for_it || (was_good && is_rollback_told(aftermath, service, second))
+}
+
+/// Whether "Roll back" takes the revision of `back` for good though no rollout to it was successful: behind a Classic Load
+/// Balancer, where its tasks ran when the rollout at the place `from` was begun, and either the records of the service told
+/// nothing when it went back, or none of them tells of a better revision.
+fn counts_as_good(aftermath: &Aftermath, service: &Service, from: usize, back: &Deployment) -> bool {
+    let failed = &service.history[from];
+    let is_better =
+        |earlier: &Deployment| earlier.status == "SUCCESSFUL" && earlier.task_definition != failed.task_definition;
+    // A service without tasks runs all that it should.
+    let ran = service.asked_count == 0
+        || service.stopped_tasks.iter().any(|task| {
+            let until = task.stopped_at.unwrap_or(i64::MAX);
+            task.task_definition == back.task_definition && until >= failed.created_at - LOOK
+        });
+    service.is_behind_classic_load_balancer()
+        && ran
+        && (may_have_no_records(aftermath, service, back) || !service.history[..from].iter().any(is_better))
 }
 
 fn is_rollback_told(aftermath: &Aftermath, service: &Service, back: &Deployment) -> bool {
@@ -105,13 +129,14 @@ fn is_rollback_told(aftermath: &Aftermath, service: &Service, back: &Deployment)
     })
 }
 
-/// Whether the rollout after the one at this place was at once taken back for it.
+/// Whether the rollout after the one at this place was at once taken back for it, or for one that has the pushes of both.
 fn is_put_back(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
     let (first, second) = (&service.history[place], &service.history[place + 1]);
-    let third = service.history.get(place + 2);
-    let Some(third) = third.filter(|third| third.created_at - second.created_at <= PUT_BACK) else {
+    let Some(third) = service.history.get(place + 2) else {
         return false;
     };
+    let lasted = third.created_at - second.created_at;
+    let is_unanswered = lasted >= CALL || is_update_lost(aftermath, service, first.created_at, third.created_at);
     let [Some(first), Some(second), Some(third)] = [first, second, third].map(|it| revision(aftermath, it)) else {
         return false;
     };
@@ -120,7 +145,22 @@ fn is_put_back(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
             .iter()
             .any(|it| it.push_of(repository).as_ref() == Some(&push))
     });
-    keeps(first, third) && (keeps(third, first) || (keeps(second, third) && is_of_both))
+    let is_fine = if keeps(third, first) {
+        lasted <= PUT_BACK
+    } else {
+        keeps(second, third) && is_of_both && is_unanswered && lasted <= BOTH_IN_ONE
+    };
+    keeps(first, third) && is_fine
+}
+
+/// Whether one of our updates of a service was refused in this time, or its answer was lost on the way.
+fn is_update_lost(aftermath: &Aftermath, service: &Service, from: i64, to: i64) -> bool {
+    let id = service.id();
+    let mut calls = aftermath.calls.iter();
+    calls.any(|call| {
+        let is_update = call.operation == "UpdateService" && call.is_of(&id);
+        is_update && call.outcome != "ok" && (from..=to).contains(&call.at)
+    })
 }
 
 /// Whether the look before the rollout at this place may have shown the service as it was before a write, and the rollout would
@@ -151,23 +191,46 @@ pub(super) fn is_right_by_an_old_look(aftermath: &Aftermath, service: &Service, 
     })
 }
 
-/// Whether `second` is what `first` took the place of. Not when that was put back already.
-pub(super) fn puts_back(before: &[Deployment], first: &Deployment, second: &Deployment) -> bool {
+/// Whether `second` is what `first` took the place of without having seen it. Not when that was put back already.
+pub(super) fn puts_back(
+    aftermath: &Aftermath,
+    service: &Service,
+    before: &[Deployment],
+    first: &Deployment,
+    second: &Deployment,
+) -> bool {
     let is = |rollout: Option<&Deployment>, other: &Deployment| {
         rollout.is_some_and(|rollout| rollout.task_definition == other.task_definition)
     };
     let overrun = before
         .last()
         .filter(|overrun| overrun.finished_at == Some(first.created_at));
+    let is_lost = overrun.is_some_and(|overrun| {
+        aftermath.is_of_others(&service.id(), overrun) || !stands_for(aftermath, overrun, first)
+    });
     let is_first_time = !is(before.iter().rev().nth(1), first);
-    is(overrun, second) && is_first_time && second.created_at - first.created_at <= PUT_BACK
+    is(overrun, second) && is_lost && is_first_time && second.created_at - first.created_at <= PUT_BACK
+}
+
+/// Whether nothing of `overrun` is lost with `first` in its place: it has its pushes or newer ones, and was made from it, or from
+/// what it was made from.
+fn stands_for(aftermath: &Aftermath, overrun: &Deployment, first: &Deployment) -> bool {
+    let revisions = revision(aftermath, overrun).zip(revision(aftermath, first));
+    revisions.is_some_and(|(overrun, first)| {
+        let is_made_from_it = first
+            .source()
+            .is_some_and(|source| source == overrun.name() || Some(source) == overrun.source());
+        is_made_from_it && keeps(overrun, first)
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{ROLLED_BACK, calm, child, deed, plain, push, red, rolled_back, rollout, tag, update};
+    use super::super::sample::{
+        ROLLED_BACK, calm, child, deed, plain, push, red, rolled_back, rollout, tag, update, web,
+    };
     use super::*;
-    use crate::storm::aftermath::Call;
+    use crate::storm::aftermath::{Call, StoppedTask};
     use serde_json::json;
 
     /// `web:2` is rolled out, and `revision` while that is under way.
@@ -226,11 +289,69 @@ mod tests {
             1,
             "web:1 was never good"
         );
+    }
+
+    /// `web:1` was good, `web:2` never completed, `web:3` is rolled out on top of it in the second 32 and is taken back to `web:2`
+    /// in the second 42, which is told, behind a Classic Load Balancer. Its list of service deployments is empty then.
+    fn back_to_what_ran() -> Aftermath {
+        let mut aftermath = calm();
+        let service = &mut aftermath.after.services[0];
+        service.history[1].status = "STOPPED".to_owned();
+        service.history[1].finished_at = Some(32_000);
+        service.history[2].status = "STOPPED".to_owned();
+        service.history[2].finished_at = Some(42_000);
+        service.history.push(rollout(2, 4, "SUCCESSFUL"));
+        service.stopped_tasks = vec![StoppedTask {
+            task_definition: update(2, 0).parameter("taskDefinition").to_owned(),
+            stop_code: Some("ServiceSchedulerInitiated".to_owned()),
+            stopped_at: Some(33_000),
+        }];
         let balancers = json!([{"loadBalancerName": "web"}]);
-        elsewhere.after.services[0]
-            .config
-            .insert("loadBalancers".to_owned(), balancers);
-        assert_eq!(one_rollout_of_ours_at_a_time(&elsewhere), [], "nor does anybody know");
+        service.config.insert("loadBalancers".to_owned(), balancers);
+        let list = Call {
+            operation: "ListServiceDeployments".to_owned(),
+            at: 41_000,
+            applied: false,
+            ..update(2, 4)
+        };
+        aftermath.calls.extend([list, update(2, 4)]);
+        aftermath.executions[3] = red(3, "Deploy.RolledBack", ROLLED_BACK);
+        aftermath.executions[3].ended = Some(60_000);
+        aftermath
+    }
+
+    #[test]
+    fn what_merely_ran_is_gone_back_to_only_where_neither_a_state_nor_a_record_tells_of_a_better_one() {
+        let found = |change: fn(&mut Aftermath)| {
+            let mut aftermath = back_to_what_ran();
+            change(&mut aftermath);
+            one_rollout_of_ours_at_a_time(&aftermath).len()
+        };
+        assert_eq!(found(|_| ()), 0);
+        let records = |aftermath: &mut Aftermath| aftermath.calls[2].applied = true;
+        assert_eq!(found(records), 1, "web:1 is known to be better");
+        let no_better = |aftermath: &mut Aftermath| {
+            aftermath.calls[2].applied = true;
+            aftermath.after.services[0].history[0].status = "STOPPED".to_owned();
+        };
+        assert_eq!(found(no_better), 0);
+        let a_state = |aftermath: &mut Aftermath| aftermath.after.services[0].config.clear();
+        assert_eq!(found(a_state), 1);
+        let ran_before = |aftermath: &mut Aftermath| {
+            aftermath.after.services[0].stopped_tasks[0].stopped_at = Some(28_999);
+        };
+        assert_eq!(found(ran_before), 1, "none of its tasks was left");
+        let without_tasks = |aftermath: &mut Aftermath| {
+            aftermath.after.services[0].stopped_tasks.clear();
+            aftermath.after.services[0].asked_count = 0;
+        };
+        assert_eq!(found(without_tasks), 0);
+        let never_there = |aftermath: &mut Aftermath| {
+            aftermath.after.services[0].history.remove(1);
+        };
+        assert_eq!(found(never_there), 1);
+        let untold = |aftermath: &mut Aftermath| aftermath.executions[3] = child(3);
+        assert_eq!(found(untold), 1);
     }
 
     #[test]
@@ -277,8 +398,8 @@ mod tests {
             at: put_back.at,
             ..update(4, 3)
         };
-        let last = aftermath.after.services[0].history.last_mut().unwrap();
-        last.task_definition = update(4, 3).parameter("taskDefinition").to_owned();
+        let again = aftermath.after.services[0].history.last_mut().unwrap();
+        again.task_definition = update(4, 3).parameter("taskDefinition").to_owned();
         assert_eq!(
             one_rollout_of_ours_at_a_time(&aftermath).len(),
             1,
@@ -287,9 +408,26 @@ mod tests {
         // web:2, which overran web:3.
         aftermath.after.revisions[1].tags.push(more);
         assert_eq!(
-            one_rollout_of_ours_at_a_time(&aftermath),
+            one_rollout_of_ours_at_a_time(&aftermath).len(),
+            1,
+            "it could have been put back"
+        );
+        let mut unanswered = aftermath.clone();
+        let overran = unanswered.calls.iter().rposition(|call| call.is_of(&web())).unwrap() - 1;
+        unanswered.calls[overran].outcome = "cut".to_owned();
+        assert_eq!(
+            one_rollout_of_ours_at_a_time(&unanswered),
             [],
             "both have their images in one"
+        );
+        let found = |later| {
+            let mut aftermath = aftermath.clone();
+            last(&mut aftermath, later);
+            one_rollout_of_ours_at_a_time(&aftermath).len()
+        };
+        assert_eq!(
+            [found(CALL - 1), found(CALL), found(BOTH_IN_ONE), found(BOTH_IN_ONE + 1)],
+            [1, 0, 0, 1]
         );
     }
 
