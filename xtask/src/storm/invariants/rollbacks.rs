@@ -1,9 +1,9 @@
 //! A push waits for a rollback: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>.
 
 use super::Violation;
-use super::looks::{LOOK, may_be_from_before};
+use super::looks::{may_be_from_before, may_have_no_records};
 use super::one_at_a_time::{goes_back, is_right_by_an_old_look, puts_back};
-use crate::storm::aftermath::{Aftermath, Call, Deployment, Service, StoppedTask, short};
+use crate::storm::aftermath::{Aftermath, Call, Deployment, Revision, Service, StoppedTask, short};
 
 const WAITS: &str = "no rollout of ours begins while the service is on its way back";
 
@@ -27,12 +27,12 @@ struct WayBack<'a> {
 /// - the rollback has no hope: so many of its tasks died as make a crash loop, or it took longer than a rollout may;
 /// - the update stood on a look from before the rollback began: there is such a look, shortly before the update (ECS has no
 ///   update on a condition), or ECS showed the service as it had been;
-/// - nothing showed it: behind a Classic Load Balancer ECS tells no `rolloutState`, and for the moment between
-///   `StopServiceDeployment` and what comes of it there is nothing but the list of service deployments, which may be empty.
+/// - nothing showed it: for the moment between `StopServiceDeployment` and what comes of it there is nothing but the list of
+///   service deployments, which may be empty. Behind a Classic Load Balancer, where ECS tells no `rolloutState`, there is nothing
+///   but that list for the whole of a rollback, unless what is gone back from is listed beside an earlier revision.
 pub(super) fn no_rollout_cuts_into_a_rollback(aftermath: &Aftermath) -> Vec<Violation> {
     let services = aftermath.after.services.iter();
-    let told = services.filter(|service| !service.is_behind_classic_load_balancer());
-    told.flat_map(|service| cuts(aftermath, service)).collect()
+    services.flat_map(|service| cuts(aftermath, service)).collect()
 }
 
 fn cuts(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
@@ -71,28 +71,32 @@ fn way_back_of_ecs<'a>(aftermath: &Aftermath, service: &'a Service, place: usize
         return None;
     }
     let good = service.history[..place].iter().rfind(|it| it.status == "SUCCESSFUL");
-    let asked = || {
-        let stops = |call: &&Call| {
-            call.operation == "StopServiceDeployment"
-                && call.applied
-                && call.parameter("serviceDeploymentArn") == failed.service_deployment_arn
-        };
-        let stop = aftermath.calls.iter().find(stops)?;
-        Some(stop.at).filter(|_| !is_list_empty(aftermath, service, next))
+    let to = good.map_or("", |good| &good.task_definition);
+    let is_recorded = || !may_have_no_records(aftermath, service, next);
+    let stops = |call: &&Call| {
+        call.operation == "StopServiceDeployment"
+            && call.applied
+            && call.parameter("serviceDeploymentArn") == failed.service_deployment_arn
     };
-    Some(WayBack {
-        since: failed.rolling_back_since.or_else(asked)?,
-        to: good.map_or("", |good| &good.task_definition),
-    })
-}
-
-/// Whether a list of the service's rollouts that was asked for shortly before a rollout told nothing.
-fn is_list_empty(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bool {
-    let mut lists = aftermath
-        .calls
-        .iter()
-        .filter(|call| call.operation == "ListServiceDeployments" && call.is_of(&service.id()));
-    lists.any(|call| call.tells_nothing() && is_shortly_before(call.at, rollout))
+    let stop = aftermath.calls.iter().find(stops);
+    let is_shown = || {
+        let revision = |arn: &str| aftermath.after.revision(arn);
+        let ways = [to, &failed.task_definition, &next.task_definition].map(revision);
+        let [Some(there), Some(left), Some(wanted)] = ways else {
+            return false;
+        };
+        // What ECS gave up by itself is listed until the service is back.
+        let is_listed = stop.is_none() || is_listed(service, failed, next);
+        goes_to_earlier(there, left) && is_listed && !has_push_of(aftermath, there, wanted)
+    };
+    let since = match failed.rolling_back_since {
+        Some(since) => {
+            let is_told = !service.is_behind_classic_load_balancer() || is_recorded() || is_shown();
+            Some(since).filter(|_| is_told)
+        }
+        None => stop.map(|stop| stop.at).filter(|_| is_recorded()),
+    };
+    Some(WayBack { since: since?, to })
 }
 
 /// The rollback by us that is the rollout at this place, where the look at the service showed it; unless the next one goes back
@@ -109,15 +113,25 @@ fn our_way_back<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -
     }
     let revision = |rollout: &Deployment| aftermath.after.revision(&rollout.task_definition);
     let (there, left, wanted) = (revision(back)?, revision(failed)?, revision(next)?);
-    let is_marked = there.rolled_back().is_some();
-    let goes_to_earlier = there.family == left.family && there.number < left.number && is_listed(service, failed, next);
-    // Where the push is on the revision gone back to, that is not taken for a way back, but for what lacks somebody's change.
-    let made_for = aftermath.made_for(wanted);
-    let has_push = there.pushes().any(|push| made_for.contains(&push));
-    (!has_push && (is_marked || goes_to_earlier)).then_some(WayBack {
+    let is_listed = is_listed(service, failed, next);
+    let is_under_way =
+        !service.is_behind_classic_load_balancer() || is_listed || !may_have_no_records(aftermath, service, next);
+    let is_shown = (there.rolled_back().is_some() && is_under_way) || (goes_to_earlier(there, left) && is_listed);
+    (is_shown && !has_push_of(aftermath, there, wanted)).then_some(WayBack {
         since: back.created_at,
         to: &back.task_definition,
     })
+}
+
+fn goes_to_earlier(there: &Revision, left: &Revision) -> bool {
+    there.family == left.family && there.number < left.number
+}
+
+/// Whether the push that `wanted` was made for is on the revision gone back to: that is not taken for a way back then, but for
+/// what lacks somebody's change.
+fn has_push_of(aftermath: &Aftermath, there: &Revision, wanted: &Revision) -> bool {
+    let made_for = aftermath.made_for(wanted);
+    there.pushes().any(|push| made_for.contains(&push))
 }
 
 /// Whether a rollout that was replaced was certainly listed until `next` began: it was given up by ECS, or had tasks left.
@@ -151,10 +165,6 @@ fn is_lost(service: &Service, way_back: &WayBack<'_>, until: &Deployment) -> boo
     let count = service.stopped_tasks.iter().filter(dies).count();
     // The least number: how many tasks it was to have at that moment is not recorded.
     count >= shared::service::crash_threshold(0) || until.created_at - way_back.since >= ROLLOUT_TIMEOUT
-}
-
-fn is_shortly_before(at: i64, rollout: &Deployment) -> bool {
-    (rollout.created_at - LOOK..=rollout.created_at).contains(&at)
 }
 
 #[cfg(test)]
@@ -201,12 +211,62 @@ mod tests {
             .others
             .push(deed(32_000, &json!({"taskDefinition": "web:3"})));
         assert_eq!(no_rollout_cuts_into_a_rollback(&of_somebody), []);
-        let mut untold = cut();
+    }
+
+    /// The same behind a Classic Load Balancer, where the list of service deployments is empty just before the last rollout.
+    fn without_state(mut aftermath: Aftermath) -> Aftermath {
+        let service = &mut aftermath.after.services[0];
         let balancers = json!([{"loadBalancerName": "web"}]);
-        untold.after.services[0]
-            .config
-            .insert("loadBalancers".to_owned(), balancers);
+        service.config.insert("loadBalancers".to_owned(), balancers);
+        let mut empty = call(
+            "ListServiceDeployments",
+            service.history.last().unwrap().created_at - 100,
+        );
+        empty.applied = false;
+        aftermath.calls.push(empty);
+        aftermath
+    }
+
+    #[test]
+    fn behind_a_classic_load_balancer_a_rollback_by_ecs_shows_in_its_records_or_by_what_is_listed_beside_it() {
+        let mut untold = without_state(cut());
+        assert_eq!(
+            no_rollout_cuts_into_a_rollback(&untold).len(),
+            1,
+            "ECS gave web:2 up by itself"
+        );
+        let mut stop = call("StopServiceDeployment", 24_000);
+        let failed = &untold.after.services[0].history[1];
+        let arn = json!({"serviceDeploymentArn": failed.service_deployment_arn});
+        stop.parameters = arn.as_object().cloned().unwrap();
+        untold.calls.insert(0, stop);
         assert_eq!(no_rollout_cuts_into_a_rollback(&untold), []);
+        let mut recorded = untold.clone();
+        recorded.calls.last_mut().unwrap().applied = true;
+        assert_eq!(no_rollout_cuts_into_a_rollback(&recorded).len(), 1);
+        let mut listed = untold.clone();
+        listed.after.services[0].stopped_tasks = vec![stopped(2, "ServiceSchedulerInitiated", 32_001)];
+        assert_eq!(no_rollout_cuts_into_a_rollback(&listed).len(), 1);
+        let on_it = listed.after.revisions[2].tags.clone();
+        listed.after.revisions[0].tags = on_it;
+        assert_eq!(no_rollout_cuts_into_a_rollback(&listed), [], "it has the push of web:3");
+        let mut unlisted = untold;
+        unlisted.after.services[0].stopped_tasks = vec![stopped(2, "ServiceSchedulerInitiated", 31_999)];
+        assert_eq!(no_rollout_cuts_into_a_rollback(&unlisted), []);
+    }
+
+    #[test]
+    fn behind_a_classic_load_balancer_a_rollback_by_us_shows_as_under_way_by_its_record_or_by_what_is_listed_beside_it()
+    {
+        let mut aftermath = without_state(cut_by_update());
+        assert_eq!(no_rollout_cuts_into_a_rollback(&aftermath).len(), 1, "web:3 is listed");
+        aftermath.after.services[0].stopped_tasks[0].stopped_at = Some(41_999);
+        assert_eq!(no_rollout_cuts_into_a_rollback(&aftermath), []);
+        let copy = tag("ecr-deploy:rolled-back", "web:3");
+        aftermath.after.revisions[0].tags.push(copy);
+        assert_eq!(no_rollout_cuts_into_a_rollback(&aftermath), [], "it may be over");
+        aftermath.calls.last_mut().unwrap().applied = true;
+        assert_eq!(no_rollout_cuts_into_a_rollback(&aftermath).len(), 1);
     }
 
     #[test]
