@@ -16,7 +16,7 @@ use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{Standing, TaskDefinition};
 use shared::tries::{PROMPT, Tries};
-use start::{Seen, Start, decide, is_lost, is_steady, last_good};
+use start::{Seen, Start, decide, is_lost, is_steady, last_good, tells_everything};
 use std::collections::BTreeSet;
 use tokio::time::Instant;
 
@@ -134,7 +134,7 @@ impl Look {
         let on = service.primary().map(|primary| &primary.task_definition);
         let may_be_past = input.turn == Turn::Repeated;
         let is_known = |on: &TaskDefinitionArn| {
-            *on == input.task_definition || (*on == input.source && is_steady(&service) && !may_be_past)
+            *on == input.task_definition || (*on == input.source && tells_everything(&service) && !may_be_past)
         };
         let unknown = on.filter(|on| !is_known(on));
         let primary = match unknown {
@@ -150,7 +150,7 @@ impl Look {
                 .as_ref()
                 .is_some_and(|primary| primary.standing(&input.image) == Standing::Ours);
         // A service that is there and at rest does not list any more what it was on before.
-        let is_told = is_steady(&service) && !is_there && !may_be_past;
+        let is_told = tells_everything(&service) && !is_there && !may_be_past;
         let history = if is_told {
             None
         } else {

@@ -248,15 +248,15 @@ fn is_rolling_back(
     history: Option<&[ServiceDeployment]>,
     may_be_left: impl Fn(&TaskDefinitionArn) -> bool,
 ) -> bool {
-    if history
-        .and_then(<[_]>::first)
-        .is_some_and(|newest| newest.status == ServiceDeploymentStatus::RollingBack)
-    {
+    let newest = history.and_then(<[_]>::first);
+    let is_recorded = |status| newest.is_some_and(|newest| newest.status == status);
+    if is_recorded(ServiceDeploymentStatus::RollingBack) {
         return true;
     }
+    // Where ECS tells no state, a deployment that is alone may have to settle still.
     let is_under_way = match primary.rollout_state {
         Some(state) => state == RolloutState::InProgress,
-        None => service.deployments.len() > 1,
+        None => service.deployments.len() > 1 || is_recorded(ServiceDeploymentStatus::UnderWay),
     };
     if !is_under_way {
         return false;
@@ -286,7 +286,14 @@ pub fn is_lost(
     died >= crash_threshold(rollback.desired_count) || now.duration_since(rollback.created_at) >= rollout_timeout
 }
 
-/// Whether one look tells everything: one deployment, and it is complete. Else ECS's records are worth a call.
+/// Whether one look tells everything: one deployment, and ECS says that it is complete. Else ECS's records are worth a call: where
+/// it tells no rollout state, tasks that all run may be those of a rollback that is under way, or of a rollout that never completes.
+#[must_use]
+pub fn tells_everything(service: &Service) -> bool {
+    is_steady(service) && service.primary().is_some_and(|only| only.rollout_state.is_some())
+}
+
+/// Whether a service is at rest, as far as one look tells: one deployment, and it is complete.
 #[must_use]
 pub fn is_steady(service: &Service) -> bool {
     matches!(service.deployments.as_slice(), [only] if only.is_primary && is_complete(service, only))

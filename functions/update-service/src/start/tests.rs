@@ -605,6 +605,31 @@ fn a_rollback_from_what_ecs_called_complete_is_waited_for_also_where_it_tells_no
     assert_eq!(decided(stateless, None), busy);
 }
 
+#[test]
+fn a_rollback_that_runs_alone_and_has_to_settle_is_waited_for_where_only_its_record_tells() {
+    let alone = service([without_state(deployment("web:1"))]);
+    let decided = |rolls_back, newest| {
+        let history = [newest, record("web:5", Stopped), record("web:1", Successful)];
+        decide(
+            &wanted(),
+            &Seen {
+                rolls_back,
+                history: Some(&history),
+                ..seen(&alone)
+            },
+        )
+    };
+    let busy = Start::Busy(arn("web:1"));
+    assert_eq!(decided(false, record("web:5", RollingBack)), busy);
+    assert_eq!(decided(true, record("web:1", UnderWay)), busy);
+    assert_eq!(decided(true, record("web:1", Successful)), update(false));
+    assert_eq!(
+        decided(false, record("web:1", UnderWay)),
+        update(false),
+        "it is no rollback"
+    );
+}
+
 fn again(short: &str) -> Deployment {
     Deployment {
         id: "ecs-svc/99".to_owned(),
@@ -631,6 +656,18 @@ fn steady_is_one_complete_deployment() {
         ..service([])
     };
     assert!(!is_steady(&drained), "without a primary deployment");
+}
+
+#[test]
+fn a_look_tells_everything_where_ecs_says_that_the_one_deployment_is_complete() {
+    assert!(tells_everything(&service([deployment("web:1")])));
+    for deployments in [
+        vec![without_state(deployment("web:1"))],
+        vec![rolling("web:1")],
+        vec![deployment("web:2"), deployment("web:1")],
+    ] {
+        assert!(!tells_everything(&service(deployments.clone())), "{deployments:?}");
+    }
 }
 
 // What it would go back to.
