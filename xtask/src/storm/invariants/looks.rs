@@ -50,6 +50,22 @@ pub(super) fn may_have_no_records(aftermath: &Aftermath, service: &Service, roll
     })
 }
 
+/// Whether a rollout that was replaced was certainly listed until `next` began: it was given up by ECS, or had tasks left.
+pub(super) fn is_listed(service: &Service, replaced: &Deployment, next: &Deployment) -> bool {
+    let reason = replaced.status_reason.as_deref().unwrap_or_default();
+    let again = service
+        .history
+        .iter()
+        .find(|it| it.created_at >= next.created_at && it.task_definition == replaced.task_definition);
+    let until = again.map_or(i64::MAX, |again| again.created_at);
+    let mut stopped = service.stopped_tasks.iter();
+    reason.starts_with("Service deployment stopped because")
+        || stopped.any(|task| {
+            let at = task.stopped_at.unwrap_or_default();
+            task.task_definition == replaced.task_definition && (next.created_at..until).contains(&at)
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::sample::{calm, update};

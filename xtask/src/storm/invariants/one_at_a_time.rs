@@ -1,7 +1,7 @@
 //! Never two rollouts of ours at once on a service.
 
 use super::Violation;
-use super::looks::{LOOK, may_have_no_records};
+use super::looks::{LOOK, is_listed, may_be_from_before, may_have_no_records};
 use crate::storm::aftermath::{Aftermath, Call, Deployment, Execution, Revision, Service, short};
 
 const ONE: &str = "never two rollouts of ours at once on a service";
@@ -28,6 +28,9 @@ const BOTH_IN_ONE: i64 = PUT_BACK + 5_000;
 ///   other overran it, and put back the same pushes, once (ECS has no update on a condition). Where an update of theirs was refused
 ///   or not answered, both have their images in one revision instead: what could not be put back is built upon, and whoever hears
 ///   nothing of his update and finds the service on the other one's revision has his image put on top of that;
+/// - when it could not see the first one, neither before nor after: the look that it stands on is from before that, it would have
+///   been right by it, and what had no task yet is not listed any more in the answer to the update. Who was overrun then finds that
+///   himself, and comes on top;
 /// - when the look before it was old, and it would have been right by what that showed: ECS still showed the service as it
 ///   had been before an update or a stop, which the simulation has reads do for some seconds after some of them.
 ///
@@ -57,6 +60,7 @@ fn of_service(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
             || goes_back(aftermath, service, place, place + 1)
             || is_put_back(aftermath, service, place)
             || puts_back(aftermath, service, &service.history[..place], first, second)
+            || overran_unseen(aftermath, service, place)
             || is_right_by_an_old_look(aftermath, service, place + 1);
         if !is_fine {
             let (first, second) = (short(&first.task_definition), short(&second.task_definition));
@@ -161,6 +165,15 @@ fn is_update_lost(aftermath: &Aftermath, service: &Service, from: i64, to: i64) 
         let is_update = call.operation == "UpdateService" && call.is_of(&id);
         is_update && call.outcome != "ok" && (from..=to).contains(&call.at)
     })
+}
+
+/// Whether the rollout at this place was overrun by one that could not see it.
+fn overran_unseen(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
+    let (first, second) = (&service.history[place], &service.history[place + 1]);
+    let is_right = place.checked_sub(1).is_some_and(|shown| {
+        is_newer(aftermath, &service.history[shown], second) || goes_back(aftermath, service, shown, place + 1)
+    });
+    is_right && may_be_from_before(aftermath, service, first.created_at, second) && !is_listed(service, first, second)
 }
 
 /// Whether the look before the rollout at this place may have shown the service as it was before a write, and the rollout would
@@ -474,6 +487,35 @@ mod tests {
         let mut wrong_even_so = overlapping(1);
         wrong_even_so.calls[0].stale_milliseconds = 7_000;
         assert_eq!(one_rollout_of_ours_at_a_time(&wrong_even_so).len(), 1);
+    }
+
+    #[test]
+    fn what_came_in_after_the_look_and_had_no_task_yet_is_overrun_unseen() {
+        let mut seen = overlapping(4);
+        seen.after.revisions = unseen().after.revisions;
+        let look = |at| Call {
+            operation: "DescribeServices".to_owned(),
+            at,
+            ..update(2, 2)
+        };
+        let found = |aftermath: &Aftermath, began: i64, looked: i64| {
+            let mut aftermath = aftermath.clone();
+            aftermath.after.services[0].history[1].created_at = began;
+            aftermath.calls[0].at = began;
+            aftermath.calls.insert(0, look(looked));
+            one_rollout_of_ours_at_a_time(&aftermath).len()
+        };
+        // The second one began in the second 32.
+        assert_eq!(found(&seen, 31_900, 31_900), 0);
+        assert_eq!(found(&seen, 31_900, 31_901), 1, "it was shown");
+        assert_eq!(found(&seen, 31_900, 28_999), 1, "it was looked at once more");
+        assert_eq!(found(&overlapping(1), 31_900, 31_900), 1, "it was wrong even so");
+        seen.after.services[0].stopped_tasks = vec![StoppedTask {
+            task_definition: update(2, 0).parameter("taskDefinition").to_owned(),
+            stop_code: Some("ServiceSchedulerInitiated".to_owned()),
+            stopped_at: Some(32_001),
+        }];
+        assert_eq!(found(&seen, 31_900, 31_900), 1, "the answer to the update listed it");
     }
 
     #[test]

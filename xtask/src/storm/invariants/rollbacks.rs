@@ -1,7 +1,7 @@
 //! A push waits for a rollback: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>.
 
 use super::Violation;
-use super::looks::{may_be_from_before, may_have_no_records};
+use super::looks::{is_listed, may_be_from_before, may_have_no_records};
 use super::one_at_a_time::{goes_back, is_right_by_an_old_look, puts_back};
 use crate::storm::aftermath::{Aftermath, Call, Deployment, Revision, Service, StoppedTask, short};
 
@@ -132,22 +132,6 @@ fn goes_to_earlier(there: &Revision, left: &Revision) -> bool {
 fn has_push_of(aftermath: &Aftermath, there: &Revision, wanted: &Revision) -> bool {
     let made_for = aftermath.made_for(wanted);
     there.pushes().any(|push| made_for.contains(&push))
-}
-
-/// Whether a rollout that was replaced was certainly listed until `next` began: it was given up by ECS, or had tasks left.
-fn is_listed(service: &Service, replaced: &Deployment, next: &Deployment) -> bool {
-    let reason = replaced.status_reason.as_deref().unwrap_or_default();
-    let again = service
-        .history
-        .iter()
-        .find(|it| it.created_at >= next.created_at && it.task_definition == replaced.task_definition);
-    let until = again.map_or(i64::MAX, |again| again.created_at);
-    let mut stopped = service.stopped_tasks.iter();
-    reason.starts_with("Service deployment stopped because")
-        || stopped.any(|task| {
-            let at = task.stopped_at.unwrap_or_default();
-            task.task_definition == replaced.task_definition && (next.created_at..until).contains(&at)
-        })
 }
 
 /// Whether nobody has to wait for a rollback any more, by the rules of "Update service".
