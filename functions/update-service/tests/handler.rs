@@ -452,6 +452,35 @@ async fn a_rollback_under_way_is_waited_for_until_the_deadline_of_the_first_try(
     assert!(fake.sent().is_empty());
 }
 
+/// As behind a Classic Load Balancer.
+#[tokio::test]
+async fn where_ecs_tells_no_rollout_state_its_records_are_asked_also_of_a_service_that_looks_at_rest() {
+    let alone = Deployment {
+        rollout_state: None,
+        ..deployment("web:1")
+    };
+    let records = |newest| {
+        [
+            record("web:5", newest),
+            record("web:1", ServiceDeploymentStatus::Successful),
+        ]
+    };
+    for (newest, outcome, sent) in [
+        (ServiceDeploymentStatus::RollingBack, UpdateOutcome::Busy, vec![]),
+        (
+            ServiceDeploymentStatus::RolledBack,
+            UpdateOutcome::Started,
+            vec!["web:2"],
+        ),
+    ] {
+        let fake = Fake::new(service([alone.clone()]), &records(newest), None);
+        let fake = fake.knows(described("web:1", "app:v1", &[]));
+        let update = fake.asked(&wanted(), 60).await.unwrap();
+        assert_eq!(update.outcome, outcome, "{newest:?}");
+        assert_eq!(fake.sent(), sent, "{newest:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_rollback_whose_tasks_die_too_is_not_waited_for() {
     let task = json!({"startedBy": rolling("web:1").id, "stopCode": "EssentialContainerExited",
