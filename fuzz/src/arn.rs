@@ -2,22 +2,23 @@
 
 use crate::{ACCOUNT, ECS_NAME, REGION, assert_clear, pattern};
 use regex_lite::{Captures, Regex};
-use shared::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use shared::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
 use shared::error::Error;
 use std::sync::LazyLock;
 
 struct Grammar {
     revision: Regex,
+    revision_name: Regex,
     cluster: Regex,
     service: Regex,
 }
 
 static GRAMMAR: LazyLock<Grammar> = LazyLock::new(|| {
     let ecs = format!("arn:aws(?:-[a-z]+)*:ecs:(?<region>{REGION}):{ACCOUNT}");
+    let revision = format!("(?<name>(?<family>{ECS_NAME}):(?<revision>[1-9][0-9]*))");
     Grammar {
-        revision: pattern(&format!(
-            "{ecs}:task-definition/(?<name>(?<family>{ECS_NAME}):(?<revision>[1-9][0-9]*))"
-        )),
+        revision: pattern(&format!("{ecs}:task-definition/{revision}")),
+        revision_name: pattern(&format!("(?:{ecs}:task-definition/)?{revision}")),
         cluster: pattern(&format!("(?:{ecs}:cluster/)?(?<name>{ECS_NAME})")),
         service: pattern(&format!("(?:{ecs}:service/(?:{ECS_NAME}/)?)?(?<name>{ECS_NAME})")),
     }
@@ -44,6 +45,8 @@ pub(crate) fn cluster_name(text: &str) -> Option<&str> {
 /// `input` is the text of an ARN, or of a name.
 pub(crate) fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
+    // A number that no revision ever has is the only thing that the grammar lets through.
+    let is_too_large = |parts: Captures<'_>| parts["revision"].parse::<u64>().is_err();
     let revision = parts(&GRAMMAR.revision, &text);
     match text.parse::<TaskDefinitionArn>() {
         Ok(arn) => {
@@ -58,9 +61,19 @@ pub(crate) fn check(input: &[u8]) {
             assert_eq!(other.as_str().parse(), Ok(other));
         }
         Err(error) => {
-            // A number that no revision ever has is the only thing that the grammar lets through.
-            let is_too_large = |parts: Captures<'_>| parts["revision"].parse::<u64>().is_err();
             assert!(revision.is_none_or(is_too_large), "refused: {text}");
+            assert_clear(&Error::invalid_input(error));
+        }
+    }
+    let name_of_revision = parts(&GRAMMAR.revision_name, &text);
+    match text.parse::<RevisionName>() {
+        Ok(name) => {
+            let parts = name_of_revision.expect("accepted against the grammar");
+            assert_eq!((name.as_str(), name.family()), (&parts["name"], &parts["family"]));
+            assert_eq!(name.as_str().parse(), Ok(name));
+        }
+        Err(error) => {
+            assert!(name_of_revision.is_none_or(is_too_large), "refused: {text}");
             assert_clear(&Error::invalid_input(error));
         }
     }

@@ -550,19 +550,22 @@ async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revisi
     }
 }
 
-/// Eighteen revisions are registered at once, then one a second.
+/// Eighteen revisions are registered at once, then one a second: first those of services that have one of their own, in the
+/// services' executions, then those that two services share, in the push's.
 async fn an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers_the_rest() {
-    // What several services run waits in the push's own execution, what one runs in the service's.
-    let (shared, own) = ("stop-pace", "own-pace");
-    join_all([(shared, 2, "Keep the pace"), (own, 1, "Deploy the only service")].map(stopped_at_its_pace)).await;
-}
-
-async fn stopped_at_its_pace((name, services_each, waits_in): (&'static str, usize, &'static str)) {
-    const FAMILIES: usize = 24;
-    let scene = Scene::new(name);
+    const OWN: usize = 12;
+    const SHARED: usize = 24;
+    let scene = Scene::new("stop-pace");
+    scene.seed_named(
+        "own",
+        Seed {
+            services: OWN,
+            ..Seed::default()
+        },
+    );
     scene.seed(Seed {
-        services: FAMILIES * services_each,
-        families: Some(FAMILIES),
+        services: 2 * SHARED,
+        families: Some(SHARED),
         ..Seed::default()
     });
     let registered = |scene: &Scene| scene.calls("RegisterTaskDefinition").len();
@@ -572,17 +575,21 @@ async fn stopped_at_its_pace((name, services_each, waits_in): (&'static str, usi
         .await;
 
     stop(&parent).await;
-    let ended_before_their_turn = FAMILIES - registered(&scene);
+    let ended_before_their_turn = OWN + SHARED - registered(&scene);
     assert!(ended_before_their_turn > 0, "all were registered before the stop");
     redrive(&parent).await;
 
     let ended = scene.end(&parent).await;
     assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{:#?}", ended.parent);
     let entered = since_redrive(&scene, &parent).await;
-    assert!(entered.iter().any(|state| state == waits_in), "{entered:?}");
-    for number in 0..FAMILIES * services_each {
-        let state = scene.state_of(&format!("{}-{}", scene.service(), number + 1));
-        let family = format!("{}-{}", scene.family(), number % FAMILIES + 1);
+    assert!(entered.iter().any(|state| state == "Keep the pace"), "{entered:?}");
+    let own = (1..=OWN).map(|number| (format!("stop-pace-own-{number}"), format!("stop-pace-own-{number}")));
+    let shared = (0..2 * SHARED).map(|number| {
+        let family = format!("{}-{}", scene.family(), number % SHARED + 1);
+        (format!("{}-{}", scene.service(), number + 1), family)
+    });
+    for (service, family) in own.chain(shared) {
+        let state = scene.state_of(&service);
         assert_eq!(short(&state["taskDefinition"]), format!("{family}:2"), "{state:#}");
         assert_eq!(rollouts(&state), [format!("{family}:1"), format!("{family}:2")]);
     }
