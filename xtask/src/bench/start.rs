@@ -106,9 +106,8 @@ async fn inputs(functions: &Functions) -> Result<BTreeMap<&'static str, Value>, 
     let (rollout, previous) = (&updated["rollout"], &updated["previous"]);
     let check = json!({"image": image, "rollout": rollout, "previous": previous, "rollsBack": null, "services": 1});
     let roll_back = json!({"image": image, "rollout": rollout, "previous": previous, "check": null, "services": 1});
-    let conclude = json!({
-        "scope": "IMAGE", "image": null, "revisions": [], "results": [], "services": [], "families": [], "skipped": plan["skipped"], "attempt": 0,
-    });
+    let conclude = include_str!("../../../statemachine/examples/conclude-image.json");
+    let conclude = serde_json::from_str(conclude).map_err(|error| error.to_string())?;
     Ok(BTreeMap::from([
         ("find-task-definitions", event),
         ("register-revision", register),
