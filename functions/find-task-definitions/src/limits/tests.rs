@@ -78,6 +78,37 @@ fn fifteen_hundred_services_with_ordinary_names_fit_also_when_all_of_them_fail()
 }
 
 #[test]
+fn the_largest_plan_that_fits_keeps_the_name_of_each_error_and_the_next_one_is_refused() {
+    let by_one_each: fn(usize) -> usize = |services| services;
+    for (families, name) in [(by_one_each, 25), (|_| 100, 40), (|_| 1, 50)] {
+        let plan_of = |services| planned(families(services), services, name);
+        let (mut fits, mut refused) = (1000, 4000);
+        while refused - fits > 1 {
+            let between = usize::midpoint(fits, refused);
+            if plan_of(between).is_ok() {
+                fits = between;
+            } else {
+                refused = between;
+            }
+        }
+        let plan = plan_of(fits).unwrap();
+        let kept = plan.error_length as usize;
+        assert!((SHORTEST_ERROR..20).contains(&kept), "{fits} services keep {kept}");
+        let all = [
+            size(&plan),
+            told(&plan),
+            size(&all_superseded(&plan)),
+            size(&all_again(&plan)),
+        ];
+        assert!(
+            all.iter().all(|size| size + 2048 <= 262_144),
+            "{fits} services: {all:?}"
+        );
+        refuses(plan_of(refused), &["bytes, and Step Functions allows 262144"]);
+    }
+}
+
+#[test]
 fn few_services_keep_whole_errors() {
     for (families, services) in [(1, 1), (100, 100), (3, 100)] {
         assert_eq!(planned(families, services, 25).unwrap().error_length, 1000);
