@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::contract::{PlannedService, SkipReason};
 use shared::testing::pushed;
 
@@ -104,6 +104,13 @@ fn the_largest_plan_that_fits_keeps_the_name_of_each_error_and_the_next_one_is_r
             all.iter().all(|size| size + 2048 <= 262_144),
             "{fits} services: {all:?}"
         );
+        // As "Conclude" puts it out where no service fails.
+        let services = plan.revisions.iter().flat_map(|revision| &revision.services);
+        let services = services.map(|planned| {
+            json!({"cluster": planned.cluster, "service": planned.service, "outcome": "ROLL_BACK_SUPERSEDED"})
+        });
+        let put_out = size(&services.collect::<Vec<_>>());
+        assert!(put_out + 2048 <= 262_144, "{fits} services: {put_out}");
         refuses(plan_of(refused), &["bytes, and Step Functions allows 262144"]);
     }
 }
