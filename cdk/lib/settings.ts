@@ -48,38 +48,41 @@ export interface EcrDeployProps {
   readonly tagLatest?: boolean;
 
   /**
-   * Whether a new revision names its image by `tag` or by `digest`.
+   * Whether a new revision names its image by `tag` or by `digest`. A later push can move a tag; it cannot change a
+   * digest.
    *
    * @default 'tag'
    */
   readonly imageReference?: ImageReference;
 
   /**
-   * Whether families that no service runs (scheduled and one-off tasks) get a new revision too.
+   * Whether families that no service runs (scheduled and one-off tasks) get a new revision too. With `clusters` set,
+   * services of other clusters are not read, so their families count as families without a service.
    *
    * @default true
    */
   readonly scanFamilies?: boolean;
 
   /**
-   * How long one rollout may take until it counts as failed and is rolled back. Blue/green, linear and canary rollouts
-   * need their bake time on top: give them more. At most seven days, and at most 1,200 times `pollInterval`.
+   * How long one rollout may take until it counts as failed and is rolled back, and how long a rollback may take.
+   * Blue/green, linear and canary rollouts need their bake time on top: give them more. At most seven days, and at most
+   * 1,200 times `pollInterval`.
    *
    * @default Duration.minutes(30)
    */
   readonly rolloutTimeout?: Duration;
 
   /**
-   * How long to wait at least between two looks at a rollout, from one second to one hour. Each look reads the service
-   * from ECS and costs three state transitions; a rollout that takes long, or one of many, is looked at less often.
+   * How long to wait at least between two polls of a rollout, from one second to one hour. Each poll reads the service
+   * from ECS and costs three state transitions. A rollout that takes long, or one of many, is polled less often.
    *
    * @default Duration.seconds(15)
    */
   readonly pollInterval?: Duration;
 
   /**
-   * How many task definitions, and how many services of each, are deployed at once: 1 to 1600. Each counts until its last
-   * rollout is over, so what is more than this waits for a rollout, and not only for its turn at ECS.
+   * How many task definitions, and how many services of each, are deployed at once: 1 to 1600. Each counts until its
+   * last rollout is over, so the next one waits until a rollout is over.
    *
    * @default 400
    */

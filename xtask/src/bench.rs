@@ -1,7 +1,7 @@
 //! The benchmark: what a push costs. Time and calls from its event to the last `UpdateService` beside the least that AWS's
 //! limits allow, the same work by another tool, cold starts, growth, and money.
 //!
-//! Nothing here is a test: it prints a part of the README, and fails only when it cannot measure.
+//! Nothing here is a test: it prints a part of docs/performance.md, and fails only when it cannot measure.
 
 mod account;
 mod ecs_deploy;
@@ -22,7 +22,9 @@ use local_aws::tools::workspace;
 use price::machine;
 use std::process::Command;
 
-/// The markers in the README between which the results stand.
+/// The page with the results.
+const PAGE: &str = "docs/performance.md";
+/// The markers on the page between which the results stand.
 const MARKERS: (&str, &str) = ("<!-- bench -->\n", "<!-- /bench -->");
 
 /// What can be measured by itself.
@@ -40,12 +42,12 @@ pub(crate) enum Part {
     Price,
 }
 
-/// Measures one part, or everything, and prints it; with `readme` also puts it into the README.
+/// Measures one part, or everything, and prints it; with `keep` it also writes them onto the page.
 ///
 /// # Errors
 ///
-/// When the functions cannot be built or do not answer, or the README cannot be written.
-pub(crate) fn run(part: Option<Part>, readme: bool) -> Result<(), Failure> {
+/// When the functions cannot be built or do not answer, or the page cannot be written.
+pub(crate) fn run(part: Option<Part>, keep: bool) -> Result<(), Failure> {
     prerequisites::check()?;
     if cfg!(debug_assertions) {
         return optimized();
@@ -65,7 +67,7 @@ pub(crate) fn run(part: Option<Part>, readme: bool) -> Result<(), Failure> {
             text += &measured;
         }
     }
-    if readme { write(&text) } else { Ok(()) }
+    if keep { write(&text) } else { Ok(()) }
 }
 
 /// Runs this once more, optimized as the functions are.
@@ -118,15 +120,15 @@ async fn pushes() -> Result<String, Failure> {
 }
 
 fn write(text: &str) -> Result<(), Failure> {
-    let path = workspace().join("README.md");
+    let path = workspace().join(PAGE);
     let failure = |error: std::io::Error| format!("{}: {error}", path.display());
-    let readme = std::fs::read_to_string(&path).map_err(failure)?;
-    let (before, rest) = readme
+    let page = std::fs::read_to_string(&path).map_err(failure)?;
+    let (before, rest) = page
         .split_once(MARKERS.0)
-        .ok_or_else(|| format!("README.md has no line {:?}", MARKERS.0))?;
+        .ok_or_else(|| format!("{PAGE} has no line {:?}", MARKERS.0))?;
     let (_, after) = rest
         .split_once(MARKERS.1)
-        .ok_or_else(|| format!("README.md has no {:?}", MARKERS.1))?;
+        .ok_or_else(|| format!("{PAGE} has no {:?}", MARKERS.1))?;
     std::fs::write(&path, [before, MARKERS.0, text, MARKERS.1, after].concat()).map_err(failure)
 }
 

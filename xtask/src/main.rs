@@ -35,9 +35,9 @@ enum Task {
     Bench {
         /// One part instead of all.
         part: Option<bench::Part>,
-        /// Put the results into the README.
+        /// Write the results into docs/performance.md.
         #[arg(long, conflicts_with = "part")]
-        readme: bool,
+        write: bool,
     },
     /// Look for an input from outside that is taken wrongly: events, ARNs, images, task definitions, settings.
     Fuzz {
@@ -47,7 +47,7 @@ enum Task {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
-    /// Draw the state machines anew in the README.
+    /// Draw the state machines anew in docs/architecture.md.
     Picture,
     /// Play storms: hundreds of services, faults, second deployers, overlapping pushes; and check what must hold afterwards.
     Storm(storm::Arguments),
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Demo { keep } => demo::run(keep),
         Task::Test => test::run(),
-        Task::Bench { part, readme } => bench::run(part, readme),
+        Task::Bench { part, write } => bench::run(part, write),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Task::Picture => picture::write(),
         Task::Storm(arguments) => storm::run(&arguments),

@@ -1,4 +1,4 @@
-//! The picture of the state machines in the README, drawn from their definitions.
+//! The pictures of the state machines in docs/architecture.md, drawn from their definitions.
 
 use crate::Failure;
 use local_aws::tools::workspace;
@@ -6,35 +6,35 @@ use serde_json::{Map, Value};
 use std::fmt::Write;
 
 const MACHINES: [&str; 2] = ["deploy-image", "deploy-service"];
+/// The page with the pictures.
+const PAGE: &str = "docs/architecture.md";
 
-/// Draws both pictures anew in the README.
+/// Draws both pictures anew.
 ///
 /// # Errors
 ///
-/// When a definition or the README cannot be read or written.
+/// When a definition or the page cannot be read or written.
 pub(crate) fn write() -> Result<(), Failure> {
-    let path = workspace().join("README.md");
-    let readme = read(&path)?;
-    std::fs::write(&path, with_pictures(&readme)?).map_err(|error| format!("{}: {error}", path.display()))
+    let path = workspace().join(PAGE);
+    let page = read(&path)?;
+    std::fs::write(&path, with_pictures(&page)?).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn read(path: &std::path::Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The README with the part between each machine's markers drawn anew.
-fn with_pictures(readme: &str) -> Result<String, Failure> {
-    MACHINES.iter().try_fold(readme.to_owned(), |readme, machine| {
+/// The page with the part between each machine's markers drawn anew.
+fn with_pictures(page: &str) -> Result<String, Failure> {
+    MACHINES.iter().try_fold(page.to_owned(), |page, machine| {
         let path = workspace().join(format!("statemachine/{machine}.asl.json"));
         let definition: Value =
             serde_json::from_str(&read(&path)?).map_err(|error| format!("{}: {error}", path.display()))?;
         let (begin, end) = (format!("<!-- {machine} -->\n"), format!("<!-- /{machine} -->"));
-        let (before, rest) = readme
+        let (before, rest) = page
             .split_once(&begin)
-            .ok_or_else(|| format!("README.md has no line {begin:?}"))?;
-        let (_, after) = rest
-            .split_once(&end)
-            .ok_or_else(|| format!("README.md has no {end:?}"))?;
+            .ok_or_else(|| format!("{PAGE} has no line {begin:?}"))?;
+        let (_, after) = rest.split_once(&end).ok_or_else(|| format!("{PAGE} has no {end:?}"))?;
         Ok(format!(
             "{before}{begin}```mermaid\n{}```\n{end}{after}",
             draw(&definition)
@@ -161,9 +161,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pictures_in_the_readme_are_current() {
-        let readme = read(&workspace().join("README.md")).unwrap();
-        assert!(readme == with_pictures(&readme).unwrap(), "run `cargo xtask picture`");
+    fn the_pictures_are_current() {
+        let page = read(&workspace().join(PAGE)).unwrap();
+        assert!(page == with_pictures(&page).unwrap(), "run `cargo xtask picture`");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::lambda::{self, Function};
 use local_aws::tools;
 
 /// The picture, in the repository.
-pub(crate) const PICTURE: &str = "docs/growth.svg";
+pub(crate) const PICTURE: &str = "growth.svg";
 
 /// What one search cost.
 struct Point {
@@ -86,7 +86,7 @@ fn draw(points: &[Point]) -> Result<(), Failure> {
             panel("MB of memory", |point| point.megabytes),
         ],
     );
-    let path = tools::workspace().join(PICTURE);
+    let path = tools::workspace().join("docs").join(PICTURE);
     let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
     folder
         .and_then(|()| std::fs::write(&path, picture))

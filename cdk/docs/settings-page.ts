@@ -1,0 +1,104 @@
+/**
+ * The page docs/settings.md, made from the documentation of {@link EcrDeployProps}, so that a setting is documented once.
+ */
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as ts from 'typescript';
+import { REPOSITORY_ROOT } from '../lib/repository-root';
+
+/** Where the page is. */
+export const PAGE = join(REPOSITORY_ROOT, 'docs', 'settings.md');
+
+/** Where the props are. */
+const SOURCE = join(REPOSITORY_ROOT, 'cdk', 'lib', 'settings.ts');
+
+/** A setting as its documentation tells. */
+interface Setting {
+  readonly name: string;
+  /** Absent: the setting is required. */
+  readonly fallback?: string;
+  readonly text: string;
+}
+
+/** The whole page. */
+export function settingsPage(): string {
+  const settings = documentedSettings(readFileSync(SOURCE, 'utf8'));
+  const rows = settings.map(
+    ({ name, fallback }) => `| [\`${name}\`](#${name.toLowerCase()}) | ${fallback ?? 'required'} |`,
+  );
+  const sections = settings.map(({ name, text }) => `## ${name}\n\n${text}\n`);
+  return `# Settings
+
+<!-- Written by \`npm run docs\` from the documentation of EcrDeployProps in cdk/lib/settings.ts: edit it there. -->
+
+Give a setting on the command line, \`-c clusters=production,staging\`, or as a prop of the construct \`EcrDeploy\`. A duration is a
+whole number and its unit, such as \`90s\`, \`30m\`, \`26h\` or \`2d\`. A setting that cannot be read stops \`cdk synth\` with its name, its
+value and the fix.
+
+| setting | default |
+|---|---|
+${rows.join('\n')}
+
+${sections.join('\n')}`;
+}
+
+/**
+ * The settings in the order of their declaration.
+ *
+ * @throws Error for a setting without documentation, or an optional one without `@default`
+ */
+export function documentedSettings(source: string): Setting[] {
+  const file = ts.createSourceFile('settings.ts', source, ts.ScriptTarget.Latest, true);
+  const props = file.statements.find(
+    (statement): statement is ts.InterfaceDeclaration =>
+      ts.isInterfaceDeclaration(statement) && statement.name.text === 'EcrDeployProps',
+  );
+  if (props === undefined) {
+    throw new Error('settings.ts declares no EcrDeployProps');
+  }
+  return props.members.filter(ts.isPropertySignature).map((member) => {
+    const name = member.name.getText(file);
+    const documentation = ts.getJSDocCommentsAndTags(member).find(ts.isJSDoc);
+    const text = plain(documentation?.comment);
+    if (documentation === undefined || text === '') {
+      throw new Error(`the setting ${name} is not documented`);
+    }
+    if (member.questionToken === undefined) {
+      return { name, text };
+    }
+    const tag = documentation.tags?.find(({ tagName }) => tagName.text === 'default');
+    if (tag === undefined) {
+      throw new Error(`the setting ${name} has no @default`);
+    }
+    return { name, text, fallback: written(plain(tag.comment)) };
+  });
+}
+
+/** A comment as Markdown: a link becomes its target. */
+function plain(comment: string | ts.NodeArray<ts.JSDocComment> | undefined): string {
+  if (comment === undefined || typeof comment === 'string') {
+    return comment ?? '';
+  }
+  return comment
+    .map((part) => (ts.isJSDocLink(part) ? `\`${part.name?.getText() ?? part.text}\`` : part.text))
+    .join('');
+}
+
+/** A default as it is written in the settings: `30m` of `Duration.minutes(30)`. */
+function written(value: string): string {
+  const [, inWords] = /^- (.*)$/s.exec(value) ?? [];
+  if (inWords !== undefined) {
+    return inWords;
+  }
+  const [, code = value, note] = /^(\S+) - (.*)$/s.exec(value) ?? [];
+  const [, unit, amount] = /^Duration\.(second|minute|hour|day)s\((\d+)\)$/.exec(code) ?? [];
+  const [, retention] = /^RetentionDays\.(\w+)$/.exec(code) ?? [];
+  const shown =
+    unit !== undefined && amount !== undefined
+      ? `${amount}${unit.charAt(0)}`
+      : retention !== undefined
+        ? String(RetentionDays[retention as keyof typeof RetentionDays])
+        : code.replaceAll("'", '');
+  return note === undefined ? `\`${shown}\`` : `\`${shown}\`: ${note}`;
+}
