@@ -74,12 +74,12 @@ export function findTaskDefinitions(settings: Settings): Permission[] {
 
 /** register-revision: a copy of a task definition with another image, unless the family has that one already. */
 export function registerRevision(settings: Settings): Permission[] {
-  return [readTaskDefinitions(['ecs:ListTaskDefinitions']), ...registerTaskDefinition(settings)];
+  return [readTaskDefinitions(['ecs:ListTaskDefinitions']), ...registerTaskDefinition(), passRole(settings)];
 }
 
 /** update-service: starts a rollout, after a look at what runs. */
 export function updateService(settings: Settings): Permission[] {
-  return [...readRollouts(settings), ...readTasks(settings), startRollout(settings)];
+  return [...readRollouts(settings), ...readTasks(settings), startRollout(settings), passRole(settings)];
 }
 
 /** check-stability: one look at a rollout and at its tasks. */
@@ -99,13 +99,14 @@ export function rollBack(settings: Settings): Permission[] {
       wildcard: 'Rollouts come and go; the configured clusters, if any, limit them.',
     },
     startRollout(settings),
+    passRole(settings),
     {
       sid: 'ListTaskDefinitions',
       actions: ['ecs:ListTaskDefinitions'],
       resources: ['*'],
       wildcard: 'Listing task definitions has no resource.',
     },
-    ...registerTaskDefinition(settings),
+    ...registerTaskDefinition(),
     {
       sid: 'DescribeImages',
       actions: ['ecr:DescribeImages'],
@@ -206,6 +207,21 @@ function startRollout(settings: Settings): Permission {
   };
 }
 
+/**
+ * The roles of the revision that is registered, or that a service is moved to. AWS checks an UpdateService that names a
+ * task definition for them, too; of its references only the one for programs says so:
+ * https://servicereference.us-east-1.amazonaws.com/v1/ecs/ecs.json
+ */
+function passRole({ passRoleArns }: Settings): Permission {
+  return {
+    sid: 'PassRole',
+    actions: ['iam:PassRole'],
+    resources: passRoleArns,
+    conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+    wildcard: 'Given so by the setting passRoles.',
+  };
+}
+
 function describeServices(settings: Settings): Permission {
   return {
     sid: 'DescribeServices',
@@ -225,7 +241,7 @@ function readTaskDefinitions(more: readonly string[] = []): Permission {
 }
 
 /** A new revision; and the end of one that was registered twice. */
-function registerTaskDefinition(settings: Settings): Permission[] {
+function registerTaskDefinition(): Permission[] {
   const anyRevision = [arn('ecs', 'task-definition/*:*')];
   const wildcard = 'Families are found while it runs, and a revision gets its number when it is registered.';
   return [
@@ -243,13 +259,6 @@ function registerTaskDefinition(settings: Settings): Permission[] {
       resources: anyRevision,
       conditions: { StringEquals: { 'ecs:CreateAction': 'RegisterTaskDefinition' } },
       wildcard,
-    },
-    {
-      sid: 'PassRole',
-      actions: ['iam:PassRole'],
-      resources: settings.passRoleArns,
-      conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
-      wildcard: 'Given so by the setting passRoles.',
     },
     {
       sid: 'WithdrawDoubledRevision',

@@ -22,7 +22,8 @@ export interface EcrDeployProps {
   /**
    * The IAM roles that deployed task definitions use, as their task role or execution role. ecr-deploy may pass these
    * and no others, and only to ECS tasks. A role, or its ARN; an ARN may hold `*`, such as
-   * `arn:aws:iam::123456789012:role/app-*`.
+   * `arn:aws:iam::123456789012:role/app-*`. A rollback passes the roles of the last good revision: where a new revision
+   * has other roles, keep the old ones in the list too, or the service cannot go back.
    */
   readonly passRoles: readonly (IRole | string)[];
 
