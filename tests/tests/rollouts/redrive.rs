@@ -5,7 +5,7 @@
 //! and in Find task definitions or Conclude when their function throws. Every other error is caught, and told by
 //! Conclude. The choices and the notes between do nothing that takes time.
 
-use crate::support::{Deployed, LIMIT, PATIENT, SPEED, Scene, object, outcome, scenarios, short};
+use crate::support::{Deployed, LIMIT, PATIENT, SPEED, Scene, message, object, outcome, scenarios, short};
 use aws_sdk_ecr::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ecr::types::ImageTagMutability;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
@@ -26,6 +26,7 @@ scenarios![
     an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revision_again,
     an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers_the_rest,
     an_execution_of_deploy_image_stopped_while_services_are_deployed_starts_again_what_was_not_done,
+    an_execution_of_deploy_image_stopped_and_redriven_tells_why_a_service_failed_after_that,
     an_execution_of_deploy_image_whose_find_threw_finds_again,
     an_execution_of_deploy_image_that_concluded_red_deploys_only_what_failed,
     an_execution_of_deploy_image_stopped_while_it_concludes_concludes_again,
@@ -680,6 +681,35 @@ async fn an_execution_of_deploy_image_stopped_while_services_are_deployed_starts
             [format!("{service}:1"), format!("{service}:2")]
         );
     }
+}
+
+/// A failure after the redrive is one that nobody has asked to be tried again: the push ends red with the reason.
+async fn an_execution_of_deploy_image_stopped_and_redriven_tells_why_a_service_failed_after_that() {
+    let scene = Scene::new("stop-broken");
+    plain(&scene);
+    let image = scene.image("crash");
+    scene.hold_tasks(&image);
+    let parent = scene.start(&scene.push("crash")).await;
+    let first = child(&scene, &parent).await;
+    until_entered(&scene, &first.arn, "Wait for rollout").await;
+
+    stop(&parent).await;
+    redrive(&parent).await;
+    scene.release_tasks(&image);
+
+    let ended = scene.end(&parent).await;
+    assert_eq!(
+        ended.parent.error.as_deref(),
+        Some("Deploy.ServicesFailed"),
+        "{ended:#?}"
+    );
+    let told = message(&ended.parent);
+    assert!(told.contains("app exited with code 1"), "{told}");
+    let names: Vec<&str> = ended.children.iter().map(|child| child.name.as_str()).collect();
+    assert_eq!(names.len(), 2, "one of each attempt: {names:?}");
+    assert_eq!(outcome(&ended.children[1]), "Deploy.RolledBack", "{ended:#?}");
+    let entered = since_redrive(&scene, &parent).await;
+    assert_eq!(entered.last().map(String::as_str), Some("Conclude"), "{entered:?}");
 }
 
 async fn an_execution_of_deploy_image_that_concluded_red_deploys_only_what_failed() {

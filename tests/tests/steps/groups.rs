@@ -113,6 +113,7 @@ fn a_push_that_nothing_runs_enters_no_group() {
         "Done",
         "Find task definitions",
         "For each group of task definitions",
+        "Sum up",
         "What is left to do?",
     ];
     assert_eq!(names, expected);
@@ -137,11 +138,11 @@ fn the_states_that_are_entered_grow_with_the_services_and_with_nothing_else() {
         // Of each group and service: with a task definition of its own, which is registered in the service's own execution, and
         // with one that all share, which is registered once.
         let of_each = if families.is_some() && services > 1 {
-            5 + groups + (1 + 7) * services
+            5 + groups + (1 + 8) * services
         } else {
-            groups + (2 + 8) * services
+            groups + (2 + 9) * services
         };
         // Of the push, and of each look.
-        assert_eq!(all, 5 + of_each + 3 * looks, "{entered:#?}");
+        assert_eq!(all, 6 + of_each + 3 * looks, "{entered:#?}");
     }
 }

@@ -534,6 +534,36 @@ fn every_member_that_is_read_of_a_variable_is_a_member_of_what_it_was_set_to() {
     }
 }
 
+/// So that whatever fails is told, also after a redrive in whatever state, and only what an operator has seen fail is done again.
+#[test]
+fn what_concludes_notes_the_redrive_count_on_its_way_there_and_nowhere_else() {
+    let leads_to = |state: &State, target: &str| {
+        let choices = state.value["Choices"].as_array().into_iter().flatten();
+        let ways = choices.chain(state.catchers()).map(|way| &way["Next"]);
+        ways.chain([&state.value["Next"], &state.value["Default"]])
+            .any(|next| next == target)
+    };
+    for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
+        let of_machine = || states().into_iter().filter(|state| state.machine == machine);
+        let before: Vec<String> = of_machine()
+            .filter(|state| leads_to(state, "Conclude"))
+            .map(|state| state.name)
+            .collect();
+        assert_eq!(before, ["Sum up"], "{machine}");
+        let noting = of_machine().filter(|state| {
+            let catchers = state.catchers().iter().map(|catcher| &catcher["Assign"]);
+            let mut assigns = catchers.chain([&state.value["Assign"]]);
+            assigns.any(|assign| assign.get("attempt").is_some())
+        });
+        let noting: Vec<String> = noting.map(|state| state.name).collect();
+        assert_eq!(noting, ["Sum up"], "{machine}");
+        assert_eq!(
+            state(machine, "Conclude")["Arguments"]["Payload"]["input"]["attempt"],
+            "{% $attempt %}"
+        );
+    }
+}
+
 #[test]
 fn every_variable_that_is_read_has_been_set() {
     const OF_JSONATA: [&str; 13] = [
