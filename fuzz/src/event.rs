@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shared::contract::{CheckStability, Conclude, Execution, RegisterRevision, RollBack, UpdateService};
-use shared::push::{NothingPushed, Push, PushedImage, parse_push};
+use shared::push::{NothingPushed, Push, PushedImage, Pusher, parse_push};
 use shared::runtime::Request;
 use std::sync::LazyLock;
 
@@ -26,6 +26,7 @@ struct Form {
     digest: &'static [&'static str],
     at: &'static [&'static str],
     id: &'static [&'static str],
+    by: &'static [&'static str],
 }
 
 const FORMS: [Form; 2] = [
@@ -53,6 +54,7 @@ const FORMS: [Form; 2] = [
         ],
         at: &["/detail/eventTime"],
         id: &["/detail/eventID"],
+        by: &["/detail/userIdentity/arn"],
     },
     Form {
         detail_type: "ECR Image Action",
@@ -65,6 +67,7 @@ const FORMS: [Form; 2] = [
         digest: &["/detail/image-digest"],
         at: &["/time"],
         id: &["/id"],
+        by: &[],
     },
 ];
 
@@ -201,7 +204,17 @@ fn check_event(event: &Value) {
             let [at, id] = [form.at, form.id].map(|pointers| said(pointers).expect("a push has a time and an id"));
             assert_eq!(image.push.at(), at.parse().expect("a time"));
             assert_eq!(image.push.to_string(), format!("{} {id}", image.push.at()));
+            check_pusher(image.by.as_ref().map(Pusher::as_str), said(form.by));
         }
+    }
+}
+
+/// Who pushed is an ARN that the event names, of which no more is kept than fits into a tag.
+fn check_pusher(by: Option<&str>, said: Option<&str>) {
+    assert_eq!(by.is_some(), said.is_some());
+    if let (Some(by), Some(said)) = (by, said) {
+        assert!(said.starts_with(by) && by.starts_with("arn:"), "{by}");
+        assert_eq!(by.len(), said.len().min(256), "{by}");
     }
 }
 

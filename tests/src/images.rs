@@ -174,6 +174,13 @@ fn put_image_event(repository: &str, tag: &str, digest: &str, at: Timestamp, num
         "resources": [],
         "detail": {
             "eventVersion": "1.11",
+            "userIdentity": {
+                "type": "AssumedRole",
+                "principalId": "AROAEXAMPLE:run-42",
+                "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/ci-push/run-42"),
+                "accountId": ACCOUNT,
+                "accessKeyId": "ASIAEXAMPLE",
+            },
             "eventTime": time,
             "eventSource": "ecr.amazonaws.com",
             "eventName": "PutImage",

@@ -389,6 +389,9 @@ fn summary(end: &ImageEnd, services: &[ServiceResult], families: usize) -> Strin
         let left_out: u32 = end.skipped.iter().map(|skipped| skipped.count).sum();
         message.extend(["; ", &left_out.to_string(), " left out"]);
     }
+    if let Some(by) = &image.by {
+        message.extend(["; pushed by ", by.as_str()]);
+    }
     message
 }
 
@@ -405,7 +408,11 @@ fn failure(end: &ImageEnd, failed: &[Failure<'_>], all: usize) -> String {
         let more = (failed.len() - NAMED_FAILURES).to_string();
         message.extend(["\n- and ", &more, " more: see the executions of deploy-service"]);
     }
-    message + "\nRedrive this execution to deploy the same image again to what failed, and only to that."
+    message.push_str("\nRedrive this execution to deploy the same image again to what failed, and only to that.");
+    if let Some(by) = end.image.as_ref().and_then(|image| image.by.as_ref()) {
+        message.extend(["\nPushed by ", by.as_str(), "."]);
+    }
+    message
 }
 
 /// What is told of a failure: what it says, led by its subject. The error's name stands there only where there is nothing

@@ -8,6 +8,7 @@
 
 use crate::error::{Error, excerpt};
 use crate::image::{AccountId, EcrRegistry, ImageDigest, ImageReference, ImageTag, Region, RepositoryName};
+use crate::text::parsed_text;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,6 +30,28 @@ pub struct PushedImage {
     pub digest: ImageDigest,
     /// When the push happened and which one it was.
     pub push: PushId,
+    /// Who pushed it; `None` where the event does not say. ECR's own event never does, and CloudTrail names no ARN for
+    /// a caller of another account.
+    pub by: Option<Pusher>,
+}
+
+parsed_text!(
+    /// Who pushed an image: the ARN of the IAM user or of the role's session, as CloudTrail records it, for example
+    /// `arn:aws:sts::123456789012:assumed-role/ci/run-42`. Only the first 256 characters are kept.
+    ///
+    /// It is for people to read. Nothing else of the caller's identity is kept: no access key, no address.
+    ///
+    /// See <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>.
+    Pusher,
+    |text| Some(text)
+        .filter(|text| text.starts_with("arn:") && text.bytes().all(|byte| byte.is_ascii_graphic()))
+        .and_then(|text| text.get(..text.len().min(Pusher::LONGEST))),
+    "the ARN of an IAM user or role"
+);
+
+impl Pusher {
+    /// How many characters of an ARN are kept: as many as the value of a tag may have.
+    const LONGEST: usize = 256;
 }
 
 impl PushedImage {
@@ -166,8 +189,14 @@ struct CloudTrailRecord {
     aws_region: Option<Region>,
     error_code: Option<String>,
     error_message: Option<String>,
+    user_identity: Option<UserIdentity>,
     request_parameters: Option<RequestParameters>,
     response_elements: Option<ResponseElements>,
+}
+
+#[derive(Deserialize)]
+struct UserIdentity {
+    arn: Option<Pusher>,
 }
 
 #[derive(Deserialize, Default)]
@@ -210,9 +239,10 @@ struct ImageAction {
 }
 
 /// What is an object in the event, as JSON pointers. Serde alone would also take the list of its members' values for it.
-const OBJECTS: [&str; 6] = [
+const OBJECTS: [&str; 7] = [
     "",
     "/detail",
+    "/detail/userIdentity",
     "/detail/requestParameters",
     "/detail/responseElements",
     "/detail/responseElements/image",
@@ -288,6 +318,7 @@ fn from_cloud_trail(envelope: &Envelope) -> Result<Push, Error> {
         digest: digest.or(request.image_digest),
         at: record.event_time,
         event_id: &record.event_id,
+        by: record.user_identity.and_then(|identity| identity.arn),
     })
 }
 
@@ -311,6 +342,7 @@ fn from_image_action(envelope: &Envelope) -> Result<Push, Error> {
         digest: action.image_digest,
         at: envelope.time,
         event_id: &envelope.id,
+        by: None,
     })
 }
 
@@ -331,6 +363,7 @@ struct Told<'a> {
     digest: Option<ImageDigest>,
     at: Timestamp,
     event_id: &'a str,
+    by: Option<Pusher>,
 }
 
 fn tagged_push(told: Told<'_>) -> Result<Push, Error> {
@@ -350,6 +383,7 @@ fn tagged_push(told: Told<'_>) -> Result<Push, Error> {
         })?,
         repository,
         push: PushId::new(told.at, told.event_id).map_err(invalid)?,
+        by: told.by,
     }))
 }
 
@@ -414,9 +448,39 @@ mod tests {
         assert_eq!(
             PushedImage {
                 push: image.push.clone(),
+                by: image.by.clone(),
                 ..native
             },
             image
+        );
+    }
+
+    #[test]
+    fn cloud_trail_tells_who_pushed_and_ecr_does_not() {
+        const ROLE: &str = "arn:aws:sts::123456789012:assumed-role/ci-push/run-42";
+        let by = |event: &Value| tagged(event).by.map(String::from);
+        assert_eq!(by(&cloud_trail()).as_deref(), Some(ROLE));
+        assert_eq!(by(&image_action()), None);
+        // A caller of another account, and a service of AWS, have no ARN there.
+        assert_eq!(by(&with(cloud_trail(), "/detail/userIdentity/arn", None)), None);
+        assert_eq!(by(&with(cloud_trail(), "/detail/userIdentity", None)), None);
+        let long = format!("{ROLE}{}", "x".repeat(1000));
+        let kept = by(&with(cloud_trail(), "/detail/userIdentity/arn", Some(json!(long))));
+        assert_eq!(kept.as_deref(), Some(&long[..256]));
+    }
+
+    #[test]
+    fn nothing_else_of_who_pushed_is_kept() {
+        let event = cloud_trail();
+        for secret in ["/accessKeyId", "/principalId", "/sessionContext"] {
+            let place = format!("/detail/userIdentity{secret}");
+            assert!(event.pointer(&place).is_some(), "the example has {place}");
+        }
+        let kept = serde_json::to_value(tagged(&event)).unwrap();
+        let members: Vec<_> = kept.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(
+            members,
+            ["registryId", "region", "repository", "tag", "digest", "push", "by"]
         );
     }
 
@@ -499,6 +563,18 @@ mod tests {
                     Some(json!([DIGEST, "v1"])),
                 ),
                 "imageId cannot be read: it is a list",
+            ),
+            (
+                with(cloud_trail(), "/detail/userIdentity/arn", Some(json!("somebody"))),
+                "\"somebody\" is not the ARN of an IAM user or role",
+            ),
+            (
+                with(
+                    cloud_trail(),
+                    "/detail/userIdentity",
+                    Some(json!(["arn:aws:iam::123456789012:root"])),
+                ),
+                "userIdentity cannot be read: it is a list",
             ),
             (
                 with(cloud_trail(), "/detail/eventName", Some(json!("BatchDeleteImage"))),

@@ -3,6 +3,7 @@
 
 use crate::contract::{Envelope, Execution};
 use crate::error::Error;
+use crate::push::PushedImage;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecs::config::SharedCredentialsProvider;
@@ -65,9 +66,13 @@ fn read<T: DeserializeOwned>(value: Value, what: &str) -> Result<T, Error> {
     })
 }
 
-/// Puts the image on this line of the log and on all that follow in this invocation.
-pub fn log_image(image: &impl Display) {
-    Span::current().record("image", display(image));
+/// Puts the image, and who pushed it, on this line of the log and on all that follow in this invocation.
+pub fn log_image(image: &PushedImage) {
+    let span = Span::current();
+    span.record("image", display(image));
+    if let Some(by) = &image.by {
+        span.record("by", display(by));
+    }
 }
 
 /// Puts the service on this line of the log and on all that follow in this invocation.
@@ -97,7 +102,7 @@ pub fn aws_config(service: &str) -> SdkConfig {
 
 /// Serves invocations with `handler` until the sandbox ends: the whole `main` of a function but for its clients.
 ///
-/// Every invocation is one span with the execution's id, the image and the service, so that each line of its JSON log
+/// Every invocation is one span with the execution's id, the image, who pushed it and the service, so that each line of its JSON log
 /// carries them. The payload itself is never logged: an event may hold what does not belong in a log.
 ///
 /// # Errors
@@ -143,6 +148,7 @@ async fn invocation<Output: Serialize>(
         request_id,
         execution = Empty,
         image = Empty,
+        by = Empty,
         service = Empty
     );
     invoke(handler, payload, time).instrument(span).await
@@ -286,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn every_line_carries_the_execution_the_image_and_the_service_and_none_a_secret() {
+    async fn every_line_carries_the_execution_the_image_who_pushed_it_and_the_service_and_none_a_secret() {
         for (status, name, last) in [
             (200, None, "done"),
             (400, Some("Deploy.Rejected"), "Role is not valid."),
@@ -301,6 +307,8 @@ mod tests {
                     (&span["image"], &span["service"]),
                     (&json!("busybox:v1"), &json!("web in production"))
                 );
+                assert_eq!(span["by"], payload()["input"]["image"]["by"], "{line}");
+                assert!(span["by"].is_string(), "{line}");
                 assert_eq!(span["request_id"], "request-7", "{line}");
                 assert!(!line.to_string().contains("hunter2"), "{line}");
             }

@@ -68,6 +68,7 @@ pub fn pushed(number: u32) -> PushedImage {
         tag: format!("v{number}").parse().unwrap(),
         digest: digest(number),
         push: PushId::new(at(i64::from(number)), "0a1b").unwrap(),
+        by: None,
     }
 }
 

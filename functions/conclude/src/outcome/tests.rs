@@ -532,6 +532,26 @@ fn a_push_of_which_all_is_stable_succeeds_with_a_summary() {
 }
 
 #[test]
+fn a_push_tells_who_pushed_it_in_the_end_whether_it_succeeds_or_fails() {
+    let by: shared::push::Pusher = "arn:aws:sts::123456789012:assumed-role/ci-push/run-42".parse().unwrap();
+    let pushed_by = |end: ImageEnd| ImageEnd {
+        image: end.image.map(|image| shared::push::PushedImage {
+            by: Some(by.clone()),
+            ..image
+        }),
+        ..end
+    };
+    let done = pushed_by(three(Ok(Deployed), Ok(Deployed), Ok(Deployed)));
+    assert_eq!(
+        conclude_image(&done, 0, false).unwrap().message,
+        format!("app:v2 is deployed to 3 services; pushed by {by}")
+    );
+    let failed = pushed_by(three(Err("it crashed"), Ok(Deployed), Ok(Deployed)));
+    let error = conclude_image(&failed, 0, false).unwrap_err().to_string();
+    assert!(error.ends_with(&format!("\nPushed by {by}.")), "{error}");
+}
+
+#[test]
 fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
     let with_family = |outcome| {
         let results = vec![ended("web:1", &[("web", Ok(outcome))]), registered("nightly:5")];
