@@ -240,7 +240,7 @@ function readTaskDefinitions(more: readonly string[] = []): Permission {
   };
 }
 
-/** A new revision; and the end of one that was registered twice. */
+/** A new revision. None is ever deregistered: that call has neither a resource nor a condition key. */
 function registerTaskDefinition(): Permission[] {
   const anyRevision = [arn('ecs', 'task-definition/*:*')];
   const wildcard = 'Families are found while it runs, and a revision gets its number when it is registered.';
@@ -259,12 +259,6 @@ function registerTaskDefinition(): Permission[] {
       resources: anyRevision,
       conditions: { StringEquals: { 'ecs:CreateAction': 'RegisterTaskDefinition' } },
       wildcard,
-    },
-    {
-      sid: 'WithdrawDoubledRevision',
-      actions: ['ecs:DeregisterTaskDefinition'],
-      resources: ['*'],
-      wildcard: 'Deregistering has no resource. Only a revision that this call registered twice, and nobody uses, is.',
     },
   ];
 }

@@ -47,6 +47,14 @@ test('no role has a managed policy, no statement a wildcard for an action', () =
   }
 });
 
+test('no role may deregister or delete anything', () => {
+  const actions = statements(new Synthesized({ tagLatest: true })).flatMap(({ statement }) => [statement.Action].flat());
+  const taking = actions.filter((action: string) => /:(Deregister|Delete)/.test(action));
+
+  // What Step Functions needs to write logs at all: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+  assert.deepEqual([...new Set(taking)], ['logs:DeleteLogDelivery']);
+});
+
 test('every ARN is made for the partition, region and account that the stack is deployed to', () => {
   const written = everyStatement(new Synthesized({}, { env: { account: '210987654321', region: 'cn-north-1' } }));
   const foreign = written.split('\n').filter((line) => /arn:aws:|:us-|:eu-/.test(line));

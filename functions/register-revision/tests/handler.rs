@@ -28,7 +28,11 @@ fn knows(name: &'static str, described: Value) -> Rule {
 
 fn no_such(name: &'static str) -> Rule {
     mock!(Client::describe_task_definition)
-        .match_requests(move |input| input.task_definition() == Some(name))
+        .match_requests(move |input| {
+            input
+                .task_definition()
+                .is_some_and(|asked| asked.rsplit('/').next() == Some(name))
+        })
         .then_http_response(|| refusal("ClientException", "Unable to describe task definition."))
 }
 
@@ -289,72 +293,72 @@ async fn a_deregistered_revision_is_never_the_wanted_one_even_where_it_is_in_use
 }
 
 #[tokio::test]
-async fn of_two_that_register_the_same_at_once_the_lower_revision_counts_and_the_other_is_withdrawn() {
-    let withdraws = mock!(Client::deregister_task_definition)
-        .match_requests(|input| input.task_definition().is_some_and(|asked| asked.ends_with("/web:3")))
-        .then_http_response(|| answer(&described_of_push("web:3", 2)));
+async fn of_two_that_register_the_same_at_once_the_lower_revision_counts_and_the_duplicate_stays() {
     let rules = [
         knows("web", described_of_push("web:1", 1)),
         registers("web:3"),
         knows("web:2", described_of_push("web:2", 2)),
-        withdraws,
     ];
     let wire = Wire::default();
     let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
-    assert_eq!(wire.bodies("DeregisterTaskDefinition").len(), 1);
+    let last = ["RegisterTaskDefinition", "DescribeTaskDefinition"];
+    assert_eq!(
+        wire.operations()[1..],
+        last,
+        "nothing is called to take the duplicate away"
+    );
 }
 
 #[tokio::test]
-async fn after_several_lost_answers_the_lowest_revision_counts_and_all_others_are_withdrawn() {
+async fn after_several_lost_answers_the_lowest_revision_counts() {
     let rules = [
         knows("web", described_of_push("web:1", 1)),
         registers("web:5"),
         knows("web:2", described("web:2", "app:v9", &[])),
         knows("web:3", described_of_push("web:3", 2)),
         knows("web:4", described_of_push("web:4", 2)),
-        mock!(Client::deregister_task_definition).then_http_response(|| answer(&described_of_push("web:4", 2))),
     ];
-    let wire = Wire::default();
-    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+        .await
+        .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:3"), true));
-    let withdrawn: Vec<Value> = wire.bodies("DeregisterTaskDefinition");
-    let names: Vec<&str> = withdrawn
-        .iter()
-        .map(|body| body["taskDefinition"].as_str().unwrap().rsplit_once('/').unwrap().1)
-        .collect();
-    assert_eq!(names, ["web:4", "web:5"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_doubled_revision_that_cannot_be_withdrawn_now_is_an_error_and_one_that_never_can_is_left_over() {
-    for (code, outcome) in [
-        ("ThrottlingException", Err("Deploy.Unavailable")),
-        ("AccessDeniedException", Ok(arn("web:2"))),
-    ] {
-        let registered = [
-            knows("web", described_of_push("web:1", 1)),
-            registers("web:3"),
-            knows("web:2", described_of_push("web:2", 2)),
-        ];
-        let found = [
-            knows("web", described_of_push("web:3", 2)),
-            knows("web:1", described_of_push("web:1", 1)),
-            knows("web:2", described_of_push("web:2", 2)),
-            newest(&["web:3", "web:2", "web:1"]),
-        ];
-        for rules in [registered.to_vec(), found.to_vec()] {
-            let refuses = mock!(Client::deregister_task_definition).then_http_response(move || refusal(code, "no"));
-            let rules: Vec<Rule> = rules.into_iter().chain([refuses]).collect();
-            let done = asked(&Config::default(), "web:1", &rules, &Wire::default()).await;
-            let done = done.map(|done| done.task_definition);
-            assert_eq!(
-                done.as_ref().map_err(Error::name),
-                outcome.as_ref().map_err(|name| *name),
-                "{code}"
-            );
-        }
+#[tokio::test]
+async fn a_duplicate_that_a_list_does_not_hold_yet_counts_where_it_is_the_lowest() {
+    let rules = [
+        knows("web", registered(described_of_push("web:5", 2), 31)),
+        newest(&["web:3", "web:1"]),
+        knows("web:4", registered(described("web:4", "app:v9", &[]), 31)),
+        knows("web:3", registered(described_of_push("web:3", 2), 30)),
+        knows("web:2", registered(described_of_push("web:2", 2), 30)),
+        knows("web:1", described_of_push("web:1", 1)),
+    ];
+    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+        .await
+        .unwrap();
+    assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
+}
+
+#[tokio::test]
+async fn of_what_a_list_does_not_hold_the_twenty_newest_are_read() {
+    let mut rules = vec![
+        knows("web", registered(described("web:99", "app:v9", &[]), 31)),
+        newest(&["web:98", "web:30"]),
+        registers("web:100"),
+    ];
+    for short in ["web:98", "web:30", "web:9"] {
+        rules.push(knows(short, registered(described(short, "app:v9", &[]), 31)));
     }
+    let gone = mock!(Client::describe_task_definition)
+        .then_http_response(|| refusal("ClientException", "Unable to describe task definition."));
+    rules.push(gone.clone());
+    let done = asked(&Config::default(), "web:9", &rules, &Wire::default())
+        .await
+        .unwrap();
+    assert_eq!((done.task_definition, done.repeated), (arn("web:100"), false));
+    assert_eq!(gone.num_calls(), 20);
 }
 
 #[tokio::test]
@@ -367,33 +371,29 @@ async fn somebody_elses_registration_at_the_same_moment_is_left_alone() {
     let wire = Wire::default();
     let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:3"), false));
-    assert!(wire.bodies("DeregisterTaskDefinition").is_empty());
 }
 
 #[tokio::test]
-async fn of_doubled_revisions_that_are_found_the_lowest_counts_and_the_others_are_withdrawn() {
+async fn of_duplicates_that_are_found_the_lowest_counts() {
     let rules = [
         knows("web", registered(described_of_push("web:4", 2), 31)),
         newest(&["web:4", "web:3", "web:2", "web:1"]),
         knows("web:3", registered(described("web:3", "app:v9", &[]), 31)),
         knows("web:2", registered(described_of_push("web:2", 2), 30)),
         knows("web:1", described_of_push("web:1", 1)),
-        mock!(Client::deregister_task_definition).then_http_response(|| answer(&described_of_push("web:4", 2))),
     ];
-    let wire = Wire::default();
-    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+        .await
+        .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
-    let withdrawn = wire.bodies("DeregisterTaskDefinition");
-    assert_eq!(withdrawn, [json!({"taskDefinition": arn("web:4")})]);
 }
 
 #[tokio::test]
-async fn a_doubled_registration_is_found_however_many_others_came_between() {
+async fn a_duplicate_is_found_however_many_others_came_between() {
     let mut rules = vec![
         knows("web", described_of_push("web:1", 1)),
         registers("web:31"),
         knows("web:2", registered(described_of_push("web:2", 2), 30)),
-        mock!(Client::deregister_task_definition).then_http_response(|| answer(&described_of_push("web:31", 2))),
     ];
     for number in 3..31 {
         let short: &'static str = format!("web:{number}").leak();
@@ -402,8 +402,6 @@ async fn a_doubled_registration_is_found_however_many_others_came_between() {
     let wire = Wire::default();
     let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
-    let withdrawn = wire.bodies("DeregisterTaskDefinition");
-    assert_eq!(withdrawn, [json!({"taskDefinition": arn("web:31")})]);
 }
 
 #[tokio::test]
@@ -429,6 +427,7 @@ async fn where_no_revision_of_this_push_is_there_one_is_registered() {
     let rules = [
         knows("web", described("web:3", "app:v9", &[])),
         newest(&["web:3", "web:1"]),
+        no_such("web:2"),
         knows("web:1", described_of_push("web:1", 1)),
         registers("web:4"),
     ];
@@ -449,6 +448,7 @@ async fn a_push_that_has_had_another_revision_is_a_repeated_one() {
             knows("web", of_a_person.clone()),
             newest(&["web:3", "web:2"]),
             knows("web:2", ours),
+            no_such("web:1"),
             registers("web:4"),
         ];
         let done = asked(&Config::default(), "web:3", &rules, &Wire::default())

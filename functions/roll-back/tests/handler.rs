@@ -513,7 +513,7 @@ async fn a_last_good_revision_that_was_deleted_is_refused_and_not_taken_for_a_se
 }
 
 #[tokio::test]
-async fn of_two_pinned_revisions_registered_at_once_the_lower_counts_and_the_other_is_withdrawn() {
+async fn of_two_pinned_revisions_registered_at_once_the_lower_counts() {
     let pinned = |short| {
         let tags = [("ecr-deploy:rolled-back", "web:2")];
         described(short, &format!("app@{}", digest(1)), &tags)
@@ -522,12 +522,7 @@ async fn of_two_pinned_revisions_registered_at_once_the_lower_counts_and_the_oth
     let mut fake = fake.newest(described_of_push("web:2", 2)).knows(pinned("web:3"));
     let doubled = described("web:4", "app:v1", &[]);
     fake.registers = mock!(Client::register_task_definition).then_http_response(move || answer(&doubled));
-    let withdraws = mock!(Client::deregister_task_definition)
-        .match_requests(|input| input.task_definition() == Some(arn("web:4").as_str()))
-        .then_http_response(|| answer(&json!({})));
-    fake.ecs.push(withdraws.clone());
     assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::PinnedRevision);
-    assert_eq!(withdraws.num_calls(), 1);
     fake.sent(0, 1, &["web:3"]);
 }
 
@@ -698,9 +693,9 @@ async fn a_deployment_that_came_in_between_the_look_and_the_update_is_put_back()
 async fn what_has_the_failed_image_too_or_goes_back_itself_or_cannot_be_started_is_not_put_back() {
     let ours = described_of_push("web:3", 2);
     let goes_back = described("web:3", "app:v1", &[("ecr-deploy:rolled-back", "web:2")]);
-    let mut withdrawn = described("web:3", "app:v1", &[]);
-    withdrawn["taskDefinition"]["status"] = json!("INACTIVE");
-    for third in [ours, goes_back, withdrawn] {
+    let mut deregistered = described("web:3", "app:v1", &[]);
+    deregistered["taskDefinition"]["status"] = json!("INACTIVE");
+    for third in [ours, goes_back, deregistered] {
         for is_lost in [false, true] {
             let (rollback, sent) = overran(third.clone(), is_lost).await;
             assert_eq!(rollback.unwrap().method, RollbackMethod::UpdatedService);

@@ -405,24 +405,6 @@ impl Ecs {
         TaskDefinition::from_response(&response.body())
     }
 
-    /// Takes a revision out of use: no service can be updated to it any more.
-    ///
-    /// # Errors
-    ///
-    /// As [`Ecs::clusters`].
-    pub async fn deregister_task_definition(&self, revision: &TaskDefinitionArn) -> Result<(), Error> {
-        let request = self
-            .client
-            .deregister_task_definition()
-            .task_definition(revision.as_str());
-        let call = format!("DeregisterTaskDefinition of {}", revision.short());
-        request
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| Error::from_aws(&call, &error))
-    }
-
     /// Moves a service to `revision`; with `force`, by a new deployment even when the service is on that revision.
     /// Nothing else about the service is sent, so nothing else about it changes.
     ///

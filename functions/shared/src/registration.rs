@@ -1,13 +1,18 @@
 //! A revision is registered once, whoever asks for it and however often.
 //!
 //! ECS registers what it is sent, each time anew. But a step may be asked for the same revision twice at the same moment, by
-//! the executions of a doubled event, or once more after the answer to its first attempt was lost. Of all revisions that come
-//! of it the lowest one counts, so that all who ask agree without asking each other, and the others are withdrawn.
+//! the executions of a duplicate event, or once more after the answer to its first attempt was lost. Of all revisions that
+//! come of it the lowest one counts, so that all who ask agree without asking each other. A duplicate stays in its family,
+//! where it does no harm: nothing here may deregister a revision, since no policy can say which.
 
 use crate::arn::TaskDefinitionArn;
 use crate::ecs::Ecs;
 use crate::error::Error;
 use crate::task_definition::TaskDefinition;
+use std::ops::Range;
+
+/// How many numbers that a list of revisions does not hold are read all the same.
+const UNLISTED: usize = 20;
 
 /// What a revision of the family is to the one that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +50,11 @@ pub struct Found {
 
 impl Registration<'_> {
     /// Searches the family, of which `newest` is the newest revision that can be used, from there down to the first one of
-    /// which [`Kin::Before`] is said: revisions are numbered in the order of time. A doubled one is withdrawn.
+    /// which [`Kin::Before`] is said: revisions are numbered in the order of time.
     ///
     /// # Errors
     ///
-    /// As [`Ecs::newest_revisions`] and [`Ecs::describe_task_definition`]; `Deploy.Unavailable` also when a doubled one could
-    /// not be withdrawn yet.
+    /// As [`Ecs::newest_revisions`] and [`Ecs::describe_task_definition`].
     pub async fn find(&self, newest: Option<&TaskDefinition>) -> Result<Found, Error> {
         let mut search = Search::default();
         // A revision that was deregistered is never the wanted one.
@@ -63,76 +67,89 @@ impl Registration<'_> {
         {
             self.search_below(newest.arn(), &mut search).await?;
         }
-        let Search { mut same, related } = search;
-        let wanted = same.pop();
-        for doubled in &same {
-            self.withdraw(doubled).await?;
-        }
-        Ok(Found { wanted, related })
+        let Search { lowest, related } = search;
+        Ok(Found {
+            wanted: lowest,
+            related,
+        })
     }
 
     async fn search_below(&self, newest: &TaskDefinitionArn, search: &mut Search) -> Result<(), Error> {
         let mut next = None;
+        let mut unlisted = UNLISTED;
+        let mut above = newest.clone();
         loop {
             let (page, more) = self.ecs.newest_revisions(newest.family(), next).await?;
             for arn in page.into_iter().filter(|arn| newest.is_later_than(arn)) {
-                if self.is_below(&arn) {
+                // A list may be some seconds behind, and a duplicate with a lower number counts.
+                let gap = arn.revision() + 1..above.revision();
+                if !self.search_gap(newest, gap, &mut unlisted, search).await? {
                     return Ok(());
                 }
-                let described = self.described(&arn).await?;
-                if described.is_some_and(|described| !search.goes_on_after(&described, self.kin)) {
+                if self.is_below(&arn) || !self.goes_on_after(&arn, search).await? {
                     return Ok(());
                 }
+                above = arn;
             }
             if more.is_none() {
+                self.search_gap(newest, 1..above.revision(), &mut unlisted, search)
+                    .await?;
                 return Ok(());
             }
             next = more;
         }
     }
 
+    /// Reads the revisions of these numbers, highest first, at most `left` of them. Says whether there may be a wanted one below
+    /// them.
+    async fn search_gap(
+        &self,
+        of_family: &TaskDefinitionArn,
+        numbers: Range<u64>,
+        left: &mut usize,
+        search: &mut Search,
+    ) -> Result<bool, Error> {
+        for number in numbers.rev() {
+            let arn = of_family.at_revision(number);
+            if self.is_below(&arn) {
+                return Ok(false);
+            }
+            if *left == 0 {
+                return Ok(true);
+            }
+            *left -= 1;
+            if !self.goes_on_after(&arn, search).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Registers it, or finds that somebody else has since `newest` was the family's newest revision. Returns which
     /// revision counts, and whether that was there already.
     ///
+    /// Only a gap in the numbers between the newest one before and the one just registered can hold another. It is read number
+    /// by number, since a list may be some seconds behind.
+    ///
     /// # Errors
     ///
-    /// As [`Ecs::register_task_definition`] and [`Ecs::describe_task_definition`]; `Deploy.Unavailable` also when a doubled one
-    /// could not be withdrawn yet.
+    /// As [`Ecs::register_task_definition`] and [`Ecs::describe_task_definition`].
     pub async fn register(&self, newest: Option<&TaskDefinition>) -> Result<(TaskDefinitionArn, bool), Error> {
         let registered = self.ecs.register_task_definition(self.wanted).await?.arn().clone();
-        let mut same = self.all_in_gap(&registered, newest).await?.into_iter().rev();
-        let Some(first) = same.next() else {
-            return Ok((registered, false));
-        };
-        for doubled in same.chain([registered]) {
-            self.withdraw(&doubled).await?;
-        }
-        Ok((first, true))
-    }
-
-    /// The same revisions that were registered between the newest one before and the one just registered, highest first.
-    /// Only a gap in the numbers can hold one. It is read number by number, since a list may be some seconds behind.
-    async fn all_in_gap(
-        &self,
-        registered: &TaskDefinitionArn,
-        newest: Option<&TaskDefinition>,
-    ) -> Result<Vec<TaskDefinitionArn>, Error> {
-        let before = newest.map_or(self.wanted.arn(), TaskDefinition::arn);
-        let before = before.revision().max(self.after.map_or(0, TaskDefinitionArn::revision));
+        let before = newest.map_or(self.wanted.arn(), TaskDefinition::arn).revision();
         let mut search = Search::default();
-        for revision in (before + 1..registered.revision()).rev() {
-            let described = self.described(&registered.at_revision(revision)).await?;
-            if described.is_some_and(|described| !search.goes_on_after(&described, self.kin)) {
-                break;
-            }
-        }
-        Ok(search.same)
+        let mut all = usize::MAX;
+        self.search_gap(&registered, before + 1..registered.revision(), &mut all, &mut search)
+            .await?;
+        let was_there = search.lowest.is_some();
+        Ok((search.lowest.unwrap_or(registered), was_there))
     }
 
-    async fn described(&self, arn: &TaskDefinitionArn) -> Result<Option<TaskDefinition>, Error> {
+    /// Reads a revision and notes it. Says whether there may be a wanted one below it.
+    async fn goes_on_after(&self, arn: &TaskDefinitionArn, search: &mut Search) -> Result<bool, Error> {
         match self.ecs.describe_task_definition(arn.as_str()).await {
-            Ok(described) => Ok(Some(described)),
-            Err(Error::NotFound(_)) => Ok(None),
+            Ok(described) => Ok(search.goes_on_after(&described, self.kin)),
+            Err(Error::NotFound(_)) => Ok(true),
             Err(error) => Err(error),
         }
     }
@@ -141,27 +158,13 @@ impl Registration<'_> {
     fn is_below(&self, arn: &TaskDefinitionArn) -> bool {
         self.after.is_some_and(|after| arn.revision() <= after.revision())
     }
-
-    /// Takes back a revision that was registered besides the one that counts, and that nobody uses. What passes by itself is
-    /// an error, so that it is done again; where ECS refuses for good, the revision is only left over.
-    async fn withdraw(&self, doubled: &TaskDefinitionArn) -> Result<(), Error> {
-        match self.ecs.deregister_task_definition(doubled).await {
-            Err(error @ Error::Unavailable(_)) => return Err(error),
-            Err(error) => tracing::warn!(
-                task_definition = doubled.short(),
-                "the doubled revision could not be withdrawn: {error}"
-            ),
-            Ok(()) => {}
-        }
-        Ok(())
-    }
 }
 
 /// What was seen of a family so far.
 #[derive(Default)]
 struct Search {
-    /// The wanted revisions, highest first.
-    same: Vec<TaskDefinitionArn>,
+    /// The lowest of the wanted revisions: they are seen in falling order.
+    lowest: Option<TaskDefinitionArn>,
     related: bool,
 }
 
@@ -170,7 +173,7 @@ impl Search {
     fn goes_on_after(&mut self, revision: &TaskDefinition, kin: impl Fn(&TaskDefinition) -> Kin) -> bool {
         let kin = kin(revision);
         if kin == Kin::Wanted && revision.is_active() {
-            self.same.push(revision.arn().clone());
+            self.lowest = Some(revision.arn().clone());
         }
         self.related |= matches!(kin, Kin::Wanted | Kin::Related);
         kin != Kin::Before

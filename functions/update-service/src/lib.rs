@@ -275,7 +275,7 @@ impl Attempt<'_> {
     async fn decide(&self, ecs: &Ecs, begun: Instant, service: Service) -> Result<(Look, Start), Error> {
         let look = Look::at(ecs, self.config, self.input, begun, service).await?;
         let mut start = decide(self.input, &look.seen(&self.input.image, false));
-        // A doubled revision that somebody deployed before it was withdrawn cannot be started again: the one that counts can.
+        // A revision of the push that somebody has deregistered cannot be started again: the one that counts can.
         if let Start::Update { revision, .. } = &start
             && let Some(on) = look.primary.as_ref().filter(|on| on.arn() == revision)
             && !on.is_active()

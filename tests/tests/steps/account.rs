@@ -198,7 +198,7 @@ impl Account {
     }
 
     /// What there is, without ids and times: each service with its rollouts, each family with its revisions. They are
-    /// numbered without those that were withdrawn at once: registered twice at the same moment, and never used.
+    /// numbered without duplicates: registered twice at the same moment, and never used.
     pub(crate) fn standing(&self) -> Value {
         let state = self.with(|it, _| it.state());
         let is_used = |name: &str| {
@@ -211,9 +211,18 @@ impl Account {
         let mut families = Map::new();
         for (family, revisions) in state["families"].as_object().into_iter().flatten() {
             let name = |revision: &Value| format!("{family}:{}", revision["revision"]);
-            let counts = |revision: &&Value| revision["active"] == true || is_used(&name(revision));
+            let is_duplicate = |place: usize| {
+                let same = |lower: &Value| {
+                    (&lower["images"], &lower["tags"])
+                        == (&list(revisions)[place]["images"], &list(revisions)[place]["tags"])
+                };
+                let is_made = !list(&list(revisions)[place]["tags"]).is_empty();
+                is_made && list(revisions)[..place].iter().any(same)
+            };
             let mut seen = Vec::new();
-            for (place, revision) in list(revisions).iter().filter(counts).enumerate() {
+            let counting = list(revisions).iter().enumerate();
+            let counting = counting.filter(|(place, revision)| !is_duplicate(*place) || is_used(&name(revision)));
+            for (place, (_, revision)) in counting.enumerate() {
                 numbered.insert(name(revision), format!("{family}:{}", place + 1));
                 let tags = list(&revision["tags"]).iter().map(|tag| {
                     let value = tag["value"].as_str().unwrap_or_default();

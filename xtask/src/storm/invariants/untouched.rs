@@ -13,8 +13,7 @@ const OTHERS: &str = "what somebody else deployed is neither stopped nor undone"
 const SENT: [&str; 4] = ["cluster", "service", "taskDefinition", "forceNewDeployment"];
 
 /// What the functions call.
-const CALLED: [&str; 16] = [
-    "DeregisterTaskDefinition",
+const CALLED: [&str; 15] = [
     "DescribeImages",
     "DescribeServiceDeployments",
     "DescribeServiceRevisions",
