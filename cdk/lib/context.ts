@@ -23,6 +23,7 @@ const READ: { [K in keyof EcrDeployProps]-?: (given: unknown, setting: K) => Non
   repositories: list,
   architecture: (given) => given as Architecture,
   logRetention: (given, setting) => (given === 'infinite' ? RetentionDays.INFINITE : number(given, setting)),
+  binaries: (given) => given as string,
 };
 
 /**

@@ -2,6 +2,7 @@
  * Settings are what an operator decides about ecr-deploy. They come in as the props of {@link EcrDeploy} and are checked
  * once, at synth: a setting that cannot be read is refused with its name, its value and the fix, never defaulted.
  */
+import { statSync } from 'node:fs';
 import { Duration, Token } from 'aws-cdk-lib';
 import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -117,6 +118,14 @@ export interface EcrDeployProps {
    * @default RetentionDays.THREE_MONTHS - as long as Step Functions keeps an execution's history
    */
   readonly logRetention?: RetentionDays;
+
+  /**
+   * A folder with the functions ready to run, each as `<package>/bootstrap`, such as `roll-back/bootstrap`: built for
+   * Amazon Linux 2023 and for `architecture`. They are deployed as they are, and no Rust is needed.
+   *
+   * @default - cargo-lambda builds them from this repository
+   */
+  readonly binaries?: string;
 }
 
 /** The settings after they were checked: nothing is optional any more, durations are whole seconds. */
@@ -136,6 +145,8 @@ export interface Settings {
   readonly repositories: readonly string[];
   readonly architecture: Architecture;
   readonly logRetention: RetentionDays;
+  /** `undefined`: cargo-lambda builds them. */
+  readonly binaries: string | undefined;
 }
 
 /** A setting that cannot be used, with the value that was given and what to give instead. */
@@ -248,7 +259,18 @@ export function checkSettings(props: EcrDeployProps): Settings {
     ),
     architecture: oneOf('architecture', props.architecture ?? 'arm64', ARCHITECTURES),
     logRetention,
+    binaries: folder('binaries', props.binaries),
   };
+}
+
+function folder(setting: keyof EcrDeployProps, given: string | undefined): string | undefined {
+  if (
+    given !== undefined &&
+    !(typeof given === 'string' && statSync(given, { throwIfNoEntry: false })?.isDirectory())
+  ) {
+    throw new SettingError(setting, given, 'give a folder that is there, or leave the setting out.');
+  }
+  return given;
 }
 
 function roleArns(roles: EcrDeployProps['passRoles'] | undefined): string[] {

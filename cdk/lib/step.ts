@@ -2,16 +2,25 @@
  * A step is one Lambda function of ecr-deploy, the package of the same name in `functions/`, with a role and a log group
  * of its own.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, type Function as LambdaFunction, LoggingFormat, Tracing } from 'aws-cdk-lib/aws-lambda';
+import {
+  Architecture,
+  Code,
+  type FunctionOptions,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { RustFunction } from 'cargo-lambda-cdk';
 import { Construct } from 'constructs';
 import { acknowledgeWildcards, grant, type Permission } from './permissions';
 import { REPOSITORY_ROOT } from './repository-root';
-import type { Settings } from './settings';
+import { SettingError, type Settings } from './settings';
 
 /** What makes one step different from another. */
 export interface StepProps {
@@ -57,10 +66,7 @@ export class Step extends Construct {
     acknowledgeWildcards(this.role, ['*'], 'X-Ray has no resource for the traces that a function sends.');
     grant(this.role, props.permissions);
 
-    this.function = new RustFunction(this, 'Function', {
-      manifestPath: join(REPOSITORY_ROOT, 'Cargo.toml'),
-      binaryName: props.package,
-      bundling: { profile: 'release', cargoLambdaFlags: ['--locked'] },
+    const options: FunctionOptions = {
       description: props.description,
       architecture: settings.architecture === 'arm64' ? Architecture.ARM_64 : Architecture.X86_64,
       memorySize: props.memorySize ?? 128,
@@ -78,6 +84,28 @@ export class Step extends Construct {
         ROLLOUT_TIMEOUT_SECONDS: String(settings.rolloutTimeoutSeconds),
         POLL_INTERVAL_SECONDS: String(settings.pollIntervalSeconds),
       },
-    });
+    };
+    this.function =
+      settings.binaries === undefined
+        ? new RustFunction(this, 'Function', {
+            ...options,
+            manifestPath: join(REPOSITORY_ROOT, 'Cargo.toml'),
+            binaryName: props.package,
+            bundling: { profile: 'release', cargoLambdaFlags: ['--locked'] },
+          })
+        : new LambdaFunction(this, 'Function', {
+            ...options,
+            runtime: Runtime.PROVIDED_AL2023,
+            handler: 'bootstrap',
+            code: ready(settings.binaries, props.package),
+          });
   }
+}
+
+/** A function that is built already. */
+function ready(binaries: string, name: string): Code {
+  if (!existsSync(join(binaries, name, 'bootstrap'))) {
+    throw new SettingError('binaries', binaries, `it has no file ${name}/bootstrap.`);
+  }
+  return Code.fromAsset(join(binaries, name));
 }

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Duration } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -78,6 +81,43 @@ for (const construct of Object.values(STEPS)) {
     assert.deepEqual(functionOf(DEFAULT, construct).Architectures, ['arm64']);
     assert.deepEqual(functionOf(GIVEN, construct).Architectures, ['x86_64']);
   });
+}
+
+test('binaries: functions that are ready are deployed as they are, and nothing else is another', () => {
+  withBinaries(Object.keys(STEPS), (binaries) => {
+    const given = new Synthesized({ binaries });
+    for (const construct of Object.values(STEPS)) {
+      const { Code: built, ...expected } = functionOf(DEFAULT, construct);
+      const { Code: ready, ...others } = functionOf(given, construct);
+      assert.deepEqual(others, expected);
+      assert.notDeepEqual(ready, built);
+    }
+    const codes = given.ofType('AWS::Lambda::Function').map(({ properties }) => properties.Code.S3Key);
+    assert.equal(new Set(codes).size, codes.length, 'each function is another one');
+  });
+});
+
+test('binaries: a folder that lacks a function is refused, with the file that is missing', () => {
+  const packages = Object.keys(STEPS).filter((name) => name !== 'roll-back');
+  withBinaries(packages, (binaries) => {
+    assert.throws(() => new Synthesized({ binaries }), {
+      name: 'SettingError',
+      message: `ecr-deploy: setting "binaries" is "${binaries}": it has no file roll-back/bootstrap.`,
+    });
+  });
+});
+
+function withBinaries(packages: readonly string[], check: (binaries: string) => void): void {
+  const binaries = mkdtempSync(join(tmpdir(), 'ecr-deploy-'));
+  try {
+    for (const name of packages) {
+      mkdirSync(join(binaries, name));
+      writeFileSync(join(binaries, name, 'bootstrap'), name);
+    }
+    check(binaries);
+  } finally {
+    rmSync(binaries, { recursive: true });
+  }
 }
 
 for (const [maxConcurrency, groups, atOnce] of [

@@ -76,6 +76,7 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   ],
   [{ architecture: 'amd64' }, '"architecture" is "amd64": give arm64 or x86_64.'],
   [{ logRetention: 10 }, `"logRetention" is 10: ${RETENTION}`],
+  [{ binaries: '/nowhere' }, '"binaries" is "/nowhere": give a folder that is there, or leave the setting out.'],
 ];
 
 for (const [given, message] of REFUSED) {
@@ -96,8 +97,8 @@ test('every setting has a message that refuses a wrong value', () => {
   const covered = new Set(REFUSED.flatMap(([given]) => Object.keys(given)));
 
   assert.deepEqual([...covered].sort(), [
-    ...['architecture', 'clusters', 'deployLatest', 'imageReference', 'logRetention', 'maxConcurrency', 'passRoles'],
-    ...['pollInterval', 'repositories', 'rolloutTimeout', 'scanFamilies', 'tagLatest', 'trigger'],
+    ...['architecture', 'binaries', 'clusters', 'deployLatest', 'imageReference', 'logRetention', 'maxConcurrency'],
+    ...['passRoles', 'pollInterval', 'repositories', 'rolloutTimeout', 'scanFamilies', 'tagLatest', 'trigger'],
   ]);
 });
 
@@ -116,6 +117,7 @@ test('with the required setting alone, all others have their defaults', () => {
     repositories: [],
     architecture: 'arm64',
     logRetention: 90,
+    binaries: undefined,
   });
 });
 

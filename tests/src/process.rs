@@ -18,6 +18,21 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
     }
 }
 
+/// Runs a command, gives what it wrote to standard output, and lets everybody see what it says on standard error.
+pub(crate) fn listen(command: &mut Command) -> Result<String, Error> {
+    let name = name_of(command);
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed(&name, format!("could not be started: {error}")))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    } else {
+        Err(failed(&name, format!("failed: {}", output.status)))
+    }
+}
+
 /// Runs a command and gives what it wrote to standard output; what it says on standard error is in the error.
 pub(crate) fn read(command: &mut Command) -> Result<String, Error> {
     let name = name_of(command);

@@ -1,11 +1,23 @@
 //! The real stack: the CDK app of this repository, bootstrapped and deployed as into an account of AWS.
 
-use crate::process::run;
+use crate::process::{listen, run};
 use crate::server::{ACCOUNT, LocalAws, REGION};
 use crate::{Error, tools};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// The packages of the functions.
+const FUNCTIONS: [&str; 6] = [
+    "find-task-definitions",
+    "register-revision",
+    "update-service",
+    "check-stability",
+    "roll-back",
+    "conclude",
+];
 
 /// The settings of a stack, each by the name it has in the context of the CDK app.
 #[derive(Debug, Clone)]
@@ -64,8 +76,10 @@ impl LocalAws {
             .arg(format!("aws://{ACCOUNT}/{REGION}"))
             .current_dir(self.directory()))?;
 
-        // cargo-lambda moves what it has built out of the target folder, under the hands of whoever builds the same.
+        // The CDK compiles its app into one folder, whoever deploys.
         let _building = tools::lock("deploy")?;
+        let binaries = self.directory().join("functions");
+        build_functions(&binaries)?;
         let outputs = self.directory().join("outputs.json");
         let mut deploy = self.cdk()?;
         deploy
@@ -74,6 +88,8 @@ impl LocalAws {
             .arg(self.directory().join("cdk.out"))
             .arg("--outputs-file")
             .arg(&outputs)
+            .arg("--context")
+            .arg(format!("binaries={}", binaries.display()))
             .current_dir(tools::workspace().join("cdk"));
         for (setting, value) in &settings.0 {
             deploy.arg("--context").arg(format!("{setting}={value}"));
@@ -94,7 +110,7 @@ impl LocalAws {
         })
     }
 
-    /// The CDK with this AWS, and with cargo-lambda and its Zig, which come with the Python packages.
+    /// The CDK with this AWS.
     fn cdk(&self) -> Result<Command, Error> {
         let python = tools::python()?;
         let tools_first = python.parent().map(std::path::Path::to_path_buf).into_iter();
@@ -108,4 +124,43 @@ impl LocalAws {
             .envs(self.environment());
         Ok(cdk)
     }
+}
+
+/// Builds the functions for this machine, quickly, and puts each into a folder of its package.
+///
+/// Features are those of all packages of one call, so xtask is named too: with what it shares with the functions nothing is
+/// compiled for them alone.
+fn build_functions(into: &Path) -> Result<(), Error> {
+    let mut build = Command::new("cargo");
+    build.args([
+        "build",
+        "--locked",
+        "--bins",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
+    for package in FUNCTIONS.iter().chain(&["xtask"]) {
+        build.args(["--package", package]);
+    }
+    let messages = listen(build.current_dir(tools::workspace()))?;
+    let built: BTreeMap<String, PathBuf> = messages.lines().filter_map(built).collect();
+    for package in FUNCTIONS {
+        let binary = built
+            .get(package)
+            .ok_or_else(|| Error::Call(format!("cargo built no {package}")))?;
+        let folder = into.join(package);
+        let problem = format!("copying {} to {}", binary.display(), folder.display());
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::copy(binary, folder.join("bootstrap")))
+            .map_err(Error::file(problem))?;
+    }
+    Ok(())
+}
+
+/// The name and the file of a binary, if that is what cargo has to say.
+/// <https://doc.rust-lang.org/cargo/reference/external-tools.html#artifact-messages>
+fn built(message: &str) -> Option<(String, PathBuf)> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let executable = message["executable"].as_str()?;
+    Some((message["target"]["name"].as_str()?.to_owned(), executable.into()))
 }
