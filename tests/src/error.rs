@@ -15,6 +15,9 @@ pub enum Error {
         /// What happened.
         problem: String,
     },
+    /// A tool could not be installed.
+    #[error(transparent)]
+    Preparing(#[from] prepare::Error),
     /// A file could not be read or written.
     #[error("{what}: {source}")]
     File {

@@ -14,9 +14,9 @@ mod process;
 mod server;
 pub mod services;
 mod stack;
-pub mod tools;
 
 pub use error::Error;
+pub use prepare::tools;
 pub use server::{ACCOUNT, HeldAnswers, LocalAws, Options, REGION};
 pub use stack::{Settings, Stack};
 

@@ -68,33 +68,38 @@ impl LocalAws {
     ///
     /// When the CDK cannot be installed, or one of the two fails.
     pub fn deploy(&self, settings: &Settings) -> Result<Stack, Error> {
-        tools::node_modules()?;
-        // Outside of `cdk/` the bootstrap has no app to synthesize.
-        run(self
-            .cdk()?
-            .arg("bootstrap")
-            .arg(format!("aws://{ACCOUNT}/{REGION}"))
-            .current_dir(self.directory()))?;
-
-        // The CDK compiles its app into one folder, whoever deploys.
-        let _building = tools::lock("deploy")?;
+        tools::cdk_app()?;
         let binaries = self.directory().join("functions");
         build_functions(&binaries)?;
-        let outputs = self.directory().join("outputs.json");
-        let mut deploy = self.cdk()?;
-        deploy
-            .args(["deploy", "--require-approval", "never", "--no-previous-parameters"])
+        let assembly = self.directory().join("cdk.out");
+        let mut synth = self.cdk();
+        // The app is compiled already: nobody who deploys beside this one finds half of it.
+        synth
+            .args(["synth", "--quiet", "--build", ""])
             .arg("--output")
-            .arg(self.directory().join("cdk.out"))
-            .arg("--outputs-file")
-            .arg(&outputs)
+            .arg(&assembly)
             .arg("--context")
             .arg(format!("binaries={}", binaries.display()))
             .current_dir(tools::workspace().join("cdk"));
         for (setting, value) in &settings.0 {
-            deploy.arg("--context").arg(format!("{setting}={value}"));
+            synth.arg("--context").arg(format!("{setting}={value}"));
         }
-        run(&mut deploy)?;
+        // Outside of `cdk/` the bootstrap has no app to synthesize, so it need not wait for that.
+        let mut bootstrap = self.cdk();
+        bootstrap
+            .args(["bootstrap", &format!("aws://{ACCOUNT}/{REGION}")])
+            .current_dir(self.directory());
+        side_by_side(|| run(&mut synth), || run(&mut bootstrap))?;
+
+        let outputs = self.directory().join("outputs.json");
+        run(self
+            .cdk()
+            .args(["deploy", "--require-approval", "never", "--no-previous-parameters"])
+            .arg("--app")
+            .arg(&assembly)
+            .arg("--outputs-file")
+            .arg(&outputs)
+            .current_dir(self.directory()))?;
 
         let problem = format!("reading {}", outputs.display());
         let outputs = std::fs::read_to_string(outputs).map_err(Error::file(problem))?;
@@ -111,19 +116,28 @@ impl LocalAws {
     }
 
     /// The CDK with this AWS.
-    fn cdk(&self) -> Result<Command, Error> {
-        let python = tools::python()?;
-        let tools_first = python.parent().map(std::path::Path::to_path_buf).into_iter();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(tools_first.chain(std::env::split_paths(&path)))
-            .map_err(|problem| Error::Call(format!("PATH cannot be extended: {problem}")))?;
+    fn cdk(&self) -> Command {
         let mut cdk = Command::new(tools::workspace().join("cdk/node_modules/.bin/cdk"));
         cdk.args(["--no-notices", "--no-version-reporting", "--ci"])
-            .env("PATH", path)
             .env("CDK_DISABLE_CLI_TELEMETRY", "true")
             .envs(self.environment());
-        Ok(cdk)
+        cdk
     }
+}
+
+/// Does both at once.
+fn side_by_side<E: Send>(
+    one: impl FnOnce() -> Result<(), E>,
+    other: impl FnOnce() -> Result<(), E> + Send,
+) -> Result<(), E> {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let one = one();
+        match other.join() {
+            Ok(other) => one.and(other),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 /// Builds the functions for this machine, quickly, and puts each into a folder of its package.

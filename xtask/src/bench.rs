@@ -15,10 +15,11 @@ mod runs;
 mod start;
 mod table;
 
-use crate::{Failure, prerequisites};
+use crate::Failure;
 use clap::ValueEnum;
 use jiff::Timestamp;
 use local_aws::tools::workspace;
+use prepare::prerequisites;
 use price::machine;
 use std::process::Command;
 

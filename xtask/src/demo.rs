@@ -1,10 +1,11 @@
 //! The demo: the real stack in a local AWS, a good push, a broken push, and what comes of each.
 
-use crate::{Failure, prerequisites};
+use crate::Failure;
 use local_aws::executions::Execution;
 use local_aws::images::Behaviour;
 use local_aws::services::Setup;
 use local_aws::{ACCOUNT, LocalAws, Options, REGION, Settings, Stack, pause, tools};
+use prepare::prerequisites;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};

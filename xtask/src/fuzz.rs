@@ -1,7 +1,8 @@
 //! Looks for an input that is taken wrongly, by libFuzzer, for every target or for one.
 
-use crate::{Failure, prerequisites};
+use crate::Failure;
 use local_aws::tools;
+use prepare::prerequisites;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -39,7 +39,7 @@ pub(crate) struct ColdStart {
 
 /// Builds every function for this processor as it is deployed, by cargo-lambda.
 pub(crate) fn build() -> Result<Vec<Function>, Failure> {
-    let python = tools::python().map_err(|error| error.to_string())?;
+    let python = tools::python_with_tools().map_err(|error| error.to_string())?;
     let bin = python.parent().unwrap_or(Path::new("/")).display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
     for format in ["binary", "zip"] {

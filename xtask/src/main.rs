@@ -6,7 +6,6 @@ mod demo;
 mod fuzz;
 mod lambda;
 mod picture;
-mod prerequisites;
 mod storm;
 mod test;
 

@@ -10,10 +10,11 @@ mod play;
 mod report;
 mod scenario;
 
-use crate::{Failure, prerequisites};
+use crate::Failure;
 use aftermath::Aftermath;
 use clap::Args;
 use local_aws::{LocalAws, Options, Settings, Stack, tools};
+use prepare::prerequisites;
 use scenario::{CLUSTERS, Scenario};
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -1,7 +1,8 @@
 //! Every check and every test, from the cheapest to the dearest.
 
-use crate::{Failure, prerequisites};
+use crate::Failure;
 use local_aws::tools;
+use prepare::prerequisites;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -31,7 +32,7 @@ const STORMS: [&str; 13] = [
 pub(crate) fn run() -> Result<(), Failure> {
     prerequisites::check()?;
     prerequisites::check_fuzzing()?;
-    let python = tools::python().map_err(|error| error.to_string())?;
+    let python = tools::python_with_tools().map_err(|error| error.to_string())?;
     tools::node_modules().map_err(|error| error.to_string())?;
     let root = tools::workspace();
     let bin = python.parent().unwrap_or(Path::new("/")).to_owned();

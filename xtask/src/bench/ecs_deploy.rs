@@ -111,7 +111,7 @@ impl Line {
 
 /// One call of its command line, which does not wait for the rollout. Puts out whether it ended well.
 fn deploy(account: &Account, service: &str) -> Result<bool, Failure> {
-    let python = tools::python().map_err(|error| error.to_string())?;
+    let python = tools::python_with_tools().map_err(|error| error.to_string())?;
     let status = Command::new(python)
         .args(["-m", "ecs_deploy.cli", "deploy", "default", service])
         .args(["--tag", "v2", "--timeout", "-1"])

@@ -23,7 +23,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime) -> Result<String, Failu
     };
     let account = Account::new(wire, Size::all(8))?;
     let inputs = runtime.block_on(inputs(&functions(&account)))?;
-    let python = tools::python().map_err(|error| error.to_string())?;
+    let python = tools::python_with_tools().map_err(|error| error.to_string())?;
     let script = tools::workspace().join("xtask/src/bench/boto3_function.py");
     let mut lines = Vec::new();
     for function in &built {

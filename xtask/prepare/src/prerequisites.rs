@@ -1,6 +1,5 @@
 //! What must be on the machine before anything else: Rust (which runs this), Node, Python.
 
-use crate::Failure;
 use std::process::Command;
 
 /// Checks that Node and Python are there and new enough.
@@ -8,7 +7,7 @@ use std::process::Command;
 /// # Errors
 ///
 /// One message that names all that is missing and what to install.
-pub(crate) fn check() -> Result<(), Failure> {
+pub fn check() -> Result<(), String> {
     let missing: Vec<String> = [
         require(
             "node",
@@ -44,7 +43,7 @@ pub(crate) fn check() -> Result<(), Failure> {
 /// # Errors
 ///
 /// What to install.
-pub(crate) fn check_fuzzing() -> Result<(), Failure> {
+pub fn check_fuzzing() -> Result<(), String> {
     let missing = works(
         "c++",
         &["--version"],
