@@ -4,7 +4,7 @@
 //! `docker push`. Without one there is a manifest, put by the API.
 
 use crate::process::read;
-use crate::{ACCOUNT, Error, LocalAws, REGION, tools};
+use crate::{ACCOUNT, Error, LocalAws, REGION, containers, tools};
 use aws_sdk_ecr::types::ImageIdentifier;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ impl LocalAws {
             return Ok(push.digest);
         }
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        if tools::engine().is_none() {
+        if containers::available().is_err() {
             return self.put_manifest(repository, tag, number).await;
         }
         let name = format!("{}/{repository}:{tag}", self.registry());

@@ -7,6 +7,7 @@
 //!
 //! What it adds to `MiniStack` stands in `tests/ministack/`.
 
+pub mod containers;
 mod error;
 pub mod executions;
 pub mod images;

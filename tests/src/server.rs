@@ -357,6 +357,7 @@ fn pause_thread(time: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::containers;
     use crate::images::Behaviour;
     use crate::process::read;
     use crate::services::Setup;
@@ -396,7 +397,7 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(run_a_service(&aws));
-        if tools::engine().is_some() {
+        if containers::available().is_ok() {
             assert_eq!(left_in_engine(port).len(), 2, "a container and an image, while it runs");
         }
 
@@ -404,7 +405,7 @@ mod tests {
 
         assert!(!is_healthy(port));
         assert!(!directory.exists());
-        if tools::engine().is_some() {
+        if containers::available().is_ok() {
             assert_eq!(left_in_engine(port), Vec::<String>::new());
         }
     }

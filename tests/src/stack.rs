@@ -68,24 +68,39 @@ impl LocalAws {
     ///
     /// When the CDK cannot be installed, or one of the two fails.
     pub fn deploy(&self, settings: &Settings) -> Result<Stack, Error> {
-        tools::cdk_app()?;
         let binaries = self.directory().join("functions");
         build_functions(&binaries)?;
+        self.deploy_with(settings, Some(&binaries))
+    }
+
+    /// The same with the functions as they are deployed into an account: cargo-lambda builds them, which takes minutes.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn deploy_release(&self, settings: &Settings) -> Result<Stack, Error> {
+        tools::python_with_tools()?;
+        self.deploy_with(settings, None)
+    }
+
+    fn deploy_with(&self, settings: &Settings, binaries: Option<&Path>) -> Result<Stack, Error> {
+        tools::cdk_app()?;
         let assembly = self.directory().join("cdk.out");
-        let mut synth = self.cdk();
+        let mut synth = self.cdk()?;
         // The app is compiled already: nobody who deploys beside this one finds half of it.
         synth
             .args(["synth", "--quiet", "--build", ""])
             .arg("--output")
             .arg(&assembly)
-            .arg("--context")
-            .arg(format!("binaries={}", binaries.display()))
             .current_dir(tools::workspace().join("cdk"));
+        if let Some(binaries) = binaries {
+            synth.arg("--context").arg(format!("binaries={}", binaries.display()));
+        }
         for (setting, value) in &settings.0 {
             synth.arg("--context").arg(format!("{setting}={value}"));
         }
         // Outside of `cdk/` the bootstrap has no app to synthesize, so it need not wait for that.
-        let mut bootstrap = self.cdk();
+        let mut bootstrap = self.cdk()?;
         bootstrap
             .args(["bootstrap", &format!("aws://{ACCOUNT}/{REGION}")])
             .current_dir(self.directory());
@@ -93,7 +108,7 @@ impl LocalAws {
 
         let outputs = self.directory().join("outputs.json");
         run(self
-            .cdk()
+            .cdk()?
             .args(["deploy", "--require-approval", "never", "--no-previous-parameters"])
             .arg("--app")
             .arg(&assembly)
@@ -115,13 +130,19 @@ impl LocalAws {
         })
     }
 
-    /// The CDK with this AWS.
-    fn cdk(&self) -> Command {
+    /// The CDK with this AWS, and with cargo-lambda and its Zig, which come with the Python packages.
+    fn cdk(&self) -> Result<Command, Error> {
+        let python = tools::python()?;
+        let tools_first = python.parent().map(Path::to_path_buf).into_iter();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(tools_first.chain(std::env::split_paths(&path)))
+            .map_err(|problem| Error::Call(format!("PATH cannot be extended: {problem}")))?;
         let mut cdk = Command::new(tools::workspace().join("cdk/node_modules/.bin/cdk"));
         cdk.args(["--no-notices", "--no-version-reporting", "--ci"])
+            .env("PATH", path)
             .env("CDK_DISABLE_CLI_TELEMETRY", "true")
             .envs(self.environment());
-        cdk
+        Ok(cdk)
     }
 }
 
@@ -157,9 +178,9 @@ fn build_functions(into: &Path) -> Result<(), Error> {
         build.args(["--package", package]);
     }
     let messages = listen(build.current_dir(tools::workspace()))?;
-    let built: BTreeMap<String, PathBuf> = messages.lines().filter_map(built).collect();
+    let binaries: BTreeMap<String, PathBuf> = messages.lines().filter_map(built).collect();
     for package in FUNCTIONS {
-        let binary = built
+        let binary = binaries
             .get(package)
             .ok_or_else(|| Error::Call(format!("cargo built no {package}")))?;
         let folder = into.join(package);

@@ -4,7 +4,7 @@ use crate::Failure;
 use local_aws::executions::Execution;
 use local_aws::images::Behaviour;
 use local_aws::services::Setup;
-use local_aws::{ACCOUNT, LocalAws, Options, REGION, Settings, Stack, pause, tools};
+use local_aws::{ACCOUNT, LocalAws, Options, REGION, Settings, Stack, containers, pause, tools};
 use prepare::prerequisites;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
@@ -47,16 +47,16 @@ const WORKLOADS: [Workload; 3] = [
 /// A family without a service, as a scheduled task has one.
 const STANDALONE: (&str, &str) = ("nightly-report", "report");
 
-/// Runs the demo; with `keep` it goes on until Ctrl-C.
+/// Runs the demo; with `keep` it goes on until Ctrl-C, with `release` it deploys the functions that cargo-lambda builds.
 ///
 /// # Errors
 ///
 /// When something did not end as it should.
-pub(crate) fn run(keep: bool) -> Result<(), Failure> {
+pub(crate) fn run(keep: bool, release: bool) -> Result<(), Failure> {
     prerequisites::check()?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let mut demo = tokio::spawn(async move { Demo::prepare().await?.play(keep).await });
+        let mut demo = tokio::spawn(async move { Demo::prepare(release).await?.play(keep).await });
         tokio::select! {
             ended = &mut demo => ended.map_err(|error| error.to_string())?,
             _ = tokio::signal::ctrl_c() => {
@@ -89,26 +89,33 @@ struct Row {
 
 impl Demo {
     /// Everything up to the first push. What was started is gone again when it fails.
-    async fn prepare() -> Result<Self, Failure> {
+    async fn prepare(release: bool) -> Result<Self, Failure> {
         let begun = Instant::now();
-        let engine = tools::engine();
-        match &engine {
-            Some(version) => say(&format!("Docker {version} answers: the services run real containers")),
-            None => {
-                say(
-                    "no Docker engine answers: a simulated ECS runs the services, and an image does what its push says",
-                );
-            }
+        let containers = containers::available();
+        match containers {
+            Ok(()) => say("a Docker engine answers: the services run real containers"),
+            Err(reason) => say(&format!(
+                "{reason}: a simulated ECS runs the services, and an image does what its push says"
+            )),
         }
         let options = Options {
-            simulated_ecs: engine.is_none().then(simulated_ecs::Settings::default),
+            simulated_ecs: containers.is_err().then(simulated_ecs::Settings::default),
             ..Options::default()
         };
-        say("starting a local AWS (the first time, its tools are installed into target/venv)");
+        say("starting a local AWS");
         let aws = LocalAws::start(&options).map_err(|error| error.to_string())?;
         say(&format!("it answers at {}", aws.endpoint()));
-        say("building the functions and deploying the stack: cdk bootstrap, cdk deploy (the first time, minutes)");
-        let stack = aws.deploy(&Settings::default()).map_err(|error| error.to_string())?;
+        let settings = Settings::default();
+        let stack = if release {
+            say(
+                "deploying the stack as into an account, its functions built by cargo-lambda (the first time, minutes)",
+            );
+            aws.deploy_release(&settings)
+        } else {
+            say("deploying the stack: cdk bootstrap, cdk synth, cdk deploy");
+            aws.deploy(&settings)
+        };
+        let stack = stack.map_err(|error| error.to_string())?;
         say(&format!("deployed after {} s", begun.elapsed().as_secs()));
         let demo = Self {
             aws,

@@ -16,7 +16,7 @@ pub(crate) fn run(target: Option<&str>, seconds: u32) -> Result<(), Failure> {
     prerequisites::check_fuzzing()?;
     let package = tools::workspace().join("fuzz");
     let corpus = package.join("corpus");
-    let mut targets = folders(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
+    let mut targets = targets()?;
     if let Some(wanted) = target {
         let all = targets.join(", ");
         targets.retain(|name| name == wanted);
@@ -77,6 +77,16 @@ fn build(package: &Path) -> Result<PathBuf, Failure> {
         Ok(status) if status.success() => Ok(tools::workspace().join("target/debug/fuzz")),
         other => Err(format!("the fuzz targets cannot be built: {other:?}")),
     }
+}
+
+/// The names of the targets, each of which has a folder of `fuzz/corpus`.
+///
+/// # Errors
+///
+/// When the corpus cannot be read.
+pub(crate) fn targets() -> Result<Vec<String>, Failure> {
+    let corpus = tools::workspace().join("fuzz/corpus");
+    folders(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))
 }
 
 fn folders(path: &Path) -> std::io::Result<Vec<String>> {

@@ -2,10 +2,12 @@
 //! project's own folder.
 
 mod bench;
+mod check;
 mod demo;
 mod fuzz;
 mod lambda;
 mod picture;
+mod steps;
 mod storm;
 mod test;
 
@@ -22,11 +24,16 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Check what every save should keep: formatting, lints, unit tests, contracts, the CDK app. Starts no local AWS.
+    Check,
     /// Show it: a local AWS, a real `cdk deploy`, a good push, a broken push, and the rollback.
     Demo {
         /// Leave everything running until Ctrl-C, and tell how to look around.
         #[arg(long)]
         keep: bool,
+        /// Build the functions as they are deployed into an account, optimized, by cargo-lambda: minutes the first time.
+        #[arg(long)]
+        release: bool,
     },
     /// Run every check and every test: what CI runs.
     Test,
@@ -57,7 +64,8 @@ type Failure = String;
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
-        Task::Demo { keep } => demo::run(keep),
+        Task::Check => check::run(),
+        Task::Demo { keep, release } => demo::run(keep, release),
         Task::Test => test::run(),
         Task::Bench { part, write } => bench::run(part, write),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),

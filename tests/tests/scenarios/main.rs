@@ -1,8 +1,8 @@
 //! What must happen, end to end: pushes into a local AWS with the real stack in it, and what comes of them.
 //!
 //! The scenarios of one setting share one local AWS; each has its own cluster and its own repositories, and deploys to
-//! nobody else's services. Containers need a Docker engine: where none answers, the scenarios that need one fail, unless
-//! `WITHOUT_CONTAINERS=1` says that this is known.
+//! nobody else's services. Containers need a Docker engine: where none answers, the scenarios of
+//! [`local_aws::containers::SCENARIOS`] show less or nothing, and say so; where `CI` is set they fail.
 
 #![expect(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 

@@ -3,7 +3,7 @@
 use aws_sdk_ecs::types::{ContainerDefinition, DeploymentControllerType, DesiredStatus, Service, Task};
 use local_aws::executions::Execution;
 use local_aws::images::Behaviour;
-use local_aws::{LocalAws, Options, Settings, Stack, services, tools};
+use local_aws::{LocalAws, Options, Settings, Stack, containers, services};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -48,21 +48,41 @@ pub(crate) fn run(scenario: impl Future<Output = ()>) {
     RUNTIME.block_on(scenario);
 }
 
-/// Whether a scenario with containers can run. Without a Docker engine it fails, unless that is known.
+/// Whether a scenario with containers can run. Where it cannot, that is said, and where `CI` is set it is a failure.
 pub(crate) fn containers() -> bool {
-    if tools::engine().is_some() {
-        return true;
-    }
+    let scenario = std::thread::current().name().unwrap_or_default().to_owned();
     assert!(
-        std::env::var_os("WITHOUT_CONTAINERS").is_some_and(|known| known == "1"),
-        "no Docker engine answers, and this scenario runs containers: start dockerd, or set WITHOUT_CONTAINERS=1 to go on \
-         without it"
+        // Tests that run one after the other have no thread of their own.
+        scenario == "main" || containers::SCENARIOS.contains(&scenario.as_str()),
+        "{scenario} needs containers: add it to local_aws::containers::SCENARIOS"
     );
-    eprintln!(
-        "not run, for want of a Docker engine: {}",
-        std::thread::current().name().unwrap_or("a scenario")
-    );
+    let Err(reason) = containers::available() else {
+        return true;
+    };
+    assert!(std::env::var_os("CI").is_none(), "not run, because {reason}");
+    eprintln!("{scenario}: not run, because {reason}");
     false
+}
+
+#[test]
+fn every_scenario_that_is_named_as_one_with_containers_is_there() {
+    let modules = [
+        ("broken_image", include_str!("broken_image.rs")),
+        ("new_tag", include_str!("new_tag.rs")),
+        ("settings", include_str!("settings.rs")),
+        ("tag_latest", include_str!("tag_latest.rs")),
+    ];
+    for scenario in containers::SCENARIOS {
+        let (module, function) = scenario.split_once("::").unwrap();
+        let source = modules
+            .iter()
+            .find(|(name, _)| *name == module)
+            .map(|(_, source)| *source);
+        assert!(
+            source.is_some_and(|it| it.contains(&format!("fn {function}("))),
+            "{scenario}"
+        );
+    }
 }
 
 /// How a service is set up.

@@ -1,7 +1,7 @@
 //! Other programs, run to their end while somebody hears what they say.
 
 use crate::Error;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 /// Runs a command and tells each line that it writes, to standard output or standard error; a line may also end with a
@@ -29,7 +29,7 @@ pub fn run(command: &mut Command, tell: &dyn Fn(&str)) -> Result<(), Error> {
 }
 
 /// Tells each line; returns those that end with a newline.
-fn listen(reader: impl Read, tell: &dyn Fn(&str)) -> std::io::Result<String> {
+fn listen(reader: impl BufRead, tell: &dyn Fn(&str)) -> std::io::Result<String> {
     let mut said = String::new();
     let mut line = Vec::new();
     for byte in reader.bytes() {
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_error_of_a_command_has_what_it_said_but_not_its_progress() {
-        let (_, ended) = heard(r"printf '1 of 2\r'; echo 'no such thing' >&2; exit 3");
+        let (_, ended) = heard(r"printf '%d of 2\r' 1; echo 'no such thing' >&2; exit 3");
 
         let error = ended.unwrap_err().to_string();
         assert!(
