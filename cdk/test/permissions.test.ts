@@ -48,7 +48,9 @@ test('no role has a managed policy, no statement a wildcard for an action', () =
 });
 
 test('no role may deregister or delete anything', () => {
-  const actions = statements(new Synthesized({ tagLatest: true })).flatMap(({ statement }) => [statement.Action].flat());
+  const actions = statements(new Synthesized({ tagLatest: true })).flatMap(({ statement }) =>
+    [statement.Action].flat(),
+  );
   const taking = actions.filter((action: string) => /:(Deregister|Delete)/.test(action));
 
   // What Step Functions needs to write logs at all: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
