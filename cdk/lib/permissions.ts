@@ -87,7 +87,7 @@ export function checkStability(settings: Settings): Permission[] {
   return [...readRollouts(settings), ...readTasks(settings)];
 }
 
-/** roll-back: ends the rollout or starts one of the last good revision, which it may have to pin to the old digest. */
+/** roll-back: ends the rollout or starts one of the last good revision. What has to be registered for it, register-revision does. */
 export function rollBack(settings: Settings): Permission[] {
   return [
     ...readRollouts(settings),
@@ -100,13 +100,6 @@ export function rollBack(settings: Settings): Permission[] {
     },
     startRollout(settings),
     passRole(settings),
-    {
-      sid: 'ListTaskDefinitions',
-      actions: ['ecs:ListTaskDefinitions'],
-      resources: ['*'],
-      wildcard: 'Listing task definitions has no resource.',
-    },
-    ...registerTaskDefinition(),
     {
       sid: 'DescribeImages',
       actions: ['ecr:DescribeImages'],

@@ -47,6 +47,25 @@ test('no role has a managed policy, no statement a wildcard for an action', () =
   }
 });
 
+test('no role may both register a revision and start one', () => {
+  const mayAll = (...wanted: string[]) => {
+    const actions = new Map<string, Set<string>>();
+    for (const { path, statement } of statements(new Synthesized({ tagLatest: true }))) {
+      const role = actions.get(path) ?? new Set();
+      actions.set(path, role);
+      [statement.Action].flat().forEach((action: string) => role.add(action));
+    }
+    return [...actions].filter(([, role]) => wanted.every((action) => role.has(action))).map(([path]) => path);
+  };
+  const starting = ['ecs:UpdateService', 'ecs:RunTask', 'ecs:StartTask', 'ecs:CreateService', 'ecs:CreateTaskSet'];
+
+  assert.deepEqual(mayAll('ecs:RegisterTaskDefinition'), ['EcrDeploy/RegisterRevision/Role/DefaultPolicy']);
+  assert.deepEqual(mayAll('ecs:UpdateService').length, 2);
+  for (const start of starting) {
+    assert.deepEqual(mayAll('ecs:RegisterTaskDefinition', start), [], start);
+  }
+});
+
 test('no role may deregister or delete anything', () => {
   const actions = statements(new Synthesized({ tagLatest: true })).flatMap(({ statement }) =>
     [statement.Action].flat(),

@@ -130,6 +130,13 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
             ));
         }
         RollbackMethod::Displaced => return displaced(&rollback.message),
+        // An execution that began before there was a state for it ends here.
+        RollbackMethod::RegistrationNeeded => {
+            return Err(Error::RollBackFailed(format!(
+                "{failed} It was not rolled back: {}. Look at the service now; push a good image, {retry}",
+                rollback.message
+            )));
+        }
         _ => {}
     }
     let back = rollback

@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use shared::arn::TaskDefinitionArn;
 use shared::config::Config;
-use shared::contract::{RegisterRevision, RegisteredRevision};
+use shared::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::push::PushedImage;
@@ -14,7 +15,8 @@ use shared::task_definition::{Standing, TaskDefinition};
 /// How far the clocks of ECS and of ECR may differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 
-/// Registers the revision with the new image, or finds the one that is there: the step "Register revision".
+/// Registers the revision with the new image, or finds the one that is there: the step "Register revision"; or the one that a
+/// service is rolled back to: the step "Register rollback revision".
 ///
 /// One revision is made per (revision in use, push), whoever asks and however often: a family's revision that was
 /// registered for this push and has the wanted document is used again, unless it was deregistered: no service can be moved
@@ -25,7 +27,11 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// `Deploy.InvalidInput` when no container of the revision runs the repository; `Deploy.NotFound` when the revision is
 /// gone; `Deploy.Rejected` when ECS refuses the new one; `Deploy.Unavailable`.
 pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<RegisteredRevision, Error> {
-    let RegisterRevision { image, task_definition } = request.typed()?.input;
+    let RegisterRevision {
+        image,
+        task_definition,
+        rollback,
+    } = request.typed()?.input;
     log_image(&image);
     let newest = match ecs.describe_task_definition(task_definition.family()).await {
         Ok(newest) => Some(newest),
@@ -38,42 +44,16 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         _ => ecs.describe_task_definition(task_definition.as_str()).await?,
     };
     let containers = source.containers_of(&image);
-    if containers.is_empty() {
+    let is_pinned = rollback.as_ref().is_none_or(|rollback| rollback.digest.is_some());
+    if containers.is_empty() && is_pinned {
         return Err(Error::InvalidInput(format!(
             "no container of {task_definition} runs the repository {} of {} in {}",
             image.repository, image.registry_id, image.region
         )));
     }
-    let wanted = source.with_image(&image, config.image_reference);
-    let kin = |candidate: &TaskDefinition| {
-        if is_wanted(candidate, &wanted, &image) {
-            Kin::Wanted
-        } else if candidate.standing(&image) == Standing::Ours {
-            Kin::Related
-        } else if is_from_before(candidate, &image) {
-            Kin::Before
-        } else {
-            Kin::Other
-        }
-    };
-    let registration = Registration {
-        ecs,
-        wanted: &wanted,
-        after: Some(source.arn()).filter(|_| is_from_before(&source, &image)),
-        kin: &kin,
-    };
-    let of_source = kin(&source);
-    let (revision, repeated) = if of_source == Kin::Wanted && source.is_active() {
-        (source.arn().clone(), true)
-    } else {
-        let found = registration.find(newest.as_ref()).await?;
-        let is_known = found.related || matches!(of_source, Kin::Wanted | Kin::Related);
-        if let Some(wanted) = found.wanted {
-            (wanted, true)
-        } else {
-            let (revision, was_there) = registration.register(newest.as_ref()).await?;
-            (revision, was_there || is_known)
-        }
+    let (revision, repeated) = match &rollback {
+        Some(rollback) => for_rollback(ecs, &image, &source, newest.as_ref(), rollback).await?,
+        None => for_push(ecs, config, &image, &source, newest.as_ref()).await?,
     };
     let registered = RegisteredRevision {
         task_definition: revision,
@@ -88,6 +68,82 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
         "the revision is there"
     );
     Ok(registered)
+}
+
+/// The revision with the pushed image, and whether the family had one of the push already.
+async fn for_push(
+    ecs: &Ecs,
+    config: &Config,
+    image: &PushedImage,
+    source: &TaskDefinition,
+    newest: Option<&TaskDefinition>,
+) -> Result<(TaskDefinitionArn, bool), Error> {
+    let wanted = source.with_image(image, config.image_reference);
+    let kin = |candidate: &TaskDefinition| {
+        if is_wanted(candidate, &wanted, image) {
+            Kin::Wanted
+        } else if candidate.standing(image) == Standing::Ours {
+            Kin::Related
+        } else if is_from_before(candidate, image) {
+            Kin::Before
+        } else {
+            Kin::Other
+        }
+    };
+    let registration = Registration {
+        ecs,
+        wanted: &wanted,
+        after: Some(source.arn()).filter(|_| is_from_before(source, image)),
+        kin: &kin,
+    };
+    let of_source = kin(source);
+    if of_source == Kin::Wanted && source.is_active() {
+        return Ok((source.arn().clone(), true));
+    }
+    let found = registration.find(newest).await?;
+    let is_known = found.related || matches!(of_source, Kin::Wanted | Kin::Related);
+    if let Some(wanted) = found.wanted {
+        return Ok((wanted, true));
+    }
+    let (revision, was_there) = registration.register(newest).await?;
+    Ok((revision, was_there || is_known))
+}
+
+/// The revision that a service is rolled back to, and whether it was there already.
+async fn for_rollback(
+    ecs: &Ecs,
+    image: &PushedImage,
+    source: &TaskDefinition,
+    newest: Option<&TaskDefinition>,
+    RollbackCopy { digest, rolls_back }: &RollbackCopy,
+) -> Result<(TaskDefinitionArn, bool), Error> {
+    let wanted = match digest {
+        Some(digest) => source.pinned(image, digest, rolls_back),
+        None => source.copy_for_rollback(rolls_back),
+    };
+    let kin = |candidate: &TaskDefinition| {
+        if candidate.rolled_back() == wanted.rolled_back() && candidate.is_same_document(&wanted) {
+            Kin::Wanted
+        } else {
+            Kin::Other
+        }
+    };
+    // It is made for the failed revision and from its source, so after both; they may be of different families.
+    let after = if rolls_back.is_later_than(source.arn()) {
+        rolls_back
+    } else {
+        source.arn()
+    };
+    let registration = Registration {
+        ecs,
+        wanted: &wanted,
+        after: Some(after),
+        kin: &kin,
+    };
+    match registration.find(newest).await?.wanted {
+        Some(found) => Ok((found, true)),
+        None => registration.register(newest).await,
+    }
 }
 
 /// Whether `candidate` is the revision that is wanted for `image`'s push.

@@ -7,7 +7,7 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use register_revision::is_wanted;
 use serde_json::{Value, json};
 use shared::config::Config;
-use shared::contract::{RegisterRevision, RegisteredRevision};
+use shared::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::task_definition::ImageForm;
@@ -56,11 +56,37 @@ fn registered(mut described: Value, seconds: i64) -> Value {
 }
 
 async fn asked(config: &Config, short: &str, rules: &[Rule], wire: &Wire) -> Result<RegisteredRevision, Error> {
+    asked_for(config, short, None, rules, wire).await
+}
+
+/// The revision that is made of `short` to roll back `web:2`, pinned to the old digest or as it is.
+async fn asked_to_roll_back(
+    short: &str,
+    digest: Option<u32>,
+    rules: &[Rule],
+) -> (Result<RegisteredRevision, Error>, Wire) {
+    let wire = Wire::default();
+    let rollback = RollbackCopy {
+        digest: digest.map(shared::testing::digest),
+        rolls_back: arn("web:2"),
+    };
+    let done = asked_for(&Config::default(), short, Some(rollback), rules, &wire).await;
+    (done, wire)
+}
+
+async fn asked_for(
+    config: &Config,
+    short: &str,
+    rollback: Option<RollbackCopy>,
+    rules: &[Rule],
+    wire: &Wire,
+) -> Result<RegisteredRevision, Error> {
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules, |to| to
         .interceptor(wire.clone()));
     let input = RegisterRevision {
         image: pushed(2),
         task_definition: short.parse().unwrap(),
+        rollback,
     };
     register_revision::handle(&Ecs::with_client(ecs), config, request(&input, 0)).await
 }
@@ -551,6 +577,112 @@ async fn peer_10_too_many_concurrent_attempts_are_tried_again_by_the_state_machi
             .name(),
         "Deploy.Unavailable"
     );
+}
+
+#[tokio::test]
+async fn a_revision_for_a_rollback_is_the_last_good_document_pinned_to_the_old_digest() {
+    let old = described(
+        "web:1",
+        "app:v2",
+        &[("team", "shop"), ("ecr-deploy:digest/app", &digest(1).to_string())],
+    );
+    let rules = [
+        knows("web", described_of_push("web:2", 2)),
+        knows("web:1", old),
+        registers("web:3"),
+    ];
+    let (done, wire) = asked_to_roll_back("web:1", Some(1), &rules).await;
+    let done = done.unwrap();
+    assert_eq!(
+        (done.task_definition, done.source, done.repeated),
+        (arn("web:3"), arn("web:1"), false)
+    );
+    let registered = &wire.bodies("RegisterTaskDefinition")[0];
+    let container = json!({"name": "web", "image": format!("{REGISTRY}/app@{}", digest(1)), "essential": true});
+    assert_eq!(registered["containerDefinitions"], json!([container]));
+    assert_eq!(
+        registered["networkMode"], "awsvpc",
+        "the rest of the document is the old one's"
+    );
+    let tags = registered["tags"].as_array().unwrap();
+    for (key, value) in [
+        ("ecr-deploy:rolled-back", "web:2"),
+        ("ecr-deploy:source", "web:1"),
+        ("team", "shop"),
+    ] {
+        assert!(tags.contains(&json!({"key": key, "value": value})), "{tags:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_revision_for_a_rollback_is_a_copy_where_the_last_good_one_was_deregistered() {
+    let mut deregistered = described_of_push("web:1", 1);
+    deregistered["taskDefinition"]["status"] = json!("INACTIVE");
+    let rules = [
+        knows("web", described_of_push("web:2", 2)),
+        knows("web:1", deregistered),
+        registers("web:3"),
+    ];
+    let (done, wire) = asked_to_roll_back("web:1", None, &rules).await;
+    assert_eq!(done.unwrap().task_definition, arn("web:3"));
+    let registered = &wire.bodies("RegisterTaskDefinition")[0];
+    let container = json!({"name": "web", "image": format!("{REGISTRY}/app:v1"), "essential": true});
+    assert_eq!(registered["containerDefinitions"], json!([container]));
+    let tags = registered["tags"].as_array().unwrap();
+    assert!(
+        tags.contains(&json!({"key": "ecr-deploy:rolled-back", "value": "web:2"})),
+        "{tags:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_revision_that_an_interrupted_attempt_has_registered_for_the_rollback_is_used_again() {
+    let made = |short: &str, image: u32, rolled_back: &str| {
+        let tags = [("ecr-deploy:rolled-back", rolled_back)];
+        described(short, &format!("app@{}", digest(image)), &tags)
+    };
+    for (newest, counts, repeated) in [
+        (made("web:3", 1, "web:2"), arn("web:3"), true),
+        (made("web:3", 1, "web:0"), arn("web:4"), false),
+        (made("web:3", 5, "web:2"), arn("web:4"), false),
+    ] {
+        let rules = [
+            knows("web", newest),
+            knows("web:1", described("web:1", "app:v2", &[])),
+            registers("web:4"),
+        ];
+        let (done, _) = asked_to_roll_back("web:1", Some(1), &rules).await;
+        let done = done.unwrap();
+        assert_eq!((done.task_definition, done.repeated), (counts, repeated));
+    }
+}
+
+#[tokio::test]
+async fn of_two_that_register_for_the_same_rollback_at_once_the_lower_revision_counts() {
+    let tags = [("ecr-deploy:rolled-back", "web:2")];
+    let rules = [
+        knows("web", described_of_push("web:2", 2)),
+        knows("web:1", described("web:1", "app:v2", &[])),
+        knows("web:3", described("web:3", &format!("app@{}", digest(1)), &tags)),
+        registers("web:4"),
+    ];
+    let (done, _) = asked_to_roll_back("web:1", Some(1), &rules).await;
+    let done = done.unwrap();
+    assert_eq!((done.task_definition, done.repeated), (arn("web:3"), true));
+}
+
+#[tokio::test]
+async fn a_copy_for_a_rollback_needs_no_container_of_the_repository_and_a_pinned_one_does() {
+    for (digest, ends) in [(None, Ok(arn("web:3"))), (Some(1), Err("Deploy.InvalidInput"))] {
+        let rules = [
+            knows("web", described_of_push("web:2", 2)),
+            knows("web:1", described("web:1", "other:v1", &[])),
+            registers("web:3"),
+        ];
+        let (done, _) = asked_to_roll_back("web:1", digest, &rules).await;
+        let done = done.map(|done| done.task_definition);
+        assert_eq!(done.as_ref().map_err(Error::name), ends.as_ref().map_err(|name| *name));
+    }
 }
 
 #[test]

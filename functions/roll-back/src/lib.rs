@@ -8,23 +8,25 @@ use registry::{By, Stored, look_up};
 use serde_json::Value;
 use shared::arn::TaskDefinitionArn;
 use shared::config::Config;
-use shared::contract::{RollBack, Rollback, RollbackMethod, Rollout};
+use shared::contract::{RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Rollout};
 use shared::ecs::Ecs;
 use shared::error::Error;
+use shared::image::ImageDigest;
 use shared::overrun::{Overrun, overrun, overrun_by_records};
 use shared::poll::{self, Waiting};
-use shared::registration::{Kin, Registration};
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
 use shared::tries::{PROMPT, Tries};
-use target::{Bits, Seen, Way, decide, good_before, keeps_old_bits, old_bits, on, recorded_digests};
+use target::{Bits, Seen, Way, decide, good_before, keeps_old_bits, old_bits, on, recorded_digests, serves};
 use tokio::time::Instant;
 
 /// Takes a service back from a rollout that failed: the step "Roll back".
 ///
 /// ECS is told to stop the rollout while that is possible; else the service is updated to the last good revision, or to
-/// a copy of it that is pinned to the old digest when its tag stands for other bits by now. If ECS goes back by itself, or
+/// a copy of it: pinned to the old digest when its tag stands for other bits by now, or since it was deregistered. This step may
+/// not register that copy, since no role may both register a revision and start it: it says what is to be registered, and is
+/// asked again with the revision. If ECS goes back by itself, or
 /// is back, nothing is done. A newer deployment is never touched; one that came in between the look and the update is put back. An update that was throttled, or whose answer is lost, is not
 /// sent again on the same look: all begins anew with the look. So it does where the service has moved since it was looked at. To
 /// stop a rollout can be repeated on any, since it names that one.
@@ -292,23 +294,12 @@ impl WayBack<'_> {
         look: &Look,
         sent: &mut Option<Sent>,
     ) -> Result<Option<Rollback>, Error> {
-        let failed = &self.input.rollout.task_definition;
         let old = self.old_image(to, look).await?;
-        // Before a revision is registered that nobody would use, and once more after it.
-        if !self.still_holds(look).await? {
-            return Ok(None);
-        }
         let has_image = self.is_of_push(old.revision());
-        let (target, method) = match old {
-            OldImage::Overwritten(previous, digest) => {
-                let pinned = previous.pinned(&self.input.image, &digest, failed);
-                (self.registered(to, &pinned).await?, RollbackMethod::PinnedRevision)
-            }
-            OldImage::InPlace(previous) if !previous.is_active() => {
-                let copy = previous.copy_for_rollback(failed);
-                (self.registered(to, &copy).await?, RollbackMethod::CopiedRevision)
-            }
-            OldImage::InPlace(_) => (to.clone(), RollbackMethod::UpdatedService),
+        let (copied, digest, method) = match old {
+            OldImage::InPlace(previous) if previous.is_active() => (None, None, RollbackMethod::UpdatedService),
+            OldImage::InPlace(previous) => (Some(previous), None, RollbackMethod::CopiedRevision),
+            OldImage::Overwritten(previous, digest) => (Some(previous), Some(digest), RollbackMethod::PinnedRevision),
             OldImage::Lost(_) => {
                 return Err(Error::Rejected(format!(
                     "{} cannot go back to {}: nothing tells which digest its tag {} stood for, and that is the failed image now. Nothing was touched; push a good image",
@@ -318,9 +309,19 @@ impl WayBack<'_> {
                 )));
             }
         };
-        if target != *to && !self.still_holds(look).await? {
+        let target = match &copied {
+            Some(previous) => self.registered(previous, digest.as_ref()).await?,
+            None => Some(to.clone()),
+        };
+        // Also before a revision is registered that nobody would use.
+        if !self.still_holds(look).await? {
             return Ok(None);
         }
+        let target = match (target, copied) {
+            (Some(target), _) => target,
+            (None, Some(previous)) => return Ok(Some(self.needs(look, &previous, digest))),
+            (None, None) => to.clone(),
+        };
         let Rollout { cluster, service, .. } = &self.input.rollout;
         let answer = self.ecs.update_service(cluster, service, &target, false).await;
         let sent = sent.insert(Sent {
@@ -417,38 +418,46 @@ impl WayBack<'_> {
         }
     }
 
-    /// The revision with the document `wanted`, made from `previous`: the one that another attempt has registered, else a new
-    /// one.
+    /// The revision that was registered for this rollback, if it was, and serves still.
     async fn registered(
         &self,
-        previous: &TaskDefinitionArn,
-        wanted: &TaskDefinition,
-    ) -> Result<TaskDefinitionArn, Error> {
-        let newest = match self.ecs.describe_task_definition(wanted.arn().family()).await {
-            Ok(newest) => Some(newest),
-            Err(Error::NotFound(_)) => None,
-            Err(error) => return Err(error),
+        previous: &TaskDefinition,
+        digest: Option<&ImageDigest>,
+    ) -> Result<Option<TaskDefinitionArn>, Error> {
+        let Some(registered) = &self.input.registered else {
+            return Ok(None);
         };
-        // It is made for the failed revision and from the previous one, so after both; they may be of different families.
-        let failed = Some(&self.input.rollout.task_definition);
-        let after = failed
-            .filter(|failed| failed.is_later_than(previous))
-            .unwrap_or(previous);
-        let registration = Registration {
-            ecs: self.ecs,
-            wanted,
-            after: Some(after),
-            kin: &|candidate| {
-                if candidate.rolled_back() == wanted.rolled_back() && candidate.is_same_document(wanted) {
-                    Kin::Wanted
-                } else {
-                    Kin::Other
-                }
-            },
+        let RollBack { image, rollout, .. } = self.input;
+        match self.ecs.describe_task_definition(registered.as_str()).await {
+            Ok(revision) => {
+                let serves = serves(&revision, previous.arn(), digest, image, &rollout.task_definition);
+                Ok(serves.then(|| registered.clone()))
+            }
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Nothing is touched before a copy of `previous` is registered.
+    fn needs(&self, look: &Look, previous: &TaskDefinition, digest: Option<ImageDigest>) -> Rollback {
+        let of = previous.arn().short();
+        let what = match &digest {
+            Some(digest) => {
+                format!("goes back to a copy of {of}, pinned to its old digest {digest}, which is registered first")
+            }
+            None => format!("goes back to a copy of {of}, which was deregistered: the copy is registered first"),
         };
-        match registration.find(newest.as_ref()).await?.wanted {
-            Some(found) => Ok(found),
-            None => Ok(registration.register(newest.as_ref()).await?.0),
+        Rollback {
+            has_image: self.is_of_push(previous),
+            image_failed: look.image_failed,
+            register: Some(RollbackRevision {
+                task_definition: previous.arn().name(),
+                rollback: RollbackCopy {
+                    digest,
+                    rolls_back: self.input.rollout.task_definition.clone(),
+                },
+            }),
+            ..self.left(RollbackMethod::RegistrationNeeded, &what)
         }
     }
 
@@ -518,6 +527,7 @@ impl WayBack<'_> {
         Rollback {
             method,
             rollout: None,
+            register: None,
             wait: 0,
             has_image: false,
             image_failed: false,
@@ -531,15 +541,17 @@ impl WayBack<'_> {
             RollbackMethod::UpdatedService => "updated back to",
             RollbackMethod::PinnedRevision => "updated back, by its old digest, to",
             RollbackMethod::CopiedRevision => "updated back, by a copy of its deregistered revision, to",
-            RollbackMethod::Watching | RollbackMethod::Superseded | RollbackMethod::Displaced => {
-                "goes back by itself to"
-            }
+            RollbackMethod::Watching
+            | RollbackMethod::Superseded
+            | RollbackMethod::Displaced
+            | RollbackMethod::RegistrationNeeded => "goes back by itself to",
         };
         Rollback {
             method,
             wait: 0,
             has_image: false,
             image_failed: false,
+            register: None,
             message: format!("{}: {how} {}", self.title(), to.short()),
             rollout: Some(Rollout {
                 cluster: self.input.rollout.cluster.clone(),
@@ -567,7 +579,7 @@ enum OldImage {
     /// It does.
     InPlace(TaskDefinition),
     /// Its tag stands for other bits; this is the digest to pin it to.
-    Overwritten(TaskDefinition, shared::image::ImageDigest),
+    Overwritten(TaskDefinition, ImageDigest),
     /// Its tag is the pushed one, and nothing tells what it stood for: only ECS can go back to it.
     Lost(TaskDefinition),
 }

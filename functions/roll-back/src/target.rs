@@ -200,6 +200,26 @@ fn digest_of(reference: &ImageReference, resolved: &[ContainerDigest]) -> Option
         .map(|image| image.digest.clone())
 }
 
+/// Whether a revision was registered for this very rollback: of `failed`, to `previous`, whose containers of the image's
+/// repository are pinned to `digest` if that is needed; and can still be deployed.
+#[must_use]
+pub fn serves(
+    registered: &TaskDefinition,
+    previous: &TaskDefinitionArn,
+    digest: Option<&ImageDigest>,
+    image: &PushedImage,
+    failed: &TaskDefinitionArn,
+) -> bool {
+    registered.is_active()
+        && registered.arn().family() == previous.family()
+        && registered.rolled_back() == Some(failed.short())
+        && registered.source().is_none_or(|source| source == *previous)
+        && digest.is_none_or(|digest| {
+            let mut references = registered.references_of(image);
+            references.all(|reference| reference.digest() == Some(digest))
+        })
+}
+
 /// What the images of a revision resolved to in its rollouts that were successful, by ECS's records, newest first. The same
 /// revision may have failed with other bits since, when its tag was pushed over.
 #[must_use]

@@ -8,9 +8,10 @@ use aws_sdk_ecs::types::DesiredStatus;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use serde_json::{Value, json};
 use shared::config::Config;
-use shared::contract::{Check, RollBack, Rollback, RollbackMethod, Verdict};
+use shared::contract::{Check, RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Verdict};
 use shared::ecs::Ecs;
 use shared::error::Error;
+use shared::image::ImageDigest;
 use shared::service::ServiceDeploymentStatus::{RollingBack, Successful, UnderWay};
 use shared::service::{Deployment, Service, ServiceDeployment};
 use shared::testing::{
@@ -25,7 +26,7 @@ struct Fake {
     ecs: Vec<Rule>,
     ecr: Vec<Rule>,
     stops: Rule,
-    registers: Rule,
+    registered: Option<&'static str>,
     updates: Arc<Mutex<Vec<UpdateServiceInput>>>,
     wire: Wire,
     died_of: &'static str,
@@ -48,8 +49,6 @@ impl Fake {
         let stops = mock!(Client::stop_service_deployment)
             .match_requests(|input| input.service_deployment_arn().unwrap().ends_with("/production/web/2"))
             .then_http_response(|| answer(&json!({})));
-        let registers =
-            mock!(Client::register_task_definition).then_http_response(|| answer(&described("web:3", "app:v1", &[])));
         let log = Arc::clone(&updates);
         let ecs = vec![
             mock!(Client::describe_services).then_http_response(move || answer(&now)),
@@ -80,7 +79,7 @@ impl Fake {
             ecs,
             ecr: vec![images],
             stops,
-            registers,
+            registered: None,
             updates,
             wire: Wire::default(),
             died_of: "",
@@ -105,13 +104,10 @@ impl Fake {
         self
     }
 
-    /// The newest revision of the family.
-    fn newest(mut self, described: Value) -> Self {
-        let rule = mock!(Client::describe_task_definition)
-            .match_requests(|input| input.task_definition() == Some("web"))
-            .then_http_response(move || answer(&described));
-        self.ecs.push(rule);
-        self
+    /// A revision that was registered for this rollback, and what ECS tells of it.
+    fn registered(mut self, short: &'static str, described: Value) -> Self {
+        self.registered = Some(short);
+        self.knows(described)
     }
 
     async fn asked(&self, image: u32) -> Result<Rollback, Error> {
@@ -120,7 +116,7 @@ impl Fake {
 
     /// The same while so many services are waited for.
     async fn asked_among(&self, running: Option<u32>, image: u32) -> Result<Rollback, Error> {
-        let rules: Vec<Rule> = self.ecs.iter().chain([&self.stops, &self.registers]).cloned().collect();
+        let rules: Vec<Rule> = self.ecs.iter().chain([&self.stops]).cloned().collect();
         let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules, |to| to
             .interceptor(self.wire.clone())));
         let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, &self.ecr);
@@ -128,6 +124,7 @@ impl Fake {
             image: pushed(image),
             rollout: rollout("web:2"),
             previous: Some(arn("web:1")),
+            registered: self.registered.map(arn),
             check: (!self.died_of.is_empty()).then(|| Check {
                 verdict: Verdict::Failed,
                 message: format!("0 of 2 tasks running; 3 stopped: {} exited with code 1", self.died_of),
@@ -143,14 +140,16 @@ impl Fake {
     }
 
     #[track_caller]
-    fn sent(&self, stops: usize, registers: usize, updates: &[&str]) {
+    fn sent(&self, stops: usize, updates: &[&str]) {
         let sent = self.updates.lock().unwrap();
         let only = |to: &&str| {
             let update = UpdateServiceInput::builder().cluster("production").service("web");
             update.task_definition(arn(to).as_str()).build().unwrap()
         };
         assert_eq!(*sent, updates.iter().map(only).collect::<Vec<_>>());
-        assert_eq!((self.stops.num_calls(), self.registers.num_calls()), (stops, registers));
+        assert_eq!(self.stops.num_calls(), stops);
+        let registers = self.wire.operations().contains(&"RegisterTaskDefinition".to_owned());
+        assert!(!registers, "it may not register");
     }
 }
 
@@ -171,7 +170,7 @@ async fn a_rollout_under_way_is_stopped_and_its_rollback_watched() {
     let rollout = rollback.rollout.unwrap();
     assert_eq!((rollout.task_definition, rollout.deployment), (arn("web:1"), None));
     assert_eq!((rollout.started_at, rollout.deadline), (at(600), at(600 + 30 * 60)));
-    fake.sent(1, 0, &[]);
+    fake.sent(1, &[]);
 }
 
 #[tokio::test]
@@ -233,7 +232,7 @@ async fn where_the_pushed_image_died_a_revision_that_has_it_is_no_way_back_altho
     assert_eq!(rollback.method, RollbackMethod::UpdatedService);
     assert_eq!((rollback.has_image, rollback.image_failed), (false, true));
     assert_eq!(rollback.rollout.unwrap().task_definition, arn("base:9"));
-    fake.sent(0, 0, &["base:9"]);
+    fake.sent(0, &["base:9"]);
 }
 
 #[tokio::test]
@@ -243,7 +242,7 @@ async fn where_another_container_died_the_last_good_revision_is_the_way_back_wha
         let rollback = fake.asked(2).await.unwrap();
         assert_eq!((rollback.has_image, rollback.image_failed), (true, false), "{died_of}");
         assert_eq!(rollback.rollout.unwrap().task_definition, arn("web:1"), "{died_of}");
-        fake.sent(1, 0, &[]);
+        fake.sent(1, &[]);
     }
 }
 
@@ -255,7 +254,7 @@ async fn where_nothing_was_good_without_the_image_that_died_the_last_good_revisi
         .died_of("web");
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!((rollback.has_image, rollback.image_failed), (true, true));
-    fake.sent(1, 0, &[]);
+    fake.sent(1, &[]);
 }
 
 #[tokio::test]
@@ -270,7 +269,7 @@ async fn a_rollback_by_ecs_to_a_revision_with_the_image_that_died_is_watched_and
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(rollback.method, RollbackMethod::Watching);
     assert_eq!((rollback.has_image, rollback.image_failed), (true, true));
-    fake.sent(0, 0, &[]);
+    fake.sent(0, &[]);
 }
 
 #[tokio::test]
@@ -289,7 +288,7 @@ async fn a_rollout_that_ended_before_it_could_be_stopped_is_updated_back() {
             (rollout.deployment.as_deref(), rollout.started_at),
             (Some("ecs-svc/99"), at(99))
         );
-        fake.sent(1, 0, &["web:1"]);
+        fake.sent(1, &["web:1"]);
     }
 }
 
@@ -299,7 +298,7 @@ async fn an_update_back_sends_cluster_service_and_task_definition_and_nothing_el
     let fake = Fake::new(&given_up, &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(rollback.message, "web in production: updated back to web:1");
-    fake.sent(0, 0, &["web:1"]);
+    fake.sent(0, &["web:1"]);
 }
 
 #[tokio::test]
@@ -324,7 +323,7 @@ async fn peer_12_an_old_image_that_is_gone_is_said_before_anything_is_touched() 
             error.to_string().contains("Nothing was touched; push a good image"),
             "{error}"
         );
-        fake.sent(0, 0, &[]);
+        fake.sent(0, &[]);
     }
 }
 
@@ -334,103 +333,149 @@ fn previous_of_a_re_pushed_tag() -> Value {
     described("web:1", "app:v2", &[("ecr-deploy:digest/app", &digest)])
 }
 
+/// A copy of `web:1` that was made to roll back `web:2`, pinned to the old digest.
+fn pinned(short: &str) -> Value {
+    let tags = [("ecr-deploy:rolled-back", "web:2"), ("ecr-deploy:source", "web:1")];
+    described(short, &format!("app@{}", digest(1)), &tags)
+}
+
+/// What is to be registered: a copy of `web:1` that rolls back `web:2`.
+fn copy_of_the_first(digest: Option<ImageDigest>) -> Option<RollbackRevision> {
+    Some(RollbackRevision {
+        task_definition: "web:1".parse().unwrap(),
+        rollback: RollbackCopy {
+            digest,
+            rolls_back: arn("web:2"),
+        },
+    })
+}
+
 #[tokio::test]
-async fn after_a_re_pushed_tag_the_rollback_is_pinned_to_the_old_digest() {
+async fn after_a_re_pushed_tag_a_revision_that_is_pinned_to_the_old_digest_has_to_be_registered() {
     let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
-    let fake = fake.newest(described_of_push("web:2", 2));
     let rollback = fake.asked(2).await.unwrap();
-    let registered = &fake.wire.bodies("RegisterTaskDefinition")[0];
-    let container = json!({"name": "web", "image": format!("{REGISTRY}/app@{}", digest(1)), "essential": true});
-    assert_eq!(registered["containerDefinitions"], json!([container]));
     assert_eq!(
-        registered["networkMode"], "awsvpc",
-        "the rest of the document is the old one's"
+        (rollback.method, rollback.rollout, rollback.register),
+        (
+            RollbackMethod::RegistrationNeeded,
+            None,
+            copy_of_the_first(Some(digest(1)))
+        )
     );
-    let tags = registered["tags"].as_array().unwrap();
-    assert!(
-        tags.contains(&json!({"key": "ecr-deploy:rolled-back", "value": "web:2"})),
-        "{tags:?}"
-    );
-    assert_eq!(rollback.method, RollbackMethod::PinnedRevision);
+    let says = "web in production goes back to a copy of web:1, pinned to its old digest";
+    assert!(rollback.message.starts_with(says), "{}", rollback.message);
+    fake.sent(0, &[]);
+}
+
+#[tokio::test]
+async fn once_the_pinned_revision_is_registered_the_service_is_updated_to_it() {
+    let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+    let fake = fake.registered("web:3", pinned("web:3"));
+    let rollback = fake.asked(2).await.unwrap();
     assert_eq!(
-        rollback.message,
-        "web in production: updated back, by its old digest, to web:3"
+        (rollback.method, rollback.message.as_str()),
+        (
+            RollbackMethod::PinnedRevision,
+            "web in production: updated back, by its old digest, to web:3"
+        )
     );
-    fake.sent(0, 1, &["web:3"]);
+    assert_eq!(rollback.rollout.unwrap().task_definition, arn("web:3"));
+    fake.sent(0, &["web:3"]);
+}
+
+#[tokio::test]
+async fn a_registered_revision_that_serves_another_rollback_or_that_is_gone_is_not_used() {
+    let tags = [("ecr-deploy:rolled-back", "web:0"), ("ecr-deploy:source", "web:1")];
+    let of_another_rollback = described("web:3", &format!("app@{}", digest(1)), &tags);
+    let tags = [("ecr-deploy:rolled-back", "web:2"), ("ecr-deploy:source", "web:0")];
+    let of_another_source = described("web:3", &format!("app@{}", digest(1)), &tags);
+    let tags = [("ecr-deploy:rolled-back", "web:2"), ("ecr-deploy:source", "web:1")];
+    let of_other_bits = described("web:3", &format!("app@{}", digest(5)), &tags);
+    let mut deregistered = pinned("web:3");
+    deregistered["taskDefinition"]["status"] = json!("INACTIVE");
+    let mut of_a_person = pinned("web:3");
+    of_a_person["tags"] = json!([]);
+    for registered in [
+        of_another_rollback,
+        of_another_source,
+        of_other_bits,
+        deregistered,
+        of_a_person,
+    ] {
+        let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+        let fake = fake.registered("web:3", registered.clone());
+        let rollback = fake.asked(2).await.unwrap();
+        assert_eq!(rollback.method, RollbackMethod::RegistrationNeeded, "{registered}");
+        fake.sent(0, &[]);
+    }
+    let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+    fake.registered = Some("web:3");
+    let deleted = mock!(Client::describe_task_definition)
+        .then_http_response(|| refusal("ClientException", "Unable to describe task definition."));
+    fake.ecs.push(deleted);
+    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::RegistrationNeeded);
+}
+
+#[tokio::test]
+async fn a_service_that_has_moved_while_the_revision_was_registered_is_not_touched() {
+    let newer = shared::testing::service([rolling("web:4"), rolling("web:2")]);
+    let fake = Fake::new(&newer, &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
+    let fake = fake
+        .knows(described_of_push("web:4", 3))
+        .registered("web:3", pinned("web:3"));
+    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::Superseded);
+    fake.sent(0, &[]);
+}
+
+#[tokio::test]
+async fn a_registered_revision_that_is_not_needed_any_more_is_not_used() {
+    let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
+    let fake = fake.registered("web:3", pinned("web:3"));
+    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);
+    fake.sent(0, &["web:1"]);
 }
 
 #[tokio::test]
 async fn a_tag_that_ecr_still_shows_on_the_old_bits_is_distrusted_when_the_push_has_taken_it() {
     for stored in [InEcr::Tagged(&["v2"]), InEcr::Denied] {
         let fake = Fake::new(&on_ours(), &[], stored).knows(previous_of_a_re_pushed_tag());
-        let fake = fake.newest(described_of_push("web:2", 2));
-        assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::PinnedRevision);
+        let register = fake.asked(2).await.unwrap().register;
+        assert_eq!(register, copy_of_the_first(Some(digest(1))));
     }
 }
 
 #[tokio::test]
 async fn a_tag_that_was_taken_off_the_old_bits_by_somebody_else_is_pinned_too() {
     let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["stable"])).knows(described_of_push("web:1", 1));
-    let fake = fake.newest(described_of_push("web:2", 2));
-    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::PinnedRevision);
+    let register = fake.asked(2).await.unwrap().register;
+    assert_eq!(register, copy_of_the_first(Some(digest(1))));
 }
 
 #[tokio::test]
-async fn a_pinned_revision_that_an_interrupted_attempt_has_left_is_used_again() {
-    let pinned = described(
-        "web:3",
-        &format!("app@{}", digest(1)),
-        &[("ecr-deploy:rolled-back", "web:2")],
-    );
-    let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[]))
-        .knows(previous_of_a_re_pushed_tag())
-        .knows(described_of_push("web:2", 2));
-    assert_eq!(
-        fake.newest(pinned.clone()).asked(2).await.unwrap().method,
-        RollbackMethod::PinnedRevision
-    );
-
-    let of_another_rollback = described(
-        "web:3",
-        &format!("app@{}", digest(1)),
-        &[("ecr-deploy:rolled-back", "web:0")],
-    );
-    let of_other_bits = described(
-        "web:3",
-        &format!("app@{}", digest(5)),
-        &[("ecr-deploy:rolled-back", "web:2")],
-    );
-    for (newest, registers) in [(pinned, 0), (of_another_rollback, 1), (of_other_bits, 1)] {
-        let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[]))
-            .knows(previous_of_a_re_pushed_tag())
-            .knows(described_of_push("web:2", 2));
-        let fake = fake.newest(newest);
-        fake.asked(2).await.unwrap();
-        fake.sent(0, registers, &["web:3"]);
-    }
-}
-
-#[tokio::test]
-async fn peer_11_a_last_good_revision_that_was_deregistered_is_registered_once_more() {
+async fn peer_11_of_a_last_good_revision_that_was_deregistered_a_copy_is_registered_and_deployed() {
     let mut deregistered = described_of_push("web:1", 1);
     deregistered["taskDefinition"]["status"] = json!("INACTIVE");
-    for (history, stops) in [(Vec::new(), 0), (under_way().to_vec(), 0)] {
+    for history in [Vec::new(), under_way().to_vec()] {
         let fake = Fake::new(&on_ours(), &history, InEcr::Tagged(&["v1"])).knows(deregistered.clone());
-        let fake = fake.newest(described_of_push("web:2", 2));
+        let rollback = fake.asked(2).await.unwrap();
+        assert_eq!(
+            (rollback.method, rollback.register, rollback.message.as_str()),
+            (
+                RollbackMethod::RegistrationNeeded,
+                copy_of_the_first(None),
+                "web in production goes back to a copy of web:1, which was deregistered: the copy is registered first"
+            )
+        );
+        fake.sent(0, &[]);
+        let tags = [("ecr-deploy:rolled-back", "web:2"), ("ecr-deploy:source", "web:1")];
+        let fake = fake.registered("web:3", described("web:3", "app:v1", &tags));
         let rollback = fake.asked(2).await.unwrap();
         assert_eq!(rollback.method, RollbackMethod::CopiedRevision);
         assert_eq!(
             rollback.message,
             "web in production: updated back, by a copy of its deregistered revision, to web:3"
         );
-        let registered = &fake.wire.bodies("RegisterTaskDefinition")[0];
-        let container = json!({"name": "web", "image": format!("{REGISTRY}/app:v1"), "essential": true});
-        assert_eq!(registered["containerDefinitions"], json!([container]));
-        let tags = registered["tags"].as_array().unwrap();
-        for (key, value) in [("ecr-deploy:rolled-back", "web:2"), ("ecr-deploy:source", "web:1")] {
-            assert!(tags.contains(&json!({"key": key, "value": value})), "{tags:?}");
-        }
-        fake.sent(stops, 1, &["web:3"]);
+        fake.sent(0, &["web:3"]);
     }
 }
 
@@ -471,7 +516,7 @@ async fn where_nothing_tells_the_old_digest_it_goes_back_by_the_tag_unless_that_
         "web in production cannot go back to web:1: its image app:v1 is gone from ECR (a lifecycle policy?). Nothing was \
          touched; push a good image"
     );
-    gone.sent(0, 0, &[]);
+    gone.sent(0, &[]);
 
     let pushed_over = with_tasks(by_tag("app:v2", InEcr::Gone), None, None);
     let error = pushed_over.asked(2).await.unwrap_err();
@@ -483,22 +528,15 @@ async fn where_nothing_tells_the_old_digest_it_goes_back_by_the_tag_unless_that_
              failed image now. Nothing was touched; push a good image"
         )
     );
-    pushed_over.sent(0, 0, &[]);
+    pushed_over.sent(0, &[]);
 }
 
 #[tokio::test]
 async fn where_no_record_tells_the_old_digest_the_tasks_do() {
     for (running, stopped) in [(Some(1), None), (None, Some(1)), (Some(1), Some(3))] {
         let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(described("web:1", "app:v2", &[]));
-        let fake = with_tasks(fake.newest(described_of_push("web:2", 2)), running, stopped);
-        assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::PinnedRevision);
-        let registered = &fake.wire.bodies("RegisterTaskDefinition")[0];
-        let image = &registered["containerDefinitions"][0]["image"];
-        assert_eq!(
-            *image,
-            json!(format!("{REGISTRY}/app@{}", digest(1))),
-            "{running:?} {stopped:?}"
-        );
+        let register = with_tasks(fake, running, stopped).asked(2).await.unwrap().register;
+        assert_eq!(register, copy_of_the_first(Some(digest(1))), "{running:?} {stopped:?}");
     }
 }
 
@@ -510,20 +548,6 @@ async fn a_last_good_revision_that_was_deleted_is_refused_and_not_taken_for_a_se
     fake.ecs.push(deleted);
     let error = fake.asked(2).await.unwrap_err();
     assert_eq!(error.name(), "Deploy.Rejected", "{error}");
-}
-
-#[tokio::test]
-async fn of_two_pinned_revisions_registered_at_once_the_lower_counts() {
-    let pinned = |short| {
-        let tags = [("ecr-deploy:rolled-back", "web:2")];
-        described(short, &format!("app@{}", digest(1)), &tags)
-    };
-    let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
-    let mut fake = fake.newest(described_of_push("web:2", 2)).knows(pinned("web:3"));
-    let doubled = described("web:4", "app:v1", &[]);
-    fake.registers = mock!(Client::register_task_definition).then_http_response(move || answer(&doubled));
-    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::PinnedRevision);
-    fake.sent(0, 1, &["web:3"]);
 }
 
 #[tokio::test]
@@ -542,7 +566,7 @@ async fn peer_1_a_rollback_by_ecs_is_only_watched() {
     let back = service([rolling("web:1"), given_up("web:2")]);
     let fake = Fake::new(&back, &[], InEcr::Gone).knows(described_of_push("web:1", 1));
     assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::Watching);
-    fake.sent(0, 0, &[]);
+    fake.sent(0, &[]);
 }
 
 #[tokio::test]
@@ -555,7 +579,7 @@ async fn asked_again_after_a_pinned_rollback_it_is_only_watched() {
         (rollback.method, rollback.rollout.unwrap().task_definition),
         (RollbackMethod::Watching, arn("web:3"))
     );
-    fake.sent(0, 0, &[]);
+    fake.sent(0, &[]);
 }
 
 #[tokio::test]
@@ -568,7 +592,7 @@ async fn peer_13_a_newer_deployment_is_not_touched() {
         rollback.message,
         "web in production is on web:3, of a newer push, which is not touched"
     );
-    fake.sent(0, 0, &[]);
+    fake.sent(0, &[]);
 }
 
 #[tokio::test]
@@ -580,6 +604,7 @@ async fn without_anything_good_the_message_says_what_to_do() {
         image: pushed(2),
         rollout: rollout("web:2"),
         previous: None,
+        registered: None,
         check: None,
         services: 1,
     };
@@ -591,7 +616,7 @@ async fn without_anything_good_the_message_says_what_to_do() {
         "web in production has no revision that ever became stable, so there is nothing to go back to; it stays on web:2. \
          Fix the image and push again"
     );
-    fake.sent(0, 0, &[]);
+    fake.sent(0, &[]);
 }
 
 /// Looks at the service one after the other, of which the last one stays, and what ECS answers to each update: whether it
@@ -753,7 +778,7 @@ async fn what_took_its_time_to_make_ready_is_not_done_where_the_service_has_move
     let newer = || shared::testing::service([rolling("web:3"), rolling("web:2")]);
     let (rollback, fake, _) = slowly(&[on_ours(), newer(), newer()], 7).await;
     assert_eq!(rollback.unwrap().method, RollbackMethod::Superseded);
-    fake.sent(0, 0, &[]);
+    fake.sent(0, &[]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -762,7 +787,7 @@ async fn where_the_service_has_not_moved_it_is_done_and_a_prompt_look_is_not_com
         let (rollback, fake, looks) = slowly(&[on_ours()], seconds).await;
         assert_eq!(rollback.unwrap().method, RollbackMethod::UpdatedService, "{seconds} s");
         assert_eq!(looks.num_calls(), looked, "{seconds} s");
-        fake.sent(0, 0, &["web:1"]);
+        fake.sent(0, &["web:1"]);
     }
 }
 
@@ -775,28 +800,30 @@ async fn a_service_that_moves_again_and_again_is_given_back_to_the_state_machine
         "web in production has moved while its way back was made ready"
     );
     assert_eq!(looks.num_calls(), 2 * 4);
-    fake.sent(0, 0, &[]);
+    fake.sent(0, &[]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_registration_that_took_its_time_is_not_used_where_the_service_has_moved_meanwhile() {
-    let newer = || shared::testing::service([rolling("web:3"), rolling("web:2")]);
+async fn a_registered_revision_that_is_read_slowly_is_not_used_where_the_service_has_moved_meanwhile() {
+    let newer = || shared::testing::service([rolling("web:4"), rolling("web:2")]);
     for (looks, updates) in [
         (vec![on_ours(), newer(), newer()], vec![]),
         (vec![on_ours()], vec!["web:3"]),
     ] {
         let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[]))
             .knows(previous_of_a_re_pushed_tag())
-            .knows(described_of_push("web:3", 3))
-            .newest(described_of_push("web:2", 2));
-        fake.ecs.insert(0, shown(&looks));
-        fake.registers = mock!(Client::register_task_definition).then_http_response(|| {
-            pass(7);
-            answer(&described("web:3", "app:v1", &[]))
-        });
+            .knows(described_of_push("web:4", 3));
+        fake.registered = Some("web:3");
+        let slow = mock!(Client::describe_task_definition)
+            .match_requests(|input| input.task_definition() == Some(arn("web:3").as_str()))
+            .then_http_response(|| {
+                pass(7);
+                answer(&pinned("web:3"))
+            });
+        fake.ecs.splice(0..0, [shown(&looks), slow]);
         let is_superseded = fake.asked(2).await.unwrap().method == RollbackMethod::Superseded;
         assert_eq!(is_superseded, updates.is_empty());
-        fake.sent(0, 1, &updates);
+        fake.sent(0, &updates);
     }
 }
 
@@ -861,7 +888,7 @@ async fn throttling_by_ecr_is_tried_again_by_the_state_machine_before_anything_i
     let before = tokio::time::Instant::now();
     assert_eq!(fake.asked(2).await.unwrap_err().name(), "Deploy.Unavailable");
     assert!(before.elapsed().is_zero(), "it does not wait and look again");
-    fake.sent(0, 0, &[]);
+    fake.sent(0, &[]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! once, by name.
 
 use crate::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
+use crate::image::ImageDigest;
 use crate::push::PushedImage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -152,6 +153,20 @@ pub struct RegisterRevision {
     pub image: PushedImage,
     /// The revision that the new one is made from.
     pub task_definition: RevisionName,
+    /// What the new one is for, when it is not for the push but for a rollback.
+    #[serde(default)]
+    pub rollback: Option<RollbackCopy>,
+}
+
+/// What a revision for a rollback has in place of the pushed image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RollbackCopy {
+    /// The digest that the containers of the image's repository are pinned to; `None` when they stay as they are, since the
+    /// revision was only deregistered.
+    pub digest: Option<ImageDigest>,
+    /// The revision that is rolled back.
+    pub rolls_back: TaskDefinitionArn,
 }
 
 /// What register-revision puts out.
@@ -162,7 +177,7 @@ pub struct RegisteredRevision {
     pub task_definition: TaskDefinitionArn,
     /// The revision that it was made from.
     pub source: TaskDefinitionArn,
-    /// The names of the containers that run the image's repository. Never empty.
+    /// The names of the containers that run the image's repository. Never empty, but for a rollback.
     pub containers: Vec<String>,
     /// Whether the family had a revision of this push already, this one or another.
     pub repeated: bool,
@@ -327,6 +342,9 @@ pub struct RollBack {
     pub previous: Option<TaskDefinitionArn>,
     /// The last look at the rollout; `None` when there was none.
     pub check: Option<Check>,
+    /// The revision that was registered for the rollback, when one was needed.
+    #[serde(default)]
+    pub registered: Option<TaskDefinitionArn>,
     /// How many services the push deploys to: the more, the less often each is looked at.
     pub services: u32,
 }
@@ -337,8 +355,11 @@ pub struct RollBack {
 pub struct Rollback {
     /// How it goes back.
     pub method: RollbackMethod,
-    /// The rollout to watch; `None` when there is nothing to go back from.
+    /// The rollout to watch; `None` when there is nothing to go back from, or with `REGISTRATION_NEEDED`.
     pub rollout: Option<Rollout>,
+    /// The revision to register, with `REGISTRATION_NEEDED`.
+    #[serde(default)]
+    pub register: Option<RollbackRevision>,
     /// Whether the revision that it goes back to was registered for the push too.
     pub has_image: bool,
     /// Whether tasks died of a container that runs the pushed repository. If not, and the revision that it goes back to has
@@ -348,6 +369,16 @@ pub struct Rollback {
     pub message: String,
     /// In how many seconds to look at it.
     pub wait: u32,
+}
+
+/// A revision that has to be registered before a service can be rolled back to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RollbackRevision {
+    /// The last good revision, which it is made from.
+    pub task_definition: RevisionName,
+    /// What it has in place of the pushed image.
+    pub rollback: RollbackCopy,
 }
 
 /// How a service goes back.
@@ -362,6 +393,8 @@ pub enum RollbackMethod {
     PinnedRevision,
     /// The service was updated to a copy of the last good revision, which itself was deregistered.
     CopiedRevision,
+    /// Nothing was touched: the revision to go back to has to be registered first, which no step may that moves services.
+    RegistrationNeeded,
     /// It goes back by itself, or is back; it is only watched.
     Watching,
     /// A newer push is there, which is not touched.

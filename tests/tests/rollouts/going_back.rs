@@ -507,6 +507,13 @@ async fn back_to_a_revision_that_was_deregistered_meanwhile_is_back_to_a_copy_of
     let end = scene.deploy("crash").await;
 
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let entered = scene.states(&end.children[0]).await;
+    let back = entered.iter().position(|state| state == "Roll back").unwrap();
+    assert_eq!(
+        entered[back..][..4],
+        ["Roll back", "Is it on its way back?", "Register rollback revision", "Roll back"],
+        "no step both registers and starts"
+    );
     let state = scene.state();
     assert_eq!(state["imageDigests"], json!([old]));
     assert_eq!(state["rolloutState"], "COMPLETED");

@@ -128,13 +128,13 @@ const DOUBLED: &[Doubled] = &[
         situation: "a broken image where there is no service deployments API",
     },
     Doubled {
-        state: "Roll back",
-        changes: 1,
+        state: "Register rollback revision",
+        changes: 2,
         situation: "a broken image under the tag that ran",
     },
     Doubled {
-        state: "Roll back",
-        changes: 1,
+        state: "Register rollback revision",
+        changes: 2,
         situation: "a broken image, and the good revision was deregistered",
     },
 ];

@@ -133,12 +133,7 @@ fn the_situations_take_every_function_through_every_call_it_makes() {
         both("Check rollback", &["ListTasks", "DescribeTasks"]),
         both(
             "Roll back",
-            &[
-                "UpdateService",
-                "StopServiceDeployment",
-                "RegisterTaskDefinition",
-                "DescribeImages",
-            ],
+            &["UpdateService", "StopServiceDeployment", "DescribeImages"],
         ),
     ];
     for wanted in wanted.concat() {

@@ -47,11 +47,13 @@ fn check(verdict: Verdict, message: &str) -> Check {
 }
 
 fn rollback(method: RollbackMethod) -> Rollback {
-    let is_untouched = matches!(method, RollbackMethod::Superseded | RollbackMethod::Displaced);
+    use RollbackMethod::{Displaced, RegistrationNeeded, Superseded};
+    let is_untouched = matches!(method, Superseded | Displaced | RegistrationNeeded);
     let rollout = (!is_untouched).then(|| rollout("web:1"));
     Rollback {
         method,
         rollout,
+        register: None,
         has_image: false,
         image_failed: false,
         wait: 15,

@@ -52,14 +52,16 @@ fn arrows() -> Vec<Arrow> {
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 20] = [
     "Execution",
     "ImageEnd",
     "PlannedResult",
     "PlannedRevision",
     "PlannedService",
     "RevisionResult",
+    "RollbackCopy",
     "RollbackMethod",
+    "RollbackRevision",
     "Rollout",
     "ServiceEnd",
     "ServiceId",
@@ -213,6 +215,22 @@ fn the_examples_tell_one_story() {
         ("check-stability /previous", "service-update /previous"),
         ("roll-back /rollout", "service-update /rollout"),
         ("rollback /rollout/taskDefinition", "roll-back /previous"),
+        (
+            "register-revision.rollback /taskDefinition",
+            "rollback.registration-needed /register/taskDefinition",
+        ),
+        (
+            "register-revision.rollback /rollback",
+            "rollback.registration-needed /register/rollback",
+        ),
+        (
+            "roll-back.registered /registered",
+            "registered-revision.rollback /taskDefinition",
+        ),
+        (
+            "rollback.pinned-revision /rollout/taskDefinition",
+            "roll-back.registered /registered",
+        ),
         ("check-stability.rollback /rollout", "rollback /rollout"),
         ("conclude-service /update", "service-update "),
         ("conclude-service /check", "check "),

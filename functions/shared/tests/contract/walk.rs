@@ -7,7 +7,7 @@ use crate::examples::examples_of;
 use crate::{json, repository, text};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use shared::contract::{UpdateOutcome, Verdict};
+use shared::contract::{RollbackMethod, UpdateOutcome, Verdict};
 use shared::error::Error;
 use shared::pace::UPDATES;
 use std::collections::{BTreeMap, BTreeSet};
@@ -285,7 +285,7 @@ fn every_lambda_task_retries_what_passes_by_itself_with_backoff_and_jitter() {
             .collect();
         assert_eq!(errors, [&PASSING_ERRORS[..], &LAMBDA_ERRORS[..]], "{}", state.title());
     }
-    assert_eq!(lambda_tasks, 9, "tasks that invoke a function");
+    assert_eq!(lambda_tasks, 10, "tasks that invoke a function");
     for state in states() {
         for retrier in state.retriers() {
             assert_eq!(retrier["JitterStrategy"], "FULL", "{}", state.title());
@@ -411,6 +411,7 @@ fn every_literal_that_a_choice_compares_with_is_a_value_of_its_enum() {
                 let is_known = match subject {
                     "$update.outcome" => is_value::<UpdateOutcome>(literal),
                     "$check.verdict" | "$rollBackCheck.verdict" => is_value::<Verdict>(literal),
+                    "$rollBack.method" => is_value::<RollbackMethod>(literal),
                     _ => panic!(
                         "{}: it is not known what {subject:?} can be in {condition}",
                         state.title()
