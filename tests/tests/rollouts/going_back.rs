@@ -511,7 +511,12 @@ async fn back_to_a_revision_that_was_deregistered_meanwhile_is_back_to_a_copy_of
     let back = entered.iter().position(|state| state == "Roll back").unwrap();
     assert_eq!(
         entered[back..][..4],
-        ["Roll back", "Is it on its way back?", "Register rollback revision", "Roll back"],
+        [
+            "Roll back",
+            "Is it on its way back?",
+            "Register rollback revision",
+            "Roll back"
+        ],
         "no step both registers and starts"
     );
     let state = scene.state();
