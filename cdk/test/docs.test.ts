@@ -62,6 +62,150 @@ test('every page of docs/ is linked from the README', () => {
   );
 });
 
+/** The tests that type whole blocks of commands, by the mark behind `sh` in the block's first line. */
+const TYPED: Readonly<Record<string, string>> = {
+  operate: 'tests/tests/scenarios/operations.rs',
+};
+
+/** The commands outside of such blocks: the file that runs each in a test, and the words by which it does. */
+const RUN: Readonly<Record<string, readonly [file: string, words: string]>> = {
+  'cargo xtask demo': ['xtask/src/test.rs', '"cargo xtask demo"'],
+  'cargo xtask test': ['.ci/run', 'cargo xtask test'],
+  'cargo xtask storm': ['xtask/src/test.rs', 'cargo xtask storm'],
+  'cargo xtask fuzz': ['xtask/src/test.rs', 'cargo xtask fuzz'],
+  'cargo xtask picture': ['xtask/src/picture.rs', 'fn the_pictures_are_current'],
+  'npm run docs': ['cdk/test/docs.test.ts', 'settingsPage()'],
+  'npm ci': ['xtask/prepare/src/tools.rs', '"ci"'],
+  'npx cdk bootstrap': ['tests/src/stack.rs', '"bootstrap"'],
+  'npx cdk deploy': ['tests/src/stack.rs', '"deploy"'],
+};
+
+/** The commands that no test runs, each with the reason. That `cargo xtask` takes them is shown by xtask/src/docs.rs. */
+const NOT_RUN: Readonly<Record<string, string>> = {
+  'git clone': 'the test that types the installation begins in a checkout',
+  'rustup target add':
+    'changes the toolchain of the machine; the functions that tests deploy are built for its own processor',
+  'npx cdk destroy': 'the local AWS ends with all its stacks',
+  'cargo xtask demo --keep': 'goes on until Ctrl-C',
+  'cargo xtask check': 'it is the first half of cargo xtask test',
+  'cargo xtask bench': 'measures for half an hour, on a machine that does nothing else',
+  'cargo mutants': 'takes hours',
+};
+
+test('every command in README.md and docs/ is run by a test, or is known not to be', () => {
+  const unknown: string[] = [];
+  const seen = new Set<string>();
+  const known = [...Object.keys(RUN), ...Object.keys(NOT_RUN)].sort((a, b) => b.length - a.length);
+  const look = (page: string, command: string) => {
+    const found = known.find((start) => command === start || command.startsWith(`${start} `));
+    seen.add(found ?? '');
+    if (found === undefined) {
+      unknown.push(`${page}: ${command}`);
+    }
+  };
+  for (const { page, text } of PAGES) {
+    for (const { mark, commands } of blocks(text)) {
+      if (mark === '') {
+        commands.forEach((command) => {
+          look(page, command);
+        });
+      } else if (TYPED[mark] === undefined) {
+        unknown.push(`${page}: no test types the blocks marked ${mark}`);
+      }
+    }
+    for (const [, command = ''] of outsideOfCode(text).matchAll(/`((?:cargo|npm|npx|aws|git|rustup) [^`]+)`/g)) {
+      look(page, command);
+    }
+  }
+  assert.deepEqual(unknown, []);
+  assert.deepEqual(
+    known.filter((command) => !seen.has(command)),
+    [],
+    'stands on no page any more',
+  );
+});
+
+test('the tests that are said to run the commands of README.md and docs/ do so', () => {
+  for (const [mark, file] of Object.entries(TYPED)) {
+    assert.ok(read(file).includes(`"${mark}"`), `${file} types no blocks marked ${mark}`);
+  }
+  for (const [command, [file, words]] of Object.entries(RUN)) {
+    assert.ok(read(file).includes(words), `${file} does not run ${command}`);
+  }
+});
+
+test('each promise of docs/security.md names a test that is there', () => {
+  const [, promises = ''] = read('docs/security.md').split('## Promises');
+  const named = [...promises.matchAll(/\[`([^`]+)`\]\(\.\.\/([^)]+)\)/g)];
+  const rows = [...promises.matchAll(/^\| (?!promise|-)/gm)];
+  assert.ok(rows.length > 0 && named.length >= rows.length, 'a promise without a test');
+  for (const [, name = '', file = ''] of named) {
+    const begin = file.endsWith('.rs') ? `fn ${name}(` : `test('${name}'`;
+    assert.ok(read(file).includes(begin), `${file} has no test ${name}`);
+  }
+});
+
+test('README.md and docs/operations.md explain every error, and no other', () => {
+  const errors = matches(read('functions/shared/src/error.rs'), /"(Deploy\.\w+)"/g);
+  for (const page of ['README.md', 'docs/operations.md']) {
+    assert.deepEqual(matches(read(page), /^\| `(Deploy\.\w+)` \|/gm), errors, page);
+  }
+});
+
+test('docs/operations.md explains every outcome of a service and every reason to skip something', () => {
+  const contract = read('functions/shared/src/contract.rs');
+  const words = [...new Set([...variants(contract, 'ServiceOutcome'), ...variants(contract, 'SkipReason')])].sort();
+  assert.deepEqual(matches(read('docs/operations.md'), /^\| `([A-Z_]+)` \|/gm), words);
+});
+
+test('docs/operations.md says of every state that takes time what a redrive does there', () => {
+  const [, table = ''] = read('docs/operations.md').split('| state | what a redrive does |');
+  const [rows = ''] = table.split('\n\n');
+  const [, image = '', service = ''] = rows.split(/^\| \*deploy-(?:image|service)\* \|.*$/m);
+  for (const [machine, part] of Object.entries({ 'deploy-image': image, 'deploy-service': service })) {
+    const named = matches(part, /^\| ([^|]+) \|/gm).flatMap((names) => names.split(', '));
+    assert.deepEqual(named.sort(), slowStates(JSON.parse(read(`statemachine/${machine}.asl.json`))).sort(), machine);
+  }
+});
+
+/** The text of a file of the repository. */
+function read(file: string): string {
+  return readFileSync(join(REPOSITORY_ROOT, file), 'utf8');
+}
+
+/** What a group matches, each once, in order of the alphabet. */
+function matches(text: string, pattern: RegExp): string[] {
+  return [...new Set([...text.matchAll(pattern)].map(([, match = '']) => match))].sort();
+}
+
+/** The variants of a Rust enum, as its JSON spells them: `AlreadyDeployed` is `ALREADY_DEPLOYED`. */
+function variants(source: string, name: string): string[] {
+  const [, rest = ''] = source.split(`pub enum ${name} {`);
+  const [body = ''] = rest.split('\n}');
+  return matches(body, /^ {4}([A-Z]\w+),$/gm).map((variant) =>
+    variant.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase(),
+  );
+}
+
+/** The names of the Task and Wait states of a machine and of its Maps: an execution can fail or be stopped there. */
+function slowStates({ States }: any): string[] {
+  return Object.entries<any>(States).flatMap(([name, state]) =>
+    state.Type === 'Map' ? slowStates(state.ItemProcessor) : ['Task', 'Wait'].includes(state.Type) ? [name] : [],
+  );
+}
+
+/** The `sh` blocks of a page: the mark in the first line, and the commands without comments. */
+function blocks(text: string): { mark: string; commands: string[] }[] {
+  return [...text.matchAll(/^```sh *([^\n]*)\n([^]*?)^```$/gm)].map(([, mark = '', body = '']) => ({
+    mark,
+    commands: body
+      .replaceAll('\\\n', ' ')
+      .split(/\n|&&/)
+      .map((command) => command.replace(/(^|\s)#.*/, '').trim())
+      .filter((command) => command !== '' && !command.startsWith('cd ')),
+  }));
+}
+
 /** The text without its code blocks. */
 function outsideOfCode(text: string): string {
   return text.replaceAll(/^```[^]*?^```$/gm, '');

@@ -24,8 +24,7 @@ static GRAMMAR: LazyLock<Grammar> = LazyLock::new(|| {
     Grammar {
         host: pattern(&format!("{label}(?:\\.{label})*(?::([0-9]+))?")),
         ecr: pattern(&format!(
-            "({ACCOUNT})\\.dkr(?:\\.ecr(?:-fips)?\\.({REGION})\\.\
-             (?:amazonaws\\.(?:com|com\\.cn|eu)|c2s\\.ic\\.gov|sc2s\\.sgov\\.gov|csp\\.hci\\.ic\\.gov|cloud\\.adc-e\\.uk)\
+            "({ACCOUNT})\\.dkr(?:\\.ecr(?:-fips)?\\.({REGION})\\.amazonaws\\.(?:com|com\\.cn|eu)\
              |-ecr(?:-fips)?\\.({REGION})\\.on\\.(?:aws|amazonwebservices\\.com\\.cn|amazonwebservices\\.eu))"
         )),
         path: pattern(&format!("({REPOSITORY})(?::({TAG}))?(?:@({DIGEST}))?")),

@@ -5,7 +5,6 @@
 
 mod account;
 mod ecs_deploy;
-mod first_run;
 #[path = "../../tests/tests/calls/functions.rs"]
 mod functions;
 mod growth;
@@ -16,7 +15,7 @@ mod runs;
 mod start;
 mod table;
 
-use crate::Failure;
+use crate::{Failure, page};
 use clap::ValueEnum;
 use jiff::Timestamp;
 use local_aws::tools::workspace;
@@ -26,8 +25,8 @@ use std::process::Command;
 
 /// The page with the results.
 const PAGE: &str = "docs/performance.md";
-/// The markers on the page between which the results stand.
-const MARKERS: (&str, &str) = ("<!-- bench -->\n", "<!-- /bench -->");
+/// The part of the page that holds them.
+const PART: &str = "bench";
 
 /// What can be measured by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -69,7 +68,11 @@ pub(crate) fn run(part: Option<Part>, keep: bool) -> Result<(), Failure> {
             text += &measured;
         }
     }
-    if keep { write(&text) } else { Ok(()) }
+    if keep {
+        page::write(PAGE, &[(PART, text)])
+    } else {
+        Ok(())
+    }
 }
 
 /// Runs this once more, optimized as the functions are.
@@ -85,38 +88,19 @@ fn optimized() -> Result<(), Failure> {
     }
 }
 
-/// Measures how long the demo takes in a fresh clone, and prints where the time goes.
-///
-/// # Errors
-///
-/// When the demo fails there.
-pub(crate) fn first_run() -> Result<(), Failure> {
-    prerequisites::check()?;
-    eprintln!("\n{}", first_run::measure()?);
-    Ok(())
-}
-
-/// When and where it was measured.
-fn place() -> String {
+/// When and where it was measured, and how.
+fn heading() -> String {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let about = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = about.lines().find_map(|line| line.strip_prefix("model name\t: "));
     format!(
-        "Measured on {} by `cargo xtask bench` on {processors} processors ({}).",
-        now().strftime("%Y-%m-%d"),
-        model.unwrap_or("of unknown make").trim(),
-    )
-}
-
-/// When and where it was measured, and how.
-fn heading() -> String {
-    format!(
-        "{} The functions run against the simulated ECS, \
+        "Measured on {} by `cargo xtask bench` on {processors} processors ({}). The functions run against the simulated ECS, \
          where every call takes {} ms and the token buckets that AWS documents refuse what exceeds them, full at the beginning. \
          The functions are warm, but no revision has been read before; three numbers are minimum, median and maximum, of runs each \
          on an account of its own: those with 8 services alone and one after the other, those with more, which wait for the \
          buckets nearly all the time, beside each other.\n\n",
-        place(),
+        now().strftime("%Y-%m-%d"),
+        model.unwrap_or("of unknown make").trim(),
         account::LATENCY,
     )
 }
@@ -138,19 +122,6 @@ async fn pushes() -> Result<String, Failure> {
         push::chain(),
         push::too_large().await?
     ))
-}
-
-fn write(text: &str) -> Result<(), Failure> {
-    let path = workspace().join(PAGE);
-    let failure = |error: std::io::Error| format!("{}: {error}", path.display());
-    let page = std::fs::read_to_string(&path).map_err(failure)?;
-    let (before, rest) = page
-        .split_once(MARKERS.0)
-        .ok_or_else(|| format!("{PAGE} has no line {:?}", MARKERS.0))?;
-    let (_, after) = rest
-        .split_once(MARKERS.1)
-        .ok_or_else(|| format!("{PAGE} has no {:?}", MARKERS.1))?;
-    std::fs::write(&path, [before, MARKERS.0, text, MARKERS.1, after].concat()).map_err(failure)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark is an edge")]

@@ -1,6 +1,6 @@
 //! The demo: the real stack in a local AWS, a good push, a broken push, and what comes of each.
 
-use crate::Failure;
+use crate::{Failure, page};
 use local_aws::executions::Execution;
 use local_aws::images::Behaviour;
 use local_aws::services::Setup;
@@ -8,6 +8,7 @@ use local_aws::{ACCOUNT, LocalAws, Options, REGION, Settings, Stack, containers,
 use prepare::prerequisites;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const CLUSTER: &str = "production";
@@ -47,16 +48,36 @@ const WORKLOADS: [Workload; 3] = [
 /// A family without a service, as a scheduled task has one.
 const STANDALONE: (&str, &str) = ("nightly-report", "report");
 
-/// Runs the demo; with `keep` it goes on until Ctrl-C, with `release` it deploys the functions that cargo-lambda builds.
+/// The page that shows the end of a run, and the part of it that does.
+const PAGE: &str = "README.md";
+const PART: &str = "demo";
+/// The columns of the table.
+const HEADER: [&str; 7] = ["push", "service", "from", "to", "outcome", "seconds", "execution"];
+
+/// How the demo is run.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Arguments {
+    /// Leave everything running until Ctrl-C, and tell how to look around.
+    #[arg(long)]
+    keep: bool,
+    /// Build the functions as they are deployed into an account, optimized, by cargo-lambda: minutes the first time.
+    #[arg(long)]
+    release: bool,
+    /// Write the end of what it shows into the README.
+    #[arg(long, conflicts_with = "keep")]
+    write: bool,
+}
+
+/// Runs the demo.
 ///
 /// # Errors
 ///
 /// When something did not end as it should.
-pub(crate) fn run(keep: bool, release: bool) -> Result<(), Failure> {
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     prerequisites::check()?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let mut demo = tokio::spawn(async move { Demo::prepare(release).await?.play(keep).await });
+        let mut demo = tokio::spawn(async move { Demo::prepare(arguments.release).await?.play(arguments).await });
         tokio::select! {
             ended = &mut demo => ended.map_err(|error| error.to_string())?,
             _ = tokio::signal::ctrl_c() => {
@@ -64,7 +85,7 @@ pub(crate) fn run(keep: bool, release: bool) -> Result<(), Failure> {
                 demo.abort();
                 // Only when it is gone is everything gone that it started.
                 let _aborted = demo.await;
-                if keep { Ok(()) } else { Err("interrupted".to_owned()) }
+                if arguments.keep { Ok(()) } else { Err("interrupted".to_owned()) }
             }
         }
     })
@@ -74,6 +95,8 @@ struct Demo {
     aws: LocalAws,
     stack: Stack,
     rows: Vec<Row>,
+    /// The lines that were shown since the first push.
+    shown: Mutex<Vec<String>>,
 }
 
 /// A line of the table.
@@ -121,6 +144,7 @@ impl Demo {
             aws,
             stack,
             rows: Vec::new(),
+            shown: Mutex::default(),
         };
         demo.create_services().await.map_err(|error| error.to_string())?;
         Ok(demo)
@@ -165,11 +189,18 @@ impl Demo {
         Ok(())
     }
 
-    async fn play(mut self, keep: bool) -> Result<(), Failure> {
+    async fn play(mut self, arguments: Arguments) -> Result<(), Failure> {
         let mut wrong = self.push("v2", Behaviour::Healthy).await?;
         wrong.extend(self.push("v3", Behaviour::Broken).await?);
-        print_table(&self.rows);
-        if keep {
+        self.show("");
+        for line in table(&self.rows) {
+            self.show(&line);
+        }
+        if arguments.write && wrong.is_empty() {
+            let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
+            page::write(PAGE, &[(PART, format!("```text\n{}\n```\n", excerpt(&shown)))])?;
+        }
+        if arguments.keep {
             self.explain();
             std::future::pending::<()>().await;
         }
@@ -188,7 +219,7 @@ impl Demo {
         } else {
             "a broken"
         };
-        say(&format!("docker push {REPOSITORY}:{tag}, {kind} image"));
+        self.show(&format!("▸ docker push {REPOSITORY}:{tag}, {kind} image"));
         let mut before = BTreeMap::new();
         for workload in &WORKLOADS {
             before.insert(
@@ -264,18 +295,18 @@ impl Demo {
             if let Some(parent) = parents.into_iter().next() {
                 let is_child = |execution: &Execution| execution.is_child_of(&parent.arn);
                 let children = self.aws.executions(&self.stack.deploy_service, None, is_child).await?;
-                self.show("deploy-image", &parent, &mut shown, begun).await?;
+                self.follow_states("deploy-image", &parent, &mut shown, begun).await?;
                 for child in &children {
-                    self.show(service_of(child), child, &mut shown, begun).await?;
+                    self.follow_states(service_of(child), child, &mut shown, begun).await?;
                 }
                 if parent.has_ended() {
                     match parent.error_message() {
-                        Some(message) => say(&format!(
-                            "FAILED {}: {message}",
+                        Some(message) => self.show(&format!(
+                            "▸ FAILED {}: {message}",
                             parent.error.as_deref().unwrap_or_default()
                         )),
-                        None => say(&format!(
-                            "SUCCEEDED: {}",
+                        None => self.show(&format!(
+                            "▸ SUCCEEDED: {}",
                             parent
                                 .output
                                 .as_ref()
@@ -298,7 +329,14 @@ impl Demo {
         }
     }
 
-    async fn show(
+    /// Shows a line, and keeps it for the README.
+    fn show(&self, line: &str) {
+        eprintln!("{line}");
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.extend(line.lines().map(str::to_owned));
+    }
+
+    async fn follow_states(
         &self,
         name: &str,
         execution: &Execution,
@@ -317,7 +355,10 @@ impl Demo {
                 .and_then(|details| details.output())
                 .and_then(message_of);
             for text in entered.into_iter().chain(said.map(|said| format!("   {said}"))) {
-                eprintln!("  {:>5.1} s  {name:<12}  {text}", begun.elapsed().as_secs_f64());
+                self.show(&format!(
+                    "  {:>5.1} s  {name:<12}  {text}",
+                    begun.elapsed().as_secs_f64()
+                ));
             }
         }
         Ok(())
@@ -392,7 +433,8 @@ fn short(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-fn print_table(rows: &[Row]) {
+/// The outcome of each service of each push, one a line.
+fn table(rows: &[Row]) -> Vec<String> {
     let cells = |row: &Row| {
         [
             &row.push,
@@ -405,18 +447,52 @@ fn print_table(rows: &[Row]) {
         ]
         .map(ToString::to_string)
     };
-    let header = ["push", "service", "from", "to", "outcome", "seconds", "execution"].map(str::to_owned);
+    let header = HEADER.map(str::to_owned);
     let lines: Vec<[String; 7]> = std::iter::once(header).chain(rows.iter().map(cells)).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or_default();
-    eprintln!();
-    for line in &lines {
-        let cells: Vec<String> = line
-            .iter()
-            .enumerate()
+    let padded = |line: &[String; 7]| {
+        let cells = line.iter().enumerate();
+        let cells: Vec<String> = cells
             .map(|(column, cell)| format!("{cell:<0$}", width(column)))
             .collect();
-        eprintln!("{}", cells.join("  ").trim_end());
+        cells.join("  ").trim_end().to_owned()
+    };
+    lines.iter().map(padded).collect()
+}
+
+/// What the README shows of a run: of the last push what the steps of its first service have said, each thing once; its end;
+/// and the table without the executions' names.
+fn excerpt(shown: &str) -> String {
+    let last = shown.rfind("▸ docker push").unwrap_or_default();
+    let mut lines: Vec<&str> = Vec::new();
+    let mut said = HashSet::new();
+    let header = HEADER[0];
+    for line in shown[last..].lines() {
+        let line = match line.split_once(" s  ") {
+            Some((_, told)) => {
+                let of_interest = [WORKLOADS[0].service, "deploy-image"]
+                    .iter()
+                    .any(|name| told.starts_with(name));
+                let is_said = told.contains("     ");
+                if !(of_interest && is_said && said.insert(told)) {
+                    continue;
+                }
+                line
+            }
+            None => line,
+        };
+        lines.push(line);
     }
+    let executions = lines
+        .iter()
+        .find(|line| line.starts_with(header))
+        .and_then(|line| line.find(HEADER[6]));
+    let is_row = |line: &str| line.starts_with(header) || line.starts_with(REPOSITORY);
+    let cut = |line: &str| match executions {
+        Some(at) if is_row(line) => line.get(..at).unwrap_or(line).trim_end().to_owned(),
+        _ => line.to_owned(),
+    };
+    lines.into_iter().map(cut).collect::<Vec<_>>().join("\n")
 }
 
 fn say(text: &str) {

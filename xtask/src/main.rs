@@ -4,8 +4,11 @@
 mod bench;
 mod check;
 mod demo;
+#[cfg(test)]
+mod docs;
 mod fuzz;
 mod lambda;
+mod page;
 mod picture;
 mod steps;
 mod storm;
@@ -27,14 +30,7 @@ enum Task {
     /// Check what every save should keep: formatting, lints, unit tests, contracts, the CDK app. Starts no local AWS.
     Check,
     /// Show it: a local AWS, a real `cdk deploy`, a good push, a broken push, and the rollback.
-    Demo {
-        /// Leave everything running until Ctrl-C, and tell how to look around.
-        #[arg(long)]
-        keep: bool,
-        /// Build the functions as they are deployed into an account, optimized, by cargo-lambda: minutes the first time.
-        #[arg(long)]
-        release: bool,
-    },
+    Demo(demo::Arguments),
     /// Run every check and every test: what CI runs.
     Test,
     /// Measure what a push costs: time and calls beside what AWS's limits allow and beside ecs-deploy, cold starts, growth.
@@ -44,9 +40,6 @@ enum Task {
         /// Write the results into docs/performance.md.
         #[arg(long, conflicts_with = "part")]
         write: bool,
-        /// Measure instead how long the demo takes in a fresh clone of what is committed, cold and then warm.
-        #[arg(long, conflicts_with_all = ["part", "write"])]
-        first_run: bool,
     },
     /// Look for an input from outside that is taken wrongly: events, ARNs, images, task definitions, settings.
     Fuzz {
@@ -68,10 +61,9 @@ type Failure = String;
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Check => check::run(),
-        Task::Demo { keep, release } => demo::run(keep, release),
+        Task::Demo(arguments) => demo::run(arguments),
         Task::Test => test::run(),
-        Task::Bench { first_run: true, .. } => bench::first_run(),
-        Task::Bench { part, write, .. } => bench::run(part, write),
+        Task::Bench { part, write } => bench::run(part, write),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Task::Picture => picture::write(),
         Task::Storm(arguments) => storm::run(&arguments),

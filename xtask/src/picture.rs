@@ -1,7 +1,6 @@
 //! The pictures of the state machines in docs/architecture.md, drawn from their definitions.
 
-use crate::Failure;
-use local_aws::tools::workspace;
+use crate::{Failure, page};
 use serde_json::{Map, Value};
 use std::fmt::Write;
 
@@ -13,33 +12,20 @@ const PAGE: &str = "docs/architecture.md";
 ///
 /// # Errors
 ///
-/// When a definition or the page cannot be read or written.
+/// When a definition cannot be read, or the page cannot be written.
 pub(crate) fn write() -> Result<(), Failure> {
-    let path = workspace().join(PAGE);
-    let page = read(&path)?;
-    std::fs::write(&path, with_pictures(&page)?).map_err(|error| format!("{}: {error}", path.display()))
+    page::write(PAGE, &pictures()?)
 }
 
-fn read(path: &std::path::Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// The page with the part between each machine's markers drawn anew.
-fn with_pictures(page: &str) -> Result<String, Failure> {
-    MACHINES.iter().try_fold(page.to_owned(), |page, machine| {
-        let path = workspace().join(format!("statemachine/{machine}.asl.json"));
+/// The picture of each machine.
+fn pictures() -> Result<Vec<(&'static str, String)>, Failure> {
+    let picture = |machine: &&'static str| {
+        let file = format!("statemachine/{machine}.asl.json");
         let definition: Value =
-            serde_json::from_str(&read(&path)?).map_err(|error| format!("{}: {error}", path.display()))?;
-        let (begin, end) = (format!("<!-- {machine} -->\n"), format!("<!-- /{machine} -->"));
-        let (before, rest) = page
-            .split_once(&begin)
-            .ok_or_else(|| format!("{PAGE} has no line {begin:?}"))?;
-        let (_, after) = rest.split_once(&end).ok_or_else(|| format!("{PAGE} has no {end:?}"))?;
-        Ok(format!(
-            "{before}{begin}```mermaid\n{}```\n{end}{after}",
-            draw(&definition)
-        ))
-    })
+            serde_json::from_str(&page::read(&file)?).map_err(|error| format!("{file}: {error}"))?;
+        Ok((*machine, format!("```mermaid\n{}```\n", draw(&definition))))
+    };
+    MACHINES.iter().map(picture).collect()
 }
 
 /// Draws a machine as a Mermaid flowchart: a Task is a box, a Choice a diamond, a Wait a rounded box; a Catch is dotted.
@@ -162,8 +148,9 @@ mod tests {
 
     #[test]
     fn the_pictures_are_current() {
-        let page = read(&workspace().join(PAGE)).unwrap();
-        assert!(page == with_pictures(&page).unwrap(), "run `cargo xtask picture`");
+        let text = page::read(PAGE).unwrap();
+        let drawn = page::with_parts(PAGE, &text, &pictures().unwrap()).unwrap();
+        assert!(text == drawn, "run `cargo xtask picture`");
     }
 
     #[test]

@@ -9,6 +9,7 @@
 mod broken_image;
 mod new_tag;
 mod nothing_to_do;
+mod operations;
 mod repetition;
 mod scale;
 mod settings;
