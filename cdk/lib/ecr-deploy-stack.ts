@@ -14,6 +14,12 @@ export class EcrDeployStack extends Stack {
       description: 'The state machine with one execution for each push',
       value: this.ecrDeploy.deployImage.stateMachineArn,
     });
+    new CfnOutput(this, 'WhatIsDeployed', {
+      description: 'Which pushes move which services',
+      value:
+        'Every tag that is pushed goes to every service that runs its repository, pr-123 and dev too; ' +
+        'only latest needs the setting deployLatest.',
+    });
     new CfnOutput(this, 'DeployServiceArn', {
       description: 'The state machine with one execution for each service of a push',
       value: this.ecrDeploy.deployService.stateMachineArn,

@@ -116,18 +116,21 @@ export class EcrDeploy extends Construct {
       reason: 'It is itself the dead-letter queue, of the rule Push.',
     });
 
-    new Rule(this, 'Push', {
-      description: 'Starts deploy-image for each image that is pushed to ECR',
-      eventPattern: pushPattern(settings),
-      targets: [
-        // No input: the execution gets the whole event. A late delivery is safe, as a newer push is never overridden.
-        new SfnStateMachine(this.deployImage, {
-          deadLetterQueue: this.deadLetterQueue,
-          maxEventAge: Duration.hours(24),
-          retryAttempts: 185,
-        }),
-      ],
-    });
+    // The first rule keeps the name that it has in stacks of today.
+    for (const [place, eventPattern] of pushPatterns(settings).entries()) {
+      new Rule(this, place === 0 ? 'Push' : `Push${place + 1}`, {
+        description: 'Starts deploy-image for each image that is pushed to ECR',
+        eventPattern,
+        targets: [
+          // No input: the execution gets the whole event. A late delivery is safe, as a newer push is never overridden.
+          new SfnStateMachine(this.deployImage, {
+            deadLetterQueue: this.deadLetterQueue,
+            maxEventAge: Duration.hours(24),
+            retryAttempts: 185,
+          }),
+        ],
+      });
+    }
   }
 }
 
@@ -140,12 +143,44 @@ function atOnce(maxConcurrency: number): { groups: string; atOnce: string } {
   return { groups: String(groups), atOnce: String(Math.ceil(maxConcurrency / groups)) };
 }
 
+/** The most characters of an event pattern: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html */
+const LONGEST_PATTERN = 2048;
+
+/** The patterns of the rules: one, or several that share the named repositories where one would be too long. */
+function pushPatterns(settings: Settings): EventPattern[] {
+  const groups: string[][] = [[]];
+  for (const repository of settings.repositories) {
+    const last = groups[groups.length - 1] ?? [];
+    if (last.length > 0 && length(pushPattern(settings, [...last, repository])) > LONGEST_PATTERN) {
+      groups.push([repository]);
+    } else {
+      last.push(repository);
+    }
+  }
+  return groups.map((repositories) => pushPattern(settings, repositories));
+}
+
+/** The characters of a pattern. An account or a region that is known only when it is deployed is shorter than its token. */
+function length(pattern: EventPattern): number {
+  return JSON.stringify(pattern).length;
+}
+
+/** The configs of what is pushed besides images. An image has one of two others, so this never keeps an image out. */
+const ARTIFACTS = [
+  'application/vnd.buildkit.cacheconfig.v0',
+  'application/vnd.cncf.helm.config.v1+json',
+  'application/vnd.cncf.notary.signature',
+  'application/vnd.dev.cosign.artifact.sig.v1+json',
+  'application/vnd.dev.sigstore.bundle.v0.3+json',
+];
+
 /**
- * The events that are pushes.
+ * The events that are pushes, to `repositories` or, if there are none, to any. It keeps out what is certainly no image; what
+ * a pattern cannot tell, find-task-definitions tells from an image.
  * https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
  */
-function pushPattern({ trigger, repositories }: Settings): EventPattern {
-  const named = repositories.length === 0 ? undefined : repositories;
+function pushPattern({ trigger }: Settings, repositories: readonly string[]): EventPattern {
+  const named = repositories.length === 0 ? undefined : [...repositories];
   switch (trigger) {
     case 'putImage':
       return {
@@ -156,7 +191,11 @@ function pushPattern({ trigger, repositories }: Settings): EventPattern {
           eventName: ['PutImage'],
           // A refused push is recorded too, with its error.
           errorCode: Match.doesNotExist(),
-          ...(named && { requestParameters: { repositoryName: named } }),
+          requestParameters: {
+            // An untagged push is one of the parts of an image that gets its tag by a push of its own.
+            imageTag: Match.exists(),
+            ...(named && { repositoryName: named }),
+          },
         },
       };
     case 'imageAction':
@@ -168,6 +207,7 @@ function pushPattern({ trigger, repositories }: Settings): EventPattern {
           result: ['SUCCESS'],
           // An untagged push is one of the parts of an image that gets its tag by a push of its own.
           'image-tag': Match.anythingBut(''),
+          'artifact-media-type': [{ exists: false }, { 'anything-but': ARTIFACTS }],
           ...(named && { 'repository-name': named }),
         },
       };

@@ -69,6 +69,8 @@ export function findTaskDefinitions(settings: Settings): Permission[] {
     },
     describeServices(settings),
     readTaskDefinitions(settings.scanFamilies ? ['ecs:ListTaskDefinitionFamilies'] : []),
+    // Where the event of a push does not tell whether it is an image.
+    describeImages(settings),
   ];
 }
 
@@ -100,12 +102,7 @@ export function rollBack(settings: Settings): Permission[] {
     },
     startRollout(settings),
     passRole(settings),
-    {
-      sid: 'DescribeImages',
-      actions: ['ecr:DescribeImages'],
-      resources: repositories(settings),
-      wildcard: 'Any repository may be deployed unless the setting repositories names some.',
-    },
+    describeImages(settings),
   ];
 }
 
@@ -221,6 +218,16 @@ function describeServices(settings: Settings): Permission {
     actions: ['ecs:DescribeServices'],
     resources: inEachCluster(settings, 'service'),
     wildcard: 'Services are found while it runs; the configured clusters, if any, limit them.',
+  };
+}
+
+/** What ECR tells of an image: the media types of what was pushed, and whether an image is there to go back to. */
+function describeImages(settings: Settings): Permission {
+  return {
+    sid: 'DescribeImages',
+    actions: ['ecr:DescribeImages'],
+    resources: repositories(settings),
+    wildcard: 'Any repository may be deployed unless the setting repositories names some.',
   };
 }
 

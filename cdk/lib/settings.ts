@@ -99,9 +99,12 @@ export interface EcrDeployProps {
   readonly trigger?: Trigger;
 
   /**
-   * Names of the ECR repositories whose pushes are deployed, without the registry and without a tag.
+   * Names of the ECR repositories whose pushes are deployed, without the registry and without a tag. Two kinds of pushes are
+   * deployed only where their repository is named here: the assets of the AWS CDK
+   * (`cdk-<qualifier>-container-assets-<account>-<region>`), and what ECR itself brings in by a pull-through cache or by
+   * replication.
    *
-   * @default - every repository
+   * @default - every repository but these two kinds
    */
   readonly repositories?: readonly string[];
 
@@ -172,8 +175,16 @@ const MOST_LOOKS = 1200;
 const MOST_AT_ONCE = 1600;
 
 const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,255}$/;
-/** A registry's host would pass as the first part of a name, so it is ruled out by itself. */
-const REPOSITORY_NAME = /^(?=.{2,256}$)(?!\d{12}\.dkr)([a-z0-9]+([._-][a-z0-9]+)*\/)*[a-z0-9]+([._-][a-z0-9]+)*$/;
+/**
+ * ECR's own rule, which `functions/shared/src/image.rs` has too: parts separated by slashes, and words in them by a dot, one
+ * or two underscores, or hyphens. A registry's host would pass as the first part of a name, so it is ruled out by itself.
+ * https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
+ */
+const REPOSITORY_NAME =
+  /^(?=.{2,256}$)(?!\d{12}\.dkr)([a-z0-9]+((\.|__?|-+)[a-z0-9]+)*\/)*[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*$/;
+
+/** How much of the 4 KB that Lambda has for a function's settings may be names of repositories. */
+const LONGEST_REPOSITORIES = 3000;
 const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/*?-]+$/;
 
 /**
@@ -233,6 +244,22 @@ export function checkSettings(props: EcrDeployProps): Settings {
     );
   }
 
+  const repositories = names(
+    'repositories',
+    props.repositories ?? [],
+    REPOSITORY_NAME,
+    'give names of repositories, without the registry and without a tag, such as web,team/worker; ' +
+      'leave the setting out for every repository.',
+  );
+  const length = repositories.join(',').length;
+  if (length > LONGEST_REPOSITORIES) {
+    throw new SettingError(
+      'repositories',
+      `${repositories.length} names of ${length} characters together`,
+      `Lambda has room for ${LONGEST_REPOSITORIES}; leave the setting out for every repository, or install a second stack.`,
+    );
+  }
+
   return {
     passRoleArns: roleArns(props.passRoles),
     clusters: names(
@@ -250,13 +277,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
     pollIntervalSeconds,
     maxConcurrency,
     trigger: oneOf('trigger', props.trigger ?? 'putImage', TRIGGERS),
-    repositories: names(
-      'repositories',
-      props.repositories ?? [],
-      REPOSITORY_NAME,
-      'give names of repositories, without the registry and without a tag, such as web,team/worker; ' +
-        'leave the setting out for every repository.',
-    ),
+    repositories,
     architecture: oneOf('architecture', props.architecture ?? 'arm64', ARCHITECTURES),
     logRetention,
     binaries: folder('binaries', props.binaries),

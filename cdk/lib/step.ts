@@ -77,6 +77,7 @@ export class Step extends Construct {
       role: this.role,
       environment: {
         CLUSTERS: settings.clusters.join(','),
+        REPOSITORIES: settings.repositories.join(','),
         DEPLOY_LATEST: String(settings.deployLatest),
         TAG_LATEST: String(settings.tagLatest),
         IMAGE_REFERENCE: settings.imageReference,

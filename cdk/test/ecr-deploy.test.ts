@@ -13,9 +13,19 @@ const functionOf = (synthesized: Synthesized, construct: string): Json =>
 const pattern = (settings: Partial<EcrDeployProps>): Json =>
   new Synthesized(settings).properties('EcrDeploy/Push').EventPattern;
 
+/** What people push besides images, by the type that ECR tells. */
+const ARTIFACTS = [
+  'application/vnd.buildkit.cacheconfig.v0',
+  'application/vnd.cncf.helm.config.v1+json',
+  'application/vnd.cncf.notary.signature',
+  'application/vnd.dev.cosign.artifact.sig.v1+json',
+  'application/vnd.dev.sigstore.bundle.v0.3+json',
+];
+
 const DEFAULT = new Synthesized();
 const GIVEN = new Synthesized({
   clusters: ['production', 'staging'],
+  repositories: ['web', 'team/worker'],
   deployLatest: true,
   imageReference: 'digest',
   scanFamilies: false,
@@ -52,6 +62,7 @@ for (const construct of Object.values(STEPS)) {
     assert.deepEqual(functionOf(DEFAULT, construct).Environment, {
       Variables: {
         CLUSTERS: '',
+        REPOSITORIES: '',
         DEPLOY_LATEST: 'false',
         TAG_LATEST: 'false',
         IMAGE_REFERENCE: 'tag',
@@ -66,6 +77,7 @@ for (const construct of Object.values(STEPS)) {
     assert.deepEqual(functionOf(GIVEN, construct).Environment, {
       Variables: {
         CLUSTERS: 'production,staging',
+        REPOSITORIES: 'web,team/worker',
         DEPLOY_LATEST: 'true',
         TAG_LATEST: 'false',
         IMAGE_REFERENCE: 'digest',
@@ -144,6 +156,7 @@ test('trigger putImage: the pushes that CloudTrail records, without those that w
       eventSource: ['ecr.amazonaws.com'],
       eventName: ['PutImage'],
       errorCode: [{ exists: false }],
+      requestParameters: { imageTag: [{ exists: true }] },
     },
   };
 
@@ -159,7 +172,7 @@ test('trigger putImage with repositories: only pushes to these', () => {
       eventSource: ['ecr.amazonaws.com'],
       eventName: ['PutImage'],
       errorCode: [{ exists: false }],
-      requestParameters: { repositoryName: ['web', 'team/worker'] },
+      requestParameters: { imageTag: [{ exists: true }], repositoryName: ['web', 'team/worker'] },
     },
   });
 });
@@ -172,8 +185,35 @@ test('trigger imageAction: the tagged pushes that ECR itself reports as successf
       'action-type': ['PUSH'],
       result: ['SUCCESS'],
       'image-tag': [{ 'anything-but': [''] }],
+      'artifact-media-type': [{ exists: false }, { 'anything-but': ARTIFACTS }],
     },
   });
+});
+
+test('trigger imageAction: an image starts a deployment, whatever ECR calls it, and a cache or a chart does not', () => {
+  const images = ['application/vnd.docker.container.image.v1+json', 'application/vnd.oci.image.config.v1+json'];
+
+  assert.deepEqual(
+    ARTIFACTS.filter((artifact) => images.includes(artifact) || artifact.includes('index')),
+    [],
+  );
+});
+
+test('repositories that do not fit into one pattern are shared by several rules, each short enough', () => {
+  const repositories = Array.from({ length: 85 }, (_, place) => `team/a-repository-of-30-letters${place + 10}`);
+  for (const trigger of ['putImage', 'imageAction'] as const) {
+    const rules = new Synthesized({ repositories, trigger }).ofType('AWS::Events::Rule');
+    const patterns: Json[] = rules.map(({ properties }) => properties.EventPattern);
+    const named = patterns.flatMap(({ detail }) =>
+      trigger === 'putImage' ? detail.requestParameters.repositoryName : detail['repository-name'],
+    );
+
+    assert.ok(rules.length > 1);
+    assert.deepEqual(named.sort(), [...repositories].sort());
+    for (const eventPattern of patterns) {
+      assert.ok(JSON.stringify(eventPattern).length <= 2048, JSON.stringify(eventPattern));
+    }
+  }
 });
 
 test('trigger imageAction with repositories: only pushes to these', () => {
@@ -181,8 +221,19 @@ test('trigger imageAction with repositories: only pushes to these', () => {
     'action-type': ['PUSH'],
     result: ['SUCCESS'],
     'image-tag': [{ 'anything-but': [''] }],
+    'artifact-media-type': [{ exists: false }, { 'anything-but': ARTIFACTS }],
     'repository-name': ['web'],
   });
+});
+
+test('the stack says in one sentence which pushes move which services', () => {
+  const { Value } = DEFAULT.template.toJSON()['Outputs'].WhatIsDeployed;
+
+  assert.equal(
+    Value,
+    'Every tag that is pushed goes to every service that runs its repository, pr-123 and dev too; ' +
+      'only latest needs the setting deployLatest.',
+  );
 });
 
 test('the rule starts deploy-image with the whole event, tries for a day, and then keeps the event in the queue', () => {
@@ -219,10 +270,9 @@ test('each log group is kept as long as logRetention says, three months by defau
 
 test('the stack tells where the state machines and the dead-letter queue are', () => {
   const synthesized = DEFAULT;
-  const outputs = Object.entries<Json>(synthesized.template.toJSON()['Outputs']).map(([name, output]) => [
-    name,
-    synthesized.text(output.Value),
-  ]);
+  const outputs = Object.entries<Json>(synthesized.template.toJSON()['Outputs'])
+    .filter(([name]) => name !== 'WhatIsDeployed')
+    .map(([name, output]) => [name, synthesized.text(output.Value)]);
 
   assert.deepEqual(Object.fromEntries(outputs), {
     DeployImageArn: '${EcrDeploy/DeployImage/StateMachine}',

@@ -74,6 +74,15 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
     { repositories: ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/web'] },
     `"repositories" is "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web": ${REPOSITORIES}`,
   ],
+  ...['a___b', 'a_-b', 'a/b..c', 'a.-b', '-a', 'a-', 'a//b', 'A'].map((name): [object, string] => [
+    { repositories: [name] },
+    `"repositories" is "${name}": ${REPOSITORIES}`,
+  ]),
+  [
+    { repositories: Array.from({ length: 120 }, (_, place) => `a-repository-of-thirty-letter-${place + 100}`) },
+    '"repositories" is "120 names of 4079 characters together": Lambda has room for 3000; ' +
+      'leave the setting out for every repository, or install a second stack.',
+  ],
   [{ architecture: 'amd64' }, '"architecture" is "amd64": give arm64 or x86_64.'],
   [{ logRetention: 10 }, `"logRetention" is 10: ${RETENTION}`],
   [{ binaries: '/nowhere' }, '"binaries" is "/nowhere": give a folder that is there, or leave the setting out.'],
@@ -133,6 +142,7 @@ const ACCEPTED: readonly [rule: string, given: Partial<EcrDeployProps>][] = [
   ['every role of one account, said in so many words', { passRoles: ['arn:aws:iam::123456789012:role/*'] }],
   ['roles below a path', { passRoles: ['arn:aws:iam::123456789012:role/apps/*'] }],
   ['an ARN that is known when it is deployed', { passRoles: [Lazy.string({ produce: () => 'later' })] }],
+  ['every separator that ECR takes', { repositories: ['a__b', 'a--b', 'a---b', 'a_b.c-d', 'a__b/c--d'] }],
   ['nested repositories', { repositories: ['team/group/worker_2', 'web.api'] }],
 ];
 

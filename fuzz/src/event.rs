@@ -73,6 +73,9 @@ const FORMS: [Form; 2] = [
 
 static GRAMMAR: LazyLock<[Regex; 5]> = LazyLock::new(|| [ACCOUNT, REGION, REPOSITORY, TAG, DIGEST].map(pattern));
 
+/// The tag of what belongs to another image of the repository.
+static SIGNATURE: LazyLock<Regex> = LazyLock::new(|| pattern("sha256-[0-9a-f]{64}.*"));
+
 const EXAMPLES: [(&str, &str); 2] = [
     (
         "put-image-event",
@@ -169,12 +172,7 @@ fn check_event(event: &Value) {
         Ok(push) => push,
         Err(error) => return assert_clear(&error),
     };
-    let said = |pointers: &[&str]| {
-        let mut values = pointers.iter().filter_map(|pointer| event.pointer(pointer));
-        values
-            .find(|value| !value.is_null())
-            .map(|value| value.as_str().expect("a text"))
-    };
+    let said = |pointers: &[&str]| said(event, pointers);
     assert_eq!(said(&["/source"]), Some("aws.ecr"));
     let form = FORMS
         .iter()
@@ -195,18 +193,42 @@ fn check_event(event: &Value) {
             assert!(said(form.tag).is_none_or(str::is_empty));
             assert_eq!(said(form.repository), Some(repository.as_str()));
         }
-        Push::Tagged(image) => {
-            assert!(!(form.has_failed)(event));
-            check_image(
-                &image,
-                [form.registry, form.region, form.repository, form.tag, form.digest].map(said),
+        Push::Nothing(NothingPushed::Artifact { pushed, artifact }) => {
+            assert!(
+                artifact.to_string().chars().count() <= LONGEST,
+                "a hostile length is echoed"
             );
-            let [at, id] = [form.at, form.id].map(|pointers| said(pointers).expect("a push has a time and an id"));
-            assert_eq!(image.push.at(), at.parse().expect("a time"));
-            assert_eq!(image.push.to_string(), format!("{} {id}", image.push.at()));
-            check_pusher(image.by.as_ref().map(Pusher::as_str), said(form.by));
+            check_pushed(form, event, &pushed);
         }
+        Push::Tagged(pushed) => {
+            // A signature may look like an image in all but its tag.
+            assert!(!SIGNATURE.is_match(pushed.tag.as_str()), "{}", pushed.tag);
+            check_pushed(form, event, &pushed);
+        }
+        Push::Untold(pushed) => check_pushed(form, event, &pushed),
     }
+}
+
+/// What was pushed is what the event names.
+fn check_pushed(form: &Form, event: &Value, image: &PushedImage) {
+    let said = |pointers: &[&str]| said(event, pointers);
+    assert!(!(form.has_failed)(event));
+    check_image(
+        image,
+        [form.registry, form.region, form.repository, form.tag, form.digest].map(said),
+    );
+    let [at, id] = [form.at, form.id].map(|pointers| said(pointers).expect("a push has a time and an id"));
+    assert_eq!(image.push.at(), at.parse().expect("a time"));
+    assert_eq!(image.push.to_string(), format!("{} {id}", image.push.at()));
+    check_pusher(image.by.as_ref().map(Pusher::as_str), said(form.by));
+}
+
+/// The first of these members that an event has, as a text.
+fn said<'a>(event: &'a Value, pointers: &[&str]) -> Option<&'a str> {
+    let mut values = pointers.iter().filter_map(|pointer| event.pointer(pointer));
+    values
+        .find(|value| !value.is_null())
+        .map(|value| value.as_str().expect("a text"))
 }
 
 /// Who pushed is an ARN that the event names, of which no more is kept than fits into a tag.

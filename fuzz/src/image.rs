@@ -24,7 +24,8 @@ static GRAMMAR: LazyLock<Grammar> = LazyLock::new(|| {
     Grammar {
         host: pattern(&format!("{label}(?:\\.{label})*(?::([0-9]+))?")),
         ecr: pattern(&format!(
-            "({ACCOUNT})\\.dkr(?:\\.ecr(?:-fips)?\\.({REGION})\\.amazonaws\\.(?:com|com\\.cn|eu)\
+            "({ACCOUNT})\\.dkr(?:\\.ecr(?:-fips)?\\.({REGION})\\.\
+             (?:amazonaws\\.(?:com|com\\.cn|eu)|c2s\\.ic\\.gov|sc2s\\.sgov\\.gov|csp\\.hci\\.ic\\.gov|cloud\\.adc-e\\.uk)\
              |-ecr(?:-fips)?\\.({REGION})\\.on\\.(?:aws|amazonwebservices\\.com\\.cn|amazonwebservices\\.eu))"
         )),
         path: pattern(&format!("({REPOSITORY})(?::({TAG}))?(?:@({DIGEST}))?")),

@@ -1,17 +1,22 @@
 //! The settings: each is read as what it says or refused by its name, and nothing falls back in silence.
 
 use crate::arn::cluster_name;
-use crate::assert_clear;
+use crate::image::REPOSITORY;
+use crate::{assert_clear, pattern};
+use regex_lite::Regex;
 use shared::arn::ClusterName;
 use shared::config::Config;
+use shared::image::RepositoryName;
 use shared::task_definition::ImageForm;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 type Rule = fn(&str) -> bool;
 
 /// Every setting, and what it may be.
-const SETTINGS: [(&str, Rule); 7] = [
+const SETTINGS: [(&str, Rule); 8] = [
     ("CLUSTERS", |value| clusters(value).is_some()),
+    ("REPOSITORIES", |value| repositories(value).is_some()),
     ("DEPLOY_LATEST", is_flag),
     ("TAG_LATEST", is_flag),
     ("IMAGE_REFERENCE", |value| ["tag", "digest"].contains(&value)),
@@ -38,6 +43,12 @@ fn clusters(value: &str) -> Option<Vec<&str>> {
         .collect::<Option<_>>()?;
     let distinct: BTreeSet<&str> = names.iter().copied().collect();
     (distinct.len() == names.len()).then_some(names)
+}
+
+fn repositories(value: &str) -> Option<Vec<&str>> {
+    static NAME: LazyLock<Regex> = LazyLock::new(|| pattern(REPOSITORY));
+    let names: Vec<&str> = value.split(',').filter(|_| !value.is_empty()).map(str::trim).collect();
+    names.iter().all(|name| NAME.is_match(name)).then_some(names)
 }
 
 /// `input` is an environment as the kernel hands it to a process: `NAME=value`, each ended by a zero byte.
@@ -70,6 +81,8 @@ pub(crate) fn check(input: &[u8]) {
     assert!(!(config.deploy_latest && config.tag_latest));
     let names: Vec<&str> = config.clusters.iter().map(ClusterName::as_str).collect();
     assert_eq!(clusters(&environment["CLUSTERS"]).as_ref(), Some(&names));
+    let repositories_read: Vec<&str> = config.repositories.iter().map(RepositoryName::as_str).collect();
+    assert_eq!(repositories(&environment["REPOSITORIES"]), Some(repositories_read));
     let seconds = config.rollout_timeout.as_secs();
     assert_eq!(environment["ROLLOUT_TIMEOUT_SECONDS"].parse(), Ok(seconds));
     let interval = config.poll_interval.as_secs();

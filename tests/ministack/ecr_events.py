@@ -27,9 +27,11 @@ _REFUSALS = {
 
 
 def add() -> None:
-    """Wraps the two ways into MiniStack's ECR: the API's PutImage and the registry's manifest upload."""
+    """Wraps the two ways into MiniStack's ECR, the API's PutImage and the registry's manifest upload, and what it tells of an
+    image."""
     ecr._put_image = _telling_of_put_image(ecr._put_image)
     ecr._v2_put_manifest = _telling_of_manifest_upload(ecr._v2_put_manifest)
+    ecr._describe_images = _telling_of_artifacts(ecr._describe_images)
 
 
 def _telling_of_put_image(put_image):
@@ -141,9 +143,46 @@ def _tell(request, image, error_code=None, error_message=None):
         "action-type": "PUSH",
         "image-tag": tag or "",
     }
-    if "imageManifestMediaType" in request:
-        action["manifest-media-type"] = request["imageManifestMediaType"]
+    manifest = _manifest(request.get("imageManifest", ""))
+    media_type = request.get("imageManifestMediaType") or manifest.get("mediaType")
+    if media_type:
+        action["manifest-media-type"] = media_type
+    if _artifact_media_type(manifest):
+        action["artifact-media-type"] = _artifact_media_type(manifest)
     _put("ECR Image Action", action)
+
+
+def _manifest(text) -> dict:
+    try:
+        manifest = json.loads(text)
+    except ValueError:
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def _artifact_media_type(manifest):
+    """What ECR calls the media type of the artifact: `artifactType`, else that of the config. An index has neither."""
+    return manifest.get("artifactType") or (manifest.get("config") or {}).get("mediaType")
+
+
+def _telling_of_artifacts(describe_images):
+    """MiniStack repeats the media type of the manifest where AWS tells that of the artifact."""
+
+    @functools.wraps(describe_images)
+    def wrapped(request):
+        status, headers, body = describe_images(request)
+        if status != 200:
+            return status, headers, body
+        answer = json.loads(body)
+        held = {image["imageDigest"]: image for image in ecr._images.get(request.get("repositoryName", ""), [])}
+        for detail in answer["imageDetails"]:
+            detail.pop("artifactMediaType", None)
+            artifact = _artifact_media_type(_manifest(held[detail["imageDigest"]].get("imageManifest", "")))
+            if artifact:
+                detail["artifactMediaType"] = artifact
+        return status, headers, json.dumps(answer)
+
+    return wrapped
 
 
 def _put(detail_type, detail):

@@ -8,6 +8,7 @@ use crate::{ACCOUNT, Error, LocalAws, REGION, containers, tools};
 use aws_sdk_ecr::types::ImageIdentifier;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use simulated_ecs::{SimulatedEcs, Simulation};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -104,15 +105,37 @@ impl LocalAws {
         tag: &str,
         behaviour: Option<simulated_ecs::Behaviour>,
     ) -> Result<Push, Error> {
-        let simulated = self
-            .simulated_ecs()
-            .ok_or_else(|| Error::Call("the ECS of this local AWS is not the simulated one".to_owned()))?;
-        let (digest, now) =
-            simulated.with(|simulation, now| (simulation.push(now, repository, Some(tag), behaviour), now));
-        let at = Timestamp::from_millisecond(now).map_err(Error::call)?;
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let event = put_image_event(repository, tag, &digest, at, number);
-        Ok(Push { digest, event })
+        told(self.simulated()?, repository, tag, |simulation, now| {
+            simulation.push(now, repository, Some(tag), behaviour)
+        })
+    }
+
+    /// Pushes whatever this manifest is of to the simulated ECR, and tells nobody.
+    ///
+    /// # Errors
+    ///
+    /// When the ECS of this local AWS is not the simulated one.
+    pub fn push_manifest(&self, repository: &str, tag: &str, manifest: &Value) -> Result<Push, Error> {
+        told(self.simulated()?, repository, tag, |simulation, now| {
+            simulation.push_manifest(now, repository, tag, manifest)
+        })
+    }
+
+    /// Pushes an image of the simulated ECR once more, under another tag, and tells nobody.
+    ///
+    /// # Errors
+    ///
+    /// When the ECS of this local AWS is not the simulated one.
+    pub fn push_again(&self, repository: &str, tag: &str, digest: &str) -> Result<Push, Error> {
+        told(self.simulated()?, repository, tag, |simulation, _| {
+            simulation.tag(repository, digest, tag);
+            digest.to_owned()
+        })
+    }
+
+    fn simulated(&self) -> Result<&SimulatedEcs, Error> {
+        self.simulated_ecs()
+            .ok_or_else(|| Error::Call("the ECS of this local AWS is not the simulated one".to_owned()))
     }
 
     fn build(&self, name: &str, number: u32, behaviour: Behaviour) -> Result<(), Error> {
@@ -159,9 +182,28 @@ impl LocalAws {
     }
 }
 
+/// Pushes by `push`, which returns the digest, and makes the event of it.
+fn told(
+    simulated: &SimulatedEcs,
+    repository: &str,
+    tag: &str,
+    push: impl FnOnce(&mut Simulation, i64) -> String,
+) -> Result<Push, Error> {
+    let (digest, manifest, now) = simulated.with(|simulation, now| {
+        let digest = push(simulation, now);
+        let manifest = simulation.manifest(repository, &digest).map(str::to_owned);
+        (digest, manifest, now)
+    });
+    let manifest = manifest.ok_or_else(|| Error::Call(format!("{repository} has no image {digest}")))?;
+    let at = Timestamp::from_millisecond(now).map_err(Error::call)?;
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let event = put_image_event(repository, tag, &digest, &manifest, at, number);
+    Ok(Push { digest, event })
+}
+
 /// The event of a push by CloudTrail, as EventBridge delivers it. CloudTrail tells whole seconds, so of two pushes in one
 /// second the `number` decides, which the ids begin with.
-fn put_image_event(repository: &str, tag: &str, digest: &str, at: Timestamp, number: u32) -> Value {
+fn put_image_event(repository: &str, tag: &str, digest: &str, manifest: &str, at: Timestamp, number: u32) -> Value {
     let time = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     json!({
         "version": "0",
@@ -185,7 +227,12 @@ fn put_image_event(repository: &str, tag: &str, digest: &str, at: Timestamp, num
             "eventSource": "ecr.amazonaws.com",
             "eventName": "PutImage",
             "awsRegion": REGION,
-            "requestParameters": {"registryId": ACCOUNT, "repositoryName": repository, "imageTag": tag},
+            "requestParameters": {
+                "registryId": ACCOUNT,
+                "repositoryName": repository,
+                "imageTag": tag,
+                "imageManifest": manifest,
+            },
             "responseElements": {"image": {
                 "registryId": ACCOUNT,
                 "repositoryName": repository,

@@ -5,6 +5,7 @@
 
 mod account;
 mod ecs_deploy;
+mod first_run;
 #[path = "../../tests/tests/calls/functions.rs"]
 mod functions;
 mod growth;
@@ -88,19 +89,38 @@ fn optimized() -> Result<(), Failure> {
     }
 }
 
-/// When and where it was measured, and how.
-fn heading() -> String {
+/// Measures how long the demo takes in a fresh clone, and prints where the time goes.
+///
+/// # Errors
+///
+/// When the demo fails there.
+pub(crate) fn first_run() -> Result<(), Failure> {
+    prerequisites::check()?;
+    eprintln!("\n{}", first_run::measure()?);
+    Ok(())
+}
+
+/// When and where it was measured.
+fn place() -> String {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let about = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = about.lines().find_map(|line| line.strip_prefix("model name\t: "));
     format!(
-        "Measured on {} by `cargo xtask bench` on {processors} processors ({}). The functions run against the simulated ECS, \
+        "Measured on {} by `cargo xtask bench` on {processors} processors ({}).",
+        now().strftime("%Y-%m-%d"),
+        model.unwrap_or("of unknown make").trim(),
+    )
+}
+
+/// When and where it was measured, and how.
+fn heading() -> String {
+    format!(
+        "{} The functions run against the simulated ECS, \
          where every call takes {} ms and the token buckets that AWS documents refuse what exceeds them, full at the beginning. \
          The functions are warm, but no revision has been read before; three numbers are minimum, median and maximum, of runs each \
          on an account of its own: those with 8 services alone and one after the other, those with more, which wait for the \
          buckets nearly all the time, beside each other.\n\n",
-        now().strftime("%Y-%m-%d"),
-        model.unwrap_or("of unknown make").trim(),
+        place(),
         account::LATENCY,
     )
 }

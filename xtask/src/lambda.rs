@@ -96,6 +96,7 @@ pub(crate) fn cold_start(mut program: Command, input: &Value, ecs: &str) -> Resu
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("AWS_ENDPOINT_URL", ecs),
             ("CLUSTERS", ""),
+            ("REPOSITORIES", ""),
             ("DEPLOY_LATEST", "false"),
             ("TAG_LATEST", "false"),
             ("IMAGE_REFERENCE", "tag"),

@@ -40,6 +40,9 @@ enum Task {
         /// Write the results into docs/performance.md.
         #[arg(long, conflicts_with = "part")]
         write: bool,
+        /// Measure instead how long the demo takes in a fresh clone of what is committed, cold and then warm.
+        #[arg(long, conflicts_with_all = ["part", "write"])]
+        first_run: bool,
     },
     /// Look for an input from outside that is taken wrongly: events, ARNs, images, task definitions, settings.
     Fuzz {
@@ -63,7 +66,8 @@ fn main() -> ExitCode {
         Task::Check => check::run(),
         Task::Demo(arguments) => demo::run(arguments),
         Task::Test => test::run(),
-        Task::Bench { part, write } => bench::run(part, write),
+        Task::Bench { first_run: true, .. } => bench::first_run(),
+        Task::Bench { part, write, .. } => bench::run(part, write),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Task::Picture => picture::write(),
         Task::Storm(arguments) => storm::run(&arguments),

@@ -2,6 +2,7 @@
 
 pub mod limits;
 pub mod plan;
+pub mod registry;
 
 use futures::channel::mpsc::{self, UnboundedSender};
 use futures::future::try_join3;
@@ -10,12 +11,13 @@ use limits::plan_within;
 use plan::plan;
 use serde_json::Value;
 use shared::arn::{ClusterName, TaskDefinitionArn};
+use shared::artifact::Kind;
 use shared::config::Config;
 use shared::contract::{Plan, SkipReason, Skipped};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::pace::is_long;
-use shared::push::{Push, PushedImage, parse_push};
+use shared::push::{NothingPushed, Push, PushedImage, parse_push};
 use shared::runtime::{Request, log_image};
 use shared::service::Service;
 use shared::task_definition::Outline;
@@ -41,27 +43,41 @@ const ASKED_ANEW: Duration = Duration::from_secs(10);
 /// The input is the raw EventBridge event. The plan lists each revision in use with its services, then the newest
 /// revision of each family without a service; it changes nothing. `pushes` tells how many are deployed just now, this one among
 /// them, see [`shared::executions`]: they share what may be read, registered and updated, where there is too little for all.
+/// `stored` tells what ECR holds, see [`registry::kind_of`]; it is asked only where the event does not tell what was pushed.
 ///
 /// # Errors
 ///
-/// `Deploy.InvalidInput` when the event cannot be read, or when the plan is too large for one execution; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
+/// `Deploy.InvalidInput` when the event cannot be read or is from the future, or when the plan is too large for one execution; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
 pub async fn handle(
     ecs: &Ecs,
     config: &Config,
     pushes: impl AsyncFn() -> Option<u32>,
+    stored: impl AsyncFn(&PushedImage) -> Kind,
     request: Request<Value>,
 ) -> Result<Plan, Error> {
     let image = match parse_push(&request.input)? {
         Push::Tagged(image) => image,
+        Push::Untold(image) => {
+            log_image(&image);
+            let kind = stored(&image).await;
+            if let Kind::Artifact(artifact) = kind {
+                return plan_within(None, Vec::new(), 1, vec![plan::not_an_image(&image, &artifact)]);
+            }
+            image
+        }
         Push::Nothing(nothing) => {
+            if let NothingPushed::Artifact { pushed, .. } = &nothing {
+                log_image(pushed);
+            }
             let skipped = vec![plan::nothing_pushed(&nothing)];
             return plan_within(None, Vec::new(), 1, skipped);
         }
     };
     log_image(&image);
-    if image.tag.is_latest() && !config.deploy_latest {
-        let skipped = vec![plan::latest_is_off(&image)];
-        return plan_within(Some(image), Vec::new(), 1, skipped);
+    image.refuse_from_the_future(request.now)?;
+    if let Some(skipped) = plan::skipped_push(&image, config) {
+        tracing::info!(reason = ?skipped.reason, "skipped: {}", skipped.message);
+        return plan_within(Some(image), Vec::new(), 1, vec![skipped]);
     }
     tokio::select! {
         plan = search(ecs, config, &pushes, image) => plan,

@@ -1,8 +1,12 @@
 //! The step "Find task definitions": see the library.
 
+use aws_sdk_ecr::Client;
+use find_task_definitions::registry::kind_of;
 use shared::config::Config;
 use shared::ecs::Ecs;
 use shared::executions::Executions;
+use shared::push::PushedImage;
+use shared::runtime::aws_config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -12,7 +16,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     shared::runtime::serve(async |request| {
         let (execution, now) = (request.execution.id.clone(), request.now);
         let pushes = async || executions.begun_lately(&execution, now).await;
-        find_task_definitions::handle(&ecs, &config, pushes, request).await
+        // A client is made only for the few pushes of which the event does not tell enough: it would cost every start.
+        let stored = async |image: &PushedImage| kind_of(&Client::new(&aws_config("ECR")), image).await;
+        find_task_definitions::handle(&ecs, &config, pushes, stored, request).await
     })
     .await
 }

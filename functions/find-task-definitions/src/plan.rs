@@ -2,8 +2,10 @@
 //! is left out.
 
 use shared::arn::TaskDefinitionArn;
+use shared::artifact::Artifact;
+use shared::config::Config;
 use shared::contract::{PlannedRevision, PlannedService, SkipReason, Skipped};
-use shared::push::{NothingPushed, PushedImage};
+use shared::push::{NothingPushed, PushedImage, Pusher};
 use shared::service::{Controller, Service, ServiceStatus};
 use shared::task_definition::{Outline, Standing};
 use std::collections::BTreeMap;
@@ -208,6 +210,7 @@ pub fn nothing_pushed(nothing: &NothingPushed) -> Skipped {
             ),
             count: 1,
         },
+        NothingPushed::Artifact { pushed, artifact } => not_an_image(pushed, artifact),
         NothingPushed::Failed { repository, cause } => Skipped {
             resource: repository.clone(),
             reason: SkipReason::FailedPush,
@@ -217,15 +220,74 @@ pub fn nothing_pushed(nothing: &NothingPushed) -> Skipped {
     }
 }
 
-/// Says why a push of the tag `latest` is not deployed.
+/// Says that what was pushed cannot be deployed, and what it is.
 #[must_use]
-pub fn latest_is_off(image: &PushedImage) -> Skipped {
+pub fn not_an_image(pushed: &PushedImage, artifact: &Artifact) -> Skipped {
     Skipped {
-        resource: image.to_string(),
-        reason: SkipReason::LatestTag,
-        message: format!("nothing to deploy: {image} is deployed only when the setting deployLatest is on"),
+        resource: pushed.to_string(),
+        reason: SkipReason::NotAnImage,
+        message: format!("nothing to deploy: {pushed} is {artifact}, not an image"),
         count: 1,
     }
+}
+
+/// Why no service is to be moved to an image, whatever runs its repository; `None` when nothing speaks against it.
+///
+/// A repository that the setting `repositories` names is meant to be deployed, whatever its name and whoever pushes.
+#[must_use]
+pub fn skipped_push(image: &PushedImage, config: &Config) -> Option<Skipped> {
+    let skipped = |reason, message| {
+        Some(Skipped {
+            resource: image.to_string(),
+            reason,
+            message: format!("nothing to deploy: {image} {message}"),
+            count: 1,
+        })
+    };
+    if image.tag.is_latest() && !config.deploy_latest {
+        return skipped(
+            SkipReason::LatestTag,
+            "is deployed only when the setting deployLatest is on".to_owned(),
+        );
+    }
+    if config.repositories.contains(&image.repository) {
+        return None;
+    }
+    let name_it = format!(
+        "name {} in the setting repositories to deploy it all the same",
+        image.repository
+    );
+    if is_of_cdk(image) {
+        let message =
+            format!("is an asset of the AWS CDK, which keeps the images of all its apps in one repository; {name_it}");
+        return skipped(SkipReason::CdkAssets, message);
+    }
+    let role = image.by.as_ref().and_then(role_of_ecr)?;
+    let message = format!("was pushed by ECR itself ({role}), not by a person or a pipeline; {name_it}");
+    skipped(SkipReason::PushedByEcr, message)
+}
+
+/// Whether an image lies where `cdk bootstrap` has the CDK put the images of all its apps:
+/// `cdk-<qualifier>-container-assets-<account>-<region>`.
+fn is_of_cdk(image: &PushedImage) -> bool {
+    let place = format!("-container-assets-{}-{}", image.registry_id, image.region);
+    let name = image.repository.as_str();
+    let qualifier = name.strip_prefix("cdk-").and_then(|name| name.strip_suffix(&place));
+    qualifier.is_some_and(|qualifier| !qualifier.is_empty() && !qualifier.contains('/'))
+}
+
+/// The service-linked roles by which ECR pushes: from an upstream registry, and from another region or account.
+/// See <https://docs.aws.amazon.com/AmazonECR/latest/userguide/using-service-linked-roles.html>.
+const ROLES_OF_ECR: [&str; 2] = [
+    "AWSServiceRoleForECRPullThroughCache",
+    "AWSServiceRoleForECRReplication",
+];
+
+/// The role by which ECR pushed, if it was ECR: a session of it, `…:assumed-role/<role>/<session>`, or the role itself.
+fn role_of_ecr(by: &Pusher) -> Option<&'static str> {
+    ROLES_OF_ECR
+        .into_iter()
+        .find(|role| by.as_str().split('/').any(|part| part == *role))
 }
 
 /// Says that nothing runs the repository.

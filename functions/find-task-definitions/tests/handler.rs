@@ -4,15 +4,20 @@
 
 use aws_sdk_ecs::Client;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use find_task_definitions::registry::kind_of;
 use serde_json::{Value, json};
+use shared::artifact::Kind;
 use shared::config::Config;
 use shared::contract::{Plan, SkipReason};
 use shared::ecs::Ecs;
 use shared::error::Error;
+use shared::push::PushedImage;
 use shared::service::Service;
 use shared::testing::{
     REGISTRY, Wire, answer, deployment, described, described_of_push, described_services, refusal, request, service,
 };
+
+const IMAGE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// CloudTrail's event of the push of `app` under `tag`.
 fn event(tag: &str) -> Value {
@@ -27,7 +32,10 @@ fn event(tag: &str) -> Value {
         "detail": {
             "eventName": "PutImage", "eventSource": "ecr.amazonaws.com", "eventID": "0a1b",
             "eventTime": "2026-05-04T12:00:02Z", "awsRegion": "eu-west-1",
-            "requestParameters": {"repositoryName": "app", "registryId": "123456789012", "imageTag": tag},
+            "requestParameters": {
+                "repositoryName": "app", "registryId": "123456789012", "imageTag": tag,
+                "imageManifest": json!({"schemaVersion": 2, "config": {"mediaType": IMAGE_CONFIG}}).to_string(),
+            },
             "responseElements": {"image": image},
         },
     })
@@ -84,7 +92,128 @@ async fn found_beside(
 ) -> Result<Plan, Error> {
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules, |to| to
         .interceptor(wire.clone()));
-    find_task_definitions::handle(&Ecs::with_client(ecs), config, async || pushes, request(&event, 0)).await
+    let stored = async |image: &PushedImage| -> Kind { panic!("ECR is asked for {image}") };
+    find_task_definitions::handle(
+        &Ecs::with_client(ecs),
+        config,
+        async || pushes,
+        stored,
+        request(&event, 5),
+    )
+    .await
+}
+
+/// ECR's answer of these media types, and the plan of a push whose event does not tell what was pushed.
+async fn found_by_ecr(rule: Rule, rules: &[Rule]) -> Result<Plan, Error> {
+    let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules);
+    let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, [&rule]);
+    let mut event = event("v2");
+    event["detail"]["requestParameters"]["imageManifest"].take();
+    let production = Config {
+        clusters: vec!["production".parse().unwrap()],
+        ..Config::default()
+    };
+    let stored = async |image: &PushedImage| kind_of(&ecr, image).await;
+    let request = request(&event, 5);
+    Box::pin(find_task_definitions::handle(
+        &Ecs::with_client(ecs),
+        &production,
+        async || None,
+        stored,
+        request,
+    ))
+    .await
+}
+
+fn stored_as(media_type: &str, artifact: Option<&str>) -> Rule {
+    let mut detail = json!({"imageDigest": format!("sha256:{:064x}", 2), "imageManifestMediaType": media_type});
+    if let Some(artifact) = artifact {
+        detail["artifactMediaType"] = json!(artifact);
+    }
+    let details = json!({"imageDetails": [detail]});
+    mock!(aws_sdk_ecr::Client::describe_images)
+        .match_requests(|input| {
+            let ids = input.image_ids();
+            input.repository_name() == Some("app")
+                && input.registry_id() == Some("123456789012")
+                && ids.len() == 1
+                && ids[0].image_digest().is_some_and(|digest| digest.ends_with('2'))
+        })
+        .then_http_response(move || answer(&details))
+}
+
+#[tokio::test]
+async fn where_the_manifest_was_left_out_ecr_tells_whether_it_is_an_image() {
+    let oci = "application/vnd.oci.image.manifest.v1+json";
+    let cache = stored_as(oci, Some("application/vnd.buildkit.cacheconfig.v0"));
+    let plan = found_by_ecr(cache, &[]).await.unwrap();
+    assert_eq!(
+        (
+            plan.revisions.len(),
+            plan.skipped[0].reason,
+            plan.skipped[0].message.as_str()
+        ),
+        (
+            0,
+            SkipReason::NotAnImage,
+            "nothing to deploy: app:v2 is a build cache, not an image"
+        )
+    );
+    let refused = mock!(aws_sdk_ecr::Client::describe_images)
+        .then_http_response(|| refusal("AccessDeniedException", "not authorized to perform: ecr:DescribeImages"));
+    for (what, answers) in [
+        ("an image", stored_as(oci, Some(IMAGE_CONFIG))),
+        ("untold by ECR too", stored_as(oci, None)),
+        ("refused", refused),
+    ] {
+        let mut rules = vec![families(&[]), knows("/web:1", described_of_push("web:1", 1))];
+        rules.extend(cluster("production", vec![on("web", "web:1")]));
+        let plan = found_by_ecr(answers, &rules).await.unwrap();
+        assert_eq!(lines(&plan), ["web:1: production/web"], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_signature_is_no_image_and_asks_ecs_nothing() {
+    let tag = format!("sha256-{}.sig", "e".repeat(64));
+    let plan = found(&Config::default(), event(&tag), &[], &Wire::default())
+        .await
+        .unwrap();
+    let skipped = &plan.skipped[0];
+    assert_eq!(
+        (plan.image, plan.revisions.len(), skipped.reason),
+        (None, 0, SkipReason::NotAnImage)
+    );
+    let says = format!("nothing to deploy: app:{tag} is a signature, not an image");
+    assert_eq!(
+        (skipped.resource.as_str(), skipped.message.as_str()),
+        (&*format!("app:{tag}"), &*says)
+    );
+}
+
+#[tokio::test]
+async fn an_asset_of_the_cdk_and_what_ecr_brings_in_ask_ecs_nothing() {
+    let assets = "cdk-hnb659fds-container-assets-123456789012-eu-west-1";
+    let mut asset = event("cccc");
+    asset["detail"]["responseElements"]["image"]["repositoryName"] = json!(assets);
+    let mut cached = event("8");
+    cached["detail"]["userIdentity"] =
+        json!({"arn": "arn:aws:sts::123456789012:assumed-role/AWSServiceRoleForECRPullThroughCache/s"});
+    for (event, reason) in [(asset, SkipReason::CdkAssets), (cached, SkipReason::PushedByEcr)] {
+        let plan = found(&Config::default(), event, &[], &Wire::default()).await.unwrap();
+        assert_eq!((plan.revisions.len(), plan.skipped[0].reason), (0, reason));
+    }
+}
+
+#[tokio::test]
+async fn a_push_from_the_future_is_refused_before_anything_is_read() {
+    let mut event = event("v2");
+    event["detail"]["eventTime"] = json!("2062-05-04T12:00:02Z");
+    let error = found(&Config::default(), event, &[], &Wire::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.name(), "Deploy.InvalidInput");
+    assert!(error.to_string().contains("2062-05-04T12:00:02Z"), "{error}");
 }
 
 fn lines(plan: &Plan) -> Vec<String> {

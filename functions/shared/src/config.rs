@@ -2,6 +2,7 @@
 
 use crate::arn::ClusterName;
 use crate::error::Error;
+use crate::image::RepositoryName;
 use crate::task_definition::ImageForm;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -11,6 +12,9 @@ use std::collections::BTreeSet;
 pub struct Config {
     /// `CLUSTERS`: the clusters whose services are deployed to, separated by commas; empty means all.
     pub clusters: Vec<ClusterName>,
+    /// `REPOSITORIES`: the repositories whose pushes are deployed, separated by commas; empty means all but those that no
+    /// one pushes to on purpose.
+    pub repositories: Vec<RepositoryName>,
     /// `DEPLOY_LATEST`: whether a push of the tag `latest` is deployed.
     pub deploy_latest: bool,
     /// `TAG_LATEST`: whether an image gets the tag `latest` once every service is stable on it.
@@ -31,6 +35,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             clusters: Vec::new(),
+            repositories: Vec::new(),
             deploy_latest: false,
             tag_latest: false,
             image_reference: ImageForm::Tag,
@@ -72,11 +77,16 @@ impl Config {
         let names: Result<Vec<ClusterName>, _> = names.map(|name| name.trim().parse()).collect();
         // A cluster that is named twice would have each of its services deployed twice at once.
         let is_distinct = |names: &Vec<ClusterName>| names.iter().collect::<BTreeSet<_>>().len() == names.len();
+        let repositories = text("REPOSITORIES")?;
+        let named = repositories.split(',').filter(|_| !repositories.is_empty());
+        let named: Result<Vec<RepositoryName>, _> = named.map(|name| name.trim().parse()).collect();
         let config = Self {
             clusters: names
                 .ok()
                 .filter(is_distinct)
                 .ok_or_else(|| refuse("CLUSTERS", &clusters, "cluster names separated by commas, each once"))?,
+            repositories: named
+                .map_err(|_| refuse("REPOSITORIES", &repositories, "repository names separated by commas"))?,
             deploy_latest: flag("DEPLOY_LATEST")?,
             tag_latest: flag("TAG_LATEST")?,
             image_reference: match text("IMAGE_REFERENCE")?.as_str() {
@@ -111,8 +121,9 @@ impl Config {
 mod tests {
     use super::*;
 
-    const SETTINGS: [(&str, &str); 7] = [
+    const SETTINGS: [(&str, &str); 8] = [
         ("CLUSTERS", "production, staging"),
+        ("REPOSITORIES", "shop/web, shop__api"),
         ("DEPLOY_LATEST", "false"),
         ("TAG_LATEST", "true"),
         ("IMAGE_REFERENCE", "digest"),
@@ -146,6 +157,15 @@ mod tests {
         assert_eq!(config.rollout_timeout, SignedDuration::from_mins(30));
         assert_eq!(config.poll_interval, SignedDuration::from_secs(15));
         assert!(read(("CLUSTERS", Some(""))).unwrap().clusters.is_empty());
+        assert_eq!(
+            config
+                .repositories
+                .iter()
+                .map(RepositoryName::as_str)
+                .collect::<Vec<_>>(),
+            ["shop/web", "shop__api"]
+        );
+        assert!(read(("REPOSITORIES", Some(""))).unwrap().repositories.is_empty());
     }
 
     #[test]

@@ -125,6 +125,12 @@ pub enum SkipReason {
     Untagged,
     /// The push failed.
     FailedPush,
+    /// What was pushed is no image: a signature, a build cache, a Helm chart.
+    NotAnImage,
+    /// The repository is where the AWS CDK keeps the images of all its apps.
+    CdkAssets,
+    /// ECR brought the image in by itself: from an upstream registry or another region.
+    PushedByEcr,
     /// The tag is `latest`, which is deployed only with the setting `deployLatest`.
     LatestTag,
     /// No service and no family runs the repository.

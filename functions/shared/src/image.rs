@@ -118,6 +118,21 @@ pub enum Registry {
     Other,
 }
 
+/// How the host names of AWS's services end, partition by partition; the last four are isolated ones.
+/// See <https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json>.
+const DNS_SUFFIXES: [&str; 7] = [
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".c2s.ic.gov",
+    ".sc2s.sgov.gov",
+    ".csp.hci.ic.gov",
+    ".cloud.adc-e.uk",
+];
+
+/// The same of the host names that are reached by IPv6 too, which isolated partitions do not have.
+const DUAL_STACK_SUFFIXES: [&str; 3] = [".on.aws", ".on.amazonwebservices.com.cn", ".on.amazonwebservices.eu"];
+
 impl Registry {
     fn of_host(host: &str) -> Self {
         let ecr = || {
@@ -126,11 +141,8 @@ impl Registry {
                 ("dkr", rest) => rest
                     .strip_prefix("ecr.")
                     .or_else(|| rest.strip_prefix("ecr-fips."))
-                    .and_then(|rest| strip_any_suffix(rest, &[".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"])),
-                ("dkr-ecr" | "dkr-ecr-fips", rest) => strip_any_suffix(
-                    rest,
-                    &[".on.aws", ".on.amazonwebservices.com.cn", ".on.amazonwebservices.eu"],
-                ),
+                    .and_then(|rest| strip_any_suffix(rest, &DNS_SUFFIXES)),
+                ("dkr-ecr" | "dkr-ecr-fips", rest) => strip_any_suffix(rest, &DUAL_STACK_SUFFIXES),
                 _ => None,
             }?;
             Some(EcrRegistry {
@@ -307,6 +319,13 @@ mod tests {
                 "123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn",
                 "cn-north-1",
             ),
+            ("123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov", "us-iso-east-1"),
+            ("123456789012.dkr.ecr.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1"),
+            (
+                "123456789012.dkr.ecr-fips.us-isof-south-1.csp.hci.ic.gov",
+                "us-isof-south-1",
+            ),
+            ("123456789012.dkr.ecr.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1"),
         ] {
             let image = reference(&format!("{host}/team/app:v1"));
             assert_eq!(
@@ -326,6 +345,7 @@ mod tests {
             "123456789012.dkr.ecr.eu-west-1.example.com",
             "123456789012.dkr.ecr..amazonaws.com",
             "123456789012.ecr.eu-west-1.amazonaws.com",
+            "123456789012.dkr.ecr.us-iso-east-1.ic.gov",
             "public.ecr.aws",
             "localhost:5000",
         ] {

@@ -2,6 +2,7 @@
 //!
 //! - [`image`]: image references, and how a container's image matches a push
 //! - [`push`]: both forms of ECR's push event, read into one [`push::PushedImage`]
+//! - [`artifact`]: whether what was pushed is an image, or a signature, a cache, a chart
 //! - [`task_definition`]: a task definition as a document of which no member is lost
 //! - [`service`]: what a look at an ECS service shows: its deployments and its stopped tasks
 //! - [`text`], [`arn`]: names and ARNs, each parsed once
@@ -16,6 +17,7 @@
 //! - `testing`, with the feature `test-util`: what the steps' tests are made of
 
 pub mod arn;
+pub mod artifact;
 pub mod config;
 pub mod contract;
 pub mod ecs;

@@ -6,10 +6,11 @@
 //! See <https://docs.aws.amazon.com/AmazonECR/latest/userguide/logging-using-cloudtrail.html> and
 //! <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>.
 
+use crate::artifact::{self, Artifact, Kind};
 use crate::error::{Error, excerpt};
 use crate::image::{AccountId, EcrRegistry, ImageDigest, ImageReference, ImageTag, Region, RepositoryName};
 use crate::text::parsed_text;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -68,6 +69,28 @@ impl PushedImage {
     #[must_use]
     pub fn is_repository_of(&self, reference: &ImageReference) -> bool {
         reference.is_of(&self.registry(), &self.repository)
+    }
+}
+
+/// How far a push's time may lie in the future: by so much do AWS's clocks and ours differ at most.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+impl PushedImage {
+    /// Refuses a push whose time has not come at `now`. Pushes are ordered by their time: one from the future would keep
+    /// every later push from being deployed.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.InvalidInput` with both times.
+    pub fn refuse_from_the_future(&self, now: Timestamp) -> Result<(), Error> {
+        let at = self.push.at();
+        if at.duration_since(now) <= CLOCK_SKEW {
+            return Ok(());
+        }
+        Err(Error::InvalidInput(format!(
+            "{self} was pushed at {at} by its event, and it is {now}: a push from the future would keep every later one from \
+             being deployed. Nothing was changed. If you started this execution by hand, correct the event's time and start it again"
+        )))
     }
 }
 
@@ -145,6 +168,8 @@ impl TryFrom<String> for PushId {
 pub enum Push {
     /// A tagged image was pushed.
     Tagged(PushedImage),
+    /// Something was pushed under a tag; the event does not tell whether it is an image. ECR knows.
+    Untold(PushedImage),
     /// The event is well-formed, but nothing was pushed under a tag.
     Nothing(NothingPushed),
 }
@@ -156,6 +181,13 @@ pub enum NothingPushed {
     Untagged {
         /// The repository that was pushed to.
         repository: RepositoryName,
+    },
+    /// It is no image: a signature, a build cache, a Helm chart.
+    Artifact {
+        /// What was pushed, read as if it were an image.
+        pushed: PushedImage,
+        /// What it is.
+        artifact: Artifact,
     },
     /// The push failed.
     Failed {
@@ -178,7 +210,7 @@ struct Envelope {
     detail: Value,
 }
 
-/// CloudTrail's record of an API call. Members over 100 KB are left out of it, so the manifest is never looked at.
+/// CloudTrail's record of an API call. Members over 100 KB are left out of it, so the manifest may be missing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CloudTrailRecord {
@@ -206,6 +238,8 @@ struct RequestParameters {
     registry_id: Option<AccountId>,
     image_tag: Option<String>,
     image_digest: Option<ImageDigest>,
+    image_manifest: Option<String>,
+    image_manifest_media_type: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -236,6 +270,8 @@ struct ImageAction {
     repository_name: String,
     image_digest: Option<ImageDigest>,
     image_tag: Option<String>,
+    manifest_media_type: Option<String>,
+    artifact_media_type: Option<String>,
 }
 
 /// What is an object in the event, as JSON pointers. Serde alone would also take the list of its members' values for it.
@@ -306,6 +342,14 @@ fn from_cloud_trail(envelope: &Envelope) -> Result<Push, Error> {
         None => (None, None, None),
     };
     let (digest, tag) = id.map_or((None, None), |id| (id.image_digest, id.image_tag));
+    let media_type = request.image_manifest_media_type.as_deref();
+    // What is no JSON tells nothing: ECR took it, so there is more to it than the event says.
+    let manifest = request.image_manifest.as_deref();
+    let manifest = manifest.and_then(|manifest| serde_json::from_str::<Value>(manifest).ok());
+    let kind = manifest.map_or_else(
+        || artifact::of_media_types(media_type, None),
+        |manifest| artifact::of_manifest(&manifest, media_type),
+    );
     tagged_push(Told {
         registry_id: registry_id
             .or(request.registry_id)
@@ -318,6 +362,7 @@ fn from_cloud_trail(envelope: &Envelope) -> Result<Push, Error> {
         digest: digest.or(request.image_digest),
         at: record.event_time,
         event_id: &record.event_id,
+        kind,
         by: record.user_identity.and_then(|identity| identity.arn),
     })
 }
@@ -342,6 +387,10 @@ fn from_image_action(envelope: &Envelope) -> Result<Push, Error> {
         digest: action.image_digest,
         at: envelope.time,
         event_id: &envelope.id,
+        kind: artifact::of_media_types(
+            action.manifest_media_type.as_deref(),
+            action.artifact_media_type.as_deref(),
+        ),
         by: None,
     })
 }
@@ -363,6 +412,7 @@ struct Told<'a> {
     digest: Option<ImageDigest>,
     at: Timestamp,
     event_id: &'a str,
+    kind: Kind,
     by: Option<Pusher>,
 }
 
@@ -372,7 +422,7 @@ fn tagged_push(told: Told<'_>) -> Result<Push, Error> {
     let Some(tag) = told.tag.filter(|tag| !tag.is_empty()) else {
         return Ok(Push::Nothing(NothingPushed::Untagged { repository }));
     };
-    Ok(Push::Tagged(PushedImage {
+    let pushed = PushedImage {
         registry_id: told.registry_id,
         region: told.region,
         tag: tag.parse().map_err(invalid)?,
@@ -384,7 +434,13 @@ fn tagged_push(told: Told<'_>) -> Result<Push, Error> {
         repository,
         push: PushId::new(told.at, told.event_id).map_err(invalid)?,
         by: told.by,
-    }))
+    };
+    let kind = artifact::of_tag(&pushed.tag).map_or(told.kind, Kind::Artifact);
+    Ok(match kind {
+        Kind::Image => Push::Tagged(pushed),
+        Kind::Unknown => Push::Untold(pushed),
+        Kind::Artifact(artifact) => Push::Nothing(NothingPushed::Artifact { pushed, artifact }),
+    })
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: &Value, what: &str) -> Result<T, Error> {
@@ -429,7 +485,7 @@ mod tests {
     fn tagged(event: &Value) -> PushedImage {
         match parse_push(event).unwrap() {
             Push::Tagged(image) => image,
-            Push::Nothing(nothing) => panic!("{nothing:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -509,6 +565,95 @@ mod tests {
         assert_eq!(parse_push(&event).unwrap(), untagged);
         let event = with(image_action(), "/detail/image-tag", None);
         assert_eq!(parse_push(&event).unwrap(), untagged);
+    }
+
+    #[test]
+    fn a_signature_a_cache_and_a_chart_are_no_image_in_either_form() {
+        let oci = "application/vnd.oci.image.manifest.v1+json";
+        let image = "application/vnd.oci.image.config.v1+json";
+        let signature = format!("sha256-{}.sig", "e".repeat(64));
+        let fallback = format!("sha256-{}", "e".repeat(64));
+        for (tag, media_type, config, says) in [
+            (signature.as_str(), oci, image, "a signature"),
+            (
+                &fallback,
+                "application/vnd.oci.image.index.v1+json",
+                "",
+                "the list of what refers to an image",
+            ),
+            (
+                "buildcache",
+                oci,
+                "application/vnd.buildkit.cacheconfig.v0",
+                "a build cache",
+            ),
+            ("1.2.3", oci, "application/vnd.cncf.helm.config.v1+json", "a Helm chart"),
+        ] {
+            let manifest = json!({"schemaVersion": 2, "mediaType": media_type, "config": {"mediaType": config}});
+            let recorded = with(
+                cloud_trail(),
+                "/detail/requestParameters/imageManifest",
+                Some(json!(manifest.to_string())),
+            );
+            let recorded = with(
+                recorded,
+                "/detail/responseElements/image/imageId/imageTag",
+                Some(json!(tag)),
+            );
+            let native = with(image_action(), "/detail/image-tag", Some(json!(tag)));
+            let native = with(native, "/detail/manifest-media-type", Some(json!(media_type)));
+            let native = with(native, "/detail/artifact-media-type", Some(json!(config)));
+            for event in [recorded, native] {
+                match parse_push(&event).unwrap() {
+                    Push::Nothing(NothingPushed::Artifact { pushed, artifact }) => {
+                        assert_eq!((pushed.tag.as_str(), artifact.to_string().as_str()), (tag, says));
+                    }
+                    other => panic!("{tag}: {other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_event_does_not_tell_ecr_is_to_be_asked() {
+        let manifest = "/detail/requestParameters/imageManifest";
+        let media_type = "/detail/requestParameters/imageManifestMediaType";
+        let index = Some(json!("application/vnd.oci.image.index.v1+json"));
+        let left_out = with(cloud_trail(), manifest, None);
+        let cut_off = with(cloud_trail(), manifest, Some(json!("{\"schemaVersion\": 2, \"conf")));
+        let config_untold = with(image_action(), "/detail/artifact-media-type", None);
+        let untold = with(config_untold.clone(), "/detail/manifest-media-type", None);
+        for event in [
+            &left_out,
+            &cut_off,
+            &with(left_out.clone(), media_type, None),
+            &config_untold,
+            &untold,
+        ] {
+            assert!(matches!(parse_push(event).unwrap(), Push::Untold(_)), "{event}");
+        }
+        for event in [
+            with(left_out, media_type, index.clone()),
+            with(config_untold, "/detail/manifest-media-type", index),
+        ] {
+            assert!(matches!(parse_push(&event).unwrap(), Push::Tagged(_)), "{event}");
+        }
+    }
+
+    #[test]
+    fn a_push_from_the_future_is_refused_with_both_times() {
+        let image = tagged(&cloud_trail());
+        let now = |text: &str| text.parse::<Timestamp>().unwrap();
+        for at in ["2018-03-17T23:55:00Z", "2018-03-18T00:00:00Z", "2026-01-01T00:00:00Z"] {
+            image.refuse_from_the_future(now(at)).unwrap();
+        }
+        let error = image.refuse_from_the_future(now("2018-03-17T23:54:59Z")).unwrap_err();
+        assert_eq!(error.name(), "Deploy.InvalidInput");
+        let message = error.to_string();
+        assert!(
+            message.contains("2018-03-18T00:00:00Z") && message.contains("2018-03-17T23:54:59Z"),
+            "{message}"
+        );
     }
 
     #[test]

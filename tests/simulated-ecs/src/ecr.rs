@@ -96,6 +96,37 @@ impl Simulation {
     }
 }
 
+impl Simulation {
+    /// Pushes whatever this manifest is of, under a tag. Returns its digest.
+    pub fn push_manifest(&mut self, now: Milliseconds, repository: &str, tag: &str, manifest: &Value) -> String {
+        let repositories = &mut self.world.registry.repositories;
+        let held = repositories.entry(repository.to_owned()).or_default();
+        let image = Image {
+            behaviour: Behaviour::of_tag(tag),
+            manifest: manifest.to_string(),
+            media_type: manifest["mediaType"].as_str().unwrap_or(MEDIA_TYPE).to_owned(),
+            pushed_at: now,
+        };
+        held.push(Some(tag), image)
+    }
+
+    /// Puts one more tag on an image that is there, as `docker push` of the same image under another tag does. Nothing
+    /// changes where the image is not there.
+    pub fn tag(&mut self, repository: &str, digest: &str, tag: &str) {
+        let held = self.world.registry.repositories.get_mut(repository);
+        if let Some(held) = held.filter(|held| held.images.contains_key(digest)) {
+            held.tags.insert(tag.to_owned(), digest.to_owned());
+        }
+    }
+
+    /// The manifest of an image, as it was pushed.
+    #[must_use]
+    pub fn manifest(&self, repository: &str, digest: &str) -> Option<&str> {
+        let image = self.world.registry.repositories.get(repository)?.images.get(digest)?;
+        Some(&image.manifest)
+    }
+}
+
 pub(crate) fn create_repository(
     simulation: &mut Simulation,
     request: &Value,
@@ -156,6 +187,9 @@ pub(crate) fn describe_images(
             "imagePushedAt": timestamp(image.pushed_at),
             "imageManifestMediaType": image.media_type,
         });
+        if let Some(artifact) = image.artifact_media_type() {
+            body["artifactMediaType"] = artifact.into();
+        }
         let tags = held.tags_of(digest);
         if !tags.is_empty() {
             body["imageTags"] = tags.into();

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::behaviour::Behaviour;
@@ -30,6 +31,16 @@ pub(crate) struct Image {
     pub(crate) manifest: String,
     pub(crate) media_type: String,
     pub(crate) pushed_at: Milliseconds,
+}
+
+impl Image {
+    /// What ECR calls the media type of the artifact: the manifest's `artifactType`, else that of its config. An index has
+    /// neither.
+    pub(crate) fn artifact_media_type(&self) -> Option<String> {
+        let manifest: Value = serde_json::from_str(&self.manifest).ok()?;
+        let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        text("/artifactType").or_else(|| text("/config/mediaType"))
+    }
 }
 
 /// What a task gets for an image reference.
@@ -60,9 +71,12 @@ pub(crate) fn digest_of(manifest: &str) -> String {
 pub(crate) fn made_up_manifest(repository: &str, tag: &str, salt: &str) -> String {
     let name = format!("{repository}:{tag}{salt}");
     format!(
-        r#"{{"schemaVersion":2,"mediaType":"{MEDIA_TYPE}","annotations":{{"org.opencontainers.image.ref.name":"{name}"}}}}"#
+        r#"{{"schemaVersion":2,"mediaType":"{MEDIA_TYPE}","config":{{"mediaType":"{CONFIG}"}},"annotations":{{"org.opencontainers.image.ref.name":"{name}"}}}}"#
     )
 }
+
+/// The media type of an image's config.
+pub(crate) const CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
 /// The media type of a manifest that says none.
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.docker.distribution.manifest.v2+json";

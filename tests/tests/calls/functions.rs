@@ -5,11 +5,13 @@ use super::machine::step_functions::StepFunctions;
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use shared::artifact::Kind;
 use shared::config::Config;
 use shared::contract::Execution;
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::executions::Executions;
+use shared::push::PushedImage;
 use shared::runtime::Request;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
@@ -66,7 +68,9 @@ impl Functions {
         let pushes = async || self.pushes.begun_lately(&execution, now).await;
         let push = self.executions.begin("deploy-image", now);
         // Boxed, since the futures of SDK calls nest deeper than the compiler follows.
-        let plan = Box::pin(find_task_definitions::handle(&self.find, &self.config, pushes, request)).await;
+        let stored = async |image: &PushedImage| -> Kind { panic!("an ordinary push asks ECR for {image}") };
+        let plan = find_task_definitions::handle(&self.find, &self.config, pushes, stored, request);
+        let plan = Box::pin(plan).await;
         self.executions.end(push);
         value(plan)
     }

@@ -186,7 +186,8 @@ impl Account {
             "source": "aws.ecr", "account": "123456789012", "time": time, "region": "eu-west-1", "resources": [],
             "detail": {
                 "result": "SUCCESS", "repository-name": repository, "image-digest": digest, "action-type": "PUSH",
-                "image-tag": tag,
+                "image-tag": tag, "manifest-media-type": "application/vnd.docker.distribution.manifest.v2+json",
+                "artifact-media-type": "application/vnd.docker.container.image.v1+json",
             },
         })
     }

@@ -20,6 +20,7 @@ use shared::config::Config;
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::executions::Executions;
+use shared::push::PushedImage;
 use shared::runtime::Request;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -360,7 +361,10 @@ impl Functions {
             let running = self.running(client.as_ref(), &execution, now, false);
             let pushes = async || self.running(client.as_ref(), &execution, now, true).await;
             match function {
-                "${findTaskDefinitions}" => value(find_task_definitions::handle(ecs, config, pushes, request).await),
+                "${findTaskDefinitions}" => {
+                    let stored = async |image: &PushedImage| find_task_definitions::registry::kind_of(ecr, image).await;
+                    value(find_task_definitions::handle(ecs, config, pushes, stored, request).await)
+                }
                 "${registerRevision}" => value(register_revision::handle(sandbox, config, request).await),
                 "${updateService}" => value(update_service::handle(sandbox, config, running, request).await),
                 "${checkStability}" => value(check_stability::handle(sandbox, config, running, request).await),

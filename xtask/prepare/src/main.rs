@@ -63,9 +63,9 @@ fn needs(arguments: &[OsString]) -> Vec<(&'static str, Work)> {
         _ if asks_for_help => {}
         "demo" if word(1) == "--keep" => needs.extend([("Python", tools), ("Node.js", tools::cdk_app_telling as Work)]),
         "demo" | "storm" => needs.extend([("Python", python), ("Node.js", tools::cdk_app_telling as Work)]),
+        "bench" if word(1) == "--first-run" => {}
         "bench" => needs.push(("Python", tools)),
-        "test" => needs.extend([("Python", tools), ("Node.js", tools::node_modules_telling as Work)]),
-        "check" => needs.push(("Node.js", tools::node_modules_telling)),
+        "check" | "test" => needs.extend([("Python", tools), ("Node.js", tools::node_modules_telling as Work)]),
         _ => {}
     }
     needs

@@ -198,6 +198,8 @@ pub(crate) fn event(tag: &str) -> Value {
         "detail": {
             "result": "SUCCESS", "repository-name": "app", "image-digest": format!("sha256:{}", "e".repeat(64)),
             "action-type": "PUSH", "image-tag": tag,
+            "manifest-media-type": "application/vnd.docker.distribution.manifest.v2+json",
+            "artifact-media-type": "application/vnd.docker.container.image.v1+json",
         },
     })
 }

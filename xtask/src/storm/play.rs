@@ -186,6 +186,10 @@ async fn push(aws: &LocalAws, ecs: &SimulatedEcs, scenario: &Scenario) -> Result
 /// The event by which ECR itself tells of a push that CloudTrail tells of too.
 fn image_action(by_cloud_trail: &Value) -> Value {
     let image = &by_cloud_trail["detail"]["responseElements"]["image"];
+    let manifest = by_cloud_trail["detail"]["requestParameters"]["imageManifest"].as_str();
+    let manifest: Value = manifest
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
     let mut event = by_cloud_trail.clone();
     event["detail-type"] = IMAGE_ACTION.into();
     event["detail"] = json!({
@@ -194,6 +198,8 @@ fn image_action(by_cloud_trail: &Value) -> Value {
         "repository-name": image["repositoryName"],
         "image-digest": image["imageId"]["imageDigest"],
         "image-tag": image["imageId"]["imageTag"],
+        "manifest-media-type": manifest["mediaType"],
+        "artifact-media-type": manifest["config"]["mediaType"],
     });
     event
 }
@@ -415,7 +421,16 @@ mod tests {
                 "eventTime": "2026-01-01T00:00:00Z",
                 "eventName": "PutImage",
                 "awsRegion": REGION,
-                "requestParameters": {"registryId": ACCOUNT, "repositoryName": "shop/web", "imageTag": "v2"},
+                "requestParameters": {
+                    "registryId": ACCOUNT,
+                    "repositoryName": "shop/web",
+                    "imageTag": "v2",
+                    "imageManifest": json!({
+                        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                        "config": {"mediaType": "application/vnd.oci.image.config.v1+json"},
+                    })
+                    .to_string(),
+                },
                 "responseElements": {"image": {
                     "registryId": ACCOUNT,
                     "repositoryName": "shop/web",
