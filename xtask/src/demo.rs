@@ -54,6 +54,9 @@ const PART: &str = "demo";
 /// The columns of the table.
 const HEADER: [&str; 7] = ["push", "service", "from", "to", "outcome", "seconds", "execution"];
 
+/// How many columns the name of a service takes, before what is told of it.
+const NAME_WIDTH: usize = 12;
+
 /// How the demo is run.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Arguments {
@@ -333,7 +336,7 @@ impl Demo {
     fn show(&self, line: &str) {
         eprintln!("{line}");
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        shown.extend(line.lines().map(str::to_owned));
+        shown.extend(line.split('\n').map(str::to_owned));
     }
 
     async fn follow_states(
@@ -356,7 +359,7 @@ impl Demo {
                 .and_then(message_of);
             for text in entered.into_iter().chain(said.map(|said| format!("   {said}"))) {
                 self.show(&format!(
-                    "  {:>5.1} s  {name:<12}  {text}",
+                    "  {:>5.1} s  {name:<NAME_WIDTH$}  {text}",
                     begun.elapsed().as_secs_f64()
                 ));
             }
@@ -473,7 +476,7 @@ fn excerpt(shown: &str) -> String {
                 let of_interest = [WORKLOADS[0].service, "deploy-image"]
                     .iter()
                     .any(|name| told.starts_with(name));
-                let is_said = told.contains("     ");
+                let is_said = told.get(NAME_WIDTH + 2..).is_some_and(|text| text.starts_with("   "));
                 if !(of_interest && is_said && said.insert(told)) {
                     continue;
                 }
@@ -497,4 +500,72 @@ fn excerpt(shown: &str) -> String {
 
 fn say(text: &str) {
     eprintln!("▸ {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHOWN: &str = "\
+▸ docker push shop/web:v2, a good image
+    0.5 s  web           Update service
+    0.9 s  web              web in production from web:1 to web:2
+▸ SUCCEEDED: shop/web:v2 is deployed to 2 services
+▸ docker push shop/web:v3, a broken image
+    1.1 s  web           Check stability
+    3.0 s  web              0 of 2 tasks running
+    3.5 s  worker           0 of 2 tasks running
+    4.0 s  web              0 of 2 tasks running
+▸ FAILED Deploy.ServicesFailed: shop/web:v3: 1 of 2 failed.
+
+push         service  outcome   seconds  execution
+shop/web:v2  web      DEPLOYED  17.3     web-v2-a36686fdb2-0";
+
+    #[test]
+    fn the_readme_shows_what_the_first_service_of_the_last_push_has_said_and_the_table() {
+        assert_eq!(
+            excerpt(SHOWN),
+            "\
+▸ docker push shop/web:v3, a broken image
+    3.0 s  web              0 of 2 tasks running
+▸ FAILED Deploy.ServicesFailed: shop/web:v3: 1 of 2 failed.
+
+push         service  outcome   seconds
+shop/web:v2  web      DEPLOYED  17.3"
+        );
+    }
+
+    #[test]
+    fn what_the_readme_shows_is_what_a_run_shows() {
+        let text = page::read(PAGE).unwrap();
+        let (_, shown, _) = page::split(PAGE, &text, PART).unwrap();
+        let shown = shown
+            .strip_prefix("```text\n")
+            .and_then(|shown| shown.strip_suffix("\n```\n"));
+        let shown = shown.expect("one block of text");
+        assert_eq!(excerpt(shown), shown, "run `cargo xtask demo --write`");
+        let rows: Vec<Vec<&str>> = shown
+            .lines()
+            .skip_while(|line| !line.starts_with(HEADER[0]))
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(rows[0], HEADER[..6], "run `cargo xtask demo --write`");
+        let outcomes: Vec<_> = rows[1..]
+            .iter()
+            .map(|row| (row[0], row[1], row[row.len() - 2]))
+            .collect();
+        for (tag, outcome) in [("v2", "DEPLOYED"), ("v3", "Deploy.RolledBack")] {
+            for service in ["web", "worker"] {
+                let image = format!("{REPOSITORY}:{tag}");
+                assert!(outcomes.contains(&(&image, service, outcome)), "{outcomes:?}");
+            }
+        }
+        for told in [
+            "Deploy.ServicesFailed",
+            "web exited with code 1",
+            "It is back on web:2 and stable",
+        ] {
+            assert!(shown.contains(told), "no {told:?}");
+        }
+    }
 }
