@@ -154,7 +154,8 @@ def _require_running(execution):
 def _forget_iterations(arn, place):
     """A Map that is entered anew begins with nothing, however often it was walked before."""
     for places in (_places.get(arn, {}), _resumed.get(arn, {})):
-        for inside in [it for it in places if it[: len(place)] == place]:
+        # A copy: iterations beside this one enter their states meanwhile.
+        for inside in [it for it in list(places) if it[: len(place)] == place]:
             del places[inside]
 
 
