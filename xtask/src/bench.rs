@@ -115,11 +115,11 @@ fn place() -> String {
 /// When and where it was measured, and how.
 fn heading() -> String {
     format!(
-        "{} The functions run against the simulated ECS, \
-         where every call takes {} ms and the token buckets that AWS documents refuse what exceeds them, full at the beginning. \
-         The functions are warm, but no revision has been read before; three numbers are minimum, median and maximum, of runs each \
-         on an account of its own: those with 8 services alone and one after the other, those with more, which wait for the \
-         buckets nearly all the time, beside each other.\n\n",
+        "{} The functions run against a simulated ECS. Each call to it takes {} ms, and it throttles calls beyond the token \
+         buckets that AWS documents; the buckets are full at the beginning. The functions are warm, but have read no revision \
+         before. Three numbers are minimum, median and maximum. Each run has an account of its own. The runs with 8 services are \
+         made one after the other; the runs with more services, which wait for the buckets nearly all the time, at the same \
+         time.\n\n",
         place(),
         account::LATENCY,
     )

@@ -85,12 +85,12 @@ const CHAIN: [(&str, &str); 8] = [
     ("DescribeTaskDefinition", "whether that runs the repository"),
     (
         "DescribeTaskDefinition",
-        "by \"Register revision\", the document to copy, which is more than a plan has room for, and whether that was done already",
+        "by \"Register revision\": the document to copy, for which a plan has no room, and whether the family has the revision already",
     ),
     ("RegisterTaskDefinition", "the revision with the image"),
     (
         "DescribeServices",
-        "by \"Update service\", whether the service has been moved since, and what to go back to",
+        "by \"Update service\": whether the service has moved since, and the last good revision",
     ),
     ("UpdateService", "the rollout"),
 ];
@@ -99,7 +99,7 @@ const CHAIN: [(&str, &str); 8] = [
 pub(crate) fn chain() -> String {
     let calls = CHAIN.iter().map(|(call, reason)| format!("`{call}` ({reason})"));
     format!(
-        "The {} calls one after the other are {}. Everything else is called meanwhile.",
+        "The {} calls that have to follow each other are {}. All other calls are made at the same time as these.",
         CHAIN.len(),
         calls.collect::<Vec<_>>().join(", ")
     )
