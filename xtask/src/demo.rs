@@ -233,7 +233,8 @@ impl Demo {
         self.aws.push(REPOSITORY, tag, behaviour).await.map_err(failure)?;
         let (parent, children) = self.follow(tag).await.map_err(failure)?;
         for child in &children {
-            self.rows.push(row(tag, child));
+            let to = self.target(child).await.map_err(failure)?;
+            self.rows.push(row(tag, child, to));
         }
         let mut wrong = Vec::new();
         let mut expect = |what: String, is_so: bool| {
@@ -281,6 +282,21 @@ impl Demo {
             );
         }
         Ok(wrong)
+    }
+
+    /// The revision that a service's execution has moved it to, whatever came of that: what "Update service" has put out.
+    async fn target(&self, child: &Execution) -> Result<String, local_aws::Error> {
+        let history = self.aws.history(&child.arn).await?;
+        let outputs = history.iter().filter_map(|event| {
+            let output = event.task_succeeded_event_details()?.output()?;
+            serde_json::from_str::<Value>(output).ok()
+        });
+        let mut targets = outputs.filter_map(|output| {
+            let target = output["Payload"]["rollout"]["taskDefinition"].as_str()?;
+            Some(short(target).to_owned())
+        });
+        // The first one is the rollout's, the next one that of the rollback.
+        Ok(targets.next().unwrap_or_default())
     }
 
     async fn revision(&self, service: &str) -> Result<String, local_aws::Error> {
@@ -410,7 +426,7 @@ fn service_of(execution: &Execution) -> &str {
     execution.input["service"].as_str().unwrap_or_default()
 }
 
-fn row(tag: &str, child: &Execution) -> Row {
+fn row(tag: &str, child: &Execution, to: String) -> Row {
     let text = |value: &Value| short(value.as_str().unwrap_or_default()).to_owned();
     let seconds = child
         .ended
@@ -424,7 +440,7 @@ fn row(tag: &str, child: &Execution) -> Row {
         push: format!("{REPOSITORY}:{tag}"),
         service: service_of(child).to_owned(),
         from: text(&child.input["source"]),
-        to: text(&child.input["taskDefinition"]),
+        to,
         outcome: outcome.unwrap_or_default().to_owned(),
         seconds: seconds.map(|seconds| format!("{seconds:.1}")).unwrap_or_default(),
         execution: child.name.clone(),
