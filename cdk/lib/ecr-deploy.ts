@@ -81,6 +81,7 @@ export class EcrDeploy extends Construct {
       substitutions: { partition: Aws.PARTITION },
       permissions: [],
       logRetention: settings.logRetention,
+      rolloutTimeoutSeconds: settings.rolloutTimeoutSeconds,
     }).stateMachine;
 
     const child = { arn: this.deployService.stateMachineArn, name: this.deployService.stateMachineName };
@@ -94,6 +95,7 @@ export class EcrDeploy extends Construct {
       },
       permissions: [...permissions.runExecution(child), ...(settings.tagLatest ? permissions.tagLatest(settings) : [])],
       logRetention: settings.logRetention,
+      rolloutTimeoutSeconds: settings.rolloutTimeoutSeconds,
     }).stateMachine;
 
     // Policies of their own: the functions come after the policies in their roles, and the state machines after the functions.

@@ -43,7 +43,9 @@ export interface EcrDeployProps {
   readonly deployLatest?: boolean;
 
   /**
-   * Whether an image gets the tag `latest` once every service is stable on it. Excludes `deployLatest`.
+   * Whether an image gets the tag `latest` once every service is stable on it. Excludes `deployLatest`. The summary of the
+   * push says where that is not possible: in a repository whose tags are immutable, unless `latest` is an exclusion of the
+   * immutability, and in the registry of another account or region.
    *
    * @default false
    */

@@ -32,7 +32,7 @@ export interface StepProps {
   readonly permissions: readonly Permission[];
   /** @default 128 */
   readonly memorySize?: number;
-  /** @default Duration.minutes(1) */
+  /** @default Duration.minutes(5) */
   readonly timeout?: Duration;
 }
 

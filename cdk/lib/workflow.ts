@@ -10,6 +10,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { acknowledgeWildcards, grant, type Permission } from './permissions';
+import { patient } from './patience';
 import { REPOSITORY_ROOT } from './repository-root';
 import type { Step } from './step';
 
@@ -23,6 +24,8 @@ export interface WorkflowProps {
   readonly substitutions: Readonly<Record<string, string>>;
   readonly permissions: readonly Permission[];
   readonly logRetention: RetentionDays;
+  /** For how long a state tries again while nobody can answer. */
+  readonly rolloutTimeoutSeconds: number;
 }
 
 /** One state machine with its role and its log group. */
@@ -59,7 +62,10 @@ export class Workflow extends Construct {
     this.stateMachine = new StateMachine(this, 'StateMachine', {
       // As a string: the template shows it, and so does a diff. A file would leave the template for an S3 asset.
       definitionBody: DefinitionBody.fromString(
-        readFileSync(join(REPOSITORY_ROOT, 'statemachine', `${props.definition}.asl.json`), 'utf8'),
+        patient(
+          readFileSync(join(REPOSITORY_ROOT, 'statemachine', `${props.definition}.asl.json`), 'utf8'),
+          props.rolloutTimeoutSeconds,
+        ),
       ),
       definitionSubstitutions: {
         ...props.substitutions,

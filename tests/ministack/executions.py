@@ -14,7 +14,8 @@
 What a function was doing when its execution was stopped goes on, as on AWS; a redrive waits for its end, which AWS does not.
 
 A test can hold back what functions answer to executions: while LOCAL_AWS_DIRECTORY has a file held/*.json, a list of texts, so
-long is held what is answered to a payload with all of these texts in it.
+long is held what is answered to a payload with all of these texts in it. Likewise, while it has such a file throttled/*.json, no
+function is invoked with such a payload: Lambda throttles, and Step Functions says so by its name for that.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
@@ -79,7 +80,7 @@ def add() -> None:
     for kind in ("pass", "task", "choice", "wait", "parallel", "map"):
         name = f"_execute_{kind}"
         setattr(stepfunctions, name, _recorded(kind.capitalize(), getattr(stepfunctions, name)))
-    stepfunctions._call_lambda = _held_back(stepfunctions._call_lambda)
+    stepfunctions._call_lambda = _throttled(_held_back(stepfunctions._call_lambda))
     stepfunctions._run_sub_machine = _resuming_iterations(stepfunctions._run_sub_machine)
     stepfunctions._run_execution = _walked(stepfunctions._run_execution)
     stepfunctions._fail_execution = _unless_stopped(stepfunctions._fail_execution)
@@ -121,26 +122,35 @@ def _recorded(kind, run_state):
     return wrapped
 
 
+def _is_named_in(folder, payload):
+    for file in pathlib.Path(os.environ["LOCAL_AWS_DIRECTORY"], folder).glob("*.json"):
+        try:
+            texts = json.loads(file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            continue  # It is just being removed, or written.
+        if all(text in payload for text in texts):
+            return True
+    return False
+
+
+def _throttled(call_lambda):
+    @functools.wraps(call_lambda)
+    def wrapped(function, payload):
+        if _is_named_in("throttled", json.dumps(payload)):
+            raise stepfunctions._ExecutionError("Lambda.TooManyRequestsException", "Rate Exceeded.")
+        return call_lambda(function, payload)
+
+    return wrapped
+
+
 def _held_back(call_lambda):
-    folder = pathlib.Path(os.environ["LOCAL_AWS_DIRECTORY"], "held")
-
-    def is_held(payload):
-        for file in folder.glob("*.json"):
-            try:
-                texts = json.loads(file.read_text(encoding="utf-8"))
-            except (FileNotFoundError, ValueError):
-                continue  # It is just being removed, or written.
-            if all(text in payload for text in texts):
-                return True
-        return False
-
     @functools.wraps(call_lambda)
     def wrapped(function, payload):
         try:
             return call_lambda(function, payload)
         finally:
             text = json.dumps(payload)
-            while is_held(text):
+            while _is_named_in("held", text):
                 time.sleep(0.02)
 
     return wrapped

@@ -57,6 +57,12 @@ pub struct HeldAnswers {
     _file: tempfile::NamedTempFile,
 }
 
+/// Functions are throttled as long as this lives, see [`LocalAws::throttle_functions`].
+#[derive(Debug)]
+pub struct Throttled {
+    _file: tempfile::NamedTempFile,
+}
+
 impl LocalAws {
     /// Starts a local AWS and returns when it answers.
     ///
@@ -243,13 +249,32 @@ impl LocalAws {
     ///
     /// When the folder of the local AWS cannot be written to.
     pub fn hold_answers(&self, texts: &[&str]) -> Result<HeldAnswers, Error> {
-        let folder = self.directory().join("held");
+        Ok(HeldAnswers {
+            _file: self.told("held", texts)?,
+        })
+    }
+
+    /// Lets Lambda throttle what executions invoke with a payload that has all of these texts in it, written as for
+    /// [`LocalAws::hold_answers`], until what is returned is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the folder of the local AWS cannot be written to.
+    pub fn throttle_functions(&self, texts: &[&str]) -> Result<Throttled, Error> {
+        Ok(Throttled {
+            _file: self.told("throttled", texts)?,
+        })
+    }
+
+    /// A file of texts, as long as it lives, in a folder that `tests/ministack/executions.py` reads.
+    fn told(&self, folder: &str, texts: &[&str]) -> Result<tempfile::NamedTempFile, Error> {
+        let folder = self.directory().join(folder);
         let problem = || Error::file(format!("writing into {}", folder.display()));
         std::fs::create_dir_all(&folder).map_err(problem())?;
         let file = tempfile::Builder::new().suffix(".json").tempfile_in(&folder);
         let mut file = file.map_err(problem())?;
         write!(file, "{}", Value::from(texts)).map_err(problem())?;
-        Ok(HeldAnswers { _file: file })
+        Ok(file)
     }
 
     /// The simulated ECS, where there is one.

@@ -6,7 +6,7 @@ pub mod verdict;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use shared::config::Config;
-use shared::contract::{Check, CheckStability};
+use shared::contract::{Check, CheckStability, Verdict};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::poll::{self, Waiting};
@@ -23,7 +23,7 @@ const RECORDS_BEFORE: SignedDuration = SignedDuration::from_mins(2);
 ///
 /// # Errors
 ///
-/// `Deploy.NotFound` when the service is gone; `Deploy.Rejected`, `Deploy.Unavailable` by ECS.
+/// `Deploy.NotFound`, `Deploy.Rejected`, `Deploy.Unavailable` by ECS.
 pub async fn handle(
     ecs: &Ecs,
     config: &Config,
@@ -44,12 +44,32 @@ pub async fn handle(
         age: now.duration_since(rollout.watched_since),
         left: rollout.deadline.duration_since(now),
     };
+    let check = match check {
+        Ok(check) => check,
+        Err(error) => match ecs.failed_at(&rollout.cluster, &rollout.service, error).await {
+            Error::ServiceDeleted(message) => deleted(message),
+            error => return Err(error),
+        },
+    };
     let check = Check {
         wait: poll::wait(config.poll_interval, now, &waiting),
-        ..check?
+        ..check
     };
     tracing::info!(verdict = ?check.verdict, task_definition = rollout.task_definition.short(), "{}", check.message);
     Ok(check)
+}
+
+/// There is no rollout any more.
+fn deleted(message: String) -> Check {
+    Check {
+        verdict: Verdict::ServiceDeleted,
+        message,
+        reasons: Vec::new(),
+        failed_containers: Vec::new(),
+        running: 0,
+        desired: 0,
+        wait: 0,
+    }
 }
 
 async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Check, Error> {

@@ -152,7 +152,7 @@ async fn whether_a_container_of_the_push_died_is_read_off_our_revision_where_the
 }
 
 #[tokio::test]
-async fn a_service_that_is_gone_is_an_error_by_name() {
+async fn a_service_that_was_deleted_is_a_verdict() {
     let gone = mock!(Client::describe_services)
         .then_http_response(|| answer(&json!({"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]})));
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&gone]));
@@ -163,10 +163,15 @@ async fn a_service_that_is_gone_is_an_error_by_name() {
         rolls_back: None,
         services: 1,
     };
-    let error = check_stability::handle(&ecs, &Config::default(), ready(None), request(&input, 300))
+    let check = check_stability::handle(&ecs, &Config::default(), ready(None), request(&input, 300))
         .await
-        .unwrap_err();
-    assert_eq!(error.name(), "Deploy.NotFound");
+        .unwrap();
+    assert_eq!(check.verdict, Verdict::ServiceDeleted);
+    assert!(
+        check
+            .message
+            .starts_with("web in production is not there (DescribeServices: MISSING)")
+    );
 }
 
 #[tokio::test]

@@ -2,12 +2,13 @@
 
 pub mod outcome;
 
-use outcome::{conclude_image, conclude_service};
+use outcome::{conclude_image, conclude_service, tagged_only};
 use serde::Serialize;
 use serde_json::Value;
 use shared::config::Config;
 use shared::contract::{Conclude, ImageConclusion, ServiceConclusion};
 use shared::error::Error;
+use shared::image::EcrRegistry;
 use shared::runtime::{Request, log_image, log_service};
 
 /// What "Conclude" puts out, as the execution it ends needs it.
@@ -38,7 +39,20 @@ pub fn handle(config: &Config, request: Request<Value>) -> Result<Conclusion, Er
             if let Some(image) = &end.image {
                 log_image(image);
             }
-            conclude_image(&end, execution.redrive_count, config.tag_latest).map(Conclusion::Image)
+            let conclusion = conclude_image(&end, execution.redrive_count, config.tag_latest)?;
+            Ok(Conclusion::Image(match registry_of(&execution.id) {
+                Some(here) => tagged_only(&here, conclusion),
+                None => conclusion,
+            }))
         }
     }
+}
+
+/// The registry of the account and region of an execution: `arn:aws:states:eu-west-1:123456789012:execution:…`.
+fn registry_of(execution: &str) -> Option<EcrRegistry> {
+    let mut parts = execution.split(':').skip(3);
+    Some(EcrRegistry {
+        region: parts.next()?.parse().ok()?,
+        account: parts.next()?.parse().ok()?,
+    })
 }

@@ -3,16 +3,18 @@
 use shared::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
 use shared::contract::{
     ImageConclusion, ImageEnd, PlannedResult, PlannedRevision, PlannedService, RevisionResult, RollbackMethod,
-    ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, ServiceResult, SkipReason, StateError, UpdateOutcome,
-    Verdict,
+    ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, ServiceResult, SkipReason, Skipped, StateError,
+    UpdateOutcome, Verdict,
 };
 use shared::error::Error;
+use shared::image::EcrRegistry;
 use shared::pace::pace;
+use shared::push::PushedImage;
 use shared::service::title;
 use std::collections::BTreeSet;
 
-/// How many failed services a message names; the rest is counted.
-const NAMED_FAILURES: usize = 10;
+/// How many services that failed, or were deleted, are named; the rest is counted.
+const NAMED: usize = 10;
 
 /// What ends an error that had to be cut short.
 const CUT: &str = "...";
@@ -67,12 +69,12 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
     let updated_to = to.map(|to| format!(" to {}", to.short())).unwrap_or_default();
     let not_updated = format!("{name} was not updated{updated_to} for {image}");
     let to = to.map_or("a new revision", TaskDefinitionArn::short);
-    let retry = "or redrive this execution to try the same image again";
     let Some(update) = &end.update else {
         return Err(unchanged(end, &not_updated));
     };
     match (update.outcome, &end.check, &end.error) {
         (UpdateOutcome::Superseded, _, _) => return Ok((ServiceOutcome::Superseded, update.message.clone())),
+        (UpdateOutcome::ServiceDeleted, _, _) => return Ok((ServiceOutcome::ServiceDeleted, update.message.clone())),
         (UpdateOutcome::Busy | UpdateOutcome::Moved, _, _) => return Err(unchanged(end, &not_updated)),
         (_, Some(check), None) if check.verdict == Verdict::Stable => {
             let message = format!("{name} is stable on {to}: {}", check.message);
@@ -87,39 +89,49 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         (_, Some(check), None) if check.verdict == Verdict::Superseded => {
             return Ok((ServiceOutcome::Superseded, format!("{name}: {}", check.message)));
         }
+        (_, Some(check), None) if check.verdict == Verdict::ServiceDeleted => {
+            return Ok((ServiceOutcome::ServiceDeleted, check.message.clone()));
+        }
         _ => {}
     }
+    let unread = end.error.as_ref().filter(|error| error.is_passing());
     let why = match (&end.error, &end.check) {
-        (Some(error), _) => format!("{}: {}", error.error, readable(error)),
+        (Some(error), _) => said(error),
         (None, Some(check)) => check.message.clone(),
         (None, None) => "it was never looked at".to_owned(),
     };
-    let failed = format!("{name} did not become stable on {to} with {image}: {why}.");
-    if let Some(error) = end.roll_back_error.as_ref().filter(|error| is_gone(error)) {
-        return Err(Error::NotFound(format!(
-            "{failed} Then {}",
-            and_nothing_to_do(&readable(error))
-        )));
-    }
+    let failed = match unread {
+        Some(_) => format!(
+            "{name} is not known to be stable on {to} with {image}: nobody could read it until its time was over ({why}). \
+             That is no verdict on the image."
+        ),
+        None => format!("{name} did not become stable on {to} with {image}: {why}."),
+    };
+    let (push_again, look_now) = match unread {
+        Some(_) => (
+            "Redrive this execution to try the same image again",
+            "Look at the service now, then redrive this execution to try the same image again",
+        ),
+        None => (
+            "Fix the image and push again, or redrive this execution to try the same image again",
+            "Look at the service now; push a good image, or redrive this execution to try the same image again",
+        ),
+    };
     if let Some(error) = &end.roll_back_error {
-        let readable = readable(error);
         return Err(Error::RollBackFailed(format!(
-            "{failed} The rollback failed too ({}: {readable}). Look at the service now; push a good image, {retry}",
-            error.error
+            "{failed} The rollback failed too ({}). {look_now}",
+            said(error)
         )));
     }
     let Some(rollback) = &end.roll_back else {
-        return Err(if end.error.as_ref().is_some_and(is_gone) {
-            Error::NotFound(and_nothing_to_do(&format!("{failed} There is no service to roll back")))
-        } else {
-            Error::RollBackFailed(format!(
-                "{failed} It was not rolled back. Look at the service now; push a good image, {retry}"
-            ))
-        });
+        return Err(Error::RollBackFailed(format!(
+            "{failed} It was not rolled back. {look_now}"
+        )));
     };
+    let deleted = |message: &str| Ok((ServiceOutcome::ServiceDeleted, format!("{failed} Now {message}")));
     let displaced = |message: &str| {
         Err(Error::RolledBack(format!(
-            "{failed} It is not on it any more: {message}. Fix the image and push again, {retry}"
+            "{failed} It is not on it any more: {message}. {push_again}"
         )))
     };
     match rollback.method {
@@ -133,10 +145,11 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         // An execution that began before there was a state for it ends here.
         RollbackMethod::RegistrationNeeded => {
             return Err(Error::RollBackFailed(format!(
-                "{failed} It was not rolled back: {}. Look at the service now; push a good image, {retry}",
+                "{failed} It was not rolled back: {}. {look_now}",
                 rollback.message
             )));
         }
+        RollbackMethod::ServiceDeleted => return deleted(&rollback.message),
         _ => {}
     }
     let back = rollback
@@ -153,32 +166,19 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
             format!("{failed} It is stable on {back}, which has the image too"),
         )),
         Some((Verdict::Stable, _)) => Err(Error::RolledBack(format!(
-            "{failed} It is back on {back}{}. Fix the image and push again, {retry}",
+            "{failed} It is back on {back}{}. {push_again}",
             if rollback.has_image { HAS_IMAGE } else { " and stable" }
         ))),
         Some((Verdict::Superseded, message)) => Ok((ServiceOutcome::RollBackSuperseded, format!("{failed} {message}"))),
         Some((Verdict::Displaced, message)) => displaced(message),
+        Some((Verdict::ServiceDeleted, message)) => deleted(message),
         other => {
             let why = other.map_or("it was never looked at", |(_, message)| message.as_str());
             Err(Error::RollBackFailed(format!(
-                "{failed} The rollback to {back} failed too: {why}. Look at the service now; push a good image, {retry}"
+                "{failed} The rollback to {back} failed too: {why}. {look_now}"
             )))
         }
     }
-}
-
-/// What is to be done about something that is gone, unless `message` says it.
-fn and_nothing_to_do(message: &str) -> String {
-    let hint = "if it was deleted on purpose, there is nothing to do";
-    if message.contains(hint) {
-        message.to_owned()
-    } else {
-        format!("{message}; {hint}")
-    }
-}
-
-fn is_gone(error: &StateError) -> bool {
-    error.error == "Deploy.NotFound"
 }
 
 /// The error of a service that was not changed: by the name under which the update threw it.
@@ -197,6 +197,13 @@ fn unchanged(end: &ServiceEnd, what: &str) -> Error {
         "Deploy.InvalidInput" => Error::InvalidInput(message),
         _ => Error::ServicesFailed(message),
     }
+}
+
+/// An error's name and what it says; since when it was tried in vain, where it is one that passes by itself.
+fn said(error: &StateError) -> String {
+    let since = error.since.filter(|_| error.is_passing());
+    let since = since.map(|since| format!("; tried since {since}")).unwrap_or_default();
+    format!("{}: {}{since}", error.error, readable(error))
 }
 
 /// What an error's cause says to a person. Lambda puts a JSON object there, with the message in it.
@@ -234,36 +241,87 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
     let failed = failures(&end.results);
     let services: Vec<ServiceResult> = end.services.iter().chain(ended(&end.results)).cloned().collect();
     let families = families(end);
-    let all = services.len() + families.len() + failed.len();
-    let conclusion = |message, retry: Vec<_>, tag_latest| ImageConclusion {
-        image: end.image.clone(),
-        message,
-        services: services.clone(),
-        families: families.clone(),
-        skipped: end.skipped.clone(),
-        retry,
-        tag_latest,
+    if !failed.is_empty() {
+        let share = share(&failed, &services, families.len());
+        if redrive_count <= end.attempt {
+            return Err(Error::ServicesFailed(failure(end, &failed, &share)));
+        }
+        return Ok(ImageConclusion {
+            image: end.image.clone(),
+            message: format!("{share} are deployed again after a redrive"),
+            services,
+            families,
+            skipped: end.skipped.clone(),
+            retry: retry(&end.results),
+            tag_latest: false,
+        });
+    }
+    let (deleted, services): (Vec<_>, Vec<_>) = services.into_iter().partition(is_deleted);
+    let skipped: Vec<Skipped> = end.skipped.iter().cloned().chain(skipped(&deleted)).collect();
+    let is_deployed = |result: &ServiceResult| {
+        matches!(
+            result.outcome,
+            ServiceOutcome::Deployed | ServiceOutcome::AlreadyDeployed
+        )
     };
-    if failed.is_empty() {
-        let is_deployed = |result: &ServiceResult| {
-            matches!(
-                result.outcome,
-                ServiceOutcome::Deployed | ServiceOutcome::AlreadyDeployed
-            )
-        };
-        let everything_stable = end.image.as_ref().is_some_and(|image| !image.tag.is_latest())
-            && all > 0
-            && services.iter().all(is_deployed)
-            // Where a newer push is deployed already, `latest` is that one's.
-            && end.skipped.iter().all(|skipped| skipped.reason != SkipReason::Superseded);
-        let message = summary(end, &services, families.len());
-        return Ok(conclusion(message, Vec::new(), tag_latest && everything_stable));
+    let everything_stable = end.image.as_ref().is_some_and(|image| !image.tag.is_latest())
+        && services.len() + families.len() > 0
+        && services.iter().all(is_deployed)
+        // Where a newer push is deployed already, `latest` is that one's.
+        && skipped.iter().all(|skipped| skipped.reason != SkipReason::Superseded);
+    Ok(ImageConclusion {
+        image: end.image.clone(),
+        message: summary(end.image.as_ref(), &services, families.len(), &skipped),
+        services,
+        families,
+        skipped,
+        retry: Vec::new(),
+        tag_latest: tag_latest && everything_stable,
+    })
+}
+
+/// A push that is to be tagged `latest`, as the execution in the account and region of `here` can do that: Step Functions calls
+/// the ECR of its own region, and is permitted no other account's. Elsewhere the summary says that it was not done.
+#[must_use]
+pub fn tagged_only(here: &EcrRegistry, conclusion: ImageConclusion) -> ImageConclusion {
+    let Some(image) = conclusion.image.as_ref().filter(|image| image.registry() != *here) else {
+        return conclusion;
+    };
+    if !conclusion.tag_latest {
+        return conclusion;
     }
-    if redrive_count > end.attempt {
-        let message = format!("{} of {all} are deployed again after a redrive", failed.len());
-        return Ok(conclusion(message, retry(&end.results), false));
+    let message = format!(
+        "{}; latest was not put on it: its registry is that of {} in {}, and ecr-deploy is in {}, {}",
+        conclusion.message, image.registry_id, image.region, here.account, here.region
+    );
+    ImageConclusion {
+        message,
+        tag_latest: false,
+        ..conclusion
     }
-    Err(Error::ServicesFailed(failure(end, &failed, all)))
+}
+
+fn is_deleted(service: &ServiceResult) -> bool {
+    service.outcome == ServiceOutcome::ServiceDeleted
+}
+
+/// The services that were deleted after the plan was made. They take hardly more room than among the services that are done,
+/// since of many only some are named.
+fn skipped(deleted: &[ServiceResult]) -> Vec<Skipped> {
+    let named = deleted.iter().take(NAMED).map(|service| Skipped {
+        resource: title(&service.cluster, &service.service),
+        reason: SkipReason::ServiceDeleted,
+        message: "the service was deleted after the push had begun".to_owned(),
+        count: 1,
+    });
+    let more = deleted.len().saturating_sub(NAMED);
+    let more = (more > 0).then(|| Skipped {
+        resource: format!("{more} more"),
+        reason: SkipReason::ServiceDeleted,
+        message: "deleted too; the executions of deploy-service name each".to_owned(),
+        count: u32::try_from(more).unwrap_or(u32::MAX),
+    });
+    named.chain(more).collect()
 }
 
 /// The services that ended without an error.
@@ -317,17 +375,41 @@ fn failed_family(result: &RevisionResult) -> Option<(&RevisionName, &str)> {
     }
 }
 
-/// What failed, "web in production" or "family nightly", and why.
-type Failure<'a> = (String, &'a str);
+/// What failed, and why.
+struct Failure<'a> {
+    /// "web in production" or "family nightly".
+    resource: String,
+    is_family: bool,
+    why: &'a str,
+}
 
 fn failures(results: &[RevisionResult]) -> Vec<Failure<'_>> {
     let of_each = results.iter().map(|result| {
-        let family = failed_family(result).map(|(revision, why)| (format!("family {}", revision.family()), why));
-        let services = failed_services(result).into_iter();
-        let services = services.map(|(planned, why)| (title(&planned.cluster, &planned.service), why));
+        let family = failed_family(result).map(|(revision, why)| Failure {
+            resource: format!("family {}", revision.family()),
+            is_family: true,
+            why,
+        });
+        let services = failed_services(result).into_iter().map(|(planned, why)| Failure {
+            resource: title(&planned.cluster, &planned.service),
+            is_family: false,
+            why,
+        });
         family.into_iter().chain(services)
     });
     of_each.flatten().collect()
+}
+
+/// How many of how many failed: "1 of 3 services and 1 of 2 families".
+fn share(failed: &[Failure<'_>], done: &[ServiceResult], families_done: usize) -> String {
+    let families = failed.iter().filter(|failure| failure.is_family).count();
+    let services = failed.len() - families;
+    let all = services + done.iter().filter(|service| !is_deleted(service)).count();
+    let of_services = (services > 0).then(|| format!("{services} of {}", counted(all, "service", "services")));
+    let all = families + families_done;
+    let of_families = (families > 0).then(|| format!("{families} of {}", counted(all, "family", "families")));
+    let parts: Vec<String> = of_services.into_iter().chain(of_families).collect();
+    parts.join(" and ")
 }
 
 /// The revisions registered for families without a service.
@@ -361,10 +443,10 @@ fn retry(results: &[RevisionResult]) -> Vec<PlannedRevision> {
     retry
 }
 
-fn summary(end: &ImageEnd, services: &[ServiceResult], families: usize) -> String {
+fn summary(image: Option<&PushedImage>, services: &[ServiceResult], families: usize, skipped: &[Skipped]) -> String {
     let has_begun = families + services.len() > 0;
-    let Some(image) = end.image.as_ref().filter(|_| has_begun) else {
-        let reasons: Vec<&str> = end.skipped.iter().map(|skipped| skipped.message.as_str()).collect();
+    let Some(image) = image.filter(|_| has_begun) else {
+        let reasons: Vec<&str> = skipped.iter().map(|skipped| skipped.message.as_str()).collect();
         return if reasons.is_empty() {
             "nothing to deploy".to_owned()
         } else {
@@ -392,8 +474,8 @@ fn summary(end: &ImageEnd, services: &[ServiceResult], families: usize) -> Strin
         let superseded = counted(superseded, "service was", "services were");
         message.extend(["; ", &superseded, " superseded by another deployment"]);
     }
-    if !end.skipped.is_empty() {
-        let left_out: u32 = end.skipped.iter().map(|skipped| skipped.count).sum();
+    if !skipped.is_empty() {
+        let left_out: u32 = skipped.iter().map(|skipped| skipped.count).sum();
         message.extend(["; ", &left_out.to_string(), " left out"]);
     }
     if let Some(by) = &image.by {
@@ -402,17 +484,13 @@ fn summary(end: &ImageEnd, services: &[ServiceResult], families: usize) -> Strin
     message
 }
 
-fn failure(end: &ImageEnd, failed: &[Failure<'_>], all: usize) -> String {
+fn failure(end: &ImageEnd, failed: &[Failure<'_>], share: &str) -> String {
     let image = end.image.as_ref().map(ToString::to_string).unwrap_or_default();
-    let named = failed.iter().take(NAMED_FAILURES);
-    let named = named.map(|(resource, why)| format!("- {}", told(resource, why)));
-    let mut message = format!(
-        "{image}: {} of {all} failed.\n{}",
-        failed.len(),
-        named.collect::<Vec<_>>().join("\n")
-    );
-    if failed.len() > NAMED_FAILURES {
-        let more = (failed.len() - NAMED_FAILURES).to_string();
+    let named = failed.iter().take(NAMED);
+    let named = named.map(|failure| format!("- {}", told(&failure.resource, failure.why)));
+    let mut message = format!("{image}: {share} failed.\n{}", named.collect::<Vec<_>>().join("\n"));
+    if failed.len() > NAMED {
+        let more = (failed.len() - NAMED).to_string();
         message.extend(["\n- and ", &more, " more: see the executions of deploy-service"]);
     }
     message.push_str("\nRedrive this execution to deploy the same image again to what failed, and only to that.");

@@ -36,7 +36,7 @@ use tokio::time::Instant;
 /// # Errors
 ///
 /// `Deploy.Rejected` when there is nothing good to go back to, when the old image is gone from ECR, or when ECS refuses;
-/// `Deploy.NotFound` when the service is gone; `Deploy.Unavailable`.
+/// `Deploy.Unavailable`.
 pub async fn handle(
     ecs: &Ecs,
     ecr: &aws_sdk_ecr::Client,
@@ -57,12 +57,32 @@ pub async fn handle(
         age: SignedDuration::ZERO,
         left: config.rollout_timeout,
     };
+    let rollback = match rollback {
+        Ok(rollback) => rollback,
+        Err(error) => match ecs.failed_at(cluster, service, error).await {
+            Error::ServiceDeleted(message) => deleted(message),
+            error => return Err(error),
+        },
+    };
     let rollback = Rollback {
         wait: poll::wait(config.poll_interval, now, &waiting),
-        ..rollback?
+        ..rollback
     };
     tracing::info!(method = ?rollback.method, "{}", rollback.message);
     Ok(rollback)
+}
+
+/// There is no service to take back.
+fn deleted(message: String) -> Rollback {
+    Rollback {
+        method: RollbackMethod::ServiceDeleted,
+        rollout: None,
+        register: None,
+        has_image: false,
+        image_failed: false,
+        message,
+        wait: 0,
+    }
 }
 
 async fn roll_back(
@@ -502,7 +522,7 @@ impl WayBack<'_> {
 
     async fn require(&self, by: By<'_>, to: &TaskDefinitionArn) -> Result<Stored, Error> {
         let image = &self.input.image;
-        let stored = look_up(self.ecr, image, by).await?;
+        let stored = look_up(self.ecr, to.region(), image, by).await?;
         match &stored {
             Stored::Gone => Err(Error::Rejected(format!(
                 "{} cannot go back to {}: its image {}{by} is gone from ECR (a lifecycle policy?). Nothing was touched; push a good image",
@@ -544,7 +564,8 @@ impl WayBack<'_> {
             RollbackMethod::Watching
             | RollbackMethod::Superseded
             | RollbackMethod::Displaced
-            | RollbackMethod::RegistrationNeeded => "goes back by itself to",
+            | RollbackMethod::RegistrationNeeded
+            | RollbackMethod::ServiceDeleted => "goes back by itself to",
         };
         Rollback {
             method,

@@ -13,7 +13,7 @@ pub enum Stored {
     Tagged(Vec<String>),
     /// It is gone.
     Gone,
-    /// ECR does not say: the registry is another account's, say.
+    /// Nobody has said that it is gone: the registry is another account's, which does not let us ask, or another region's.
     Untold(String),
 }
 
@@ -44,12 +44,19 @@ impl std::fmt::Display for By<'_> {
     }
 }
 
-/// Asks ECR for an image of the repository of `image`.
+/// Asks ECR for an image of the repository of `image`, where that is the ECR of `here`, the region of the services. No other
+/// region's is asked: this one would say of an image there that it is not there.
 ///
 /// # Errors
 ///
 /// `Deploy.Unavailable`.
-pub async fn look_up(ecr: &Client, image: &PushedImage, by: By<'_>) -> Result<Stored, Error> {
+pub async fn look_up(ecr: &Client, here: &str, image: &PushedImage, by: By<'_>) -> Result<Stored, Error> {
+    if image.region.as_str() != here {
+        return Ok(Stored::Untold(format!(
+            "{}{by} is in the registry of {}, and only that of {here} can be asked",
+            image.repository, image.region
+        )));
+    }
     let id = match by {
         By::Digest(digest) => ImageIdentifier::builder().image_digest(digest.as_str()),
         By::Tag(tag) => ImageIdentifier::builder().image_tag(tag.as_str()),

@@ -6,6 +6,7 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_sdk_ecs::types::DesiredStatus;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use roll_back::registry::{By, Stored, look_up};
 use serde_json::{Value, json};
 use shared::config::Config;
 use shared::contract::{Check, RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Verdict};
@@ -895,4 +896,24 @@ async fn throttling_by_ecr_is_tried_again_by_the_state_machine_before_anything_i
 fn the_registry_of_the_tests_is_the_one_of_the_push() {
     let reference: shared::image::ImageReference = format!("{REGISTRY}/app:v1").parse().unwrap();
     assert!(pushed(2).is_repository_of(&reference));
+}
+
+/// A central registry in another region: this region's ECR would say of its images that they are not there.
+#[tokio::test]
+async fn only_the_registry_of_the_image_says_that_it_is_gone() {
+    for code in ["ImageNotFoundException", "RepositoryNotFoundException"] {
+        let image = pushed(2);
+        let wanted = digest(1);
+        let by = By::Digest(&wanted);
+        let not_there =
+            mock!(aws_sdk_ecr::Client::describe_images).then_http_response(move || refusal(code, "it is not there"));
+        let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, &[&not_there]);
+        let here = look_up(&ecr, image.region.as_str(), &image, by).await.unwrap();
+        assert_eq!(here, Stored::Gone);
+
+        let elsewhere = look_up(&ecr, "us-east-1", &image, by).await.unwrap();
+        let says = format!("app@{wanted} is in the registry of eu-west-1, and only that of us-east-1 can be asked");
+        assert_eq!(elsewhere, Stored::Untold(says));
+        assert_eq!(not_there.num_calls(), 1, "nobody else is asked");
+    }
 }

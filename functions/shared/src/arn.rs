@@ -70,6 +70,12 @@ impl TaskDefinitionArn {
         }
     }
 
+    /// The region that it is registered in, in which the services run that are on it.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.text.split(':').nth(3).unwrap_or_default()
+    }
+
     /// Family and revision, `web:42`: how operators say it.
     #[must_use]
     pub fn short(&self) -> &str {

@@ -5,6 +5,7 @@
 //! once, by name.
 
 use crate::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
+use crate::error::Error;
 use crate::image::ImageDigest;
 use crate::push::PushedImage;
 use jiff::Timestamp;
@@ -149,6 +150,8 @@ pub enum SkipReason {
     Superseded,
     /// The revision cannot be described any more.
     TaskDefinitionNotFound,
+    /// The service was deleted after the plan was made.
+    ServiceDeleted,
 }
 
 /// What register-revision takes.
@@ -260,6 +263,8 @@ pub enum UpdateOutcome {
     Busy,
     /// The service has moved to another revision since the plan was made.
     Moved,
+    /// The service, or its cluster, is not there.
+    ServiceDeleted,
 }
 
 /// A rollout that is watched.
@@ -334,6 +339,8 @@ pub enum Verdict {
     /// A deployment that does not have our image took its place, of an older push or of another repository's push made
     /// from the same old revision: ours has to be brought in again. Of a rollback: one that is of no newer push.
     Displaced,
+    /// The service, or its cluster, is not there any more.
+    ServiceDeleted,
 }
 
 /// What roll-back takes.
@@ -407,6 +414,8 @@ pub enum RollbackMethod {
     Superseded,
     /// Another deployment, of no newer push, is there, which is not touched.
     Displaced,
+    /// The service, or its cluster, is not there any more.
+    ServiceDeleted,
 }
 
 /// An error as Step Functions hands it to a Catch. Cause is a text, often JSON.
@@ -418,6 +427,17 @@ pub struct StateError {
     /// What it says.
     #[serde(default)]
     pub cause: String,
+    /// When the state was entered that failed with it: since then it has been tried, where it is one that passes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl StateError {
+    /// Whether it only says that nobody could answer, see [`Error::PASSING`].
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        Error::PASSING.contains(&self.error.as_str())
+    }
 }
 
 /// What conclude takes: the end of one service's execution, or of a whole push's.
@@ -494,6 +514,9 @@ pub enum ServiceOutcome {
     Superseded,
     /// The rollout failed, and a newer push took over before or while it went back.
     RollBackSuperseded,
+    /// The service, or its cluster, is not there: it was deleted since the plan was made, or an execution that was started by
+    /// hand names one that never was.
+    ServiceDeleted,
 }
 
 /// What a push's execution has come to.

@@ -208,12 +208,12 @@ impl Ecs {
     ///
     /// # Errors
     ///
-    /// `Deploy.NotFound` when the service or its cluster is gone, or is being deleted: ECS tells of such a service for a
+    /// `Deploy.ServiceDeleted` when the service or its cluster is gone, or is being deleted: ECS tells of such a service for a
     /// while. Else as [`Ecs::clusters`].
     pub async fn describe_service(&self, cluster: &ClusterName, service: &ServiceName) -> Result<Service, Error> {
         let gone = |reason: &str| {
-            Error::NotFound(format!(
-                "{} is not there any more (DescribeServices: {reason}); if it was deleted on purpose, there is nothing to do",
+            Error::ServiceDeleted(format!(
+                "{} is not there (DescribeServices: {reason}): it was deleted, or its name is mistyped. Nothing is left to do",
                 title(cluster, service)
             ))
         };
@@ -235,6 +235,18 @@ impl Ecs {
                 .map_or_else(|| "not in the answer".to_owned(), |(_, reason)| reason),
         };
         Err(gone(&reason))
+    }
+
+    /// The error of a step that failed at a service: where a part of it was not found any more, it may be the service itself that
+    /// is gone, which is read once more.
+    pub async fn failed_at(&self, cluster: &ClusterName, service: &ServiceName, error: Error) -> Error {
+        if !matches!(error, Error::NotFound(_)) {
+            return error;
+        }
+        match self.describe_service(cluster, service).await {
+            Err(deleted @ Error::ServiceDeleted(_)) => deleted,
+            _ => error,
+        }
     }
 
     /// The families that have an ACTIVE revision.

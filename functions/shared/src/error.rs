@@ -13,9 +13,13 @@ pub enum Error {
     /// An event, a setting or a document cannot be read. Trying again cannot help.
     #[error("{0}")]
     InvalidInput(String),
-    /// A cluster, service or revision is gone.
+    /// A cluster, a revision or an image is gone.
     #[error("{0}")]
     NotFound(String),
+    /// The service, or its cluster, is gone. The steps put it out as an outcome: where a service was deleted there is nothing to
+    /// do, and nothing has failed.
+    #[error("{0}")]
+    ServiceDeleted(String),
     /// AWS did not do its part, after the SDK's own retries: throttling, 5xx, a timeout, a concurrent registration.
     /// The state machine tries again.
     #[error("{0}")]
@@ -46,6 +50,7 @@ impl Error {
         match self {
             Self::InvalidInput(_) => "Deploy.InvalidInput",
             Self::NotFound(_) => "Deploy.NotFound",
+            Self::ServiceDeleted(_) => "Deploy.ServiceDeleted",
             Self::Unavailable(_) => "Deploy.Unavailable",
             Self::Rejected(_) => "Deploy.Rejected",
             Self::RolledBack(_) => "Deploy.RolledBack",
@@ -54,10 +59,29 @@ impl Error {
         }
     }
 
+    /// The errors that pass by themselves, by the names that the state machines see: the state is run again for as long as a
+    /// rollout may take, and when it ends with one of these all the same, nobody could answer. That is no verdict about an
+    /// image or a service.
+    ///
+    /// The first is this program's own; the second is a function that ran out of time; the others are of Lambda, which
+    /// could not start one. See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>,
+    /// <https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception> and, for the last,
+    /// <https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html>.
+    pub const PASSING: [&'static str; 7] = [
+        "Deploy.Unavailable",
+        "Sandbox.Timedout",
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+        "Lambda.ClientExecutionTimeoutException",
+    ];
+
     /// Every name that a step can throw: the names that the state machines may match.
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 8] = [
         "Deploy.InvalidInput",
         "Deploy.NotFound",
+        "Deploy.ServiceDeleted",
         "Deploy.Unavailable",
         "Deploy.Rejected",
         "Deploy.RolledBack",
@@ -230,6 +254,7 @@ mod tests {
         let all = [
             Error::InvalidInput(String::new()),
             Error::NotFound(String::new()),
+            Error::ServiceDeleted(String::new()),
             Error::Unavailable(String::new()),
             Error::Rejected(String::new()),
             Error::RolledBack(String::new()),

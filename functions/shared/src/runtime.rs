@@ -277,7 +277,9 @@ mod tests {
             .http_client(client);
         let ecs = Ecs::with_config(config);
         let handler = async |request: Request<Value>| {
-            let RegisterRevision { image, task_definition } = request.typed()?.input;
+            let RegisterRevision {
+                image, task_definition, ..
+            } = request.typed()?.input;
             log_image(&image);
             log_service(&"web in production");
             tracing::info!("begins");

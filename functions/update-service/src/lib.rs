@@ -35,7 +35,7 @@ const LOOKS: usize = 3;
 ///
 /// # Errors
 ///
-/// `Deploy.NotFound` when the service is gone; `Deploy.RolledBack` when the push has been rolled back from it before and
+/// `Deploy.RolledBack` when the push has been rolled back from it before and
 /// nobody asks for it again; `Deploy.Rejected` when ECS refuses, or when the service's turn did not
 /// come before the deadline; `Deploy.Unavailable`.
 pub async fn handle(
@@ -48,7 +48,13 @@ pub async fn handle(
     log_image(&input.image);
     log_service(&shared::service::title(&input.cluster, &input.service));
     let (update, running) = tokio::join!(update(ecs, config, now, &mut input), running);
-    let update = update?;
+    let update = match update {
+        Ok(update) => update,
+        Err(error) => match ecs.failed_at(&input.cluster, &input.service, error).await {
+            Error::ServiceDeleted(message) => deleted(now, message),
+            error => return Err(error),
+        },
+    };
     let waiting = Waiting {
         cluster: &input.cluster,
         service: &input.service,
@@ -83,6 +89,19 @@ async fn update(ecs: &Ecs, config: &Config, now: Timestamp, input: &mut UpdateSe
         }
         // By the update whose answer is lost, or by another execution.
         may_have_had_its_turn(input);
+    }
+}
+
+/// There is no service to move.
+fn deleted(now: Timestamp, message: String) -> ServiceUpdate {
+    ServiceUpdate {
+        outcome: UpdateOutcome::ServiceDeleted,
+        rollout: None,
+        previous: None,
+        source: None,
+        deadline: now,
+        wait: 0,
+        message,
     }
 }
 

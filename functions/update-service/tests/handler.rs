@@ -506,17 +506,16 @@ async fn a_rollback_to_the_source_itself_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_gone_or_refuses_is_an_error_that_names_it() {
+async fn a_service_that_was_deleted_is_an_outcome_and_one_that_refuses_an_error_that_names_it() {
     let missing = mock!(Client::describe_services)
         .then_http_response(|| answer(&json!({"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]})));
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&missing]));
     let gone = update_service::handle(&ecs, &Config::default(), ready(None), request(&wanted(), 60))
         .await
-        .unwrap_err();
-    assert!(
-        gone.name() == "Deploy.NotFound" && gone.to_string().starts_with("web in production is not there"),
-        "{gone}"
-    );
+        .unwrap();
+    assert_eq!((gone.outcome, gone.rollout), (UpdateOutcome::ServiceDeleted, None));
+    let says = "web in production is not there (DescribeServices: MISSING): it was deleted, or its name is mistyped";
+    assert!(gone.message.starts_with(says), "{}", gone.message);
 
     let refused = refusing("InvalidParameterException", "no", described_of_push("web:2", 2)).await;
     let refused = refused.unwrap_err();

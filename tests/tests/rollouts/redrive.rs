@@ -31,7 +31,7 @@ scenarios![
     an_execution_of_deploy_image_that_concluded_red_deploys_only_what_failed,
     an_execution_of_deploy_image_stopped_while_it_concludes_concludes_again,
     an_execution_of_deploy_image_that_could_not_read_the_manifest_only_tags,
-    an_execution_of_deploy_image_that_could_not_tag_latest_only_tags,
+    an_image_whose_repository_has_immutable_tags_is_deployed_and_the_summary_says_that_it_is_not_latest,
 ];
 
 /// A state of deploy-service that an execution can be stopped in.
@@ -904,9 +904,9 @@ async fn an_execution_of_deploy_image_that_could_not_read_the_manifest_only_tags
     assert!(tags.contains(&"latest".to_owned()), "{tags:?}");
 }
 
-/// In a repository whose tags are immutable `latest` cannot be moved, until somebody makes them mutable.
-async fn an_execution_of_deploy_image_that_could_not_tag_latest_only_tags() {
-    let scene = Scene::on(&TAGGING, "tag-again");
+/// Nothing has failed that a redrive could mend: the next push would say the same.
+async fn an_image_whose_repository_has_immutable_tags_is_deployed_and_the_summary_says_that_it_is_not_latest() {
+    let scene = Scene::on(&TAGGING, "immutable");
     plain(&scene);
     let (before, push) = (scene.push("v0"), scene.push("v2"));
     let ecr = registry(&scene);
@@ -915,13 +915,24 @@ async fn an_execution_of_deploy_image_that_could_not_tag_latest_only_tags() {
     immutable.send().await.unwrap();
     store(&scene, &ecr, &before, Some("latest")).await;
     store(&scene, &ecr, &push, None).await;
-    let parent = deployed_but_not_tagged(&scene, &push, "Ecr.ImageTagAlreadyExistsException").await;
 
-    let mutable = ecr.put_image_tag_mutability().repository_name(scene.repository());
-    let mutable = mutable.image_tag_mutability(ImageTagMutability::Mutable);
-    mutable.send().await.unwrap();
+    let parent = scene.start(&push).await;
+    let ended = scene.end(&parent).await;
 
-    only_tags(&scene, &parent, &["Tag latest", "Done"]).await;
-    let tags = tags(&scene, &ecr, &push).await;
-    assert!(tags.contains(&"latest".to_owned()), "{tags:?}");
+    assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");
+    assert_eq!(ended.outcome(), "DEPLOYED", "{ended:#?}");
+    let summary = message(&ended.parent);
+    let says = format!(
+        "{}:v2 is deployed to 1 service; latest was not put on it: the tags of {} are immutable",
+        scene.repository(),
+        scene.repository()
+    );
+    assert!(summary.starts_with(&says), "{summary}");
+    assert!(
+        summary.ends_with("Make latest an exclusion of the immutability"),
+        "{summary}"
+    );
+    let services = ended.parent.output.as_ref().unwrap()["services"].as_array().unwrap();
+    assert_eq!(services.len(), 1, "the rest of the summary is kept: {ended:#?}");
+    assert_eq!(tags(&scene, &ecr, &before).await, ["latest"], "it stays where it was");
 }

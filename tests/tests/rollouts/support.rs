@@ -2,7 +2,7 @@
 
 use local_aws::executions::Execution;
 use local_aws::images::Push;
-use local_aws::{ACCOUNT, HeldAnswers, LocalAws, Options, Settings, Stack, pause};
+use local_aws::{ACCOUNT, HeldAnswers, LocalAws, Options, Settings, Stack, Throttled, pause};
 use serde_json::{Map, Value, json};
 use simulated_ecs::{Api, Behaviour, Fault, Kind, Seed, Trigger, Weather};
 use std::sync::LazyLock;
@@ -311,6 +311,12 @@ impl Scene {
     /// Holds back what functions answer about this scene to a payload with `text` in it, until what is returned is dropped.
     pub(crate) fn hold_answers(&self, text: &str) -> HeldAnswers {
         self.on.aws.hold_answers(&[&self.prefix(), text]).expect("held answers")
+    }
+
+    /// Lets Lambda throttle what is invoked about this scene, until what is returned is dropped.
+    pub(crate) fn throttle_functions(&self) -> Throttled {
+        let throttled = self.on.aws.throttle_functions(&[&self.prefix()]);
+        throttled.expect("throttled functions")
     }
 
     /// So long after the first call of an operation about this scene.

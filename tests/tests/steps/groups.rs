@@ -89,7 +89,7 @@ fn in_however_many_groups_a_failure_is_told_of_the_service_that_failed() {
         assert_eq!(thrown.error, "Deploy.ServicesFailed");
         let cause: Value = serde_json::from_str(&thrown.cause).unwrap();
         let lines: Vec<&str> = cause["errorMessage"].as_str().unwrap().lines().collect();
-        assert_eq!(lines[0], "app:v2: 1 of 13 failed.");
+        assert_eq!(lines[0], "app:v2: 1 of 11 services failed.");
         let told = format!("- web-7 in {CLUSTER} was not updated to ");
         assert!(lines[1].starts_with(&told), "{groups} groups of {at_once}: {lines:?}");
         assert!(lines[2].starts_with("Redrive"), "{lines:?}");

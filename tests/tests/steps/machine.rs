@@ -84,6 +84,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) stop_at: Option<&'static str>,
     /// Called with the name of each state that is entered, in the order of time.
     pub(crate) entering: Box<dyn Fn(&str) + 'a>,
+    /// What Lambda says instead of invoking the function of a state, as long as it says anything.
+    pub(crate) refusing: Box<dyn Fn(&str) -> Option<Thrown> + 'a>,
     /// How each service's execution ended, in the order of time.
     pub(crate) services: std::cell::RefCell<Vec<(String, Result<Value, Thrown>)>>,
 }
@@ -96,6 +98,7 @@ impl Execution<'_> {
             caller,
             stop_at: None,
             entering: Box::new(|_| ()),
+            refusing: Box::new(|_| None),
             services: std::cell::RefCell::default(),
         }
     }
@@ -432,6 +435,8 @@ impl Execution<'_> {
             loop {
                 let state = &states["States"][name];
                 (self.entering)(name);
+                let entered = self.caller.account().timestamp();
+                scope.context["State"] = json!({"Name": name, "EnteredTime": entered.to_string()});
                 self.note(scope, 1, events_of(state));
                 self.functions.log(&input);
                 let (output, next) = self.step(name, state, scope, input).await?;
@@ -550,7 +555,9 @@ impl Execution<'_> {
                 return Err(thrown);
             }
             let longest = retrier["MaxDelaySeconds"].as_i64().unwrap();
-            let seconds = (retrier["IntervalSeconds"].as_i64().unwrap() << attempts[place]).min(longest);
+            // It has reached the longest by then.
+            let doublings = attempts[place].min(20);
+            let seconds = (retrier["IntervalSeconds"].as_i64().unwrap() << doublings).min(longest);
             attempts[place] += 1;
             // A retry is a step too; the attempt before was scheduled, started, and failed.
             self.note(scope, 1, 3);
@@ -589,6 +596,9 @@ impl Execution<'_> {
                 error: STOPPED.to_owned(),
                 cause: arguments.to_string(),
             });
+        }
+        if let Some(refused) = (self.refusing)(name) {
+            return Err(refused);
         }
         self.caller.begin(name).await;
         let begun = self.caller.account().now();

@@ -17,3 +17,4 @@ mod repeated;
 mod situations;
 mod support;
 mod throttled;
+mod unanswered;

@@ -152,15 +152,26 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         ..PLAIN
     },
     Situation {
-        name: "the service goes while it is rolled out",
+        name: "the service is deleted before it is updated",
+        tag: "v2",
+        meanwhile: Some(("Update service", delete)),
+        ends: Some("SERVICE_DELETED"),
+        on: "web:1",
+        ..PLAIN
+    },
+    Situation {
+        name: "the service is deleted while it is rolled out",
         tag: "slow",
-        meanwhile: Some(("Wait for rollout", |account| {
-            account.ecs(
-                "DeleteService",
-                &json!({"cluster": CLUSTER, "service": "web", "force": true}),
-            );
-        })),
-        ends: Some("Deploy.NotFound"),
+        meanwhile: Some(("Wait for rollout", delete)),
+        ends: Some("SERVICE_DELETED"),
+        on: "web:2",
+        ..PLAIN
+    },
+    Situation {
+        name: "the service is deleted before a broken image is rolled back",
+        tag: "crash",
+        meanwhile: Some(("Roll back", delete)),
+        ends: Some("SERVICE_DELETED"),
         on: "web:2",
         ..PLAIN
     },
@@ -283,6 +294,12 @@ const PLAIN: Situation = Situation {
     ends: None,
     on: "",
 };
+
+/// Somebody deletes the service.
+fn delete(account: &Account) {
+    let delete = json!({"cluster": CLUSTER, "service": "web", "force": true});
+    account.ecs("DeleteService", &delete);
+}
 
 fn web(account: &Account) {
     account.seed_web("v1", &json!({}));
@@ -419,6 +436,7 @@ impl Played<'_> {
                     act(&self.account);
                 }
             }),
+            refusing: Box::new(|_| None),
             services: RefCell::default(),
         };
         let ended = execution.deploy(&self.event).await;

@@ -75,13 +75,14 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 19] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 20] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     ended::every_deed_is_done,
     stable::nothing_is_left_failing_in_silence,
     stable::deployed_means_completed,
     stable::rolled_back_means_gone,
+    stable::deleted_means_gone,
     newest::no_service_is_below_its_newest_success,
     newest::no_good_newest_push_is_rolled_back,
     superseded::only_a_newer_push_supersedes,

@@ -47,8 +47,8 @@ fn check(verdict: Verdict, message: &str) -> Check {
 }
 
 fn rollback(method: RollbackMethod) -> Rollback {
-    use RollbackMethod::{Displaced, RegistrationNeeded, Superseded};
-    let is_untouched = matches!(method, Superseded | Displaced | RegistrationNeeded);
+    use RollbackMethod::{Displaced, RegistrationNeeded, ServiceDeleted, Superseded};
+    let is_untouched = matches!(method, Superseded | Displaced | RegistrationNeeded | ServiceDeleted);
     let rollout = (!is_untouched).then(|| rollout("web:1"));
     Rollback {
         method,
@@ -65,6 +65,7 @@ fn thrown(error: &str, message: &str) -> StateError {
     StateError {
         error: error.to_owned(),
         cause: json!({"errorType": error, "errorMessage": message}).to_string(),
+        since: None,
     }
 }
 
@@ -253,16 +254,62 @@ fn an_error_after_the_update_is_told_and_what_came_of_the_rollback() {
     );
 }
 
+const GONE: &str = "web in production is not there (DescribeServices: MISSING)";
+
 #[test]
-fn a_service_that_was_deleted_half_way_has_nothing_to_roll_back() {
-    let gone = ServiceEnd {
-        error: Some(thrown("Deploy.NotFound", "web in production is not there any more")),
-        ..end(Some(update(UpdateOutcome::Started)))
+fn a_service_that_was_deleted_is_no_failure_whenever_that_was() {
+    let before = ServiceUpdate {
+        message: GONE.to_owned(),
+        ..update(UpdateOutcome::ServiceDeleted)
     };
-    let says = "web in production did not become stable on web:2 with app:v2: \
-                Deploy.NotFound: web in production is not there any more. There is no service to roll back; if it was deleted on \
-                purpose, there is nothing to do";
-    throws(&gone, "Deploy.NotFound", says);
+    succeeds(&end(Some(before)), ServiceOutcome::ServiceDeleted, GONE);
+    succeeds(
+        &looked(Verdict::ServiceDeleted, GONE),
+        ServiceOutcome::ServiceDeleted,
+        GONE,
+    );
+    let before_it_went_back = ServiceEnd {
+        roll_back: Some(Rollback {
+            message: GONE.to_owned(),
+            ..rollback(RollbackMethod::ServiceDeleted)
+        }),
+        roll_back_check: None,
+        ..back(Verdict::InProgress, "")
+    };
+    for end in [before_it_went_back, back(Verdict::ServiceDeleted, GONE)] {
+        let says = format!("{FAILED} Now {GONE}");
+        succeeds(&end, ServiceOutcome::ServiceDeleted, &says);
+    }
+}
+
+#[test]
+fn a_rollout_that_nobody_could_read_is_no_verdict_on_the_image() {
+    for error in Error::PASSING {
+        let unread = ServiceEnd {
+            error: Some(StateError {
+                since: Some(at(60)),
+                ..thrown(error, "Rate Exceeded")
+            }),
+            ..back(Verdict::Stable, "2 of 2 tasks running")
+        };
+        let since = at(60);
+        let failed = format!(
+            "web in production is not known to be stable on web:2 with app:v2: nobody could read it until its time was over \
+             ({error}: Rate Exceeded; tried since {since}). That is no verdict on the image."
+        );
+        let says =
+            format!("{failed} It is back on web:1 and stable. Redrive this execution to try the same image again");
+        throws(&unread, "Deploy.RolledBack", &says);
+        let not_back = ServiceEnd {
+            roll_back_error: Some(thrown("Deploy.Rejected", "no")),
+            ..unread
+        };
+        let says = format!(
+            "{failed} The rollback failed too (Deploy.Rejected: no). Look at the service now, then redrive this execution to \
+             try the same image again"
+        );
+        throws(&not_back, "Deploy.RollBackFailed", &says);
+    }
 }
 
 #[test]
@@ -306,25 +353,6 @@ fn a_service_whose_tasks_died_of_the_image_is_not_deployed_by_going_back_to_a_re
          image again"
     );
     throws(&without, "Deploy.RolledBack", &says);
-}
-
-#[test]
-fn a_service_that_was_deleted_while_it_went_back_is_gone() {
-    let gone = ServiceEnd {
-        roll_back_error: Some(thrown("Deploy.NotFound", "web in production is not there any more")),
-        ..back(Verdict::InProgress, "")
-    };
-    let hint = "if it was deleted on purpose, there is nothing to do";
-    let says = format!("{FAILED} Then web in production is not there any more; {hint}");
-    throws(&gone, "Deploy.NotFound", &says);
-    let gone = ServiceEnd {
-        roll_back_error: Some(thrown(
-            "Deploy.NotFound",
-            &format!("web in production is not there any more; {hint}"),
-        )),
-        ..gone
-    };
-    throws(&gone, "Deploy.NotFound", &says);
 }
 
 #[test]
@@ -422,6 +450,7 @@ fn a_cause_is_read_out_of_lambdas_json() {
         readable(&StateError {
             error: "Lambda.Unknown".to_owned(),
             cause: cause.to_owned(),
+            since: None,
         })
     };
     assert_eq!(
@@ -524,7 +553,7 @@ fn three(
     ])
 }
 
-use ServiceOutcome::{AlreadyDeployed, Deployed, RollBackSuperseded, Superseded};
+use ServiceOutcome::{AlreadyDeployed, Deployed, RollBackSuperseded, ServiceDeleted, Superseded};
 
 #[test]
 fn a_push_of_which_all_is_stable_succeeds_with_a_summary() {
@@ -580,6 +609,92 @@ fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
 }
 
 #[test]
+fn what_was_deleted_is_skipped_and_keeps_nothing_from_being_tagged() {
+    let done = conclude_image(&three(Ok(Deployed), Ok(ServiceDeleted), Ok(Deployed)), 0, true).unwrap();
+    assert_eq!(done.message, "app:v2 is deployed to 2 services; 1 left out");
+    assert_eq!((done.services.len(), done.tag_latest), (2, true));
+    let skipped = &done.skipped[0];
+    assert_eq!(
+        (skipped.resource.as_str(), skipped.reason, skipped.count),
+        ("api in production", SkipReason::ServiceDeleted, 1)
+    );
+
+    let all = conclude_image(
+        &three(Ok(ServiceDeleted), Ok(ServiceDeleted), Ok(ServiceDeleted)),
+        0,
+        true,
+    )
+    .unwrap();
+    assert_eq!((all.services.len(), all.skipped.len(), all.tag_latest), (0, 3, false));
+    assert!(
+        all.message.contains("was deleted after the push had begun"),
+        "{}",
+        all.message
+    );
+
+    let failed = three(Ok(Deployed), Ok(ServiceDeleted), Err("Deploy.Rejected: no"));
+    let error = conclude_image(&failed, 0, true).unwrap_err().to_string();
+    assert!(error.starts_with("app:v2: 1 of 2 services failed.\n"), "{error}");
+    let again = conclude_image(&failed, 1, true).unwrap();
+    assert_eq!(again.services.len(), 2, "it is told after the redrive: {again:?}");
+    let end = ImageEnd {
+        services: again.services,
+        ..push(vec![ended("job:1", &[("job", Ok(Deployed))])])
+    };
+    let done = conclude_image(&end, 1, true).unwrap();
+    assert_eq!((done.services.len(), done.skipped.len()), (2, 1));
+}
+
+#[test]
+fn of_many_services_that_were_deleted_some_are_named_and_the_rest_is_counted() {
+    let names: Vec<String> = (0..1500).map(|number| format!("web-{number}")).collect();
+    let of = |outcome: ServiceOutcome| {
+        let services: Vec<_> = names.iter().map(|name| (name.as_str(), Ok(outcome))).collect();
+        conclude_image(&push(vec![ended("web:1", &services)]), 0, false).unwrap()
+    };
+    let deleted = of(ServiceDeleted);
+    let counts: Vec<u32> = deleted.skipped.iter().map(|skipped| skipped.count).collect();
+    assert_eq!((counts.len(), counts[10]), (11, 1490));
+    let bytes = |conclusion: &ImageConclusion| serde_json::to_vec(conclusion).unwrap().len();
+    assert!(bytes(&deleted) < bytes(&of(RollBackSuperseded)));
+}
+
+#[test]
+fn an_image_of_another_registry_is_not_tagged_and_the_summary_says_so() {
+    let done = || conclude_image(&three(Ok(Deployed), Ok(Deployed), Ok(Deployed)), 0, true).unwrap();
+    let here = pushed(2).registry();
+    assert_eq!(tagged_only(&here, done()), done());
+    let elsewhere = [
+        EcrRegistry {
+            region: "us-east-1".parse().unwrap(),
+            ..here.clone()
+        },
+        EcrRegistry {
+            account: "999999999999".parse().unwrap(),
+            ..here
+        },
+    ];
+    for here in elsewhere {
+        let told = tagged_only(&here, done());
+        assert!(!told.tag_latest);
+        let says = format!(
+            "app:v2 is deployed to 3 services; latest was not put on it: its registry is that of {} in {}, and ecr-deploy is in \
+             {}, {}",
+            pushed(2).registry_id,
+            pushed(2).region,
+            here.account,
+            here.region
+        );
+        assert_eq!(told.message, says);
+        let off = ImageConclusion {
+            tag_latest: false,
+            ..done()
+        };
+        assert_eq!(tagged_only(&here, off.clone()), off, "nobody wants it");
+    }
+}
+
+#[test]
 fn with_nothing_to_deploy_the_reasons_are_the_summary() {
     let nothing = ImageEnd {
         skipped: vec![skipped(SkipReason::LatestTag)],
@@ -606,7 +721,7 @@ fn a_push_of_which_anything_failed_throws_and_names_each_service_and_its_reason(
     );
     let error = conclude_image(&failed, 0, true).unwrap_err();
     assert_eq!(error.name(), "Deploy.ServicesFailed");
-    let says = "app:v2: 2 of 3 failed.\n\
+    let says = "app:v2: 2 of 3 services failed.\n\
                 - web in production: api in production did not become stable\n\
                 - job in production is back\n\
                 Redrive this execution to deploy the same image again to what failed, and only to that.";
@@ -622,7 +737,7 @@ fn what_was_not_registered_fails_for_each_of_its_services_and_its_family() {
         ended("job:1", &[("job", Ok(Deployed))]),
     ]);
     let error = conclude_image(&end, 0, false).unwrap_err().to_string();
-    let says = "app:v2: 3 of 5 failed.\n- web in production: no role\n- api in production: no role\n\
+    let says = "app:v2: 2 of 3 services and 1 of 2 families failed.\n- web in production: no role\n- api in production: no role\n\
                 - family nightly: a quota\nRedrive";
     assert!(error.starts_with(says), "{error}");
 }
@@ -717,7 +832,7 @@ fn a_redrive_sends_back_the_plan_narrowed_to_what_failed() {
     assert!(conclude_image(&failed, 1, true).is_err(), "no redrive since it failed");
     let again = conclude_image(&failed, 2, true).unwrap();
     assert_eq!(again.retry, [planned("web:1", &["web"])]);
-    assert_eq!(again.message, "1 of 3 are deployed again after a redrive");
+    assert_eq!(again.message, "1 of 3 services are deployed again after a redrive");
     assert_eq!((again.services.len(), again.tag_latest), (2, false));
     let others = push(vec![
         unregistered("nightly:4", &[], "a quota"),
@@ -737,7 +852,7 @@ fn what_was_done_before_a_redrive_counts_with_what_came_of_the_rest() {
         ..three(Err("no"), Ok(Deployed), Ok(Superseded))
     };
     let again = conclude_image(&failed, 1, true).unwrap();
-    assert_eq!(again.message, "1 of 4 are deployed again after a redrive");
+    assert_eq!(again.message, "1 of 3 services are deployed again after a redrive");
     let next = |outcome| ImageEnd {
         services: again.services.clone(),
         families: again.families.clone(),
@@ -757,7 +872,7 @@ fn what_was_done_before_a_redrive_counts_with_what_came_of_the_rest() {
         "job is superseded"
     );
     let error = conclude_image(&next(Err("no")), 1, true).unwrap_err().to_string();
-    assert!(error.starts_with("app:v2: 1 of 4 failed."), "{error}");
+    assert!(error.starts_with("app:v2: 1 of 3 services failed."), "{error}");
     let twice = conclude_image(&next(Err("no")), 2, true).unwrap();
     assert_eq!((twice.retry, twice.services), (again.retry, again.services));
 }

@@ -16,24 +16,8 @@ use std::time::Duration;
 const DEPLOY_IMAGE: &str = "statemachine/deploy-image.asl.json";
 const DEPLOY_SERVICE: &str = "statemachine/deploy-service.asl.json";
 
-/// What Step Functions recommends to retry on every Lambda task.
-///
-/// See <https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception>; for
-/// `Lambda.ClientExecutionTimeoutException`, <https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html>.
-const LAMBDA_ERRORS: [&str; 5] = [
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
-    "Lambda.ClientExecutionTimeoutException",
-];
-
-/// What our own functions throw when the same call may succeed a moment later: their own word for it, and Lambda's for
-/// a function that ran out of time (<https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>).
-const PASSING_ERRORS: [&str; 2] = ["Deploy.Unavailable", "Sandbox.Timedout"];
-
 /// The other names of AWS's that the state machines may match: the service's prefix and its exception.
-const OTHER_AWS_ERRORS: [&str; 10] = [
+const OTHER_AWS_ERRORS: [&str; 11] = [
     // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     "States.ALL",
     // https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html writes the first; by the rule of the
@@ -50,6 +34,7 @@ const OTHER_AWS_ERRORS: [&str; 10] = [
     "Ecr.EcrException",
     // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html
     "Ecr.ImageAlreadyExistsException",
+    "Ecr.ImageTagAlreadyExistsException",
 ];
 
 /// The placeholders that are no functions.
@@ -231,8 +216,7 @@ fn no_state_and_no_execution_has_a_time_limit_that_a_redrive_could_meet() {
 fn every_error_that_is_matched_is_one_of_ours_or_of_aws() {
     let known: BTreeSet<&str> = Error::NAMES
         .into_iter()
-        .chain(LAMBDA_ERRORS)
-        .chain(PASSING_ERRORS)
+        .chain(Error::PASSING)
         .chain(OTHER_AWS_ERRORS)
         .collect();
     for state in states() {
@@ -273,29 +257,72 @@ fn everything_is_caught_only_and_last_and_never_retried() {
     }
 }
 
+/// A function that ran out of time took this long: the least `timeout` of a step, `cdk/lib/step.ts`.
+const FUNCTION_TIMEOUT_SECONDS: f64 = 300.0;
+
+/// How long a retrier tries on average: full jitter takes half of each delay. With it, what the tries themselves take, where
+/// that is known.
+fn patience_seconds(retrier: &Value) -> f64 {
+    let member = |name: &str| retrier[name].as_f64().unwrap();
+    let (mut delay, mut all) = (member("IntervalSeconds"), 0.0);
+    let timed_out = texts(&retrier["ErrorEquals"]) == ["Sandbox.Timedout"];
+    for _ in 0..retrier["MaxAttempts"].as_u64().unwrap() {
+        all += delay / 2.0 + if timed_out { FUNCTION_TIMEOUT_SECONDS } else { 0.0 };
+        delay = f64::min(delay * member("BackoffRate"), member("MaxDelaySeconds"));
+    }
+    all
+}
+
+/// That nobody could answer is no verdict. `cdk/lib/patience.ts` raises the numbers for a `rolloutTimeout` that is longer than
+/// the default.
 #[test]
-fn every_lambda_task_retries_what_passes_by_itself_with_backoff_and_jitter() {
+fn every_lambda_task_tries_again_for_as_long_as_a_rollout_may_take_whatever_passes_by_itself() {
+    let rollout = shared::config::Config::default().rollout_timeout.as_secs_f64();
     let mut lambda_tasks = 0;
     for state in states().iter().filter(|state| state.function().is_some()) {
         lambda_tasks += 1;
-        let errors: Vec<Vec<&str>> = state
-            .retriers()
-            .iter()
-            .map(|retrier| texts(&retrier["ErrorEquals"]))
-            .collect();
-        assert_eq!(errors, [&PASSING_ERRORS[..], &LAMBDA_ERRORS[..]], "{}", state.title());
+        let mut errors: Vec<&str> = Vec::new();
+        for retrier in state.retriers() {
+            errors.extend(texts(&retrier["ErrorEquals"]));
+            // More, since it is a matter of chance.
+            let patience = patience_seconds(retrier);
+            assert!(
+                patience >= 1.25 * rollout,
+                "{}: {patience} s of {rollout} s",
+                state.title()
+            );
+            // A retry takes three events, and an execution can have 25,000.
+            assert!(retrier["MaxAttempts"].as_u64().unwrap() <= 100, "{}", state.title());
+        }
+        errors.sort_unstable();
+        let mut passing = Error::PASSING;
+        passing.sort_unstable();
+        assert_eq!(errors, passing, "{}", state.title());
     }
     assert_eq!(lambda_tasks, 10, "tasks that invoke a function");
     for state in states() {
         for retrier in state.retriers() {
             assert_eq!(retrier["JitterStrategy"], "FULL", "{}", state.title());
             assert_eq!(retrier["BackoffRate"], 2, "{}", state.title());
-            // What ECS throttles is asked for again for as long as it takes, see the test below.
-            let is_ours = texts(&retrier["ErrorEquals"]) == PASSING_ERRORS;
-            let attempts = if is_ours { 20 } else { 6 };
-            assert_eq!(retrier["MaxAttempts"], attempts, "{}", state.title());
-            assert_eq!(retrier["MaxDelaySeconds"], 60, "{}", state.title());
         }
+    }
+}
+
+#[test]
+fn an_error_that_keeps_a_rollout_from_being_read_tells_since_when() {
+    for name in [
+        "Check stability",
+        "Roll back",
+        "Register rollback revision",
+        "Check rollback",
+    ] {
+        let state = state(DEPLOY_SERVICE, name);
+        let assigned: Vec<&str> = texts(&state["Catch"][0]["Assign"]);
+        assert_eq!(
+            assigned,
+            ["{% $merge([$states.errorOutput, {'Since': $states.context.State.EnteredTime}]) %}"],
+            "{name}"
+        );
     }
 }
 
@@ -567,7 +594,7 @@ fn what_concludes_notes_the_redrive_count_on_its_way_there_and_nowhere_else() {
 
 #[test]
 fn every_variable_that_is_read_has_been_set() {
-    const OF_JSONATA: [&str; 13] = [
+    const OF_JSONATA: [&str; 14] = [
         "states",
         "exists",
         "count",
@@ -580,6 +607,7 @@ fn every_variable_that_is_read_has_been_set() {
         "substringAfter",
         "not",
         "hash",
+        "merge",
         "parse",
     ];
     for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {

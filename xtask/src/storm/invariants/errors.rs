@@ -150,8 +150,9 @@ mod tests {
             let mut aftermath = rolled_back();
             // What counts is the list alone.
             aftermath.executions.truncate(3);
-            aftermath.executions[2].message =
-                Some(format!("shop/web:v3: 1 of 2 failed.\n{list}\nRedrive this execution"));
+            aftermath.executions[2].message = Some(format!(
+                "shop/web:v3: 1 of 2 services failed.\n{list}\nRedrive this execution"
+            ));
             every_error_says_what_to_do(&aftermath).len()
         };
         for good in [

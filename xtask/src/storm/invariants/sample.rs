@@ -227,8 +227,9 @@ pub(super) fn rolled_back() -> Aftermath {
     });
     service.history.push(back);
     aftermath.executions[3] = red(3, "Deploy.RolledBack", ROLLED_BACK);
-    let message =
-        format!("shop/web:v3: 1 of 1 failed.\n- {ROLLED_BACK}\nRedrive this execution to deploy the same image again.");
+    let message = format!(
+        "shop/web:v3: 1 of 1 service failed.\n- {ROLLED_BACK}\nRedrive this execution to deploy the same image again."
+    );
     aftermath.executions[2] = Execution {
         status: "FAILED".to_owned(),
         error: Some("Deploy.ServicesFailed".to_owned()),

@@ -5,6 +5,7 @@ use crate::storm::aftermath::{Aftermath, Deployment, Execution, Revision, Servic
 
 const SILENT: &str = "what failed on a service is told by a red execution that names the service";
 const GONE: &str = "what is called rolled back is not on the service";
+const DELETED: &str = "what is called deleted is not there";
 const DEPLOYED: &str = "what is called deployed has completed its rollout";
 
 /// A rollout of ours that did not go well is told: by a red execution of deploy-service that ended after the rollout began,
@@ -135,6 +136,22 @@ pub(super) fn rolled_back_means_gone(aftermath: &Aftermath) -> Vec<Violation> {
         .collect()
 }
 
+/// Where deploy-service says `SERVICE_DELETED`, which is green, the service is gone.
+pub(super) fn deleted_means_gone(aftermath: &Aftermath) -> Vec<Violation> {
+    let claims = aftermath
+        .executions
+        .iter()
+        .filter(|execution| execution.outcome() == Some("SERVICE_DELETED"));
+    let is_active = |execution: &&Execution| {
+        let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
+        service.is_some_and(Service::is_active)
+    };
+    claims
+        .filter(is_active)
+        .map(|execution| Violation::of_execution(DELETED, execution, "the service is there"))
+        .collect()
+}
+
 fn is_there(aftermath: &Aftermath, execution: &Execution) -> bool {
     let (repository, _) = execution.image.split_once(':').unwrap_or_default();
     let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
@@ -220,6 +237,16 @@ mod tests {
         assert_eq!(rolled_back_means_gone(&later), [], "its last execution is green");
         aftermath.after.services[0].rollout_state = Some("IN_PROGRESS".to_owned());
         assert_eq!(rolled_back_means_gone(&aftermath), []);
+    }
+
+    #[test]
+    fn an_execution_that_says_that_its_service_was_deleted_is_found_unless_that_is_gone() {
+        let mut aftermath = calm();
+        aftermath.executions[3].output = Some(json!({"outcome": "SERVICE_DELETED"}));
+        assert_eq!(deleted_means_gone(&aftermath).len(), 1);
+        aftermath.after.services[0].status = "INACTIVE".to_owned();
+        assert_eq!(deleted_means_gone(&aftermath), []);
+        assert_eq!(deleted_means_gone(&calm()), []);
     }
 
     #[test]

@@ -1,0 +1,49 @@
+/**
+ * Patience: for how long a state tries again while nobody can answer, because Lambda throttles or AWS fails. That nobody
+ * could read how a rollout stands is no verdict about it, so a state tries for as long as a rollout may take.
+ *
+ * Step Functions takes no expression for these numbers. Those in `statemachine/*.asl.json` are enough for a
+ * `rolloutTimeout` of thirty minutes, the default; for a longer one they are raised here.
+ */
+
+/** The `rolloutTimeout` that the numbers in the definitions are made for. */
+export const WRITTEN_FOR_SECONDS = 30 * 60;
+
+/**
+ * A retry takes 3 of the 25,000 events of an execution. With delays of at least this part of the timeout, the tries of one
+ * state stay below 4,000 events, also in seven days.
+ */
+const LONGEST_DELAYS_PER_TIMEOUT = 400;
+
+/** The delay before a try is any time up to the limit, half of it on average; half as much again leaves nothing to chance. */
+const LIMITS_PER_SECOND = 3;
+
+/** One of them is in each retrier of a function. The others start executions and tag images: no rollout hangs on these. */
+const OF_FUNCTIONS: readonly string[] = ['Deploy.Unavailable', 'Sandbox.Timedout'];
+
+interface Retrier {
+  ErrorEquals: string[];
+  MaxAttempts: number;
+  MaxDelaySeconds: number;
+}
+
+/** The definition of a state machine whose states try for as long as a rollout may take. */
+export function patient(definition: string, rolloutTimeoutSeconds: number): string {
+  const missing = rolloutTimeoutSeconds - WRITTEN_FOR_SECONDS;
+  if (missing <= 0) {
+    return definition;
+  }
+  const machine: unknown = JSON.parse(definition, (name, value: unknown) =>
+    name === 'Retry' ? (value as Retrier[]).map((retrier) => longer(retrier, rolloutTimeoutSeconds, missing)) : value,
+  );
+  return `${JSON.stringify(machine, null, 2)}\n`;
+}
+
+function longer(retrier: Retrier, rolloutTimeoutSeconds: number, missingSeconds: number): Retrier {
+  if (!retrier.ErrorEquals.some((error) => OF_FUNCTIONS.includes(error))) {
+    return retrier;
+  }
+  const delay = Math.max(retrier.MaxDelaySeconds, Math.ceil(rolloutTimeoutSeconds / LONGEST_DELAYS_PER_TIMEOUT));
+  const more = Math.ceil((LIMITS_PER_SECOND * missingSeconds) / delay);
+  return { ...retrier, MaxAttempts: retrier.MaxAttempts + more, MaxDelaySeconds: delay };
+}

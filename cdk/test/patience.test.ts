@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Duration } from 'aws-cdk-lib';
+import { patient, WRITTEN_FOR_SECONDS } from '../lib/patience';
+import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { type Json, Synthesized, WORKFLOWS } from './synthesized';
+
+const HOUR = 3600;
+const TIMEOUTS = [WRITTEN_FOR_SECONDS + 1, HOUR, 6 * HOUR, 24 * HOUR, 7 * 24 * HOUR];
+
+for (const [file, construct] of Object.entries(WORKFLOWS)) {
+  const written = readFileSync(join(REPOSITORY_ROOT, 'statemachine', `${file}.asl.json`), 'utf8');
+
+  test(`${file}: up to the default rolloutTimeout the definition is as it is written`, () => {
+    assert.equal(patient(written, 60), written);
+    assert.equal(patient(written, WRITTEN_FOR_SECONDS), written);
+  });
+
+  for (const timeout of TIMEOUTS) {
+    test(`${file}: with a rolloutTimeout of ${timeout}s each function is tried again for as long, within the history`, () => {
+      const retriers = retriersOf(JSON.parse(patient(written, timeout)));
+
+      assert.notEqual(retriers.length, 0);
+      for (const retrier of retriers) {
+        assert.ok(patience(retrier) >= 1.25 * timeout, JSON.stringify(retrier));
+        // A retry is scheduled, started and failed. Three states may use theirs up one after the other, beside the polls.
+        assert.ok(3 * retrier.MaxAttempts <= 4000, JSON.stringify(retrier));
+      }
+    });
+  }
+
+  test(`${file}: nothing but the retriers of functions is changed`, () => {
+    const longer: Json = JSON.parse(patient(written, 7 * 24 * HOUR));
+    const before: Json = JSON.parse(written);
+    const others = (machine: Json) =>
+      JSON.stringify(machine, (name, value: Json) =>
+        name === 'Retry' ? value.filter((retrier: Json) => !isOfFunction(retrier)) : value,
+      );
+
+    assert.equal(others(longer), others(before));
+  });
+
+  test(`${file}: the template has the retriers of its own rolloutTimeout`, () => {
+    const settings = { rolloutTimeout: Duration.days(2), pollInterval: Duration.minutes(5) };
+
+    assert.equal(new Synthesized(settings).definition(construct), patient(written, 2 * 24 * HOUR));
+  });
+}
+
+function isOfFunction(retrier: Json): boolean {
+  return ['Deploy.Unavailable', 'Sandbox.Timedout'].some((error) => retrier.ErrorEquals.includes(error));
+}
+
+/** The retriers of all functions, however deep their states stand. */
+function retriersOf(part: Json): Json[] {
+  if (typeof part !== 'object' || part === null) {
+    return [];
+  }
+  const own: Json[] = (part.Retry ?? []).filter(isOfFunction);
+  return [...own, ...Object.values<Json>(part).flatMap(retriersOf)];
+}
+
+/** The seconds that its delays take on average, with full jitter. */
+function patience(retrier: Json): number {
+  let delay = retrier.IntervalSeconds;
+  let seconds = 0;
+  for (let attempt = 0; attempt < retrier.MaxAttempts; attempt += 1) {
+    seconds += delay / 2;
+    delay = Math.min(delay * retrier.BackoffRate, retrier.MaxDelaySeconds);
+  }
+  // A function that ran out of time took the five minutes that it has.
+  return retrier.ErrorEquals.includes('Sandbox.Timedout') ? seconds + 300 * retrier.MaxAttempts : seconds;
+}

@@ -1,0 +1,159 @@
+//! That nobody can answer is no verdict: a throttled Lambda, a function that runs out of time, an ECS that does not answer. Each
+//! state tries for as long as a rollout may take, and only then it ends; the message says so, and blames no image.
+
+use crate::account::{Account, Caller, Grain, list};
+use crate::machine::{Execution, Thrown};
+use crate::situations::config;
+use crate::support::{all, run};
+use serde_json::{Value, json};
+use shared::error::Error;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+/// Every state that invokes a function on the way of a push whose image is good, and of one whose image is bad.
+const STATES: [(&str, &str); 7] = [
+    ("Find task definitions", "v2"),
+    ("Register revision", "v2"),
+    ("Update service", "v2"),
+    ("Check stability", "v2"),
+    ("Conclude", "v2"),
+    ("Roll back", "crash"),
+    ("Check rollback", "crash"),
+];
+
+/// How long a rollout may take by default, in milliseconds.
+const ROLLOUT: i64 = 30 * 60 * 1000;
+
+/// What came of a push to `web`, which is on `web:1`.
+struct Walked {
+    ended: Result<Value, Thrown>,
+    service: Option<Result<Value, Thrown>>,
+    account: Arc<Account>,
+    /// The states that were entered.
+    path: Vec<String>,
+    /// The tries that were refused.
+    refused: u32,
+}
+
+/// Walks a push; from the first time that it comes to `state`, that state's function is refused for so many milliseconds.
+async fn walk(tag: &str, state: &str, error: &str, milliseconds: i64) -> Walked {
+    let account = Account::new();
+    account.seed_web("v1", &json!({}));
+    account.pass(5_000);
+    let event = account.push(tag);
+    let caller = Caller::new(&account, Grain::Alone, None);
+    let (until, refused, path) = (Cell::new(None), Cell::new(0), RefCell::default());
+    let execution = Execution {
+        entering: Box::new(|name| Vec::push(&mut path.borrow_mut(), name.to_owned())),
+        refusing: Box::new(|name| {
+            if name != state {
+                return None;
+            }
+            let now = account.now();
+            let end = until.get().unwrap_or(now + milliseconds);
+            until.set(Some(end));
+            (now < end).then(|| {
+                refused.set(refused.get() + 1);
+                Thrown {
+                    error: error.to_owned(),
+                    cause: "Rate Exceeded.".to_owned(),
+                }
+            })
+        }),
+        ..Execution::new(caller, config())
+    };
+    let ended = execution.deploy(&event).await;
+    let service = execution.services.take().pop().map(|(_, ended)| ended);
+    drop(execution);
+    Walked {
+        ended,
+        service,
+        path: path.take(),
+        refused: refused.get(),
+        account,
+    }
+}
+
+fn message(thrown: &Thrown) -> String {
+    let cause: Value = serde_json::from_str(&thrown.cause).unwrap_or_default();
+    cause["errorMessage"].as_str().unwrap_or(&thrown.cause).to_owned()
+}
+
+#[test]
+fn in_every_state_a_minute_and_a_whole_rollout_without_an_answer_change_nothing_in_the_end() {
+    let cases: Vec<(&str, &str, &str, i64)> = STATES
+        .iter()
+        .flat_map(|(state, tag)| {
+            let errors = Error::PASSING
+                .into_iter()
+                .map(move |error| (*state, *tag, error, 60_000));
+            errors.chain([(*state, *tag, "Lambda.TooManyRequestsException", ROLLOUT)])
+        })
+        .collect();
+    all(
+        &cases,
+        |case| case.0,
+        |(state, tag, error, milliseconds)| {
+            let walked = run(walk(tag, state, error, *milliseconds));
+            let at = format!("{error} for {milliseconds} ms, {} tries", walked.refused);
+            if walked.refused < 2 {
+                return Err(format!("{at}: nothing was refused"));
+            }
+            let outcome = match &walked.service {
+                Some(Ok(output)) => output["outcome"].as_str().unwrap_or_default().to_owned(),
+                Some(Err(thrown)) => thrown.error.clone(),
+                None => String::new(),
+            };
+            let wanted = if *tag == "v2" { "DEPLOYED" } else { "Deploy.RolledBack" };
+            if outcome != wanted {
+                return Err(format!("{at}: {outcome} {:?} {:?}", walked.service, walked.ended));
+            }
+            Ok(())
+        },
+    );
+}
+
+/// It is taken back, since nobody knows whether it is well; the way back is tried for as long, and blames no image.
+#[test]
+fn a_rollout_that_nobody_could_read_until_its_time_was_over_is_rolled_back_and_told_so() {
+    let walked = run(walk(
+        "v2",
+        "Check stability",
+        "Lambda.TooManyRequestsException",
+        i64::MAX / 2,
+    ));
+    let begun = walked.account.now();
+    let thrown = walked.service.unwrap().unwrap_err();
+    assert_eq!(thrown.error, "Deploy.RolledBack");
+    let message = message(&thrown);
+    for says in [
+        "web in production is not known to be stable on web:2 with app:v2: nobody could read it until its time was over \
+         (Lambda.TooManyRequestsException: Rate Exceeded.; tried since 2026-",
+        "That is no verdict on the image. It is back on web:1 and stable. Redrive this execution",
+    ] {
+        assert!(message.contains(says), "{message}");
+    }
+    assert!(!message.contains("Fix the image"), "{message}");
+    assert!(begun > ROLLOUT);
+    let tries = walked.path.iter().filter(|state| *state == "Check stability").count();
+    assert_eq!(tries, 1, "it is one visit: {:?}", walked.path);
+    let web = walked.account.web();
+    let rollouts: Vec<&str> = list(&web["history"])
+        .iter()
+        .map(|rollout| crate::account::short(&rollout["taskDefinition"]))
+        .collect();
+    assert_eq!(rollouts, ["web:1", "web:2", "web:1"]);
+}
+
+#[test]
+fn a_rollback_that_nobody_could_begin_says_since_when_it_was_tried() {
+    let walked = run(walk("crash", "Roll back", "Lambda.ServiceException", i64::MAX / 2));
+    let thrown = walked.service.unwrap().unwrap_err();
+    assert_eq!(thrown.error, "Deploy.RollBackFailed");
+    let message = message(&thrown);
+    assert!(message.contains("app exited with code 1"), "{message}");
+    assert!(
+        message.contains("The rollback failed too (Lambda.ServiceException: Rate Exceeded.; tried since 2026-"),
+        "{message}"
+    );
+}
