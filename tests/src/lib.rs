@@ -12,6 +12,7 @@ mod error;
 pub mod executions;
 pub mod images;
 mod process;
+pub mod roles;
 mod server;
 pub mod services;
 mod stack;

@@ -1,5 +1,7 @@
 //! The administration of a simulation over HTTP: everything under `/_simulation/`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -31,6 +33,15 @@ struct Alarm {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Speed {
     speed: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DeployedStack {
+    name: String,
+    template: Value,
+    /// The name or ARN of each resource, by logical id.
+    physical: BTreeMap<String, String>,
 }
 
 /// What is answered; or an HTTP status and the body that says what is wrong.
@@ -78,6 +89,18 @@ impl Simulation {
                     report["log"] = self.calls.log().into();
                 }
                 return Ok(report);
+            }
+            ("POST", "stacks") => {
+                let DeployedStack {
+                    name,
+                    template,
+                    physical,
+                } = parse(body)?;
+                self.deploy_stack(&name, &template, physical).map_err(refused)?;
+            }
+            ("POST", "judge") => {
+                let refusal = self.judge(&parse(body)?).err().map(|error| error.message);
+                return Ok(json!({"refusal": refusal}));
             }
             ("DELETE", "calls") => self.reset_calls(),
             ("GET", "state") => return Ok(self.state()),

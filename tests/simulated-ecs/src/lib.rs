@@ -25,8 +25,13 @@
 //! | `POST /_simulation/images` | pushes an image: `{"repository", "tag"?, "behaviour"?}`, answers `{"imageDigest"}` |
 //! | `POST /_simulation/alarms` | `{"name", "inAlarm"}` |
 //! | `POST /_simulation/speed` | `{"speed"}` |
+//! | `POST /_simulation/stacks` | the roles of a stack: `{"name", "template", "physical"}`, see [`iam`] |
+//! | `POST /_simulation/judge` | judges an [`iam::Call`] of another service: `{"refusal": null}`, or AWS's words |
 //!
-//! Not simulated: IAM, capacity and placement (but for `noplace`), container instances, capacity providers, load balancers
+//! A request with a session token, `x-amz-security-token: <stack>/<logical id>`, is one of that function and judged by its
+//! role; a request without is one of the account's administrator.
+//!
+//! Not simulated: capacity and placement (but for `noplace`), container instances, capacity providers, load balancers
 //! and lifecycle hooks (kept, without effect), traffic weights, task sets and the tasks of the controllers `CODE_DEPLOY` and
 //! `EXTERNAL`, auto scaling, the replacement of old tasks that die during a blue/green deployment. Where AWS documents no
 //! text, the reason of an alarm, of a rollback on request and of a replaced rollback is made up.
@@ -39,6 +44,7 @@ mod clusters;
 mod ecr;
 mod error;
 mod failure;
+pub mod iam;
 mod names;
 mod operations;
 mod receive;

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
+use crate::iam;
 use crate::names::Milliseconds;
 use crate::operations;
 use crate::service_deployments;
 use crate::simulation::{Api, Simulation};
+use crate::task_definitions::TaskDefinition;
 use crate::weather::{Kind, Met, subject};
 
 /// What a client gets, and how many real milliseconds later.
@@ -22,6 +24,18 @@ pub struct Reply {
     pub applied: bool,
     /// For how long reads stay behind it.
     pub stale_milliseconds: u64,
+}
+
+impl Reply {
+    /// A refusal that no weather delays.
+    fn at_once(error: ApiError) -> Self {
+        Self {
+            answer: Some(Err(error)),
+            delay_milliseconds: 0,
+            applied: false,
+            stale_milliseconds: 0,
+        }
+    }
 }
 
 /// How often an operation was called, and how it went.
@@ -134,10 +148,26 @@ impl Simulation {
         self.sky.is_held(operation, request, false)
     }
 
-    /// One call of a client, through token buckets and weather; counted.
+    /// One call of the account's administrator, through token buckets and weather; counted.
     pub fn receive(&mut self, now: Milliseconds, api: Api, operation: &str, request: &Value) -> Reply {
+        self.receive_from(now, None, api, operation, request)
+    }
+
+    /// One call of a function, which is named as `<stack>/<logical id>`: judged by its role, then as any other.
+    pub fn receive_from(
+        &mut self,
+        now: Milliseconds,
+        caller: Option<&str>,
+        api: Api,
+        operation: &str,
+        request: &Value,
+    ) -> Reply {
         self.advance(now);
-        let reply = self.carry_out(now, api, operation, request);
+        let judged = caller.map_or(Ok(()), |caller| self.judge_own(caller, api, operation, request));
+        let reply = match judged {
+            Ok(()) => self.carry_out(now, api, operation, request),
+            Err(refused) => Reply::at_once(refused),
+        };
         self.calls.note(operation, &reply);
         if self.settings().call_log {
             let outcome = match &reply.answer {
@@ -159,20 +189,31 @@ impl Simulation {
         reply
     }
 
+    fn judge_own(&mut self, caller: &str, api: Api, operation: &str, request: &Value) -> Result<(), ApiError> {
+        let revision = request.get("taskDefinition").and_then(Value::as_str);
+        let revision = revision.and_then(|given| self.find_task_definition(given));
+        let roles = revision.map(TaskDefinition::roles).unwrap_or_default();
+        self.judge(&iam::Call {
+            caller: caller.to_owned(),
+            service: match api {
+                Api::Ecs => "ecs",
+                Api::Ecr => "ecr",
+            }
+            .to_owned(),
+            operation: operation.to_owned(),
+            request: request.clone(),
+            roles,
+        })
+    }
+
     fn carry_out(&mut self, now: Milliseconds, api: Api, operation: &str, request: &Value) -> Reply {
-        let at_once = |answer| Reply {
-            answer,
-            delay_milliseconds: 0,
-            applied: false,
-            stale_milliseconds: 0,
-        };
         if operation.starts_with('_') {
-            return at_once(Some(Err(operations::unknown(operation))));
+            return Reply::at_once(operations::unknown(operation));
         }
         let has_token = self.sky.buckets.take(operations::category(api, operation), now);
         let is_throttled = !has_token && self.settings().throttling;
         if is_throttled || self.sky.is_held(operation, request, true) {
-            return at_once(Some(Err(ApiError::throttled())));
+            return Reply::at_once(ApiError::throttled());
         }
         let Met {
             refusal,

@@ -98,6 +98,11 @@ impl Simulation {
         let settings = self.settings();
         let suffix = if settings.partition == "aws-cn" { ".cn" } else { "" };
         let registry = format!("{}.dkr.ecr.{}.amazonaws.com{suffix}", settings.account, settings.region);
+        let role = |name: &str| format!("arn:{}:iam::{}:role/{name}", settings.partition, settings.account);
+        let roles: Map<String, Value> = [("taskRoleArn", "app-task"), ("executionRoleArn", "app-execution")]
+            .into_iter()
+            .map(|(member, name)| (member.to_owned(), role(name).into()))
+            .collect();
         let image = seed.image.clone().unwrap_or_else(|| format!("{registry}/app:v1"));
         let other_image = seed
             .other_image
@@ -122,7 +127,7 @@ impl Simulation {
             }
             let name = numbered(family, place, total);
             let document = with(
-                json!({"family": name, "containerDefinitions": containers}),
+                with(json!({"family": name, "containerDefinitions": containers}), &roles),
                 &seed.task_definition,
             );
             let answer = self.call(now, Api::Ecs, "RegisterTaskDefinition", &document)?;

@@ -20,6 +20,7 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use crate::error::ApiError;
+use crate::iam;
 use crate::names::Milliseconds;
 use crate::operations;
 use crate::settings::Settings;
@@ -183,8 +184,12 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok())
         .unwrap_or_default();
+    let token = head.headers.get("x-amz-security-token");
+    let caller = token
+        .and_then(|token| token.to_str().ok())
+        .filter(|token| !token.is_empty());
     let Some((api, operation)) = api_of(target) else {
-        let error = operations::unknown(target);
+        let error = refusal_of_another_api(&shared, caller, target, &body);
         return respond(number, error.status, &error.body());
     };
     wait(shared.latency).await;
@@ -200,7 +205,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
             return respond(number, error.status, &error.body());
         }
     };
-    let reply = shared.lock().receive(now(), api, operation, &request);
+    let reply = shared.lock().receive_from(now(), caller, api, operation, &request);
     wait(Duration::from_millis(reply.delay_milliseconds)).await;
     while shared.lock().is_held(operation, &request) {
         wait(HOLD_LOOK).await;
@@ -219,6 +224,22 @@ fn api_of(target: &str) -> Option<(Api, &str)> {
     apis.into_iter()
         .find(|(name, _)| *name == service)
         .map(|(_, api)| (api, operation))
+}
+
+/// Why a call of an API that is not simulated is refused: its caller may not make it, or nobody can.
+fn refusal_of_another_api(shared: &Shared, caller: Option<&str>, target: &str, body: &Bytes) -> ApiError {
+    let unknown = operations::unknown(target);
+    let (Some(caller), Some(operation)) = (caller, target.strip_prefix("AWSStepFunctions.")) else {
+        return unknown;
+    };
+    let call = iam::Call {
+        caller: caller.to_owned(),
+        service: "states".to_owned(),
+        operation: operation.to_owned(),
+        request: serde_json::from_slice(body).unwrap_or_default(),
+        roles: Vec::new(),
+    };
+    shared.lock().judge(&call).err().unwrap_or(unknown)
 }
 
 fn respond(number: u64, status: u16, body: &Value) -> io::Result<Response<Full<Bytes>>> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
+use crate::iam::{self, Iam};
 use crate::names::{Milliseconds, Names, hash, resource_path};
 use crate::operations;
 use crate::receive::Calls;
@@ -53,6 +54,7 @@ pub struct Simulation {
     pub(crate) standalone: Vec<Task>,
     pub(crate) sky: Sky,
     pub(crate) calls: Calls,
+    pub(crate) iam: Iam,
     wakes: BTreeSet<(Milliseconds, u32)>,
     planned: Vec<Option<Milliseconds>>,
     now: Milliseconds,
@@ -80,6 +82,7 @@ impl Simulation {
             names: settings.names(),
             sky: Sky::new(&settings, now),
             calls: Calls::default(),
+            iam: Iam::default(),
             world: World {
                 settings,
                 registry: Registry::default(),
@@ -100,6 +103,35 @@ impl Simulation {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.world.settings
+    }
+
+    /// Takes the roles of a stack from its CloudFormation template: from now on they are what its functions and state
+    /// machines may do. `physical` holds the name or ARN of each resource by its logical id; one that it does not hold goes by
+    /// its logical id.
+    ///
+    /// # Errors
+    /// A sentence that says what of the template is not understood.
+    pub fn deploy_stack(
+        &mut self,
+        name: &str,
+        template: &Value,
+        physical: BTreeMap<String, String>,
+    ) -> Result<(), String> {
+        self.iam.deploy(&self.names, name, template, physical)
+    }
+
+    /// Judges a call that is made to another service than these.
+    ///
+    /// # Errors
+    /// `AccessDeniedException`, in AWS's words.
+    pub fn judge(&mut self, call: &iam::Call) -> Result<(), ApiError> {
+        self.iam.judge(&self.names, call)
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub fn iam(&mut self) -> &mut Iam {
+        &mut self.iam
     }
 
     /// Changes how fast simulated time passes, for everything that begins from now on.

@@ -32,6 +32,12 @@ impl TaskDefinition {
             .into_iter()
             .flatten()
     }
+
+    /// Its task role and its execution role, as registered.
+    pub(crate) fn roles(&self) -> Vec<String> {
+        let roles = ["taskRoleArn", "executionRoleArn"].map(|member| self.document.get(member)?.as_str());
+        roles.into_iter().flatten().map(str::to_owned).collect()
+    }
 }
 
 impl Simulation {

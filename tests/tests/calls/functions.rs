@@ -4,6 +4,7 @@
 use super::machine::step_functions::StepFunctions;
 use futures::future::join_all;
 use jiff::Timestamp;
+use local_aws::roles::as_function;
 use serde_json::{Value, json};
 use shared::artifact::Kind;
 use shared::config::Config;
@@ -70,7 +71,7 @@ impl Functions {
         // Boxed, since the futures of SDK calls nest deeper than the compiler follows.
         let stored = async |image: &PushedImage| -> Kind { panic!("an ordinary push asks ECR for {image}") };
         let plan = find_task_definitions::handle(&self.find, &self.config, pushes, stored, request);
-        let plan = Box::pin(plan).await;
+        let plan = as_function("findTaskDefinitions", Box::pin(plan)).await;
         self.executions.end(push);
         value(plan)
     }
@@ -78,7 +79,8 @@ impl Functions {
     pub(crate) async fn register(&self, input: &Value) -> Result<Value, Error> {
         let request = self.request("deploy-image", input);
         self.in_sandbox(async |sandbox, config| {
-            value(Box::pin(register_revision::handle(&sandbox.ecs, config, request)).await)
+            let registered = Box::pin(register_revision::handle(&sandbox.ecs, config, request));
+            value(as_function("registerRevision", registered).await)
         })
         .await
     }
@@ -90,7 +92,8 @@ impl Functions {
         self.in_sandbox(async |sandbox, config| {
             let execution = request.execution.id.clone();
             let running = sandbox.executions.running(&execution, request.now);
-            value(Box::pin(update_service::handle(&sandbox.ecs, config, running, request)).await)
+            let updated = Box::pin(update_service::handle(&sandbox.ecs, config, running, request));
+            value(as_function("updateService", updated).await)
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! An account of AWS inside of this process: the simulated ECS and ECR on a clock that only the test moves, and a wire to
 //! it on which every call can be held up, cut, or be the last thing that an invocation did.
 
+use super::machine::renamed;
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -10,9 +11,10 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use jiff::Timestamp;
+use local_aws::roles::{Roles, current_function};
 use serde_json::{Map, Value, json};
 use shared::ecs::Ecs;
-use simulated_ecs::{Api, Behaviour, Seed, Settings, Simulation, Weather};
+use simulated_ecs::{Api, ApiError, Behaviour, Seed, Settings, Simulation, Weather};
 use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
@@ -41,6 +43,7 @@ const BEGINNING: i64 = 1_780_000_000_000;
 #[derive(Debug)]
 pub(crate) struct Account {
     simulation: Mutex<Simulation>,
+    roles: Arc<Roles>,
     /// In milliseconds since 1970; of no use where the clock is tokio's.
     clock: AtomicI64,
     /// The moment on tokio's clock at which this began.
@@ -52,22 +55,30 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) fn new() -> Arc<Self> {
+        Self::with_roles(Roles::by_default().unwrap())
+    }
+
+    /// An account whose functions have these roles.
+    pub(crate) fn with_roles(roles: Arc<Roles>) -> Arc<Self> {
         let settings = Settings {
             speed: 1.0,
             ..Settings::default()
         };
-        Self::with_settings(settings, None)
+        Self::with_settings(settings, None, roles)
     }
 
     /// An account on tokio's clock, so that many can act at the same time, each for as long as it takes. In a test that
     /// clock stands still, and goes on when all wait for it.
     pub(crate) fn on_tokios_clock(settings: Settings) -> Arc<Self> {
-        Self::with_settings(settings, Some(Instant::now()))
+        Self::with_settings(settings, Some(Instant::now()), Roles::by_default().unwrap())
     }
 
-    fn with_settings(settings: Settings, begun: Option<Instant>) -> Arc<Self> {
+    fn with_settings(settings: Settings, begun: Option<Instant>, roles: Arc<Roles>) -> Arc<Self> {
+        let mut simulation = Simulation::new(settings, BEGINNING);
+        roles.rule(&mut simulation);
         Arc::new(Self {
-            simulation: Mutex::new(Simulation::new(settings, BEGINNING)),
+            simulation: Mutex::new(simulation),
+            roles,
             clock: AtomicI64::new(BEGINNING),
             begun,
             pushes: AtomicI64::new(0),
@@ -136,6 +147,21 @@ impl Account {
     /// A call of another client of ECR.
     pub(crate) fn ecr(&self, operation: &str, request: &Value) -> Value {
         self.with(|it, now| it.call(now, Api::Ecr, operation, request)).unwrap()
+    }
+
+    /// Lets IAM judge what a state machine or a function does at a service that is not simulated; it must be allowed.
+    pub(crate) fn may(&self, caller: &str, service: &str, operation: &str, target: &str) {
+        let call = self.roles.call(caller, service, operation, target).unwrap();
+        self.with(|it, _| it.judge(&call)).unwrap();
+    }
+
+    /// A call of a state machine's own integration with ECR; its role must allow it.
+    pub(crate) fn ecr_of_machine(&self, machine: &str, operation: &str, arguments: &Value) -> Result<Value, ApiError> {
+        let caller = self.roles.caller(machine).unwrap();
+        let request = renamed(arguments, &char::to_ascii_lowercase);
+        let reply = self.with(|it, now| it.receive_from(now, Some(&caller), Api::Ecr, operation, &request));
+        let answer = reply.answer.unwrap()?;
+        Ok(renamed(&answer, &char::to_ascii_uppercase))
     }
 
     /// Services that have been running for long.
@@ -504,7 +530,11 @@ impl Caller {
             pending::<()>().await;
         }
         self.account.take(CALL).await;
-        let reply = self.account.with(|it, now| it.receive(now, api, operation, request));
+        let function = current_function().unwrap();
+        let function = self.account.roles.caller(&function).unwrap();
+        let reply = self
+            .account
+            .with(|it, now| it.receive_from(now, Some(&function), api, operation, request));
         if mishap == Some(Mishap::KilledAfter) {
             self.killed.notify_one();
             pending::<()>().await;

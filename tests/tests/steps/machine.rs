@@ -1,6 +1,6 @@
 //! The state machines, walked inside of this process: their own definitions and JSONata, with the functions called
 //! directly. Only what they are made of is known here: Task, Map, Choice, Wait, Pass and Succeed, and of the services that
-//! a Task can call only Lambda and the child's execution.
+//! a Task can call only Lambda, ECR and the child's execution.
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
 
@@ -14,6 +14,7 @@ use futures::future::{FutureExt, LocalBoxFuture};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use jsonata_rs::{ArrayFlags, FunctionContext, JsonAta};
+use local_aws::roles::{as_function, current_function};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use shared::config::Config;
@@ -321,6 +322,8 @@ impl Functions {
     /// while ago.
     async fn running(&self, client: Option<&Executions>, execution: &str, now: Timestamp, lately: bool) -> Option<u32> {
         let account = self.caller.account();
+        let function = current_function().unwrap();
+        account.may(&function, "states", "ListExecutions", machine_of(execution));
         match client {
             None if lately => Some(account.pushing().load(Ordering::Relaxed)),
             None => Some(account.deploying().load(Ordering::Relaxed)),
@@ -363,7 +366,7 @@ impl Functions {
         let answer = {
             let running = self.running(client.as_ref(), &execution, now, false);
             let pushes = async || self.running(client.as_ref(), &execution, now, true).await;
-            match function {
+            let invoked = async || match function {
                 "${findTaskDefinitions}" => {
                     let stored = async |image: &PushedImage| find_task_definitions::registry::kind_of(ecr, image).await;
                     value(find_task_definitions::handle(ecs, config, pushes, stored, request).await)
@@ -374,7 +377,8 @@ impl Functions {
                 "${rollBack}" => value(roll_back::handle(sandbox, ecr, config, running, request).await),
                 "${conclude}" => value(conclude::handle(config, request)),
                 other => panic!("{other} is no function"),
-            }
+            };
+            as_function(function.trim_matches(['$', '{', '}']), invoked().boxed_local()).await
         };
         if let (Some(list), Some(client)) = (&self.list, client) {
             list.put_back(function, client);
@@ -539,7 +543,7 @@ impl Execution<'_> {
         loop {
             let arguments = scope.evaluate(&state["Arguments"], given);
             self.functions.log(&arguments);
-            let thrown = match self.attempt(name, state, &arguments).await {
+            let thrown = match self.attempt(name, state, scope, &arguments).await {
                 Ok(result) => {
                     self.functions.log(&result);
                     return Ok(result);
@@ -572,9 +576,12 @@ impl Execution<'_> {
         }
     }
 
-    async fn attempt(&self, name: &str, state: &Value, arguments: &Value) -> Result<Value, Thrown> {
+    async fn attempt(&self, name: &str, state: &Value, scope: &Scope, arguments: &Value) -> Result<Value, Thrown> {
+        let account = self.caller.account();
+        let machine = machine_of(scope.context["Execution"]["Id"].as_str().unwrap_or_default());
         let resource = state["Resource"].as_str().unwrap_or_default();
         if resource.ends_with(":startExecution.sync:2") {
+            account.may(machine, "states", "StartExecution.sync", "deploy-service");
             let input = &arguments["Input"];
             let child = format!("deploy-service:{}", arguments["Name"].as_str().unwrap());
             let execution = self.start(&DEPLOY_SERVICE, &child, input);
@@ -590,7 +597,22 @@ impl Execution<'_> {
                 }),
             };
         }
+        if let Some((_, operation)) = resource.split_once(":aws-sdk:ecr:") {
+            return account
+                .ecr_of_machine(machine, &with_initials(operation, char::to_ascii_uppercase), arguments)
+                .map_err(|error| Thrown {
+                    error: format!("Ecr.{}", error.code),
+                    cause: error.message,
+                });
+        }
         assert!(resource.ends_with(":lambda:invoke"), "{name} is a Task of {resource}");
+        let function = arguments["FunctionName"].as_str().unwrap_or_default();
+        account.may(
+            machine,
+            "lambda",
+            "InvokeFunction",
+            function.trim_matches(['$', '{', '}']),
+        );
         if self.stop_at == Some(name) {
             return Err(Thrown {
                 error: STOPPED.to_owned(),
@@ -618,6 +640,31 @@ impl Execution<'_> {
         self.caller.note_invocation(name, self.caller.account().now() - begun);
         answer
     }
+}
+
+/// A name with another initial.
+pub(crate) fn with_initials(name: &str, change: impl Fn(&char) -> char) -> String {
+    let mut letters = name.chars();
+    let initial = letters.next().map(|letter| change(&letter));
+    initial.into_iter().chain(letters).collect()
+}
+
+/// A document with other initials of the names in it: the integrations of Step Functions write `ImageIds` where the API has
+/// `imageIds`.
+pub(crate) fn renamed(value: &Value, change: &impl Fn(&char) -> char) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(|item| renamed(item, change)).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, member)| (with_initials(name, change), renamed(member, change)))
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+/// The name of the state machine that an execution is one of.
+fn machine_of(execution: &str) -> &str {
+    execution.split(':').nth(6).unwrap_or_default()
 }
 
 /// How many events a state writes into the history of its execution when it goes well: it is entered and exited; a Task is

@@ -12,6 +12,7 @@ mod at_once;
 mod groups;
 mod killed;
 mod machine;
+mod permissions;
 mod pushes;
 mod repeated;
 mod situations;

@@ -3,7 +3,9 @@
 
 use crate::account::{Account, CLUSTER, Caller, Grain, Mishap, REGISTRY, REPOSITORY};
 use crate::machine::{Execution, Functions, Thrown};
+use local_aws::roles::Roles;
 use serde_json::{Value, json};
+use shared::arn::ClusterName;
 use shared::config::Config;
 use shared::task_definition::ImageForm;
 use simulated_ecs::{Behaviour, Seed};
@@ -375,6 +377,7 @@ pub(crate) fn config() -> Config {
 pub(crate) struct Played<'a> {
     pub(crate) situation: &'a Situation,
     pub(crate) account: Arc<Account>,
+    clusters: Vec<ClusterName>,
     pub(crate) event: Value,
     pub(crate) path: RefCell<Vec<String>>,
     has_acted: Cell<bool>,
@@ -393,13 +396,23 @@ pub(crate) struct Walked {
 impl Situation {
     /// The moment before the push's event arrives.
     pub(crate) fn play(&self) -> Played<'_> {
-        let account = Account::new();
+        self.play_in(Account::new(), Vec::new())
+    }
+
+    /// The same where the settings name the cluster and the repository, so that no role may touch another one.
+    pub(crate) fn play_narrow(&self) -> Played<'_> {
+        let roles = Roles::narrow().unwrap();
+        self.play_in(Account::with_roles(roles), vec![CLUSTER.parse().unwrap()])
+    }
+
+    fn play_in(&self, account: Arc<Account>, clusters: Vec<ClusterName>) -> Played<'_> {
         (self.before)(&account);
         account.pass(5_000);
         let event = account.push_as(self.tag, self.behaviour);
         Played {
             situation: self,
             account,
+            clusters,
             event,
             path: RefCell::default(),
             has_acted: Cell::new(false),
@@ -416,6 +429,7 @@ impl Played<'_> {
     /// The functions, for a caller.
     pub(crate) fn functions(&self, caller: &Arc<Caller>) -> Functions {
         let mut config = config();
+        config.clusters.clone_from(&self.clusters);
         (self.situation.config)(&mut config);
         Functions::new(caller, config)
     }

@@ -1,0 +1,417 @@
+//! What AWS checks of a call, and of what the call implies: actions, resources and condition keys.
+//!
+//! After AWS's service authorization reference; what that does not tell and is not known otherwise is marked \[open\] and
+//! judged strictly. An operation that is not in the table is refused.
+//!
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html>
+
+use serde_json::Value;
+
+use super::policy::Need;
+use crate::names::{Names, resource_path};
+use crate::operations::{text, texts};
+
+/// Everything a call needs, in the order in which AWS refuses; None for an operation that the table does not know.
+///
+/// `service` is the prefix of its actions, as `ecs`; `roles` are the task role and the execution role, as registered, of
+/// the task definition that the request names, which only the account knows.
+pub(crate) fn needs(
+    names: &Names,
+    service: &str,
+    operation: &str,
+    request: &Value,
+    roles: &[String],
+) -> Option<Vec<Need>> {
+    match service {
+        "ecs" => of_ecs(names, operation, request, roles),
+        "ecr" => of_ecr(names, operation, request),
+        "states" => of_step_functions(names, operation, request),
+        "lambda" => of_lambda(operation, request),
+        _ => None,
+    }
+}
+
+fn of_ecs(names: &Names, operation: &str, request: &Value, roles: &[String]) -> Option<Vec<Need>> {
+    let action = format!("ecs:{operation}");
+    let cluster = resource_path(
+        request.get("cluster").and_then(Value::as_str).unwrap_or("default"),
+        "cluster",
+    );
+    let cluster_arn = names.arn("cluster", cluster);
+    let on = |resource: String| Need::new(&action, resource);
+    let in_cluster = |resource: String| on(resource).with("ecs:cluster", &cluster_arn);
+    let service = |name_or_arn: &str| {
+        if name_or_arn.starts_with("arn:") {
+            name_or_arn.to_owned()
+        } else {
+            names.arn("service", &format!("{cluster}/{name_or_arn}"))
+        }
+    };
+    let each = |member: &str, need: &dyn Fn(&str) -> Need| -> Vec<Need> {
+        let named = texts(request, member);
+        if named.is_empty() {
+            return vec![on("*".to_owned())];
+        }
+        named.into_iter().map(need).collect()
+    };
+    Some(match operation {
+        "ListClusters"
+        | "ListTaskDefinitions"
+        | "ListTaskDefinitionFamilies"
+        | "DescribeTaskDefinition"
+        | "DeregisterTaskDefinition" => vec![on("*".to_owned())],
+        "ListServices" => vec![in_cluster("*".to_owned())],
+        // The resource is a container instance, for tasks of one.
+        "ListTasks" => vec![in_cluster(match text(request, "containerInstance") {
+            "" => "*".to_owned(),
+            instance if instance.starts_with("arn:") => instance.to_owned(),
+            instance => names.arn("container-instance", &format!("{cluster}/{instance}")),
+        })],
+        "DescribeServices" => each("services", &|name| in_cluster(service(name))),
+        "ListServiceDeployments" => vec![in_cluster(service(text(request, "service")))],
+        "DescribeTasks" => each("tasks", &|task| {
+            in_cluster(if task.starts_with("arn:") {
+                task.to_owned()
+            } else {
+                names.arn("task", &format!("{cluster}/{task}"))
+            })
+        }),
+        // [open] Whether AWS asks for both resources of these three, or for one: both.
+        "DescribeServiceDeployments" => with_service(names, &action, &texts(request, "serviceDeploymentArns")),
+        "DescribeServiceRevisions" => with_service(names, &action, &texts(request, "serviceRevisionArns")),
+        "StopServiceDeployment" => with_service(names, &action, &[text(request, "serviceDeploymentArn")]),
+        "UpdateService" => {
+            let mut need = in_cluster(service(text(request, "service")));
+            let task_definition = text(request, "taskDefinition");
+            if task_definition.is_empty() {
+                return Some(vec![need]);
+            }
+            if task_definition.starts_with("arn:") {
+                need = need.with("ecs:task-definition", task_definition);
+            }
+            let passed = roles.iter().map(|role| pass_role(names, role));
+            std::iter::once(need).chain(passed).collect()
+        }
+        "RegisterTaskDefinition" => register(names, &action, request),
+        "TagResource" => vec![tagged(on(text(request, "resourceArn").to_owned()), request)],
+        _ => return None,
+    })
+}
+
+/// A registration; the tags that come with it; the roles that the revision will hand to its tasks.
+fn register(names: &Names, action: &str, request: &Value) -> Vec<Need> {
+    // The revision has no number yet.
+    let revision = names.arn("task-definition", &format!("{}:*", text(request, "family")));
+    let mut needs = vec![tagged(Need::new(action, &revision), request)];
+    if request
+        .get("tags")
+        .and_then(Value::as_array)
+        .is_some_and(|tags| !tags.is_empty())
+    {
+        let tagging = Need::new("ecs:TagResource", revision).with("ecs:CreateAction", "RegisterTaskDefinition");
+        needs.push(tagged(tagging, request));
+    }
+    let roles = ["taskRoleArn", "executionRoleArn"].map(|member| text(request, member));
+    needs.extend(
+        roles
+            .iter()
+            .filter(|role| !role.is_empty())
+            .map(|role| pass_role(names, role)),
+    );
+    needs
+}
+
+/// `iam:PassRole` for a role of a task definition, which says its ARN or its name.
+fn pass_role(names: &Names, role: &str) -> Need {
+    let arn = if role.starts_with("arn:") {
+        role.to_owned()
+    } else {
+        format!("arn:{}:iam::{}:role/{role}", names.partition, names.account)
+    };
+    Need::new("iam:PassRole", arn).with("iam:PassedToService", "ecs-tasks.amazonaws.com")
+}
+
+/// With a key `aws:RequestTag/…` for each tag of the request.
+fn tagged(need: Need, request: &Value) -> Need {
+    let tags = request.get("tags").and_then(Value::as_array).into_iter().flatten();
+    tags.fold(need, |need, tag| {
+        need.with(&format!("aws:RequestTag/{}", text(tag, "key")), text(tag, "value"))
+    })
+}
+
+/// For what belongs to a service and has an ARN such as `service-revision/production/web/1`: it, and its service.
+fn with_service(names: &Names, action: &str, arns: &[&str]) -> Vec<Need> {
+    let both = |arn: &&str| {
+        let path = arn.splitn(6, ':').nth(5).unwrap_or_default();
+        let mut parts = path.split('/').skip(1);
+        let (cluster, service) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let in_cluster =
+            |resource: String| Need::new(action, resource).with("ecs:cluster", names.arn("cluster", cluster));
+        [
+            in_cluster((*arn).to_owned()),
+            in_cluster(names.arn("service", &format!("{cluster}/{service}"))),
+        ]
+    };
+    if arns.is_empty() {
+        return vec![Need::new(action, "*")];
+    }
+    arns.iter().flat_map(both).collect()
+}
+
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html>
+fn of_ecr(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> {
+    let known = ["BatchGetImage", "DescribeImages", "ListImages", "PutImage"];
+    if !known.contains(&operation) {
+        return None;
+    }
+    let registry = request
+        .get("registryId")
+        .and_then(Value::as_str)
+        .unwrap_or(&names.account);
+    let repository = text(request, "repositoryName");
+    let arn = format!(
+        "arn:{}:ecr:{}:{registry}:repository/{repository}",
+        names.partition, names.region
+    );
+    Some(vec![Need::new(format!("ecr:{operation}"), arn)])
+}
+
+/// `StartExecution.sync` is what a state machine does that starts another one and waits for it. Step Functions itself reads
+/// and stops that execution, and has EventBridge tell it of its end.
+///
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html>
+fn of_step_functions(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> {
+    let machine = text(request, "stateMachineArn");
+    match operation {
+        "ListExecutions" | "StartExecution" => Some(vec![Need::new(format!("states:{operation}"), machine)]),
+        "StartExecution.sync" => {
+            let name = machine.rsplit(':').next().unwrap_or_default();
+            let (partition, region, account) = (&names.partition, &names.region, &names.account);
+            let execution = format!(
+                "arn:{partition}:states:{region}:{account}:execution:{name}:{}",
+                text(request, "name")
+            );
+            let rule = "StepFunctionsGetEventsForStepFunctionsExecutionRule";
+            let rule = format!("arn:{partition}:events:{region}:{account}:rule/{rule}");
+            let reads = ["DescribeExecution", "StopExecution"].map(|it| Need::new(format!("states:{it}"), &execution));
+            let events = ["PutTargets", "PutRule", "DescribeRule"].map(|it| Need::new(format!("events:{it}"), &rule));
+            let started = Need::new("states:StartExecution", machine);
+            Some(std::iter::once(started).chain(reads).chain(events).collect())
+        }
+        _ => None,
+    }
+}
+
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html>
+fn of_lambda(operation: &str, request: &Value) -> Option<Vec<Need>> {
+    (operation == "InvokeFunction").then(|| vec![Need::new("lambda:InvokeFunction", text(request, "functionName"))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// What a call needs, one to a line: `<action> <resource>`, and each condition key as ` <key>=<value>`. The beginnings
+    /// of ARNs of the account are cut off.
+    fn needed(service: &str, operation: &str, request: &Value, roles: &[&str]) -> Vec<String> {
+        let names = Names {
+            partition: "aws".to_owned(),
+            region: "eu-west-1".to_owned(),
+            account: "123456789012".to_owned(),
+        };
+        let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+        let short = |text: &str| text.replace("arn:aws:ecs:eu-west-1:123456789012:", "");
+        let needs = needs(&names, service, operation, request, &roles).unwrap_or_default();
+        let line = |need: &Need| {
+            let keys = need
+                .context
+                .iter()
+                .map(|(key, value)| format!(" {key}={}", short(value)));
+            format!("{} {}{}", need.action, short(&need.resource), keys.collect::<String>())
+        };
+        needs.iter().map(line).collect()
+    }
+
+    const ROLE: &str = "arn:aws:iam::123456789012:role/app";
+
+    #[test]
+    fn a_call_needs_its_action_on_the_resource_as_aws_forms_it() {
+        let arn = |resource: &str| format!("arn:aws:ecs:eu-west-1:123456789012:{resource}");
+        for (operation, request, expected) in [
+            ("ListClusters", json!({}), vec!["ecs:ListClusters *"]),
+            (
+                "ListTaskDefinitionFamilies",
+                json!({}),
+                vec!["ecs:ListTaskDefinitionFamilies *"],
+            ),
+            (
+                "DescribeTaskDefinition",
+                json!({"taskDefinition": "web:1"}),
+                vec!["ecs:DescribeTaskDefinition *"],
+            ),
+            (
+                "ListServices",
+                json!({"cluster": arn("cluster/prod")}),
+                vec!["ecs:ListServices * ecs:cluster=cluster/prod"],
+            ),
+            (
+                "ListServices",
+                json!({}),
+                vec!["ecs:ListServices * ecs:cluster=cluster/default"],
+            ),
+            (
+                "ListTasks",
+                json!({"cluster": "prod", "serviceName": "web"}),
+                vec!["ecs:ListTasks * ecs:cluster=cluster/prod"],
+            ),
+            (
+                "DescribeServices",
+                json!({"cluster": "prod", "services": ["web", arn("service/prod/worker"), arn("service/short")]}),
+                vec![
+                    "ecs:DescribeServices service/prod/web ecs:cluster=cluster/prod",
+                    "ecs:DescribeServices service/prod/worker ecs:cluster=cluster/prod",
+                    "ecs:DescribeServices service/short ecs:cluster=cluster/prod",
+                ],
+            ),
+            (
+                "DescribeServices",
+                json!({"cluster": "prod", "services": []}),
+                vec!["ecs:DescribeServices *"],
+            ),
+            (
+                "DescribeTasks",
+                json!({"cluster": "prod", "tasks": ["7", arn("task/prod/8")]}),
+                vec![
+                    "ecs:DescribeTasks task/prod/7 ecs:cluster=cluster/prod",
+                    "ecs:DescribeTasks task/prod/8 ecs:cluster=cluster/prod",
+                ],
+            ),
+            (
+                "ListServiceDeployments",
+                json!({"cluster": "prod", "service": "web"}),
+                vec!["ecs:ListServiceDeployments service/prod/web ecs:cluster=cluster/prod"],
+            ),
+            (
+                "DescribeServiceRevisions",
+                json!({"serviceRevisionArns": [arn("service-revision/prod/web/7")]}),
+                vec![
+                    "ecs:DescribeServiceRevisions service-revision/prod/web/7 ecs:cluster=cluster/prod",
+                    "ecs:DescribeServiceRevisions service/prod/web ecs:cluster=cluster/prod",
+                ],
+            ),
+            (
+                "StopServiceDeployment",
+                json!({"serviceDeploymentArn": arn("service-deployment/prod/web/7")}),
+                vec![
+                    "ecs:StopServiceDeployment service-deployment/prod/web/7 ecs:cluster=cluster/prod",
+                    "ecs:StopServiceDeployment service/prod/web ecs:cluster=cluster/prod",
+                ],
+            ),
+        ] {
+            assert_eq!(needed("ecs", operation, &request, &[]), expected, "{operation}");
+        }
+    }
+
+    #[test]
+    fn moving_a_service_to_a_revision_passes_the_roles_of_that_revision() {
+        let moved = json!({"cluster": "prod", "service": "web", "taskDefinition": "web:2"});
+        assert_eq!(
+            needed("ecs", "UpdateService", &moved, &[ROLE, "by-name"]),
+            [
+                "ecs:UpdateService service/prod/web ecs:cluster=cluster/prod",
+                "iam:PassRole arn:aws:iam::123456789012:role/app iam:passedtoservice=ecs-tasks.amazonaws.com",
+                "iam:PassRole arn:aws:iam::123456789012:role/by-name iam:passedtoservice=ecs-tasks.amazonaws.com",
+            ]
+        );
+        let scaled = json!({"cluster": "prod", "service": "web", "desiredCount": 3});
+        assert_eq!(
+            needed("ecs", "UpdateService", &scaled, &[]),
+            ["ecs:UpdateService service/prod/web ecs:cluster=cluster/prod"]
+        );
+    }
+
+    #[test]
+    fn a_registration_tags_the_revision_and_passes_its_roles() {
+        let plain = json!({"family": "web", "containerDefinitions": []});
+        assert_eq!(
+            needed("ecs", "RegisterTaskDefinition", &plain, &[]),
+            ["ecs:RegisterTaskDefinition task-definition/web:*"]
+        );
+        let full = json!({
+            "family": "web", "taskRoleArn": ROLE, "executionRoleArn": ROLE,
+            "tags": [{"key": "ecr-deploy:source", "value": "web:1"}],
+        });
+        assert_eq!(
+            needed("ecs", "RegisterTaskDefinition", &full, &[]),
+            [
+                "ecs:RegisterTaskDefinition task-definition/web:* aws:requesttag/ecr-deploy:source=web:1",
+                "ecs:TagResource task-definition/web:* aws:requesttag/ecr-deploy:source=web:1 \
+                 ecs:createaction=RegisterTaskDefinition",
+                "iam:PassRole arn:aws:iam::123456789012:role/app iam:passedtoservice=ecs-tasks.amazonaws.com",
+                "iam:PassRole arn:aws:iam::123456789012:role/app iam:passedtoservice=ecs-tasks.amazonaws.com",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_call_to_ecr_needs_the_repository() {
+        for operation in ["DescribeImages", "BatchGetImage", "PutImage"] {
+            assert_eq!(
+                needed("ecr", operation, &json!({"repositoryName": "shop/web"}), &[]),
+                [format!(
+                    "ecr:{operation} arn:aws:ecr:eu-west-1:123456789012:repository/shop/web"
+                )]
+            );
+        }
+        assert_eq!(
+            needed(
+                "ecr",
+                "ListImages",
+                &json!({"repositoryName": "web", "registryId": "210987654321"}),
+                &[]
+            ),
+            ["ecr:ListImages arn:aws:ecr:eu-west-1:210987654321:repository/web"]
+        );
+    }
+
+    #[test]
+    fn a_state_machine_that_waits_for_another_one_has_step_functions_follow_it() {
+        let machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:deploy-service";
+        let execution = "arn:aws:states:eu-west-1:123456789012:execution:deploy-service:web";
+        let rule = "arn:aws:events:eu-west-1:123456789012:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
+        assert_eq!(
+            needed(
+                "states",
+                "StartExecution.sync",
+                &json!({"stateMachineArn": machine, "name": "web"}),
+                &[]
+            ),
+            [
+                format!("states:StartExecution {machine}"),
+                format!("states:DescribeExecution {execution}"),
+                format!("states:StopExecution {execution}"),
+                format!("events:PutTargets {rule}"),
+                format!("events:PutRule {rule}"),
+                format!("events:DescribeRule {rule}"),
+            ]
+        );
+        assert_eq!(
+            needed("states", "ListExecutions", &json!({"stateMachineArn": machine}), &[]),
+            [format!("states:ListExecutions {machine}")]
+        );
+    }
+
+    #[test]
+    fn an_operation_that_is_not_in_the_table_is_unknown() {
+        for (service, operation) in [
+            ("ecs", "DeleteService"),
+            ("ecr", "BatchDeleteImage"),
+            ("states", "StopExecution"),
+            ("lambda", "UpdateFunctionCode"),
+            ("s3", "GetObject"),
+        ] {
+            assert_eq!(needed(service, operation, &json!({}), &[]), Vec::<String>::new());
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What a role may not do is refused as AWS refuses it, and fails what is shown to need it.
+
+use super::account::{Account, CLUSTER, Caller, Grain, REPOSITORY, short};
+use super::machine::Execution;
+use super::situations::{SITUATIONS, Situation, outcome};
+use super::support::{all, run};
+use local_aws::roles::{Roles, narrow_props, template};
+use serde_json::{Value, json};
+use shared::config::Config;
+use std::sync::Arc;
+
+/// The template with the settings that narrow everything, without a statement of the role of a function.
+fn without(statement: &str, construct: &str) -> Value {
+    let mut template = template(&narrow_props()).unwrap();
+    let resources = template["Resources"].as_object_mut().unwrap();
+    let mut removed = 0;
+    for (id, resource) in resources {
+        if id.starts_with(&format!("EcrDeploy{construct}RoleDefaultPolicy")) {
+            let statements = resource["Properties"]["PolicyDocument"]["Statement"].as_array_mut();
+            let statements = statements.unwrap();
+            let before = statements.len();
+            statements.retain(|it| it["Sid"] != statement);
+            removed += before - statements.len();
+        }
+    }
+    assert_eq!(removed, 1, "{construct} has one statement {statement}");
+    template
+}
+
+/// Pushes an image that is good, or that crashes, to a service `web` whose functions have these roles. Returns how the
+/// execution of the push ended, and that of the service.
+fn pushed(roles: Arc<Roles>, tag: &str) -> (Arc<Account>, String, Option<String>) {
+    let account = Account::with_roles(roles);
+    account.seed_web("v1", &json!({}));
+    let event = account.push(tag);
+    let config = Config {
+        clusters: vec![CLUSTER.parse().unwrap()],
+        ..Config::default()
+    };
+    let execution = Execution::new(Caller::new(&account, Grain::Alone, None), config);
+    let ended = run(execution.deploy(&event));
+    let said = ended.map_or_else(|thrown| thrown.cause, |output| output.to_string());
+    let outcome = outcome(&execution.services.take());
+    (account, said, outcome)
+}
+
+/// A situation ends as it does where nothing is limited, and nothing is refused.
+async fn check(situation: &Situation) -> Result<(), String> {
+    let (wide, narrow) = (situation.play(), situation.play_narrow());
+    for played in [&wide, &narrow] {
+        played.walk(None).await;
+        played.account.settle();
+    }
+    let refused = narrow.account.with(|it, _| it.iam().refused().to_vec());
+    let (expected, standing) = (wide.account.standing(), narrow.account.standing());
+    if refused.is_empty() && standing == expected {
+        Ok(())
+    } else {
+        Err(format!("{refused:?}: {standing:#}\nbut it is {expected:#}"))
+    }
+}
+
+#[test]
+fn every_step_may_do_what_it_does_where_the_settings_make_each_statement_as_narrow_as_they_can() {
+    all(
+        SITUATIONS,
+        |situation| situation.name,
+        |situation| run(check(situation)),
+    );
+}
+
+#[test]
+fn a_service_is_not_moved_by_who_may_not_pass_the_roles_of_its_revision() {
+    let roles = Roles::of(&without("PassRole", "UpdateService")).unwrap();
+
+    let (account, said, outcome) = pushed(Arc::new(roles), "v2");
+
+    assert_eq!(short(&account.web()["taskDefinition"]), "web:1");
+    let role = "arn:aws:iam::123456789012:role/app-task";
+    let refusal = format!(
+        "is not authorized to perform: iam:PassRole on resource: {role} because no identity-based policy allows the \
+         iam:PassRole action"
+    );
+    assert!(said.contains(&refusal), "{said}");
+    assert_eq!(outcome.as_deref(), Some("Deploy.Rejected"), "{said}");
+    let refused = account.with(|it, _| it.iam().refused().to_vec());
+    let caller = "User: arn:aws:sts::123456789012:assumed-role/EcrDeployUpdateServiceRole";
+    assert!(
+        refused
+            .iter()
+            .all(|it| it.starts_with(caller) && it.ends_with(&refusal)),
+        "{refused:?}"
+    );
+    assert!(!refused.is_empty());
+}
+
+#[test]
+fn an_image_that_is_stable_gets_the_tag_latest_by_the_role_of_the_state_machine() {
+    for roles in [Roles::by_default(), Roles::narrow()] {
+        let account = Account::with_roles(roles.unwrap());
+        account.seed_web("v1", &json!({}));
+        let event = account.push("v2");
+        let config = Config {
+            clusters: vec![CLUSTER.parse().unwrap()],
+            tag_latest: true,
+            ..Config::default()
+        };
+        let execution = Execution::new(Caller::new(&account, Grain::Alone, None), config);
+
+        run(execution.deploy(&event)).unwrap();
+
+        let named = |tag: &str| json!({"repositoryName": REPOSITORY, "imageIds": [{"imageTag": tag}]});
+        let digest = |tag: &str| account.ecr("DescribeImages", &named(tag))["imageDetails"][0]["imageDigest"].clone();
+        assert_eq!(digest("latest"), digest("v2"));
+        assert_eq!(account.with(|it, _| it.iam().refused().to_vec()), Vec::<String>::new());
+    }
+}
