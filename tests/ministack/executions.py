@@ -75,6 +75,11 @@ class _Aborted(stepfunctions._ExecutionError):
         super().__init__("States.Aborted", "the execution was stopped")
 
 
+def current():
+    """The ARN of the execution whose state runs in this thread."""
+    return _current.get()
+
+
 def add() -> None:
     """Wraps what runs a state, what starts an execution and what answers for it."""
     for kind in ("pass", "task", "choice", "wait", "parallel", "map"):

@@ -42,11 +42,13 @@ def main() -> None:
     import ecs_answers
     import ecs_images
     import executions
+    import iam
 
     ecr_events.add()
     ecs_answers.add()
     ecs_images.add()
     executions.add()
+    iam.add()
 
     threading.Thread(target=serve_standard_input, args=(ecr_events.dispatch, ecs_images.remove_all), daemon=True).start()
 

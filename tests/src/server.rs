@@ -1,7 +1,7 @@
 //! The server of the local AWS: started, found healthy, and gone with everything it started.
 
 use crate::executions::Execution;
-use crate::{Error, tools};
+use crate::{Error, roles, tools};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecs::config::Credentials;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -46,7 +46,10 @@ pub struct LocalAws {
     /// The server ends when this closes. `None` only while it is being dropped.
     line: Mutex<Option<ChildStdin>>,
     directory: TempDir,
-    simulated_ecs: Option<SimulatedEcs>,
+    /// It judges every call of a function, a state machine or a rule; where it is the ECS too, [`LocalAws::simulated_ecs`]
+    /// gives it.
+    judge: SimulatedEcs,
+    is_simulated: bool,
     /// Each execution that was described, as it was at first, by its ARN: what tells it from others never changes.
     pub(crate) described: Mutex<HashMap<String, Execution>>,
 }
@@ -85,9 +88,15 @@ impl LocalAws {
         let mut attempts = if options.port.is_some() { 1 } else { 3 };
         loop {
             attempts -= 1;
-            let simulated_ecs = options.simulated_ecs.as_ref().map(simulate).transpose();
-            let simulated_ecs = simulated_ecs.map_err(Error::file("starting the simulated ECS"))?;
-            match Self::start_with(&python, options.port, simulated_ecs) {
+            let judge = simulate(
+                options
+                    .simulated_ecs
+                    .as_ref()
+                    .unwrap_or(&simulated_ecs::Settings::default()),
+            );
+            let judge = judge.map_err(Error::file("starting the simulated ECS"))?;
+            judge.with(|it, _| it.iam().record_in(roles::record()));
+            match Self::start_with(&python, options.port, judge, options.simulated_ecs.is_some()) {
                 Err(Error::Start { log, .. }) if attempts > 0 && log.contains("already in use") => {}
                 started => return started,
             }
@@ -97,7 +106,8 @@ impl LocalAws {
     fn start_with(
         python: &std::path::Path,
         port: Option<u16>,
-        simulated_ecs: Option<SimulatedEcs>,
+        judge: SimulatedEcs,
+        is_simulated: bool,
     ) -> Result<Self, Error> {
         let port = match port {
             Some(port) => port,
@@ -122,6 +132,7 @@ impl LocalAws {
             .env("MINISTACK_ACCOUNT_ID", ACCOUNT)
             .env("MINISTACK_REGION", REGION)
             .env("LOCAL_AWS_DIRECTORY", directory.path())
+            .env("LOCAL_AWS_JUDGE", judge.url())
             .env("TMPDIR", directory.path())
             .env("STATE_DIR", directory.path().join("state"))
             .env("S3_DATA_DIR", directory.path().join("s3"))
@@ -143,7 +154,8 @@ impl LocalAws {
         ] {
             command.env_remove(proxy);
         }
-        if let Some(simulated) = &simulated_ecs {
+        if is_simulated {
+            let simulated = &judge;
             command.env("AWS_ENDPOINT_URL_ECS", simulated.url());
             command.env("AWS_ENDPOINT_URL_ECR", simulated.url());
             // It refuses what is asked of Step Functions: how many executions run. The functions would look at services as
@@ -160,7 +172,8 @@ impl LocalAws {
             server,
             line,
             directory,
-            simulated_ecs,
+            judge,
+            is_simulated,
             described: Mutex::default(),
         };
         aws.wait_until_healthy()?;
@@ -212,7 +225,7 @@ impl LocalAws {
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = environment(self.port);
-        if let Some(simulated) = &self.simulated_ecs {
+        if let Some(simulated) = self.simulated_ecs() {
             environment.extend(["AWS_ENDPOINT_URL_ECS", "AWS_ENDPOINT_URL_ECR"].map(|name| (name, simulated.url())));
         }
         environment
@@ -280,7 +293,13 @@ impl LocalAws {
     /// The simulated ECS, where there is one.
     #[must_use]
     pub fn simulated_ecs(&self) -> Option<&SimulatedEcs> {
-        self.simulated_ecs.as_ref()
+        Some(&self.judge).filter(|_| self.is_simulated)
+    }
+
+    /// What IAM has refused to functions, state machines and rules so far, in AWS's words.
+    #[must_use]
+    pub fn refused(&self) -> Vec<String> {
+        self.judge.with(|it, _| it.iam().refused().to_vec())
     }
 
     /// A client of the ECR that the functions use.

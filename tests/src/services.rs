@@ -1,6 +1,6 @@
 //! Clusters, revisions and services to deploy to.
 
-use crate::{Error, LocalAws, pause};
+use crate::{ACCOUNT, Error, LocalAws, pause};
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentController,
     DeploymentControllerType, DeploymentRolloutState, Service,
@@ -55,6 +55,8 @@ impl LocalAws {
         let mut register = ecs
             .register_task_definition()
             .family(family)
+            .task_role_arn(format!("arn:aws:iam::{ACCOUNT}:role/app-task"))
+            .execution_role_arn(format!("arn:aws:iam::{ACCOUNT}:role/app-execution"))
             .requires_compatibilities(Compatibility::Ec2);
         for (name, image) in containers {
             let container = ContainerDefinition::builder()

@@ -7,6 +7,7 @@ mod demo;
 #[cfg(test)]
 mod docs;
 mod fuzz;
+mod iam;
 mod lambda;
 mod page;
 mod picture;

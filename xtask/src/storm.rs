@@ -93,6 +93,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let stack = deploy(&aws, &scenario)?;
         let aftermath = runtime.block_on(play::play(&aws, &stack, &scenario))?;
         report::record(&folder, &aftermath)?;
+        let refused = aws.refused();
+        if !refused.is_empty() {
+            failed.push(format!(
+                "seed {seed}: IAM refused what a role must be allowed:\n{}",
+                refused.join("\n")
+            ));
+        }
         let seconds = begun.elapsed().as_secs();
         eprintln!("{} ({seconds} s)", report::summary(&aftermath));
         let again = format!("cargo xtask storm --seed {seed} --services {}", arguments.services);

@@ -1,6 +1,7 @@
 //! Every check and every test, from the cheapest to the dearest.
 
 use crate::Failure;
+use crate::iam;
 use crate::steps::{self, Lacking, Step};
 use prepare::prerequisites;
 use std::thread;
@@ -37,6 +38,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         eprintln!("{line}");
     }
 
+    iam::begin()?;
     steps::formatting().run()?;
     Step::new("dependency policy", "cargo-deny --locked check bans licenses sources").run()?;
     steps::lints(&lacking).run()?;
@@ -66,6 +68,8 @@ pub(crate) fn run() -> Result<(), Failure> {
         "env DOCKER_HOST=unix:///no-engine.sock cargo xtask demo --release",
     )
     .run()?;
+    eprintln!("\n== permissions: each was needed by some call, and no call was refused");
+    iam::compare()?;
 
     eprintln!(
         "\nEverything that can run here passed in {} s.",

@@ -211,6 +211,7 @@ impl Scene {
             if parent.has_ended() {
                 let children = self.on.aws.children(&self.on.stack, &parent).await.unwrap();
                 children.iter().for_each(is_readable);
+                assert_eq!(self.on.aws.refused(), Vec::<String>::new(), "refused by IAM");
                 return Ending { parent, children };
             }
             assert!(begun.elapsed() < LIMIT, "{} did not end", self.name);

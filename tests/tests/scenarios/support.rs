@@ -279,6 +279,7 @@ impl Deployed {
             .aws
             .ended_executions(&self.stack.deploy_image, count, None, of_repository, LIMIT)
             .await;
+        assert_eq!(self.aws.refused(), Vec::<String>::new(), "refused by IAM");
         ended.expect("executions that end")
     }
 

@@ -184,6 +184,8 @@ fn family(rng: &mut Rng, name: &str, repository: &str) -> Value {
         "networkMode": "bridge",
         "volumes": [{"name": "data"}],
         "cpu": "256",
+        "taskRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/{name}-task"),
+        "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/execution"),
         "tags": [{"key": "team", "value": name}],
     })
 }

@@ -1,0 +1,167 @@
+"""IAM: who calls, and whether the role that the stack gives to it allows the call.
+
+MiniStack's functions all call as the account's root, and its state machines and rules act without their roles. Here each
+function has its own name as session token, and what it asks of ECS, ECR and Step Functions is judged; so is what a state machine
+does by its own integrations, and what a rule does to its target. A call without a session token is the administrator's.
+
+It is judged in Rust (tests/simulated-ecs/src/iam), by LOCAL_AWS_JUDGE, which gets the template of each stack as CloudFormation
+has it, with the names of what was made from it.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+import asyncio
+import functools
+import json
+import os
+import threading
+import urllib.request
+
+from ministack.core import lambda_runtime
+from ministack.core.responses import error_response_json, request_scope
+from ministack.services import ecr, ecs, eventbridge, lambda_svc, stepfunctions
+from ministack.services.cloudformation import _stacks
+
+import executions
+
+# No proxy stands between this process and another one on this machine.
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+# The template of each stack that the judge has, and how many resources had been made from it.
+_told = {}
+_telling = threading.Lock()
+
+
+def add() -> None:
+    """Wraps what gives a function its credentials, and what answers a function, a state machine or a rule."""
+    for module in (lambda_runtime, lambda_svc):
+        module.execution_credentials = _with_a_name(module.execution_credentials)
+    for service, module in (("ecs", ecs), ("ecr", ecr), ("states", stepfunctions)):
+        module.handle_request = _judged(service, module.handle_request)
+    stepfunctions._call_lambda = _judged_invocation(stepfunctions._call_lambda)
+    stepfunctions._start_sync_execution = _judged_start(stepfunctions._start_sync_execution)
+    stepfunctions._dispatch_aws_sdk_json = _judged_integration(stepfunctions._dispatch_aws_sdk_json)
+    eventbridge._invoke_target = _judged_target(eventbridge._invoke_target)
+
+
+def _with_a_name(execution_credentials):
+    @functools.wraps(execution_credentials)
+    def wrapped(config):
+        return execution_credentials(config) | {"AWS_SESSION_TOKEN": _caller(config["FunctionName"])}
+
+    return wrapped
+
+
+def _judged(service, handle_request):
+    @functools.wraps(handle_request)
+    async def wrapped(method, path, headers, body, query_params):
+        caller, target = headers.get("x-amz-security-token"), headers.get("x-amz-target", "")
+        if caller and target:
+            request = json.loads(body or "{}")
+            operation = target.rsplit(".", 1)[-1]
+            refusal = await asyncio.to_thread(_refusal, caller, service, operation, request)
+            if refusal:
+                return error_response_json("AccessDeniedException", refusal, 400)
+        return await handle_request(method, path, headers, body, query_params)
+
+    return wrapped
+
+
+def _judged_invocation(call_lambda):
+    @functools.wraps(call_lambda)
+    def wrapped(function, payload):
+        _, config, _ = lambda_svc._get_func_record_for_ref(function)
+        request = {"functionName": config["FunctionArn"] if config else function}
+        _require_as_state_machine("lambda", "InvokeFunction", request)
+        return call_lambda(function, payload)
+
+    return wrapped
+
+
+def _judged_start(start_sync_execution):
+    @functools.wraps(start_sync_execution)
+    def wrapped(request):
+        # Without an execution it is the API of the same name.
+        if executions.current():
+            start = {"stateMachineArn": request["stateMachineArn"], "name": request.get("name", "")}
+            _require_as_state_machine("states", "StartExecution.sync", start)
+        return start_sync_execution(request)
+
+    return wrapped
+
+
+def _judged_integration(dispatch):
+    @functools.wraps(dispatch)
+    def wrapped(service_info, service_name, action, input_data):
+        operation = action[0].upper() + action[1:]
+        request = {member[0].lower() + member[1:]: value for member, value in input_data.items()}
+        _require_as_state_machine(service_name, operation, request)
+        return dispatch(service_info, service_name, action, input_data)
+
+    return wrapped
+
+
+def _require_as_state_machine(service, operation, request):
+    """Raises what Step Functions throws where the role of the state machine that acts in this thread may not do that."""
+    execution = stepfunctions._executions[executions.current()]
+    refusal = _refusal(_caller(execution["stateMachineArn"]), service, operation, request)
+    if refusal:
+        name = {"lambda": "Lambda", "states": "StepFunctions", "ecr": "Ecr"}.get(service, service)
+        raise stepfunctions._ExecutionError(f"{name}.AccessDeniedException", refusal)
+
+
+def _judged_target(invoke_target):
+    @functools.wraps(invoke_target)
+    def wrapped(target, event, rule, view=None):
+        if ":stateMachine:" in target.get("Arn", ""):
+            if _refusal(_caller(rule["Name"]), "states", "StartExecution", {"stateMachineArn": target["Arn"]}):
+                # As on AWS, nobody is told but whoever looks at the metrics of the rule; the judge has noted it.
+                return None
+        return invoke_target(target, event, rule, view)
+
+    return wrapped
+
+
+def _caller(physical):
+    """Who a function, a state machine or a rule is to the judge: its stack and its logical id. One of no stack is nobody."""
+    with request_scope(os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]):
+        for name, stack in _stacks.items():
+            for logical, resource in stack["_resources"].items():
+                if resource["PhysicalResourceId"] == physical:
+                    _tell(name, stack)
+                    return f"{name}/{logical}"
+    return f"nobody/{physical}"
+
+
+def _tell(name, stack):
+    """Gives the judge what a stack has become."""
+    state = (stack["_template_body"], len(stack["_resources"]))
+    with _telling:
+        if _told.get(name) == state:
+            return
+        physical = {logical: it["PhysicalResourceId"] for logical, it in stack["_resources"].items()}
+        _ask("stacks", {"name": name, "template": stack["_template"], "physical": physical})
+        _told[name] = state
+
+
+def _refusal(caller, service, operation, request):
+    """Why a call is refused, in AWS's words; None if it is allowed."""
+    call = {"caller": caller, "service": service, "operation": operation, "request": request}
+    if service == "ecs" and "taskDefinition" in request:
+        call["roles"] = _roles_of(request["taskDefinition"])
+    return _ask("judge", call)["refusal"]
+
+
+def _roles_of(given):
+    """The task role and the execution role of a revision, as they were registered."""
+    with request_scope(os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]):
+        definition = ecs._task_defs.get(given.rsplit("/", 1)[-1]) or {}
+    return [definition[role] for role in ("taskRoleArn", "executionRoleArn") if definition.get(role)]
+
+
+def _ask(path, body):
+    request = urllib.request.Request(
+        f"{os.environ['LOCAL_AWS_JUDGE']}/_simulation/{path}", data=json.dumps(body).encode(), method="POST"
+    )
+    with _open(request, timeout=30) as answer:
+        return json.load(answer)
