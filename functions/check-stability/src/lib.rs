@@ -90,11 +90,11 @@ async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Check
         .map(|primary| &primary.task_definition)
         .filter(|on| **on != rollout.task_definition);
     let primary = match other {
-        Some(on) => Some(
-            ecs.describe_task_definition(on.as_str())
-                .await?
-                .beside(&rollout.task_definition, &asked.image),
-        ),
+        Some(on) => Some(ecs.describe_task_definition(on.as_str()).await?.beside(
+            &rollout.task_definition,
+            &asked.image,
+            now,
+        )),
         None => None,
     };
     let between = history
@@ -105,7 +105,7 @@ async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Check
         Some(between) => Some(
             ecs.describe_task_definition(between.as_str())
                 .await?
-                .standing(&asked.image),
+                .standing(&asked.image, now),
         ),
         None => None,
     };

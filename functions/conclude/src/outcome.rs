@@ -2,9 +2,9 @@
 
 use shared::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
 use shared::contract::{
-    ImageConclusion, ImageEnd, PlannedResult, PlannedRevision, PlannedService, RevisionResult, RollbackMethod,
-    ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, ServiceResult, SkipReason, Skipped, StateError,
-    UpdateOutcome, Verdict,
+    ImageConclusion, ImageEnd, PlannedResult, PlannedRevision, PlannedService, RevisionResult, Rollback,
+    RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, ServiceResult, SkipReason, Skipped,
+    StateError, UpdateOutcome, Verdict,
 };
 use shared::error::Error;
 use shared::image::EcrRegistry;
@@ -57,6 +57,11 @@ pub fn conclude_service(end: &ServiceEnd, redrive_count: u32) -> Result<ServiceC
 
 /// What is to be known of a revision that was good before, but of which the same is to be feared.
 const HAS_IMAGE: &str = ", which was stable before but has the image too";
+
+/// Not where a revision was to be registered for it: an execution that began before there was a state for that ends there.
+fn has_begun(rollback: &Rollback) -> bool {
+    rollback.method != RollbackMethod::RegistrationNeeded
+}
 
 fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> {
     let name = title(&end.cluster, &end.service);
@@ -123,7 +128,7 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
             said(error)
         )));
     }
-    let Some(rollback) = &end.roll_back else {
+    let Some(rollback) = end.roll_back.as_ref().filter(|rollback| has_begun(rollback)) else {
         return Err(Error::RollBackFailed(format!(
             "{failed} It was not rolled back. {look_now}"
         )));
@@ -142,13 +147,6 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
             ));
         }
         RollbackMethod::Displaced => return displaced(&rollback.message),
-        // An execution that began before there was a state for it ends here.
-        RollbackMethod::RegistrationNeeded => {
-            return Err(Error::RollBackFailed(format!(
-                "{failed} It was not rolled back: {}. {look_now}",
-                rollback.message
-            )));
-        }
         RollbackMethod::ServiceDeleted => return deleted(&rollback.message),
         _ => {}
     }

@@ -7,6 +7,7 @@ pub mod registry;
 use futures::channel::mpsc::{self, UnboundedSender};
 use futures::future::try_join3;
 use futures::stream::TryStreamExt;
+use jiff::Timestamp;
 use limits::plan_within;
 use plan::plan;
 use serde_json::Value;
@@ -80,7 +81,7 @@ pub async fn handle(
         return plan_within(Some(image), Vec::new(), 1, vec![skipped]);
     }
     tokio::select! {
-        plan = search(ecs, config, &pushes, image) => plan,
+        plan = search(ecs, config, &pushes, request.now, image) => plan,
         never = share(ecs, &pushes) => match never {},
     }
 }
@@ -102,6 +103,7 @@ async fn search(
     ecs: &Ecs,
     config: &Config,
     pushes: &impl AsyncFn() -> Option<u32>,
+    now: Timestamp,
     image: PushedImage,
 ) -> Result<Plan, Error> {
     // A revision is read as soon as the first service on it is seen.
@@ -121,7 +123,7 @@ async fn search(
     let ((seen, counted, at), definitions, families) = try_join3(looked, ecs.outlines_of(revisions), families).await?;
     let Seen { services, mut skipped } = seen;
     let standalone = look_at_families(ecs, &families, &services).await?;
-    let planned = plan(&image, &services, &definitions, &standalone);
+    let planned = plan(&image, &services, &definitions, &standalone, now);
     skipped.extend(planned.skipped);
     if planned.revisions.is_empty() && skipped.is_empty() {
         skipped.push(plan::not_in_use(&image));

@@ -1,6 +1,7 @@
 //! A plan says what a push is to change: which revisions in use run its repository, which services run those, and what
 //! is left out.
 
+use jiff::Timestamp;
 use shared::arn::TaskDefinitionArn;
 use shared::artifact::Artifact;
 use shared::config::Config;
@@ -30,17 +31,19 @@ pub struct Planned {
 /// - `services`: every service of the clusters looked at, in whatever state, in any order
 /// - `definitions`: the revisions that the services run; `None` where ECS does not describe one any more
 /// - `standalone`: the newest ACTIVE revision of each family without a service
+/// - `now`: a push that is recorded as of a time after it is ignored, with a warning among what is skipped
 #[must_use]
 pub fn plan(
     image: &PushedImage,
     services: &[Service],
     definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
     standalone: &[Outline],
+    now: Timestamp,
 ) -> Planned {
     let mut revisions: BTreeMap<TaskDefinitionArn, PlannedRevision> = BTreeMap::new();
     let mut skipped = Vec::new();
     for service in services {
-        match place(image, service, definitions) {
+        match place(image, service, definitions, now) {
             Place::Elsewhere => {}
             Place::Skipped(reason, message) => {
                 skipped.push(Skipped {
@@ -67,7 +70,7 @@ pub fn plan(
         .iter()
         .filter(|definition| !definition.containers_of(image).is_empty())
     {
-        if definition.standing(image) == Standing::Newer {
+        if definition.standing(image, now) == Standing::Newer {
             let resource = format!("family {}", definition.arn().family());
             skipped.push(Skipped {
                 resource,
@@ -86,6 +89,12 @@ pub fn plan(
             .services
             .sort_by(|one, other| (&one.cluster, &one.service).cmp(&(&other.cluster, &other.service)));
     }
+    let planned = definitions.values().flatten().chain(standalone);
+    let planned = planned.filter(|definition| revisions.contains_key(definition.arn()));
+    let warned: BTreeMap<_, _> = planned
+        .filter_map(|definition| Some((definition.arn(), push_to_come(image, definition, now)?)))
+        .collect();
+    skipped.extend(warned.into_values());
     let (in_service, standalone): (Vec<_>, Vec<_>) = revisions
         .into_values()
         .partition(|planned| !planned.services.is_empty());
@@ -109,6 +118,7 @@ fn place<'a>(
     image: &PushedImage,
     service: &Service,
     definitions: &'a BTreeMap<TaskDefinitionArn, Option<Outline>>,
+    now: Timestamp,
 ) -> Place<'a> {
     let known = service
         .task_definitions
@@ -156,7 +166,7 @@ fn place<'a>(
         }
     }
     match (running, unknown) {
-        (Some(definition), _) if definition.standing(image) == Standing::Newer => {
+        (Some(definition), _) if definition.standing(image, now) == Standing::Newer => {
             Place::Skipped(SkipReason::Superseded, superseded(image, definition))
         }
         (Some(definition), _) => Place::On(definition),
@@ -184,6 +194,21 @@ fn planned(definition: &Outline) -> PlannedRevision {
         after: 0,
         services: Vec::new(),
     }
+}
+
+/// A warning where the push that a revision records is ignored.
+fn push_to_come(image: &PushedImage, definition: &Outline, now: Timestamp) -> Option<Skipped> {
+    let push = definition.push_to_come(&image.repository, now)?;
+    Some(Skipped {
+        resource: definition.arn().short().to_owned(),
+        reason: SkipReason::PushTimeIgnored,
+        message: format!(
+            "its tag says that it is of a push that is still to come ({push}); that is ignored, and {image} is deployed. Look who \
+             sets its tag ecr-deploy:push/{}",
+            image.repository
+        ),
+        count: 1,
+    })
 }
 
 fn superseded(image: &PushedImage, definition: &Outline) -> String {

@@ -8,9 +8,10 @@ use shared::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::push::PushedImage;
+use shared::records::MOST_TAGS;
 use shared::registration::{Kin, Registration};
 use shared::runtime::{Request, log_image};
-use shared::task_definition::{Standing, TaskDefinition};
+use shared::task_definition::{SOURCE_TAG, TaskDefinition};
 
 /// How far the clocks of ECS and of ECR may differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
@@ -79,10 +80,11 @@ async fn for_push(
     newest: Option<&TaskDefinition>,
 ) -> Result<(TaskDefinitionArn, bool), Error> {
     let wanted = source.with_image(image, config.image_reference);
+    has_room(&wanted)?;
     let kin = |candidate: &TaskDefinition| {
         if is_wanted(candidate, &wanted, image) {
             Kin::Wanted
-        } else if candidate.standing(image) == Standing::Ours {
+        } else if candidate.is_of_push(image) {
             Kin::Related
         } else if is_from_before(candidate, image) {
             Kin::Before
@@ -121,6 +123,7 @@ async fn for_rollback(
         Some(digest) => source.pinned(image, digest, rolls_back),
         None => source.copy_for_rollback(rolls_back),
     };
+    has_room(&wanted)?;
     let kin = |candidate: &TaskDefinition| {
         if candidate.rolled_back() == wanted.rolled_back() && candidate.is_same_document(&wanted) {
             Kin::Wanted
@@ -146,12 +149,31 @@ async fn for_rollback(
     }
 }
 
+/// Whether there is room for one tag of ours at least: what is registered without any could not be told from what others register,
+/// and the function's permission asks for it.
+fn has_room(wanted: &TaskDefinition) -> Result<(), Error> {
+    let left_out = wanted.tags_left_out();
+    if left_out.iter().any(|key| key == SOURCE_TAG) {
+        return Err(Error::Rejected(format!(
+            "{} has {MOST_TAGS} tags of its own, as many as ECS takes, and a revision made from it needs one more ({SOURCE_TAG}); \
+             remove a tag from it and push again",
+            wanted.arn().short()
+        )));
+    }
+    if !left_out.is_empty() {
+        tracing::warn!(
+            source = wanted.arn().short(),
+            "there is no room for the tags {}",
+            left_out.join(", ")
+        );
+    }
+    Ok(())
+}
+
 /// Whether `candidate` is the revision that is wanted for `image`'s push.
 #[must_use]
 pub fn is_wanted(candidate: &TaskDefinition, wanted: &TaskDefinition, image: &PushedImage) -> bool {
-    candidate.standing(image) == Standing::Ours
-        && candidate.is_same_document(wanted)
-        && candidate.records_same_pushes(wanted)
+    candidate.is_of_push(image) && candidate.is_same_document(wanted) && candidate.records_same_pushes(wanted)
 }
 
 /// Whether a revision was registered before the push, by clocks that are both AWS's.

@@ -125,8 +125,7 @@ async fn peer_6_a_revision_is_the_old_document_with_the_new_image_and_where_it_c
             {"name": "web", "image": format!("{REGISTRY}/app:v2"), "essential": true, "heardOfTomorrow": true},
         ],
         "tags": [
-            tag("ecr-deploy:digest/app", digest(2).as_str()),
-            tag("ecr-deploy:push/app", "2026-05-04T12:00:02Z 0a1b"),
+            tag("ecr-deploy:push/app", &format!("2026-05-04T12:00:02Z 0a1b {}", digest(2))),
             tag("ecr-deploy:source", "web:1"),
             tag("team", "shop"),
         ],
@@ -683,6 +682,39 @@ async fn a_copy_for_a_rollback_needs_no_container_of_the_repository_and_a_pinned
         let done = done.map(|done| done.task_definition);
         assert_eq!(done.as_ref().map_err(Error::name), ends.as_ref().map_err(|name| *name));
     }
+}
+
+/// A revision that has so many tags of its own.
+fn tagged(count: usize) -> Value {
+    let names: Vec<String> = (0..count).map(|number| format!("team-{number}")).collect();
+    let tags: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "shop")).collect();
+    described("web:1", "app:v1", &tags)
+}
+
+#[tokio::test]
+async fn ecs_is_never_sent_more_tags_than_it_takes() {
+    for count in [0, 40, 47, 48, 49] {
+        let wire = Wire::default();
+        let rules = [knows("web", tagged(count)), registers("web:2")];
+        asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+        let sent = &wire.bodies("RegisterTaskDefinition")[0]["tags"];
+        assert!(sent.as_array().unwrap().len() <= 50, "{count}: {sent}");
+    }
+}
+
+#[tokio::test]
+async fn where_the_users_tags_leave_no_room_at_all_the_error_says_what_to_do() {
+    let wire = Wire::default();
+    let refused = asked(&Config::default(), "web:1", &[knows("web", tagged(50))], &wire)
+        .await
+        .unwrap_err();
+    let says = "web:1 has 50 tags of its own, as many as ECS takes, and a revision made from it needs one more \
+                (ecr-deploy:source); remove a tag from it and push again";
+    assert_eq!(
+        (refused.name(), refused.to_string().as_str()),
+        ("Deploy.Rejected", says)
+    );
+    assert!(wire.bodies("RegisterTaskDefinition").is_empty());
 }
 
 #[test]

@@ -251,7 +251,7 @@ impl WayBack<'_> {
         let primary = match on.filter(|on| **on != failed.task_definition) {
             Some(on) => {
                 let revision = self.ecs.describe_task_definition(on.as_str()).await?;
-                Some(revision.beside(&failed.task_definition, &self.input.image))
+                Some(revision.beside(&failed.task_definition, &self.input.image, self.now))
             }
             None => None,
         };
@@ -281,7 +281,7 @@ impl WayBack<'_> {
     /// Whether a revision was registered for the push.
     async fn has_image(&self, revision: &TaskDefinitionArn) -> Result<bool, Error> {
         let read = self.ecs.outline_of(revision).await?;
-        Ok(read.is_some_and(|read| read.standing(&self.input.image) == Standing::Ours))
+        Ok(read.is_some_and(|read| read.is_of_push(&self.input.image)))
     }
 
     async fn image_failed(&self) -> Result<bool, Error> {
@@ -405,7 +405,7 @@ impl WayBack<'_> {
         let OtherRevision {
             standing,
             rolls_ours_back,
-        } = revision.beside(failed, &self.input.image);
+        } = revision.beside(failed, &self.input.image, self.now);
         if standing == Standing::Ours || rolls_ours_back || !revision.is_active() {
             return Ok(None);
         }
@@ -587,7 +587,7 @@ impl WayBack<'_> {
     }
 
     fn is_of_push(&self, revision: &TaskDefinition) -> bool {
-        revision.standing(&self.input.image) == Standing::Ours
+        revision.is_of_push(&self.input.image)
     }
 
     fn title(&self) -> String {

@@ -212,7 +212,7 @@ pub fn serves(
 ) -> bool {
     registered.is_active()
         && registered.arn().family() == previous.family()
-        && registered.rolled_back() == Some(failed.short())
+        && registered.rolls_back(failed)
         && registered.source().is_none_or(|source| source == *previous)
         && digest.is_none_or(|digest| {
             let mut references = registered.references_of(image);

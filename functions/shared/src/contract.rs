@@ -152,6 +152,8 @@ pub enum SkipReason {
     TaskDefinitionNotFound,
     /// The service was deleted after the plan was made.
     ServiceDeleted,
+    /// A warning; nothing is skipped but what a revision's tag says: it is of a push whose time is still to come.
+    PushTimeIgnored,
 }
 
 /// What register-revision takes.

@@ -28,6 +28,7 @@ pub mod overrun;
 pub mod pace;
 pub mod poll;
 pub mod push;
+pub mod records;
 pub mod registration;
 pub mod runtime;
 pub mod service;

@@ -84,7 +84,7 @@ impl PushedImage {
     /// `Deploy.InvalidInput` with both times.
     pub fn refuse_from_the_future(&self, now: Timestamp) -> Result<(), Error> {
         let at = self.push.at();
-        if at.duration_since(now) <= CLOCK_SKEW {
+        if !self.push.is_to_come(now) {
             return Ok(());
         }
         Err(Error::InvalidInput(format!(
@@ -136,6 +136,12 @@ impl PushId {
     #[must_use]
     pub fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// Whether its time has not come at `now`, by more than clocks may differ.
+    #[must_use]
+    pub fn is_to_come(&self, now: Timestamp) -> bool {
+        self.at.duration_since(now) > CLOCK_SKEW
     }
 }
 

@@ -11,6 +11,7 @@ use crate::arn::TaskDefinitionArn;
 use crate::error::Error;
 use crate::image::{ImageDigest, ImageReference, RepositoryName};
 use crate::push::{PushId, PushedImage};
+use crate::records;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,8 @@ pub struct TaskDefinition {
     members: Document,
     containers: Vec<Container>,
     tags: Vec<Tag>,
+    /// The keys of the tags of ours for which there is no room.
+    tags_left_out: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -102,8 +105,20 @@ impl Outline {
 
     /// As [`TaskDefinition::standing`].
     #[must_use]
-    pub fn standing(&self, image: &PushedImage) -> Standing {
-        standing(&self.tags, image)
+    pub fn standing(&self, image: &PushedImage, now: Timestamp) -> Standing {
+        standing(&self.tags, image, now)
+    }
+
+    /// As [`TaskDefinition::is_of_push`].
+    #[must_use]
+    pub fn is_of_push(&self, image: &PushedImage) -> bool {
+        recorded_push(&self.tags, &image.repository).as_ref() == Some(&image.push)
+    }
+
+    /// The push of `repository` that is recorded, if its time is still to come: such a record is ignored.
+    #[must_use]
+    pub fn push_to_come(&self, repository: &RepositoryName, now: Timestamp) -> Option<PushId> {
+        recorded_push(&self.tags, repository).filter(|push| push.is_to_come(now))
     }
 
     /// As [`TaskDefinition::recorded_push`].
@@ -160,6 +175,7 @@ impl TaskDefinition {
             members,
             containers,
             tags,
+            tags_left_out: Vec::new(),
         })
     }
 
@@ -217,19 +233,16 @@ impl TaskDefinition {
     }
 
     /// The document with `image` in every container that runs its repository, and with tags that say where it came
-    /// from: the push, its digest, the revision it was made from. Every other member and tag stays as it is.
+    /// from: the push, its digest, who pushed, the revision it was made from. Every other member and tag stays as it is.
+    /// ECS takes [`records::MOST_TAGS`]: see [`Self::tags_left_out`].
     #[must_use]
     pub fn with_image(&self, image: &PushedImage, form: ImageForm) -> Self {
         let new_reference = |reference: &ImageReference| match form {
             ImageForm::Tag => reference.at_tag(image.tag.clone()),
             ImageForm::Digest => reference.at_digest(image.digest.clone()),
         };
-        let mut document = self.with_references(image, new_reference);
-        document.set_tag(tag_key("push", &image.repository), image.push.to_string());
-        document.set_tag(tag_key("digest", &image.repository), image.digest.to_string());
-        document.set_tag(SOURCE_TAG.to_owned(), self.arn.short().to_owned());
-        document.tags.retain(|tag| tag.key != ROLLED_BACK_TAG);
-        document
+        let document = self.with_references(image, new_reference);
+        document.with_tags(records::for_push(&self.tags, &self.arn, image))
     }
 
     /// The document with every container that runs the repository of `image` pinned to `digest`, the bits it ran
@@ -237,45 +250,58 @@ impl TaskDefinition {
     /// made to roll back `failed`.
     #[must_use]
     pub fn pinned(&self, image: &PushedImage, digest: &ImageDigest, failed: &TaskDefinitionArn) -> Self {
-        let mut document = self.with_references(image, |reference| reference.at_digest(digest.clone()));
-        document.set_tag(tag_key("digest", &image.repository), digest.to_string());
-        document.copy_for_rollback(failed)
+        let document = self.with_references(image, |reference| reference.at_digest(digest.clone()));
+        let pinned = Some((&image.repository, digest));
+        document.with_tags(records::for_rollback(&self.tags, &self.arn, pinned, failed))
     }
 
     /// The document as it is, to be registered once more since this revision was deregistered. Its tags stay, and say
     /// besides which revision it was made from and that it was made to roll back `failed`.
     #[must_use]
     pub fn copy_for_rollback(&self, failed: &TaskDefinitionArn) -> Self {
-        let mut document = self.clone();
-        document.set_tag(SOURCE_TAG.to_owned(), self.arn.short().to_owned());
-        document.set_tag(ROLLED_BACK_TAG.to_owned(), failed.short().to_owned());
-        document
+        self.clone()
+            .with_tags(records::for_rollback(&self.tags, &self.arn, None, failed))
+    }
+
+    fn with_tags(self, records::Written { tags, left_out }: records::Written) -> Self {
+        Self {
+            tags,
+            tags_left_out: left_out,
+            ..self
+        }
+    }
+
+    /// The keys of the tags that this document was to get and has not: the user's own leave no room for them.
+    #[must_use]
+    pub fn tags_left_out(&self) -> &[String] {
+        &self.tags_left_out
     }
 
     /// The revision that this one was made to roll back, `web:42`, if it was made for that.
     #[must_use]
     pub fn rolled_back(&self) -> Option<&str> {
-        self.tag_value(ROLLED_BACK_TAG)
+        records::rolled_back(&self.tags)
+    }
+
+    /// Whether this one was made to roll `failed` back.
+    #[must_use]
+    pub fn rolls_back(&self, failed: &TaskDefinitionArn) -> bool {
+        self.rolled_back() == Some(records::name_of(failed))
     }
 
     /// The revision that this one was made from, if it was one of ours.
     #[must_use]
     pub fn source(&self) -> Option<TaskDefinitionArn> {
-        let (family, revision) = self.tag_value(SOURCE_TAG)?.rsplit_once(':')?;
-        let revision = revision.parse().ok().filter(|_| family == self.arn.family())?;
+        let (family, revision) = records::source(&self.tags)?.rsplit_once(':')?;
+        // Of a name that is too long for a tag, the end is there.
+        let revision = revision.parse().ok().filter(|_| self.arn.family().ends_with(family))?;
         Some(self.arn.at_revision(revision))
     }
 
     /// Whether `other` records the same pushes, of whatever repositories.
     #[must_use]
     pub fn records_same_pushes(&self, other: &Self) -> bool {
-        let pushes = |of: &Self| -> Vec<Tag> {
-            let tags = of.tags.iter();
-            tags.filter(|tag| tag.key.starts_with("ecr-deploy:push/"))
-                .cloned()
-                .collect()
-        };
-        pushes(self) == pushes(other)
+        records::pushes(&self.tags) == records::pushes(&other.tags)
     }
 
     fn with_references(&self, image: &PushedImage, new: impl Fn(&ImageReference) -> ImageReference) -> Self {
@@ -288,12 +314,6 @@ impl TaskDefinition {
             }
         }
         document
-    }
-
-    fn set_tag(&mut self, key: String, value: String) {
-        self.tags.retain(|tag| tag.key != key);
-        self.tags.push(Tag { key, value });
-        self.tags.sort();
     }
 
     /// Whether `other` would run the same: every member equal, whatever the spelling of the JSON and the tags.
@@ -314,18 +334,25 @@ impl TaskDefinition {
         values(&self.members) == values(&other.members) && containers(self) == containers(other)
     }
 
-    /// How this revision stands to `image`'s push, by the tag it was registered with.
+    /// How this revision stands to `image`'s push, by the tag it was registered with. A push whose time is still to come is none:
+    /// a mistyped year, or a tag of somebody else's, would keep every later push out.
     #[must_use]
-    pub fn standing(&self, image: &PushedImage) -> Standing {
-        standing(&self.tags, image)
+    pub fn standing(&self, image: &PushedImage, now: Timestamp) -> Standing {
+        standing(&self.tags, image, now)
+    }
+
+    /// Whether this revision was registered for `image`'s push.
+    #[must_use]
+    pub fn is_of_push(&self, image: &PushedImage) -> bool {
+        recorded_push(&self.tags, &image.repository).as_ref() == Some(&image.push)
     }
 
     /// What this revision is to `image`'s push, whose own revision is `ours`.
     #[must_use]
-    pub fn beside(&self, ours: &TaskDefinitionArn, image: &PushedImage) -> OtherRevision {
+    pub fn beside(&self, ours: &TaskDefinitionArn, image: &PushedImage, now: Timestamp) -> OtherRevision {
         OtherRevision {
-            standing: self.standing(image),
-            rolls_ours_back: self.rolled_back() == Some(ours.short()),
+            standing: self.standing(image, now),
+            rolls_ours_back: self.rolls_back(ours),
         }
     }
 
@@ -338,11 +365,7 @@ impl TaskDefinition {
     /// The digest of `repository` that this revision was registered for, if it was one of ours.
     #[must_use]
     pub fn recorded_digest(&self, repository: &RepositoryName) -> Option<ImageDigest> {
-        self.tag_value(&tag_key("digest", repository))?.parse().ok()
-    }
-
-    fn tag_value(&self, key: &str) -> Option<&str> {
-        tag_value(&self.tags, key)
+        records::digest_of(&self.tags, repository)
     }
 
     /// The body of a `RegisterTaskDefinition` request that registers this document in its family.
@@ -400,26 +423,21 @@ fn runs(reference: Option<&ImageReference>, image: &PushedImage) -> bool {
     reference.is_some_and(|reference| image.is_repository_of(reference))
 }
 
-fn standing(tags: &[Tag], image: &PushedImage) -> Standing {
-    match recorded_push(tags, &image.repository).map(|recorded| recorded.cmp(&image.push)) {
+fn standing(tags: &[Tag], image: &PushedImage, now: Timestamp) -> Standing {
+    let recorded = recorded_push(tags, &image.repository);
+    let recorded = recorded.filter(|push| *push == image.push || !push.is_to_come(now));
+    match recorded.map(|recorded| recorded.cmp(&image.push)) {
         Some(Ordering::Equal) => Standing::Ours,
         Some(Ordering::Greater) => Standing::Newer,
         Some(Ordering::Less) => Standing::Older,
         // Made by us for another repository, from a revision that had no push of this one.
-        None if tag_value(tags, SOURCE_TAG).is_some() => Standing::Older,
+        None if records::source(tags).is_some() => Standing::Older,
         None => Standing::Unrecorded,
     }
 }
 
 fn recorded_push(tags: &[Tag], repository: &RepositoryName) -> Option<PushId> {
-    tag_value(tags, &tag_key("push", repository))?
-        .to_owned()
-        .try_into()
-        .ok()
-}
-
-fn tag_value<'a>(tags: &'a [Tag], key: &str) -> Option<&'a str> {
-    tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.as_str())
+    records::record_of(tags, repository).map(|record| record.push)
 }
 
 /// The tag that says which revision a revision was made from.
@@ -428,33 +446,8 @@ pub const SOURCE_TAG: &str = "ecr-deploy:source";
 /// The tag that says which revision a pinned revision was made to roll back.
 pub const ROLLED_BACK_TAG: &str = "ecr-deploy:rolled-back";
 
-/// The longest key that ECS takes for a tag.
-const TAG_KEY_LENGTH: usize = 128;
-
-/// The key of the tag `ecr-deploy:<what>/<repository>`. A repository's name may be longer than a key: then the middle
-/// of the name gives way to a checksum of the whole, so that two repositories never share a key.
-fn tag_key(what: &str, repository: &RepositoryName) -> String {
-    let prefix = format!("ecr-deploy:{what}/");
-    let name = repository.as_str();
-    let room = TAG_KEY_LENGTH - prefix.len();
-    if name.len() <= room {
-        return prefix + name;
-    }
-    let checksum = format!("={:016x}=", fnv1a(name.as_bytes()));
-    let kept = room - checksum.len();
-    format!(
-        "{prefix}{}{checksum}{}",
-        &name[..kept / 2],
-        &name[name.len() - (kept - kept / 2)..]
-    )
-}
-
-/// FNV-1a, 64 bits: stable over time and machines, which the standard library's hashes are not.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
+/// The tag that says who pushed last, as CloudTrail names him.
+pub const BY_TAG: &str = "ecr-deploy:by";
 
 /// A moment as ECS writes it: seconds since 1970, with a fraction.
 fn seconds(raw: &RawValue) -> Option<Timestamp> {

@@ -47,6 +47,7 @@ pub async fn handle(
     let Request { now, mut input, .. } = request.typed::<UpdateService>()?;
     log_image(&input.image);
     log_service(&shared::service::title(&input.cluster, &input.service));
+    of_one_family(&input)?;
     let (update, running) = tokio::join!(update(ecs, config, now, &mut input), running);
     let update = match update {
         Ok(update) => update,
@@ -68,6 +69,25 @@ pub async fn handle(
         wait: poll::wait(config.poll_interval, now, &waiting),
         ..update
     })
+}
+
+/// A revision that is made from another one is of the same family, always. Whoever starts an execution by hand may not move a service
+/// to another family's revision, and so to its roles.
+fn of_one_family(input: &UpdateService) -> Result<(), Error> {
+    let UpdateService {
+        source,
+        task_definition,
+        ..
+    } = input;
+    if source.family() == task_definition.family() {
+        return Ok(());
+    }
+    Err(Error::InvalidInput(format!(
+        "{} is not made from {}: a service stays in the family of its task definition. {} is left as it is",
+        task_definition.short(),
+        source.short(),
+        shared::service::title(&input.cluster, &input.service)
+    )))
 }
 
 async fn update(ecs: &Ecs, config: &Config, now: Timestamp, input: &mut UpdateService) -> Result<ServiceUpdate, Error> {
@@ -128,11 +148,11 @@ struct Look {
 }
 
 impl Look {
-    fn seen(&self, image: &PushedImage, rollback_is_lost: bool) -> Seen<'_> {
+    fn seen(&self, image: &PushedImage, now: Timestamp, rollback_is_lost: bool) -> Seen<'_> {
         let primary = self.primary.as_ref();
         Seen {
             service: &self.service,
-            primary_standing: primary.map(|primary| primary.standing(image)),
+            primary_standing: primary.map(|primary| primary.standing(image, now)),
             primary_source: self.primary_source.as_ref(),
             rolls_back: primary.is_some_and(|primary| primary.rolled_back().is_some()),
             leads_to_wanted: self.leads_to_wanted,
@@ -147,6 +167,7 @@ impl Look {
         ecs: &Ecs,
         config: &Config,
         input: &UpdateService,
+        now: Timestamp,
         begun: Instant,
         service: Service,
     ) -> Result<Self, Error> {
@@ -161,13 +182,13 @@ impl Look {
             None => None,
         };
         let leads_to_wanted = match &primary {
-            Some(primary) if *primary.arn() != input.source => leads_to_wanted(ecs, config, input, primary).await?,
+            Some(primary) if *primary.arn() != input.source => {
+                leads_to_wanted(ecs, config, input, now, primary).await?
+            }
             _ => false,
         };
         let is_there = on == Some(&input.task_definition)
-            || primary
-                .as_ref()
-                .is_some_and(|primary| primary.standing(&input.image) == Standing::Ours);
+            || primary.as_ref().is_some_and(|primary| primary.is_of_push(&input.image));
         // A service that is there and at rest does not list any more what it was on before.
         let is_told = tells_everything(&service) && !is_there && !may_be_past;
         let history = if is_told {
@@ -209,7 +230,7 @@ async fn revisions_of_push(
     let of_push = described
         .into_iter()
         .flatten()
-        .filter(|revision| revision.standing(&input.image) == Standing::Ours);
+        .filter(|revision| revision.is_of_push(&input.image));
     Ok(of_push.map(|revision| revision.arn().clone()).collect())
 }
 
@@ -219,9 +240,10 @@ async fn leads_to_wanted(
     ecs: &Ecs,
     config: &Config,
     input: &UpdateService,
+    now: Timestamp,
     on: &TaskDefinition,
 ) -> Result<bool, Error> {
-    if on.standing(&input.image) != Standing::Older || on.rolled_back().is_some() {
+    if on.standing(&input.image, now) != Standing::Older || on.rolled_back().is_some() {
         return Ok(false);
     }
     let wanted = match ecs.describe_task_definition(input.task_definition.as_str()).await {
@@ -292,8 +314,8 @@ impl Attempt<'_> {
 
     /// One look at `service`, which was read at `begun`, and what it decides.
     async fn decide(&self, ecs: &Ecs, begun: Instant, service: Service) -> Result<(Look, Start), Error> {
-        let look = Look::at(ecs, self.config, self.input, begun, service).await?;
-        let mut start = decide(self.input, &look.seen(&self.input.image, false));
+        let look = Look::at(ecs, self.config, self.input, self.now, begun, service).await?;
+        let mut start = decide(self.input, &look.seen(&self.input.image, self.now, false));
         // A revision of the push that somebody has deregistered cannot be started again: the one that counts can.
         if let Start::Update { revision, .. } = &start
             && let Some(on) = look.primary.as_ref().filter(|on| on.arn() == revision)
@@ -307,7 +329,7 @@ impl Attempt<'_> {
         if let (Start::Busy(_), Some(rollback)) = (&start, look.service.primary()) {
             let stopped = ecs.stopped_tasks(&self.input.cluster, &self.input.service).await?;
             if is_lost(rollback, &stopped, self.now, self.config.rollout_timeout) {
-                start = decide(self.input, &look.seen(&self.input.image, true));
+                start = decide(self.input, &look.seen(&self.input.image, self.now, true));
             }
         }
         Ok((look, start))
@@ -428,8 +450,8 @@ impl Attempt<'_> {
     async fn give_way(&self, ecs: &Ecs, overrun: &Overrun) -> Result<Option<ServiceUpdate>, Error> {
         let Overrun { revision, came_between } = overrun;
         let described = ecs.describe_task_definition(revision.as_str()).await?;
-        let standing = described.standing(&self.input.image);
-        if standing == Standing::Ours || leads_to_wanted(ecs, self.config, self.input, &described).await? {
+        let standing = described.standing(&self.input.image, self.now);
+        if standing == Standing::Ours || leads_to_wanted(ecs, self.config, self.input, self.now, &described).await? {
             return Ok(None);
         }
         let UpdateService { cluster, service, .. } = &*self.input;

@@ -64,9 +64,24 @@ pub struct Seen<'a> {
     pub of_push: &'a [TaskDefinitionArn],
 }
 
-/// Decides what to do with a service.
+/// Decides what to do with a service. It is never moved to another family's revision: where it is on another family than the wanted
+/// revision, somebody has moved it there.
 #[must_use]
 pub fn decide(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
+    match (way(wanted, seen), seen.service.primary()) {
+        (Start::Update { revision, .. }, Some(primary)) if revision.family() != primary.task_definition.family() => {
+            Start::Refused(format!(
+                "{} runs {}, and {} is of another family",
+                seen.service.title(),
+                primary.task_definition.short(),
+                revision.short()
+            ))
+        }
+        (start, _) => start,
+    }
+}
+
+fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     let Seen {
         service,
         primary_standing,

@@ -203,6 +203,36 @@ async fn of_a_failed_deployment_of_a_revision_of_ours_that_was_deregistered_the_
 }
 
 #[tokio::test]
+async fn a_revision_of_a_push_that_is_still_to_come_is_no_newer_one() {
+    for (push, outcome) in [
+        ("2026-05-04T12:00:03Z 0a1b", UpdateOutcome::Superseded),
+        ("2062-05-04T12:00:03Z 0a1b", UpdateOutcome::Moved),
+    ] {
+        let tagged = described("web:9", "app:v1", &[("ecr-deploy:push/app", push)]);
+        let fake = Fake::new(service([deployment("web:9")]), &[], None).knows(tagged);
+        assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, outcome, "{push}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_is_not_moved_to_another_familys_revision() {
+    let fake = Fake::new(service([deployment("web:1")]), &[], None);
+    let by_hand = UpdateService {
+        task_definition: arn("admin:7"),
+        ..wanted()
+    };
+    let refused = fake.asked(&by_hand, 60).await.unwrap_err();
+    assert_eq!(
+        (refused.name(), refused.to_string().as_str()),
+        (
+            "Deploy.InvalidInput",
+            "admin:7 is not made from web:1: a service stays in the family of its task definition. web in production is left as it is"
+        )
+    );
+    assert_eq!(fake.sent(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn asked_twice_one_deployment_is_started() {
     let fake = Fake::new(service([deployment("web:1")]), &[], None);
     let first = fake.asked(&wanted(), 60).await.unwrap();

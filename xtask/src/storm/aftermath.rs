@@ -308,8 +308,16 @@ impl Revision {
     pub(crate) fn pushes(&self) -> impl Iterator<Item = Recorded<'_>> {
         self.tags.iter().filter_map(|tag| {
             let repository = tag.key.strip_prefix("ecr-deploy:push/")?;
-            Some((repository, PushId::try_from(tag.value.clone()).ok()?))
+            let push: Vec<&str> = tag.value.split(' ').take(2).collect();
+            Some((repository, PushId::try_from(push.join(" ")).ok()?))
         })
+    }
+
+    /// The digest that is recorded for a repository: behind its push, or by itself where no push is recorded.
+    pub(crate) fn digest_of(&self, repository: &str) -> Option<&str> {
+        let record = self.tag(&format!("ecr-deploy:push/{repository}"));
+        let behind = record.and_then(|record| record.split(' ').nth(2));
+        behind.or_else(|| self.tag(&format!("ecr-deploy:digest/{repository}")))
     }
 
     pub(crate) fn push_of(&self, repository: &str) -> Option<PushId> {

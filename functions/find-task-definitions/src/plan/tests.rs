@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use shared::testing::{REGISTRY, arn, definition, deployment, described, described_of_push, pushed, service};
+use shared::testing::{REGISTRY, arn, at, definition, deployment, described, described_of_push, pushed, service};
 
 /// A service by this name on this revision.
 fn on(name: &str, short: &str) -> Service {
@@ -21,7 +21,7 @@ fn known(described: &[Value]) -> BTreeMap<TaskDefinitionArn, Option<Outline>> {
 }
 
 fn planned(services: &[Service], described: &[Value]) -> Planned {
-    plan(&pushed(2), services, &known(described), &[])
+    plan(&pushed(2), services, &known(described), &[], at(600))
 }
 
 /// The revisions of a plan with their services: `web:1: web, api`.
@@ -238,14 +238,14 @@ fn the_same_push_again_is_planned_again() {
 #[test]
 fn a_service_whose_revision_is_not_described_any_more_is_skipped() {
     let gone = BTreeMap::from([(arn("web:1"), None)]);
-    let planned = plan(&pushed(2), &[on("web", "web:1")], &gone, &[]);
+    let planned = plan(&pushed(2), &[on("web", "web:1")], &gone, &[], at(600));
     skips(
         &planned,
         "web in production",
         SkipReason::TaskDefinitionNotFound,
         "ECS does not describe web:1 any more",
     );
-    let planned = plan(&pushed(2), &[on("web", "web:1")], &BTreeMap::new(), &[]);
+    let planned = plan(&pushed(2), &[on("web", "web:1")], &BTreeMap::new(), &[], at(600));
     skips(
         &planned,
         "web in production",
@@ -272,7 +272,7 @@ fn a_service_without_a_task_definition_is_skipped() {
 fn a_family_without_a_service_is_planned_when_it_runs_the_repository() {
     let standalone = [described_of_push("nightly:4", 1), described("other:1", "other:v1", &[])]
         .map(|each| definition(&each).outline());
-    let planned = plan(&pushed(2), &[], &BTreeMap::new(), &standalone);
+    let planned = plan(&pushed(2), &[], &BTreeMap::new(), &standalone, at(600));
     assert_eq!(
         (lines(&planned), planned.skipped.len()),
         (vec!["nightly:4: ".to_owned()], 0)
@@ -286,12 +286,39 @@ fn peer_13_a_family_that_a_newer_push_is_on_is_skipped() {
         &[],
         &BTreeMap::new(),
         &[definition(&described_of_push("nightly:4", 3)).outline()],
+        at(600),
     );
     skips(
         &planned,
         "family nightly",
         SkipReason::Superseded,
         "nightly:4, of a newer push",
+    );
+}
+
+#[test]
+fn a_push_that_a_revision_records_as_of_a_time_to_come_keeps_nothing_out_and_is_warned_of() {
+    let of_tomorrow = described(
+        "web:1",
+        "app:v1",
+        &[("ecr-deploy:push/app", "2062-05-04T12:00:00Z 0a1b")],
+    );
+    let planned = planned(&[on("web", "web:1")], &[of_tomorrow.clone()]);
+    assert_eq!(lines(&planned), ["web:1: web"]);
+    let [warning] = planned.skipped.as_slice() else {
+        panic!("{planned:?}");
+    };
+    assert_eq!(
+        (warning.resource.as_str(), warning.reason),
+        ("web:1", SkipReason::PushTimeIgnored)
+    );
+    let says = "still to come (2062-05-04T12:00:00Z 0a1b); that is ignored, and app:v2 is deployed";
+    assert!(warning.message.contains(says), "{}", warning.message);
+    let standalone = [definition(&of_tomorrow).outline()];
+    let planned = plan(&pushed(2), &[], &BTreeMap::new(), &standalone, at(600));
+    assert_eq!(
+        (lines(&planned), planned.skipped.len()),
+        (vec!["web:1: ".to_owned()], 1)
     );
 }
 

@@ -77,6 +77,41 @@ fn the_output_only_members_are_those_that_aws_puts_out_and_does_not_take() {
     assert_eq!(difference, OUTPUT_ONLY_MEMBERS.map(str::to_owned).into());
 }
 
+/// An hour after the push of busybox.
+fn now() -> jiff::Timestamp {
+    "2018-03-18T01:00:00Z".parse().unwrap()
+}
+
+#[test]
+fn a_push_that_is_recorded_as_of_a_time_to_come_makes_no_other_one_old() {
+    for (tags, standing) in [
+        (
+            json!([{"key": "ecr-deploy:push/busybox", "value": "2018-03-18T01:05:00Z 1"}]),
+            Standing::Newer,
+        ),
+        (
+            json!([{"key": "ecr-deploy:push/busybox", "value": "2018-03-18T01:05:01Z 1"}]),
+            Standing::Unrecorded,
+        ),
+        (
+            json!([{"key": "ecr-deploy:push/busybox", "value": "2081-03-18T01:05:00Z 1"}, {"key": SOURCE_TAG, "value": "web:1"}]),
+            Standing::Older,
+        ),
+    ] {
+        let revision = read(&response(&[&format!("{REGISTRY}/busybox:v0")], &tags));
+        assert_eq!(revision.standing(&busybox(), now()), standing, "{tags}");
+        assert_eq!(revision.outline().standing(&busybox(), now()), standing, "{tags}");
+        let is_to_come = revision.outline().push_to_come(&busybox().repository, now()).is_some();
+        assert_eq!(is_to_come, standing != Standing::Newer, "{tags}");
+    }
+}
+
+/// What a revision says of the push of busybox: when and which, the digest, and who.
+fn recorded() -> String {
+    let PushedImage { push, digest, by, .. } = busybox();
+    format!("{push} {digest} {}", by.unwrap().as_str())
+}
+
 #[test]
 fn a_new_revision_is_the_old_one_but_for_the_image_and_the_tags() {
     let mut expected = json(DESCRIBED)["taskDefinition"].take();
@@ -88,8 +123,8 @@ fn a_new_revision_is_the_old_one_but_for_the_image_and_the_tags() {
     object.insert(
         "tags".to_owned(),
         json!([
-            {"key": "ecr-deploy:digest/busybox", "value": busybox().digest},
-            {"key": "ecr-deploy:push/busybox", "value": busybox().push},
+            {"key": "ecr-deploy:by", "value": busybox().by},
+            {"key": "ecr-deploy:push/busybox", "value": recorded()},
             {"key": SOURCE_TAG, "value": "web:41"},
             {"key": "team", "value": "shop"},
         ]),
@@ -187,8 +222,8 @@ fn tags_are_carried_but_for_those_that_only_aws_may_set() {
         request["tags"],
         json!([
             {"key": "awsome", "value": "kept"},
-            {"key": "ecr-deploy:digest/busybox", "value": busybox().digest},
-            {"key": "ecr-deploy:push/busybox", "value": busybox().push},
+            {"key": "ecr-deploy:by", "value": busybox().by},
+            {"key": "ecr-deploy:push/busybox", "value": recorded()},
             {"key": "ecr-deploy:push/other", "value": "2018-03-17T00:00:00Z 1"},
             {"key": SOURCE_TAG, "value": "web:41"},
             {"key": "team", "value": "shop"},
@@ -316,11 +351,11 @@ fn a_revision_stands_to_a_push_as_its_tag_says() {
             |value| json!([{"key": "ecr-deploy:push/busybox", "value": value}]),
         );
         let revision = read(&response(&[&format!("{REGISTRY}/busybox:v0")], &tags));
-        assert_eq!(revision.standing(&busybox()), standing, "{tag:?}");
+        assert_eq!(revision.standing(&busybox(), now()), standing, "{tag:?}");
     }
     let of_another_repository = json!([{"key": "ecr-deploy:source", "value": "web:41"}]);
     let revision = read(&response(&[&format!("{REGISTRY}/busybox:v0")], &of_another_repository));
-    assert_eq!(revision.standing(&busybox()), Standing::Older);
+    assert_eq!(revision.standing(&busybox(), now()), Standing::Older);
 }
 
 #[test]
@@ -332,7 +367,7 @@ fn what_a_revision_was_registered_for_can_be_read_off_it_again() {
     let mut registered = request_of(&document.with_image(&busybox(), ImageForm::Tag));
     let tags = registered["tags"].take();
     let registered = read(&response(&[&format!("{REGISTRY}/busybox:v1")], &tags));
-    assert_eq!(registered.standing(&busybox()), Standing::Ours);
+    assert_eq!(registered.standing(&busybox(), now()), Standing::Ours);
     assert_eq!(registered.recorded_push(&busybox().repository), Some(busybox().push));
     assert_eq!(
         registered.recorded_digest(&busybox().repository),
@@ -351,18 +386,18 @@ fn a_tag_fits_ecs_however_long_the_repositorys_name_and_is_that_repositorys_alon
         };
         let document =
             read(&response(&[&format!("{REGISTRY}/{name}:v0")], &json!([]))).with_image(&image, ImageForm::Tag);
-        assert_eq!(document.standing(&image), Standing::Ours, "{name}");
+        assert_eq!(document.standing(&image, now()), Standing::Ours, "{name}");
         document
             .tags()
             .iter()
             .map(|tag| tag.key.clone())
-            .filter(|key| key != SOURCE_TAG)
+            .filter(|key| key.starts_with("ecr-deploy:push/"))
             .collect()
     };
     // Their ends are alike as far as they are kept, and so are their lengths.
     let long = |middle: &str| format!("{}{middle}{}", "a".repeat(127), "z".repeat(128));
     let (one, other) = (keys_for(&long("m")), keys_for(&long("n")));
-    assert_eq!(one.len(), 2);
+    assert_eq!(one.len(), 1);
     for (one, other) in one.iter().zip(&other) {
         assert_ne!(one, other);
     }

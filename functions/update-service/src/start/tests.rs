@@ -73,6 +73,20 @@ fn a_service_on_the_source_is_updated() {
 }
 
 #[test]
+fn a_service_that_somebody_has_moved_to_another_family_is_not_moved_out_of_it() {
+    let moved = decided([deployment("admin:7")], Some(Standing::Unrecorded));
+    assert_eq!(moved, Start::Moved(arn("admin:7")), "a revision of that family is made");
+    let by_hand = UpdateService {
+        source: arn("admin:7"),
+        ..wanted()
+    };
+    let on_source = service([deployment("admin:7")]);
+    let refused = decide(&by_hand, &seen(&on_source));
+    let says = "web in production runs admin:7, and web:2 is of another family";
+    assert_eq!(refused, Start::Refused(says.to_owned()));
+}
+
+#[test]
 fn a_service_that_is_there_or_on_its_way_is_left_alone() {
     for on in [deployment("web:2"), rolling("web:2"), without_state(rolling("web:2"))] {
         assert_eq!(

@@ -58,10 +58,8 @@ pub(super) fn tag(key: &str, value: &str) -> Tag {
 /// The revision that was made from the one before it for the push of its number.
 pub(super) fn pushed(number: u32) -> Revision {
     let mut revision = plain(number, &format!(":v{number}"));
-    revision
-        .tags
-        .push(tag("ecr-deploy:push/shop/web", &push(number).to_string()));
-    revision.tags.push(tag("ecr-deploy:digest/shop/web", &digest(number)));
+    let record = format!("{} {}", push(number), digest(number));
+    revision.tags.push(tag("ecr-deploy:push/shop/web", &record));
     revision
         .tags
         .push(tag("ecr-deploy:source", &format!("web:{}", number - 1)));

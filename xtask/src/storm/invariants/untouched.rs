@@ -234,7 +234,7 @@ fn departure(aftermath: &Aftermath, revision: &Revision, source: &str) -> Option
 /// digest of a rollback.
 fn wanted_ending(aftermath: &Aftermath, revision: &Revision, repository: &str) -> Option<String> {
     if revision.rolled_back().is_some() {
-        let digest = revision.tag(&format!("ecr-deploy:digest/{repository}"))?;
+        let digest = revision.digest_of(repository)?;
         return Some(format!("@{digest}"));
     }
     let id = revision.push_of(repository)?;

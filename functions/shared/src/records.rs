@@ -1,0 +1,259 @@
+//! What a revision's tags record: which push it was registered for, of which digest, by whom, from which revision.
+//!
+//! ECS takes 50 tags at most (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html>), and the
+//! user's own stay. So a repository has one tag, `ecr-deploy:push/<repository>`, with the push, the digest and who pushed. Where
+//! there is no room for all of ours, what gives way is ours: first who pushed, then the other repositories' oldest pushes.
+//!
+//! Revisions of earlier versions have the digest in a tag of its own, `ecr-deploy:digest/<repository>`; it is read still.
+
+use crate::arn::TaskDefinitionArn;
+use crate::image::{ImageDigest, RepositoryName};
+use crate::push::{PushId, PushedImage};
+use crate::task_definition::{BY_TAG, ROLLED_BACK_TAG, SOURCE_TAG, Tag};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// How many tags ECS takes, those that AWS itself sets not counted.
+pub const MOST_TAGS: usize = 50;
+
+const PUSH: &str = "ecr-deploy:push/";
+const DIGEST: &str = "ecr-deploy:digest/";
+
+/// The longest key and the longest value that ECS takes for a tag.
+const KEY_LENGTH: usize = 128;
+const VALUE_LENGTH: usize = 256;
+
+/// The push of a repository that a revision was registered for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) push: PushId,
+    pub(crate) digest: Option<ImageDigest>,
+}
+
+/// The tags of a revision that is to be registered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// All of its tags, sorted by key.
+    pub(crate) tags: Vec<Tag>,
+    /// The keys of those of ours for which there is no room.
+    pub(crate) left_out: Vec<String>,
+}
+
+/// Which tags are ours. Another one that begins so, such as `ecr-deploy:stage`, is the user's.
+pub(crate) fn is_ours(key: &str) -> bool {
+    [SOURCE_TAG, ROLLED_BACK_TAG, BY_TAG].contains(&key) || key.starts_with(PUSH) || key.starts_with(DIGEST)
+}
+
+/// What is recorded of a repository.
+pub(crate) fn record_of(tags: &[Tag], repository: &RepositoryName) -> Option<Record> {
+    let Some(value) = value_of(tags, &key(PUSH, repository)) else {
+        // With a single tag for all, see `in_one`.
+        let (checksum, record) = value_of(tags, SOURCE_TAG)?.split_once(' ')?.1.split_once(' ')?;
+        return read(record).filter(|_| checksum == checksum_of(repository));
+    };
+    let record = read(value)?;
+    let apart = || value_of(tags, &key(DIGEST, repository))?.parse().ok();
+    Some(Record {
+        digest: record.digest.or_else(apart),
+        push: record.push,
+    })
+}
+
+/// The digest that is recorded of a repository.
+pub(crate) fn digest_of(tags: &[Tag], repository: &RepositoryName) -> Option<ImageDigest> {
+    match record_of(tags, repository) {
+        Some(record) => record.digest,
+        None => value_of(tags, &key(DIGEST, repository))?.parse().ok(),
+    }
+}
+
+/// The pushes that are recorded, of whatever repositories.
+pub(crate) fn pushes(tags: &[Tag]) -> BTreeMap<&str, PushId> {
+    let pushes = tags.iter().filter(|tag| tag.key.starts_with(PUSH));
+    let pushes = pushes.filter_map(|tag| Some((tag.key.as_str(), read(&tag.value)?.push)));
+    let in_source = value_of(tags, SOURCE_TAG).and_then(|value| {
+        let (checksum, record) = value.split_once(' ')?.1.split_once(' ')?;
+        Some((checksum, read(record)?.push))
+    });
+    pushes.chain(in_source).collect()
+}
+
+/// The revision, `web:41`, that a revision was made from, if it was one of ours.
+pub(crate) fn source(tags: &[Tag]) -> Option<&str> {
+    value_of(tags, SOURCE_TAG)?.split(' ').next()
+}
+
+/// The revision, `web:42`, that a revision was made to roll back, if it was.
+pub(crate) fn rolled_back(tags: &[Tag]) -> Option<&str> {
+    let in_source = || {
+        value_of(tags, SOURCE_TAG)?
+            .split_once(" rolled-back ")
+            .map(|(_, failed)| failed)
+    };
+    value_of(tags, ROLLED_BACK_TAG).or_else(in_source)
+}
+
+/// A revision as the value of a tag, `web:42`: of a family whose name is too long for one, the end.
+pub(crate) fn name_of(revision: &TaskDefinitionArn) -> &str {
+    let short = revision.short();
+    &short[short.len().saturating_sub(VALUE_LENGTH)..]
+}
+
+/// The tags of a revision that is made from `source`, which has `tags`, for a push.
+pub(crate) fn for_push(tags: &[Tag], source: &TaskDefinitionArn, image: &PushedImage) -> Written {
+    let ours = key(PUSH, &image.repository);
+    let by = image.by.as_ref().map(|by| fitting(by.as_str()));
+    let recorded = with_who(&format!("{} {}", image.push, image.digest), by.as_deref());
+    let mut wanted = vec![tag(SOURCE_TAG, name_of(source)), tag(&ours, &recorded)];
+    let of_this = [ours, key(DIGEST, &image.repository)];
+    wanted.extend(others(tags, |key| of_this.iter().any(|of_this| of_this == key)));
+    wanted.extend(by.map(|by| tag(BY_TAG, &by)));
+    let in_one = format!(
+        "{} {} {} {}",
+        source.short(),
+        checksum_of(&image.repository),
+        image.push,
+        image.digest
+    );
+    fit(tags, wanted, &in_one)
+}
+
+/// The tags of a copy of `source`, which has `tags`, that is made to roll back `failed`; pinned to `digest`, if it is.
+pub(crate) fn for_rollback(
+    tags: &[Tag],
+    source: &TaskDefinitionArn,
+    pinned: Option<(&RepositoryName, &ImageDigest)>,
+    failed: &TaskDefinitionArn,
+) -> Written {
+    let mut wanted = vec![tag(SOURCE_TAG, name_of(source)), tag(ROLLED_BACK_TAG, name_of(failed))];
+    let mut rest = tags.to_vec();
+    if let Some((repository, digest)) = pinned {
+        let of_this = [key(PUSH, repository), key(DIGEST, repository)];
+        rest.retain(|tag| !of_this.contains(&tag.key));
+        wanted.push(match record_of(tags, repository) {
+            Some(record) => tag(&of_this[0], &format!("{} {digest}", record.push)),
+            None => tag(&of_this[1], &digest.to_string()),
+        });
+    }
+    wanted.extend(others(&rest, |_| false));
+    wanted.extend(tags.iter().filter(|tag| tag.key == BY_TAG).cloned());
+    let in_one = format!("{} rolled-back {}", source.short(), failed.short());
+    fit(tags, wanted, &in_one)
+}
+
+/// What is recorded of the repositories but for those to be skipped, the newest push first: each in one tag.
+fn others(tags: &[Tag], is_skipped: impl Fn(&str) -> bool) -> Vec<Tag> {
+    let mut pushes: Vec<(Option<PushId>, Tag)> = Vec::new();
+    let mut merged = Vec::new();
+    for of_push in tags
+        .iter()
+        .filter(|tag| tag.key.starts_with(PUSH) && !is_skipped(&tag.key))
+    {
+        let record = read(&of_push.value);
+        let apart = of_push.key.strip_prefix(PUSH).map(|name| format!("{DIGEST}{name}"));
+        let digest = apart.as_deref().and_then(|apart| value_of(tags, apart));
+        let value = match (&record, digest) {
+            (Some(Record { digest: None, push }), Some(digest)) => {
+                merged.extend(apart);
+                format!("{push} {digest}")
+            }
+            _ => of_push.value.clone(),
+        };
+        pushes.push((record.map(|record| record.push), tag(&of_push.key, &value)));
+    }
+    pushes.sort_by_key(|(push, _)| Reverse(push.clone()));
+    let digests = tags
+        .iter()
+        .filter(|tag| tag.key.starts_with(DIGEST) && !is_skipped(&tag.key));
+    let digests = digests.filter(|tag| !merged.contains(&tag.key)).cloned();
+    pushes.into_iter().map(|(_, tag)| tag).chain(digests).collect()
+}
+
+/// The user's tags of `tags`, and of `wanted`, most needed first, as many as there is room for. With room for one, what is needed
+/// most is `in_one`.
+fn fit(tags: &[Tag], wanted: Vec<Tag>, in_one: &str) -> Written {
+    let mut all: Vec<Tag> = tags.iter().filter(|tag| !is_ours(&tag.key)).cloned().collect();
+    let users = all.iter().filter(|tag| !tag.key.starts_with("aws:")).count();
+    let room = MOST_TAGS.saturating_sub(users);
+    let mut wanted = wanted;
+    let left_out = wanted.split_off(room.min(wanted.len()));
+    if let ([only], false) = (wanted.as_mut_slice(), left_out.is_empty())
+        && in_one.len() <= VALUE_LENGTH
+    {
+        in_one.clone_into(&mut only.value);
+    }
+    all.extend(wanted);
+    all.sort();
+    Written {
+        tags: all,
+        left_out: left_out.into_iter().map(|tag| tag.key).collect(),
+    }
+}
+
+/// Reads `<time> <event id>`, and the digest behind it, if there is one.
+fn read(value: &str) -> Option<Record> {
+    let mut words = value.splitn(4, ' ');
+    let (at, id) = (words.next()?, words.next()?);
+    Some(Record {
+        push: format!("{at} {id}").try_into().ok()?,
+        digest: words.next().and_then(|digest| digest.parse().ok()),
+    })
+}
+
+/// A record, and who pushed, as far as there is room for it.
+fn with_who(record: &str, by: Option<&str>) -> String {
+    let room = VALUE_LENGTH.saturating_sub(record.len() + 1);
+    match by {
+        Some(by) if room > 0 => format!("{record} {}", &by[..by.len().min(room)]),
+        _ => record.to_owned(),
+    }
+}
+
+/// A text as the value of a tag: what ECS does not take is replaced.
+fn fitting(text: &str) -> String {
+    let is_taken = |character: &char| character.is_ascii_alphanumeric() || " +-=._:/@".contains(*character);
+    let taken = text
+        .chars()
+        .map(|character| if is_taken(&character) { character } else { '_' });
+    taken.take(VALUE_LENGTH).collect()
+}
+
+fn tag(key: &str, value: &str) -> Tag {
+    Tag {
+        key: key.to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+fn value_of<'a>(tags: &'a [Tag], key: &str) -> Option<&'a str> {
+    tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.as_str())
+}
+
+/// The key of a repository's tag. A repository's name may be longer than a key: then the middle of the name gives way to a
+/// checksum of the whole, so that two repositories never share a key.
+fn key(prefix: &str, repository: &RepositoryName) -> String {
+    let name = repository.as_str();
+    let room = KEY_LENGTH - prefix.len();
+    if name.len() <= room {
+        return prefix.to_owned() + name;
+    }
+    let checksum = format!("={}=", checksum_of(repository));
+    let kept = room - checksum.len();
+    format!(
+        "{prefix}{}{checksum}{}",
+        &name[..kept / 2],
+        &name[name.len() - (kept - kept / 2)..]
+    )
+}
+
+/// FNV-1a, 64 bits: stable over time and machines, which the standard library's hashes are not.
+fn checksum_of(repository: &RepositoryName) -> String {
+    let bytes = repository.as_str().bytes();
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests;
