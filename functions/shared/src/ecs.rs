@@ -208,7 +208,7 @@ impl Ecs {
     ///
     /// # Errors
     ///
-    /// `Deploy.ServiceDeleted` when the service or its cluster is gone, or is being deleted: ECS tells of such a service for a
+    /// [`Error::ServiceDeleted`] when the service or its cluster is gone, or is being deleted: ECS tells of such a service for a
     /// while. Else as [`Ecs::clusters`].
     pub async fn describe_service(&self, cluster: &ClusterName, service: &ServiceName) -> Result<Service, Error> {
         let gone = |reason: &str| {

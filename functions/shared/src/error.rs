@@ -49,8 +49,7 @@ impl Error {
     pub fn name(&self) -> &'static str {
         match self {
             Self::InvalidInput(_) => "Deploy.InvalidInput",
-            Self::NotFound(_) => "Deploy.NotFound",
-            Self::ServiceDeleted(_) => "Deploy.ServiceDeleted",
+            Self::NotFound(_) | Self::ServiceDeleted(_) => "Deploy.NotFound",
             Self::Unavailable(_) => "Deploy.Unavailable",
             Self::Rejected(_) => "Deploy.Rejected",
             Self::RolledBack(_) => "Deploy.RolledBack",
@@ -78,10 +77,9 @@ impl Error {
     ];
 
     /// Every name that a step can throw: the names that the state machines may match.
-    pub const NAMES: [&'static str; 8] = [
+    pub const NAMES: [&'static str; 7] = [
         "Deploy.InvalidInput",
         "Deploy.NotFound",
-        "Deploy.ServiceDeleted",
         "Deploy.Unavailable",
         "Deploy.Rejected",
         "Deploy.RolledBack",
@@ -254,7 +252,6 @@ mod tests {
         let all = [
             Error::InvalidInput(String::new()),
             Error::NotFound(String::new()),
-            Error::ServiceDeleted(String::new()),
             Error::Unavailable(String::new()),
             Error::Rejected(String::new()),
             Error::RolledBack(String::new()),
