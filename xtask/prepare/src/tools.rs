@@ -214,3 +214,68 @@ pub fn lock(name: &str) -> Result<File, Error> {
 fn say(line: &str) {
     eprintln!("{line}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_there_is_installed_again_only_when_something_else_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stamp, asked_for) = (folder.path().join(".installed"), folder.path().join("requirements.txt"));
+        let installations = Cell::new(0);
+        let install = || {
+            installed(&stamp, &asked_for, || {
+                installations.set(installations.get() + 1);
+                Ok(())
+            })
+        };
+
+        fs::write(&asked_for, "ministack==1").unwrap();
+        install().unwrap();
+        install().unwrap();
+        assert_eq!(installations.get(), 1);
+
+        fs::write(&asked_for, "ministack==2").unwrap();
+        install().unwrap();
+        assert_eq!(installations.get(), 2);
+    }
+
+    #[test]
+    fn what_could_not_be_installed_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stamp, asked_for) = (folder.path().join(".installed"), folder.path().join("requirements.txt"));
+        fs::write(&asked_for, "ministack==1").unwrap();
+
+        installed(&stamp, &asked_for, || Err(Error::command("pip", "failed"))).unwrap_err();
+        let tried_again = Cell::new(false);
+        installed(&stamp, &asked_for, || {
+            tried_again.set(true);
+            Ok(())
+        })
+        .unwrap();
+
+        assert!(tried_again.get());
+    }
+
+    #[test]
+    fn the_app_is_as_new_as_the_newest_of_its_sources() {
+        let cdk = tempfile::tempdir().unwrap();
+        let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        for file in ["tsconfig.json", "package-lock.json", "bin/app.ts", "lib/step.ts"] {
+            let path = cdk.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            File::create(&path).unwrap().set_modified(old).unwrap();
+        }
+        assert_eq!(changed(cdk.path()).unwrap(), old);
+
+        let new = old + Duration::from_secs(1);
+        File::create(cdk.path().join("lib/step.ts"))
+            .unwrap()
+            .set_modified(new)
+            .unwrap();
+        assert_eq!(changed(cdk.path()).unwrap(), new);
+    }
+}
