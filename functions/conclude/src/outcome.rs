@@ -99,29 +99,52 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         }
         _ => {}
     }
-    let unread = end.error.as_ref().filter(|error| error.is_passing());
-    let why = match (&end.error, &end.check) {
-        (Some(error), _) => said(error),
-        (None, Some(check)) => check.message.clone(),
-        (None, None) => "it was never looked at".to_owned(),
-    };
-    let failed = match unread {
-        Some(_) => format!(
-            "{name} is not known to be stable on {to} with {image}: nobody could read it until its time was over ({why}). \
-             That is no verdict on the image."
-        ),
-        None => format!("{name} did not become stable on {to} with {image}: {why}."),
-    };
-    let (push_again, look_now) = match unread {
-        Some(_) => (
-            "Redrive this execution to try the same image again",
-            "Look at the service now, then redrive this execution to try the same image again",
-        ),
-        None => (
-            "Fix the image and push again, or redrive this execution to try the same image again",
-            "Look at the service now; push a good image, or redrive this execution to try the same image again",
-        ),
-    };
+    gone_back(end, &Failed::of(end, &name, to))
+}
+
+/// A rollout that did not become stable, in words.
+struct Failed {
+    /// What failed, and why.
+    says: String,
+    /// What to do where the service is well again.
+    push_again: &'static str,
+    /// What to do where it may not be.
+    look_now: &'static str,
+}
+
+impl Failed {
+    fn of(end: &ServiceEnd, name: &str, to: &str) -> Self {
+        let image = &end.image;
+        let why = match (&end.error, &end.check) {
+            (Some(error), _) => said(error),
+            (None, Some(check)) => check.message.clone(),
+            (None, None) => "it was never looked at".to_owned(),
+        };
+        if end.error.as_ref().is_some_and(StateError::is_passing) {
+            return Self {
+                says: format!(
+                    "{name} is not known to be stable on {to} with {image}: nobody could read it until its time was over \
+                     ({why}). That is no verdict on the image."
+                ),
+                push_again: "Redrive this execution to try the same image again",
+                look_now: "Look at the service now, then redrive this execution to try the same image again",
+            };
+        }
+        Self {
+            says: format!("{name} did not become stable on {to} with {image}: {why}."),
+            push_again: "Fix the image and push again, or redrive this execution to try the same image again",
+            look_now: "Look at the service now; push a good image, or redrive this execution to try the same image again",
+        }
+    }
+}
+
+/// What came of the rollback.
+fn gone_back(end: &ServiceEnd, failed: &Failed) -> Result<(ServiceOutcome, String), Error> {
+    let Failed {
+        says: failed,
+        push_again,
+        look_now,
+    } = failed;
     if let Some(error) = &end.roll_back_error {
         return Err(Error::RollBackFailed(format!(
             "{failed} The rollback failed too ({}). {look_now}",

@@ -78,14 +78,14 @@ impl Config {
         // A cluster that is named twice would have each of its services deployed twice at once.
         let is_distinct = |names: &Vec<ClusterName>| names.iter().collect::<BTreeSet<_>>().len() == names.len();
         let repositories = text("REPOSITORIES")?;
-        let named = repositories.split(',').filter(|_| !repositories.is_empty());
-        let named: Result<Vec<RepositoryName>, _> = named.map(|name| name.trim().parse()).collect();
+        let listed = repositories.split(',').filter(|_| !repositories.is_empty());
+        let listed: Result<Vec<RepositoryName>, _> = listed.map(|name| name.trim().parse()).collect();
         let config = Self {
             clusters: names
                 .ok()
                 .filter(is_distinct)
                 .ok_or_else(|| refuse("CLUSTERS", &clusters, "cluster names separated by commas, each once"))?,
-            repositories: named
+            repositories: listed
                 .map_err(|_| refuse("REPOSITORIES", &repositories, "repository names separated by commas"))?,
             deploy_latest: flag("DEPLOY_LATEST")?,
             tag_latest: flag("TAG_LATEST")?,
