@@ -7,6 +7,7 @@ use shared::artifact::Artifact;
 use shared::config::Config;
 use shared::contract::{PlannedRevision, PlannedService, SkipReason, Skipped};
 use shared::push::{NothingPushed, PushedImage, Pusher};
+use shared::records::MOST_TAGS;
 use shared::service::{Controller, Service, ServiceStatus};
 use shared::task_definition::{Outline, Standing};
 use std::collections::BTreeMap;
@@ -91,10 +92,11 @@ pub fn plan(
     }
     let planned = definitions.values().flatten().chain(standalone);
     let planned = planned.filter(|definition| revisions.contains_key(definition.arn()));
-    let warned: BTreeMap<_, _> = planned
-        .filter_map(|definition| Some((definition.arn(), push_to_come(image, definition, now)?)))
-        .collect();
-    skipped.extend(warned.into_values());
+    let planned: BTreeMap<_, _> = planned.map(|definition| (definition.arn(), definition)).collect();
+    for definition in planned.into_values() {
+        skipped.extend(push_to_come(image, definition, now));
+        skipped.extend(tags_left_out(image, definition));
+    }
     let (in_service, standalone): (Vec<_>, Vec<_>) = revisions
         .into_values()
         .partition(|planned| !planned.services.is_empty());
@@ -194,6 +196,23 @@ fn planned(definition: &Outline) -> PlannedRevision {
         after: 0,
         services: Vec::new(),
     }
+}
+
+/// A warning where there is no room for all tags of ours.
+fn tags_left_out(image: &PushedImage, definition: &Outline) -> Option<Skipped> {
+    let left_out = definition.tags_left_out(image);
+    let message = || {
+        format!(
+            "its own tags leave no room on its new revision for {}; ECS takes {MOST_TAGS} tags",
+            left_out.join(", ")
+        )
+    };
+    (!left_out.is_empty()).then(|| Skipped {
+        resource: definition.arn().short().to_owned(),
+        reason: SkipReason::TagsLeftOut,
+        message: message(),
+        count: 1,
+    })
 }
 
 /// A warning where the push that a revision records is ignored.

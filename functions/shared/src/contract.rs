@@ -154,6 +154,8 @@ pub enum SkipReason {
     ServiceDeleted,
     /// A warning; nothing is skipped but what a revision's tag says: it is of a push whose time is still to come.
     PushTimeIgnored,
+    /// A warning; nothing is skipped but tags of ours, for which the revision's own leave no room.
+    TagsLeftOut,
 }
 
 /// What register-revision takes.

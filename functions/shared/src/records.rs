@@ -118,6 +118,17 @@ pub(crate) fn for_push(tags: &[Tag], source: &TaskDefinitionArn, image: &PushedI
     fit(tags, wanted, &in_one)
 }
 
+/// The keys of those of our tags that [`for_push`] leaves out where `ours` is what `source` has of them, beside so many others.
+pub(crate) fn left_out(ours: &[Tag], others: usize, source: &TaskDefinitionArn, image: &PushedImage) -> Vec<String> {
+    // The push, who pushed and the source come on top at most.
+    if ours.len() + others + 3 <= MOST_TAGS {
+        return Vec::new();
+    }
+    let others = (0..others).map(|number| tag(&number.to_string(), ""));
+    let tags: Vec<Tag> = ours.iter().cloned().chain(others).collect();
+    for_push(&tags, source, image).left_out
+}
+
 /// The tags of a copy of `source`, which has `tags`, that is made to roll back `failed`; pinned to `digest`, if it is.
 pub(crate) fn for_rollback(
     tags: &[Tag],

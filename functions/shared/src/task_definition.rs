@@ -87,6 +87,8 @@ pub struct Outline {
     containers: Vec<(String, Option<ImageReference>)>,
     /// Those of this project.
     tags: Vec<Tag>,
+    /// How many others there are that count.
+    other_tags: usize,
 }
 
 impl Outline {
@@ -107,6 +109,12 @@ impl Outline {
     #[must_use]
     pub fn standing(&self, image: &PushedImage, now: Timestamp) -> Standing {
         standing(&self.tags, image, now)
+    }
+
+    /// The keys of our tags for which a revision with `image`, made from this one, has no room: [`TaskDefinition::tags_left_out`].
+    #[must_use]
+    pub fn tags_left_out(&self, image: &PushedImage) -> Vec<String> {
+        records::left_out(&self.tags, self.other_tags, &self.arn, image)
     }
 
     /// As [`TaskDefinition::is_of_push`].
@@ -189,13 +197,14 @@ impl TaskDefinition {
     #[must_use]
     pub fn outline(&self) -> Outline {
         let containers = self.containers.iter();
-        let tags = self.tags.iter().filter(|tag| tag.key.starts_with("ecr-deploy:"));
+        let (tags, others): (Vec<_>, Vec<_>) = self.tags.iter().partition(|tag| records::is_ours(&tag.key));
         Outline {
             arn: self.arn.clone(),
             containers: containers
                 .map(|container| (container.name.clone(), container.image.clone()))
                 .collect(),
-            tags: tags.cloned().collect(),
+            tags: tags.into_iter().cloned().collect(),
+            other_tags: others.into_iter().filter(|tag| !tag.key.starts_with("aws:")).count(),
         }
     }
 

@@ -323,6 +323,35 @@ fn a_push_that_a_revision_records_as_of_a_time_to_come_keeps_nothing_out_and_is_
 }
 
 #[test]
+fn tags_of_ours_for_which_there_is_no_room_are_told_of() {
+    for (own, left_out) in [
+        (47, None),
+        (48, Some("ecr-deploy:by")),
+        (49, Some("ecr-deploy:push/app, ecr-deploy:by")),
+    ] {
+        let names: Vec<String> = (0..own).map(|number| format!("team-{number}")).collect();
+        let tags: Vec<(&str, &str)> = names
+            .iter()
+            .map(|name| (name.as_str(), "shop"))
+            .chain([("aws:x", "1")])
+            .collect();
+        let definition = definition(&described("web:1", "app:v1", &tags)).outline();
+        let image = PushedImage {
+            by: Some("arn:aws:iam::123456789012:user/ann".parse().unwrap()),
+            ..pushed(2)
+        };
+        let known = BTreeMap::from([(arn("web:1"), Some(definition))]);
+        let planned = plan(&image, &[on("web", "web:1")], &known, &[], at(600));
+        assert_eq!(lines(&planned), ["web:1: web"], "{own}");
+        let says = left_out.map(|left_out| {
+            format!("its own tags leave no room on its new revision for {left_out}; ECS takes 50 tags")
+        });
+        let said: Vec<String> = planned.skipped.into_iter().map(|skipped| skipped.message).collect();
+        assert_eq!(said, Vec::from_iter(says), "{own}");
+    }
+}
+
+#[test]
 fn one_services_trouble_leaves_the_others_in_the_plan() {
     let draining = Service {
         status: ServiceStatus::Draining,
