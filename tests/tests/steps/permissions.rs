@@ -115,3 +115,25 @@ fn an_image_that_is_stable_gets_the_tag_latest_by_the_role_of_the_state_machine(
         assert_eq!(account.with(|it, _| it.iam().refused().to_vec()), Vec::<String>::new());
     }
 }
+
+#[test]
+fn where_the_event_does_not_tell_what_was_pushed_ecr_may_be_asked() {
+    for roles in [Roles::by_default(), Roles::narrow()] {
+        let account = Account::with_roles(roles.unwrap());
+        account.seed_web("v1", &json!({}));
+        let mut event = account.push("v2");
+        let detail = event["detail"].as_object_mut().unwrap();
+        detail.retain(|member, _| !member.ends_with("-media-type"));
+        let config = Config {
+            clusters: vec![CLUSTER.parse().unwrap()],
+            ..Config::default()
+        };
+        let caller = Caller::new(&account, Grain::Alone, None);
+        let execution = Execution::new(caller.clone(), config);
+
+        run(execution.deploy(&event)).unwrap();
+
+        assert!(caller.calls().iter().any(|call| call.operation == "DescribeImages"));
+        assert_eq!(account.with(|it, _| it.iam().refused().to_vec()), Vec::<String>::new());
+    }
+}

@@ -128,6 +128,7 @@ impl Statement {
     }
 
     /// The action of this statement that allows what is needed, as written here; None if it does not.
+    #[must_use]
     pub fn allows(&self, need: &Need) -> Option<&str> {
         let action = self
             .actions

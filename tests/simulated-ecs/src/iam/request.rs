@@ -48,11 +48,11 @@ fn of_ecs(names: &Names, operation: &str, request: &Value, roles: &[String]) -> 
         }
     };
     let each = |member: &str, need: &dyn Fn(&str) -> Need| -> Vec<Need> {
-        let named = texts(request, member);
-        if named.is_empty() {
+        let given = texts(request, member);
+        if given.is_empty() {
             return vec![on("*".to_owned())];
         }
-        named.into_iter().map(need).collect()
+        given.into_iter().map(need).collect()
     };
     Some(match operation {
         "ListClusters"

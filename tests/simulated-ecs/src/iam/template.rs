@@ -62,7 +62,8 @@ impl Stack {
                             return Err(format!("{id}: the member {member} of a role is not understood"));
                         }
                     }
-                    roles.entry(id.clone()).or_insert_with(Role::default).name = context.physical(id).to_owned();
+                    let role = roles.entry(id.clone()).or_insert_with(Role::default);
+                    context.physical(id).clone_into(&mut role.name);
                 }
                 "AWS::IAM::Policy" | "AWS::IAM::ManagedPolicy" => {
                     let statements = context.statements(&properties["PolicyDocument"]);
