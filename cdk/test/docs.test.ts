@@ -125,6 +125,14 @@ test('every command in README.md and docs/ is run by a test, or is known not to 
   );
 });
 
+test('the commands by which the README installs stand in docs/getting-started.md, in the same order', () => {
+  const commands = (page: string) =>
+    blocks(read(page)).flatMap((block) => block.commands.filter((command) => /^(npm|npx|cp) /.test(command)));
+  const short = commands('README.md');
+  assert.ok(short.length >= 3);
+  assert.deepEqual(commands('docs/getting-started.md').slice(0, short.length), short);
+});
+
 test('the tests that are said to run the commands of README.md and docs/ do so', () => {
   for (const [mark, file] of Object.entries(TYPED)) {
     assert.ok(read(file).includes(`"${mark}"`), `${file} types no blocks marked ${mark}`);
