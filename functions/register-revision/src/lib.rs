@@ -82,9 +82,12 @@ async fn for_push(
     let wanted = source.with_image(image, config.image_reference);
     has_room(&wanted)?;
     let kin = |candidate: &TaskDefinition| {
-        if is_wanted(candidate, &wanted, image) {
+        let is_ours = candidate.is_of_push(image) && !candidate.is_overtaken(source, image);
+        // A revision of the same digest under another tag is used again as it is, with that tag.
+        let of_push = || source.with_image(&candidate.push_of(image), config.image_reference);
+        if is_ours && is_wanted(candidate, &of_push(), image) {
             Kin::Wanted
-        } else if candidate.is_of_push(image) {
+        } else if is_ours {
             Kin::Related
         } else if is_from_before(candidate, image) {
             Kin::Before

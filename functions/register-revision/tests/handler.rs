@@ -168,6 +168,64 @@ async fn asked_again_the_newest_revision_is_used_again() {
     assert!(wire.bodies("RegisterTaskDefinition").is_empty());
 }
 
+/// A revision that was registered for the same image under the tag `sha-abc`, so many seconds after noon.
+fn described_of_other_tag(short: &str, seconds: i64) -> Value {
+    let push = format!("{} 9f9f", at(seconds));
+    let tags = [
+        ("ecr-deploy:push/app", push.as_str()),
+        ("ecr-deploy:digest/app", &digest(2).to_string()),
+        ("ecr-deploy:source", "web:1"),
+    ];
+    registered(described(short, "app:sha-abc", &tags), seconds + 1)
+}
+
+#[tokio::test]
+async fn a_second_tag_of_one_image_finds_the_revision_of_the_first_and_registers_nothing() {
+    for seconds in [1, 2, 3, 30] {
+        for in_use in ["web:1", "web:2"] {
+            let rules = [
+                knows("web", described_of_other_tag("web:2", seconds)),
+                knows("web:1", described_of_push("web:1", 1)),
+                knows("web:2", described_of_other_tag("web:2", seconds)),
+                newest(&["web:2", "web:1"]),
+            ];
+            let wire = Wire::default();
+            let done = asked(&Config::default(), in_use, &rules, &wire).await.unwrap();
+            assert_eq!(
+                (done.task_definition, done.repeated),
+                (arn("web:2"), true),
+                "{in_use} {seconds}"
+            );
+            assert!(!wire.operations().contains(&"RegisterTaskDefinition".to_owned()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_an_image_gets_later_or_after_another_push_has_a_revision_of_its_own() {
+    let promoted = [
+        knows("web", described_of_other_tag("web:2", -59)),
+        newest(&["web:2", "web:1"]),
+        knows("web:1", registered(described("web:1", "app:v0", &[]), -3600)),
+        registers("web:3"),
+    ];
+    let done = asked(&Config::default(), "web:2", &promoted, &Wire::default())
+        .await
+        .unwrap();
+    assert_eq!((done.task_definition, done.repeated), (arn("web:3"), false));
+    let after_another = [
+        knows("web", registered(described_of_push("web:3", 1), 2)),
+        knows("web:2", described_of_other_tag("web:2", 0)),
+        newest(&["web:3", "web:2", "web:1"]),
+        knows("web:1", registered(described("web:1", "app:v0", &[]), -3600)),
+        registers("web:4"),
+    ];
+    let done = asked(&Config::default(), "web:3", &after_another, &Wire::default())
+        .await
+        .unwrap();
+    assert_eq!((done.task_definition, done.repeated), (arn("web:4"), false));
+}
+
 #[tokio::test]
 async fn a_service_that_is_there_already_keeps_its_revision() {
     let wire = Wire::default();

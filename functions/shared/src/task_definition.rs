@@ -350,10 +350,37 @@ impl TaskDefinition {
         standing(&self.tags, image, now)
     }
 
-    /// Whether this revision was registered for `image`'s push.
+    /// Whether this revision was registered for `image`'s push, under this tag or another one: see [`ONE_PUSH`].
     #[must_use]
     pub fn is_of_push(&self, image: &PushedImage) -> bool {
-        recorded_push(&self.tags, &image.repository).as_ref() == Some(&image.push)
+        is_of_push(&self.tags, image)
+    }
+
+    /// The push that this revision was registered for, where that is one with `image`'s: the same digest, which came with it
+    /// under another tag. Else `image` itself.
+    #[must_use]
+    pub fn push_of(&self, image: &PushedImage) -> PushedImage {
+        let recorded = self.recorded_push(&image.repository);
+        let Some(push) = recorded.filter(|_| self.is_of_push(image)) else {
+            return image.clone();
+        };
+        let tag = self.references_of(image).find_map(|reference| reference.tag().cloned());
+        PushedImage {
+            tag: tag.filter(|_| push != image.push).unwrap_or_else(|| image.tag.clone()),
+            push,
+            ..image.clone()
+        }
+    }
+
+    /// Whether `other` is of a push that came between this revision's and `image`'s, where those two are one by their digest:
+    /// then they are two all the same, since the newest push counts.
+    #[must_use]
+    pub fn is_overtaken(&self, other: &Self, image: &PushedImage) -> bool {
+        let [own, between] = [self, other].map(|of| of.recorded_push(&image.repository));
+        match (own, between) {
+            (Some(own), Some(between)) => own < between && between < image.push && !other.is_of_push(image),
+            _ => false,
+        }
     }
 
     /// What this revision is to `image`'s push, whose own revision is `ours`.
@@ -432,9 +459,26 @@ fn runs(reference: Option<&ImageReference>, image: &PushedImage) -> bool {
     reference.is_some_and(|reference| image.is_repository_of(reference))
 }
 
+/// How long after each other the tags of one image are put on it by one pipeline. Tags that come within this time are one
+/// push, whichever event arrives first: the image is rolled out once, and once only also where it is bad. The same image
+/// under a tag that comes later is a push of its own: a promotion.
+pub const ONE_PUSH: SignedDuration = SignedDuration::from_mins(1);
+
+/// Whether the tags record the push of `image`, or that of the same digest under another tag.
+fn is_of_push(tags: &[Tag], image: &PushedImage) -> bool {
+    let Some(recorded) = recorded_push(tags, &image.repository) else {
+        return false;
+    };
+    recorded == image.push
+        || (recorded.at().duration_since(image.push.at()).abs() <= ONE_PUSH
+            && records::digest_of(tags, &image.repository).as_ref() == Some(&image.digest))
+}
+
 fn standing(tags: &[Tag], image: &PushedImage, now: Timestamp) -> Standing {
-    let recorded = recorded_push(tags, &image.repository);
-    let recorded = recorded.filter(|push| *push == image.push || !push.is_to_come(now));
+    if is_of_push(tags, image) {
+        return Standing::Ours;
+    }
+    let recorded = recorded_push(tags, &image.repository).filter(|push| !push.is_to_come(now));
     match recorded.map(|recorded| recorded.cmp(&image.push)) {
         Some(Ordering::Equal) => Standing::Ours,
         Some(Ordering::Greater) => Standing::Newer,

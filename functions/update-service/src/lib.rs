@@ -14,7 +14,7 @@ use shared::poll::{self, Waiting};
 use shared::push::PushedImage;
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
-use shared::task_definition::{Standing, TaskDefinition};
+use shared::task_definition::{ONE_PUSH, Standing, TaskDefinition};
 use shared::tries::{PROMPT, Tries};
 use start::{Seen, Start, decide, is_lost, is_steady, last_good, tells_everything};
 use std::collections::BTreeSet;
@@ -145,6 +145,8 @@ struct Look {
     history: Option<Vec<ServiceDeployment>>,
     /// The revisions in the history that are of the push, where that may have had its turn before.
     of_push: Vec<TaskDefinitionArn>,
+    /// Whether the wanted revision is of another tag of the image, and the service on a push that came between.
+    is_overtaken: bool,
 }
 
 impl Look {
@@ -159,6 +161,7 @@ impl Look {
             rollback_is_lost,
             history: self.history.as_deref(),
             of_push: &self.of_push,
+            is_overtaken: self.is_overtaken,
         }
     }
 
@@ -197,9 +200,17 @@ impl Look {
             ecs.service_deployments(&input.cluster, &input.service, None).await?
         };
         let of_push = if may_be_past && !is_there {
-            revisions_of_push(ecs, history.as_deref().unwrap_or_default(), input).await?
+            revisions_of_push(ecs, history.as_deref().unwrap_or_default(), input, primary.as_ref()).await?
         } else {
             Vec::new()
+        };
+        let had_its_turn = history
+            .iter()
+            .flatten()
+            .any(|record| record.target == input.task_definition);
+        let is_overtaken = match &primary {
+            Some(primary) if may_be_past && !is_there && had_its_turn => is_overtaken(ecs, input, primary).await?,
+            _ => false,
         };
         Ok(Self {
             begun,
@@ -209,7 +220,23 @@ impl Look {
             leads_to_wanted,
             history,
             of_push,
+            is_overtaken,
         })
+    }
+}
+
+/// Whether the wanted revision was registered under another tag of the image, and `primary` is of a push that came between.
+async fn is_overtaken(ecs: &Ecs, input: &UpdateService, primary: &TaskDefinition) -> Result<bool, Error> {
+    let pushed = input.image.push.at();
+    let between = primary.recorded_push(&input.image.repository);
+    // Mostly the last push was long before, and the wanted revision need not be read.
+    if between.is_none_or(|between| pushed.duration_since(between.at()) > ONE_PUSH) {
+        return Ok(false);
+    }
+    match ecs.describe_task_definition(input.task_definition.as_str()).await {
+        Ok(wanted) => Ok(wanted.is_overtaken(primary, &input.image) && wanted.push_of(&input.image) != input.image),
+        Err(Error::NotFound(_)) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -218,6 +245,7 @@ async fn revisions_of_push(
     ecs: &Ecs,
     history: &[ServiceDeployment],
     input: &UpdateService,
+    primary: Option<&TaskDefinition>,
 ) -> Result<Vec<TaskDefinitionArn>, Error> {
     let targets: BTreeSet<&str> = history
         .iter()
@@ -227,10 +255,10 @@ async fn revisions_of_push(
     let described = ecs
         .describe_task_definitions(&targets.into_iter().collect::<Vec<_>>())
         .await?;
-    let of_push = described
-        .into_iter()
-        .flatten()
-        .filter(|revision| revision.is_of_push(&input.image));
+    let of_push = described.into_iter().flatten().filter(|revision| {
+        revision.is_of_push(&input.image)
+            && !primary.is_some_and(|primary| revision.is_overtaken(primary, &input.image))
+    });
     Ok(of_push.map(|revision| revision.arn().clone()).collect())
 }
 
@@ -250,8 +278,9 @@ async fn leads_to_wanted(
         Err(Error::NotFound(_)) => return Ok(false),
         described => described?,
     };
-    let made = on.with_image(&input.image, config.image_reference);
-    Ok(wanted.is_active() && made.is_same_document(&wanted) && made.records_same_pushes(&wanted))
+    let made = on.with_image(&wanted.push_of(&input.image), config.image_reference);
+    let is_overtaken = wanted.is_overtaken(on, &input.image);
+    Ok(wanted.is_active() && !is_overtaken && made.is_same_document(&wanted) && made.records_same_pushes(&wanted))
 }
 
 /// Whether a service can be moved to a revision: to one that was deregistered, or deleted since, none can.

@@ -62,6 +62,9 @@ pub struct Seen<'a> {
     pub history: Option<&'a [ServiceDeployment]>,
     /// The revisions in those records that were registered for this push; needed with [`Turn::Repeated`].
     pub of_push: &'a [TaskDefinitionArn],
+    /// Whether the wanted revision was registered under another tag of the image, and the service is on a push that came
+    /// between the two tags: then the wanted revision's turn is not this push's, and another one has to be made.
+    pub is_overtaken: bool,
 }
 
 /// Decides what to do with a service. It is never moved to another family's revision: where it is on another family than the wanted
@@ -91,6 +94,7 @@ fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
         rollback_is_lost,
         history,
         of_push,
+        is_overtaken,
     } = *seen;
     if service.controller != Controller::Ecs {
         return Start::Refused(format!("{} is not deployed by ECS itself", service.title()));
@@ -131,6 +135,9 @@ fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     }
     if is_of_our_push {
         return update;
+    }
+    if is_overtaken {
+        return Start::Moved(on.clone());
     }
     let past = past_turn(wanted, history, of_push);
     if let Some(past) = past.filter(|past| !was_overrun(past, on, seen, wanted)) {

@@ -420,7 +420,9 @@ async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_s
         },
         record("web:1", ServiceDeploymentStatus::Successful),
     ];
-    let fake = Fake::new(service([deployment("web:1")]), &history, None).knows(described_of_push("web:1", 1));
+    let fake = Fake::new(service([deployment("web:1")]), &history, None)
+        .knows(described_of_push("web:1", 1))
+        .knows(described_of_push("web:2", 2));
     let asked = |turn| UpdateService { turn, ..wanted() };
     let error = fake.asked(&asked(Turn::Repeated), 3600).await.unwrap_err();
     assert_eq!(
@@ -435,6 +437,87 @@ async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_s
     let again = fake.asked(&asked(Turn::Again), 3600).await.unwrap();
     assert_eq!(again.outcome, UpdateOutcome::Started);
     assert_eq!(fake.sent(), ["web:2"]);
+}
+
+/// `web:2` as it was registered for the same image under another tag, so many seconds after noon; the push is at two.
+fn described_of_other_tag(seconds: i64) -> Value {
+    let push = format!("{} 9f9f", shared::testing::at(seconds));
+    let digest = shared::testing::digest(2).to_string();
+    let tags = [
+        ("ecr-deploy:push/app", push.as_str()),
+        ("ecr-deploy:digest/app", &digest),
+        ("ecr-deploy:source", "web:1"),
+    ];
+    described("web:2", "app:sha-abc", &tags)
+}
+
+#[tokio::test]
+async fn a_service_that_runs_the_image_under_another_tag_of_the_same_minute_is_there() {
+    let wanted = UpdateService {
+        task_definition: arn("web:3"),
+        turn: Turn::Repeated,
+        ..wanted()
+    };
+    for on in [deployment("web:2"), rolling("web:2")] {
+        for seconds in [0, 2, 4, 60] {
+            let fake = Fake::new(service([on.clone()]), &[], None).knows(described_of_other_tag(seconds));
+            let update = fake.asked(&wanted, 60).await.unwrap();
+            assert_eq!(update.outcome, UpdateOutcome::AlreadyDeployed, "{seconds}");
+            assert_eq!(update.rollout.unwrap().task_definition, arn("web:2"));
+            assert!(fake.sent().is_empty());
+        }
+    }
+    let later = Fake::new(service([deployment("web:2")]), &[], None).knows(described_of_other_tag(-59));
+    let promoted = UpdateService {
+        source: arn("web:2"),
+        turn: Turn::First,
+        ..wanted
+    };
+    assert_eq!(
+        later.asked(&promoted, 60).await.unwrap().outcome,
+        UpdateOutcome::Started
+    );
+    assert_eq!(later.sent(), ["web:3"]);
+}
+
+#[tokio::test]
+async fn an_image_that_was_rolled_back_under_one_tag_is_not_tried_again_under_the_next() {
+    let history = [
+        record("web:2", ServiceDeploymentStatus::RolledBack),
+        record("web:1", ServiceDeploymentStatus::Successful),
+    ];
+    let fake = Fake::new(service([deployment("web:1")]), &history, None)
+        .knows(described_of_push("web:1", 0))
+        .knows(described_of_other_tag(1));
+    let asked = UpdateService {
+        turn: Turn::Repeated,
+        ..wanted()
+    };
+    assert_eq!(fake.asked(&asked, 60).await.unwrap_err().name(), "Deploy.RolledBack");
+    assert!(fake.sent().is_empty());
+}
+
+#[tokio::test]
+async fn an_image_whose_next_tag_comes_after_another_push_is_made_from_that_one() {
+    let history = [
+        record("web:3", ServiceDeploymentStatus::Successful),
+        record("web:2", ServiceDeploymentStatus::Stopped),
+        record("web:1", ServiceDeploymentStatus::Successful),
+    ];
+    let fake = Fake::new(service([deployment("web:3")]), &history, None)
+        .knows(described_of_push("web:3", 1))
+        .knows(described_of_push("web:1", 0))
+        .knows(described_of_other_tag(0));
+    let asked = UpdateService {
+        turn: Turn::Repeated,
+        ..wanted()
+    };
+    let update = fake.asked(&asked, 60).await.unwrap();
+    assert_eq!(
+        (update.outcome, update.source),
+        (UpdateOutcome::Moved, Some(arn("web:3")))
+    );
+    assert!(fake.sent().is_empty());
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 
 mod going_back;
 mod peers;
+mod pushes;
 mod redrive;
 mod repetition;
 mod support;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(support::AT_ONCE);
     let scenarios = [
         peers::SCENARIOS,
+        pushes::SCENARIOS,
         verdicts::SCENARIOS,
         going_back::SCENARIOS,
         redrive::SCENARIOS,

@@ -359,6 +359,62 @@ fn a_revision_stands_to_a_push_as_its_tag_says() {
 }
 
 #[test]
+fn one_digest_under_several_tags_within_a_minute_is_one_push_and_later_it_is_another() {
+    let other_digest = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+    let digest = busybox().digest.to_string();
+    for (at, digest, standing) in [
+        ("2018-03-18T00:00:00Z", digest.as_str(), Standing::Ours),
+        ("2018-03-18T00:00:02Z", &digest, Standing::Ours),
+        ("2018-03-17T23:59:58Z", &digest, Standing::Ours),
+        ("2018-03-18T00:01:00Z", &digest, Standing::Ours),
+        ("2018-03-18T00:01:01Z", &digest, Standing::Newer),
+        ("2018-03-17T23:58:59Z", &digest, Standing::Older),
+        ("2018-03-18T00:00:02Z", other_digest, Standing::Newer),
+        ("2018-03-17T23:59:58Z", other_digest, Standing::Older),
+    ] {
+        let tags = json!([
+            {"key": "ecr-deploy:push/busybox", "value": format!("{at} 99999999")},
+            {"key": "ecr-deploy:digest/busybox", "value": digest},
+        ]);
+        let revision = read(&response(&[&format!("{REGISTRY}/busybox:sha-abc")], &tags));
+        assert_eq!(
+            revision.standing(&busybox(), push("2018-03-18T00:10:00Z 1").at()),
+            standing,
+            "{at} {digest}"
+        );
+        let push_of = revision.push_of(&busybox());
+        if standing == Standing::Ours {
+            assert_eq!(push_of.tag.as_str(), "sha-abc");
+            assert_eq!(Some(push_of.push), revision.recorded_push(&busybox().repository));
+        } else {
+            assert_eq!(push_of, busybox());
+        }
+    }
+}
+
+#[test]
+fn a_push_that_came_between_two_tags_of_an_image_tells_them_apart() {
+    let of = |at: &str, digest: &str| {
+        let tags = json!([
+            {"key": "ecr-deploy:push/busybox", "value": format!("{at} 1")},
+            {"key": "ecr-deploy:digest/busybox", "value": digest},
+        ]);
+        read(&response(&[&format!("{REGISTRY}/busybox:v0")], &tags))
+    };
+    let other = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+    let digest = busybox().digest.to_string();
+    let first = of("2018-03-17T23:59:58Z", &digest);
+    assert!(first.is_overtaken(&of("2018-03-17T23:59:59Z", other), &busybox()));
+    for besides in [
+        of("2018-03-17T23:59:57Z", other),
+        of("2018-03-18T00:00:01Z", other),
+        of("2018-03-17T23:59:59Z", &digest),
+    ] {
+        assert!(!first.is_overtaken(&besides, &busybox()));
+    }
+}
+
+#[test]
 fn what_a_revision_was_registered_for_can_be_read_off_it_again() {
     let document = read(&response(&[&format!("{REGISTRY}/busybox:v0")], &json!([])));
     let other: RepositoryName = "other".parse().unwrap();

@@ -31,6 +31,7 @@ fn seen(service: &Service) -> Seen<'_> {
         rollback_is_lost: false,
         history: None,
         of_push: &[],
+        is_overtaken: false,
     }
 }
 
@@ -435,6 +436,31 @@ fn a_push_is_deployed_when_it_never_had_its_turn_or_is_wanted_again() {
     for turn in [Turn::First, Turn::Again] {
         assert_eq!(decided(turn, Some(&had[..])), update(false), "{turn:?}");
     }
+}
+
+#[test]
+fn an_image_that_gets_a_tag_after_another_push_came_between_is_deployed_for_that_tag() {
+    let on = service([deployment("web:3")]);
+    let history = [
+        record("web:3", Successful),
+        record("web:2", Stopped),
+        record("web:1", Successful),
+    ];
+    let decided = |is_overtaken| {
+        let wanted = UpdateService {
+            turn: Turn::Repeated,
+            ..wanted()
+        };
+        let seen = Seen {
+            primary_standing: Some(Standing::Older),
+            history: Some(&history),
+            is_overtaken,
+            ..seen(&on)
+        };
+        decide(&wanted, &seen)
+    };
+    assert_eq!(decided(true), Start::Moved(arn("web:3")));
+    assert_eq!(decided(false), Start::TakenOn(arn("web:3")));
 }
 
 #[test]

@@ -1,0 +1,113 @@
+//! What a push is: an image, once, under however many tags.
+
+use crate::support::{Scene, outcome, scenarios, short};
+use futures::future::join_all;
+use local_aws::images::Push;
+use serde_json::{Value, json};
+use simulated_ecs::Seed;
+
+scenarios![
+    what_is_pushed_after_an_image_and_is_none_changes_nothing,
+    one_image_under_several_tags_at_once_is_rolled_out_once,
+    a_bad_image_is_not_tried_again_under_its_next_tag,
+];
+
+/// The manifest of something with this config and this layer.
+fn manifest(config: &str, layer: &str) -> Value {
+    json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": config, "size": 2},
+        "layers": [{"mediaType": layer, "size": 2}],
+    })
+}
+
+async fn what_is_pushed_after_an_image_and_is_none_changes_nothing() {
+    let scene = Scene::new("no-image");
+    scene.seed(Seed::default());
+    let image = scene.push("v2");
+    assert_eq!(scene.end(&scene.start(&image).await).await.outcome(), "DEPLOYED");
+
+    let signature = format!("{}.sig", image.digest.replace(':', "-"));
+    let tar = "application/vnd.oci.image.layer.v1.tar+gzip";
+    let cache = manifest("application/vnd.buildkit.cacheconfig.v0", tar);
+    let signed = manifest(
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.dev.cosign.simplesigning.v1+json",
+    );
+    let chart = manifest("application/vnd.cncf.helm.config.v1+json", tar);
+    for (tag, manifest, is_left_out, says) in [
+        (signature.as_str(), &signed, false, "is a signature, not an image"),
+        ("buildcache", &cache, false, "is a build cache, not an image"),
+        // Of more than 100 KB: CloudTrail leaves it out, and ECR tells.
+        ("cache-main", &cache, true, "is a build cache, not an image"),
+        ("1.2.3", &chart, false, "is a Helm chart, not an image"),
+    ] {
+        let mut push = scene.on.aws.push_manifest(&scene.repository(), tag, manifest).unwrap();
+        if is_left_out {
+            push.event["detail"]["requestParameters"]["imageManifest"].take();
+        }
+        let end = scene.end(&scene.start(&push).await).await;
+        assert_eq!(end.parent.error, None, "{end:#?}");
+        let output = end.parent.output.clone().unwrap_or_default();
+        let message = output["message"].as_str().unwrap_or_default();
+        assert!(message.contains(says) && message.contains(tag), "{message}");
+        assert_eq!(output["skipped"].as_array().map(Vec::len), Some(1), "{output}");
+    }
+    assert_eq!(scene.calls("UpdateService").len(), 1);
+    assert_eq!(scene.state()["imageDigests"], json!([image.digest]));
+    assert_eq!(scene.revisions(&scene.family()).len(), 2);
+}
+
+/// One image, pushed under these tags.
+fn pushed_under(scene: &Scene, tags: &[&str]) -> Vec<Push> {
+    let (first, rest) = tags.split_first().unwrap();
+    let mut pushes = vec![scene.push(first)];
+    for tag in rest {
+        let again = scene.on.aws.push_again(&scene.repository(), tag, &pushes[0].digest);
+        pushes.push(again.unwrap());
+    }
+    pushes
+}
+
+async fn one_image_under_several_tags_at_once_is_rolled_out_once() {
+    let scene = Scene::new("tags");
+    scene.seed(Seed::default());
+    let mut pushes = pushed_under(&scene, &["1.2.3", "1.2", "sha-abc", "main"]);
+    // EventBridge promises no order.
+    pushes.reverse();
+    let ends = join_all(
+        pushes
+            .iter()
+            .map(async |push| scene.end(&scene.start(push).await).await),
+    )
+    .await;
+
+    let mut outcomes: Vec<String> = ends.iter().map(|end| end.outcome()).collect();
+    outcomes.sort();
+    assert_eq!(
+        outcomes,
+        ["ALREADY_DEPLOYED", "ALREADY_DEPLOYED", "ALREADY_DEPLOYED", "DEPLOYED"]
+    );
+    assert_eq!(scene.calls("UpdateService").len(), 1, "one rollout");
+    assert_eq!(scene.state()["imageDigests"], json!([pushes[0].digest]));
+}
+
+async fn a_bad_image_is_not_tried_again_under_its_next_tag() {
+    let scene = Scene::new("bad-tags");
+    scene.seed(Seed::default());
+    let pushes = pushed_under(&scene, &["crash-1", "main"]);
+    for push in &pushes {
+        let end = scene.end(&scene.start(push).await).await;
+        let [child] = &end.children[..] else { panic!("{end:#?}") };
+        assert_eq!(outcome(child), "Deploy.RolledBack", "{end:#?}");
+    }
+    let calls = scene.calls("UpdateService");
+    let to: Vec<&str> = calls
+        .iter()
+        .map(|call| short(&call["parameters"]["taskDefinition"]))
+        .collect();
+    let tries = to.iter().filter(|to| **to != "bad-tags-web:1").count();
+    assert_eq!(tries, 1, "{to:?}");
+    assert_eq!(short(&scene.state()["taskDefinition"]), "bad-tags-web:1");
+}
