@@ -44,6 +44,10 @@ pub enum Start {
 
 /// What is known before the decision.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and all of them may hold at once"
+)]
 pub struct Seen<'a> {
     /// The service.
     pub service: &'a Service,
