@@ -303,7 +303,7 @@ fn a_push_that_a_revision_records_as_of_a_time_to_come_keeps_nothing_out_and_is_
         "app:v1",
         &[("ecr-deploy:push/app", "2062-05-04T12:00:00Z 0a1b")],
     );
-    let planned = planned(&[on("web", "web:1")], &[of_tomorrow.clone()]);
+    let planned = planned(&[on("web", "web:1")], std::slice::from_ref(&of_tomorrow));
     assert_eq!(lines(&planned), ["web:1: web"]);
     let [warning] = planned.skipped.as_slice() else {
         panic!("{planned:?}");
