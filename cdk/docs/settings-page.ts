@@ -11,7 +11,7 @@ import { REPOSITORY_ROOT } from '../lib/repository-root';
 export const PAGE = join(REPOSITORY_ROOT, 'docs', 'settings.md');
 
 /** Where the props are. */
-const SOURCE = join(REPOSITORY_ROOT, 'cdk', 'lib', 'settings.ts');
+export const SOURCE = join(REPOSITORY_ROOT, 'cdk', 'lib', 'settings.ts');
 
 /** A setting as its documentation tells. */
 interface Setting {
@@ -32,9 +32,25 @@ export function settingsPage(): string {
 
 <!-- Written by \`npm run docs\` from the documentation of EcrDeployProps in cdk/lib/settings.ts: edit it there. -->
 
-Give a setting on the command line, \`-c clusters=production,staging\`, or as a prop of the construct \`EcrDeploy\`. A duration is a
-whole number and its unit, such as \`90s\`, \`30m\`, \`26h\` or \`2d\`. A setting that cannot be read stops \`cdk synth\` with its name, its
-value and the fix.
+The settings are the members of \`cdk/ecr-deploy.json\`, so that every later \`npx cdk deploy\` has them too. Commit the file in a fork,
+or keep it: nothing else remembers the settings. Editors complete and check it by [its schema](../cdk/ecr-deploy.schema.json):
+
+\`\`\`json
+{
+  "$schema": "./ecr-deploy.schema.json",
+  "passRoles": ["arn:aws:iam::123456789012:role/app-*"],
+  "clusters": ["production", "staging"],
+  "rolloutTimeout": "1h"
+}
+\`\`\`
+
+A duration is a whole number and its unit, such as \`90s\`, \`30m\`, \`26h\` or \`2d\`. A setting that cannot be read stops \`cdk synth\` with
+its name, its value and the fix. A setting that is given by \`-c\` is refused. Inside a CDK app of your own, they are the props of the
+construct \`EcrDeploy\`.
+
+**A second stack** in the same account and region has a settings file of its own. It names the stack, such as
+\`"stackName": "ecr-deploy-staging"\`, and is given by \`npx cdk deploy -c settings=staging.json\`. Let the two stacks deploy different
+\`clusters\` or \`repositories\`: a push that both deploy is deployed twice.
 
 | setting | default |
 |---|---|

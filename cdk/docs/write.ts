@@ -1,5 +1,7 @@
-/** Writes the generated pages of docs/: `npm run docs`. */
+/** Writes what is generated from the documentation of the settings: `npm run docs`. */
 import { writeFileSync } from 'node:fs';
 import { PAGE, settingsPage } from './settings-page';
+import { SCHEMA, settingsSchema } from './settings-schema';
 
 writeFileSync(PAGE, settingsPage());
+writeFileSync(SCHEMA, settingsSchema());

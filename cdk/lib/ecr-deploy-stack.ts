@@ -2,13 +2,21 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { EcrDeploy, type EcrDeployProps } from './ecr-deploy';
 
-/** The stack that holds ecr-deploy, and tells where its state machines and its dead-letter queue are. */
+/** What the stack is made of: the settings of ecr-deploy, and what every stack takes. */
+export type EcrDeployStackProps = Omit<StackProps, 'permissionsBoundary'> & EcrDeployProps;
+
+/** The stack that holds ecr-deploy. Its outputs tell where the state machines, the logs and the dead-letter queue are. */
 export class EcrDeployStack extends Stack {
   readonly ecrDeploy: EcrDeploy;
 
-  constructor(scope: Construct, id: string, props: StackProps & EcrDeployProps) {
-    super(scope, id, props);
-    this.ecrDeploy = new EcrDeploy(this, 'EcrDeploy', props);
+  constructor(scope: Construct, id: string, props: EcrDeployStackProps) {
+    // The boundary is the construct's own: it is that of every role that is made, whatever a stack would do with it.
+    const { permissionsBoundary, ...stackProps } = props;
+    super(scope, id, stackProps);
+    this.ecrDeploy = new EcrDeploy(this, 'EcrDeploy', {
+      ...stackProps,
+      ...(permissionsBoundary && { permissionsBoundary }),
+    });
 
     new CfnOutput(this, 'DeployImageArn', {
       description: 'The state machine with one execution for each push',
@@ -28,5 +36,24 @@ export class EcrDeployStack extends Stack {
       description: 'The queue of the events that could not start an execution',
       value: this.ecrDeploy.deadLetterQueue.queueUrl,
     });
+    new CfnOutput(this, 'DeployImageLogs', {
+      description: 'The log group of the state machine deploy-image',
+      value: this.ecrDeploy.logs.deployImage.logGroupName,
+    });
+    new CfnOutput(this, 'DeployServiceLogs', {
+      description: 'The log group of the state machine deploy-service',
+      value: this.ecrDeploy.logs.deployService.logGroupName,
+    });
+    for (const [step, { function: lambda, logGroup }] of Object.entries(this.ecrDeploy.steps)) {
+      const name = `${step.charAt(0).toUpperCase()}${step.slice(1)}`;
+      new CfnOutput(this, `${name}Function`, {
+        description: `The function of the step ${name}`,
+        value: lambda.functionName,
+      });
+      new CfnOutput(this, `${name}Logs`, {
+        description: `The log group of the step ${name}`,
+        value: logGroup.logGroupName,
+      });
+    }
   }
 }

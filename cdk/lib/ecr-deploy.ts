@@ -2,16 +2,19 @@
  * The construct of ecr-deploy: a push to ECR starts the state machine deploy-image, which moves every ECS service that
  * runs the image's repository to it, each by an execution of deploy-service.
  */
-import { Aws, Duration, Validations } from 'aws-cdk-lib';
+import { Annotations, Aws, Duration, Validations } from 'aws-cdk-lib';
 import { type EventPattern, Match, Rule } from 'aws-cdk-lib/aws-events';
 import { SfnStateMachine } from 'aws-cdk-lib/aws-events-targets';
-import { Policy } from 'aws-cdk-lib/aws-iam';
+import { Policy, Role } from 'aws-cdk-lib/aws-iam';
+import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { usableKey } from './encryption-key';
 import * as permissions from './permissions';
+import { nameRoles } from './roles';
 import { checkSettings, type EcrDeployProps, type Settings } from './settings';
-import { Step } from './step';
+import { Step, type StepName } from './step';
 import { Workflow } from './workflow';
 
 export type { Architecture, EcrDeployProps, ImageReference, Trigger } from './settings';
@@ -29,15 +32,29 @@ export class EcrDeploy extends Construct {
   readonly deployService: StateMachine;
   /** The events that could not start an execution. */
   readonly deadLetterQueue: Queue;
+  /** The steps, each with its function, its role and its log group. */
+  readonly steps: Readonly<Record<StepName, Step>>;
+  /** The log groups of the state machines. */
+  readonly logs: { readonly deployImage: LogGroup; readonly deployService: LogGroup };
 
   constructor(scope: Construct, id: string, props: EcrDeployProps) {
     super(scope, id);
     const settings = checkSettings(props);
+    for (const role of settings.passRoleArns.filter(permissions.isEveryRole)) {
+      Annotations.of(this).addWarningV2(
+        'ecr-deploy:passRoles',
+        `passRoles holds ${role}: who may push an image may then run it with any role of the account that ECS tasks can ` +
+          'have. Name the roles of the task definitions that are deployed, such as arn:aws:iam::123456789012:role/app-*.',
+      );
+    }
+    const { encryptionKey } = settings;
+    const key = encryptionKey === undefined ? {} : { encryptionKey: usableKey(this, encryptionKey) };
 
     const findTaskDefinitions = new Step(this, 'FindTaskDefinitions', {
       package: 'find-task-definitions',
       description: 'Finds the task definitions in use that run the pushed image, and their services',
       settings,
+      ...key,
       permissions: permissions.findTaskDefinitions(settings),
       // For its share of the processor, which Lambda gives by memory: it alone reads the whole account. It needs 17 MB for
       // 10,000 services.
@@ -48,44 +65,51 @@ export class EcrDeploy extends Construct {
       package: 'register-revision',
       description: 'Registers a revision of a task definition that runs the pushed image',
       settings,
+      ...key,
       permissions: permissions.registerRevision(settings),
     });
     const updateService = new Step(this, 'UpdateService', {
       package: 'update-service',
       description: 'Starts the rollout of a revision on a service, or says why not',
       settings,
+      ...key,
       permissions: permissions.updateService(settings),
     });
     const checkStability = new Step(this, 'CheckStability', {
       package: 'check-stability',
       description: 'Looks once at a rollout: stable, in progress, failed or superseded',
       settings,
+      ...key,
       permissions: permissions.checkStability(settings),
     });
     const rollBack = new Step(this, 'RollBack', {
       package: 'roll-back',
       description: 'Takes a service back to its last good revision',
       settings,
+      ...key,
       permissions: permissions.rollBack(settings),
     });
     const conclude = new Step(this, 'Conclude', {
       package: 'conclude',
       description: 'Ends an execution: succeeds, or fails with the services and their reasons',
       settings,
+      ...key,
       permissions: [],
     });
+    this.steps = { findTaskDefinitions, registerRevision, updateService, checkStability, rollBack, conclude };
 
-    this.deployService = new Workflow(this, 'DeployService', {
+    const deployService = new Workflow(this, 'DeployService', {
       definition: 'deploy-service',
       steps: { registerRevision, updateService, checkStability, rollBack, conclude },
       substitutions: { partition: Aws.PARTITION },
       permissions: [],
-      logRetention: settings.logRetention,
-      rolloutTimeoutSeconds: settings.rolloutTimeoutSeconds,
-    }).stateMachine;
+      settings,
+      ...key,
+    });
+    this.deployService = deployService.stateMachine;
 
     const child = { arn: this.deployService.stateMachineArn, name: this.deployService.stateMachineName };
-    this.deployImage = new Workflow(this, 'DeployImage', {
+    const deployImage = new Workflow(this, 'DeployImage', {
       definition: 'deploy-image',
       steps: { findTaskDefinitions, registerRevision, conclude },
       substitutions: {
@@ -94,9 +118,11 @@ export class EcrDeploy extends Construct {
         ...atOnce(settings.maxConcurrency),
       },
       permissions: [...permissions.runExecution(child), ...(settings.tagLatest ? permissions.tagLatest(settings) : [])],
-      logRetention: settings.logRetention,
-      rolloutTimeoutSeconds: settings.rolloutTimeoutSeconds,
-    }).stateMachine;
+      settings,
+      ...key,
+    });
+    this.deployImage = deployImage.stateMachine;
+    this.logs = { deployImage: deployImage.logGroup, deployService: deployService.logGroup };
 
     // Policies of their own: the functions come after the policies in their roles, and the state machines after the functions.
     new Policy(this, 'CountServices', {
@@ -109,15 +135,22 @@ export class EcrDeploy extends Construct {
     });
 
     this.deadLetterQueue = new Queue(this, 'DeadLetterQueue', {
-      encryption: QueueEncryption.SQS_MANAGED,
+      ...('encryptionKey' in key
+        ? { encryption: QueueEncryption.KMS, encryptionMasterKey: key.encryptionKey }
+        : { encryption: QueueEncryption.SQS_MANAGED }),
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
+      removalPolicy: settings.removalPolicy,
     });
     Validations.of(this.deadLetterQueue).acknowledge({
       id: 'AwsSolutions-SQS3',
       reason: 'It is itself the dead-letter queue, of the rule Push.',
     });
 
+    const role = new Role(this, 'PushRole', {
+      assumedBy: permissions.only('events', 'rule/*'),
+      description: 'ecr-deploy, the rules that start deploy-image',
+    });
     // The first rule keeps the name that it has in stacks of today.
     for (const [place, eventPattern] of pushPatterns(settings).entries()) {
       new Rule(this, place === 0 ? 'Push' : `Push${place + 1}`, {
@@ -126,6 +159,7 @@ export class EcrDeploy extends Construct {
         targets: [
           // No input: the execution gets the whole event. A late delivery is safe, as a newer push is never overridden.
           new SfnStateMachine(this.deployImage, {
+            role,
             deadLetterQueue: this.deadLetterQueue,
             maxEventAge: Duration.hours(24),
             retryAttempts: 185,
@@ -133,6 +167,8 @@ export class EcrDeploy extends Construct {
         ],
       });
     }
+
+    nameRoles(this, settings);
   }
 }
 
@@ -181,12 +217,15 @@ const ARTIFACTS = [
  * a pattern cannot tell, find-task-definitions tells from an image.
  * https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
  */
-function pushPattern({ trigger }: Settings, repositories: readonly string[]): EventPattern {
+function pushPattern({ trigger, accounts }: Settings, repositories: readonly string[]): EventPattern {
+  // An account that may put events on this bus could put any: its own are delivered with its own id.
+  const account = [Aws.ACCOUNT_ID, ...accounts];
   const named = repositories.length === 0 ? undefined : [...repositories];
   switch (trigger) {
     case 'putImage':
       return {
         source: ['aws.ecr'],
+        account,
         detailType: ['AWS API Call via CloudTrail'],
         detail: {
           eventSource: ['ecr.amazonaws.com'],
@@ -203,6 +242,7 @@ function pushPattern({ trigger }: Settings, repositories: readonly string[]): Ev
     case 'imageAction':
       return {
         source: ['aws.ecr'],
+        account,
         detailType: ['ECR Image Action'],
         detail: {
           'action-type': ['PUSH'],

@@ -4,7 +4,7 @@
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
  */
 import { Aws, Stack, Validations } from 'aws-cdk-lib';
-import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import { type IPrincipal, PolicyStatement, type Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Settings } from './settings';
 
 /** One statement that allows `actions` on `resources`. */
@@ -21,15 +21,76 @@ export interface Permission {
 /** The tag that every registered revision carries, as `functions/shared/src/task_definition.rs` spells it. */
 export const SOURCE_TAG = 'ecr-deploy:source';
 
-/** Adds the permissions to the role and acknowledges their wildcards to cdk-nag, each with its own reason. */
-export function grant(role: Role, permissions: readonly Permission[]): void {
+/**
+ * Adds the permissions to the role, and tells cdk-nag why their resources hold a `*`. `madeByCdk` are those that the CDK
+ * adds by itself. cdk-nag keeps one reason for each resource of a role, so it gets one that names all the calls.
+ */
+export function grant(role: Role, permissions: readonly Permission[], madeByCdk: readonly Permission[] = []): void {
+  const reasons = new Map<string, string[]>();
   for (const permission of permissions) {
     role.addToPolicy(statement(permission));
-    if (permission.wildcard !== undefined) {
-      acknowledgeWildcards(role, permission.resources, permission.wildcard);
+  }
+  for (const { actions, resources, wildcard } of [...permissions, ...madeByCdk]) {
+    for (const resource of wildcard === undefined
+      ? []
+      : resources.map((arn) => flattened(Stack.of(role).resolve(arn)))) {
+      if (resource.includes('*')) {
+        reasons.set(resource, [...(reasons.get(resource) ?? []), `${actions.join(', ')}: ${wildcard ?? ''}`]);
+      }
     }
   }
+  for (const [resource, given] of reasons) {
+    Validations.of(role).acknowledge({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason: given.join(' ') });
+  }
 }
+
+/**
+ * A service of AWS that may take on a role, but only on behalf of a resource of this account and region: not for somebody
+ * else who makes it do so. https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+ */
+export function only(service: 'events' | 'lambda' | 'states', resource: string): IPrincipal {
+  return new ServicePrincipal(`${service}.amazonaws.com`, {
+    conditions: {
+      StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
+      ArnLike: { 'aws:SourceArn': arn(service, resource) },
+    },
+  });
+}
+
+/** Whether an ARN stands for every role of an account. */
+export function isEveryRole(roleArn: string): boolean {
+  return /:role\/[*/]*\*$/.test(roleArn);
+}
+
+/** What the CDK gives every function and state machine that sends traces. */
+export const WRITE_TRACES: Permission = {
+  sid: 'WriteTraces',
+  actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'],
+  resources: ['*'],
+  wildcard: 'A trace is no resource that a policy could name.',
+};
+
+/** What the CDK gives every state machine that sends traces, beyond {@link WRITE_TRACES}. */
+export const SAMPLE_TRACES: Permission = {
+  sid: 'SampleTraces',
+  actions: ['xray:GetSamplingRules', 'xray:GetSamplingTargets'],
+  resources: ['*'],
+  wildcard: 'Sampling rules are read all at once.',
+};
+
+/**
+ * What the CDK gives every state machine that logs.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+ */
+export const DELIVER_LOGS: Permission = {
+  sid: 'DeliverLogs',
+  actions: [
+    ...['logs:CreateLogDelivery', 'logs:GetLogDelivery', 'logs:UpdateLogDelivery', 'logs:DeleteLogDelivery'],
+    ...['logs:ListLogDeliveries', 'logs:PutResourcePolicy', 'logs:DescribeResourcePolicies', 'logs:DescribeLogGroups'],
+  ],
+  resources: ['*'],
+  wildcard: 'Step Functions sets up the delivery of its logs, and these calls have no resource.',
+};
 
 /** The permission as a statement of a policy. */
 export function statement({ sid, actions, resources, conditions }: Permission): PolicyStatement {
@@ -39,15 +100,6 @@ export function statement({ sid, actions, resources, conditions }: Permission): 
     resources: [...resources],
     ...(conditions === undefined ? {} : { conditions }),
   });
-}
-
-/** Tells cdk-nag why these resources of the role's policy hold a `*`. */
-export function acknowledgeWildcards(role: Role, resources: readonly string[], reason: string): void {
-  for (const resource of resources.map((arn) => flattened(Stack.of(role).resolve(arn)))) {
-    if (resource.includes('*')) {
-      Validations.of(role).acknowledge({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason });
-    }
-  }
 }
 
 /** find-task-definitions: what runs in the clusters, and what no service runs. */
@@ -145,6 +197,30 @@ export function runExecution(child: { readonly arn: string; readonly name: strin
  */
 export function countExecutions({ stateMachineArn }: { readonly stateMachineArn: string }): Permission {
   return { sid: 'CountExecutions', actions: ['states:ListExecutions'], resources: [stateMachineArn] };
+}
+
+/**
+ * A state machine whose data are encrypted by the customer's key, and which starts another one like it.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
+ */
+export function useKey(keyArn: string): Permission[] {
+  return [
+    {
+      sid: 'EncryptExecutions',
+      actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+      resources: [keyArn],
+      conditions: {
+        ArnLike: { 'kms:EncryptionContext:aws:states:stateMachineArn': arn('states', 'stateMachine:*') },
+      },
+    },
+    {
+      sid: 'EncryptLogs',
+      actions: ['kms:GenerateDataKey'],
+      resources: [keyArn],
+      // The star is part of the value.
+      conditions: { StringEquals: { 'kms:EncryptionContext:SourceArn': arn('logs', '*') } },
+    },
+  ];
 }
 
 /** The tasks of a service. */

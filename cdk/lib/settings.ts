@@ -3,13 +3,15 @@
  * once, at synth: a setting that cannot be read is refused with its name, its value and the fix, never defaulted.
  */
 import { statSync } from 'node:fs';
-import { Duration, Token } from 'aws-cdk-lib';
-import type { IRole } from 'aws-cdk-lib/aws-iam';
+import { Duration, RemovalPolicy, Token } from 'aws-cdk-lib';
+import type { IManagedPolicy, IRole } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 
-const IMAGE_REFERENCES = ['tag', 'digest'] as const;
-const TRIGGERS = ['putImage', 'imageAction'] as const;
-const ARCHITECTURES = ['arm64', 'x86_64'] as const;
+export const IMAGE_REFERENCES = ['tag', 'digest'] as const;
+export const TRIGGERS = ['imageAction', 'putImage'] as const;
+export const ARCHITECTURES = ['arm64', 'x86_64'] as const;
+export const REMOVAL_POLICIES = [RemovalPolicy.DESTROY, RemovalPolicy.RETAIN] as const;
 
 /** How a deployed container definition names its image. */
 export type ImageReference = (typeof IMAGE_REFERENCES)[number];
@@ -36,6 +38,40 @@ export interface EcrDeployProps {
   readonly clusters?: readonly string[];
 
   /**
+   * Names of the ECR repositories whose pushes are deployed, without the registry and without a tag. Two kinds of pushes are
+   * deployed only where their repository is named here: the assets of the AWS CDK
+   * (`cdk-<qualifier>-container-assets-<account>-<region>`), and what ECR itself brings in by a pull-through cache or by
+   * replication.
+   *
+   * @default - every repository but these two kinds
+   */
+  readonly repositories?: readonly string[];
+
+  /**
+   * The event that starts a deployment. `imageAction` is sent by ECR itself, in every account. `putImage` is recorded
+   * by CloudTrail: it tells who pushed, and it arrives only where a trail of the account logs management events. Without
+   * such a trail, `putImage` never deploys anything.
+   *
+   * @default 'imageAction'
+   */
+  readonly trigger?: Trigger;
+
+  /**
+   * Other accounts whose pushes are deployed too, by their ids of twelve digits. They have to forward their ECR events to
+   * the event bus of this account. The functions need access to the repositories there.
+   *
+   * @default - pushes to this account's registry only
+   */
+  readonly accounts?: readonly string[];
+
+  /**
+   * Whether a new revision names its image by `tag`, or by `digest`, which no later push can change.
+   *
+   * @default 'tag'
+   */
+  readonly imageReference?: ImageReference;
+
+  /**
    * Whether a push of the tag `latest` is deployed. Excludes `tagLatest`.
    *
    * @default false
@@ -50,14 +86,6 @@ export interface EcrDeployProps {
    * @default false
    */
   readonly tagLatest?: boolean;
-
-  /**
-   * Whether a new revision names its image by `tag` or by `digest`. A later push can move a tag; it cannot change a
-   * digest.
-   *
-   * @default 'tag'
-   */
-  readonly imageReference?: ImageReference;
 
   /**
    * Whether families that no service runs (scheduled and one-off tasks) get a new revision too. With `clusters` set,
@@ -93,24 +121,6 @@ export interface EcrDeployProps {
   readonly maxConcurrency?: number;
 
   /**
-   * The event that starts a deployment: `putImage`, recorded by CloudTrail, which needs a trail that logs management
-   * events; or `imageAction`, sent by ECR itself, which needs none.
-   *
-   * @default 'putImage'
-   */
-  readonly trigger?: Trigger;
-
-  /**
-   * Names of the ECR repositories whose pushes are deployed, without the registry and without a tag. Two kinds of pushes are
-   * deployed only where their repository is named here: the assets of the AWS CDK
-   * (`cdk-<qualifier>-container-assets-<account>-<region>`), and what ECR itself brings in by a pull-through cache or by
-   * replication.
-   *
-   * @default - every repository but these two kinds
-   */
-  readonly repositories?: readonly string[];
-
-  /**
    * The processor of the functions.
    *
    * @default 'arm64'
@@ -118,19 +128,62 @@ export interface EcrDeployProps {
   readonly architecture?: Architecture;
 
   /**
-   * How long the logs of the functions and of the state machines are kept.
+   * How long the logs of the functions and of the state machines are kept, in days, or `infinite`.
    *
    * @default RetentionDays.THREE_MONTHS - as long as Step Functions keeps an execution's history
    */
   readonly logRetention?: RetentionDays;
 
   /**
-   * A folder with the functions ready to run, each as `<package>/bootstrap`, such as `roll-back/bootstrap`: built for
-   * Amazon Linux 2023 and for `architecture`. They are deployed as they are, and no Rust is needed.
+   * A folder with the functions ready to run, each as `<package>/bootstrap` or `<package>.zip`, such as
+   * `roll-back/bootstrap`: built for Amazon Linux 2023 and for `architecture`. They are deployed as they are, and no Rust
+   * is needed.
    *
    * @default - cargo-lambda builds them from this repository
    */
   readonly binaries?: string;
+
+  /**
+   * What happens to the logs and to the dead-letter queue when the stack is deleted: `destroy` or `retain`. The log
+   * groups of the state machines have fixed names. So a stack of the same name can be deployed again only after the
+   * retained ones were deleted.
+   *
+   * @default 'destroy'
+   */
+  readonly removalPolicy?: RemovalPolicy;
+
+  /**
+   * A symmetric KMS key of your own, or its ARN, that encrypts the logs, the dead-letter queue, and the data of the
+   * executions. A key that CDK made gets the key policy that it needs. A key given by its ARN must allow by its own
+   * policy: `kms:Encrypt*`, `kms:Decrypt*`, `kms:ReEncrypt*`, `kms:GenerateDataKey*` and `kms:Describe*` to
+   * `logs.<region>.amazonaws.com`; `kms:Decrypt` and `kms:GenerateDataKey` to `events.amazonaws.com` and
+   * `delivery.logs.amazonaws.com`; and the use by this account's roles.
+   *
+   * @default - keys of AWS
+   */
+  readonly encryptionKey?: IKey | string;
+
+  /**
+   * The permissions boundary of every role that is made: a managed policy, or its ARN.
+   *
+   * @default - none
+   */
+  readonly permissionsBoundary?: IManagedPolicy | string;
+
+  /**
+   * The path of every role that is made, such as `/ecr-deploy/`.
+   *
+   * @default '/'
+   */
+  readonly rolePath?: string;
+
+  /**
+   * What the name of every role begins with, such as `app-ecr-deploy-`: at most 32 characters. The rest of the name tells
+   * the stack and what the role is for. A deployment with named roles needs `CAPABILITY_NAMED_IAM`, which the CDK gives.
+   *
+   * @default - CloudFormation names the roles
+   */
+  readonly rolePrefix?: string;
 }
 
 /** The settings after they were checked: nothing is optional any more, durations are whole seconds. */
@@ -148,16 +201,23 @@ export interface Settings {
   readonly trigger: Trigger;
   /** Empty: every repository. */
   readonly repositories: readonly string[];
+  /** The other accounts whose pushes count. */
+  readonly accounts: readonly string[];
   readonly architecture: Architecture;
   readonly logRetention: RetentionDays;
   /** `undefined`: cargo-lambda builds them. */
   readonly binaries: string | undefined;
+  readonly removalPolicy: RemovalPolicy;
+  readonly encryptionKey?: IKey | string;
+  readonly permissionsBoundary?: IManagedPolicy | string;
+  readonly rolePath?: string;
+  readonly rolePrefix?: string;
 }
 
 /** A setting that cannot be used, with the value that was given and what to give instead. */
 export class SettingError extends Error {
   constructor(
-    readonly setting: keyof EcrDeployProps,
+    readonly setting: string,
     given: unknown,
     fix: string,
   ) {
@@ -176,18 +236,25 @@ const MOST_LOOKS = 1200;
 /** Forty groups of forty, the most that an inline Map runs at once. */
 const MOST_AT_ONCE = 1600;
 
-const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,255}$/;
+export const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,255}$/;
 /**
  * ECR's own rule, which `functions/shared/src/image.rs` has too: parts separated by slashes, and words in them by a dot, one
  * or two underscores, or hyphens. A registry's host would pass as the first part of a name, so it is ruled out by itself.
  * https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
  */
-const REPOSITORY_NAME =
+export const REPOSITORY_NAME =
   /^(?=.{2,256}$)(?!\d{12}\.dkr)([a-z0-9]+((\.|__?|-+)[a-z0-9]+)*\/)*[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*$/;
 
 /** How much of the 4 KB that Lambda has for a function's settings may be names of repositories. */
 const LONGEST_REPOSITORIES = 3000;
-const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/*?-]+$/;
+export const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/*?-]+$/;
+export const ACCOUNT_ID = /^\d{12}$/;
+export const KEY_ARN = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/;
+export const POLICY_ARN = /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/;
+/** https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html */
+export const ROLE_PATH = /^\/([!-.0-~]+\/)*$/;
+/** A role's name has 64 characters; half of them are for what tells one role from another. */
+export const ROLE_PREFIX = /^[\w+=,.@-]{1,32}$/;
 
 /**
  * The checked settings, with the defaults filled in. Values known only at deploy time (tokens) are taken as they are.
@@ -250,7 +317,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
     'repositories',
     props.repositories ?? [],
     REPOSITORY_NAME,
-    'give names of repositories, without the registry and without a tag, such as web,team/worker; ' +
+    'give names of repositories, without the registry and without a tag, such as ["web", "team/worker"]; ' +
       'leave the setting out for every repository.',
   );
   const length = repositories.join(',').length;
@@ -268,7 +335,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
       'clusters',
       props.clusters ?? [],
       CLUSTER_NAME,
-      'give names of clusters, not ARNs: letters, digits, hyphens and underscores, such as prod,staging; ' +
+      'give names of clusters, not ARNs: letters, digits, hyphens and underscores, such as ["prod", "staging"]; ' +
         'leave the setting out for every cluster.',
     ),
     deployLatest,
@@ -278,11 +345,41 @@ export function checkSettings(props: EcrDeployProps): Settings {
     rolloutTimeoutSeconds,
     pollIntervalSeconds,
     maxConcurrency,
-    trigger: oneOf('trigger', props.trigger ?? 'putImage', TRIGGERS),
+    trigger: oneOf('trigger', props.trigger ?? 'imageAction', TRIGGERS),
     repositories,
+    accounts: names(
+      'accounts',
+      props.accounts ?? [],
+      ACCOUNT_ID,
+      'give ids of accounts, each of twelve digits in quotes, such as ["123456789012"]; ' +
+        'leave the setting out for pushes of this account alone.',
+    ),
     architecture: oneOf('architecture', props.architecture ?? 'arm64', ARCHITECTURES),
     logRetention,
     binaries: folder('binaries', props.binaries),
+    removalPolicy: oneOf('removalPolicy', props.removalPolicy ?? RemovalPolicy.DESTROY, REMOVAL_POLICIES),
+    ...optional('encryptionKey', props.encryptionKey, 'keyArn', KEY_ARN, 'give the ARN of a KMS key, not of an alias.'),
+    ...optional(
+      'permissionsBoundary',
+      props.permissionsBoundary,
+      'managedPolicyArn',
+      POLICY_ARN,
+      'give the ARN of a managed policy, such as arn:aws:iam::123456789012:policy/boundary.',
+    ),
+    ...optional(
+      'rolePath',
+      props.rolePath,
+      undefined,
+      ROLE_PATH,
+      'begin and end it with a slash, such as /ecr-deploy/.',
+    ),
+    ...optional(
+      'rolePrefix',
+      props.rolePrefix,
+      undefined,
+      ROLE_PREFIX,
+      'give 1 to 32 letters, digits and characters of +=,.@_-, such as app-ecr-deploy-.',
+    ),
   };
 }
 
@@ -294,6 +391,25 @@ function folder(setting: keyof EcrDeployProps, given: string | undefined): strin
     throw new SettingError(setting, given, 'give a folder that is there, or leave the setting out.');
   }
   return given;
+}
+
+/** A setting without a default: left out, or text that matches, or a construct that has its ARN under `arn`. */
+function optional<K extends 'encryptionKey' | 'permissionsBoundary' | 'rolePath' | 'rolePrefix'>(
+  setting: K,
+  given: EcrDeployProps[K],
+  arn: string | undefined,
+  pattern: RegExp,
+  fix: string,
+): Pick<Settings, K> | object {
+  if (given === undefined) {
+    return {};
+  }
+  const isConstruct =
+    arn !== undefined && typeof given === 'object' && (given as object | null) !== null && arn in given;
+  if (!isConstruct && !Token.isUnresolved(given) && !(typeof given === 'string' && pattern.test(given))) {
+    throw new SettingError(setting, given, fix);
+  }
+  return { [setting]: given };
 }
 
 function roleArns(roles: EcrDeployProps['passRoles'] | undefined): string[] {

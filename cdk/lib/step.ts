@@ -2,13 +2,12 @@
  * A step is one Lambda function of ecr-deploy, the package of the same name in `functions/`, with a role and a log group
  * of its own.
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Duration } from 'aws-cdk-lib';
+import { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   Architecture,
-  Code,
   type FunctionOptions,
   Function as LambdaFunction,
   LoggingFormat,
@@ -18,9 +17,14 @@ import {
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { RustFunction } from 'cargo-lambda-cdk';
 import { Construct } from 'constructs';
-import { acknowledgeWildcards, grant, type Permission } from './permissions';
+import { readyFunction } from './binaries';
+import { grant, only, type Permission, WRITE_TRACES } from './permissions';
 import { REPOSITORY_ROOT } from './repository-root';
-import { SettingError, type Settings } from './settings';
+import type { Settings } from './settings';
+
+/** The names of the steps, as the placeholders of the state machines spell them. */
+export type StepName =
+  'findTaskDefinitions' | 'registerRevision' | 'updateService' | 'checkStability' | 'rollBack' | 'conclude';
 
 /** What makes one step different from another. */
 export interface StepProps {
@@ -29,6 +33,7 @@ export interface StepProps {
   /** What it does, in the words of an operator. */
   readonly description: string;
   readonly settings: Settings;
+  readonly encryptionKey?: IKey;
   readonly permissions: readonly Permission[];
   /** @default 128 */
   readonly memorySize?: number;
@@ -40,19 +45,21 @@ export interface StepProps {
 export class Step extends Construct {
   readonly function: LambdaFunction;
   readonly role: Role;
+  readonly logGroup: LogGroup;
 
   constructor(scope: Construct, id: string, props: StepProps) {
     super(scope, id);
     const { settings } = props;
 
-    // Logs go with the stack: a group that stayed behind would be found by nobody under its generated name.
-    const logGroup = new LogGroup(this, 'Logs', {
+    this.logGroup = new LogGroup(this, 'Logs', {
       retention: settings.logRetention,
-      removalPolicy: RemovalPolicy.DESTROY,
+      removalPolicy: settings.removalPolicy,
+      ...(props.encryptionKey && { encryptionKey: props.encryptionKey }),
     });
 
     this.role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      // The function's name is made by CloudFormation, after the role.
+      assumedBy: only('lambda', 'function:*'),
       description: `ecr-deploy, ${props.package}: ${props.description}`,
     });
     // Written out because AWSLambdaBasicExecutionRole would allow every log group of the account.
@@ -60,11 +67,10 @@ export class Step extends Construct {
       new PolicyStatement({
         sid: 'WriteLogs',
         actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-        resources: [logGroup.logGroupArn],
+        resources: [this.logGroup.logGroupArn],
       }),
     );
-    acknowledgeWildcards(this.role, ['*'], 'X-Ray has no resource for the traces that a function sends.');
-    grant(this.role, props.permissions);
+    grant(this.role, props.permissions, [WRITE_TRACES]);
 
     const options: FunctionOptions = {
       description: props.description,
@@ -73,7 +79,7 @@ export class Step extends Construct {
       timeout: props.timeout ?? Duration.minutes(5),
       tracing: Tracing.ACTIVE,
       loggingFormat: LoggingFormat.JSON,
-      logGroup,
+      logGroup: this.logGroup,
       role: this.role,
       environment: {
         CLUSTERS: settings.clusters.join(','),
@@ -98,15 +104,7 @@ export class Step extends Construct {
             ...options,
             runtime: Runtime.PROVIDED_AL2023,
             handler: 'bootstrap',
-            code: ready(settings.binaries, props.package),
+            code: readyFunction(settings.binaries, props.package, settings.architecture),
           });
   }
-}
-
-/** A function that is built already. */
-function ready(binaries: string, name: string): Code {
-  if (!existsSync(join(binaries, name, 'bootstrap'))) {
-    throw new SettingError('binaries', binaries, `it has no file ${name}/bootstrap.`);
-  }
-  return Code.fromAsset(join(binaries, name));
 }

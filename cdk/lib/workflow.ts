@@ -4,14 +4,22 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Names, RemovalPolicy } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
+import { Names } from 'aws-cdk-lib';
+import { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import {
+  CfnStateMachine,
+  DefinitionBody,
+  LogLevel,
+  StateMachine,
+  StateMachineType,
+} from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { acknowledgeWildcards, grant, type Permission } from './permissions';
 import { patient } from './patience';
+import { DELIVER_LOGS, grant, only, type Permission, SAMPLE_TRACES, useKey, WRITE_TRACES } from './permissions';
 import { REPOSITORY_ROOT } from './repository-root';
+import type { Settings } from './settings';
 import type { Step } from './step';
 
 /** What makes one workflow different from the other. */
@@ -23,29 +31,32 @@ export interface WorkflowProps {
   /** What else the definition has placeholders for. */
   readonly substitutions: Readonly<Record<string, string>>;
   readonly permissions: readonly Permission[];
-  readonly logRetention: RetentionDays;
-  /** For how long a state tries again while nobody can answer. */
-  readonly rolloutTimeoutSeconds: number;
+  readonly settings: Settings;
+  readonly encryptionKey?: IKey;
 }
 
 /** One state machine with its role and its log group. */
 export class Workflow extends Construct {
   readonly stateMachine: StateMachine;
+  readonly logGroup: LogGroup;
 
   constructor(scope: Construct, id: string, props: WorkflowProps) {
     super(scope, id);
 
+    const key = props.encryptionKey;
+
     // With this prefix the group needs no entry of its own in the account's resource policy for logs, which is limited:
     // https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
-    const logGroup = new LogGroup(this, 'Logs', {
+    this.logGroup = new LogGroup(this, 'Logs', {
       logGroupName: `/aws/vendedlogs/states/${Names.uniqueResourceName(this, { separator: '-' })}`,
-      retention: props.logRetention,
-      // The name is fixed: a group that stayed behind would stand in the way of the next stack of this name.
-      removalPolicy: RemovalPolicy.DESTROY,
+      retention: props.settings.logRetention,
+      removalPolicy: props.settings.removalPolicy,
+      ...(key && { encryptionKey: key }),
     });
 
     const role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('states.amazonaws.com'),
+      // The state machine's name is made by CloudFormation, after the role.
+      assumedBy: only('states', 'stateMachine:*'),
       description: `ecr-deploy, the state machine ${props.definition}`,
     });
     const steps = Object.entries(props.steps);
@@ -56,15 +67,18 @@ export class Workflow extends Construct {
         resources: steps.map(([, step]) => step.function.functionArn),
       }),
     );
-    grant(role, props.permissions);
-    acknowledgeWildcards(role, ['*'], 'X-Ray and the delivery of logs have no resources that a policy could name.');
+    grant(
+      role,
+      [...props.permissions, ...(key === undefined ? [] : useKey(key.keyArn))],
+      [WRITE_TRACES, SAMPLE_TRACES, DELIVER_LOGS],
+    );
 
     this.stateMachine = new StateMachine(this, 'StateMachine', {
       // As a string: the template shows it, and so does a diff. A file would leave the template for an S3 asset.
       definitionBody: DefinitionBody.fromString(
         patient(
           readFileSync(join(REPOSITORY_ROOT, 'statemachine', `${props.definition}.asl.json`), 'utf8'),
-          props.rolloutTimeoutSeconds,
+          props.settings.rolloutTimeoutSeconds,
         ),
       ),
       definitionSubstitutions: {
@@ -74,7 +88,14 @@ export class Workflow extends Construct {
       stateMachineType: StateMachineType.STANDARD,
       role,
       tracingEnabled: true,
-      logs: { destination: logGroup, level: LogLevel.ALL, includeExecutionData: true },
+      logs: { destination: this.logGroup, level: LogLevel.ALL, includeExecutionData: true },
     });
+    if (key !== undefined && CfnStateMachine.isCfnStateMachine(this.stateMachine.node.defaultChild)) {
+      // The CDK's own encryptionConfiguration would allow the role the key for a state machine of no name.
+      this.stateMachine.node.defaultChild.encryptionConfiguration = {
+        type: 'CUSTOMER_MANAGED_KMS_KEY',
+        kmsKeyId: key.keyArn,
+      };
+    }
   }
 }

@@ -76,6 +76,7 @@ const RUN: Readonly<Record<string, readonly [file: string, words: string]>> = {
   'cargo xtask picture': ['xtask/src/picture.rs', 'fn the_pictures_are_current'],
   'npm run docs': ['cdk/test/docs.test.ts', 'settingsPage()'],
   'npm ci': ['xtask/prepare/src/tools.rs', '"ci"'],
+  'cp ecr-deploy.example.json ecr-deploy.json': ['cdk/test/app.test.ts', 'ecr-deploy.example.json'],
   'npx cdk bootstrap': ['tests/src/stack.rs', '"bootstrap"'],
   'npx cdk deploy': ['tests/src/stack.rs', '"deploy"'],
 };

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { Duration } from 'aws-cdk-lib';
+import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { EcrDeployProps } from '../lib/ecr-deploy';
-import { type Json, STEPS, Synthesized } from './synthesized';
+import { EcrDeploy, type EcrDeployProps } from '../lib/ecr-deploy';
+import { type Json, REQUIRED, STEPS, Synthesized, WITHOUT_BUNDLING, WORKFLOWS } from './synthesized';
 
 const functionOf = (synthesized: Synthesized, construct: string): Json =>
   synthesized.properties(`EcrDeploy/${construct}/Function`);
@@ -33,6 +32,7 @@ const GIVEN = new Synthesized({
   pollInterval: Duration.seconds(10),
   architecture: 'x86_64',
 });
+const KEY = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f';
 const TAG_LATEST = new Synthesized({ tagLatest: true });
 
 test('there is one function for each of the six steps, and no other', () => {
@@ -95,43 +95,6 @@ for (const construct of Object.values(STEPS)) {
   });
 }
 
-test('binaries: functions that are ready are deployed as they are, and nothing else is another', () => {
-  withBinaries(Object.keys(STEPS), (binaries) => {
-    const given = new Synthesized({ binaries });
-    for (const construct of Object.values(STEPS)) {
-      const { Code: built, ...expected } = functionOf(DEFAULT, construct);
-      const { Code: ready, ...others } = functionOf(given, construct);
-      assert.deepEqual(others, expected);
-      assert.notDeepEqual(ready, built);
-    }
-    const codes = given.ofType('AWS::Lambda::Function').map(({ properties }) => properties.Code.S3Key);
-    assert.equal(new Set(codes).size, codes.length, 'each function is another one');
-  });
-});
-
-test('binaries: a folder that lacks a function is refused, with the file that is missing', () => {
-  const packages = Object.keys(STEPS).filter((name) => name !== 'roll-back');
-  withBinaries(packages, (binaries) => {
-    assert.throws(() => new Synthesized({ binaries }), {
-      name: 'SettingError',
-      message: `ecr-deploy: setting "binaries" is "${binaries}": it has no file roll-back/bootstrap.`,
-    });
-  });
-});
-
-function withBinaries(packages: readonly string[], check: (binaries: string) => void): void {
-  const binaries = mkdtempSync(join(tmpdir(), 'ecr-deploy-'));
-  try {
-    for (const name of packages) {
-      mkdirSync(join(binaries, name));
-      writeFileSync(join(binaries, name, 'bootstrap'), name);
-    }
-    check(binaries);
-  } finally {
-    rmSync(binaries, { recursive: true });
-  }
-}
-
 for (const [maxConcurrency, groups, atOnce] of [
   [undefined, '10', '40'],
   [1, '1', '1'],
@@ -148,9 +111,12 @@ for (const [maxConcurrency, groups, atOnce] of [
   });
 }
 
+const HERE = { Ref: 'AWS::AccountId' };
+
 test('trigger putImage: the pushes that CloudTrail records, without those that were refused', () => {
-  const expected = {
+  assert.deepEqual(pattern({ trigger: 'putImage' }), {
     source: ['aws.ecr'],
+    account: [HERE],
     'detail-type': ['AWS API Call via CloudTrail'],
     detail: {
       eventSource: ['ecr.amazonaws.com'],
@@ -158,15 +124,13 @@ test('trigger putImage: the pushes that CloudTrail records, without those that w
       errorCode: [{ exists: false }],
       requestParameters: { imageTag: [{ exists: true }] },
     },
-  };
-
-  assert.deepEqual(pattern({}), expected);
-  assert.deepEqual(pattern({ trigger: 'putImage' }), expected);
+  });
 });
 
 test('trigger putImage with repositories: only pushes to these', () => {
-  assert.deepEqual(pattern({ repositories: ['web', 'team/worker'] }), {
+  assert.deepEqual(pattern({ trigger: 'putImage', repositories: ['web', 'team/worker'] }), {
     source: ['aws.ecr'],
+    account: [HERE],
     'detail-type': ['AWS API Call via CloudTrail'],
     detail: {
       eventSource: ['ecr.amazonaws.com'],
@@ -177,9 +141,10 @@ test('trigger putImage with repositories: only pushes to these', () => {
   });
 });
 
-test('trigger imageAction: the tagged pushes that ECR itself reports as successful', () => {
-  assert.deepEqual(pattern({ trigger: 'imageAction' }), {
+test('trigger imageAction, the default, needs no trail: the tagged pushes that ECR itself reports as successful', () => {
+  const expected = {
     source: ['aws.ecr'],
+    account: [HERE],
     'detail-type': ['ECR Image Action'],
     detail: {
       'action-type': ['PUSH'],
@@ -187,7 +152,10 @@ test('trigger imageAction: the tagged pushes that ECR itself reports as successf
       'image-tag': [{ 'anything-but': [''] }],
       'artifact-media-type': [{ exists: false }, { 'anything-but': ARTIFACTS }],
     },
-  });
+  };
+
+  assert.deepEqual(pattern({}), expected);
+  assert.deepEqual(pattern({ trigger: 'imageAction' }), expected);
 });
 
 test('trigger imageAction: an image starts a deployment, whatever ECR calls it, and a cache or a chart does not', () => {
@@ -215,6 +183,13 @@ test('repositories that do not fit into one pattern are shared by several rules,
     }
   }
 });
+
+for (const trigger of ['imageAction', 'putImage'] as const) {
+  test(`trigger ${trigger}: an event of another account counts only when the settings name that account`, () => {
+    assert.deepEqual(pattern({ trigger }).account, [HERE]);
+    assert.deepEqual(pattern({ trigger, accounts: ['210987654321'] }).account, [HERE, '210987654321']);
+  });
+}
 
 test('trigger imageAction with repositories: only pushes to these', () => {
   assert.deepEqual(pattern({ trigger: 'imageAction', repositories: ['web'] }).detail, {
@@ -247,7 +222,7 @@ test('the rule starts deploy-image with the whole event, tries for a day, and th
   // Neither Input nor InputPath nor InputTransformer.
   assert.deepEqual(Object.keys(rest), ['Id']);
   assert.equal(synthesized.text(Arn), '${EcrDeploy/DeployImage/StateMachine}');
-  assert.equal(synthesized.text(RoleArn), '${EcrDeploy/DeployImage/StateMachine/EventsRole.Arn}');
+  assert.equal(synthesized.text(RoleArn), '${EcrDeploy/PushRole.Arn}');
   assert.equal(synthesized.text(DeadLetterConfig.Arn), '${EcrDeploy/DeadLetterQueue.Arn}');
   assert.deepEqual(RetryPolicy, { MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 });
 });
@@ -268,18 +243,157 @@ test('each log group is kept as long as logRetention says, three months by defau
   assert.deepEqual(retentions({ logRetention: RetentionDays.INFINITE }), Array(8).fill(undefined));
 });
 
-test('the stack tells where the state machines and the dead-letter queue are', () => {
+test('the stack tells where the state machines, the functions, their logs and the dead-letter queue are', () => {
   const synthesized = DEFAULT;
   const outputs = Object.entries<Json>(synthesized.template.toJSON()['Outputs'])
     .filter(([name]) => name !== 'WhatIsDeployed')
     .map(([name, output]) => [name, synthesized.text(output.Value)]);
+  const steps = Object.values(STEPS).flatMap((construct) => [
+    [`${construct}Function`, `\${EcrDeploy/${construct}/Function}`],
+    [`${construct}Logs`, `\${EcrDeploy/${construct}/Logs}`],
+  ]);
 
   assert.deepEqual(Object.fromEntries(outputs), {
     DeployImageArn: '${EcrDeploy/DeployImage/StateMachine}',
     DeployServiceArn: '${EcrDeploy/DeployService/StateMachine}',
+    DeployImageLogs: '${EcrDeploy/DeployImage/Logs}',
+    DeployServiceLogs: '${EcrDeploy/DeployService/Logs}',
     DeadLetterQueueUrl: '${EcrDeploy/DeadLetterQueue}',
+    ...Object.fromEntries(steps),
   });
 });
+
+test('the functions, their roles and all log groups are reachable from the construct', () => {
+  const { ecrDeploy } = DEFAULT.stack;
+  const steps = Object.values(ecrDeploy.steps);
+  const reachable = [
+    ...steps.flatMap(({ function: lambda, role, logGroup }) => [lambda, role, logGroup]),
+    ...[ecrDeploy.logs.deployImage, ecrDeploy.logs.deployService],
+  ].map(({ node }) => node.path.replace('ecr-deploy/', ''));
+  const made = DEFAULT.resources
+    .filter(({ type }) => ['AWS::Lambda::Function', 'AWS::Logs::LogGroup'].includes(type))
+    .map(({ path }) => path);
+
+  assert.deepEqual(
+    made.filter((path) => !reachable.includes(path)),
+    [],
+  );
+  assert.equal(new Set(reachable).size, 6 * 3 + 2);
+});
+
+test('logs and queue go with the stack, or stay when removalPolicy says so', () => {
+  const policies = (settings: Partial<EcrDeployProps>) =>
+    Object.values<Json>(new Synthesized(settings).template.toJSON()['Resources'])
+      .filter(({ Type }) => ['AWS::Logs::LogGroup', 'AWS::SQS::Queue'].includes(Type))
+      .map(({ DeletionPolicy }) => DeletionPolicy);
+
+  assert.deepEqual(policies({}), Array(9).fill('Delete'));
+  assert.deepEqual(policies({ removalPolicy: RemovalPolicy.RETAIN }), Array(9).fill('Retain'));
+});
+
+test('with a key of the customer, logs, queue and executions are encrypted by it, and the state machines may use it', () => {
+  const synthesized = new Synthesized({ encryptionKey: KEY });
+
+  for (const { path, properties } of synthesized.ofType('AWS::Logs::LogGroup')) {
+    assert.equal(properties.KmsKeyId, KEY, path);
+  }
+  assert.equal(synthesized.properties('EcrDeploy/DeadLetterQueue').KmsMasterKeyId, KEY);
+  for (const machine of Object.values(WORKFLOWS)) {
+    const { EncryptionConfiguration } = synthesized.properties(`EcrDeploy/${machine}/StateMachine`);
+    assert.deepEqual(EncryptionConfiguration, { KmsKeyId: KEY, Type: 'CUSTOMER_MANAGED_KMS_KEY' });
+    const using = synthesized
+      .properties(`EcrDeploy/${machine}/Role/DefaultPolicy`)
+      .PolicyDocument.Statement.filter(({ Action }: Json) => JSON.stringify(Action).includes('kms:'));
+    assert.deepEqual(
+      using.map(({ Sid, Resource, Condition }: Json) => [
+        Sid,
+        Resource,
+        ...Object.values<Json>(Condition)
+          .flatMap((keys) => Object.values<Json>(keys))
+          .map((arn) => synthesized.text(arn)),
+      ]),
+      [
+        ['EncryptExecutions', KEY, 'arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:*'],
+        ['EncryptLogs', KEY, 'arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:*'],
+      ],
+    );
+  }
+});
+
+test('a key that the CDK made gets the policy by which logs and dead letters can be encrypted', () => {
+  const stack = new Stack(new App({ context: WITHOUT_BUNDLING }), 'with-key');
+  new EcrDeploy(stack, 'EcrDeploy', { ...REQUIRED, encryptionKey: new Key(stack, 'Key') });
+  const [key] = Object.values<Json>(Template.fromStack(stack).findResources('AWS::KMS::Key'));
+
+  assert.deepEqual(
+    key.Properties.KeyPolicy.Statement.map(({ Sid }: Json) => Sid).filter((sid: unknown) => sid !== undefined),
+    ['EncryptLogs', 'FillDeadLetterQueue', 'DeliverLogs'],
+  );
+});
+
+test('every role has the boundary, the path and the prefix that the settings give, and a name of its own', () => {
+  const boundary = 'arn:aws:iam::123456789012:policy/boundary';
+  const named = { permissionsBoundary: boundary, rolePath: '/teams/web/', rolePrefix: 'app-ecr-deploy-' };
+  const roles = [new Synthesized(named), new Synthesized(named, { stackName: 'another' })]
+    .flatMap((synthesized) => synthesized.ofType('AWS::IAM::Role'))
+    .map(({ properties }) => properties);
+
+  assert.equal(roles.length, 18);
+  for (const { PermissionsBoundary, Path, RoleName } of roles) {
+    assert.deepEqual({ PermissionsBoundary, Path }, { PermissionsBoundary: boundary, Path: '/teams/web/' });
+    assert.match(RoleName, /^app-ecr-deploy-[\w-]+$/);
+    assert.ok(RoleName.length <= 64, RoleName);
+  }
+  assert.equal(new Set(roles.map(({ RoleName }) => RoleName)).size, 18);
+});
+
+test('without these settings CloudFormation names the roles', () => {
+  for (const { path, properties } of DEFAULT.ofType('AWS::IAM::Role')) {
+    const { PermissionsBoundary, Path, RoleName } = properties;
+    assert.deepEqual([PermissionsBoundary, Path, RoleName], [undefined, undefined, undefined], path);
+  }
+});
+
+test('two stacks have no name in common: no output is exported, and what has a fixed name has that of its stack', () => {
+  const fixed = (stackName: string) => {
+    const synthesized = new Synthesized({}, { stackName });
+    const names = synthesized.resources.flatMap(({ properties }) =>
+      Object.entries<Json>(properties)
+        .filter(([name, value]) => /^(\w*Name)$/.test(name) && name !== 'PolicyName' && typeof value === 'string')
+        .map(([, value]) => value as string),
+    );
+    const exported = Object.values<Json>(synthesized.template.toJSON()['Outputs']).filter(({ Export }) => Export);
+    assert.deepEqual(exported, []);
+    return names;
+  };
+  const [one, other] = [fixed('ecr-deploy'), fixed('ecr-deploy-staging')];
+
+  assert.equal(one.length, 2);
+  assert.deepEqual(
+    one.filter((name) => other.includes(name)),
+    [],
+  );
+});
+
+for (const everything of ['arn:aws:iam::123456789012:role/*', 'arn:aws:iam::123456789012:role/**']) {
+  test(`a warning tells what passRoles ${everything} allows`, () => {
+    const warnings = warningsOf(new Synthesized({ passRoles: [everything] }));
+
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? '', /who may push an image may then run it with any role/);
+  });
+}
+
+test('no warning for passRoles that name some roles', () => {
+  assert.deepEqual(warningsOf(DEFAULT), []);
+  assert.deepEqual(warningsOf(new Synthesized({ passRoles: ['arn:aws:iam::123456789012:role/apps/*'] })), []);
+});
+
+function warningsOf(synthesized: Synthesized): string[] {
+  return Annotations.fromStack(synthesized.stack)
+    .findWarning('*', Match.anyValue())
+    .map(({ entry }) => JSON.stringify(entry.data));
+}
 
 test('the logical ids of what holds state or is referred to from outside stay as they are', () => {
   const lasting = ['AWS::StepFunctions::StateMachine', 'AWS::SQS::Queue', 'AWS::Events::Rule'];

@@ -7,10 +7,10 @@ import { REQUIRED } from './synthesized';
 const ROLES = 'name the task and execution roles of the task definitions that are deployed, each by its ARN, such as ';
 const EXAMPLE_ROLE = 'arn:aws:iam::123456789012:role/app-*.';
 const CLUSTERS =
-  'give names of clusters, not ARNs: letters, digits, hyphens and underscores, such as prod,staging; ' +
+  'give names of clusters, not ARNs: letters, digits, hyphens and underscores, such as ["prod", "staging"]; ' +
   'leave the setting out for every cluster.';
 const REPOSITORIES =
-  'give names of repositories, without the registry and without a tag, such as web,team/worker; ' +
+  'give names of repositories, without the registry and without a tag, such as ["web", "team/worker"]; ' +
   'leave the setting out for every repository.';
 const CONCURRENCY =
   'give a whole number from 1 to 1600: inline Maps of Step Functions run forty at once, here in forty groups.';
@@ -19,6 +19,11 @@ const TIMEOUT = 'give a duration in whole seconds, known at synth, from 1s to 60
 const RETENTION =
   'give a number of days that CloudWatch Logs knows (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, ' +
   '1096, 1827, 2192, 2557, 2922, 3288, 3653), or infinite.';
+
+const ACCOUNTS =
+  'give ids of accounts, each of twelve digits in quotes, such as ["123456789012"]; ' +
+  'leave the setting out for pushes of this account alone.';
+const PREFIX = 'give 1 to 32 letters, digits and characters of +=,.@_-, such as app-ecr-deploy-.';
 
 /** What is given, as a caller without types would, and the whole message that refuses it. */
 const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknown }, message: string])[] = [
@@ -68,7 +73,7 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   [{ maxConcurrency: 1601 }, `"maxConcurrency" is 1601: ${CONCURRENCY}`],
   [{ maxConcurrency: 2.5 }, `"maxConcurrency" is 2.5: ${CONCURRENCY}`],
   [{ maxConcurrency: '10' }, `"maxConcurrency" is "10": ${CONCURRENCY}`],
-  [{ trigger: 'push' }, '"trigger" is "push": give putImage or imageAction.'],
+  [{ trigger: 'push' }, '"trigger" is "push": give imageAction or putImage.'],
   [{ repositories: ['web:v1'] }, `"repositories" is "web:v1": ${REPOSITORIES}`],
   [
     { repositories: ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/web'] },
@@ -86,6 +91,18 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   [{ architecture: 'amd64' }, '"architecture" is "amd64": give arm64 or x86_64.'],
   [{ logRetention: 10 }, `"logRetention" is 10: ${RETENTION}`],
   [{ binaries: '/nowhere' }, '"binaries" is "/nowhere": give a folder that is there, or leave the setting out.'],
+  [{ accounts: ['12345'] }, `"accounts" is "12345": ${ACCOUNTS}`],
+  [{ accounts: [123456789012] }, `"accounts" is 123456789012: ${ACCOUNTS}`],
+  [{ removalPolicy: 'snapshot' }, '"removalPolicy" is "snapshot": give destroy or retain.'],
+  [{ encryptionKey: 'alias/logs' }, '"encryptionKey" is "alias/logs": give the ARN of a KMS key, not of an alias.'],
+  [
+    { permissionsBoundary: 'boundary' },
+    '"permissionsBoundary" is "boundary": give the ARN of a managed policy, such as ' +
+      'arn:aws:iam::123456789012:policy/boundary.',
+  ],
+  [{ rolePath: 'teams' }, '"rolePath" is "teams": begin and end it with a slash, such as /ecr-deploy/.'],
+  [{ rolePrefix: 'a'.repeat(33) }, `"rolePrefix" is "${'a'.repeat(33)}": ${PREFIX}`],
+  [{ rolePrefix: 'app/' }, `"rolePrefix" is "app/": ${PREFIX}`],
 ];
 
 for (const [given, message] of REFUSED) {
@@ -106,8 +123,9 @@ test('every setting has a message that refuses a wrong value', () => {
   const covered = new Set(REFUSED.flatMap(([given]) => Object.keys(given)));
 
   assert.deepEqual([...covered].sort(), [
-    ...['architecture', 'binaries', 'clusters', 'deployLatest', 'imageReference', 'logRetention', 'maxConcurrency'],
-    ...['passRoles', 'pollInterval', 'repositories', 'rolloutTimeout', 'scanFamilies', 'tagLatest', 'trigger'],
+    ...['accounts', 'architecture', 'binaries', 'clusters', 'deployLatest', 'encryptionKey', 'imageReference'],
+    ...['logRetention', 'maxConcurrency', 'passRoles', 'permissionsBoundary', 'pollInterval', 'removalPolicy'],
+    ...['repositories', 'rolePath', 'rolePrefix', 'rolloutTimeout', 'scanFamilies', 'tagLatest', 'trigger'],
   ]);
 });
 
@@ -122,11 +140,13 @@ test('with the required setting alone, all others have their defaults', () => {
     rolloutTimeoutSeconds: 1800,
     pollIntervalSeconds: 15,
     maxConcurrency: 400,
-    trigger: 'putImage',
+    trigger: 'imageAction',
     repositories: [],
+    accounts: [],
     architecture: 'arm64',
     logRetention: 90,
     binaries: undefined,
+    removalPolicy: 'destroy',
   });
 });
 
@@ -143,6 +163,12 @@ const ACCEPTED: readonly [rule: string, given: Partial<EcrDeployProps>][] = [
   ['roles below a path', { passRoles: ['arn:aws:iam::123456789012:role/apps/*'] }],
   ['an ARN that is known when it is deployed', { passRoles: [Lazy.string({ produce: () => 'later' })] }],
   ['every separator that ECR takes', { repositories: ['a__b', 'a--b', 'a---b', 'a_b.c-d', 'a__b/c--d'] }],
+  ['an account that forwards its pushes', { accounts: ['210987654321'] }],
+  ['a path of several parts', { rolePath: '/teams/web/' }],
+  ['the path of all roles without one', { rolePath: '/' }],
+  ["AWS's own policy as a boundary", { permissionsBoundary: 'arn:aws:iam::aws:policy/PowerUserAccess' }],
+  ['a key by its ARN', { encryptionKey: 'arn:aws-cn:kms:cn-north-1:123456789012:key/0a-b1' }],
+  ['an ARN of a key that is known when it is deployed', { encryptionKey: Lazy.string({ produce: () => 'later' }) }],
   ['nested repositories', { repositories: ['team/group/worker_2', 'web.api'] }],
 ];
 

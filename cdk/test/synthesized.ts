@@ -1,8 +1,8 @@
 /** A stack as it is synthesized, with its resources by the paths of their constructs. No function is built. */
-import { App, type CfnElement, CfnResource, type StackProps } from 'aws-cdk-lib';
+import { App, type CfnElement, CfnResource } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import type { EcrDeployProps } from '../lib/ecr-deploy';
-import { EcrDeployStack } from '../lib/ecr-deploy-stack';
+import { EcrDeployStack, type EcrDeployStackProps } from '../lib/ecr-deploy-stack';
 
 /** The packages of the six steps and the constructs that hold their functions. */
 export const STEPS: Readonly<Record<string, string>> = {
@@ -44,7 +44,7 @@ export class Synthesized {
   readonly resources: readonly Resource[];
   private readonly paths: ReadonlyMap<string, string>;
 
-  constructor(settings: Partial<EcrDeployProps> = {}, props: StackProps = {}) {
+  constructor(settings: Partial<EcrDeployProps> = {}, props: Partial<EcrDeployStackProps> = {}) {
     const app = new App({ context: WITHOUT_BUNDLING });
     this.stack = new EcrDeployStack(app, 'ecr-deploy', { ...REQUIRED, ...settings, ...props });
     this.template = Template.fromStack(this.stack);

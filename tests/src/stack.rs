@@ -19,12 +19,16 @@ const FUNCTIONS: [&str; 6] = [
     "conclude",
 ];
 
-/// The settings of a stack, each by the name it has in the context of the CDK app.
+/// The settings of a stack, each by the name it has in `ecr-deploy.json`.
 #[derive(Debug, Clone)]
 pub struct Settings(BTreeMap<&'static str, String>);
 
+/// The settings that are lists, here with a comma between two items.
+const LISTS: [&str; 4] = ["passRoles", "clusters", "repositories", "accounts"];
+
 impl Default for Settings {
-    /// What is right on one machine: looks every second, a minute for a rollout, functions for this processor.
+    /// What is right on one machine: looks every second, a minute for a rollout, functions for this processor; and the
+    /// event that tells who pushed.
     fn default() -> Self {
         let architecture = if cfg!(target_arch = "aarch64") {
             "arm64"
@@ -36,6 +40,7 @@ impl Default for Settings {
             ("pollInterval", "1s".to_owned()),
             ("rolloutTimeout", "60s".to_owned()),
             ("architecture", architecture.to_owned()),
+            ("trigger", "putImage".to_owned()),
         ]))
     }
 }
@@ -46,6 +51,19 @@ impl Settings {
     pub fn with(mut self, setting: &'static str, value: impl Into<String>) -> Self {
         self.0.insert(setting, value.into());
         self
+    }
+
+    /// The text of a settings file: lists, flags and numbers as JSON has them.
+    fn file(&self) -> Value {
+        let member = |(setting, value): (&&str, &String)| {
+            let value = if LISTS.contains(setting) {
+                value.split(',').map(str::trim).collect()
+            } else {
+                serde_json::from_str(value).unwrap_or_else(|_| Value::from(value.as_str()))
+            };
+            ((*setting).to_owned(), value)
+        };
+        Value::Object(self.0.iter().map(member).collect())
     }
 }
 
@@ -85,6 +103,15 @@ impl LocalAws {
 
     fn deploy_with(&self, settings: &Settings, binaries: Option<&Path>) -> Result<Stack, Error> {
         tools::cdk_app()?;
+        let mut settings = settings.clone();
+        if let Some(binaries) = binaries {
+            settings = settings.with("binaries", binaries.to_string_lossy());
+        }
+        let stack_name = settings.0.entry("stackName").or_insert("ecr-deploy".to_owned()).clone();
+        let settings_file = self.directory().join(format!("{stack_name}.json"));
+        let problem = format!("writing {}", settings_file.display());
+        fs::write(&settings_file, settings.file().to_string()).map_err(Error::file(problem))?;
+
         let assembly = self.directory().join("cdk.out");
         let mut synth = self.cdk()?;
         // The app is compiled already: nobody who deploys beside this one finds half of it.
@@ -92,13 +119,9 @@ impl LocalAws {
             .args(["synth", "--quiet", "--build", ""])
             .arg("--output")
             .arg(&assembly)
+            .arg("--context")
+            .arg(format!("settings={}", settings_file.display()))
             .current_dir(tools::workspace().join("cdk"));
-        if let Some(binaries) = binaries {
-            synth.arg("--context").arg(format!("binaries={}", binaries.display()));
-        }
-        for (setting, value) in &settings.0 {
-            synth.arg("--context").arg(format!("{setting}={value}"));
-        }
         // Outside of `cdk/` the bootstrap has no app to synthesize, so it need not wait for that.
         let mut bootstrap = self.cdk()?;
         bootstrap
@@ -120,7 +143,7 @@ impl LocalAws {
         let outputs = std::fs::read_to_string(outputs).map_err(Error::file(problem))?;
         let outputs: Value = serde_json::from_str(&outputs).map_err(Error::call)?;
         let output = |name: &str| {
-            let value = outputs["ecr-deploy"][name].as_str().map(str::to_owned);
+            let value = outputs[&stack_name][name].as_str().map(str::to_owned);
             value.ok_or_else(|| Error::Call(format!("the stack has no output {name}: {outputs}")))
         };
         Ok(Stack {

@@ -1,0 +1,288 @@
+/**
+ * The settings of the stack stand in one file, `ecr-deploy.json` beside `cdk.json`, so that every later deployment has
+ * them too. Each has the name of its prop. A member that cannot be read is refused here; whether its value makes sense
+ * is for the construct to say.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Node } from 'constructs';
+import {
+  ACCOUNT_ID,
+  ARCHITECTURES,
+  type Architecture,
+  CLUSTER_NAME,
+  type EcrDeployProps,
+  IMAGE_REFERENCES,
+  type ImageReference,
+  KEY_ARN,
+  POLICY_ARN,
+  REMOVAL_POLICIES,
+  REPOSITORY_NAME,
+  ROLE_ARN,
+  ROLE_PATH,
+  ROLE_PREFIX,
+  SettingError,
+  type Trigger,
+  TRIGGERS,
+} from './settings';
+
+/** Where the settings are, unless the context key `settings` names another file. */
+export const SETTINGS_FILE = 'ecr-deploy.json';
+/** The stack that the settings are for, unless they name another one. */
+export const STACK_NAME = 'ecr-deploy';
+
+/** https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html */
+const STACK_NAME_PATTERN = /^[A-Za-z][A-Za-z0-9-]{0,127}$/;
+/** A whole number and its unit: `90s`, `30m`, `26h`, `2d`. */
+const DURATION = /^(\d{1,9})([smhd])$/;
+
+/** What the settings file holds. */
+export interface SettingsFile {
+  /** The name of the stack. */
+  readonly stackName: string;
+  readonly props: EcrDeployProps;
+}
+
+/** How a member of the file is written, as JSON schema has it, and how it becomes a prop. */
+interface Member<T> {
+  readonly schema: object;
+  readonly read: (given: unknown, setting: string) => T;
+}
+
+/** A setting of the stack, not of the construct. */
+const STACK: Member<string> = {
+  schema: { type: 'string', pattern: STACK_NAME_PATTERN.source },
+  read: (given, setting) => {
+    if (typeof given !== 'string' || !STACK_NAME_PATTERN.test(given)) {
+      throw new SettingError(
+        setting,
+        given,
+        'give letters, digits and hyphens, a letter first, such as ecr-deploy-prod.',
+      );
+    }
+    return given;
+  },
+};
+
+/** Every setting of the construct. */
+const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullable<EcrDeployProps[K]>> } = {
+  passRoles: { ...list(ROLE_ARN), schema: { ...list(ROLE_ARN).schema, minItems: 1 } },
+  clusters: list(CLUSTER_NAME),
+  repositories: list(REPOSITORY_NAME),
+  trigger: choice<Trigger>(TRIGGERS),
+  accounts: list(ACCOUNT_ID),
+  imageReference: choice<ImageReference>(IMAGE_REFERENCES),
+  deployLatest: { schema: { type: 'boolean' }, read: flag },
+  tagLatest: { schema: { type: 'boolean' }, read: flag },
+  scanFamilies: { schema: { type: 'boolean' }, read: flag },
+  rolloutTimeout: { schema: { type: 'string', pattern: DURATION.source }, read: duration },
+  pollInterval: { schema: { type: 'string', pattern: DURATION.source }, read: duration },
+  maxConcurrency: { schema: { type: 'integer', minimum: 1, maximum: 1600 }, read: number },
+  architecture: choice<Architecture>(ARCHITECTURES),
+  logRetention: {
+    schema: { enum: [...days(), 'infinite'] },
+    read: (given, setting) => (given === 'infinite' ? RetentionDays.INFINITE : number(given, setting)),
+  },
+  removalPolicy: choice<RemovalPolicy>(REMOVAL_POLICIES),
+  binaries: text(/./),
+  encryptionKey: text(KEY_ARN),
+  permissionsBoundary: text(POLICY_ARN),
+  rolePath: text(ROLE_PATH),
+  rolePrefix: text(ROLE_PREFIX),
+};
+
+/** Every member that a settings file may have, but `$schema`. */
+export const SCHEMAS: Readonly<Record<string, object>> = Object.fromEntries(
+  Object.entries({ stackName: STACK, ...MEMBERS }).map(([name, { schema }]) => [name, schema]),
+);
+
+/**
+ * The settings that the file holds: `ecr-deploy.json` in the folder where the app runs, or the file that the context key
+ * `settings` names. `undefined` when there is no `ecr-deploy.json` yet.
+ *
+ * @throws SettingError when a setting is given in the context, where a later deployment would not have it, or for the
+ * first member of the file that cannot be read
+ */
+export function readSettings(node: Node): SettingsFile | undefined {
+  const named: unknown = node.tryGetContext('settings');
+  if (named !== undefined && typeof named !== 'string') {
+    throw new SettingError('settings', named, 'give the name of a file, such as staging.json.');
+  }
+  const file = named ?? SETTINGS_FILE;
+  const name = (setting: string) => `${setting} belongs into ${file}`;
+  for (const [key, given] of Object.entries(node.getAllContext() as Record<string, unknown>)) {
+    if (key in SCHEMAS) {
+      throw new SettingError(
+        key,
+        given,
+        `${name(key)}. What -c or cdk.json gives is not taken: the next deployment may be without it.`,
+      );
+    }
+    const near = key === 'settings' || /[:/]/.test(key) ? undefined : nearest(key);
+    if (near !== undefined) {
+      throw new SettingError(key, given, `there is none of that name. If ${near} is meant: ${name(near)}.`);
+    }
+  }
+
+  let written: string;
+  try {
+    written = readFileSync(resolve(file), 'utf8');
+  } catch (error) {
+    if (named === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return undefined;
+    }
+    throw new SettingError('settings', named ?? file, `the file cannot be read: ${(error as Error).message}.`);
+  }
+  const settings = parseSettings(written, file);
+  if (named !== undefined && resolve(file) !== resolve(SETTINGS_FILE) && settings.stackName === undefined) {
+    throw new SettingError(
+      'stackName',
+      undefined,
+      `add it to ${file}, such as "stackName": "ecr-deploy-prod". Without it the stack of ${SETTINGS_FILE} would be changed.`,
+    );
+  }
+  return { stackName: settings.stackName ?? STACK_NAME, props: settings.props };
+}
+
+/**
+ * The settings in the text of a settings file.
+ *
+ * @throws SettingError for the first member that is not known or cannot be read
+ */
+export function parseSettings(
+  written: string,
+  file: string,
+): { readonly stackName?: string; readonly props: EcrDeployProps } {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(written);
+  } catch (error) {
+    throw new SettingError('settings', file, `the file is no JSON: ${(error as Error).message}.`);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new SettingError('settings', file, 'the file has to hold an object, such as {"passRoles": ["…"]}.');
+  }
+  const props: [string, unknown][] = [];
+  let stackName: string | undefined;
+  for (const [name, given] of Object.entries(parsed)) {
+    if (name === '$schema') {
+      continue;
+    }
+    if (given === null || given === '') {
+      throw new SettingError(name, given, 'give a value, or leave the setting out for its default.');
+    }
+    if (name === 'stackName') {
+      stackName = STACK.read(given, name);
+    } else if (Object.hasOwn(MEMBERS, name)) {
+      props.push([name, MEMBERS[name as keyof EcrDeployProps].read(given, name)]);
+    } else {
+      const near = nearest(name);
+      throw new SettingError(
+        name,
+        given,
+        `there is no setting of that name${near === undefined ? '' : `; the nearest is ${near}`}. ` +
+          `There are ${Object.keys(SCHEMAS).join(', ')}.`,
+      );
+    }
+  }
+  // Whether all are there that must be is for the construct to say, like everything about their values.
+  return {
+    ...(stackName === undefined ? {} : { stackName }),
+    props: Object.fromEntries(props) as unknown as EcrDeployProps,
+  };
+}
+
+function list(pattern: RegExp): Member<readonly string[]> {
+  return {
+    schema: { type: 'array', items: { type: 'string', pattern: pattern.source } },
+    read: (given, setting) => {
+      if (!Array.isArray(given) || !given.every((item) => typeof item === 'string' && item !== '')) {
+        throw new SettingError(setting, given, 'give a list of texts, such as ["one", "two"].');
+      }
+      return given as string[];
+    },
+  };
+}
+
+function text(pattern: RegExp): Member<string> {
+  return {
+    schema: { type: 'string', pattern: pattern.source },
+    read: (given, setting) => {
+      if (typeof given !== 'string') {
+        throw new SettingError(setting, given, 'give a text in quotes.');
+      }
+      return given;
+    },
+  };
+}
+
+/** One of some texts. Which ones is for the construct to say, and for the schema. */
+function choice<T extends string>(choices: readonly T[]): Member<T> {
+  return { schema: { enum: choices }, read: (given) => given as T };
+}
+
+function flag(given: unknown, setting: string): boolean {
+  if (typeof given !== 'boolean') {
+    throw new SettingError(setting, given, 'give true or false, without quotes.');
+  }
+  return given;
+}
+
+function number(given: unknown, setting: string): number {
+  if (typeof given !== 'number' || !Number.isInteger(given)) {
+    throw new SettingError(setting, given, 'give a whole number without quotes, such as 90.');
+  }
+  return given;
+}
+
+function duration(given: unknown, setting: string): Duration {
+  const [, amount, unit] = DURATION.exec(typeof given === 'string' ? given : '') ?? [];
+  switch (unit) {
+    case 's':
+      return Duration.seconds(Number(amount));
+    case 'm':
+      return Duration.minutes(Number(amount));
+    case 'h':
+      return Duration.hours(Number(amount));
+    case 'd':
+      return Duration.days(Number(amount));
+    default:
+      throw new SettingError(
+        setting,
+        given,
+        'give a whole number and its unit in quotes, such as "90s", "30m", "26h" or "2d".',
+      );
+  }
+}
+
+/** The retentions that CloudWatch Logs knows, in days. */
+function days(): number[] {
+  const known: (number | string)[] = Object.values(RetentionDays);
+  return known.filter((day) => typeof day === 'number').filter((day) => RetentionDays[day] !== 'INFINITE');
+}
+
+/** The setting whose name needs the fewest changes to become this one, if these are few. */
+function nearest(name: string): string | undefined {
+  const [best] = Object.keys(SCHEMAS)
+    .map((setting) => ({ setting, changes: changes(name.toLowerCase(), setting.toLowerCase()) }))
+    .sort((a, b) => a.changes - b.changes);
+  return best !== undefined && best.changes <= Math.max(1, Math.floor(best.setting.length / 3))
+    ? best.setting
+    : undefined;
+}
+
+/** The Levenshtein distance. */
+function changes(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (const [at, letter] of Array.from(one).entries()) {
+    const next = [at + 1];
+    for (const [index, counterpart] of Array.from(other).entries()) {
+      const [above = 0, diagonal = 0, left = 0] = [row[index + 1], row[index], next[index]];
+      next.push(Math.min(above + 1, left + 1, diagonal + (letter === counterpart ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Duration } from 'aws-cdk-lib';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { EcrDeployProps } from '../lib/settings';
+import { parseSettings, SCHEMAS } from '../lib/settings-file';
+
+const read = (settings: object) => parseSettings(JSON.stringify(settings), 'ecr-deploy.json');
+
+/** A member as the file holds it, and the prop it becomes. */
+const READ: readonly [setting: keyof EcrDeployProps, given: unknown, prop: unknown][] = [
+  ['passRoles', ['arn:aws:iam::123456789012:role/app-*'], ['arn:aws:iam::123456789012:role/app-*']],
+  ['clusters', ['production', 'staging'], ['production', 'staging']],
+  ['repositories', ['web', 'team/worker'], ['web', 'team/worker']],
+  ['trigger', 'putImage', 'putImage'],
+  ['accounts', ['210987654321'], ['210987654321']],
+  ['imageReference', 'digest', 'digest'],
+  ['deployLatest', true, true],
+  ['tagLatest', false, false],
+  ['scanFamilies', false, false],
+  ['maxConcurrency', 20, 20],
+  ['architecture', 'x86_64', 'x86_64'],
+  ['logRetention', 7, RetentionDays.ONE_WEEK],
+  ['logRetention', 'infinite', RetentionDays.INFINITE],
+  ['removalPolicy', 'retain', 'retain'],
+  ['encryptionKey', 'arn:aws:kms:eu-west-1:123456789012:key/a', 'arn:aws:kms:eu-west-1:123456789012:key/a'],
+  ['permissionsBoundary', 'arn:aws:iam::123456789012:policy/a', 'arn:aws:iam::123456789012:policy/a'],
+  ['rolePath', '/teams/', '/teams/'],
+  ['rolePrefix', 'app-', 'app-'],
+];
+
+for (const [setting, given, prop] of READ) {
+  test(`${setting} ${JSON.stringify(given)} is read as ${JSON.stringify(prop)}`, () => {
+    assert.deepEqual(read({ [setting]: given }), { props: { [setting]: prop } });
+  });
+}
+
+const DURATIONS: readonly [given: string, read: Duration][] = [
+  ['1s', Duration.seconds(1)],
+  ['90s', Duration.seconds(90)],
+  ['30m', Duration.minutes(30)],
+  ['26h', Duration.hours(26)],
+  ['2d', Duration.days(2)],
+];
+
+for (const setting of ['rolloutTimeout', 'pollInterval'] as const) {
+  for (const [given, duration] of DURATIONS) {
+    test(`${setting} ${given} is read as ${duration.toHumanString()}`, () => {
+      assert.equal(read({ [setting]: given }).props[setting]?.toSeconds(), duration.toSeconds());
+    });
+  }
+}
+
+test('a setting that the file does not have is left out, for its default', () => {
+  assert.deepEqual(read({}), { props: {} });
+});
+
+test('the name of the stack is read, and $schema is for editors', () => {
+  assert.deepEqual(read({ $schema: './ecr-deploy.schema.json', stackName: 'ecr-deploy-prod' }), {
+    stackName: 'ecr-deploy-prod',
+    props: {},
+  });
+});
+
+const LIST = 'give a list of texts, such as ["one", "two"].';
+const FLAG = 'give true or false, without quotes.';
+const NUMBER = 'give a whole number without quotes, such as 90.';
+const UNIT = 'give a whole number and its unit in quotes, such as "90s", "30m", "26h" or "2d".';
+const TEXT = 'give a text in quotes.';
+const NOTHING = 'give a value, or leave the setting out for its default.';
+const STACK = 'give letters, digits and hyphens, a letter first, such as ecr-deploy-prod.';
+const ALL = `There are ${Object.keys(SCHEMAS).join(', ')}.`;
+
+const REFUSED: readonly [setting: string, given: unknown, fix: string][] = [
+  ['passRoles', '', NOTHING],
+  ['passRoles', null, NOTHING],
+  ['passRoles', 'arn:aws:iam::123456789012:role/app-*', LIST],
+  ['clusters', 'one,two', LIST],
+  ['clusters', [1], LIST],
+  ['clusters', ['one', ''], LIST],
+  ['repositories', { web: true }, LIST],
+  ['accounts', [210987654321], LIST],
+  ['deployLatest', 'yes', FLAG],
+  ['tagLatest', 'true', FLAG],
+  ['scanFamilies', 0, FLAG],
+  ['maxConcurrency', '10', NUMBER],
+  ['maxConcurrency', 1.5, NUMBER],
+  ['logRetention', 'forever', NUMBER],
+  ['rolloutTimeout', '30', UNIT],
+  ['rolloutTimeout', 1800, UNIT],
+  ['pollInterval', '1.5s', UNIT],
+  ['pollInterval', 'PT15S', UNIT],
+  ['encryptionKey', ['a'], TEXT],
+  ['permissionsBoundary', true, TEXT],
+  ['rolePath', 1, TEXT],
+  ['rolePrefix', {}, TEXT],
+  ['stackName', 'ecr_deploy', STACK],
+  ['stackName', 7, STACK],
+  ['passRole', ['a'], `there is no setting of that name; the nearest is passRoles. ${ALL}`],
+  ['cluster', ['a'], `there is no setting of that name; the nearest is clusters. ${ALL}`],
+  ['LogRetention', 7, `there is no setting of that name; the nearest is logRetention. ${ALL}`],
+  ['constructor', 7, `there is no setting of that name. ${ALL}`],
+  ['colour', 'red', `there is no setting of that name. ${ALL}`],
+];
+
+for (const [setting, given, fix] of REFUSED) {
+  test(`refused: ${setting} ${JSON.stringify(given)}`, () => {
+    assert.throws(() => read({ [setting]: given }), {
+      name: 'SettingError',
+      message: `ecr-deploy: setting "${setting}" is ${JSON.stringify(given)}: ${fix}`,
+    });
+  });
+}
+
+for (const written of ['', '{', '{"passRoles": ["a"],}', '[]', 'null', '"passRoles"']) {
+  test(`refused, with the name of the file: ${written}`, () => {
+    assert.throws(() => parseSettings(written, 'other.json'), {
+      name: 'SettingError',
+      message: /^ecr-deploy: setting "settings" is "other\.json": the file (is no JSON: |has to hold an object)/,
+    });
+  });
+}
