@@ -97,7 +97,8 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         name: "a newer push is there",
         tag: "v2",
         meanwhile: Some(("For each task definition", |account| {
-            let newer = format!("2999-01-01T00:00:00Z {}", "f".repeat(8));
+            // Not so new that nobody believes it.
+            let newer = format!("{} {}", account.timestamp(), "f".repeat(8));
             let tags = json!([{"key": format!("ecr-deploy:push/{REPOSITORY}"), "value": newer}]);
             let containers =
                 json!([{"name": "app", "image": format!("{REGISTRY}/{REPOSITORY}:v1"), "essential": true}]);
