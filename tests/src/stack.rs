@@ -86,9 +86,18 @@ impl LocalAws {
     ///
     /// When the CDK cannot be installed, or one of the two fails.
     pub fn deploy(&self, settings: &Settings) -> Result<Stack, Error> {
+        self.deploy_with(settings, Some(&self.functions()?))
+    }
+
+    /// Builds the functions for this machine, quickly. Returns the folder, for the setting `binaries`.
+    ///
+    /// # Errors
+    ///
+    /// When they do not compile.
+    pub fn functions(&self) -> Result<PathBuf, Error> {
         let binaries = self.directory().join("functions");
         build_functions(&binaries)?;
-        self.deploy_with(settings, Some(&binaries))
+        Ok(binaries)
     }
 
     /// The same with the functions as they are deployed into an account: cargo-lambda builds them, which takes minutes.

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
 mod broken_image;
+mod installation;
 mod new_tag;
 mod nothing_to_do;
 mod operations;
@@ -16,3 +17,4 @@ mod settings;
 mod skipped;
 mod support;
 mod tag_latest;
+mod typed;
