@@ -43,7 +43,7 @@ export interface EcrDeployProps {
    * (`cdk-<qualifier>-container-assets-<account>-<region>`), and what ECR itself brings in by a pull-through cache or by
    * replication.
    *
-   * @default - every repository but these two kinds
+   * @default - every repository, without these two kinds of pushes
    */
   readonly repositories?: readonly string[];
 
@@ -121,7 +121,7 @@ export interface EcrDeployProps {
   readonly maxConcurrency?: number;
 
   /**
-   * The processor of the functions.
+   * The processor of the functions: `arm64` or `x86_64`.
    *
    * @default 'arm64'
    */
