@@ -63,3 +63,28 @@ function forgetSuppressions(synthesized: Synthesized): void {
     }
   }
 }
+
+for (const [name, settings] of SETTINGS) {
+  test(`a role has one reason for each resource with a star, and it names each call that the role may make there, with ${name}`, () => {
+    const synthesized = new Synthesized(settings);
+    const given = suppressions(synthesized);
+    let calls = 0;
+    for (const { path, properties } of synthesized.ofType('AWS::IAM::Policy')) {
+      for (const { Action, Resource } of properties.PolicyDocument.Statement) {
+        if (!JSON.stringify(Resource).includes('*')) {
+          continue;
+        }
+        const role = `${synthesized.stack.node.path}/${path.replace(/\/DefaultPolicy$/, '')}`;
+        const reasons = given.filter((it) => it.path === role).map(({ reason }) => reason);
+        for (const action of [Action].flat() as string[]) {
+          assert.ok(
+            reasons.some((reason) => reason.includes(action)),
+            `${role}: no reason names ${action}`,
+          );
+          calls += 1;
+        }
+      }
+    }
+    assert.ok(calls > 20);
+  });
+}
