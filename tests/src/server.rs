@@ -360,6 +360,8 @@ fn environment(port: u16) -> Vec<(&'static str, String)> {
         // The local AWS takes the account from the access key.
         ("AWS_ACCESS_KEY_ID", ACCOUNT.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        // A session token tells whose a call is: whoever runs this is the administrator, also with credentials of a session.
+        ("AWS_SESSION_TOKEN", String::new()),
         ("AWS_REGION", REGION.to_owned()),
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
         // What the user of this machine has set up for the real AWS stays out of it.
