@@ -77,6 +77,9 @@ impl Thrown {
 /// have been called with.
 pub(crate) const STOPPED: &str = "Stopped";
 
+/// Tells, by the name of a state, the error with which Lambda refuses to invoke its function; `None`: it does not refuse.
+type Refusing<'a> = Box<dyn Fn(&str) -> Option<Thrown> + 'a>;
+
 /// The execution of one push, with the executions of its services.
 pub(crate) struct Execution<'a> {
     pub(crate) caller: Arc<Caller>,
@@ -86,7 +89,7 @@ pub(crate) struct Execution<'a> {
     /// Called with the name of each state that is entered, in the order of time.
     pub(crate) entering: Box<dyn Fn(&str) + 'a>,
     /// What Lambda says instead of invoking the function of a state, as long as it says anything.
-    pub(crate) refusing: Box<dyn Fn(&str) -> Option<Thrown> + 'a>,
+    pub(crate) refusing: Refusing<'a>,
     /// How each service's execution ended, in the order of time.
     pub(crate) services: std::cell::RefCell<Vec<(String, Result<Value, Thrown>)>>,
 }
