@@ -28,7 +28,7 @@ pub fn run(command: &mut Command, tell: &dyn Fn(&str)) -> Result<(), Error> {
     }
 }
 
-/// Tells each line; returns those that end with a newline.
+/// Tells each line; returns those that end with a newline, without the packages that cargo compiles.
 fn listen(reader: impl BufRead, tell: &dyn Fn(&str)) -> std::io::Result<String> {
     let mut said = String::new();
     let mut line = Vec::new();
@@ -39,7 +39,7 @@ fn listen(reader: impl BufRead, tell: &dyn Fn(&str)) -> std::io::Result<String> 
                 let text = text.trim();
                 if !text.is_empty() {
                     tell(text);
-                    if end == b'\n' {
+                    if end == b'\n' && !text.starts_with("Compiling ") {
                         said.extend([text, "\n"]);
                     }
                 }
@@ -81,13 +81,14 @@ mod tests {
 
     #[test]
     fn the_error_of_a_command_has_what_it_said_but_not_its_progress() {
-        let (_, ended) = heard(r"printf '%d of 2\r' 1; echo 'no such thing' >&2; exit 3");
+        let (_, ended) =
+            heard(r"printf '%d of 2\r' 1; echo '   Compiling syn v2' >&2; echo 'no such thing' >&2; exit 3");
 
         let error = ended.unwrap_err().to_string();
         assert!(
             error.contains("no such thing") && error.contains("exit status: 3"),
             "{error}"
         );
-        assert!(!error.contains("1 of 2"), "{error}");
+        assert!(!error.contains("1 of 2") && !error.contains("\nCompiling"), "{error}");
     }
 }
