@@ -97,8 +97,8 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         name: "a newer push is there",
         tag: "v2",
         meanwhile: Some(("For each task definition", |account| {
-            // Not so new that nobody believes it.
-            let newer = format!("{} {}", account.timestamp(), "f".repeat(8));
+            // A minute after the push, which comes five seconds after the beginning: nobody would believe the year 2999.
+            let newer = format!("2026-05-28T20:27:45Z {}", "f".repeat(8));
             let tags = json!([{"key": format!("ecr-deploy:push/{REPOSITORY}"), "value": newer}]);
             let containers =
                 json!([{"name": "app", "image": format!("{REGISTRY}/{REPOSITORY}:v1"), "essential": true}]);
