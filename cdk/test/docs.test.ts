@@ -89,7 +89,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
     'changes the toolchain of the machine; the functions that tests deploy are built for its own processor',
   'npx cdk destroy': 'the local AWS ends with all its stacks',
   'cargo xtask demo --keep': 'goes on until Ctrl-C',
-  'cargo xtask check': 'it is the first half of cargo xtask test',
+  'cargo xtask check': 'cargo xtask test runs each of its steps',
   'cargo xtask bench': 'measures for half an hour, on a machine that does nothing else',
   'cargo mutants': 'takes hours',
 };

@@ -48,6 +48,7 @@ fn the_commands_of_the_page_find_the_failed_push_and_redrive_stop_and_start_it()
             "web exited with code 1",
             "redriveDate",
             "stopDate",
+            "\"image\":\"shop/web:v2\"",
         ] {
             assert!(said.contains(expected), "no {expected:?} in:\n{said}");
         }
