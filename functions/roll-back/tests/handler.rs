@@ -341,14 +341,14 @@ fn pinned(short: &str) -> Value {
 }
 
 /// What is to be registered: a copy of `web:1` that rolls back `web:2`.
-fn copy_of_the_first(digest: Option<ImageDigest>) -> Option<RollbackRevision> {
-    Some(RollbackRevision {
+fn copy_of_the_first(digest: Option<ImageDigest>) -> RollbackRevision {
+    RollbackRevision {
         task_definition: "web:1".parse().unwrap(),
         rollback: RollbackCopy {
             digest,
             rolls_back: arn("web:2"),
         },
-    })
+    }
 }
 
 #[tokio::test]
@@ -360,7 +360,7 @@ async fn after_a_re_pushed_tag_a_revision_that_is_pinned_to_the_old_digest_has_t
         (
             RollbackMethod::RegistrationNeeded,
             None,
-            copy_of_the_first(Some(digest(1)))
+            Some(copy_of_the_first(Some(digest(1))))
         )
     );
     let says = "web in production goes back to a copy of web:1, pinned to its old digest";
@@ -441,7 +441,7 @@ async fn a_tag_that_ecr_still_shows_on_the_old_bits_is_distrusted_when_the_push_
     for stored in [InEcr::Tagged(&["v2"]), InEcr::Denied] {
         let fake = Fake::new(&on_ours(), &[], stored).knows(previous_of_a_re_pushed_tag());
         let register = fake.asked(2).await.unwrap().register;
-        assert_eq!(register, copy_of_the_first(Some(digest(1))));
+        assert_eq!(register, Some(copy_of_the_first(Some(digest(1)))));
     }
 }
 
@@ -449,7 +449,7 @@ async fn a_tag_that_ecr_still_shows_on_the_old_bits_is_distrusted_when_the_push_
 async fn a_tag_that_was_taken_off_the_old_bits_by_somebody_else_is_pinned_too() {
     let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["stable"])).knows(described_of_push("web:1", 1));
     let register = fake.asked(2).await.unwrap().register;
-    assert_eq!(register, copy_of_the_first(Some(digest(1))));
+    assert_eq!(register, Some(copy_of_the_first(Some(digest(1)))));
 }
 
 #[tokio::test]
@@ -463,7 +463,7 @@ async fn peer_11_of_a_last_good_revision_that_was_deregistered_a_copy_is_registe
             (rollback.method, rollback.register, rollback.message.as_str()),
             (
                 RollbackMethod::RegistrationNeeded,
-                copy_of_the_first(None),
+                Some(copy_of_the_first(None)),
                 "web in production goes back to a copy of web:1, which was deregistered: the copy is registered first"
             )
         );
@@ -537,7 +537,11 @@ async fn where_no_record_tells_the_old_digest_the_tasks_do() {
     for (running, stopped) in [(Some(1), None), (None, Some(1)), (Some(1), Some(3))] {
         let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(described("web:1", "app:v2", &[]));
         let register = with_tasks(fake, running, stopped).asked(2).await.unwrap().register;
-        assert_eq!(register, copy_of_the_first(Some(digest(1))), "{running:?} {stopped:?}");
+        assert_eq!(
+            register,
+            Some(copy_of_the_first(Some(digest(1)))),
+            "{running:?} {stopped:?}"
+        );
     }
 }
 
