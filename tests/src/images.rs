@@ -39,6 +39,8 @@ pub struct Push {
     pub digest: String,
     /// What EventBridge would deliver, once or more, now or later: for [`LocalAws::dispatch`].
     pub event: Value,
+    /// What ECR itself sends of the same push, for the trigger `imageAction`.
+    pub image_action: Value,
 }
 
 /// Tells the images of one process from each other, so that every push has a digest of its own.
@@ -69,7 +71,9 @@ impl LocalAws {
                 Behaviour::Broken => simulated_ecs::Behaviour::Crash,
             };
             let push = self.push_simulated(repository, tag, Some(behaviour))?;
+            // AWS tells of a push twice; the rules of a stack take one of the two.
             self.dispatch(&push.event)?;
+            self.dispatch(&push.image_action)?;
             return Ok(push.digest);
         }
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -198,7 +202,12 @@ fn told(
     let at = Timestamp::from_millisecond(now).map_err(Error::call)?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let event = put_image_event(repository, tag, &digest, &manifest, at, number);
-    Ok(Push { digest, event })
+    let image_action = image_action_event(repository, tag, &digest, at, number);
+    Ok(Push {
+        digest,
+        event,
+        image_action,
+    })
 }
 
 /// The event of a push by CloudTrail, as EventBridge delivers it. CloudTrail tells whole seconds, so of two pushes in one
@@ -241,6 +250,28 @@ fn put_image_event(repository: &str, tag: &str, digest: &str, manifest: &str, at
             "eventID": format!("{number:08x}-e52b-4c4d-bbb5-547b85fec1f8"),
             "eventType": "AwsApiCall",
             "recipientAccountId": ACCOUNT,
+        },
+    })
+}
+
+/// The event of a push by ECR itself, as EventBridge delivers it.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>
+fn image_action_event(repository: &str, tag: &str, digest: &str, at: Timestamp, number: u32) -> Value {
+    json!({
+        "version": "0",
+        "id": format!("{number:08x}-13cd-4260-53ae-be53647f0002"),
+        "detail-type": "ECR Image Action",
+        "source": "aws.ecr",
+        "account": ACCOUNT,
+        "time": at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "region": REGION,
+        "resources": [],
+        "detail": {
+            "result": "SUCCESS",
+            "repository-name": repository,
+            "image-digest": digest,
+            "action-type": "PUSH",
+            "image-tag": tag,
         },
     })
 }
