@@ -153,6 +153,50 @@ fn objects(value: &Value, at: &str) -> Vec<String> {
     below
 }
 
+/// The state machines log every arrow with its data.
+#[test]
+fn no_arrow_has_room_for_an_environment_a_secret_or_a_whole_document() {
+    let source = text("functions/shared/src/contract.rs");
+    let is_name = |name: &str| name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
+    let members: Vec<(&str, &str)> = source
+        .lines()
+        .filter_map(|line| {
+            line.trim()
+                .trim_start_matches("pub ")
+                .trim_end_matches(',')
+                .split_once(": ")
+        })
+        .filter(|(name, _)| is_name(name))
+        .collect();
+    assert!(members.len() > 50, "{members:?}");
+    for (name, holds) in members {
+        let private = [
+            "environment",
+            "variable",
+            "secret",
+            "password",
+            "credential",
+            "access_key",
+            "session",
+            "command",
+            "document",
+            "definitions",
+            "log_configuration",
+        ];
+        assert!(!private.iter().any(|word| name.contains(word)), "{name}: {holds}");
+        // What has no type of ours could hold anything. The input of the envelope is read by the step as one of the arrows.
+        let is_free = ["Value", "Map<", "serde_json"].iter().any(|free| holds.contains(free));
+        assert!(!is_free || name == "input", "{name}: {holds}");
+    }
+    for (name, value) in arrows().iter().flat_map(|arrow| examples_of(arrow.name)) {
+        let is_event = |pointer: &String| value.pointer(pointer).unwrap().get("detail-type").is_some();
+        assert!(
+            !objects(&value, "").iter().any(is_event),
+            "{name} carries the whole event"
+        );
+    }
+}
+
 #[test]
 fn every_example_has_a_type_and_every_type_an_example() {
     let known: BTreeSet<&str> = arrows().iter().map(|arrow| arrow.name).chain(EVENTS).collect();
