@@ -1,7 +1,7 @@
 //! What a push is: an image, once, under however many tags.
 
 use crate::redrive::rollouts;
-use crate::support::{Scene, outcome, scenarios, short};
+use crate::support::{BY_DIGEST, Scene, outcome, scenarios, short};
 use futures::future::join_all;
 use local_aws::images::Push;
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ scenarios![
     what_is_pushed_after_an_image_and_is_none_changes_nothing,
     one_image_under_several_tags_at_once_is_rolled_out_once,
     a_tag_that_comes_while_its_image_rolls_out_or_runs_finds_it_there,
+    a_tag_that_comes_while_its_image_rolls_out_finds_it_there_where_revisions_name_digests,
     a_bad_image_is_not_tried_again_under_its_next_tag,
 ];
 
@@ -119,6 +120,32 @@ async fn a_tag_that_comes_while_its_image_rolls_out_or_runs_finds_it_there() {
     assert_eq!(scene.end(&third).await.outcome(), "ALREADY_DEPLOYED");
     assert_eq!(scene.calls("UpdateService").len(), 1, "one rollout");
     assert_eq!(scene.revisions(&scene.family()).len(), 2, "one revision");
+}
+
+async fn a_tag_that_comes_while_its_image_rolls_out_finds_it_there_where_revisions_name_digests() {
+    let scene = Scene::on(&BY_DIGEST, "digest-tags");
+    scene.seed(Seed::default());
+    let pushes = pushed_under(&scene, &["1.2.3", "main"]);
+    let [rolls_out, meanwhile] = &pushes[..] else {
+        panic!("{pushes:#?}")
+    };
+    let by_tag = scene.image("1.2.3");
+    let by_digest = by_tag.replace(":1.2.3", &format!("@{}", rolls_out.digest));
+    scene.hold_tasks(&by_digest);
+    let first = scene.start(rolls_out).await;
+    scene
+        .until("the rollout", |it| !it.calls("UpdateService").is_empty())
+        .await;
+    let second = scene.start(meanwhile).await;
+    scene.until_waiting_or_ended(&second).await;
+    scene.release_tasks(&by_digest);
+    assert_eq!(scene.end(&first).await.outcome(), "DEPLOYED");
+    assert_eq!(scene.end(&second).await.outcome(), "ALREADY_DEPLOYED");
+    assert_eq!(scene.calls("UpdateService").len(), 1, "one rollout");
+    let revisions = scene.revisions(&scene.family());
+    assert_eq!(revisions.len(), 2, "one revision");
+    let container = &revisions[1]["document"]["containerDefinitions"][0];
+    assert_eq!(container["image"], by_digest);
 }
 
 async fn a_bad_image_is_not_tried_again_under_its_next_tag() {

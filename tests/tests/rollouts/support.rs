@@ -50,13 +50,16 @@ pub(crate) struct Deployed {
 }
 
 /// A rollout may take four minutes; `latest` is deployed.
-pub(crate) static PATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("240s"));
+pub(crate) static PATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("240s", "tag"));
 
 /// A rollout may take ten seconds, less than a slow image: for what the deadline ends.
-pub(crate) static IMPATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("10s"));
+pub(crate) static IMPATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("10s", "tag"));
+
+/// As the patient one, and new revisions name the image by its digest.
+pub(crate) static BY_DIGEST: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("240s", "digest"));
 
 impl Deployed {
-    fn with(rollout_timeout: &str) -> Self {
+    fn with(rollout_timeout: &str, image_reference: &str) -> Self {
         let simulated = simulated_ecs::Settings {
             speed: SPEED,
             call_log: true,
@@ -68,6 +71,7 @@ impl Deployed {
         };
         let settings = Settings::default()
             .with("rolloutTimeout", rollout_timeout)
+            .with("imageReference", image_reference)
             .with("deployLatest", "true");
         let aws = LocalAws::start(&options).expect("a local AWS");
         let stack = aws.deploy(&settings).expect("the stack");
