@@ -46,9 +46,10 @@ fn the_same_event_again_and_the_same_input_by_hand_change_nothing_more() {
     });
 }
 
-/// Two deliveries at once are two executions side by side.
+/// Two deliveries at once are two executions side by side. Both may register the revision in the same moment; then the duplicate
+/// stays, and both deploy the one with the lower number.
 #[test]
-fn the_same_event_twice_at_once_makes_one_revision_and_one_deployment() {
+fn the_same_event_twice_at_once_moves_the_service_once_to_the_lowest_revision() {
     run(async {
         let it = &*STANDARD;
         let web = it.repository("twice/web").await;
@@ -69,11 +70,18 @@ fn the_same_event_twice_at_once_makes_one_revision_and_one_deployment() {
         let executions = it.pushes("twice/web", 3).await;
 
         executions[1..].iter().for_each(|it| drop(summary(it).clone()));
-        assert_eq!(it.service_images("twice", "web").await, [web]);
-        assert_eq!(
-            it.revisions("twice-web").await,
-            ["twice-web:1", "twice-web:2"],
-            "no second revision"
+        let service = it.describe("twice", "web").await;
+        let on = service.task_definition().unwrap_or_default();
+        assert!(on.ends_with("/twice-web:2"), "{on}");
+        assert_eq!(it.images(on).await, [web.clone()]);
+        let revisions = it.revisions("twice-web").await;
+        assert!(
+            ["twice-web:1", "twice-web:2", "twice-web:3"]
+                .starts_with(&revisions.iter().map(String::as_str).collect::<Vec<_>>()),
+            "at most one for each delivery: {revisions:?}"
         );
+        for registered in &revisions[1..] {
+            assert_eq!(it.images(registered).await, [web.clone()], "{registered}");
+        }
     });
 }
