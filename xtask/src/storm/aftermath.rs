@@ -3,11 +3,16 @@
 //!
 //! Moments are milliseconds since 1970, of the one clock that the simulation and the functions share.
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use shared::push::PushId;
 use simulated_ecs::Behaviour;
+use std::collections::BTreeMap;
 use std::fmt;
+
+/// Tags of one image that come within this time are one push, as it is promised. Not the functions' own number.
+const ONE_PUSH: SignedDuration = SignedDuration::from_mins(1);
 
 /// Everything that a storm leaves behind.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -288,6 +293,17 @@ impl Service {
     }
 }
 
+/// What the key of the record of a push begins with, before its repository.
+const PUSH_TAG: &str = "ecr-deploy:push/";
+
+/// The push of a record, which is two words, and what is behind it, with the space.
+fn recorded(value: &str) -> Option<(PushId, &str)> {
+    let mut spaces = value.match_indices(' ').map(|(at, _)| at);
+    let end = spaces.nth(1).unwrap_or(value.len());
+    let (push, rest) = value.split_at(end);
+    Some((PushId::try_from(push.to_owned()).ok()?, rest))
+}
+
 /// A repository that a push is recorded for on a revision, and that push.
 pub(crate) type Recorded<'a> = (&'a str, PushId);
 
@@ -307,9 +323,8 @@ impl Revision {
     /// The pushes that are recorded on it.
     pub(crate) fn pushes(&self) -> impl Iterator<Item = Recorded<'_>> {
         self.tags.iter().filter_map(|tag| {
-            let repository = tag.key.strip_prefix("ecr-deploy:push/")?;
-            let push: Vec<&str> = tag.value.split(' ').take(2).collect();
-            Some((repository, PushId::try_from(push.join(" ")).ok()?))
+            let repository = tag.key.strip_prefix(PUSH_TAG)?;
+            Some((repository, recorded(&tag.value)?.0))
         })
     }
 
@@ -416,6 +431,42 @@ impl Execution {
 }
 
 impl Aftermath {
+    /// The same with one id for all tags of one push, which is that of the first: in the pushes, in the executions, and in the
+    /// records of the revisions. An image that comes back after another one of its repository is a push of its own.
+    pub(crate) fn with_one_id_for_each_push(&self) -> Self {
+        let mut one = self.clone();
+        let mut of_repository: BTreeMap<&str, Vec<&Pushed>> = BTreeMap::new();
+        for push in &self.pushes {
+            of_repository.entry(&push.repository).or_default().push(push);
+        }
+        let mut ids: BTreeMap<&PushId, &PushId> = BTreeMap::new();
+        for pushes in of_repository.values_mut() {
+            pushes.sort_by_key(|push| &push.id);
+            let mut first = pushes[0];
+            for push in pushes {
+                let is_same = push.digest == first.digest && push.id.at().duration_since(first.id.at()) <= ONE_PUSH;
+                if !is_same {
+                    first = push;
+                }
+                ids.insert(&push.id, &first.id);
+            }
+        }
+        let id_of = |push: &PushId| ids.get(push).map_or_else(|| push.clone(), |id| (*id).clone());
+        for push in &mut one.pushes {
+            push.id = id_of(&push.id);
+        }
+        for execution in one.executions.iter_mut().chain(&mut one.redriven) {
+            execution.push = execution.push.as_ref().map(id_of);
+        }
+        let tags = one.after.revisions.iter_mut().flat_map(|revision| &mut revision.tags);
+        for tag in tags.filter(|tag| tag.key.starts_with(PUSH_TAG)) {
+            if let Some((push, rest)) = recorded(&tag.value) {
+                tag.value = format!("{}{rest}", id_of(&push));
+            }
+        }
+        one
+    }
+
     /// The ends of the executions of deploy-service for a service: of one that was redriven, all.
     pub(crate) fn executions_of<'a>(&'a self, id: &'a ServiceId) -> impl Iterator<Item = &'a Execution> {
         let redriven = self.redriven.iter();

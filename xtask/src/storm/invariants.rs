@@ -7,6 +7,7 @@ mod looks;
 mod moves;
 mod newest;
 mod one_at_a_time;
+mod one_digest;
 mod rate;
 mod rollbacks;
 mod stable;
@@ -75,7 +76,7 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 20] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 21] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     ended::every_deed_is_done,
@@ -94,11 +95,13 @@ const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 20] = [
     leaks::no_revision_leaks,
     errors::every_error_says_what_to_do,
     one_at_a_time::one_rollout_of_ours_at_a_time,
+    one_digest::one_digest_is_rolled_out_once,
     rollbacks::no_rollout_cuts_into_a_rollback,
     rate::nothing_is_lost_to_throttling,
 ];
 
-/// What breaks any of the invariants.
+/// What breaks any of the invariants. The tags of one push are one to all of them.
 pub(crate) fn judge(aftermath: &Aftermath) -> Vec<Violation> {
-    INVARIANTS.iter().flat_map(|invariant| invariant(aftermath)).collect()
+    let aftermath = aftermath.with_one_id_for_each_push();
+    INVARIANTS.iter().flat_map(|invariant| invariant(&aftermath)).collect()
 }

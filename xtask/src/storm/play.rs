@@ -136,14 +136,19 @@ async fn push(aws: &LocalAws, ecs: &SimulatedEcs, scenario: &Scenario) -> Result
     let begun = Instant::now();
     let mut events = vec![Value::Null; scenario.pushes.len()];
     let (mut pushed, mut alarms) = (Vec::new(), Vec::new());
+    let mut digests: BTreeMap<usize, String> = BTreeMap::new();
     for (at, step) in steps {
         let at = Duration::from_millis(u64::try_from(at).unwrap_or_default());
         pause(at.saturating_sub(begun.elapsed())).await;
         match step {
             Step::Push(place) => {
                 let push = &scenario.pushes[place];
-                let made = aws.push_simulated(&push.repository, &push.tag, Some(push.behaviour));
+                let made = match digests.get(&push.image) {
+                    Some(digest) => aws.push_again(&push.repository, &push.tag, digest),
+                    None => aws.push_simulated(&push.repository, &push.tag, Some(push.behaviour)),
+                };
                 let made = made.map_err(|error| error.to_string())?;
+                digests.insert(push.image, made.digest.clone());
                 let event = if scenario.by_image_action {
                     image_action(&made.event)
                 } else {

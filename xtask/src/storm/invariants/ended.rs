@@ -1,7 +1,7 @@
 //! Every event is heard, every execution ends by itself, by a name of ours if it is red, and every deed of others is done.
 
 use super::Violation;
-use crate::storm::aftermath::{Aftermath, Execution, Machine};
+use crate::storm::aftermath::{Aftermath, Execution, Machine, Pushed};
 use shared::error::Error;
 
 const ENDS: &str = "every execution ends, and by a name of ours if it is red";
@@ -23,16 +23,19 @@ pub(super) fn every_execution_ends(aftermath: &Aftermath) -> Vec<Violation> {
     aftermath.executions.iter().filter(bad).map(violation).collect()
 }
 
-/// A push has as many executions of deploy-image as its event was delivered.
+/// A push has as many executions of deploy-image as its event was delivered: each tag of it for itself.
 pub(super) fn every_event_is_heard(aftermath: &Aftermath) -> Vec<Violation> {
-    let count = |push| {
-        let of_push = |it: &&Execution| it.machine == Machine::DeployImage && it.push.as_ref() == Some(push);
+    let count = |push: &Pushed| {
+        let image = format!("{}:{}", push.repository, push.tag);
+        let of_push = |it: &&Execution| {
+            it.machine == Machine::DeployImage && it.push.as_ref() == Some(&push.id) && it.image == image
+        };
         aftermath.executions.iter().filter(of_push).count()
     };
     let pushes = aftermath.pushes.iter();
-    let unheard = pushes.filter(|push| count(&push.id) != push.deliveries);
+    let unheard = pushes.filter(|push| count(push) != push.deliveries);
     let violations = unheard.map(|push| {
-        let (count, wanted) = (count(&push.id), push.deliveries);
+        let (count, wanted) = (count(push), push.deliveries);
         let what = format!(
             "{}:{} ({}): {count} executions, {wanted} deliveries",
             push.repository, push.tag, push.id

@@ -82,7 +82,7 @@ fn keeps(first: &Revision, second: &Revision) -> bool {
         .all(|(repository, push)| second.push_of(repository).is_some_and(|other| other >= push))
 }
 
-fn is_newer(aftermath: &Aftermath, first: &Deployment, second: &Deployment) -> bool {
+pub(super) fn is_newer(aftermath: &Aftermath, first: &Deployment, second: &Deployment) -> bool {
     let revisions = revision(aftermath, first).zip(revision(aftermath, second));
     revisions.is_some_and(|(first, second)| keeps(first, second) && !keeps(second, first))
 }

@@ -238,6 +238,30 @@ pub(super) fn rolled_back() -> Aftermath {
     aftermath
 }
 
+/// The same, and the image of the third push has been given the tag `main` besides, in the same second. Its execution came after
+/// the other one, and found what that had done.
+pub(super) fn under_two_tags(aftermath: Aftermath) -> Aftermath {
+    let mut aftermath = aftermath;
+    let mut main = aftermath.pushes[1].clone();
+    main.tag = "main".to_owned();
+    main.id = PushId::new(main.id.at(), "00000003-event-3").unwrap();
+    for place in [2, 3] {
+        let mut execution = aftermath.executions[place].clone();
+        execution.name = format!("{}-main", execution.name);
+        execution.started += 6_000;
+        execution.ended = execution.ended.map(|at| at + 6_000);
+        execution.push = Some(main.id.clone());
+        execution.image = format!("{REPOSITORY}:main");
+        execution.parent = execution.parent.map(|parent| format!("{parent}-main"));
+        if execution.outcome() == Some("DEPLOYED") {
+            execution.output = Some(json!({"outcome": "ALREADY_DEPLOYED", "message": "web in north is stable"}));
+        }
+        aftermath.executions.push(execution);
+    }
+    aftermath.pushes.push(main);
+    aftermath
+}
+
 #[test]
 fn nothing_is_broken_where_all_is_well_and_where_a_push_was_rolled_back() {
     assert_eq!(super::judge(&calm()), []);

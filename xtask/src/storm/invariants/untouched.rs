@@ -1,7 +1,7 @@
 //! What is not in the plan stays as it is: other services, other members of services and revisions, other containers.
 
 use super::Violation;
-use crate::storm::aftermath::{Aftermath, Call, Deployment, Revision, Service, repository_of, short};
+use crate::storm::aftermath::{Aftermath, Call, Deployment, Pushed, Revision, Service, repository_of, short};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -217,36 +217,31 @@ fn departure(aftermath: &Aftermath, revision: &Revision, source: &str) -> Option
         return Some(format!("the images of {repositories:?} changed at once"));
     }
     let repository = repositories.first()?;
-    let wanted = wanted_ending(aftermath, revision, repository);
+    let wanted = wanted_endings(aftermath, revision, repository);
     revision
         .images()
         .filter(|image| repository_of(image) == Some(repository))
-        .find(|image| wanted.as_ref().is_none_or(|wanted| !image.ends_with(wanted)))
-        .map(|image| {
-            format!(
-                "{image} is not what it was made for ({})",
-                wanted.as_deref().unwrap_or("nothing")
-            )
-        })
+        .find(|image| !wanted.iter().any(|wanted| image.ends_with(wanted)))
+        .map(|image| format!("{image} is not what it was made for ({})", wanted.join(" or ")))
 }
 
-/// How the images of a revision's own repository end: by the tag or the digest of the push, as the setting says, or by the
+/// How the images of a revision's own repository may end: by a tag or the digest of the push, as the setting says, or by the
 /// digest of a rollback.
-fn wanted_ending(aftermath: &Aftermath, revision: &Revision, repository: &str) -> Option<String> {
+fn wanted_endings(aftermath: &Aftermath, revision: &Revision, repository: &str) -> Vec<String> {
     if revision.rolled_back().is_some() {
-        let digest = revision.digest_of(repository)?;
-        return Some(format!("@{digest}"));
+        let digest = revision.digest_of(repository);
+        return digest.map(|digest| format!("@{digest}")).into_iter().collect();
     }
-    let id = revision.push_of(repository)?;
-    let push = aftermath
-        .pushes
-        .iter()
-        .find(|push| push.id == id && push.repository == repository)?;
-    Some(if aftermath.by_digest {
-        format!("@{}", push.digest)
-    } else {
-        format!(":{}", push.tag)
-    })
+    let id = revision.push_of(repository);
+    let of_push = |push: &&Pushed| Some(&push.id) == id.as_ref() && push.repository == repository;
+    let endings = aftermath.pushes.iter().filter(of_push).map(|push| {
+        if aftermath.by_digest {
+            format!("@{}", push.digest)
+        } else {
+            format!(":{}", push.tag)
+        }
+    });
+    endings.collect()
 }
 
 fn without_images(revision: &Revision) -> Map<String, Value> {
