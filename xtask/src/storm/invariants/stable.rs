@@ -1,6 +1,7 @@
 //! Green is green, and nothing that failed is kept silent about.
 
 use super::Violation;
+use super::looks::may_have_no_records;
 use crate::storm::aftermath::{Aftermath, Deployment, Execution, Revision, Service, short};
 
 const SILENT: &str = "what failed on a service is told by a red execution that names the service";
@@ -13,6 +14,9 @@ const DEPLOYED: &str = "what is called deployed has completed its rollout";
 ///
 /// - the last rollout of a service, when it has not ended well or is still under way,
 /// - the rollout of the newest push that a service ever got, when the service is now on an older one.
+///
+/// A rollout that brought along the image of another push, which had failed here before, and was begun where the service's records
+/// told nothing of that: then the red execution of that push has told already.
 ///
 /// Not a rollout that somebody else began, or that somebody else's came after. Nor one that ended well and whose tasks die
 /// only later: nobody watches a service for ever, which is what alarms and bake times are for.
@@ -62,12 +66,20 @@ fn is_told(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bo
     let name = id.to_string();
     let revision = aftermath.after.revision(&rollout.task_definition);
     let made_for = revision.map_or_else(Vec::new, |revision| aftermath.made_for(revision));
+    let pushes = revision.into_iter().flat_map(Revision::pushes);
+    let mut brought_along: Vec<_> = pushes.filter(|push| !made_for.contains(push)).collect();
+    if !may_have_no_records(aftermath, service, rollout) {
+        brought_along.clear();
+    }
     aftermath.executions_of(&id).any(|execution| {
         let after = execution.ended.is_none_or(|ended| ended >= rollout.created_at);
         let message = execution.message.as_deref().unwrap_or_default();
         let is_of_it = made_for.iter().any(|(_, push)| execution.push.as_ref() == Some(push))
             || names(message, short(&rollout.task_definition));
-        execution.is_red() && after && is_of_it && message.contains(&name)
+        let was_told = brought_along
+            .iter()
+            .any(|(_, push)| execution.push.as_ref() == Some(push));
+        execution.is_red() && ((after && is_of_it) || was_told) && message.contains(&name)
     })
 }
 
@@ -174,8 +186,9 @@ fn is_there(aftermath: &Aftermath, execution: &Execution) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{ROLLED_BACK, calm, child, deed, red, rolled_back, web};
+    use super::super::sample::{ROLLED_BACK, calm, child, deed, push, red, rolled_back, tag, update, web};
     use super::*;
+    use crate::storm::aftermath::Call;
     use serde_json::json;
 
     #[test]
@@ -213,6 +226,38 @@ mod tests {
         assert_eq!(found("web in north did not become stable on web:2: it crashed"), 1);
         assert_eq!(found("web in north did not become stable on web:34: it crashed"), 1);
         assert_eq!(found("web in north: the rollback to web:3 failed too"), 0);
+    }
+
+    #[test]
+    fn an_image_that_failed_before_and_is_brought_along_where_no_record_tells_of_that_has_been_told() {
+        let found = |list_is_told: bool, image_of: u32| {
+            let mut aftermath = calm();
+            aftermath.after.services[0].history[2].status = "ROLLBACK_SUCCESSFUL".to_owned();
+            let record = tag("ecr-deploy:push/ops/agent", &push(1).to_string());
+            // It is on what `web:3` was made from too.
+            for revision in &mut aftermath.after.revisions[1..] {
+                revision.tags.push(record.clone());
+            }
+            let mut before = red(
+                image_of,
+                "Deploy.RolledBack",
+                "web in north did not become stable on web:9",
+            );
+            before.ended = Some(15_000);
+            aftermath.executions.push(before);
+            let list = Call {
+                operation: "ListServiceDeployments".to_owned(),
+                at: 31_000,
+                applied: list_is_told,
+                ..update(3, 3)
+            };
+            aftermath.calls.push(list);
+            nothing_is_left_failing_in_silence(&aftermath).len()
+        };
+        assert_eq!(found(false, 1), 0);
+        assert_eq!(found(true, 1), 1, "the records told");
+        assert_eq!(found(false, 3), 1, "its own push failed again");
+        assert_eq!(found(false, 9), 1, "another push");
     }
 
     #[test]
