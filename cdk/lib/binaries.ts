@@ -2,7 +2,7 @@
  * Functions that are built already: the setting `binaries`. They are checked at synth, because a function that Lambda
  * cannot start would be found only by the first push.
  */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
@@ -21,16 +21,30 @@ export function readyFunction(binaries: string, name: string, architecture: Arch
   const zip = join(binaries, `${name}.zip`);
   const refuse = (problem: string) => new SettingError('binaries', binaries, problem);
   if (existsSync(file)) {
+    if (!statSync(file).isFile()) {
+      throw refuse(`${name}/bootstrap is not a file; put the program itself there.`);
+    }
     try {
       accessSync(file, constants.X_OK);
     } catch {
       throw refuse(`${name}/bootstrap is not executable; run chmod +x on it.`);
     }
-    check(readFileSync(file), `${name}/bootstrap`);
+    let program: Buffer;
+    try {
+      program = readFileSync(file);
+    } catch (error) {
+      throw refuse(`${name}/bootstrap cannot be read: ${(error as Error).message}.`);
+    }
+    check(program, `${name}/bootstrap`);
     return Code.fromAsset(join(binaries, name));
   }
   if (existsSync(zip)) {
-    const bootstrap = fromZip(readFileSync(zip), 'bootstrap');
+    let bootstrap: ReturnType<typeof fromZip>;
+    try {
+      bootstrap = fromZip(readFileSync(zip), 'bootstrap');
+    } catch {
+      throw refuse(`${name}.zip cannot be read as a zip; it may be truncated, so build or copy it again.`);
+    }
     if (bootstrap === undefined) {
       throw refuse(`${name}.zip has no file bootstrap at its top.`);
     }
@@ -54,11 +68,16 @@ export function readyFunction(binaries: string, name: string, architecture: Arch
   }
 }
 
-/** One file of a zip. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3 and 4.4.15 */
+/**
+ * One file of a zip.
+ *
+ * @throws an error of Node when the zip is not whole
+ * https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3 and 4.4.15
+ */
 function fromZip(zip: Buffer, name: string): { readonly isExecutable: boolean; readonly content: Buffer } | undefined {
   const end = zip.lastIndexOf('PK\x05\x06');
   if (end < 0) {
-    return undefined;
+    throw new RangeError('the end is missing');
   }
   let at = zip.readUInt32LE(end + 16);
   for (let entries = zip.readUInt16LE(end + 10); entries > 0; entries -= 1) {

@@ -77,7 +77,7 @@ export class EcrDeploy extends Construct {
     });
     const checkStability = new Step(this, 'CheckStability', {
       package: 'check-stability',
-      description: 'Looks once at a rollout: stable, in progress, failed or superseded',
+      description: 'Reads a rollout once: stable, in progress, failed or superseded',
       settings,
       ...key,
       permissions: permissions.checkStability(settings),

@@ -57,9 +57,9 @@ export function only(service: 'events' | 'lambda' | 'states', resource: string):
   });
 }
 
-/** Whether an ARN stands for every role of an account. */
+/** Whether an ARN stands for every role of an account, or for each whose name is long enough. */
 export function isEveryRole(roleArn: string): boolean {
-  return /:role\/[*/]*\*$/.test(roleArn);
+  return /:role\/[*?/]*\*[*?/]*$/.test(roleArn);
 }
 
 /** What the CDK gives every function and state machine that sends traces. */

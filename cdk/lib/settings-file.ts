@@ -34,7 +34,7 @@ export const SETTINGS_FILE = 'ecr-deploy.json';
 export const STACK_NAME = 'ecr-deploy';
 
 /** https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html */
-const STACK_NAME_PATTERN = /^[A-Za-z][A-Za-z0-9-]{0,127}$/;
+const STACK_NAME_PATTERN = /^(?!CDKToolkit$)[A-Za-z][A-Za-z0-9-]{0,127}$/;
 /** A whole number and its unit: `90s`, `30m`, `26h`, `2d`. */
 const DURATION = /^(\d{1,9})([smhd])$/;
 
@@ -43,6 +43,14 @@ export interface SettingsFile {
   /** The name of the stack. */
   readonly stackName: string;
   readonly props: EcrDeployProps;
+}
+
+/** A settings file of which no setting can be read. */
+class SettingsFileError extends SettingError {
+  constructor(file: string, fix: string) {
+    super('settings', file, fix);
+    this.message = `ecr-deploy: the settings file ${file}: ${fix}`;
+  }
 }
 
 /** How a member of the file is written, as JSON schema has it, and how it becomes a prop. */
@@ -59,7 +67,9 @@ const STACK: Member<string> = {
       throw new SettingError(
         setting,
         given,
-        'give letters, digits and hyphens, a letter first, such as ecr-deploy-prod.',
+        given === 'CDKToolkit'
+          ? 'that is the stack that cdk bootstrap makes; give a name of its own, such as ecr-deploy-prod.'
+          : 'give letters, digits and hyphens, a letter first, such as ecr-deploy-prod.',
       );
     }
     return given;
@@ -68,7 +78,7 @@ const STACK: Member<string> = {
 
 /** Every setting of the construct. */
 const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullable<EcrDeployProps[K]>> } = {
-  passRoles: { ...list(ROLE_ARN), schema: { ...list(ROLE_ARN).schema, minItems: 1 } },
+  passRoles: list(ROLE_ARN),
   clusters: list(CLUSTER_NAME),
   repositories: list(REPOSITORY_NAME),
   trigger: choice<Trigger>(TRIGGERS),
@@ -111,16 +121,19 @@ export function readSettings(node: Node): SettingsFile | undefined {
     throw new SettingError('settings', named, 'give the name of a file, such as staging.json.');
   }
   const file = named ?? SETTINGS_FILE;
-  const name = (setting: string) => `${setting} belongs into ${file}`;
+  const name = (setting: string) => `${setting} belongs in ${file}`;
   for (const [key, given] of Object.entries(node.getAllContext() as Record<string, unknown>)) {
-    if (key in SCHEMAS) {
+    if (Object.hasOwn(SCHEMAS, key)) {
       throw new SettingError(
         key,
         given,
         `${name(key)}. What -c or cdk.json gives is not taken: the next deployment may be without it.`,
       );
     }
-    const near = key === 'settings' || /[:/]/.test(key) ? undefined : nearest(key);
+    const near = misspelt(key);
+    if (near === 'settings') {
+      throw new SettingError(key, given, `did you mean settings? Give -c settings=${String(given)}.`);
+    }
     if (near !== undefined) {
       throw new SettingError(key, given, `there is none of that name. If ${near} is meant: ${name(near)}.`);
     }
@@ -155,14 +168,18 @@ export function parseSettings(
   written: string,
   file: string,
 ): { readonly stackName?: string; readonly props: EcrDeployProps } {
+  // What Windows writes: UTF-8 with the mark, or UTF-16, whose mark is no UTF-8.
+  if (/^[\ufeff\ufffd]/.test(written)) {
+    throw new SettingsFileError(file, 'save it as UTF-8 without a byte order mark.');
+  }
   let parsed: unknown;
   try {
     parsed = JSON.parse(written);
   } catch (error) {
-    throw new SettingError('settings', file, `the file is no JSON: ${(error as Error).message}.`);
+    throw new SettingsFileError(file, `it is no JSON: ${(error as Error).message}.`);
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw new SettingError('settings', file, 'the file has to hold an object, such as {"passRoles": ["…"]}.');
+    throw new SettingsFileError(file, 'it has to hold an object, such as {"passRoles": ["…"]}.');
   }
   const props: [string, unknown][] = [];
   let stackName: string | undefined;
@@ -196,7 +213,7 @@ export function parseSettings(
 
 function list(pattern: RegExp): Member<readonly string[]> {
   return {
-    schema: { type: 'array', items: { type: 'string', pattern: pattern.source } },
+    schema: { type: 'array', items: { type: 'string', pattern: pattern.source }, minItems: 1 },
     read: (given, setting) => {
       if (!Array.isArray(given) || !given.every((item) => typeof item === 'string' && item !== '')) {
         throw new SettingError(setting, given, 'give a list of texts, such as ["one", "two"].');
@@ -261,6 +278,17 @@ function duration(given: unknown, setting: string): Duration {
 function days(): number[] {
   const known: (number | string)[] = Object.values(RetentionDays);
   return known.filter((day) => typeof day === 'number').filter((day) => RetentionDays[day] !== 'INFINITE');
+}
+
+/** Keys that the context of many apps has, though one is almost the name of a setting. */
+const OF_ANY_APP = ['account', 'region'];
+
+/** What a key of the context is meant to be, if it differs from that by its case or by one letter. */
+function misspelt(key: string): string | undefined {
+  if (key === 'settings' || OF_ANY_APP.includes(key.toLowerCase())) {
+    return undefined;
+  }
+  return ['settings', ...Object.keys(SCHEMAS)].find((name) => changes(key.toLowerCase(), name.toLowerCase()) <= 1);
 }
 
 /** The setting whose name needs the fewest changes to become this one, if these are few. */

@@ -227,11 +227,11 @@ export class SettingError extends Error {
 }
 
 /**
- * The most looks that one rollout may take. A look costs 9 of the 25,000 events that Step Functions keeps of one
- * execution, and the rollback that may follow takes as many looks again: 2 x 1,200 x 9 = 21,600 leaves room for retries.
+ * The most polls that one rollout may take. A poll costs 9 of the 25,000 events that Step Functions keeps of one
+ * execution, and the rollback that may follow takes as many polls again: 2 x 1,200 x 9 = 21,600 leaves room for retries.
  * https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
  */
-const MOST_LOOKS = 1200;
+const MOST_POLLS = 1200;
 
 /** Forty groups of forty, the most that an inline Map runs at once. */
 const MOST_AT_ONCE = 1600;
@@ -268,16 +268,16 @@ export function checkSettings(props: EcrDeployProps): Settings {
     throw new SettingError(
       'rolloutTimeout',
       `${rolloutTimeoutSeconds}s`,
-      `it ends before the first look at the rollout; give at least the pollInterval, ${pollIntervalSeconds}s.`,
+      `it ends before the first poll of the rollout; give at least the pollInterval, ${pollIntervalSeconds}s.`,
     );
   }
-  if (rolloutTimeoutSeconds > MOST_LOOKS * pollIntervalSeconds) {
+  if (rolloutTimeoutSeconds > MOST_POLLS * pollIntervalSeconds) {
     throw new SettingError(
       'pollInterval',
       `${pollIntervalSeconds}s`,
-      `with a rolloutTimeout of ${rolloutTimeoutSeconds}s that is more looks than the history of one execution holds; ` +
-        `give at least ${Math.ceil(rolloutTimeoutSeconds / MOST_LOOKS)}s, ` +
-        `or a rolloutTimeout of at most ${MOST_LOOKS * pollIntervalSeconds}s.`,
+      `with a rolloutTimeout of ${rolloutTimeoutSeconds}s that is more polls than the history of one execution holds; ` +
+        `give at least ${Math.ceil(rolloutTimeoutSeconds / MOST_POLLS)}s, ` +
+        `or a rolloutTimeout of at most ${MOST_POLLS * pollIntervalSeconds}s.`,
     );
   }
 
@@ -315,7 +315,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
 
   const repositories = names(
     'repositories',
-    props.repositories ?? [],
+    props.repositories,
     REPOSITORY_NAME,
     'give names of repositories, without the registry and without a tag, such as ["web", "team/worker"]; ' +
       'leave the setting out for every repository.',
@@ -333,7 +333,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
     passRoleArns: roleArns(props.passRoles),
     clusters: names(
       'clusters',
-      props.clusters ?? [],
+      props.clusters,
       CLUSTER_NAME,
       'give names of clusters, not ARNs: letters, digits, hyphens and underscores, such as ["prod", "staging"]; ' +
         'leave the setting out for every cluster.',
@@ -349,7 +349,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
     repositories,
     accounts: names(
       'accounts',
-      props.accounts ?? [],
+      props.accounts,
       ACCOUNT_ID,
       'give ids of accounts, each of twelve digits in quotes, such as ["123456789012"]; ' +
         'leave the setting out for pushes of this account alone.',
@@ -384,13 +384,18 @@ export function checkSettings(props: EcrDeployProps): Settings {
 }
 
 function folder(setting: keyof EcrDeployProps, given: string | undefined): string | undefined {
-  if (
-    given !== undefined &&
-    !(typeof given === 'string' && statSync(given, { throwIfNoEntry: false })?.isDirectory())
-  ) {
+  if (given !== undefined && !(typeof given === 'string' && isFolder(given))) {
     throw new SettingError(setting, given, 'give a folder that is there, or leave the setting out.');
   }
   return given;
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** A setting without a default: left out, or text that matches, or a construct that has its ARN under `arn`. */
@@ -432,8 +437,17 @@ function isRole(role: unknown): role is IRole {
   return typeof role === 'object' && role !== null && 'roleArn' in role;
 }
 
-function names(setting: keyof EcrDeployProps, given: readonly string[], pattern: RegExp, fix: string): string[] {
-  if (!Array.isArray(given)) {
+/** A list is left out, for its default, or names something: an empty one may come from a script that found nothing. */
+function names(
+  setting: keyof EcrDeployProps,
+  given: readonly string[] | undefined,
+  pattern: RegExp,
+  fix: string,
+): string[] {
+  if (given === undefined) {
+    return [];
+  }
+  if (!Array.isArray(given) || given.length === 0) {
     throw new SettingError(setting, given, fix);
   }
   for (const name of given as unknown[]) {

@@ -76,7 +76,7 @@ for (const [setting, given] of [
     refused(
       { 'ecr-deploy.json': REQUIRED },
       { [setting]: given },
-      `setting "${setting}" is "${given}": ${setting} belongs into ecr-deploy.json. ` +
+      `setting "${setting}" is "${given}": ${setting} belongs in ecr-deploy.json. ` +
         'What -c or cdk.json gives is not taken: the next deployment may be without it.',
     );
   });
@@ -85,13 +85,35 @@ for (const [setting, given] of [
 test('also without a settings file, and also one that is misspelt', () => {
   synth({}, { passRoles: 'arn:aws:iam::123456789012:role/app-*' }, (app) => {
     assert.equal(app.status, 1);
-    assert.match(app.stderr, /: passRoles belongs into ecr-deploy\.json\./);
+    assert.match(app.stderr, /: passRoles belongs in ecr-deploy\.json\./);
   });
   refused(
     { 'ecr-deploy.json': REQUIRED },
     { passRole: 'a' },
-    'setting "passRole" is "a": there is none of that name. If passRoles is meant: passRoles belongs into ecr-deploy.json.',
+    'setting "passRole" is "a": there is none of that name. If passRoles is meant: passRoles belongs in ecr-deploy.json.',
   );
+});
+
+for (const key of ['setting', 'Settings', 'SETTINGS', 'settngs']) {
+  test(`a key that is almost settings never deploys the stack of the first file: ${key}`, () => {
+    refused(
+      { 'ecr-deploy.json': REQUIRED, 'staging.json': { ...REQUIRED, stackName: 'deploy-staging' } },
+      { [key]: 'staging.json' },
+      `setting "${key}" is "staging.json": did you mean settings? Give -c settings=staging.json.`,
+    );
+  });
+}
+
+test('an empty list in the file is refused, it may come from a script that found nothing', () => {
+  for (const setting of ['clusters', 'repositories', 'accounts']) {
+    synth({ 'ecr-deploy.json': { ...REQUIRED, [setting]: [] } }, {}, (app) => {
+      assert.equal(app.status, 1);
+      assert.match(
+        app.stderr,
+        new RegExp(`^ecr-deploy: setting "${setting}" is \\[\\]: give .*; leave the setting out for `),
+      );
+    });
+  }
 });
 
 test('another settings file names its stack, so that it never changes the first one', () => {
@@ -110,8 +132,16 @@ test('another settings file that is not there is an error, never the first one',
   });
 });
 
+const OF_OTHERS = {
+  '@aws-cdk/core:x': true,
+  team: 'web',
+  account: '123456789012',
+  region: 'eu-west-1',
+  repository: 'a',
+};
+
 test('the context of other tools is not ours to judge', () => {
-  synth({ 'ecr-deploy.json': REQUIRED }, { '@aws-cdk/core:x': true, team: 'web' }, (app) => {
+  synth({ 'ecr-deploy.json': REQUIRED }, OF_OTHERS, (app) => {
     assert.equal(app.status, 0, app.stderr);
   });
 });

@@ -50,6 +50,8 @@ test('functions for the other processor go with the setting architecture', () =>
   });
 });
 
+const TRUNCATED = 'roll-back.zip cannot be read as a zip; it may be truncated, so build or copy it again.';
+
 /** A folder in which roll-back is not as it should be, and what is said. */
 const REFUSED: readonly [rule: string, file: string, content: Buffer | undefined, problem: string, mode?: number][] = [
   ['nothing there', 'roll-back/bootstrap', undefined, 'it has neither roll-back/bootstrap nor roll-back.zip.'],
@@ -85,7 +87,17 @@ const REFUSED: readonly [rule: string, file: string, content: Buffer | undefined
     zip('roll-back', elf(ARM64)),
     'roll-back.zip has no file bootstrap at its top.',
   ],
-  ['a zip that is none', 'roll-back.zip', Buffer.from('PK'), 'roll-back.zip has no file bootstrap at its top.'],
+  [
+    'a folder',
+    'roll-back/bootstrap/main',
+    elf(ARM64),
+    'roll-back/bootstrap is not a file; put the program itself there.',
+  ],
+  ['a zip that is none', 'roll-back.zip', Buffer.from('PK'), TRUNCATED],
+  ['a zip that ends early', 'roll-back.zip', zip('bootstrap', elf(ARM64)).subarray(0, -30), TRUNCATED],
+  ['a zip that ends within its last record', 'roll-back.zip', zip('bootstrap', elf(ARM64)).subarray(0, -10), TRUNCATED],
+  ['a zip that lacks its beginning', 'roll-back.zip', zip('bootstrap', elf(ARM64)).subarray(50), TRUNCATED],
+  ['a folder named like a zip', 'roll-back.zip/bootstrap', elf(ARM64), TRUNCATED],
   [
     'a zip whose file is not executable',
     'roll-back.zip',

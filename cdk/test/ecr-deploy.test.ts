@@ -375,7 +375,8 @@ test('two stacks have no name in common: no output is exported, and what has a f
   );
 });
 
-for (const everything of ['arn:aws:iam::123456789012:role/*', 'arn:aws:iam::123456789012:role/**']) {
+for (const name of ['*', '**', '?*', '*?', '*/*', '??*']) {
+  const everything = `arn:aws:iam::123456789012:role/${name}`;
   test(`a warning tells what passRoles ${everything} allows`, () => {
     const warnings = warningsOf(new Synthesized({ passRoles: [everything] }));
 

@@ -96,6 +96,11 @@ const REFUSED: readonly [setting: string, given: unknown, fix: string][] = [
   ['rolePrefix', {}, TEXT],
   ['stackName', 'ecr_deploy', STACK],
   ['stackName', 7, STACK],
+  [
+    'stackName',
+    'CDKToolkit',
+    'that is the stack that cdk bootstrap makes; give a name of its own, such as ecr-deploy-prod.',
+  ],
   ['passRole', ['a'], `there is no setting of that name; the nearest is passRoles. ${ALL}`],
   ['cluster', ['a'], `there is no setting of that name; the nearest is clusters. ${ALL}`],
   ['LogRetention', 7, `there is no setting of that name; the nearest is logRetention. ${ALL}`],
@@ -116,7 +121,19 @@ for (const written of ['', '{', '{"passRoles": ["a"],}', '[]', 'null', '"passRol
   test(`refused, with the name of the file: ${written}`, () => {
     assert.throws(() => parseSettings(written, 'other.json'), {
       name: 'SettingError',
-      message: /^ecr-deploy: setting "settings" is "other\.json": the file (is no JSON: |has to hold an object)/,
+      message: /^ecr-deploy: the settings file other\.json: it (is no JSON: |has to hold an object)/,
+    });
+  });
+}
+
+for (const [encoding, written] of [
+  ['UTF-8 with a byte order mark', Buffer.from('\ufeff{}')],
+  ['UTF-16', Buffer.from('\ufeff{}', 'utf16le')],
+] as const) {
+  test(`refused, with the name of the file and the fix: ${encoding}`, () => {
+    assert.throws(() => parseSettings(written.toString('utf8'), 'other.json'), {
+      name: 'SettingError',
+      message: 'ecr-deploy: the settings file other.json: save it as UTF-8 without a byte order mark.',
     });
   });
 }

@@ -40,6 +40,10 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   [{ passRoles: [7] }, `"passRoles" is 7: ${ROLES}${EXAMPLE_ROLE}`],
   [{ passRoles: [null] }, `"passRoles" is null: ${ROLES}${EXAMPLE_ROLE}`],
   [{ clusters: 'production' }, `"clusters" is "production": ${CLUSTERS}`],
+  [{ clusters: [] }, `"clusters" is []: ${CLUSTERS}`],
+  [{ clusters: null }, `"clusters" is null: ${CLUSTERS}`],
+  [{ repositories: [] }, `"repositories" is []: ${REPOSITORIES}`],
+  [{ accounts: [] }, `"accounts" is []: ${ACCOUNTS}`],
   [{ clusters: ['prod*'] }, `"clusters" is "prod*": ${CLUSTERS}`],
   [
     { clusters: ['production', 'arn:aws:ecs:eu-west-1:123456789012:cluster/staging'] },
@@ -62,11 +66,11 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   [{ pollInterval: Duration.hours(2) }, `"pollInterval" is 2 hours: ${POLL}`],
   [
     { rolloutTimeout: Duration.seconds(10) },
-    '"rolloutTimeout" is "10s": it ends before the first look at the rollout; give at least the pollInterval, 15s.',
+    '"rolloutTimeout" is "10s": it ends before the first poll of the rollout; give at least the pollInterval, 15s.',
   ],
   [
     { pollInterval: Duration.seconds(1), rolloutTimeout: Duration.minutes(30) },
-    '"pollInterval" is "1s": with a rolloutTimeout of 1800s that is more looks than the history of one execution holds; ' +
+    '"pollInterval" is "1s": with a rolloutTimeout of 1800s that is more polls than the history of one execution holds; ' +
       'give at least 2s, or a rolloutTimeout of at most 1200s.',
   ],
   [{ maxConcurrency: 0 }, `"maxConcurrency" is 0: ${CONCURRENCY}`],
@@ -91,6 +95,10 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   [{ architecture: 'amd64' }, '"architecture" is "amd64": give arm64 or x86_64.'],
   [{ logRetention: 10 }, `"logRetention" is 10: ${RETENTION}`],
   [{ binaries: '/nowhere' }, '"binaries" is "/nowhere": give a folder that is there, or leave the setting out.'],
+  [
+    { binaries: `${__filename}/bin` },
+    `"binaries" is "${__filename}/bin": give a folder that is there, or leave the setting out.`,
+  ],
   [{ accounts: ['12345'] }, `"accounts" is "12345": ${ACCOUNTS}`],
   [{ accounts: [123456789012] }, `"accounts" is 123456789012: ${ACCOUNTS}`],
   [{ removalPolicy: 'snapshot' }, '"removalPolicy" is "snapshot": give destroy or retain.'],
@@ -152,7 +160,7 @@ test('with the required setting alone, all others have their defaults', () => {
 
 const ACCEPTED: readonly [rule: string, given: Partial<EcrDeployProps>][] = [
   ['a poll interval of one second', { pollInterval: Duration.seconds(1), rolloutTimeout: Duration.minutes(20) }],
-  ['as many looks as a history holds', { pollInterval: Duration.seconds(15), rolloutTimeout: Duration.hours(5) }],
+  ['as many polls as a history holds', { pollInterval: Duration.seconds(15), rolloutTimeout: Duration.hours(5) }],
   ['a rollout with a day of bake time', { pollInterval: Duration.minutes(2), rolloutTimeout: Duration.hours(26) }],
   ['one at a time', { maxConcurrency: 1 }],
   ['1,600 at once', { maxConcurrency: 1600 }],
