@@ -3,6 +3,7 @@
 use super::Violation;
 use super::looks::may_have_no_records;
 use crate::storm::aftermath::{Aftermath, Deployment, Execution, Revision, Service, short};
+use shared::push::PushId;
 
 const SILENT: &str = "what failed on a service is told by a red execution that names the service";
 const GONE: &str = "what is called rolled back is not on the service";
@@ -66,8 +67,18 @@ fn is_told(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bo
     let name = id.to_string();
     let revision = aftermath.after.revision(&rollout.task_definition);
     let made_for = revision.map_or_else(Vec::new, |revision| aftermath.made_for(revision));
+    let is_under_way = |push: &PushId| {
+        aftermath.executions_of(&id).any(|execution| {
+            let has_begun = execution.started <= rollout.created_at;
+            let goes_on = execution.ended.is_none_or(|ended| ended >= rollout.created_at);
+            execution.push.as_ref() == Some(push) && has_begun && goes_on
+        })
+    };
     let pushes = revision.into_iter().flat_map(Revision::pushes);
-    let mut brought_along: Vec<_> = pushes.filter(|push| !made_for.contains(push)).collect();
+    // A revision is used again, too: for a push that has all of it.
+    let mut brought_along: Vec<_> = pushes
+        .filter(|push| !made_for.contains(push) || !is_under_way(&push.1))
+        .collect();
     if !may_have_no_records(aftermath, service, rollout) {
         brought_along.clear();
     }
@@ -258,6 +269,43 @@ mod tests {
         assert_eq!(found(true, 1), 1, "the records told");
         assert_eq!(found(false, 3), 1, "its own push failed again");
         assert_eq!(found(false, 9), 1, "another push");
+    }
+
+    #[test]
+    fn a_revision_that_failed_and_is_used_again_for_another_push_where_no_record_tells_of_that_has_been_told() {
+        let found = |list_is_told: bool, its_own_execution_goes_on: bool| {
+            let mut aftermath = calm();
+            aftermath.after.services[0].history[2].status = "ROLLBACK_SUCCESSFUL".to_owned();
+            let own = aftermath
+                .executions
+                .iter_mut()
+                .filter(|it| it.push == Some(push(3)) && it.service.is_some());
+            for own in own {
+                *own = red(3, "Deploy.RolledBack", "web in north did not become stable on web:9");
+                own.started = 10_000;
+                own.ended = Some(15_000);
+                if its_own_execution_goes_on {
+                    let goes_on = Execution {
+                        status: "SUCCEEDED".to_owned(),
+                        ended: Some(99_000),
+                        ..own.clone()
+                    };
+                    aftermath.executions.push(goes_on);
+                    break;
+                }
+            }
+            let list = Call {
+                operation: "ListServiceDeployments".to_owned(),
+                at: aftermath.after.services[0].history[2].created_at - 100,
+                applied: list_is_told,
+                ..update(3, 3)
+            };
+            aftermath.calls.push(list);
+            nothing_is_left_failing_in_silence(&aftermath).len()
+        };
+        assert_eq!(found(false, false), 0);
+        assert_eq!(found(true, false), 1, "the records told");
+        assert_eq!(found(false, true), 1, "its own push failed again");
     }
 
     #[test]
