@@ -181,8 +181,14 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
             format!("a newer push took its place, and it is on {there} now"),
         );
     }
-    let went_back =
-        gave_up || ours.is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed)) || primary.says_rollback();
+    let is_previous = asked.previous.as_ref() == Some(&primary.task_definition);
+    // Nothing else tells it where ECS shows no records, and a shift of traffic ended before the primary deployment was another
+    // one. To begin ours once more would fail as often as it is begun.
+    let is_back_after_crashes = standing == Some(Standing::Ours) && is_previous && !crashes.is_empty();
+    let went_back = gave_up
+        || ours.is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed))
+        || primary.says_rollback()
+        || is_back_after_crashes;
     let failed = failed_containers(crashes);
     let image_failed = failed.iter().any(|container| look.image_containers.contains(container));
     if went_back && standing == Some(Standing::Ours) && !image_failed {
@@ -205,8 +211,7 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
             format!("{there}, which has the image too, took its place"),
         );
     }
-    let is_back = asked.previous.as_ref() == Some(&primary.task_definition)
-        || look.primary.is_some_and(|primary| primary.rolls_ours_back);
+    let is_back = is_previous || look.primary.is_some_and(|primary| primary.rolls_ours_back);
     if is_back && look.between.is_none() {
         let why = reasons.first().map_or("ECS or a person took it back", String::as_str);
         return says(Verdict::Failed, format!("it is back on {there}: {why}"));

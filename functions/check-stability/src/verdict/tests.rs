@@ -995,6 +995,20 @@ fn a_push_whose_own_container_died_has_failed_although_ecs_went_back_to_a_revisi
 }
 
 #[test]
+fn a_rollout_that_crashed_and_left_no_record_has_gone_back_to_the_previous_revision_that_has_its_image_too() {
+    let back = |image_container: &str, on: &str, stopped: usize| Case {
+        image_containers: vec![image_container.to_owned()],
+        ..case([again(9, deployment(on))])
+            .stopped(crashes(stopped))
+            .standing(Standing::Ours)
+    };
+    back("agent", "web:1", 3).says(Stable, "ECS went back to web:1, which has the image too");
+    back("web", "web:1", 3).is(Failed);
+    back("agent", "web:1", 0).is(Displaced);
+    back("agent", "web:3", 3).is(Displaced);
+}
+
+#[test]
 fn the_containers_that_tasks_died_of_are_told_each_once() {
     let died_of = |name: &str| StoppedTask {
         containers: vec![
