@@ -12,8 +12,9 @@ import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { usableKey } from './encryption-key';
 import * as permissions from './permissions';
+import { checkPolicySizes, keepPoliciesWhole } from './policy-size';
 import { nameRoles } from './roles';
-import { checkSettings, type EcrDeployProps, type Settings } from './settings';
+import { checkSettings, type EcrDeployProps, SettingError, type Settings } from './settings';
 import { Step, type StepName } from './step';
 import { Workflow } from './workflow';
 
@@ -40,6 +41,7 @@ export class EcrDeploy extends Construct {
   constructor(scope: Construct, id: string, props: EcrDeployProps) {
     super(scope, id);
     const settings = checkSettings(props);
+    keepPoliciesWhole(this);
     for (const role of settings.passRoleArns.filter(permissions.isEveryRole)) {
       Annotations.of(this).addWarningV2(
         'ecr-deploy:passRoles',
@@ -168,6 +170,7 @@ export class EcrDeploy extends Construct {
       });
     }
 
+    checkPolicySizes(this, settings);
     nameRoles(this, settings);
   }
 }
@@ -195,7 +198,17 @@ function pushPatterns(settings: Settings): EventPattern[] {
       last.push(repository);
     }
   }
-  return groups.map((repositories) => pushPattern(settings, repositories));
+  const patterns = groups.map((repositories) => pushPattern(settings, repositories));
+  const longest = Math.max(...patterns.map(length));
+  if (longest > LONGEST_PATTERN) {
+    throw new SettingError(
+      'accounts',
+      `${settings.accounts.length} ids`,
+      `the pattern of a rule would have ${longest} characters, and EventBridge has room for ${LONGEST_PATTERN}; ` +
+        'name fewer accounts, only those that push.',
+    );
+  }
+  return patterns;
 }
 
 /** The characters of a pattern. An account or a region that is known only when it is deployed is shorter than its token. */

@@ -191,6 +191,21 @@ for (const trigger of ['imageAction', 'putImage'] as const) {
   });
 }
 
+for (const trigger of ['putImage', 'imageAction'] as const) {
+  test(`trigger ${trigger}: more accounts than the pattern of a rule has room for are refused`, () => {
+    const accountsOf = (count: number) => Array.from({ length: count }, (_, place) => String(210987654321 + place));
+    const repositories = ['a'.repeat(256)];
+
+    const [rule] = new Synthesized({ trigger, repositories, accounts: accountsOf(80) }).ofType('AWS::Events::Rule');
+    assert.ok(JSON.stringify(rule?.properties.EventPattern).length <= 2048);
+    assert.throws(() => new Synthesized({ trigger, accounts: accountsOf(140) }), {
+      name: 'SettingError',
+      message:
+        /^ecr-deploy: setting "accounts" is "140 ids": the pattern of a rule would have 2\d{3} characters, and EventBridge has room for 2048; name fewer accounts, only those that push\.$/,
+    });
+  });
+}
+
 test('trigger imageAction with repositories: only pushes to these', () => {
   assert.deepEqual(pattern({ trigger: 'imageAction', repositories: ['web'] }).detail, {
     'action-type': ['PUSH'],

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Role } from 'aws-cdk-lib/aws-iam';
+import type { EcrDeployProps } from '../lib/ecr-deploy';
 import { SOURCE_TAG } from '../lib/permissions';
 import { REPOSITORY_ROOT } from '../lib/repository-root';
 import { assertGolden } from './golden';
@@ -46,6 +47,64 @@ test('no role has a managed policy, no statement a wildcard for an action', () =
     }
   }
 });
+
+const numbered = (count: number, name: (place: number) => string) => Array.from({ length: count }, (_, at) => name(at));
+const clustersOf = (count: number) => numbered(count, (at) => `production-${at + 100}`);
+const repositoriesOf = (count: number) => numbered(count, (at) => `r${at + 100}`);
+const rolesOf = (count: number) => numbered(count, (at) => `arn:aws:iam::123456789012:role/app-${at + 100}-task`);
+
+/** A list that grows the policies, and how many of its names IAM has room for. */
+const LONGEST: readonly [setting: string, most: number, settings: (count: number) => Partial<EcrDeployProps>][] = [
+  ['clusters', 12, (count) => ({ clusters: clustersOf(count) })],
+  ['repositories', 123, (count) => ({ repositories: repositoriesOf(count), tagLatest: true })],
+  ['passRoles', 176, (count) => ({ passRoles: rolesOf(count) })],
+];
+
+for (const [setting, most, settings] of LONGEST) {
+  test(`as many ${setting} as IAM has room for: no managed policy; one more is refused`, () => {
+    const synthesized = new Synthesized(settings(most));
+
+    assert.deepEqual(synthesized.ofType('AWS::IAM::ManagedPolicy'), []);
+    for (const role of synthesized.ofType('AWS::IAM::Role')) {
+      assert.equal(role.properties.ManagedPolicyArns, undefined, role.path);
+    }
+    assert.ok(longestPolicies(synthesized) <= 10_240);
+    assert.ok(longestPolicies(synthesized) > 9_000, 'the limit refuses what fits');
+    assert.throws(() => new Synthesized(settings(most + 1)), {
+      name: 'SettingError',
+      message: new RegExp(
+        `^ecr-deploy: setting "${setting}" is "${most + 1} names of \\d+ characters together": ` +
+          'the policies of one role would have \\d+ characters, and IAM has room for 10240; name fewer .*second stack\\.$',
+      ),
+    });
+  });
+}
+
+test('the list that takes the most room is the one that is refused', () => {
+  const refused = (settings: Partial<EcrDeployProps>, setting: string) => {
+    assert.throws(() => new Synthesized(settings), { name: 'SettingError', setting });
+  };
+  refused({ clusters: clustersOf(4), repositories: repositoriesOf(110) }, 'repositories');
+  refused({ clusters: clustersOf(12), repositories: repositoriesOf(30) }, 'clusters');
+  refused({ clusters: clustersOf(3), passRoles: rolesOf(150) }, 'passRoles');
+});
+
+/** The characters of the largest role's policies, in a region and an account with names of the usual lengths. */
+function longestPolicies(synthesized: Synthesized): number {
+  const sizes = new Map<string, number>();
+  for (const { properties } of synthesized.ofType('AWS::IAM::Policy')) {
+    const written = JSON.stringify(properties.PolicyDocument.Statement, (_, value: Json) =>
+      value?.['Fn::Join'] ? synthesized.text(value) : (value as unknown),
+    )
+      .replaceAll('${AWS::Partition}', 'aws-us-gov')
+      .replaceAll('${AWS::Region}', 'ap-southeast-2')
+      .replaceAll('${AWS::AccountId}', '123456789012');
+    for (const role of properties.Roles) {
+      sizes.set(synthesized.text(role), (sizes.get(synthesized.text(role)) ?? 0) + written.length);
+    }
+  }
+  return Math.max(...sizes.values());
+}
 
 test('no role may both register a revision and start one', () => {
   const mayAll = (...wanted: string[]) => {
