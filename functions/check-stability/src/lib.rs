@@ -17,7 +17,7 @@ use verdict::{Look, came_between, judge, needs_history};
 /// How long before a rollout ECS's records are read, since clocks differ.
 const RECORDS_BEFORE: SignedDuration = SignedDuration::from_mins(2);
 
-/// Looks once at a rollout, or at a rollback, and judges it: the step "Check stability". It changes nothing.
+/// Reads a rollout, or a rollback, once and judges it: the step "Check stability". It changes nothing.
 ///
 /// `running` is how many services are waited for, see [`shared::executions`]: the more, the later is the next look.
 ///
