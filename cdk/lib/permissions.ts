@@ -18,9 +18,6 @@ export interface Permission {
   readonly wildcard?: string;
 }
 
-/** The tag that every registered revision carries, as `functions/shared/src/task_definition.rs` spells it. */
-export const SOURCE_TAG = 'ecr-deploy:source';
-
 /**
  * Adds the permissions to the role, and tells cdk-nag why their resources hold a `*`. `madeByCdk` are those that the CDK
  * adds by itself. cdk-nag keeps one reason for each resource of a role, so it gets one that names all the calls.
@@ -325,8 +322,6 @@ function registerTaskDefinition(): Permission[] {
       sid: 'RegisterTaskDefinition',
       actions: ['ecs:RegisterTaskDefinition'],
       resources: anyRevision,
-      // Every revision of ours says by this tag which one it was made from. One that does not is not ours to register.
-      conditions: { StringLike: { [`aws:RequestTag/${SOURCE_TAG}`]: '*' } },
       wildcard,
     },
     {

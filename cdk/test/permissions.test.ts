@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Role } from 'aws-cdk-lib/aws-iam';
 import type { EcrDeployProps } from '../lib/ecr-deploy';
-import { SOURCE_TAG } from '../lib/permissions';
 import { REPOSITORY_ROOT } from '../lib/repository-root';
 import { assertGolden } from './golden';
 import { type Json, REQUIRED, STEPS, Synthesized } from './synthesized';
@@ -200,12 +199,6 @@ test('only the state machine deploy-image may write to ECR, and only with tagLat
 
   assert.deepEqual(writers(false), []);
   assert.deepEqual(writers(true), ['EcrDeploy/DeployImage/Role/DefaultPolicy']);
-});
-
-test('the tag that a registration must carry is the one that the functions write', () => {
-  const written = source('functions', 'shared', 'src', 'task_definition.rs');
-
-  assert.match(written, new RegExp(`SOURCE_TAG: &str = "${SOURCE_TAG}"`));
 });
 
 test('conclude, which calls nothing, may only write its logs and traces', () => {

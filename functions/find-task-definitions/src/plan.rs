@@ -9,7 +9,7 @@ use shared::contract::{PlannedRevision, PlannedService, SkipReason, Skipped};
 use shared::push::{NothingPushed, PushedImage, Pusher};
 use shared::records::MOST_TAGS;
 use shared::service::{Controller, Service, ServiceStatus};
-use shared::task_definition::{Outline, Standing};
+use shared::task_definition::{Outline, SOURCE_TAG, Standing};
 use std::collections::BTreeMap;
 
 /// What is planned and what is left out.
@@ -201,11 +201,17 @@ fn planned(definition: &Outline) -> PlannedRevision {
 /// A warning where there is no room for all tags of ours.
 fn tags_left_out(image: &PushedImage, definition: &Outline) -> Option<Skipped> {
     let left_out = definition.tags_left_out(image);
+    let is_recorded = !left_out.iter().any(|key| key == SOURCE_TAG);
     let message = || {
-        format!(
+        let message = format!(
             "its own tags leave no room on its new revision for {}; ECS takes {MOST_TAGS} tags",
             left_out.join(", ")
-        )
+        );
+        if is_recorded {
+            message
+        } else {
+            message + ". Nothing then says which push it is of, so an older push whose event arrives late would replace it; remove a tag"
+        }
     };
     (!left_out.is_empty()).then(|| Skipped {
         resource: definition.arn().short().to_owned(),

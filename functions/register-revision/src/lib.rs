@@ -8,10 +8,9 @@ use shared::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::push::PushedImage;
-use shared::records::MOST_TAGS;
 use shared::registration::{Kin, Registration};
 use shared::runtime::{Request, log_image};
-use shared::task_definition::{SOURCE_TAG, TaskDefinition};
+use shared::task_definition::TaskDefinition;
 
 /// How far the clocks of ECS and of ECR may differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
@@ -80,8 +79,12 @@ async fn for_push(
     newest: Option<&TaskDefinition>,
 ) -> Result<(TaskDefinitionArn, bool), Error> {
     let wanted = source.with_image(image, config.image_reference);
-    has_room(&wanted)?;
+    log_tags_left_out(&wanted);
     let kin = |candidate: &TaskDefinition| {
+        // A revision whose tags have no room for the push is known by its document and its time alone.
+        if !wanted.is_of_push(image) && candidate.is_copy_of(&wanted) && !is_from_before(candidate, image) {
+            return Kin::Wanted;
+        }
         let is_ours = candidate.is_of_push(image) && !candidate.is_overtaken(source, image);
         // A revision of the same digest under another tag is used again as it is, with that tag.
         let of_push = || source.with_image(&candidate.push_of(image), config.image_reference);
@@ -126,7 +129,7 @@ async fn for_rollback(
         Some(digest) => source.pinned(image, digest, rolls_back),
         None => source.copy_for_rollback(rolls_back),
     };
-    has_room(&wanted)?;
+    log_tags_left_out(&wanted);
     let kin = |candidate: &TaskDefinition| {
         if candidate.rolled_back() == wanted.rolled_back() && candidate.is_same_document(&wanted) {
             Kin::Wanted
@@ -152,17 +155,9 @@ async fn for_rollback(
     }
 }
 
-/// Whether there is room for one tag of ours at least: what is registered without any could not be told from what others register,
-/// and the function's permission asks for it.
-fn has_room(wanted: &TaskDefinition) -> Result<(), Error> {
+/// Logs which tags of ours the user's own leave no room for. The plan tells the operator.
+fn log_tags_left_out(wanted: &TaskDefinition) {
     let left_out = wanted.tags_left_out();
-    if left_out.iter().any(|key| key == SOURCE_TAG) {
-        return Err(Error::Rejected(format!(
-            "{} has {MOST_TAGS} tags of its own, as many as ECS takes, and a revision made from it needs one more ({SOURCE_TAG}); \
-             remove a tag from it and push again",
-            wanted.arn().short()
-        )));
-    }
     if !left_out.is_empty() {
         tracing::warn!(
             source = wanted.arn().short(),
@@ -170,7 +165,6 @@ fn has_room(wanted: &TaskDefinition) -> Result<(), Error> {
             left_out.join(", ")
         );
     }
-    Ok(())
 }
 
 /// Whether `candidate` is the revision that is wanted for `image`'s push.

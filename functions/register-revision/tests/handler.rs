@@ -751,7 +751,7 @@ fn tagged(count: usize) -> Value {
 
 #[tokio::test]
 async fn ecs_is_never_sent_more_tags_than_it_takes() {
-    for count in [0, 40, 47, 48, 49] {
+    for count in [0, 40, 47, 48, 49, 50] {
         let wire = Wire::default();
         let rules = [knows("web", tagged(count)), registers("web:2")];
         asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
@@ -760,19 +760,38 @@ async fn ecs_is_never_sent_more_tags_than_it_takes() {
     }
 }
 
+/// With 50 tags of the user's own, the new revision has these and none of ours.
 #[tokio::test]
-async fn where_the_users_tags_leave_no_room_at_all_the_error_says_what_to_do() {
-    let wire = Wire::default();
-    let refused = asked(&Config::default(), "web:1", &[knows("web", tagged(50))], &wire)
-        .await
-        .unwrap_err();
-    let says = "web:1 has 50 tags of its own, as many as ECS takes, and a revision made from it needs one more \
-                (ecr-deploy:source); remove a tag from it and push again";
-    assert_eq!(
-        (refused.name(), refused.to_string().as_str()),
-        ("Deploy.Rejected", says)
-    );
-    assert!(wire.bodies("RegisterTaskDefinition").is_empty());
+async fn where_the_users_tags_leave_no_room_at_all_the_revision_is_known_by_its_document_and_its_time() {
+    let copy = |image: &str, at: i64| {
+        let mut copy = registered(tagged(50), at);
+        copy["taskDefinition"]["taskDefinitionArn"] = json!(arn("web:2"));
+        copy["taskDefinition"]["containerDefinitions"][0]["image"] = json!(format!("{REGISTRY}/{image}"));
+        copy
+    };
+    let retagged = |mut revision: Value| {
+        revision["tags"][0]["value"] = json!("another");
+        revision
+    };
+    for (newest, sends, says) in [
+        (tagged(50), 1, "nothing is there yet"),
+        (copy("app:v2", 3), 0, "registered for this push"),
+        (copy("app:v2", -60), 1, "the same tag, of an earlier push"),
+        (copy("app:v3", 3), 1, "another image"),
+        (retagged(copy("app:v2", 3)), 1, "somebody else's"),
+    ] {
+        let wire = Wire::default();
+        let rules = [knows("web", newest), knows("web:1", tagged(50)), registers("web:3")];
+        let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+        let sent = wire.bodies("RegisterTaskDefinition");
+        assert_eq!(sent.len(), sends, "{says}");
+        let revision = if sends == 0 { "web:2" } else { "web:3" };
+        assert_eq!(done.task_definition, arn(revision), "{says}");
+        for body in sent {
+            let keys = body["tags"].as_array().unwrap().iter();
+            assert_eq!(keys.filter(|tag| tag["key"].as_str().unwrap().starts_with("team-")).count(), 50);
+        }
+    }
 }
 
 #[test]

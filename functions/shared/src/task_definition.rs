@@ -325,6 +325,16 @@ impl TaskDefinition {
         document
     }
 
+    /// Whether ECS would have made this revision of `other`: the same document with the same tags, those of AWS not counted.
+    #[must_use]
+    pub fn is_copy_of(&self, other: &Self) -> bool {
+        let tags = |of: &Self| -> Vec<Tag> {
+            let tags = of.tags.iter().filter(|tag| !tag.key.starts_with("aws:"));
+            tags.cloned().collect()
+        };
+        tags(self) == tags(other) && self.is_same_document(other)
+    }
+
     /// Whether `other` would run the same: every member equal, whatever the spelling of the JSON and the tags.
     #[must_use]
     pub fn is_same_document(&self, other: &Self) -> bool {
