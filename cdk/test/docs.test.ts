@@ -84,7 +84,6 @@ const RUN: Readonly<Record<string, readonly [file: string, words: string]>> = {
 
 /** The commands that no test runs, each with the reason. That `cargo xtask` takes them is shown by xtask/src/docs.rs. */
 const NOT_RUN: Readonly<Record<string, string>> = {
-  'git clone': 'the test that types the installation begins in a checkout',
   'rustup target add':
     'changes the toolchain of the machine; the functions that tests deploy are built for its own processor',
   'npx cdk destroy': 'the local AWS ends with all its stacks',
