@@ -174,6 +174,11 @@ fn check_event(event: &Value) {
     };
     let said = |pointers: &[&str]| said(event, pointers);
     assert_eq!(said(&["/source"]), Some("aws.ecr"));
+    if let Push::Nothing(NothingPushed::Cached { repository }) = &push {
+        assert_eq!(said(&["/detail-type"]), Some("ECR Pull Through Cache Action"));
+        assert!(repository.len() <= LONGEST, "a hostile length is echoed");
+        return;
+    }
     let form = FORMS
         .iter()
         .find(|form| said(&["/detail-type"]) == Some(form.detail_type));
@@ -188,6 +193,7 @@ fn check_event(event: &Value) {
                 "a hostile length is echoed"
             );
         }
+        Push::Nothing(NothingPushed::Cached { .. }) => unreachable!("in neither form"),
         Push::Nothing(NothingPushed::Untagged { repository }) => {
             assert!(!(form.has_failed)(event));
             assert!(said(form.tag).is_none_or(str::is_empty));

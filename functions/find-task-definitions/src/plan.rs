@@ -261,6 +261,12 @@ pub fn nothing_pushed(nothing: &NothingPushed) -> Skipped {
             count: 1,
         },
         NothingPushed::Artifact { pushed, artifact } => not_an_image(pushed, artifact),
+        NothingPushed::Cached { repository } => Skipped {
+            resource: repository.clone(),
+            reason: SkipReason::PushedByEcr,
+            message: format!("nothing to deploy: ECR brought an image into {repository} by a pull-through cache; nobody pushed it"),
+            count: 1,
+        },
         NothingPushed::Failed { repository, cause } => Skipped {
             resource: repository.clone(),
             reason: SkipReason::FailedPush,

@@ -195,6 +195,11 @@ pub enum NothingPushed {
         /// What it is.
         artifact: Artifact,
     },
+    /// ECR brought it in from an upstream registry, by a pull-through cache.
+    Cached {
+        /// The repository of the cache.
+        repository: String,
+    },
     /// The push failed.
     Failed {
         /// The repository that should have been pushed to, as far as the event says.
@@ -280,6 +285,12 @@ struct ImageAction {
     artifact_media_type: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct PullThroughCacheAction {
+    repository_name: String,
+}
+
 /// What is an object in the event, as JSON pointers. Serde alone would also take the list of its members' values for it.
 const OBJECTS: [&str; 7] = [
     "",
@@ -317,6 +328,12 @@ pub fn parse_push(event: &Value) -> Result<Push, Error> {
     match envelope.detail_type.as_str() {
         "AWS API Call via CloudTrail" => from_cloud_trail(&envelope),
         "ECR Image Action" => from_image_action(&envelope),
+        // The rule does not take it; who starts an execution with it is told what it is.
+        "ECR Pull Through Cache Action" => {
+            let action: PullThroughCacheAction = read(&envelope.detail, "the event's detail")?;
+            let repository = excerpt(action.repository_name);
+            Ok(Push::Nothing(NothingPushed::Cached { repository }))
+        }
         other => Err(invalid(format_args!(
             "the event's detail-type is {other:?}; it should be \"AWS API Call via CloudTrail\" or \"ECR Image Action\""
         ))),
@@ -682,6 +699,29 @@ mod tests {
             parse_push(&event).unwrap(),
             Push::Nothing(NothingPushed::Failed { .. })
         ));
+    }
+
+    #[test]
+    fn what_ecr_brings_into_a_pull_through_cache_is_nothing_to_deploy() {
+        let cached = json!({
+            "id": "85fc3613-e913-7fc4-a80c-a3753e4aa9ae",
+            "detail-type": "ECR Pull Through Cache Action",
+            "source": "aws.ecr",
+            "account": "123456789012",
+            "time": "2026-11-01T02:36:48Z",
+            "region": "eu-west-1",
+            "detail": {
+                "sync-status": "SUCCESS",
+                "ecr-repository-prefix": "docker-hub",
+                "repository-name": "docker-hub/library/redis",
+                "image-tag": "8",
+            },
+        });
+        let repository = "docker-hub/library/redis".to_owned();
+        assert_eq!(
+            parse_push(&cached).unwrap(),
+            Push::Nothing(NothingPushed::Cached { repository })
+        );
     }
 
     #[test]
