@@ -781,7 +781,13 @@ async fn where_the_users_tags_leave_no_room_at_all_the_revision_is_known_by_its_
         (retagged(copy("app:v2", 3)), 1, "somebody else's"),
     ] {
         let wire = Wire::default();
-        let rules = [knows("web", newest), knows("web:1", tagged(50)), registers("web:3")];
+        // After the registration the numbers between are read.
+        let rules = [
+            knows("web", newest.clone()),
+            knows("web:1", tagged(50)),
+            knows("web:2", newest),
+            registers("web:3"),
+        ];
         let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
         let sent = wire.bodies("RegisterTaskDefinition");
         assert_eq!(sent.len(), sends, "{says}");
