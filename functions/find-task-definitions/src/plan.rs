@@ -210,7 +210,8 @@ fn tags_left_out(image: &PushedImage, definition: &Outline) -> Option<Skipped> {
         if is_recorded {
             message
         } else {
-            message + ". Nothing then says which push it is of, so an older push whose event arrives late would replace it; remove a tag"
+            message
+                + ". Nothing then says which push it is of, so an older push whose event arrives late would replace it; remove a tag"
         }
     };
     (!left_out.is_empty()).then(|| Skipped {
@@ -264,7 +265,9 @@ pub fn nothing_pushed(nothing: &NothingPushed) -> Skipped {
         NothingPushed::Cached { repository } => Skipped {
             resource: repository.clone(),
             reason: SkipReason::PushedByEcr,
-            message: format!("nothing to deploy: ECR brought an image into {repository} by a pull-through cache; nobody pushed it"),
+            message: format!(
+                "nothing to deploy: ECR brought an image into {repository} by a pull-through cache; nobody pushed it"
+            ),
             count: 1,
         },
         NothingPushed::Failed { repository, cause } => Skipped {

@@ -795,7 +795,11 @@ async fn where_the_users_tags_leave_no_room_at_all_the_revision_is_known_by_its_
         assert_eq!(done.task_definition, arn(revision), "{says}");
         for body in sent {
             let keys = body["tags"].as_array().unwrap().iter();
-            assert_eq!(keys.filter(|tag| tag["key"].as_str().unwrap().starts_with("team-")).count(), 50);
+            assert_eq!(
+                keys.filter(|tag| tag["key"].as_str().unwrap().starts_with("team-"))
+                    .count(),
+                50
+            );
         }
     }
 }

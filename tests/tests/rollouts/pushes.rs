@@ -13,6 +13,7 @@ scenarios![
     a_tag_that_comes_while_its_image_rolls_out_or_runs_finds_it_there,
     a_tag_that_comes_while_its_image_rolls_out_finds_it_there_where_revisions_name_digests,
     a_bad_image_is_not_tried_again_under_its_next_tag,
+    fifty_tags_of_the_users_own_are_kept_and_keep_no_image_out,
 ];
 
 /// The manifest of something with this config and this layer.
@@ -165,4 +166,53 @@ async fn a_bad_image_is_not_tried_again_under_its_next_tag() {
     let tries = to.iter().filter(|to| **to != "bad-tags-web:1").count();
     assert_eq!(tries, 1, "{to:?}");
     assert_eq!(short(&scene.state()["taskDefinition"]), "bad-tags-web:1");
+}
+
+/// ECS takes 50 tags, so none of ours has room. A revision is then known by its document and its time.
+async fn fifty_tags_of_the_users_own_are_kept_and_keep_no_image_out() {
+    let scene = Scene::new("fifty-tags");
+    scene.seed(Seed::default());
+    let first = format!("{}:1", scene.family());
+    let arn =
+        scene.ecs("DescribeTaskDefinition", &json!({"taskDefinition": first}))["taskDefinition"]["taskDefinitionArn"]
+            .clone();
+    let tags: Vec<Value> = (0..50)
+        .map(|number| json!({"key": format!("team-{number}"), "value": "shop"}))
+        .collect();
+    scene.ecs("TagResource", &json!({"resourceArn": arn, "tags": tags}));
+
+    let image = scene.push("v2");
+    let end = scene.end(&scene.start(&image).await).await;
+    assert_eq!(
+        (end.parent.error.as_deref(), end.outcome().as_str()),
+        (None, "DEPLOYED"),
+        "{end:#?}"
+    );
+    let skipped = end.parent.output.clone().unwrap_or_default()["skipped"].clone();
+    assert_eq!(skipped[0]["reason"], "TAGS_LEFT_OUT", "{skipped}");
+    assert_eq!(scene.state()["imageDigests"], json!([image.digest]));
+
+    // The same push by hand once more: it runs already.
+    let again = scene.end(&scene.start(&image).await).await;
+    assert_eq!(
+        (again.parent.error.as_deref(), again.outcome().as_str()),
+        (None, "ALREADY_DEPLOYED"),
+        "{again:#?}"
+    );
+    assert_eq!(scene.revisions(&scene.family()).len(), 2);
+
+    let bad = scene.push("crash-v3");
+    let end = scene.end(&scene.start(&bad).await).await;
+    assert_eq!(end.parent.error.as_deref(), Some("Deploy.ServicesFailed"), "{end:#?}");
+    assert_eq!(scene.state()["imageDigests"], json!([image.digest]));
+
+    let next = scene.push("v4");
+    let end = scene.end(&scene.start(&next).await).await;
+    assert_eq!(
+        (end.parent.error.as_deref(), end.outcome().as_str()),
+        (None, "DEPLOYED"),
+        "{end:#?}"
+    );
+    let newest = scene.revisions(&scene.family()).pop().unwrap();
+    assert_eq!(newest["tags"].as_array().map(Vec::len), Some(50), "{newest}");
 }
