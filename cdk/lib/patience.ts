@@ -2,7 +2,7 @@
  * Patience: for how long a state tries again while nobody can answer, because Lambda throttles or AWS fails. That nobody
  * could read how a rollout stands is no verdict about it, so a state tries for as long as a rollout may take.
  *
- * Step Functions takes no expression for these numbers. Those in `statemachine/*.asl.json` are enough for a
+ * Step Functions takes no expression for these numbers. Those in `statemachine/*.asl.yaml` are enough for a
  * `rolloutTimeout` of thirty minutes, the default; for a longer one they are raised here.
  */
 

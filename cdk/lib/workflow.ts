@@ -1,9 +1,7 @@
 /**
- * A workflow is one of the two state machines, written in `statemachine/<name>.asl.json`, with a role and a log group of
- * its own.
+ * A workflow is one of the state machines, written in `statemachine/<name>.asl.yaml`, with a role and a log group of its
+ * own.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Names } from 'aws-cdk-lib';
 import { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -16,9 +14,9 @@ import {
   StateMachineType,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { readDefinition } from './asl';
 import { patient } from './patience';
 import { DELIVER_LOGS, grant, only, type Permission, SAMPLE_TRACES, useKey, WRITE_TRACES } from './permissions';
-import { REPOSITORY_ROOT } from './repository-root';
 import type { Settings } from './settings';
 import type { Step } from './step';
 
@@ -76,10 +74,7 @@ export class Workflow extends Construct {
     this.stateMachine = new StateMachine(this, 'StateMachine', {
       // As a string: the template shows it, and so does a diff. A file would leave the template for an S3 asset.
       definitionBody: DefinitionBody.fromString(
-        patient(
-          readFileSync(join(REPOSITORY_ROOT, 'statemachine', `${props.definition}.asl.json`), 'utf8'),
-          props.settings.rolloutTimeoutSeconds,
-        ),
+        patient(readDefinition(props.definition), props.settings.rolloutTimeoutSeconds),
       ),
       definitionSubstitutions: {
         ...props.substitutions,

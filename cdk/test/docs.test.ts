@@ -4,6 +4,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { PAGE, documentedSettings, settingsPage } from '../docs/settings-page';
+import { readDefinition } from '../lib/asl';
 import { REPOSITORY_ROOT } from '../lib/repository-root';
 
 /** The pages in a folder of the repository. */
@@ -174,7 +175,7 @@ test('docs/operations.md says of every state that takes time what a redrive does
   const [, image = '', service = ''] = rows.split(/^\| \*deploy-(?:image|service)\* \|.*$/m);
   for (const [machine, part] of Object.entries({ 'deploy-image': image, 'deploy-service': service })) {
     const named = matches(part, /^\| ([^|]+) \|/gm).flatMap((names) => names.split(', '));
-    const { slow, all } = states(JSON.parse(read(`statemachine/${machine}.asl.json`)));
+    const { slow, all } = states(JSON.parse(readDefinition(machine)));
     assert.deepEqual(
       [...slow.filter((state) => !named.includes(state)), ...named.filter((state) => !all.includes(state))],
       [],

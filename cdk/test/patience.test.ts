@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { Duration } from 'aws-cdk-lib';
+import { readDefinition } from '../lib/asl';
 import { patient, WRITTEN_FOR_SECONDS } from '../lib/patience';
-import { REPOSITORY_ROOT } from '../lib/repository-root';
 import { type Json, Synthesized, WORKFLOWS } from './synthesized';
 
 const HOUR = 3600;
 const TIMEOUTS = [WRITTEN_FOR_SECONDS + 1, HOUR, 6 * HOUR, 24 * HOUR, 7 * 24 * HOUR];
 
 for (const [file, construct] of Object.entries(WORKFLOWS)) {
-  const written = readFileSync(join(REPOSITORY_ROOT, 'statemachine', `${file}.asl.json`), 'utf8');
+  const written = readDefinition(file);
 
   test(`${file}: up to the default rolloutTimeout the definition is as it is written`, () => {
     assert.equal(patient(written, 60), written);

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import validate from 'asl-validator';
-import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { readDefinition } from '../lib/asl';
 import { type Json, Synthesized, WORKFLOWS } from './synthesized';
 
 const PLACEHOLDER = /\$\{(\w+)\}/g;
@@ -11,7 +9,7 @@ const PLACEHOLDER = /\$\{(\w+)\}/g;
 const synthesized = new Synthesized();
 
 for (const [file, construct] of Object.entries(WORKFLOWS)) {
-  const written = readFileSync(join(REPOSITORY_ROOT, 'statemachine', `${file}.asl.json`), 'utf8');
+  const written = readDefinition(file);
   const substitutions: Json = synthesized.properties(`EcrDeploy/${construct}/StateMachine`).DefinitionSubstitutions;
 
   test(`${file}: the template shows the definition as it is written`, () => {

@@ -4,7 +4,6 @@ use crate::{Failure, page};
 use serde_json::{Map, Value};
 use std::fmt::Write;
 
-const MACHINES: [&str; 2] = ["deploy-image", "deploy-service"];
 /// The page with the pictures.
 const PAGE: &str = "docs/architecture.md";
 
@@ -20,15 +19,14 @@ pub(crate) fn write() -> Result<(), Failure> {
 /// The picture of each machine.
 fn pictures() -> Result<Vec<(&'static str, String)>, Failure> {
     let picture = |machine: &&'static str| {
-        let file = format!("statemachine/{machine}.asl.json");
-        let definition: Value =
-            serde_json::from_str(&page::read(&file)?).map_err(|error| format!("{file}: {error}"))?;
+        let definition = asl::read(machine).map_err(|error| error.to_string())?;
         Ok((*machine, format!("```mermaid\n{}```\n", draw(&definition))))
     };
-    MACHINES.iter().map(picture).collect()
+    asl::MACHINES.iter().map(picture).collect()
 }
 
 /// Draws a machine as a Mermaid flowchart: a Task is a box, a Choice a diamond, a Wait a rounded box; a Catch is dotted.
+/// The comment on a rule of a Choice is the label of its arrow.
 fn draw(definition: &Value) -> String {
     let mut text = "flowchart TD\n".to_owned();
     let mut names = Names::default();
@@ -76,7 +74,7 @@ fn draw_states(machine: &Value, names: &mut Names, depth: usize, text: &mut Stri
                 let _ = writeln!(
                     text,
                     "{indent}{own} -- \"{}\" --> {}",
-                    label(&choice["Condition"]),
+                    choice["Comment"].as_str().unwrap_or_default(),
                     id(next)
                 );
             }
@@ -129,19 +127,6 @@ fn in_order<'a>(start: &'a str, states: &'a Map<String, Value>) -> Vec<&'a str> 
     order
 }
 
-/// What a Choice asks for, without the JSONata around it: `STARTED` of `{% $update.outcome = 'STARTED' %}`.
-fn label(condition: &Value) -> String {
-    let text = condition.as_str().unwrap_or_default();
-    match text.split('\'').nth(1) {
-        Some(literal) => literal.to_owned(),
-        None => text
-            .trim_start_matches("{%")
-            .trim_end_matches("%}")
-            .trim()
-            .replace('"', "'"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,14 +144,14 @@ mod tests {
             "StartAt": "Look",
             "States": {
                 "Look": {"Type": "Task", "Next": "Good?", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Done"}]},
-                "Good?": {"Type": "Choice", "Choices": [{"Condition": "{% $x = 'NO' %}", "Next": "Look"}], "Default": "Done"},
+                "Good?": {"Type": "Choice", "Choices": [{"Comment": "no", "Next": "Look"}], "Default": "Done"},
                 "Done": {"Type": "Succeed"},
             },
         });
         assert_eq!(
             draw(&machine),
             "flowchart TD\n  s0Look[\"Look\"]\n  s0Good{\"Good?\"}\n  s0Done([\"Done\"])\n  s0Look --> s0Good\n  \
-             s0Look -. \"error\" .-> s0Done\n  s0Good -- \"NO\" --> s0Look\n  s0Good --> s0Done\n"
+             s0Look -. \"error\" .-> s0Done\n  s0Good -- \"no\" --> s0Look\n  s0Good --> s0Done\n"
         );
     }
 }

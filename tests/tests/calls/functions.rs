@@ -165,8 +165,7 @@ struct Retry {
 
 /// That of "Find task definitions", which all steps have.
 static RETRY: LazyLock<Retry> = LazyLock::new(|| {
-    let machine: Value =
-        serde_json::from_str(include_str!("../../../statemachine/deploy-image.asl.json")).unwrap_or_default();
+    let machine = asl::read("deploy-image").unwrap_or_default();
     let retriers = list(&machine["States"]["Find task definitions"]["Retry"]).iter();
     let of_unavailable = |it: &&Value| list(&it["ErrorEquals"]).contains(&json!("Deploy.Unavailable"));
     let retrier = retriers.clone().find(of_unavailable).unwrap_or(&Value::Null);

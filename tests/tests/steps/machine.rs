@@ -40,8 +40,7 @@ static DEPLOY_SERVICE: LazyLock<Machine> = LazyLock::new(|| Machine::read("deplo
 
 impl Machine {
     fn read(name: &str, (groups, at_once): (u32, u32)) -> Self {
-        let path = format!("{}/../statemachine/{name}.asl.json", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(path).unwrap();
+        let text = asl::read(name).unwrap().to_string();
         let text = text.replace("${groups}", &groups.to_string());
         let text = text.replace("${atOnce}", &at_once.to_string());
         Self(serde_json::from_str(&text).unwrap())

@@ -214,8 +214,7 @@ proptest! {
 
 /// The definition of deploy-image as it is deployed.
 fn deploy_image() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../statemachine/deploy-image.asl.json");
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    asl::read("deploy-image").unwrap()
 }
 
 /// The events of a state by its kind, see <https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html>:

@@ -13,8 +13,8 @@ use shared::pace::UPDATES;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-const DEPLOY_IMAGE: &str = "statemachine/deploy-image.asl.json";
-const DEPLOY_SERVICE: &str = "statemachine/deploy-service.asl.json";
+const DEPLOY_IMAGE: &str = "deploy-image";
+const DEPLOY_SERVICE: &str = "deploy-service";
 
 /// The other names of AWS's that the state machines may match: the service's prefix and its exception.
 const OTHER_AWS_ERRORS: [&str; 11] = [
@@ -83,11 +83,15 @@ impl State {
     }
 }
 
+fn definition(machine: &str) -> Value {
+    asl::read(machine).unwrap()
+}
+
 /// Every state of both machines, those inside of a Map among them.
 fn states() -> Vec<State> {
     let mut states = Vec::new();
     for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
-        collect(machine, &json(machine), &mut states);
+        collect(machine, &definition(machine), &mut states);
     }
     states
 }
@@ -159,10 +163,32 @@ fn every_state_says_what_it_is_for() {
     }
 }
 
+/// The pictures have no other words for it.
+#[test]
+fn every_way_out_of_a_choice_has_a_label() {
+    for state in states().iter().filter(|state| state.value["Type"] == "Choice") {
+        for choice in state.value["Choices"].as_array().unwrap() {
+            let label = choice["Comment"].as_str().unwrap_or_default();
+            assert!(
+                !label.is_empty() && !label.contains('"'),
+                "{}: {label:?}",
+                state.title()
+            );
+        }
+    }
+}
+
+#[test]
+fn there_are_few_kinds_of_retriers_and_they_are_the_same_in_all_machines() {
+    let states = states();
+    let kinds: BTreeSet<String> = states.iter().flat_map(State::retriers).map(Value::to_string).collect();
+    assert_eq!(kinds.len(), 5, "{kinds:#?}");
+}
+
 #[test]
 fn both_machines_are_jsonata_from_end_to_end() {
     for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
-        assert_eq!(json(machine)["QueryLanguage"], "JSONata", "{machine}");
+        assert_eq!(definition(machine)["QueryLanguage"], "JSONata", "{machine}");
     }
     for state in states() {
         let own = state.value.get("QueryLanguage");
@@ -189,7 +215,7 @@ fn no_state_and_no_execution_has_a_time_limit_that_a_redrive_could_meet() {
     let limits = ["TimeoutSeconds", "HeartbeatSeconds"];
     for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
         assert!(
-            limits.iter().all(|limit| json(machine).get(limit).is_none()),
+            limits.iter().all(|limit| definition(machine).get(limit).is_none()),
             "{machine}"
         );
     }
@@ -390,7 +416,7 @@ fn every_placeholder_is_a_function_or_a_known_setting() {
         );
     }
 
-    let [image, service] = [DEPLOY_IMAGE, DEPLOY_SERVICE].map(text);
+    let [image, service] = [DEPLOY_IMAGE, DEPLOY_SERVICE].map(|machine| definition(machine).to_string());
     let used: BTreeSet<&str> = between(&image, "${", '}').chain(between(&service, "${", '}')).collect();
     let other = BTreeSet::from(OTHER_PLACEHOLDERS);
     let used_functions: BTreeSet<String> = used.difference(&other).map(|name| kebab(name)).collect();
@@ -710,7 +736,7 @@ fn what_a_services_execution_reads_of_its_input_is_what_it_is_started_with() {
             given.remove("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"),
             "the console links parent and child by it"
         );
-        let machine = json(DEPLOY_SERVICE);
+        let machine = definition(DEPLOY_SERVICE);
         let read: BTreeSet<&str> = texts(&machine)
             .into_iter()
             .flat_map(|text| reads(text, "$states.context.Execution.Input"))
@@ -723,8 +749,7 @@ fn what_a_services_execution_reads_of_its_input_is_what_it_is_started_with() {
 #[test]
 fn an_execution_of_the_only_service_is_named_and_retried_as_one_of_several() {
     let [only, each] = STARTS.map(|start| state(DEPLOY_IMAGE, start));
-    let name = only["Arguments"]["Name"].as_str().unwrap();
-    assert_eq!(name.replace("services[0].", ""), each["Arguments"]["Name"]);
+    assert_eq!(only["Arguments"]["Name"], each["Arguments"]["Name"]);
     assert_eq!(only["Retry"], each["Retry"]);
 }
 
