@@ -7,9 +7,10 @@
 * An execution that is stopped goes no further, and what it waits for is stopped too; MiniStack's goes on inside a Map, may fail
   afterwards, and leaves its children running.
 * RedriveExecution: the same execution goes on at the state that it was in when it failed or was stopped, with the input and
-  the variables it had there, and sees the redrive count. A Wait waits once more as long. A Map goes on with those of its
+  the variables it had there, and sees the redrive count. A Wait of some seconds waits once more as long. A Map goes on with those of its
   iterations that have not ended well, each at its own state; what the others put out is kept. Where AWS would go on inside a
   Parallel, it is refused here.
+* A Wait until a time ends at that time; SFN_WAIT_SCALE, which shortens what is to last some seconds, would let it end before.
 
 What a function was doing when its execution was stopped goes on, as on AWS; a redrive waits for its end, which AWS does not.
 
@@ -30,6 +31,7 @@ import os
 import pathlib
 import threading
 import time
+from datetime import datetime, timezone
 
 from ministack.core.concurrency import run_reentrant
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, now_iso
@@ -87,6 +89,7 @@ def add() -> None:
         setattr(stepfunctions, name, _recorded(kind.capitalize(), getattr(stepfunctions, name)))
     stepfunctions._call_lambda = _throttled(_held_back(stepfunctions._call_lambda))
     stepfunctions._run_sub_machine = _resuming_iterations(stepfunctions._run_sub_machine)
+    stepfunctions._sleep_until = _unscaled
     stepfunctions._run_execution = _walked(stepfunctions._run_execution)
     stepfunctions._fail_execution = _unless_stopped(stepfunctions._fail_execution)
     stepfunctions._stop_execution = _stopping_children(stepfunctions._stop_execution)
@@ -159,6 +162,11 @@ def _held_back(call_lambda):
                 time.sleep(0.02)
 
     return wrapped
+
+
+def _unscaled(timestamp):
+    target = stepfunctions._parse_ts(timestamp)
+    time.sleep(max(0, (target - datetime.now(timezone.utc)).total_seconds()))
 
 
 def _require_running(execution):

@@ -68,7 +68,7 @@ pub struct Plan {
 pub struct PlannedRevision {
     /// The revision that the new one is made from.
     pub task_definition: RevisionName,
-    /// After how many seconds the new one may be registered, see [`crate::pace`]. Left out when it is 0.
+    /// How many seconds after the begin the new one may be registered, see [`crate::pace`]. Left out when it is 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub after: u32,
     /// The services on it. Empty for a family of scheduled or one-off tasks.
@@ -83,7 +83,8 @@ pub struct PlannedService {
     pub cluster: ClusterName,
     /// Its name.
     pub service: ServiceName,
-    /// How many seconds after its revision was registered it may be updated, see [`crate::pace`]. Left out when it is 0.
+    /// How many seconds after the begin it may be updated, see [`crate::pace`]. Left out when that is as soon as its
+    /// revision is registered.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub after: u32,
 }

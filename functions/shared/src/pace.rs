@@ -73,15 +73,16 @@ pub fn is_long(revisions: &[PlannedRevision]) -> bool {
 }
 
 /// Paces the plan of one of so many `pushes` that register and update at the same time: gives each revision the seconds
-/// after which it may be registered, and each of its services the seconds after that registration after which it may be
-/// updated. The order of the plan stays.
+/// from the begin after which it may be registered, and each service those after which it may be updated, if that is
+/// later than its revision's registration. The order of the plan stays.
 pub fn pace(revisions: &mut [PlannedRevision], pushes: u32) {
     let mut registrations = Schedule::new(REGISTRATIONS, pushes.max(1));
     let mut updates = Schedule::new(UPDATES, pushes.max(1));
     for revision in revisions {
         revision.after = registrations.next(0);
         for service in &mut revision.services {
-            service.after = updates.next(revision.after).saturating_sub(revision.after);
+            let due = updates.next(revision.after);
+            service.after = if due > revision.after { due } else { 0 };
         }
     }
 }
@@ -119,7 +120,7 @@ mod tests {
         let registrations = plan.iter().map(|revision| revision.after).collect();
         let updates = plan.iter().flat_map(|revision| {
             let services = revision.services.iter();
-            services.map(|service| (revision.after, revision.after + service.after))
+            services.map(|service| (revision.after, service.after.max(revision.after)))
         });
         (registrations, updates.collect())
     }
@@ -240,7 +241,7 @@ mod tests {
         fn what_has_begun_is_finished_before_another_is_begun(services in any_services()) {
             let plan = plan(&services);
             let due = |revision: &PlannedRevision| -> Vec<u32> {
-                revision.services.iter().map(|service| revision.after + service.after).collect()
+                revision.services.iter().map(|service| service.after.max(revision.after)).collect()
             };
             for (place, revision) in plan.iter().enumerate() {
                 let last_of_it = last(&due(revision));

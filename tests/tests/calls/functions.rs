@@ -16,6 +16,7 @@ use shared::push::PushedImage;
 use shared::runtime::Request;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The functions, warm: as many sandboxes of each as were ever busy at once.
 pub(crate) struct Functions {
@@ -119,15 +120,16 @@ impl Functions {
     /// Finds, registers and updates as the state machine does: everything at once, but each no sooner than the plan says.
     pub(crate) async fn deploy(&self, event: &Value) -> Result<(), Error> {
         let plan = repeated(|| self.find(event)).await?;
+        let begin = Instant::now();
         let image = &plan["image"];
         let revisions = list(&plan["revisions"]).iter();
         let deployed = revisions.map(async |planned| {
-            after(planned).await;
+            after(begin, planned).await;
             let input = json!({"image": image, "taskDefinition": planned["taskDefinition"]});
             let registered = repeated(|| self.register(&input)).await?;
             // Trouble is each one's own, and told at the end.
             let updates = list(&planned["services"]).iter().map(async |id| {
-                after(id).await;
+                after(begin, id).await;
                 let input = json!({
                     "image": image, "cluster": id["cluster"], "service": id["service"], "deadline": null,
                     "taskDefinition": registered["taskDefinition"], "source": registered["source"], "turn": "FIRST",
@@ -149,9 +151,10 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Waits as long as the plan says that this is to wait.
-async fn after(planned: &Value) {
-    local_aws::pause(Duration::from_secs_f64(planned["after"].as_f64().unwrap_or_default())).await;
+/// Waits until the time that the plan says, counted from `begin`.
+async fn after(begin: Instant, planned: &Value) {
+    let due = Duration::from_secs_f64(planned["after"].as_f64().unwrap_or_default());
+    local_aws::pause(due.saturating_sub(begin.elapsed())).await;
 }
 
 /// How a state machine retries what AWS did not answer.

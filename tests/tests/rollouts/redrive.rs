@@ -10,6 +10,7 @@ use aws_sdk_ecr::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ecr::types::ImageTagMutability;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
 use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
 use local_aws::executions::Execution;
 use local_aws::images::Push;
 use local_aws::{ACCOUNT, LocalAws, Options, REGION, Settings, pause};
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 
 scenarios![
     an_execution_of_deploy_service_stopped_in_any_state_goes_on_there,
-    an_execution_of_deploy_service_stopped_before_its_turn_goes_on_at_once,
+    an_execution_of_deploy_service_stopped_before_its_time_goes_on_when_that_has_come,
     an_execution_of_deploy_service_that_concluded_red_deploys_its_service_again,
     an_execution_of_deploy_image_stopped_while_it_finds_task_definitions_finds_them_again,
     an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revision_again,
@@ -443,12 +444,13 @@ async fn stopped(row: &Stop) {
 
 /// Begin waits only where a push has more services than ECS lets begin at once: so an execution is begun with a wait as of such
 /// a push.
-async fn an_execution_of_deploy_service_stopped_before_its_turn_goes_on_at_once() {
+async fn an_execution_of_deploy_service_stopped_before_its_time_goes_on_when_that_has_come() {
     let scene = Scene::new("stop-begin");
     plain(&scene);
     let end_of_push = scene.deploy("v2").await;
     let mut input = end_of_push.children[0].input.clone();
-    input["after"] = json!(8);
+    let at = Timestamp::now() + SignedDuration::from_secs(8);
+    input["at"] = json!(at);
     let start = PATIENT.aws.sfn().start_execution();
     let start = start.state_machine_arn(&scene.on.stack.deploy_service);
     let child = start.input(input.to_string()).send().await.unwrap().execution_arn;
@@ -464,6 +466,7 @@ async fn an_execution_of_deploy_service_stopped_before_its_turn_goes_on_at_once(
         ["Begin", "Is its revision there?", "Register revision", "Update service"],
         "{entered:?}"
     );
+    assert!(Timestamp::now() >= at, "it did not wait");
     assert_eq!(outcome(&ended), "ALREADY_DEPLOYED", "{ended:#?}");
     assert_eq!(rollouts(&scene.state()), ["stop-begin-web:1", "stop-begin-web:2"]);
 }

@@ -68,7 +68,7 @@ fn the_more_services_other_pushes_wait_for_the_later_each_is_looked_at() {
         // A hundred executions of deploy-service that are running, and do nothing but wait.
         let waits = json!({
             "image": {}, "cluster": "elsewhere", "service": "web", "taskDefinition": null, "source": null, "turn": "FIRST",
-            "services": 1, "after": 99_999_999,
+            "services": 1, "at": "2999-01-01T00:00:00Z",
         });
         let sfn = it.aws.sfn();
         let start = || {

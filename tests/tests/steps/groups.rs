@@ -146,3 +146,33 @@ fn the_states_that_are_entered_grow_with_the_services_and_with_nothing_else() {
         assert_eq!(all, 6 + of_each + 3 * looks, "{entered:#?}");
     }
 }
+
+/// The last of sixty updates are due some seconds after the first, when the rollouts before them have ended long ago.
+#[test]
+fn a_time_that_is_over_when_a_service_begins_passes_at_once() {
+    let account = Account::new();
+    account.push("v1");
+    account.seed(Seed {
+        service_name: "web".to_owned(),
+        services: 60,
+        families: Some(1),
+        ..Seed::default()
+    });
+    account.pass(5_000);
+    let event = account.push("v2");
+    let begun = RefCell::new(0);
+    let waited = RefCell::new(Vec::new());
+    let entering = |state: &str| match state {
+        "Begin" => *begun.borrow_mut() = account.now(),
+        "Is its revision there?" => waited.borrow_mut().push(account.now() - *begun.borrow()),
+        _ => (),
+    };
+    let execution = Execution {
+        entering: Box::new(entering),
+        ..Execution::new(Caller::new(&account, Grain::Alone, None), config())
+    };
+    let ended = run(execution.deploy_in(1, 1, &event));
+    drop(execution);
+    assert!(ended.is_ok(), "{ended:?}");
+    assert_eq!(waited.into_inner(), [0; 60]);
+}

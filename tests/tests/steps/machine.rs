@@ -115,9 +115,10 @@ impl Execution<'_> {
     }
 }
 
-/// What a state sees: the variables and the context of its execution.
+/// What a state sees: the time, the variables and the context of its execution.
 #[derive(Debug, Clone)]
 struct Scope {
+    caller: Arc<Caller>,
     variables: Map<String, Value>,
     context: Value,
 }
@@ -158,6 +159,10 @@ impl Scope {
     fn expression(&self, expression: &str, states: &Value) -> Value {
         if let Some(value) = self.member(expression, states) {
             return value.clone();
+        }
+        // This JSONata would tell the time of the machine that it runs on.
+        if expression == "$millis()" {
+            return self.caller.account().now().into();
         }
         let arena = Bump::new();
         let parsed = JsonAta::new(expression, &arena).unwrap_or_else(|error| panic!("{expression}: {error}"));
@@ -411,6 +416,7 @@ impl Execution<'_> {
         async move {
             let id = format!("arn:aws:states:eu-west-1:123456789012:execution:{name}");
             let mut scope = Scope {
+                caller: self.caller.clone(),
                 variables: Map::new(),
                 context: json!({"Execution": {"Id": id, "Input": input}}),
             };
@@ -468,9 +474,17 @@ impl Execution<'_> {
             "Pass" => Ok(input.clone()),
             "Succeed" => return Ok((scope.output(state, &given, input), None)),
             "Wait" => {
-                let seconds = scope.evaluate(&state["Seconds"], &given).as_i64().unwrap();
-                let now = self.caller.account().now();
-                self.caller.wait_until(now + seconds * 1000).await;
+                let until = match state.get("Timestamp") {
+                    Some(timestamp) => {
+                        let until: Timestamp = serde_json::from_value(scope.evaluate(timestamp, &given)).unwrap();
+                        until.as_millisecond()
+                    }
+                    None => {
+                        let seconds = scope.evaluate(&state["Seconds"], &given).as_i64().unwrap();
+                        self.caller.account().now() + seconds * 1000
+                    }
+                };
+                self.caller.wait_until(until).await;
                 Ok(input.clone())
             }
             "Choice" => {

@@ -620,13 +620,15 @@ fn what_concludes_notes_the_redrive_count_on_its_way_there_and_nowhere_else() {
 
 #[test]
 fn every_variable_that_is_read_has_been_set() {
-    const OF_JSONATA: [&str; 14] = [
+    const OF_JSONATA: [&str; 16] = [
         "states",
         "exists",
         "count",
         "ceil",
         "floor",
+        "fromMillis",
         "max",
+        "millis",
         "length",
         "partition",
         "substring",
@@ -715,13 +717,35 @@ fn what_is_done_is_as_much_at_once_as_the_setting_allows_and_all_of_it_is_done()
         let state = state(DEPLOY_IMAGE, map);
         assert_eq!(state["MaxConcurrency"], "{% ${atOnce} %}", "{map}");
         assert_eq!(state["Items"], "{% [$states.input] %}", "{map}");
-        // What begins later, since another one has ended, does not wait once more.
-        let after = state["ItemSelector"]["after"].as_str().unwrap();
-        assert!(
-            after.contains("$states.context.Map.Item.Index < ${atOnce} and "),
-            "{after}"
-        );
     }
+}
+
+/// A time that is over passes at once: after a redrive, and where something begins late since another had to end first.
+#[test]
+fn each_wait_for_room_in_a_bucket_has_a_time_that_counts_from_the_begin() {
+    let at = "{% $fromMillis($begin + 1000 * $max([0, $states.context.Map.Item.Value.after])) %}";
+    for map in ["For each task definition", "For each service"] {
+        assert_eq!(state(DEPLOY_IMAGE, map)["ItemSelector"]["at"], at, "{map}");
+    }
+    for state in states().iter().filter(|state| state.value["Type"] == "Wait") {
+        let timestamp = state.value.get("Timestamp");
+        let waits_between_looks = state.value["Seconds"] == "{% $wait %}";
+        assert!(timestamp.is_some() != waits_between_looks, "{}", state.title());
+    }
+    assert_eq!(
+        state(DEPLOY_IMAGE, "Keep the pace")["Timestamp"],
+        "{% $states.input.at %}"
+    );
+    // Each time that all begins, also after a redrive: the plan then is another one.
+    let leads_there = states().into_iter().filter(|state| {
+        state.machine == DEPLOY_IMAGE && state.function().is_some() && state.value["Assign"].get("conclusion").is_some()
+    });
+    let begins: BTreeMap<String, Value> = leads_there
+        .map(|mut state| (state.name, state.value["Assign"]["begin"].take()))
+        .collect();
+    let now = json!("{% $millis() %}");
+    let places = ["Conclude", "Find task definitions"].map(|name| (name.to_owned(), now.clone()));
+    assert_eq!(begins, BTreeMap::from(places));
 }
 
 /// The states that start the execution of a service.
