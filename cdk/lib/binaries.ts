@@ -6,7 +6,8 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
-import { type Architecture, SettingError } from './settings';
+import { SettingError } from './setting';
+import type { Architecture } from './settings';
 
 /** https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html */
 const MACHINES: Readonly<Record<Architecture, number>> = { arm64: 0xb7, x86_64: 0x3e };

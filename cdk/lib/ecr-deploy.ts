@@ -14,12 +14,13 @@ import { usableKey } from './encryption-key';
 import * as permissions from './permissions';
 import { checkPolicySizes, keepPoliciesWhole } from './policy-size';
 import { nameRoles } from './roles';
-import { checkSettings, type EcrDeployProps, SettingError, type Settings } from './settings';
+import { SettingError } from './setting';
+import { checkSettings, type EcrDeployProps, type Settings } from './settings';
 import { Step, type StepName } from './step';
 import { Workflow } from './workflow';
 
 export type { Architecture, EcrDeployProps, ImageReference, Trigger } from './settings';
-export { SettingError } from './settings';
+export { SettingError } from './setting';
 
 /**
  * Deploys what is pushed to ECR, in this account and region.

@@ -6,7 +6,8 @@
 import { Stack } from 'aws-cdk-lib';
 import { CfnPolicy } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import { SettingError, type Settings } from './settings';
+import { SettingError } from './setting';
+import type { Settings } from './settings';
 
 const LONGEST_POLICIES = 10_240;
 

@@ -5,28 +5,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
-import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Node } from 'constructs';
-import {
-  ACCOUNT_ID,
-  ARCHITECTURES,
-  type Architecture,
-  CLUSTER_NAME,
-  type EcrDeployProps,
-  IMAGE_REFERENCES,
-  type ImageReference,
-  KEY_ARN,
-  POLICY_ARN,
-  REMOVAL_POLICIES,
-  REPOSITORY_NAME,
-  ROLE_ARN,
-  ROLE_PATH,
-  ROLE_PREFIX,
-  SettingError,
-  type Trigger,
-  TRIGGERS,
-} from './settings';
+import { type Member, SettingError } from './setting';
+import { type EcrDeployProps, MEMBERS } from './settings';
 
 /** Where the settings are, unless the context key `settings` names another file. */
 export const SETTINGS_FILE = 'ecr-deploy.json';
@@ -35,8 +16,6 @@ export const STACK_NAME = 'ecr-deploy';
 
 /** https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html */
 const STACK_NAME_PATTERN = /^(?!CDKToolkit$)[A-Za-z][A-Za-z0-9-]{0,127}$/;
-/** A whole number and its unit: `90s`, `30m`, `26h`, `2d`. */
-const DURATION = /^(\d{1,9})([smhd])$/;
 
 /** What the settings file holds. */
 export interface SettingsFile {
@@ -51,12 +30,6 @@ class SettingsFileError extends SettingError {
     super('settings', file, fix);
     this.message = `ecr-deploy: the settings file ${file}: ${fix}`;
   }
-}
-
-/** How a member of the file is written, as JSON schema has it, and how it becomes a prop. */
-interface Member<T> {
-  readonly schema: object;
-  readonly read: (given: unknown, setting: string) => T;
 }
 
 /** A setting of the stack, not of the construct. */
@@ -74,33 +47,6 @@ const STACK: Member<string> = {
     }
     return given;
   },
-};
-
-/** Every setting of the construct. */
-const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullable<EcrDeployProps[K]>> } = {
-  passRoles: list(ROLE_ARN),
-  clusters: list(CLUSTER_NAME),
-  repositories: list(REPOSITORY_NAME),
-  trigger: choice<Trigger>(TRIGGERS),
-  accounts: list(ACCOUNT_ID),
-  imageReference: choice<ImageReference>(IMAGE_REFERENCES),
-  deployLatest: { schema: { type: 'boolean' }, read: flag },
-  tagLatest: { schema: { type: 'boolean' }, read: flag },
-  scanFamilies: { schema: { type: 'boolean' }, read: flag },
-  rolloutTimeout: { schema: { type: 'string', pattern: DURATION.source }, read: duration },
-  pollInterval: { schema: { type: 'string', pattern: DURATION.source }, read: duration },
-  maxConcurrency: { schema: { type: 'integer', minimum: 1, maximum: 1600 }, read: number },
-  architecture: choice<Architecture>(ARCHITECTURES),
-  logRetention: {
-    schema: { enum: [...days(), 'infinite'] },
-    read: (given, setting) => (given === 'infinite' ? RetentionDays.INFINITE : number(given, setting)),
-  },
-  removalPolicy: choice<RemovalPolicy>(REMOVAL_POLICIES),
-  binaries: text(/./),
-  encryptionKey: text(KEY_ARN),
-  permissionsBoundary: text(POLICY_ARN),
-  rolePath: text(ROLE_PATH),
-  rolePrefix: text(ROLE_PREFIX),
 };
 
 /** Every member that a settings file may have, but `$schema`. */
@@ -209,75 +155,6 @@ export function parseSettings(
     ...(stackName === undefined ? {} : { stackName }),
     props: Object.fromEntries(props) as unknown as EcrDeployProps,
   };
-}
-
-function list(pattern: RegExp): Member<readonly string[]> {
-  return {
-    schema: { type: 'array', items: { type: 'string', pattern: pattern.source }, minItems: 1 },
-    read: (given, setting) => {
-      if (!Array.isArray(given) || !given.every((item) => typeof item === 'string' && item !== '')) {
-        throw new SettingError(setting, given, 'give a list of texts, such as ["one", "two"].');
-      }
-      return given as string[];
-    },
-  };
-}
-
-function text(pattern: RegExp): Member<string> {
-  return {
-    schema: { type: 'string', pattern: pattern.source },
-    read: (given, setting) => {
-      if (typeof given !== 'string') {
-        throw new SettingError(setting, given, 'give a text in quotes.');
-      }
-      return given;
-    },
-  };
-}
-
-/** One of some texts. Which ones is for the construct to say, and for the schema. */
-function choice<T extends string>(choices: readonly T[]): Member<T> {
-  return { schema: { enum: choices }, read: (given) => given as T };
-}
-
-function flag(given: unknown, setting: string): boolean {
-  if (typeof given !== 'boolean') {
-    throw new SettingError(setting, given, 'give true or false, without quotes.');
-  }
-  return given;
-}
-
-function number(given: unknown, setting: string): number {
-  if (typeof given !== 'number' || !Number.isInteger(given)) {
-    throw new SettingError(setting, given, 'give a whole number without quotes, such as 90.');
-  }
-  return given;
-}
-
-function duration(given: unknown, setting: string): Duration {
-  const [, amount, unit] = DURATION.exec(typeof given === 'string' ? given : '') ?? [];
-  switch (unit) {
-    case 's':
-      return Duration.seconds(Number(amount));
-    case 'm':
-      return Duration.minutes(Number(amount));
-    case 'h':
-      return Duration.hours(Number(amount));
-    case 'd':
-      return Duration.days(Number(amount));
-    default:
-      throw new SettingError(
-        setting,
-        given,
-        'give a whole number and its unit in quotes, such as "90s", "30m", "26h" or "2d".',
-      );
-  }
-}
-
-/** The retentions that CloudWatch Logs knows, in days. */
-function days(): number[] {
-  const known: (number | string)[] = Object.values(RetentionDays);
-  return known.filter((day) => typeof day === 'number').filter((day) => RetentionDays[day] !== 'INFINITE');
 }
 
 /** Keys that the context of many apps has, though one is almost the name of a setting. */

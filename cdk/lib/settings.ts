@@ -3,15 +3,17 @@
  * once, at synth: a setting that cannot be read is refused with its name, its value and the fix, never defaulted.
  */
 import { statSync } from 'node:fs';
-import { Duration, RemovalPolicy, Token } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import type { IManagedPolicy, IRole } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Construct } from 'constructs';
+import { choice, DURATION_TEXT, FLAG, list, type Member, number, SettingError, text } from './setting';
 
-export const IMAGE_REFERENCES = ['tag', 'digest'] as const;
-export const TRIGGERS = ['imageAction', 'putImage'] as const;
-export const ARCHITECTURES = ['arm64', 'x86_64'] as const;
-export const REMOVAL_POLICIES = [RemovalPolicy.DESTROY, RemovalPolicy.RETAIN] as const;
+const IMAGE_REFERENCES = ['tag', 'digest'] as const;
+const TRIGGERS = ['imageAction', 'putImage'] as const;
+const ARCHITECTURES = ['arm64', 'x86_64'] as const;
+const REMOVAL_POLICIES = [RemovalPolicy.DESTROY, RemovalPolicy.RETAIN] as const;
 
 /** How a deployed container definition names its image. */
 export type ImageReference = (typeof IMAGE_REFERENCES)[number];
@@ -214,18 +216,6 @@ export interface Settings {
   readonly rolePrefix?: string;
 }
 
-/** A setting that cannot be used, with the value that was given and what to give instead. */
-export class SettingError extends Error {
-  constructor(
-    readonly setting: string,
-    given: unknown,
-    fix: string,
-  ) {
-    super(`ecr-deploy: setting "${setting}" ${given === undefined ? 'is not set' : `is ${shown(given)}`}: ${fix}`);
-    this.name = 'SettingError';
-  }
-}
-
 /**
  * The most polls that one rollout may take. A poll costs 9 of the 25,000 events that Step Functions keeps of one
  * execution, and the rollback that may follow takes as many polls again: 2 x 1,200 x 9 = 21,600 leaves room for retries.
@@ -236,25 +226,105 @@ const MOST_POLLS = 1200;
 /** Forty groups of forty, the most that an inline Map runs at once. */
 const MOST_AT_ONCE = 1600;
 
-export const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,255}$/;
+const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,255}$/;
 /**
  * ECR's own rule, which `functions/shared/src/image.rs` has too: parts separated by slashes, and words in them by a dot, one
  * or two underscores, or hyphens. A registry's host would pass as the first part of a name, so it is ruled out by itself.
  * https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
  */
-export const REPOSITORY_NAME =
+const REPOSITORY_NAME =
   /^(?=.{2,256}$)(?!\d{12}\.dkr)([a-z0-9]+((\.|__?|-+)[a-z0-9]+)*\/)*[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*$/;
 
-/** How much of the 4 KB that Lambda has for a function's settings may be names of repositories. */
-const LONGEST_REPOSITORIES = 3000;
-export const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/*?-]+$/;
-export const ACCOUNT_ID = /^\d{12}$/;
-export const KEY_ARN = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/;
-export const POLICY_ARN = /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/;
+const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/*?-]+$/;
+const ACCOUNT_ID = /^\d{12}$/;
+const KEY_ARN = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/;
+const POLICY_ARN = /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/;
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html */
-export const ROLE_PATH = /^\/([!-.0-~]+\/)*$/;
+const ROLE_PATH = /^\/([!-.0-~]+\/)*$/;
 /** A role's name has 64 characters; half of them are for what tells one role from another. */
-export const ROLE_PREFIX = /^[\w+=,.@-]{1,32}$/;
+const ROLE_PREFIX = /^[\w+=,.@-]{1,32}$/;
+
+/** The retentions that CloudWatch Logs knows, in days. */
+const RETENTIONS = (Object.values(RetentionDays) as (number | string)[])
+  .filter((days) => typeof days === 'number')
+  .filter((days) => RetentionDays[days] !== 'INFINITE');
+
+const RETENTION: Member<RetentionDays> = {
+  schema: { enum: [...RETENTIONS, 'infinite'] },
+  read: (given, setting) => (given === 'infinite' ? RetentionDays.INFINITE : number({}).read(given, setting)),
+};
+
+/** Every setting of the construct, as a settings file has it. */
+export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullable<EcrDeployProps[K]>> } = {
+  passRoles: list(ROLE_ARN),
+  clusters: list(CLUSTER_NAME),
+  repositories: list(REPOSITORY_NAME),
+  trigger: choice<Trigger>(TRIGGERS),
+  accounts: list(ACCOUNT_ID),
+  imageReference: choice<ImageReference>(IMAGE_REFERENCES),
+  deployLatest: FLAG,
+  tagLatest: FLAG,
+  scanFamilies: FLAG,
+  rolloutTimeout: DURATION_TEXT,
+  pollInterval: DURATION_TEXT,
+  maxConcurrency: number({ type: 'integer', minimum: 1, maximum: MOST_AT_ONCE }),
+  architecture: choice<Architecture>(ARCHITECTURES),
+  logRetention: RETENTION,
+  removalPolicy: choice<RemovalPolicy>(REMOVAL_POLICIES),
+  binaries: text(/./),
+  encryptionKey: text(KEY_ARN),
+  permissionsBoundary: text(POLICY_ARN),
+  rolePath: text(ROLE_PATH),
+  rolePrefix: text(ROLE_PREFIX),
+};
+
+/** The settings that the functions read: `Config` in `functions/shared/src/config.rs` has the same members. */
+const OF_FUNCTIONS = [
+  'clusters',
+  'repositories',
+  'deployLatest',
+  'tagLatest',
+  'imageReference',
+  'scanFamilies',
+  'rolloutTimeoutSeconds',
+  'pollIntervalSeconds',
+] as const satisfies readonly (keyof Settings)[];
+
+/** The name of the environment variable that has them, as JSON. */
+const VARIABLE = 'SETTINGS';
+
+/**
+ * The most bytes that the environment variables of a function may have together, names and values.
+ * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+ */
+const LARGEST_ENVIRONMENT = 4096;
+
+/** The environment of every function: its settings as one JSON document. */
+export function environment(scope: Construct, settings: Settings): Record<string, string> {
+  return { [VARIABLE]: Stack.of(scope).toJsonString(ofFunctions(settings)) };
+}
+
+function ofFunctions(settings: Settings): Pick<Settings, (typeof OF_FUNCTIONS)[number]> {
+  const members = OF_FUNCTIONS.map((name) => [name, settings[name]]);
+  return Object.fromEntries(members) as Pick<Settings, (typeof OF_FUNCTIONS)[number]>;
+}
+
+/** Refuses settings for which a function has no room, by the name of the longest. */
+function checkSize(settings: Settings): void {
+  const bytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+  const room = LARGEST_ENVIRONMENT - VARIABLE.length;
+  const all = bytes(ofFunctions(settings));
+  if (all > room) {
+    const [longest] = [...OF_FUNCTIONS].sort((one, other) => bytes(settings[other]) - bytes(settings[one]));
+    const given = settings[longest ?? 'clusters'];
+    throw new SettingError(
+      longest ?? 'clusters',
+      Array.isArray(given) ? `${given.length} entries of ${bytes(given)} bytes together` : given,
+      `all settings of a function have ${all} bytes as JSON, and Lambda has room for ${room}; name fewer, ` +
+        'leave the setting out for its default, or install a second stack.',
+    );
+  }
+}
 
 /**
  * The checked settings, with the defaults filled in. Values known only at deploy time (tokens) are taken as they are.
@@ -303,13 +373,10 @@ export function checkSettings(props: EcrDeployProps): Settings {
 
   const logRetention = props.logRetention ?? RetentionDays.THREE_MONTHS;
   if (typeof RetentionDays[logRetention] !== 'string') {
-    const days = Object.values(RetentionDays).filter(
-      (day) => typeof day === 'number' && day !== RetentionDays.INFINITE,
-    );
     throw new SettingError(
       'logRetention',
       logRetention,
-      `give a number of days that CloudWatch Logs knows (${days.join(', ')}), or infinite.`,
+      `give a number of days that CloudWatch Logs knows (${RETENTIONS.join(', ')}), or infinite.`,
     );
   }
 
@@ -320,16 +387,8 @@ export function checkSettings(props: EcrDeployProps): Settings {
     'give names of repositories, without the registry and without a tag, such as ["web", "team/worker"]; ' +
       'leave the setting out for every repository.',
   );
-  const length = repositories.join(',').length;
-  if (length > LONGEST_REPOSITORIES) {
-    throw new SettingError(
-      'repositories',
-      `${repositories.length} names of ${length} characters together`,
-      `Lambda has room for ${LONGEST_REPOSITORIES}; leave the setting out for every repository, or install a second stack.`,
-    );
-  }
 
-  return {
+  const settings: Settings = {
     passRoleArns: roleArns(props.passRoles),
     clusters: names(
       'clusters',
@@ -381,6 +440,8 @@ export function checkSettings(props: EcrDeployProps): Settings {
       'give 1 to 32 letters, digits and characters of +=,.@_-, such as app-ecr-deploy-.',
     ),
   };
+  checkSize(settings);
+  return settings;
 }
 
 function folder(setting: keyof EcrDeployProps, given: string | undefined): string | undefined {
@@ -483,8 +544,4 @@ function seconds(setting: keyof EcrDeployProps, given: Duration, least: number, 
     );
   }
   return value;
-}
-
-function shown(given: unknown): string {
-  return given instanceof Duration && !given.isUnresolved() ? given.toHumanString() : JSON.stringify(given);
 }

@@ -20,7 +20,7 @@ import { Construct } from 'constructs';
 import { readyFunction } from './binaries';
 import { grant, only, type Permission, WRITE_TRACES } from './permissions';
 import { REPOSITORY_ROOT } from './repository-root';
-import type { Settings } from './settings';
+import { environment, type Settings } from './settings';
 
 /** The names of the steps, as the placeholders of the state machines spell them. */
 export type StepName =
@@ -81,16 +81,7 @@ export class Step extends Construct {
       loggingFormat: LoggingFormat.JSON,
       logGroup: this.logGroup,
       role: this.role,
-      environment: {
-        CLUSTERS: settings.clusters.join(','),
-        REPOSITORIES: settings.repositories.join(','),
-        DEPLOY_LATEST: String(settings.deployLatest),
-        TAG_LATEST: String(settings.tagLatest),
-        IMAGE_REFERENCE: settings.imageReference,
-        SCAN_FAMILIES: String(settings.scanFamilies),
-        ROLLOUT_TIMEOUT_SECONDS: String(settings.rolloutTimeoutSeconds),
-        POLL_INTERVAL_SECONDS: String(settings.pollIntervalSeconds),
-      },
+      environment: environment(this, settings),
     };
     this.function =
       settings.binaries === undefined

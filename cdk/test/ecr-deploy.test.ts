@@ -5,6 +5,7 @@ import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { EcrDeploy, type EcrDeployProps } from '../lib/ecr-deploy';
+import { assertGolden } from './golden';
 import { type Json, REQUIRED, STEPS, Synthesized, WITHOUT_BUNDLING, WORKFLOWS } from './synthesized';
 
 const functionOf = (synthesized: Synthesized, construct: string): Json =>
@@ -58,35 +59,14 @@ for (const construct of Object.values(STEPS)) {
     assert.equal(synthesized.text(Role), `\${EcrDeploy/${construct}/Role.Arn}`);
   });
 
-  test(`${construct}: gets every setting that the functions know, by default`, () => {
-    assert.deepEqual(functionOf(DEFAULT, construct).Environment, {
-      Variables: {
-        CLUSTERS: '',
-        REPOSITORIES: '',
-        DEPLOY_LATEST: 'false',
-        TAG_LATEST: 'false',
-        IMAGE_REFERENCE: 'tag',
-        SCAN_FAMILIES: 'true',
-        ROLLOUT_TIMEOUT_SECONDS: '1800',
-        POLL_INTERVAL_SECONDS: '15',
-      },
-    });
-  });
+  test(`${construct}: gets every setting that the functions know, as one JSON document that they can read`, () => {
+    for (const [name, synthesized] of Object.entries({ default: DEFAULT, given: GIVEN, 'tag-latest': TAG_LATEST })) {
+      const { Variables } = functionOf(synthesized, construct).Environment;
 
-  test(`${construct}: gets every setting that the functions know, as it was given`, () => {
-    assert.deepEqual(functionOf(GIVEN, construct).Environment, {
-      Variables: {
-        CLUSTERS: 'production,staging',
-        REPOSITORIES: 'web,team/worker',
-        DEPLOY_LATEST: 'true',
-        TAG_LATEST: 'false',
-        IMAGE_REFERENCE: 'digest',
-        SCAN_FAMILIES: 'false',
-        ROLLOUT_TIMEOUT_SECONDS: '300',
-        POLL_INTERVAL_SECONDS: '10',
-      },
-    });
-    assert.equal(functionOf(TAG_LATEST, construct).Environment.Variables.TAG_LATEST, 'true');
+      assert.deepEqual(Object.keys(Variables), ['SETTINGS']);
+      // functions/shared/src/config.rs reads these files.
+      assertGolden(`settings-${name}.json`, `${JSON.stringify(JSON.parse(Variables.SETTINGS), undefined, 2)}\n`);
+    }
   });
 
   test(`${construct}: is built for the processor that is set`, () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Duration, Lazy } from 'aws-cdk-lib';
-import { checkSettings, type EcrDeployProps, SettingError } from '../lib/settings';
+import { SettingError } from '../lib/setting';
+import { checkSettings, type EcrDeployProps } from '../lib/settings';
 import { REQUIRED } from './synthesized';
 
 const ROLES = 'name the task and execution roles of the task definitions that are deployed, each by its ARN, such as ';
@@ -89,8 +90,8 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   ]),
   [
     { repositories: Array.from({ length: 120 }, (_, place) => `a-repository-of-thirty-letter-${place + 100}`) },
-    '"repositories" is "120 names of 4079 characters together": Lambda has room for 3000; ' +
-      'leave the setting out for every repository, or install a second stack.',
+    '"repositories" is "120 entries of 4321 bytes together": all settings of a function have 4488 bytes as JSON, and ' +
+      'Lambda has room for 4088; name fewer, leave the setting out for its default, or install a second stack.',
   ],
   [{ architecture: 'amd64' }, '"architecture" is "amd64": give arm64 or x86_64.'],
   [{ logRetention: 10 }, `"logRetention" is 10: ${RETENTION}`],

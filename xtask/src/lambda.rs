@@ -5,6 +5,7 @@
 use crate::Failure;
 use local_aws::tools;
 use serde_json::{Value, json};
+use shared::config;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -82,6 +83,7 @@ pub(crate) fn cold_start(mut program: Command, input: &Value, ecs: &str) -> Resu
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failure)?;
     let address = listener.local_addr().map_err(failure)?;
     let payload = json!({"execution": {"id": "arn:aws:states:eu-west-1:123456789012:execution:deploy-image:bench", "redriveCount": 0}, "input": input});
+    let settings = serde_json::to_string(&config::Config::default()).map_err(|error| error.to_string())?;
     let begun = Instant::now();
     let mut process = program
         .env_clear()
@@ -95,15 +97,8 @@ pub(crate) fn cold_start(mut program: Command, input: &Value, ecs: &str) -> Resu
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("AWS_ENDPOINT_URL", ecs),
-            ("CLUSTERS", ""),
-            ("REPOSITORIES", ""),
-            ("DEPLOY_LATEST", "false"),
-            ("TAG_LATEST", "false"),
-            ("IMAGE_REFERENCE", "tag"),
-            ("SCAN_FAMILIES", "true"),
-            ("ROLLOUT_TIMEOUT_SECONDS", "1800"),
-            ("POLL_INTERVAL_SECONDS", "15"),
         ])
+        .env(config::VARIABLE, settings)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -1,36 +1,51 @@
-//! The settings, as the construct hands them to every function in its environment: read once, when a function starts.
+//! The settings of one installation, as the construct hands them to every function: one JSON document in the environment
+//! variable `SETTINGS`, read once, when a function starts.
+//!
+//! The tests read what the construct writes: a CDK test keeps `cdk/test/golden/settings-*.json` current.
 
 use crate::arn::ClusterName;
 use crate::error::Error;
 use crate::image::RepositoryName;
 use crate::task_definition::ImageForm;
 use jiff::SignedDuration;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
-/// The settings of one installation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The environment variable that holds the settings.
+pub const VARIABLE: &str = "SETTINGS";
+
+/// The settings of one installation. Nothing falls back in silence: the construct hands over every member, and one that is
+/// missing, or that is not known, is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Config {
-    /// `CLUSTERS`: the clusters whose services are deployed to, separated by commas; empty means all.
+    /// The clusters whose services are deployed to, each once: of a cluster that is named twice, each service would be
+    /// deployed twice at the same time. Empty means all.
+    #[serde(deserialize_with = "distinct")]
     pub clusters: Vec<ClusterName>,
-    /// `REPOSITORIES`: the repositories whose pushes are deployed, separated by commas; empty means all but those that no
-    /// one pushes to on purpose.
+    /// The repositories whose pushes are deployed, each once. Empty means all but those that no one pushes to on purpose.
+    #[serde(deserialize_with = "distinct")]
     pub repositories: Vec<RepositoryName>,
-    /// `DEPLOY_LATEST`: whether a push of the tag `latest` is deployed.
+    /// Whether a push of the tag `latest` is deployed.
     pub deploy_latest: bool,
-    /// `TAG_LATEST`: whether an image gets the tag `latest` once every service is stable on it.
+    /// Whether an image gets the tag `latest` once every service is stable on it. Excludes `deploy_latest`.
     pub tag_latest: bool,
-    /// `IMAGE_REFERENCE`: how a new revision names the image, `tag` or `digest`.
+    /// How a new revision names the image, `tag` or `digest`.
     pub image_reference: ImageForm,
-    /// `SCAN_FAMILIES`: whether families without a service get a new revision too.
+    /// Whether families without a service get a new revision too.
     pub scan_families: bool,
-    /// `ROLLOUT_TIMEOUT_SECONDS`: how long a rollout, or a rollback, may take.
+    /// How long a rollout, or a rollback, may take: `rolloutTimeoutSeconds`, above 0.
+    #[serde(rename = "rolloutTimeoutSeconds", with = "seconds")]
     pub rollout_timeout: SignedDuration,
-    /// `POLL_INTERVAL_SECONDS`: how long to wait at least between two looks at a rollout.
+    /// How long to wait at least between two polls of a rollout: `pollIntervalSeconds`, above 0.
+    #[serde(rename = "pollIntervalSeconds", with = "seconds")]
     pub poll_interval: SignedDuration,
 }
 
 /// The settings of an installation that sets none: all clusters, images by tag, families too, half an hour for a rollout.
-/// The construct hands over each of them; nothing falls back to these.
+/// A test compares them with the construct's defaults.
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -47,61 +62,28 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the settings; `variable` looks one up by its name.
+    /// Reads the settings from the text of a JSON object.
     ///
     /// # Errors
     ///
-    /// `Deploy.InvalidInput` that names the setting which is missing or cannot be read. Nothing falls back in silence.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
-        let text = |name: &str| {
-            variable(name)
-                .ok_or_else(|| Error::InvalidInput(format!("the setting {name} is missing in the environment")))
+    /// `Deploy.InvalidInput` that names the member which is missing, unknown or cannot be read.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let refused = |problem: &dyn Display| {
+            Error::invalid_input(format_args!(
+                "the settings in {VARIABLE} cannot be read: {problem}; were the construct and the functions deployed together?"
+            ))
         };
-        let refuse = |name: &str, value: &str, expected: &str| {
-            Error::invalid_input(format_args!("the setting {name} is {value:?}; it should be {expected}"))
-        };
-        let flag = |name: &str| match text(name)?.as_str() {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            other => Err(refuse(name, other, "true or false")),
-        };
-        let seconds = |name: &str| {
-            let value = text(name)?;
-            let seconds = value.parse::<u32>().ok().filter(|seconds| *seconds > 0);
-            seconds
-                .map(|seconds| SignedDuration::from_secs(seconds.into()))
-                .ok_or_else(|| refuse(name, &value, "a number of seconds above 0"))
-        };
-        let clusters = text("CLUSTERS")?;
-        let names = clusters.split(',').filter(|_| !clusters.is_empty());
-        let names: Result<Vec<ClusterName>, _> = names.map(|name| name.trim().parse()).collect();
-        // A cluster that is named twice would have each of its services deployed twice at once.
-        let is_distinct = |names: &Vec<ClusterName>| names.iter().collect::<BTreeSet<_>>().len() == names.len();
-        let repositories = text("REPOSITORIES")?;
-        let listed = repositories.split(',').filter(|_| !repositories.is_empty());
-        let listed: Result<Vec<RepositoryName>, _> = listed.map(|name| name.trim().parse()).collect();
-        let config = Self {
-            clusters: names
-                .ok()
-                .filter(is_distinct)
-                .ok_or_else(|| refuse("CLUSTERS", &clusters, "cluster names separated by commas, each once"))?,
-            repositories: listed
-                .map_err(|_| refuse("REPOSITORIES", &repositories, "repository names separated by commas"))?,
-            deploy_latest: flag("DEPLOY_LATEST")?,
-            tag_latest: flag("TAG_LATEST")?,
-            image_reference: match text("IMAGE_REFERENCE")?.as_str() {
-                "tag" => ImageForm::Tag,
-                "digest" => ImageForm::Digest,
-                other => return Err(refuse("IMAGE_REFERENCE", other, "tag or digest")),
-            },
-            scan_families: flag("SCAN_FAMILIES")?,
-            rollout_timeout: seconds("ROLLOUT_TIMEOUT_SECONDS")?,
-            poll_interval: seconds("POLL_INTERVAL_SECONDS")?,
-        };
+        // Serde alone would also take the list of the members' values for the object.
+        if !text.trim_start().starts_with('{') {
+            return Err(refused(&"they are no JSON object"));
+        }
+        let mut json = serde_json::Deserializer::from_str(text);
+        let config: Self = serde_path_to_error::deserialize(&mut json).map_err(|error| refused(&error))?;
+        json.end().map_err(|error| refused(&error))?;
         if config.deploy_latest && config.tag_latest {
-            return Err(Error::InvalidInput(
-                "DEPLOY_LATEST and TAG_LATEST are both true: every image would be deployed a second time as latest; choose one"
-                    .to_owned(),
+            return Err(refused(
+                &"deployLatest and tagLatest are both true: every image would be deployed a second time as latest; \
+                  choose one",
             ));
         }
         Ok(config)
@@ -111,93 +93,168 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// As [`Config::read`].
+    /// As [`Config::parse`].
     pub fn from_env() -> Result<Self, Error> {
-        Self::read(|name| std::env::var(name).ok())
+        let text = std::env::var(VARIABLE);
+        Self::parse(&text.map_err(|error| Error::InvalidInput(format!("{VARIABLE} in the environment: {error}")))?)
+    }
+}
+
+/// A list whose items are different.
+fn distinct<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Display + Ord,
+{
+    let items = Vec::<T>::deserialize(deserializer)?;
+    let mut seen = BTreeSet::new();
+    match items.iter().find(|item| !seen.insert(*item)) {
+        Some(twice) => Err(D::Error::custom(format_args!(
+            "{twice} is there twice; it should be there once"
+        ))),
+        None => Ok(items),
+    }
+}
+
+/// A duration as a whole number of seconds above 0.
+mod seconds {
+    use jiff::SignedDuration;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::num::NonZeroU32;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(duration: &SignedDuration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(duration.as_secs())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
+        let seconds = NonZeroU32::deserialize(deserializer)?;
+        Ok(SignedDuration::from_secs(seconds.get().into()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
-    const SETTINGS: [(&str, &str); 8] = [
-        ("CLUSTERS", "production, staging"),
-        ("REPOSITORIES", "shop/web, shop__api"),
-        ("DEPLOY_LATEST", "false"),
-        ("TAG_LATEST", "true"),
-        ("IMAGE_REFERENCE", "digest"),
-        ("SCAN_FAMILIES", "true"),
-        ("ROLLOUT_TIMEOUT_SECONDS", "1800"),
-        ("POLL_INTERVAL_SECONDS", "15"),
-    ];
+    /// What the construct writes without any setting, with many, and with `tagLatest`.
+    const DEFAULT: &str = include_str!("../../../cdk/test/golden/settings-default.json");
+    const GIVEN: &str = include_str!("../../../cdk/test/golden/settings-given.json");
+    const TAG_LATEST: &str = include_str!("../../../cdk/test/golden/settings-tag-latest.json");
 
-    fn read(change: (&str, Option<&str>)) -> Result<Config, Error> {
-        Config::read(|name| match change {
-            (changed, value) if changed == name => value.map(str::to_owned),
-            _ => SETTINGS
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned()),
-        })
+    /// The construct's defaults with one member changed, or without it.
+    fn with(member: &str, value: Option<Value>) -> Result<Config, Error> {
+        let mut settings: serde_json::Map<String, Value> = serde_json::from_str(DEFAULT).unwrap();
+        match value {
+            Some(value) => settings.insert(member.to_owned(), value),
+            None => settings.remove(member),
+        };
+        Config::parse(&Value::Object(settings).to_string())
     }
 
-    #[test]
-    fn every_setting_is_read() {
-        let config = read(("", None)).unwrap();
-        assert_eq!(
-            config.clusters.iter().map(ClusterName::as_str).collect::<Vec<_>>(),
-            ["production", "staging"]
-        );
-        assert_eq!(
-            (config.deploy_latest, config.tag_latest, config.scan_families),
-            (false, true, true)
-        );
-        assert_eq!(config.image_reference, ImageForm::Digest);
-        assert_eq!(config.rollout_timeout, SignedDuration::from_mins(30));
-        assert_eq!(config.poll_interval, SignedDuration::from_secs(15));
-        assert!(read(("CLUSTERS", Some(""))).unwrap().clusters.is_empty());
-        assert_eq!(
-            config
-                .repositories
-                .iter()
-                .map(RepositoryName::as_str)
-                .collect::<Vec<_>>(),
-            ["shop/web", "shop__api"]
-        );
-        assert!(read(("REPOSITORIES", Some(""))).unwrap().repositories.is_empty());
-    }
-
-    #[test]
-    fn a_setting_that_is_missing_or_unreadable_is_named() {
-        for (name, _) in SETTINGS {
-            let error = read((name, None)).unwrap_err();
-            assert!(error.to_string().contains(name), "{error}");
-            let error = read((name, Some("?"))).unwrap_err();
-            assert!(
-                error.to_string().contains(name) && error.to_string().contains("\"?\""),
-                "{error}"
-            );
+    #[track_caller]
+    fn refused(settings: Result<Config, Error>, says: &[&str]) {
+        let error = settings.unwrap_err();
+        assert_eq!(error.name(), "Deploy.InvalidInput");
+        for says in says {
+            assert!(error.to_string().contains(says), "{says}: {error}");
         }
-        assert!(read(("CLUSTERS", Some("a,,b"))).is_err());
-        let twice = "production,arn:aws:ecs:eu-west-1:123456789012:cluster/production";
-        assert!(
-            read(("CLUSTERS", Some(twice)))
-                .unwrap_err()
-                .to_string()
-                .contains("each once")
+    }
+
+    #[test]
+    fn what_the_construct_writes_is_read_member_by_member() {
+        assert_eq!(Config::parse(DEFAULT).unwrap(), Config::default());
+        assert_eq!(
+            Config::parse(GIVEN).unwrap(),
+            Config {
+                clusters: ["production", "staging"].map(|name| name.parse().unwrap()).to_vec(),
+                repositories: ["web", "team/worker"].map(|name| name.parse().unwrap()).to_vec(),
+                deploy_latest: true,
+                tag_latest: false,
+                image_reference: ImageForm::Digest,
+                scan_families: false,
+                rollout_timeout: SignedDuration::from_mins(5),
+                poll_interval: SignedDuration::from_secs(10),
+            }
         );
-        assert!(read(("ROLLOUT_TIMEOUT_SECONDS", Some("0"))).is_err());
-        assert!(read(("POLL_INTERVAL_SECONDS", Some("0"))).is_err());
+        let tag_latest = Config {
+            tag_latest: true,
+            ..Config::default()
+        };
+        assert_eq!(Config::parse(TAG_LATEST).unwrap(), tag_latest);
+    }
+
+    #[test]
+    fn the_settings_are_written_as_the_construct_writes_them() {
+        for text in [DEFAULT, GIVEN, TAG_LATEST] {
+            let written = serde_json::to_value(Config::parse(text).unwrap()).unwrap();
+            assert_eq!(written, serde_json::from_str::<Value>(text).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_member_that_is_missing_unreadable_or_unknown_is_named() {
+        let settings: serde_json::Map<String, Value> = serde_json::from_str(DEFAULT).unwrap();
+        for name in settings.keys() {
+            refused(with(name, None), &[name, "deployed together?"]);
+            for value in [json!("?"), json!(null), json!({"a": 1}), json!(-1)] {
+                refused(with(name, Some(value)), &[name]);
+            }
+        }
+        refused(
+            with("deployLatests", Some(json!(true))),
+            &["unknown field `deployLatests`"],
+        );
+    }
+
+    #[test]
+    fn what_a_member_may_be_is_said() {
+        for seconds in ["rolloutTimeoutSeconds", "pollIntervalSeconds"] {
+            refused(with(seconds, Some(json!(0))), &[seconds, "nonzero"]);
+        }
+        refused(
+            with("clusters", Some(json!(["a", ""]))),
+            &["clusters[1]", "is not the name or ARN of a cluster"],
+        );
+        refused(
+            with("repositories", Some(json!(["a", "A"]))),
+            &["repositories[1]", "\"A\" is not a repository name"],
+        );
+        refused(
+            with("imageReference", Some(json!("sha"))),
+            &["imageReference", "`tag` or `digest`"],
+        );
+    }
+
+    #[test]
+    fn a_cluster_that_is_named_twice_is_refused_also_by_its_arn() {
+        let twice = json!(["production", "arn:aws:ecs:eu-west-1:123456789012:cluster/production"]);
+        refused(
+            with("clusters", Some(twice)),
+            &["clusters", "production is there twice"],
+        );
     }
 
     #[test]
     fn deploying_and_putting_latest_exclude_each_other() {
-        assert!(
-            read(("DEPLOY_LATEST", Some("true")))
-                .unwrap_err()
-                .to_string()
-                .contains("choose one")
-        );
+        let mut settings: Value = serde_json::from_str(TAG_LATEST).unwrap();
+        settings["deployLatest"] = json!(true);
+        refused(Config::parse(&settings.to_string()), &["choose one"]);
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for text in [
+            "",
+            "[]",
+            "null",
+            "{",
+            "{}{}",
+            "[[],[],false,false,\"tag\",true,1800,15]",
+        ] {
+            refused(Config::parse(text), &[VARIABLE]);
+        }
+        refused(Config::parse(&format!("{DEFAULT} 1")), &["trailing characters"]);
     }
 }

@@ -48,7 +48,8 @@ pub struct Tag {
 }
 
 /// How a new revision names the pushed image: the setting `imageReference`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ImageForm {
     /// `repository:tag`. ECS resolves it to a digest once per deployment.
     #[default]

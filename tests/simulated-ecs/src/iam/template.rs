@@ -75,8 +75,12 @@ impl Stack {
                     }
                 }
                 "AWS::Lambda::Function" => {
-                    let clusters = properties.pointer("/Environment/Variables/CLUSTERS");
-                    is_narrow |= clusters.and_then(Value::as_str).is_some_and(|names| !names.is_empty());
+                    let settings = properties
+                        .pointer("/Environment/Variables/SETTINGS")
+                        .and_then(Value::as_str);
+                    let settings = settings.and_then(|text| serde_json::from_str::<Value>(text).ok());
+                    let clusters = settings.as_ref().and_then(|settings| settings["clusters"].as_array());
+                    is_narrow |= clusters.is_some_and(|clusters| !clusters.is_empty());
                     role_of.extend(logical_id(&properties["Role"]).map(|role| (id.clone(), role.to_owned())));
                 }
                 "AWS::StepFunctions::StateMachine" => {
