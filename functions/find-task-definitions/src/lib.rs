@@ -2,6 +2,7 @@
 
 pub mod limits;
 pub mod plan;
+pub mod policy;
 pub mod registry;
 
 use futures::channel::mpsc::{self, UnboundedSender};
@@ -14,7 +15,7 @@ use serde_json::Value;
 use shared::arn::{ClusterName, TaskDefinitionArn};
 use shared::artifact::Kind;
 use shared::config::Config;
-use shared::contract::{Plan, SkipReason, Skipped};
+use shared::contract::{Plan, Skipped};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::pace::is_long;
@@ -62,7 +63,7 @@ pub async fn handle(
             log_image(&image);
             let kind = stored(&image).await;
             if let Kind::Artifact(artifact) = kind {
-                return plan_within(None, Vec::new(), 1, vec![plan::not_an_image(&image, &artifact)]);
+                return plan_within(None, Vec::new(), 1, vec![policy::not_an_image(&image, &artifact)]);
             }
             image
         }
@@ -70,13 +71,13 @@ pub async fn handle(
             if let NothingPushed::Artifact { pushed, .. } = &nothing {
                 log_image(pushed);
             }
-            let skipped = vec![plan::nothing_pushed(&nothing)];
+            let skipped = vec![policy::nothing_pushed(&nothing)];
             return plan_within(None, Vec::new(), 1, skipped);
         }
     };
     log_image(&image);
     image.refuse_from_the_future(request.now)?;
-    if let Some(skipped) = plan::skipped_push(&image, config) {
+    if let Some(skipped) = policy::push(&image, config) {
         tracing::info!(reason = ?skipped.reason, "skipped: {}", skipped.message);
         return plan_within(Some(image), Vec::new(), 1, vec![skipped]);
     }
@@ -126,7 +127,7 @@ async fn search(
     let planned = plan(&image, &services, &definitions, &standalone, now);
     skipped.extend(planned.skipped);
     if planned.revisions.is_empty() && skipped.is_empty() {
-        skipped.push(plan::not_in_use(&image));
+        skipped.push(policy::not_in_use(&image));
     }
     log_plan(&image, &services, &planned.revisions, &skipped);
     let sharing = if is_long(&planned.revisions) || at.elapsed() >= COUNTED_LATELY {
@@ -170,14 +171,7 @@ async fn look_at_services(
                 seen.services.extend(of_cluster.services);
                 seen.skipped.extend(of_cluster.skipped);
             }
-            Err(Error::NotFound(message)) => seen.skipped.push(Skipped {
-                resource: format!("cluster {cluster}"),
-                reason: SkipReason::ClusterNotFound,
-                message: format!(
-                    "{message}; if the cluster was deleted on purpose, take it out of the setting clusters"
-                ),
-                count: 1,
-            }),
+            Err(Error::NotFound(answer)) => seen.skipped.push(policy::cluster_not_found(cluster, &answer)),
             Err(error) => return Err(error),
         }
     }
@@ -205,13 +199,9 @@ async fn look_at_cluster(
             service.events = Vec::new();
             seen.services.push(service);
         }
+        let missing = batch.missing.into_iter();
         seen.skipped
-            .extend(batch.missing.into_iter().map(|(arn, reason)| Skipped {
-                message: format!("the service was listed but is not described ({reason}): it was deleted meanwhile"),
-                resource: arn,
-                reason: SkipReason::ServiceNotActive,
-                count: 1,
-            }));
+            .extend(missing.map(|(arn, answer)| policy::service_not_found(&arn, &answer)));
     }
     Ok(seen)
 }

@@ -1,15 +1,13 @@
 //! A plan says what a push is to change: which revisions in use run its repository, which services run those, and what
-//! is left out.
+//! is skipped. Why something is skipped is for [`crate::policy`] to say.
 
+use crate::policy;
 use jiff::Timestamp;
 use shared::arn::TaskDefinitionArn;
-use shared::artifact::Artifact;
-use shared::config::Config;
-use shared::contract::{PlannedRevision, PlannedService, SkipReason, Skipped};
-use shared::push::{NothingPushed, PushedImage, Pusher};
-use shared::records::MOST_TAGS;
-use shared::service::{Controller, Service, ServiceStatus};
-use shared::task_definition::{Outline, SOURCE_TAG, Standing};
+use shared::contract::{PlannedRevision, PlannedService, Skipped};
+use shared::push::PushedImage;
+use shared::service::Service;
+use shared::task_definition::Outline;
 use std::collections::BTreeMap;
 
 /// What is planned and what is left out.
@@ -46,14 +44,7 @@ pub fn plan(
     for service in services {
         match place(image, service, definitions, now) {
             Place::Elsewhere => {}
-            Place::Skipped(reason, message) => {
-                skipped.push(Skipped {
-                    resource: service.title(),
-                    reason,
-                    message,
-                    count: 1,
-                });
-            }
+            Place::Skipped(why) => skipped.push(why),
             Place::On(definition) => {
                 let service = PlannedService {
                     cluster: service.cluster.clone(),
@@ -71,14 +62,9 @@ pub fn plan(
         .iter()
         .filter(|definition| !definition.containers_of(image).is_empty())
     {
-        if definition.standing(image, now) == Standing::Newer {
-            let resource = format!("family {}", definition.arn().family());
-            skipped.push(Skipped {
-                resource,
-                reason: SkipReason::Superseded,
-                message: superseded(image, definition),
-                count: 1,
-            });
+        let family = format!("family {}", definition.arn().family());
+        if let Some(superseded) = policy::revision(image, family, definition, now) {
+            skipped.push(superseded);
         } else {
             revisions
                 .entry(definition.arn().clone())
@@ -94,8 +80,7 @@ pub fn plan(
     let planned = planned.filter(|definition| revisions.contains_key(definition.arn()));
     let planned: BTreeMap<_, _> = planned.map(|definition| (definition.arn(), definition)).collect();
     for definition in planned.into_values() {
-        skipped.extend(push_to_come(image, definition, now));
-        skipped.extend(tags_left_out(image, definition));
+        skipped.extend(policy::warnings(image, definition, now));
     }
     let (in_service, standalone): (Vec<_>, Vec<_>) = revisions
         .into_values()
@@ -110,8 +95,8 @@ pub fn plan(
 enum Place<'a> {
     /// It does not run the repository.
     Elsewhere,
-    /// It does, or may, but cannot be deployed to.
-    Skipped(SkipReason, String),
+    /// It does, or may, but is not deployed to.
+    Skipped(Skipped),
     /// It is to be deployed to, from this revision.
     On(&'a Outline),
 }
@@ -122,72 +107,24 @@ fn place<'a>(
     definitions: &'a BTreeMap<TaskDefinitionArn, Option<Outline>>,
     now: Timestamp,
 ) -> Place<'a> {
-    let known = service
-        .task_definitions
-        .iter()
-        .map(|arn| (arn, definitions.get(arn).and_then(Option::as_ref)));
-    let known: Vec<_> = known.collect();
+    let named = service.task_definitions.iter();
+    let known: Vec<_> = named
+        .map(|arn| (arn, definitions.get(arn).and_then(Option::as_ref)))
+        .collect();
     let running = known
         .iter()
         .find_map(|(_, definition)| definition.filter(|known| !known.containers_of(image).is_empty()));
-    let unknown = known
-        .iter()
-        .find(|(_, definition)| definition.is_none())
-        .map(|(arn, _)| *arn);
+    let unknown = known.iter().find(|(_, definition)| definition.is_none());
     if running.is_none() && unknown.is_none() && !known.is_empty() {
         return Place::Elsewhere;
     }
-    if service.status != ServiceStatus::Active {
-        return Place::Skipped(
-            SkipReason::ServiceNotActive,
-            "the service is being deleted; it keeps what it runs until it is gone".to_owned(),
-        );
+    if let Some(skipped) = policy::service(image, service) {
+        return Place::Skipped(skipped);
     }
-    match service.controller {
-        Controller::Ecs => {}
-        Controller::CodeDeploy => {
-            return Place::Skipped(
-                SkipReason::CodeDeployController,
-                format!(
-                    "the service is deployed by CodeDeploy, which takes a new image only by a CodeDeploy deployment; start one with {image}"
-                ),
-            );
-        }
-        Controller::External => {
-            return Place::Skipped(
-                SkipReason::ExternalController,
-                format!("the service is deployed from outside ECS by task sets; give its own deployer {image}"),
-            );
-        }
-        Controller::Unknown => {
-            return Place::Skipped(
-                SkipReason::UnknownController,
-                "the service has a deployment controller that ecr-deploy does not know; deploy it by its own means"
-                    .to_owned(),
-            );
-        }
-    }
-    match (running, unknown) {
-        (Some(definition), _) if definition.standing(image, now) == Standing::Newer => {
-            Place::Skipped(SkipReason::Superseded, superseded(image, definition))
-        }
-        (Some(definition), _) => Place::On(definition),
-        (None, Some(gone)) => Place::Skipped(
-            SkipReason::TaskDefinitionNotFound,
-            format!(
-                "ECS does not describe {} any more, so it cannot be known whether the service runs {}",
-                gone.short(),
-                image.repository
-            ),
-        ),
-        (None, None) => Place::Skipped(
-            SkipReason::TaskDefinitionNotFound,
-            format!(
-                "the service names no task definition, so it cannot be known whether it runs {}",
-                image.repository
-            ),
-        ),
-    }
+    let Some(definition) = running else {
+        return Place::Skipped(policy::revision_not_found(image, service, unknown.map(|(arn, _)| *arn)));
+    };
+    policy::revision(image, service.title(), definition, now).map_or(Place::On(definition), Place::Skipped)
 }
 
 fn planned(definition: &Outline) -> PlannedRevision {
@@ -195,171 +132,6 @@ fn planned(definition: &Outline) -> PlannedRevision {
         task_definition: definition.arn().name(),
         after: 0,
         services: Vec::new(),
-    }
-}
-
-/// A warning where there is no room for all tags of ours.
-fn tags_left_out(image: &PushedImage, definition: &Outline) -> Option<Skipped> {
-    let left_out = definition.tags_left_out(image);
-    let is_recorded = !left_out.iter().any(|key| key == SOURCE_TAG);
-    let message = || {
-        let message = format!(
-            "its own tags leave no room on its new revision for {}; ECS takes {MOST_TAGS} tags",
-            left_out.join(", ")
-        );
-        if is_recorded {
-            message
-        } else {
-            message
-                + ". Nothing then says which push it is of, so an older push whose event arrives late would replace it; remove a tag"
-        }
-    };
-    (!left_out.is_empty()).then(|| Skipped {
-        resource: definition.arn().short().to_owned(),
-        reason: SkipReason::TagsLeftOut,
-        message: message(),
-        count: 1,
-    })
-}
-
-/// A warning where the push that a revision records is ignored.
-fn push_to_come(image: &PushedImage, definition: &Outline, now: Timestamp) -> Option<Skipped> {
-    let push = definition.push_to_come(&image.repository, now)?;
-    Some(Skipped {
-        resource: definition.arn().short().to_owned(),
-        reason: SkipReason::PushTimeIgnored,
-        message: format!(
-            "its tag says that it is of a push that is still to come ({push}); that is ignored, and {image} is deployed. Look who \
-             sets its tag ecr-deploy:push/{}",
-            image.repository
-        ),
-        count: 1,
-    })
-}
-
-fn superseded(image: &PushedImage, definition: &Outline) -> String {
-    let newer = definition
-        .recorded_push(&image.repository)
-        .map(|push| push.to_string())
-        .unwrap_or_default();
-    format!(
-        "it is on {}, of a newer push ({newer}) than this one ({})",
-        definition.arn().short(),
-        image.push
-    )
-}
-
-/// Says why an event without a tagged image has nothing to deploy.
-#[must_use]
-pub fn nothing_pushed(nothing: &NothingPushed) -> Skipped {
-    match nothing {
-        NothingPushed::Untagged { repository } => Skipped {
-            resource: repository.to_string(),
-            reason: SkipReason::Untagged,
-            message: format!(
-                "nothing to deploy: the push to {repository} has no tag; parts of multi-architecture images, attestations and signatures are pushed so"
-            ),
-            count: 1,
-        },
-        NothingPushed::Artifact { pushed, artifact } => not_an_image(pushed, artifact),
-        NothingPushed::Cached { repository } => Skipped {
-            resource: repository.clone(),
-            reason: SkipReason::PushedByEcr,
-            message: format!(
-                "nothing to deploy: ECR brought an image into {repository} by a pull-through cache; nobody pushed it"
-            ),
-            count: 1,
-        },
-        NothingPushed::Failed { repository, cause } => Skipped {
-            resource: repository.clone(),
-            reason: SkipReason::FailedPush,
-            message: format!("nothing to deploy: the push to {repository} failed ({cause})"),
-            count: 1,
-        },
-    }
-}
-
-/// Says that what was pushed cannot be deployed, and what it is.
-#[must_use]
-pub fn not_an_image(pushed: &PushedImage, artifact: &Artifact) -> Skipped {
-    Skipped {
-        resource: pushed.to_string(),
-        reason: SkipReason::NotAnImage,
-        message: format!("nothing to deploy: {pushed} is {artifact}, not an image"),
-        count: 1,
-    }
-}
-
-/// Why no service is to be moved to an image, whatever runs its repository; `None` when nothing speaks against it.
-///
-/// A repository that the setting `repositories` names is meant to be deployed, whatever its name and whoever pushes.
-#[must_use]
-pub fn skipped_push(image: &PushedImage, config: &Config) -> Option<Skipped> {
-    let skipped = |reason, message| {
-        Some(Skipped {
-            resource: image.to_string(),
-            reason,
-            message: format!("nothing to deploy: {image} {message}"),
-            count: 1,
-        })
-    };
-    if image.tag.is_latest() && !config.deploy_latest {
-        return skipped(
-            SkipReason::LatestTag,
-            "is deployed only when the setting deployLatest is on".to_owned(),
-        );
-    }
-    if config.repositories.contains(&image.repository) {
-        return None;
-    }
-    let name_it = format!(
-        "name {} in the setting repositories to deploy it all the same",
-        image.repository
-    );
-    if is_of_cdk(image) {
-        let message =
-            format!("is an asset of the AWS CDK, which keeps the images of all its apps in one repository; {name_it}");
-        return skipped(SkipReason::CdkAssets, message);
-    }
-    let role = image.by.as_ref().and_then(role_of_ecr)?;
-    let message = format!("was pushed by ECR itself ({role}), not by a person or a pipeline; {name_it}");
-    skipped(SkipReason::PushedByEcr, message)
-}
-
-/// Whether an image lies where `cdk bootstrap` has the CDK put the images of all its apps:
-/// `cdk-<qualifier>-container-assets-<account>-<region>`.
-fn is_of_cdk(image: &PushedImage) -> bool {
-    let place = format!("-container-assets-{}-{}", image.registry_id, image.region);
-    let name = image.repository.as_str();
-    let qualifier = name.strip_prefix("cdk-").and_then(|name| name.strip_suffix(&place));
-    qualifier.is_some_and(|qualifier| !qualifier.is_empty() && !qualifier.contains('/'))
-}
-
-/// The service-linked roles by which ECR pushes: from an upstream registry, and from another region or account.
-/// See <https://docs.aws.amazon.com/AmazonECR/latest/userguide/using-service-linked-roles.html>.
-const ROLES_OF_ECR: [&str; 2] = [
-    "AWSServiceRoleForECRPullThroughCache",
-    "AWSServiceRoleForECRReplication",
-];
-
-/// The role by which ECR pushed, if it was ECR: a session of it, `…:assumed-role/<role>/<session>`, or the role itself.
-fn role_of_ecr(by: &Pusher) -> Option<&'static str> {
-    ROLES_OF_ECR
-        .into_iter()
-        .find(|role| by.as_str().split('/').any(|part| part == *role))
-}
-
-/// Says that nothing runs the repository.
-#[must_use]
-pub fn not_in_use(image: &PushedImage) -> Skipped {
-    Skipped {
-        resource: image.to_string(),
-        reason: SkipReason::NotInUse,
-        message: format!(
-            "nothing to deploy: no service of the configured clusters and no family runs the repository {} of {} in {}",
-            image.repository, image.registry_id, image.region
-        ),
-        count: 1,
     }
 }
 

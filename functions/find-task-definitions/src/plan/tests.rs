@@ -3,6 +3,8 @@
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use shared::contract::SkipReason;
+use shared::service::{Controller, ServiceStatus};
 use shared::testing::{REGISTRY, arn, at, definition, deployment, described, described_of_push, pushed, service};
 
 /// A service by this name on this revision.
@@ -368,45 +370,6 @@ fn one_services_trouble_leaves_the_others_in_the_plan() {
     );
 }
 
-#[test]
-fn what_an_event_without_an_image_says_is_told() {
-    let untagged = nothing_pushed(&NothingPushed::Untagged {
-        repository: "app".parse().unwrap(),
-    });
-    assert_eq!(
-        (untagged.resource.as_str(), untagged.reason),
-        ("app", SkipReason::Untagged)
-    );
-    assert!(
-        untagged
-            .message
-            .starts_with("nothing to deploy: the push to app has no tag"),
-        "{}",
-        untagged.message
-    );
-    let failed = nothing_pushed(&NothingPushed::Failed {
-        repository: "app".to_owned(),
-        cause: "Denied: no".to_owned(),
-    });
-    assert_eq!(
-        (failed.resource.as_str(), failed.reason),
-        ("app", SkipReason::FailedPush)
-    );
-    assert_eq!(failed.message, "nothing to deploy: the push to app failed (Denied: no)");
-    let unused = not_in_use(&pushed(2));
-    assert_eq!(
-        (unused.resource.as_str(), unused.reason),
-        ("app:v2", SkipReason::NotInUse)
-    );
-    assert!(
-        unused
-            .message
-            .ends_with("runs the repository app of 123456789012 in eu-west-1"),
-        "{}",
-        unused.message
-    );
-}
-
 proptest! {
     #[test]
     fn the_plan_does_not_depend_on_the_order_of_ecss_answers(order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle()) {
@@ -439,84 +402,4 @@ fn of_what_is_left_out_for_one_reason_twenty_are_named_and_the_rest_is_counted()
     let last = of(SkipReason::Superseded).next_back().unwrap();
     assert_eq!((last.resource.as_str(), last.count), ("25 more", 25));
     assert_eq!(bounded.iter().map(|skipped| skipped.count).sum::<u32>(), 65);
-}
-
-// What is pushed where, and by whom.
-
-const ASSETS: &str = "cdk-hnb659fds-container-assets-123456789012-eu-west-1";
-
-/// Why a push of this tag into this repository by this caller is skipped, where the setting names these repositories.
-fn skipped_for(repository: &str, tag: &str, by: Option<&str>, named: &[&str]) -> Option<(SkipReason, String)> {
-    let image = PushedImage {
-        repository: repository.parse().unwrap(),
-        tag: tag.parse().unwrap(),
-        by: by.map(|by| by.parse().unwrap()),
-        ..pushed(2)
-    };
-    let config = Config {
-        repositories: named.iter().map(|name| name.parse().unwrap()).collect(),
-        ..Config::default()
-    };
-    skipped_push(&image, &config).map(|skipped| (skipped.reason, skipped.message))
-}
-
-#[test]
-fn an_asset_of_the_cdk_is_deployed_only_where_its_repository_is_named() {
-    let (reason, message) = skipped_for(ASSETS, "cccc", None, &[]).unwrap();
-    assert_eq!(reason, SkipReason::CdkAssets);
-    assert!(
-        message.contains("the setting repositories") && message.contains(ASSETS),
-        "{message}"
-    );
-    assert!(skipped_for(ASSETS, "cccc", None, &["other"]).is_some());
-    assert_eq!(skipped_for(ASSETS, "cccc", None, &["other", ASSETS]), None);
-    for other in [
-        "app",
-        "cdk-container-assets-123456789012-eu-west-1",
-        "cdk-hnb659fds-container-assets-123456789012-us-east-1",
-        "cdk-hnb659fds-container-assets-210987654321-eu-west-1",
-        "team/cdk-hnb659fds-container-assets-123456789012-eu-west-1",
-        "cdk-hnb659fds-assets-123456789012-eu-west-1",
-    ] {
-        assert_eq!(skipped_for(other, "cccc", None, &[]), None, "{other}");
-    }
-}
-
-#[test]
-fn what_ecr_brings_in_by_itself_is_no_push_of_anybody() {
-    let session = |role: &str| format!("arn:aws:sts::123456789012:assumed-role/{role}/session");
-    let redis = "docker-hub/library/redis";
-    for role in [
-        "AWSServiceRoleForECRPullThroughCache",
-        "AWSServiceRoleForECRReplication",
-    ] {
-        let (reason, message) = skipped_for(redis, "8", Some(&session(role)), &[]).unwrap();
-        assert_eq!(reason, SkipReason::PushedByEcr);
-        assert!(message.contains(role), "{message}");
-        let itself = format!("arn:aws:iam::123456789012:role/aws-service-role/ecr.amazonaws.com/{role}");
-        assert!(skipped_for(redis, "8", Some(&itself), &[]).is_some());
-        assert_eq!(skipped_for(redis, "8", Some(&session(role)), &[redis]), None);
-    }
-    for by in [
-        None,
-        Some("arn:aws:iam::123456789012:user/ci"),
-        Some(&*session("ci-push")),
-    ] {
-        assert_eq!(skipped_for(redis, "8", by, &[]), None, "{by:?}");
-    }
-    let similar = session("AWSServiceRoleForECRPullThroughCacheOfOurs");
-    assert_eq!(skipped_for(redis, "8", Some(&similar), &[]), None);
-}
-
-#[test]
-fn latest_is_deployed_only_with_its_setting_whatever_repositories_are_named() {
-    for named in [&[][..], &["app"]] {
-        let (reason, message) = skipped_for("app", "latest", None, named).unwrap();
-        assert_eq!(reason, SkipReason::LatestTag);
-        assert!(
-            message.ends_with("only when the setting deployLatest is on"),
-            "{message}"
-        );
-    }
-    assert_eq!(skipped_for("app", "latest1", None, &[]), None);
 }

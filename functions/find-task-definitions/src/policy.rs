@@ -1,0 +1,242 @@
+//! The policy says what is not deployed, and why: every reason, in the order in which they are asked.
+//!
+//! | asked of | reasons |
+//! |---|---|
+//! | the event: [`nothing_pushed`], [`not_an_image`] | `UNTAGGED`, `FAILED_PUSH`, `NOT_AN_IMAGE` |
+//! | the push: [`push`] | `LATEST_TAG`, `CDK_ASSETS`, `PUSHED_BY_ECR` |
+//! | a cluster: [`cluster_not_found`] | `CLUSTER_NOT_FOUND` |
+//! | a service: [`service_not_found`], [`service`], [`revision_not_found`] | `SERVICE_NOT_ACTIVE`, `CODE_DEPLOY_CONTROLLER`, `EXTERNAL_CONTROLLER`, `UNKNOWN_CONTROLLER`, `TASK_DEFINITION_NOT_FOUND` |
+//! | a revision: [`revision`] | `SUPERSEDED` |
+//! | all of them: [`not_in_use`] | `NOT_IN_USE` |
+//! | a revision that is deployed all the same: [`warnings`] | `PUSH_TIME_IGNORED`, `TAGS_LEFT_OUT` |
+//!
+//! `SERVICE_DELETED` comes after the plan: conclude says it of a service that was deleted since.
+
+use jiff::Timestamp;
+use shared::arn::{ClusterName, TaskDefinitionArn};
+use shared::artifact::Artifact;
+use shared::config::Config;
+use shared::contract::{SkipReason, Skipped};
+use shared::push::{NothingPushed, PushedImage, Pusher};
+use shared::records::MOST_TAGS;
+use shared::service::{Controller, Service, ServiceStatus};
+use shared::task_definition::{Outline, SOURCE_TAG, Standing};
+use std::fmt::Display;
+
+/// Why an event without a tagged image has nothing to deploy.
+#[must_use]
+pub fn nothing_pushed(nothing: &NothingPushed) -> Skipped {
+    match nothing {
+        NothingPushed::Untagged { repository } => skipped(
+            repository,
+            SkipReason::Untagged,
+            format!(
+                "nothing to deploy: the push to {repository} has no tag; parts of multi-architecture images, attestations and signatures are pushed so"
+            ),
+        ),
+        NothingPushed::Artifact { pushed, artifact } => not_an_image(pushed, artifact),
+        NothingPushed::Cached { repository } => skipped(
+            repository,
+            SkipReason::PushedByEcr,
+            format!(
+                "nothing to deploy: ECR brought an image into {repository} by a pull-through cache; nobody pushed it"
+            ),
+        ),
+        NothingPushed::Failed { repository, cause } => skipped(
+            repository,
+            SkipReason::FailedPush,
+            format!("nothing to deploy: the push to {repository} failed ({cause})"),
+        ),
+    }
+}
+
+/// Says that what was pushed cannot be deployed, and what it is.
+#[must_use]
+pub fn not_an_image(pushed: &PushedImage, artifact: &Artifact) -> Skipped {
+    let message = format!("nothing to deploy: {pushed} is {artifact}, not an image");
+    skipped(pushed, SkipReason::NotAnImage, message)
+}
+
+/// Why no service is to be moved to an image, whatever runs its repository; `None` when nothing speaks against it.
+///
+/// A repository that the setting `repositories` names is meant to be deployed, whatever its name and whoever pushes.
+#[must_use]
+pub fn push(image: &PushedImage, config: &Config) -> Option<Skipped> {
+    let skipped = |reason, message| Some(skipped(image, reason, format!("nothing to deploy: {image} {message}")));
+    if image.tag.is_latest() && !config.deploy_latest {
+        return skipped(
+            SkipReason::LatestTag,
+            "is deployed only when the setting deployLatest is on".to_owned(),
+        );
+    }
+    if config.repositories.contains(&image.repository) {
+        return None;
+    }
+    let name_it = format!(
+        "name {} in the setting repositories to deploy it all the same",
+        image.repository
+    );
+    if is_of_cdk(image) {
+        let message =
+            format!("is an asset of the AWS CDK, which keeps the images of all its apps in one repository; {name_it}");
+        return skipped(SkipReason::CdkAssets, message);
+    }
+    let role = image.by.as_ref().and_then(role_of_ecr)?;
+    let message = format!("was pushed by ECR itself ({role}), not by a person or a pipeline; {name_it}");
+    skipped(SkipReason::PushedByEcr, message)
+}
+
+/// Whether an image lies where `cdk bootstrap` has the CDK put the images of all its apps:
+/// `cdk-<qualifier>-container-assets-<account>-<region>`.
+fn is_of_cdk(image: &PushedImage) -> bool {
+    let place = format!("-container-assets-{}-{}", image.registry_id, image.region);
+    let name = image.repository.as_str();
+    let qualifier = name.strip_prefix("cdk-").and_then(|name| name.strip_suffix(&place));
+    qualifier.is_some_and(|qualifier| !qualifier.is_empty() && !qualifier.contains('/'))
+}
+
+/// The service-linked roles by which ECR pushes: from an upstream registry, and from another region or account.
+/// See <https://docs.aws.amazon.com/AmazonECR/latest/userguide/using-service-linked-roles.html>.
+const ROLES_OF_ECR: [&str; 2] = [
+    "AWSServiceRoleForECRPullThroughCache",
+    "AWSServiceRoleForECRReplication",
+];
+
+/// The role by which ECR pushed, if it was ECR: a session of it, `…:assumed-role/<role>/<session>`, or the role itself.
+fn role_of_ecr(by: &Pusher) -> Option<&'static str> {
+    ROLES_OF_ECR
+        .into_iter()
+        .find(|role| by.as_str().split('/').any(|part| part == *role))
+}
+
+/// Says that a cluster of the setting `clusters` is not there. `answer` is that of ECS.
+#[must_use]
+pub fn cluster_not_found(cluster: &ClusterName, answer: &str) -> Skipped {
+    skipped(
+        format_args!("cluster {cluster}"),
+        SkipReason::ClusterNotFound,
+        format!("{answer}; if the cluster was deleted on purpose, take it out of the setting clusters"),
+    )
+}
+
+/// Says that a service was listed and is not described. `answer` is the reason that ECS gives.
+#[must_use]
+pub fn service_not_found(arn: &str, answer: &str) -> Skipped {
+    skipped(
+        arn,
+        SkipReason::ServiceNotActive,
+        format!("the service was listed but is not described ({answer}): it was deleted meanwhile"),
+    )
+}
+
+/// Why a service that runs the repository, or may run it, is not moved, whatever revision it is on: it is being deleted, or
+/// ECS does not deploy it.
+#[must_use]
+pub fn service(image: &PushedImage, service: &Service) -> Option<Skipped> {
+    let skipped = |reason, message| Some(skipped(service.title(), reason, message));
+    if service.status != ServiceStatus::Active {
+        let message = "the service is being deleted; it keeps what it runs until it is gone".to_owned();
+        return skipped(SkipReason::ServiceNotActive, message);
+    }
+    match service.controller {
+        Controller::Ecs => None,
+        Controller::CodeDeploy => skipped(
+            SkipReason::CodeDeployController,
+            format!(
+                "the service is deployed by CodeDeploy, which takes a new image only by a CodeDeploy deployment; start one with {image}"
+            ),
+        ),
+        Controller::External => skipped(
+            SkipReason::ExternalController,
+            format!("the service is deployed from outside ECS by task sets; give its own deployer {image}"),
+        ),
+        Controller::Unknown => skipped(
+            SkipReason::UnknownController,
+            "the service has a deployment controller that ecr-deploy does not know; deploy it by its own means"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Says that nobody can tell whether a service runs the repository: ECS does not describe its revision `gone`, or it names
+/// none.
+#[must_use]
+pub fn revision_not_found(image: &PushedImage, service: &Service, gone: Option<&TaskDefinitionArn>) -> Skipped {
+    let repository = &image.repository;
+    let message = match gone {
+        Some(gone) => format!(
+            "ECS does not describe {} any more, so it cannot be known whether the service runs {repository}",
+            gone.short()
+        ),
+        None => {
+            format!("the service names no task definition, so it cannot be known whether it runs {repository}")
+        }
+    };
+    skipped(service.title(), SkipReason::TaskDefinitionNotFound, message)
+}
+
+/// Why what runs a revision, `resource`, is not moved on from it: it is of a newer push. A push that is recorded as of a time
+/// after `now` is ignored.
+#[must_use]
+pub fn revision(image: &PushedImage, resource: impl Display, definition: &Outline, now: Timestamp) -> Option<Skipped> {
+    if definition.standing(image, now) != Standing::Newer {
+        return None;
+    }
+    let newer = definition.recorded_push(&image.repository);
+    let newer = newer.map(|push| push.to_string()).unwrap_or_default();
+    let message = format!(
+        "it is on {}, of a newer push ({newer}) than this one ({})",
+        definition.arn().short(),
+        image.push
+    );
+    Some(skipped(resource, SkipReason::Superseded, message))
+}
+
+/// What is ignored, or left out, of a revision that is deployed all the same.
+pub fn warnings(image: &PushedImage, definition: &Outline, now: Timestamp) -> impl Iterator<Item = Skipped> {
+    let revision = definition.arn().short();
+    let to_come = definition.push_to_come(&image.repository, now).map(|push| {
+        let message = format!(
+            "its tag says that it is of a push that is still to come ({push}); that is ignored, and {image} is deployed. Look who \
+             sets its tag ecr-deploy:push/{}",
+            image.repository
+        );
+        skipped(revision, SkipReason::PushTimeIgnored, message)
+    });
+    let left_out = definition.tags_left_out(image);
+    let no_room = (!left_out.is_empty()).then(|| {
+        let mut message = format!(
+            "its own tags leave no room on its new revision for {}; ECS takes {MOST_TAGS} tags",
+            left_out.join(", ")
+        );
+        if left_out.iter().any(|key| key == SOURCE_TAG) {
+            message.push_str(
+                ". Nothing then says which push it is of, so an older push whose event arrives late would replace it; remove a tag",
+            );
+        }
+        skipped(revision, SkipReason::TagsLeftOut, message)
+    });
+    to_come.into_iter().chain(no_room)
+}
+
+/// Says that nothing runs the repository.
+#[must_use]
+pub fn not_in_use(image: &PushedImage) -> Skipped {
+    let message = format!(
+        "nothing to deploy: no service of the configured clusters and no family runs the repository {} of {} in {}",
+        image.repository, image.registry_id, image.region
+    );
+    skipped(image, SkipReason::NotInUse, message)
+}
+
+fn skipped(resource: impl Display, reason: SkipReason, message: String) -> Skipped {
+    Skipped {
+        resource: resource.to_string(),
+        reason,
+        message,
+        count: 1,
+    }
+}
+
+#[cfg(test)]
+mod tests;

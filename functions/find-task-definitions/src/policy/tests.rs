@@ -1,0 +1,320 @@
+//! Every reason, by what it is decided from. The push is that of `app:v2`.
+
+use super::*;
+use shared::artifact::Kind;
+use shared::testing::{arn, at, definition, deployment, described, described_of_push, pushed, service as web};
+
+const ASSETS: &str = "cdk-hnb659fds-container-assets-123456789012-eu-west-1";
+
+/// A row of the table.
+struct Row {
+    /// What is skipped for the reason; `None` for a reason that is not decided here.
+    skipped: Option<Skipped>,
+    resource: &'static str,
+    says: &'static str,
+    /// The reason of the next row: so the compiler asks for a row of each reason.
+    next: Option<SkipReason>,
+}
+
+impl Row {
+    fn of(
+        skipped: impl Into<Option<Skipped>>,
+        resource: &'static str,
+        says: &'static str,
+        next: impl Into<Option<SkipReason>>,
+    ) -> Self {
+        Self {
+            skipped: skipped.into(),
+            resource,
+            says,
+            next: next.into(),
+        }
+    }
+}
+
+/// The first reason, and so the first row.
+const FIRST: SkipReason = SkipReason::Untagged;
+
+#[expect(clippy::too_many_lines, reason = "it is a table")]
+fn row(reason: SkipReason) -> Row {
+    let image = pushed(2);
+    let of_service = |change: fn(&mut Service)| {
+        let mut service = web([deployment("web:1")]);
+        change(&mut service);
+        service
+    };
+    let of_push = |change: fn(&mut PushedImage)| {
+        let mut image = pushed(2);
+        change(&mut image);
+        push(&image, &Config::default())
+    };
+    let warning = |tags: &[(&str, &str)]| {
+        let definition = definition(&described("web:1", "app:v1", tags)).outline();
+        let mut warnings: Vec<Skipped> = warnings(&image, &definition, at(600)).collect();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        warnings.remove(0)
+    };
+    match reason {
+        SkipReason::Untagged => Row::of(
+            nothing_pushed(&NothingPushed::Untagged {
+                repository: "app".parse().unwrap(),
+            }),
+            "app",
+            "nothing to deploy: the push to app has no tag",
+            SkipReason::FailedPush,
+        ),
+        SkipReason::FailedPush => Row::of(
+            nothing_pushed(&NothingPushed::Failed {
+                repository: "app".to_owned(),
+                cause: "Denied: no".to_owned(),
+            }),
+            "app",
+            "nothing to deploy: the push to app failed (Denied: no)",
+            SkipReason::NotAnImage,
+        ),
+        SkipReason::NotAnImage => {
+            let signature = "application/vnd.dev.cosign.artifact.sig.v1+json";
+            let Kind::Artifact(artifact) = shared::artifact::of_media_types(None, Some(signature)) else {
+                panic!("{signature} is an image");
+            };
+            let told = nothing_pushed(&NothingPushed::Artifact {
+                pushed: image.clone(),
+                artifact: artifact.clone(),
+            });
+            assert_eq!(told, not_an_image(&image, &artifact), "by the event, and by ECR");
+            Row::of(told, "app:v2", "not an image", SkipReason::CdkAssets)
+        }
+        SkipReason::CdkAssets => Row::of(
+            of_push(|image| image.repository = ASSETS.parse().unwrap()),
+            "cdk-hnb659fds-container-assets-123456789012-eu-west-1:v2",
+            "is an asset of the AWS CDK",
+            SkipReason::PushedByEcr,
+        ),
+        SkipReason::PushedByEcr => {
+            let cached = nothing_pushed(&NothingPushed::Cached {
+                repository: "docker-hub/redis".to_owned(),
+            });
+            assert_eq!((cached.reason, &*cached.resource), (reason, "docker-hub/redis"));
+            assert!(
+                cached.message.contains("by a pull-through cache; nobody pushed it"),
+                "{cached:?}"
+            );
+            Row::of(
+                of_push(|image| {
+                    let session = "arn:aws:sts::123456789012:assumed-role/AWSServiceRoleForECRReplication/session";
+                    image.by = Some(session.parse().unwrap());
+                }),
+                "app:v2",
+                "was pushed by ECR itself (AWSServiceRoleForECRReplication)",
+                SkipReason::LatestTag,
+            )
+        }
+        SkipReason::LatestTag => Row::of(
+            of_push(|image| image.tag = "latest".parse().unwrap()),
+            "app:latest",
+            "is deployed only when the setting deployLatest is on",
+            SkipReason::NotInUse,
+        ),
+        SkipReason::NotInUse => Row::of(
+            not_in_use(&image),
+            "app:v2",
+            "no family runs the repository app of 123456789012 in eu-west-1",
+            SkipReason::ClusterNotFound,
+        ),
+        SkipReason::ClusterNotFound => Row::of(
+            cluster_not_found(&"staging".parse().unwrap(), "ListServices of cluster staging: no"),
+            "cluster staging",
+            "ListServices of cluster staging: no; if the cluster was deleted on purpose, take it out of the setting",
+            SkipReason::ServiceNotActive,
+        ),
+        SkipReason::ServiceNotActive => {
+            let gone = service_not_found("arn:aws:ecs:…:service/production/web", "MISSING");
+            assert!(gone.message.contains("is not described (MISSING)"), "{gone:?}");
+            let inactive = of_service(|service| service.status = ServiceStatus::Inactive);
+            assert_eq!(service(&image, &inactive).unwrap().reason, reason);
+            let draining = of_service(|service| service.status = ServiceStatus::Draining);
+            Row::of(
+                service(&image, &draining),
+                "web in production",
+                "being deleted",
+                SkipReason::CodeDeployController,
+            )
+        }
+        SkipReason::CodeDeployController => Row::of(
+            service(
+                &image,
+                &of_service(|service| service.controller = Controller::CodeDeploy),
+            ),
+            "web in production",
+            "start one with app:v2",
+            SkipReason::ExternalController,
+        ),
+        SkipReason::ExternalController => Row::of(
+            service(&image, &of_service(|service| service.controller = Controller::External)),
+            "web in production",
+            "give its own deployer app:v2",
+            SkipReason::UnknownController,
+        ),
+        SkipReason::UnknownController => Row::of(
+            service(&image, &of_service(|service| service.controller = Controller::Unknown)),
+            "web in production",
+            "deploy it by its own means",
+            SkipReason::Superseded,
+        ),
+        SkipReason::Superseded => {
+            let newer = definition(&described_of_push("web:3", 3)).outline();
+            Row::of(
+                revision(&image, "web in production", &newer, at(600)),
+                "web in production",
+                "web:3, of a newer push (2026-05-04T12:00:03Z 0a1b) than this one (2026-05-04T12:00:02Z 0a1b)",
+                SkipReason::TaskDefinitionNotFound,
+            )
+        }
+        SkipReason::TaskDefinitionNotFound => {
+            let service = web([deployment("web:1")]);
+            let none = revision_not_found(&image, &service, None);
+            assert!(none.message.contains("names no task definition"), "{none:?}");
+            Row::of(
+                revision_not_found(&image, &service, Some(&arn("web:1"))),
+                "web in production",
+                "ECS does not describe web:1 any more",
+                SkipReason::PushTimeIgnored,
+            )
+        }
+        SkipReason::PushTimeIgnored => Row::of(
+            warning(&[("ecr-deploy:push/app", "2062-05-04T12:00:00Z 0a1b")]),
+            "web:1",
+            "still to come (2062-05-04T12:00:00Z 0a1b); that is ignored, and app:v2 is deployed",
+            SkipReason::TagsLeftOut,
+        ),
+        SkipReason::TagsLeftOut => {
+            let names: Vec<String> = (0..50).map(|number| format!("team-{number}")).collect();
+            let own: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "shop")).collect();
+            Row::of(
+                warning(&own),
+                "web:1",
+                "its own tags leave no room on its new revision for",
+                SkipReason::ServiceDeleted,
+            )
+        }
+        // By conclude, after the plan.
+        SkipReason::ServiceDeleted => Row::of(None, "", "", None),
+    }
+}
+
+#[test]
+fn every_reason_is_told_by_its_name_with_its_resource_and_with_what_to_do() {
+    let (mut reason, mut count) = (FIRST, 1);
+    loop {
+        let row = row(reason);
+        if let Some(skipped) = &row.skipped {
+            assert_eq!(
+                (skipped.reason, &*skipped.resource, skipped.count),
+                (reason, row.resource, 1)
+            );
+            assert!(skipped.message.contains(row.says), "{}", skipped.message);
+        }
+        let Some(next) = row.next else { break };
+        (reason, count) = (next, count + 1);
+        assert!(count < 100, "the rows go round");
+    }
+    // The table above has a row for each reason; that the loop has been at each is shown by their number.
+    let contract = include_str!("../../../shared/src/contract.rs");
+    let (_, variants) = contract.split_once("pub enum SkipReason {").unwrap();
+    let (variants, _) = variants.split_once("\n}").unwrap();
+    let variants = variants
+        .lines()
+        .filter(|line| line.ends_with(',') && !line.contains("//"));
+    assert_eq!(variants.count(), count);
+}
+
+#[test]
+fn nothing_speaks_against_an_active_service_of_ecs_on_an_older_revision() {
+    let image = pushed(2);
+    assert_eq!(push(&image, &Config::default()), None);
+    assert_eq!(service(&image, &web([deployment("web:1")])), None);
+    for same_or_older in [1, 2] {
+        let definition = definition(&described_of_push("web:1", same_or_older)).outline();
+        assert_eq!(revision(&image, "web", &definition, at(600)), None);
+        assert_eq!(warnings(&image, &definition, at(600)).count(), 0);
+    }
+    // A push that is recorded as of a time to come keeps nothing out.
+    let to_come = definition(&described_of_push("web:1", 3_000)).outline();
+    assert_eq!(revision(&image, "web", &to_come, at(600)), None);
+}
+
+/// Why a push of this tag into this repository by this caller is skipped, where the setting names these repositories.
+fn skipped_for(repository: &str, tag: &str, by: Option<&str>, named: &[&str]) -> Option<(SkipReason, String)> {
+    let image = PushedImage {
+        repository: repository.parse().unwrap(),
+        tag: tag.parse().unwrap(),
+        by: by.map(|by| by.parse().unwrap()),
+        ..pushed(2)
+    };
+    let config = Config {
+        repositories: named.iter().map(|name| name.parse().unwrap()).collect(),
+        ..Config::default()
+    };
+    push(&image, &config).map(|skipped| (skipped.reason, skipped.message))
+}
+
+#[test]
+fn an_asset_of_the_cdk_is_deployed_only_where_its_repository_is_named() {
+    let (reason, message) = skipped_for(ASSETS, "cccc", None, &[]).unwrap();
+    assert_eq!(reason, SkipReason::CdkAssets);
+    assert!(
+        message.contains("the setting repositories") && message.contains(ASSETS),
+        "{message}"
+    );
+    assert!(skipped_for(ASSETS, "cccc", None, &["other"]).is_some());
+    assert_eq!(skipped_for(ASSETS, "cccc", None, &["other", ASSETS]), None);
+    for other in [
+        "app",
+        "cdk-container-assets-123456789012-eu-west-1",
+        "cdk-hnb659fds-container-assets-123456789012-us-east-1",
+        "cdk-hnb659fds-container-assets-210987654321-eu-west-1",
+        "team/cdk-hnb659fds-container-assets-123456789012-eu-west-1",
+        "cdk-hnb659fds-assets-123456789012-eu-west-1",
+    ] {
+        assert_eq!(skipped_for(other, "cccc", None, &[]), None, "{other}");
+    }
+}
+
+#[test]
+fn what_ecr_brings_in_by_itself_is_no_push_of_anybody() {
+    let session = |role: &str| format!("arn:aws:sts::123456789012:assumed-role/{role}/session");
+    let redis = "docker-hub/library/redis";
+    for role in [
+        "AWSServiceRoleForECRPullThroughCache",
+        "AWSServiceRoleForECRReplication",
+    ] {
+        let (reason, message) = skipped_for(redis, "8", Some(&session(role)), &[]).unwrap();
+        assert_eq!(reason, SkipReason::PushedByEcr);
+        assert!(message.contains(role), "{message}");
+        let itself = format!("arn:aws:iam::123456789012:role/aws-service-role/ecr.amazonaws.com/{role}");
+        assert!(skipped_for(redis, "8", Some(&itself), &[]).is_some());
+        assert_eq!(skipped_for(redis, "8", Some(&session(role)), &[redis]), None);
+    }
+    for by in [
+        None,
+        Some("arn:aws:iam::123456789012:user/ci"),
+        Some(&*session("ci-push")),
+    ] {
+        assert_eq!(skipped_for(redis, "8", by, &[]), None, "{by:?}");
+    }
+    let similar = session("AWSServiceRoleForECRPullThroughCacheOfOurs");
+    assert_eq!(skipped_for(redis, "8", Some(&similar), &[]), None);
+}
+
+#[test]
+fn latest_is_deployed_only_with_its_setting_whatever_repositories_are_named() {
+    for named in [&[][..], &["app"]] {
+        let (reason, message) = skipped_for("app", "latest", None, named).unwrap();
+        assert_eq!(reason, SkipReason::LatestTag);
+        assert!(
+            message.ends_with("only when the setting deployLatest is on"),
+            "{message}"
+        );
+    }
+    assert_eq!(skipped_for("app", "latest1", None, &[]), None);
+}
