@@ -18,6 +18,10 @@ export class EcrDeployStack extends Stack {
       ...(permissionsBoundary && { permissionsBoundary }),
     });
 
+    new CfnOutput(this, 'PushArn', {
+      description: 'The state machine that starts an execution of deploy-image for each push',
+      value: this.ecrDeploy.push.stateMachineArn,
+    });
     new CfnOutput(this, 'DeployImageArn', {
       description: 'The state machine with one execution for each push',
       value: this.ecrDeploy.deployImage.stateMachineArn,
@@ -35,6 +39,10 @@ export class EcrDeployStack extends Stack {
     new CfnOutput(this, 'DeadLetterQueueUrl', {
       description: 'The queue of the events that could not start an execution',
       value: this.ecrDeploy.deadLetterQueue.queueUrl,
+    });
+    new CfnOutput(this, 'PushLogs', {
+      description: 'The log group of the state machine push',
+      value: this.ecrDeploy.logs.push.logGroupName,
     });
     new CfnOutput(this, 'DeployImageLogs', {
       description: 'The log group of the state machine deploy-image',

@@ -1,6 +1,6 @@
 /**
- * The construct of ecr-deploy: a push to ECR starts the state machine deploy-image, which moves every ECS service that
- * runs the image's repository to it, each by an execution of deploy-service.
+ * The construct of ecr-deploy: for a push to ECR the state machine push starts deploy-image, which moves every ECS service
+ * that runs the image's repository to it, each by an execution of deploy-service.
  */
 import { Annotations, Aws, Duration, Validations } from 'aws-cdk-lib';
 import { type EventPattern, Match, Rule } from 'aws-cdk-lib/aws-events';
@@ -28,6 +28,8 @@ export { SettingError } from './setting';
  * @throws SettingError when a setting cannot be used
  */
 export class EcrDeploy extends Construct {
+  /** Runs once for each event that EventBridge delivers, and starts {@link deployImage} for it, unless it came before. */
+  readonly push: StateMachine;
   /** Runs once for each push. Its input is the event that EventBridge delivered. */
   readonly deployImage: StateMachine;
   /** Runs once for each service that a push is deployed to, started by {@link deployImage}. */
@@ -37,7 +39,7 @@ export class EcrDeploy extends Construct {
   /** The steps, each with its function, its role and its log group. */
   readonly steps: Readonly<Record<StepName, Step>>;
   /** The log groups of the state machines. */
-  readonly logs: { readonly deployImage: LogGroup; readonly deployService: LogGroup };
+  readonly logs: { readonly push: LogGroup; readonly deployImage: LogGroup; readonly deployService: LogGroup };
 
   constructor(scope: Construct, id: string, props: EcrDeployProps) {
     super(scope, id);
@@ -125,7 +127,18 @@ export class EcrDeploy extends Construct {
       ...key,
     });
     this.deployImage = deployImage.stateMachine;
-    this.logs = { deployImage: deployImage.logGroup, deployService: deployService.logGroup };
+
+    const push = new Workflow(this, 'PushMachine', {
+      definition: 'push',
+      steps: {},
+      substitutions: { partition: Aws.PARTITION, deployImage: this.deployImage.stateMachineArn },
+      // It may start deploy-image, and nothing else: what it starts it does not follow.
+      permissions: [permissions.startExecution({ arn: this.deployImage.stateMachineArn })],
+      settings,
+      ...key,
+    });
+    this.push = push.stateMachine;
+    this.logs = { push: push.logGroup, deployImage: deployImage.logGroup, deployService: deployService.logGroup };
 
     // Policies of their own: the functions come after the policies in their roles, and the state machines after the functions.
     new Policy(this, 'CountServices', {
@@ -152,16 +165,16 @@ export class EcrDeploy extends Construct {
 
     const role = new Role(this, 'PushRole', {
       assumedBy: permissions.only('events', 'rule/*'),
-      description: 'ecr-deploy, the rules that start deploy-image',
+      description: 'ecr-deploy, the rules that start push',
     });
     // The first rule keeps the name that it has in stacks of today.
     for (const [place, eventPattern] of pushPatterns(settings).entries()) {
       new Rule(this, place === 0 ? 'Push' : `Push${place + 1}`, {
-        description: 'Starts deploy-image for each image that is pushed to ECR',
+        description: 'Starts push for each image that is pushed to ECR',
         eventPattern,
         targets: [
           // No input: the execution gets the whole event. A late delivery is safe, as a newer push is never overridden.
-          new SfnStateMachine(this.deployImage, {
+          new SfnStateMachine(this.push, {
             role,
             deadLetterQueue: this.deadLetterQueue,
             maxEventAge: Duration.hours(24),

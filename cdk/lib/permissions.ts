@@ -167,13 +167,18 @@ export function tagLatest(settings: Settings): Permission[] {
   ];
 }
 
+/** A state machine that starts another one. */
+export function startExecution(child: { readonly arn: string }): Permission {
+  return { sid: 'StartExecution', actions: ['states:StartExecution'], resources: [child.arn] };
+}
+
 /**
  * A state machine that starts another one and waits for it.
  * https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
  */
 export function runExecution(child: { readonly arn: string; readonly name: string }): Permission[] {
   return [
-    { sid: 'StartExecution', actions: ['states:StartExecution'], resources: [child.arn] },
+    startExecution(child),
     {
       sid: 'FollowExecution',
       actions: ['states:DescribeExecution', 'states:StopExecution'],

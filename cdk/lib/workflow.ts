@@ -20,7 +20,7 @@ import { DELIVER_LOGS, grant, only, type Permission, SAMPLE_TRACES, useKey, WRIT
 import type { Settings } from './settings';
 import type { Step } from './step';
 
-/** What makes one workflow different from the other. */
+/** What makes one workflow different from the others. */
 export interface WorkflowProps {
   /** The file in `statemachine/`, without its ending. */
   readonly definition: string;
@@ -58,13 +58,15 @@ export class Workflow extends Construct {
       description: `ecr-deploy, the state machine ${props.definition}`,
     });
     const steps = Object.entries(props.steps);
-    role.addToPolicy(
-      new PolicyStatement({
-        sid: 'InvokeSteps',
-        actions: ['lambda:InvokeFunction'],
-        resources: steps.map(([, step]) => step.function.functionArn),
-      }),
-    );
+    if (steps.length > 0) {
+      role.addToPolicy(
+        new PolicyStatement({
+          sid: 'InvokeSteps',
+          actions: ['lambda:InvokeFunction'],
+          resources: steps.map(([, step]) => step.function.functionArn),
+        }),
+      );
+    }
     grant(
       role,
       [...props.permissions, ...(key === undefined ? [] : useKey(key.keyArn))],

@@ -206,7 +206,7 @@ test('the stack says in one sentence which pushes move which services', () => {
   );
 });
 
-test('the rule starts deploy-image with the whole event, tries for a day, and then keeps the event in the queue', () => {
+test('the rule starts push with the whole event, tries for a day, and then keeps the event in the queue', () => {
   const synthesized = DEFAULT;
   const rule = synthesized.properties('EcrDeploy/Push');
   const [target, ...others] = rule.Targets;
@@ -216,7 +216,7 @@ test('the rule starts deploy-image with the whole event, tries for a day, and th
   assert.deepEqual(others, []);
   // Neither Input nor InputPath nor InputTransformer.
   assert.deepEqual(Object.keys(rest), ['Id']);
-  assert.equal(synthesized.text(Arn), '${EcrDeploy/DeployImage/StateMachine}');
+  assert.equal(synthesized.text(Arn), '${EcrDeploy/PushMachine/StateMachine}');
   assert.equal(synthesized.text(RoleArn), '${EcrDeploy/PushRole.Arn}');
   assert.equal(synthesized.text(DeadLetterConfig.Arn), '${EcrDeploy/DeadLetterQueue.Arn}');
   assert.deepEqual(RetryPolicy, { MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 });
@@ -233,9 +233,9 @@ test('each log group is kept as long as logRetention says, three months by defau
   const retentions = (settings: Partial<EcrDeployProps>) =>
     new Synthesized(settings).ofType('AWS::Logs::LogGroup').map(({ properties }) => properties.RetentionInDays);
 
-  assert.deepEqual(retentions({}), Array(8).fill(90));
-  assert.deepEqual(retentions({ logRetention: RetentionDays.ONE_WEEK }), Array(8).fill(7));
-  assert.deepEqual(retentions({ logRetention: RetentionDays.INFINITE }), Array(8).fill(undefined));
+  assert.deepEqual(retentions({}), Array(9).fill(90));
+  assert.deepEqual(retentions({ logRetention: RetentionDays.ONE_WEEK }), Array(9).fill(7));
+  assert.deepEqual(retentions({ logRetention: RetentionDays.INFINITE }), Array(9).fill(undefined));
 });
 
 test('the stack tells where the state machines, the functions, their logs and the dead-letter queue are', () => {
@@ -249,6 +249,8 @@ test('the stack tells where the state machines, the functions, their logs and th
   ]);
 
   assert.deepEqual(Object.fromEntries(outputs), {
+    PushArn: '${EcrDeploy/PushMachine/StateMachine}',
+    PushLogs: '${EcrDeploy/PushMachine/Logs}',
     DeployImageArn: '${EcrDeploy/DeployImage/StateMachine}',
     DeployServiceArn: '${EcrDeploy/DeployService/StateMachine}',
     DeployImageLogs: '${EcrDeploy/DeployImage/Logs}',
@@ -263,7 +265,7 @@ test('the functions, their roles and all log groups are reachable from the const
   const steps = Object.values(ecrDeploy.steps);
   const reachable = [
     ...steps.flatMap(({ function: lambda, role, logGroup }) => [lambda, role, logGroup]),
-    ...[ecrDeploy.logs.deployImage, ecrDeploy.logs.deployService],
+    ...Object.values(ecrDeploy.logs),
   ].map(({ node }) => node.path.replace('ecr-deploy/', ''));
   const made = DEFAULT.resources
     .filter(({ type }) => ['AWS::Lambda::Function', 'AWS::Logs::LogGroup'].includes(type))
@@ -273,7 +275,7 @@ test('the functions, their roles and all log groups are reachable from the const
     made.filter((path) => !reachable.includes(path)),
     [],
   );
-  assert.equal(new Set(reachable).size, 6 * 3 + 2);
+  assert.equal(new Set(reachable).size, 6 * 3 + 3);
 });
 
 test('logs and queue go with the stack, or stay when removalPolicy says so', () => {
@@ -282,8 +284,8 @@ test('logs and queue go with the stack, or stay when removalPolicy says so', () 
       .filter(({ Type }) => ['AWS::Logs::LogGroup', 'AWS::SQS::Queue'].includes(Type))
       .map(({ DeletionPolicy }) => DeletionPolicy);
 
-  assert.deepEqual(policies({}), Array(9).fill('Delete'));
-  assert.deepEqual(policies({ removalPolicy: RemovalPolicy.RETAIN }), Array(9).fill('Retain'));
+  assert.deepEqual(policies({}), Array(10).fill('Delete'));
+  assert.deepEqual(policies({ removalPolicy: RemovalPolicy.RETAIN }), Array(10).fill('Retain'));
 });
 
 test('with a key of the customer, logs, queue and executions are encrypted by it, and the state machines may use it', () => {
@@ -333,13 +335,13 @@ test('every role has the boundary, the path and the prefix that the settings giv
     .flatMap((synthesized) => synthesized.ofType('AWS::IAM::Role'))
     .map(({ properties }) => properties);
 
-  assert.equal(roles.length, 18);
+  assert.equal(roles.length, 20);
   for (const { PermissionsBoundary, Path, RoleName } of roles) {
     assert.deepEqual({ PermissionsBoundary, Path }, { PermissionsBoundary: boundary, Path: '/teams/web/' });
     assert.match(RoleName, /^app-ecr-deploy-[\w-]+$/);
     assert.ok(RoleName.length <= 64, RoleName);
   }
-  assert.equal(new Set(roles.map(({ RoleName }) => RoleName)).size, 18);
+  assert.equal(new Set(roles.map(({ RoleName }) => RoleName)).size, 20);
 });
 
 test('without these settings CloudFormation names the roles', () => {
@@ -363,7 +365,7 @@ test('two stacks have no name in common: no output is exported, and what has a f
   };
   const [one, other] = [fixed('ecr-deploy'), fixed('ecr-deploy-staging')];
 
-  assert.equal(one.length, 2);
+  assert.equal(one.length, 3);
   assert.deepEqual(
     one.filter((name) => other.includes(name)),
     [],
@@ -402,5 +404,6 @@ test('the logical ids of what holds state or is referred to from outside stay as
     'EcrDeployDeployImageStateMachineED77FE80',
     'EcrDeployDeployServiceStateMachineFE58749A',
     'EcrDeployPush18CCE5A5',
+    'EcrDeployPushMachineStateMachineE43FD1CD',
   ]);
 });

@@ -20,7 +20,8 @@ for (const [file, construct] of Object.entries(WORKFLOWS)) {
     test(`${file}: with a rolloutTimeout of ${timeout}s each function is tried again for as long, within the history`, () => {
       const retriers = retriersOf(JSON.parse(patient(written, timeout)));
 
-      assert.notEqual(retriers.length, 0);
+      // The launcher invokes no function.
+      assert.equal(retriers.length === 0, file === 'push');
       for (const retrier of retriers) {
         assert.ok(patience(retrier) >= 1.25 * timeout, JSON.stringify(retrier));
         // A retry is scheduled, started and failed. Three states may use theirs up one after the other, beside the polls.

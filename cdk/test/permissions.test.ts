@@ -31,8 +31,8 @@ test('each function and each state machine has a role of its own', () => {
   const machines = synthesized.ofType('AWS::StepFunctions::StateMachine').map(({ properties }) => properties.RoleArn);
   const roles = [...functions, ...machines].map((role) => synthesized.text(role));
 
-  assert.equal(roles.length, 8);
-  assert.equal(new Set(roles).size, 8);
+  assert.equal(roles.length, 9);
+  assert.equal(new Set(roles).size, 9);
 });
 
 test('no role has a managed policy, no statement a wildcard for an action', () => {
@@ -189,6 +189,18 @@ test('the steps may count the executions with which they share what ECS grants, 
     { roles: ['UpdateService', 'CheckStability', 'RollBack'].map(role), resources: [machine('DeployService')] },
     { roles: [role('FindTaskDefinitions')], resources: [machine('DeployImage')] },
   ]);
+});
+
+test('the rules may start push, push deploy-image, and deploy-image deploy-service', () => {
+  const starting = statements(DEFAULT)
+    .filter(({ statement }) => [statement.Action].flat().includes('states:StartExecution'))
+    .map(({ path, statement }) => [path, DEFAULT.text(statement.Resource)]);
+
+  assert.deepEqual(Object.fromEntries(starting), {
+    'EcrDeploy/PushRole/DefaultPolicy': '${EcrDeploy/PushMachine/StateMachine}',
+    'EcrDeploy/PushMachine/Role/DefaultPolicy': '${EcrDeploy/DeployImage/StateMachine}',
+    'EcrDeploy/DeployImage/Role/DefaultPolicy': '${EcrDeploy/DeployService/StateMachine}',
+  });
 });
 
 test('only the state machine deploy-image may write to ECR, and only with tagLatest', () => {

@@ -14,8 +14,9 @@ export const STEPS: Readonly<Record<string, string>> = {
   conclude: 'Conclude',
 };
 
-/** The two state machines and the constructs that hold them. */
+/** The state machines and the constructs that hold them. */
 export const WORKFLOWS: Readonly<Record<string, string>> = {
+  push: 'PushMachine',
   'deploy-image': 'DeployImage',
   'deploy-service': 'DeployService',
 };

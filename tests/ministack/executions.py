@@ -2,7 +2,10 @@
 
 * A child that failed under `startExecution.sync` fails its task with `States.TaskFailed`, and the child's description is the
   cause; MiniStack hands on the child's own error.
-* A child's name is used once: a second start is refused; MiniStack overwrites the first.
+* A child's name is used once: a second start is refused; MiniStack overwrites the first. The error of `startExecution` has the
+  name that AWS's integration gives it; MiniStack's is the API's.
+* StartExecution with the name and the input of an execution that runs answers with that one; MiniStack refuses it. A name is
+  checked for its length and its characters.
 * The states inside a Map are in the history by name; MiniStack tells of its top-level states only.
 * An execution that is stopped goes no further, and what it waits for is stopped too; MiniStack's goes on inside a Map, may fail
   afterwards, and leaves its children running.
@@ -29,6 +32,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import threading
 import time
 from datetime import datetime, timezone
@@ -94,6 +98,8 @@ def add() -> None:
     stepfunctions._fail_execution = _unless_stopped(stepfunctions._fail_execution)
     stepfunctions._stop_execution = _stopping_children(stepfunctions._stop_execution)
     stepfunctions._nested_execution_failure = _failure_of_child
+    stepfunctions._start_execution = _starting_once(stepfunctions._start_execution)
+    stepfunctions._invoke_nested_start_execution = _with_its_error(stepfunctions._invoke_nested_start_execution)
     stepfunctions._start_sync_execution = _refusing_a_used_name(stepfunctions._start_sync_execution)
     stepfunctions._describe_execution = _with_redrives(stepfunctions._describe_execution)
     stepfunctions.handle_request = _with_redrive_execution(stepfunctions.handle_request)
@@ -252,6 +258,42 @@ def _failure_of_child(child):
     if child["status"] == "FAILED":
         description |= {"Error": child.get("error", ""), "Cause": child.get("cause", "")}
     return "States.TaskFailed", json.dumps(description)
+
+
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+_NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
+
+
+def _starting_once(start_execution):
+    @functools.wraps(start_execution)
+    def wrapped(request):
+        name = request.get("name")
+        if name is None:
+            return start_execution(request)
+        if not _NAME.fullmatch(name):
+            return error_response_json("InvalidName", f"Invalid Name: '{name}'", 400)
+        machine = stepfunctions._state_machines.get(request["stateMachineArn"], {}).get("name")
+        arn = f"arn:aws:states:{get_region()}:{get_account_id()}:execution:{machine}:{name}"
+        running = stepfunctions._executions.get(arn)
+        if running is not None and running["status"] == "RUNNING":
+            if json.loads(running["input"]) == json.loads(request.get("input", "{}")):
+                return json_response({"executionArn": arn, "startDate": running["startDate"]})
+        return start_execution(request)
+
+    return wrapped
+
+
+def _with_its_error(start_execution):
+    @functools.wraps(start_execution)
+    def wrapped(resource, arguments):
+        try:
+            return start_execution(resource, arguments)
+        except stepfunctions._ExecutionError as failure:
+            if failure.error in ("ExecutionAlreadyExists", "InvalidName"):
+                raise stepfunctions._ExecutionError(f"StepFunctions.{failure.error}Exception", failure.cause) from failure
+            raise
+
+    return wrapped
 
 
 def _refusing_a_used_name(start_sync_execution):

@@ -40,6 +40,7 @@ def add() -> None:
         module.handle_request = _judged(service, module.handle_request)
     stepfunctions._call_lambda = _judged_invocation(stepfunctions._call_lambda)
     stepfunctions._start_sync_execution = _judged_start(stepfunctions._start_sync_execution)
+    stepfunctions._invoke_nested_start_execution = _judged_launch(stepfunctions._invoke_nested_start_execution)
     stepfunctions._dispatch_aws_sdk_json = _judged_integration(stepfunctions._dispatch_aws_sdk_json)
     eventbridge._invoke_target = _judged_target(eventbridge._invoke_target)
 
@@ -86,6 +87,16 @@ def _judged_start(start_sync_execution):
             start = {"stateMachineArn": request["stateMachineArn"], "name": request.get("name", "")}
             _require_as_state_machine("states", "StartExecution.sync", start)
         return start_sync_execution(request)
+
+    return wrapped
+
+
+def _judged_launch(start_execution):
+    @functools.wraps(start_execution)
+    def wrapped(resource, arguments):
+        start = {"stateMachineArn": arguments["StateMachineArn"], "name": arguments.get("Name", "")}
+        _require_as_state_machine("states", "StartExecution", start)
+        return start_execution(resource, arguments)
 
     return wrapped
 

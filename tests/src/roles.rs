@@ -96,7 +96,9 @@ impl Roles {
             let Some(placeholders) = placeholders.as_object() else {
                 continue;
             };
-            let machine = if placeholders.contains_key("findTaskDefinitions") {
+            let machine = if placeholders.contains_key("deployImage") {
+                "push"
+            } else if placeholders.contains_key("findTaskDefinitions") {
                 "deploy-image"
             } else {
                 "deploy-service"

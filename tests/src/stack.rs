@@ -70,6 +70,8 @@ impl Settings {
 /// A deployed stack.
 #[derive(Debug, Clone)]
 pub struct Stack {
+    /// The ARN of the state machine with one execution for each event, which starts the one of the push.
+    pub push: String,
     /// The ARN of the state machine with one execution for each push.
     pub deploy_image: String,
     /// The ARN of the state machine with one execution for each service of a push.
@@ -156,6 +158,7 @@ impl LocalAws {
             value.ok_or_else(|| Error::Call(format!("the stack has no output {name}: {outputs}")))
         };
         Ok(Stack {
+            push: output("PushArn")?,
             deploy_image: output("DeployImageArn")?,
             deploy_service: output("DeployServiceArn")?,
             dead_letter_queue: output("DeadLetterQueueUrl")?,

@@ -60,6 +60,7 @@ fn a_push_that_failed_starts_nothing_and_deploys_nothing() {
         event["detail"]["responseElements"] = Value::Null;
         event["detail"]["errorCode"] = json!("ImageTagAlreadyExistsException");
         event["detail"]["errorMessage"] = json!("the tag is taken");
+        event["id"] = json!("0a1b2c3d-0000-4000-8000-00000000d0d0");
         it.aws.dispatch(&event).unwrap();
         assert_eq!(reasons(&execution_with(it, &event).await), ["FAILED_PUSH"]);
         assert_eq!(

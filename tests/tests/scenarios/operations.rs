@@ -28,12 +28,15 @@ fn the_commands_of_the_page_find_the_failed_push_and_redrive_stop_and_start_it()
         assert_eq!(failed.status, ExecutionStatus::Failed);
         let folder = tempfile::tempdir().unwrap();
         let queue = ("QUEUE", it.stack.dead_letter_queue.as_str());
+        // One that never came to the launcher.
+        let mut lost = failed.input.clone();
+        lost["id"] = "0a1b2c3d-0000-4000-8000-00000000d0d0".into();
         let lose = "aws sqs send-message --queue-url \"$QUEUE\" --message-body \"$EVENT\"";
         shell(
             &it.aws,
             folder.path(),
             lose,
-            &[queue, ("EVENT", &failed.input.to_string())],
+            &[queue, ("EVENT", &lost.to_string())],
         );
 
         let said = shell(
@@ -52,7 +55,7 @@ fn the_commands_of_the_page_find_the_failed_push_and_redrive_stop_and_start_it()
         ] {
             assert!(said.contains(expected), "no {expected:?} in:\n{said}");
         }
-        // Two more of the same event: the one that was started by hand, and the one that was lost.
+        // Two more of the same push: the one that was started by hand, and the one that was lost.
         let executions = it.pushes("shop/web", 4).await;
         let redriven = it.aws.execution(&failed.arn).await.unwrap();
         assert_eq!(redriven.status, ExecutionStatus::Aborted);

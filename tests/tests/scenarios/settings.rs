@@ -84,7 +84,9 @@ fn with_the_image_action_as_trigger_a_push_starts_one_execution_and_is_deployed(
         let mut untagged = event.clone();
         untagged["detail"]["image-tag"] = json!("");
         it.aws.dispatch(&untagged).unwrap();
-        it.aws.dispatch(event).unwrap();
+        let mut again = event.clone();
+        again["id"] = json!("0a1b2c3d-0000-4000-8000-00000000d0d0");
+        it.aws.dispatch(&again).unwrap();
         let executions = it.pushes("image-action/web", 3).await;
 
         let tags = executions.iter().map(|it| &it.input["detail"]["image-tag"]);

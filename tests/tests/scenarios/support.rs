@@ -283,6 +283,17 @@ impl Deployed {
         ended.expect("executions that end")
     }
 
+    /// Waits for the end of the launcher's executions for the events of a repository.
+    pub(crate) async fn launches(&self, repository: &str, count: usize) -> Vec<Execution> {
+        let of_repository = |it: &Execution| it.is_of_push_to(repository);
+        let ended = self
+            .aws
+            .ended_executions(&self.stack.push, count, None, of_repository, LIMIT)
+            .await;
+        assert_eq!(self.aws.refused(), Vec::<String>::new(), "refused by IAM");
+        ended.expect("executions that end")
+    }
+
     /// The executions that another one started.
     pub(crate) async fn children(&self, parent: &Execution) -> Vec<Execution> {
         self.aws.children(&self.stack, parent).await.expect("the children")

@@ -51,6 +51,19 @@ pub(crate) struct Account {
     pushes: AtomicI64,
     deploying: AtomicU32,
     pushing: AtomicU32,
+    /// The input of each execution of deploy-image that has a name of the launcher's, as long as it runs.
+    executions: Mutex<BTreeMap<String, Option<Value>>>,
+}
+
+/// What comes of a start of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// It is started.
+    Now,
+    /// One of this name and this input runs already.
+    Running,
+    /// The name was used before.
+    Taken,
 }
 
 impl Account {
@@ -84,6 +97,7 @@ impl Account {
             pushes: AtomicI64::new(0),
             deploying: AtomicU32::new(0),
             pushing: AtomicU32::new(0),
+            executions: Mutex::default(),
         })
     }
 
@@ -130,6 +144,24 @@ impl Account {
     /// Lets the time be this, unless it is later already.
     pub(crate) fn pass_until(&self, moment: i64) {
         self.clock.fetch_max(moment, Ordering::Relaxed);
+    }
+
+    /// Takes the name of an execution, unless it is taken.
+    pub(crate) fn begin_execution(&self, name: &str, input: &Value) -> Begun {
+        let mut executions = lock(&self.executions);
+        match executions.get(name) {
+            None => {
+                executions.insert(name.to_owned(), Some(input.clone()));
+                Begun::Now
+            }
+            Some(Some(running)) if running == input => Begun::Running,
+            Some(_) => Begun::Taken,
+        }
+    }
+
+    /// An execution is over. Its name stays taken.
+    pub(crate) fn end_execution(&self, name: &str) {
+        lock(&self.executions).insert(name.to_owned(), None);
     }
 
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Simulation, i64) -> T) -> T {

@@ -1,6 +1,6 @@
 //! The state machines, walked inside of this process: their own definitions and JSONata, with the functions called
 //! directly. Only what they are made of is known here: Task, Map, Choice, Wait, Pass and Succeed, and of the services that
-//! a Task can call only Lambda, ECR and the child's execution.
+//! a Task can call only Lambda, ECR and another state machine's execution.
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
 
@@ -8,7 +8,7 @@
 #[path = "../calls/step_functions.rs"]
 pub(crate) mod step_functions;
 
-use super::account::{Caller, list};
+use super::account::{Begun, Caller, list};
 use bumpalo::Bump;
 use futures::future::{FutureExt, LocalBoxFuture};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -23,7 +23,7 @@ use shared::error::Error;
 use shared::executions::Executions;
 use shared::push::PushedImage;
 use shared::runtime::Request;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use step_functions::StepFunctions;
@@ -35,6 +35,7 @@ const AT_ONCE: (u32, u32) = (10, 40);
 #[derive(Debug)]
 struct Machine(Value);
 
+static PUSH: LazyLock<Machine> = LazyLock::new(|| Machine::read("push", AT_ONCE));
 static DEPLOY_IMAGE: LazyLock<Machine> = LazyLock::new(|| Machine::read("deploy-image", AT_ONCE));
 static DEPLOY_SERVICE: LazyLock<Machine> = LazyLock::new(|| Machine::read("deploy-service", AT_ONCE));
 
@@ -43,6 +44,8 @@ impl Machine {
         let text = asl::read(name).unwrap().to_string();
         let text = text.replace("${groups}", &groups.to_string());
         let text = text.replace("${atOnce}", &at_once.to_string());
+        let deploy_image = "arn:aws:states:eu-west-1:123456789012:stateMachine:deploy-image";
+        let text = text.replace("${deployImage}", deploy_image);
         Self(serde_json::from_str(&text).unwrap())
     }
 }
@@ -91,6 +94,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) refusing: Refusing<'a>,
     /// How each service's execution ended, in the order of time.
     pub(crate) services: std::cell::RefCell<Vec<(String, Result<Value, Thrown>)>>,
+    /// The names of the executions of deploy-image that the launcher has begun, and that are not walked yet.
+    pub(crate) begun: std::cell::RefCell<BTreeSet<String>>,
 }
 
 impl Execution<'_> {
@@ -103,6 +108,7 @@ impl Execution<'_> {
             entering: Box::new(|_| ()),
             refusing: Box::new(|_| None),
             services: std::cell::RefCell::default(),
+            begun: std::cell::RefCell::default(),
         }
     }
 
@@ -395,9 +401,24 @@ impl Functions {
 }
 
 impl Execution<'_> {
-    /// Walks a push's execution to its end.
+    /// Walks the launcher's execution for an event that EventBridge delivers, and then the execution of deploy-image that it
+    /// starts. Where it starts none, since the event came before, this is the launcher's own end.
     pub(crate) async fn deploy(&self, event: &Value) -> Result<Value, Thrown> {
-        let execution = self.start(&DEPLOY_IMAGE, "deploy-image:push", event);
+        let launched = self.start(&PUSH, "push:event", event).await?;
+        let name = launched["execution"].as_str().and_then(|arn| arn.split(':').nth(7));
+        let name = name.unwrap_or_default();
+        if !self.begun.borrow_mut().remove(name) {
+            return Ok(launched);
+        }
+        let ended = self.deploy_by_hand(name, event).await;
+        self.caller.account().end_execution(name);
+        ended
+    }
+
+    /// Walks an execution of deploy-image to its end that a person has started.
+    pub(crate) async fn deploy_by_hand(&self, name: &str, event: &Value) -> Result<Value, Thrown> {
+        let name = format!("deploy-image:{name}");
+        let execution = self.start(&DEPLOY_IMAGE, &name, event);
         self.functions.listed("deploy-image", execution).await
     }
 
@@ -418,7 +439,7 @@ impl Execution<'_> {
             let mut scope = Scope {
                 caller: self.caller.clone(),
                 variables: Map::new(),
-                context: json!({"Execution": {"Id": id, "Input": input}}),
+                context: json!({"Execution": {"Id": id, "Input": input, "Name": name.rsplit(':').next()}}),
             };
             // It is started, and ends.
             self.note(&scope, 0, 2);
@@ -613,6 +634,10 @@ impl Execution<'_> {
                 }),
             };
         }
+        if resource.ends_with(":states:startExecution") {
+            account.may(machine, "states", "StartExecution", "deploy-image");
+            return self.begin(arguments);
+        }
         if let Some((_, operation)) = resource.split_once(":aws-sdk:ecr:") {
             return account
                 .ecr_of_machine(machine, &with_initials(operation, char::to_ascii_uppercase), arguments)
@@ -655,6 +680,32 @@ impl Execution<'_> {
         };
         self.caller.note_invocation(name, self.caller.account().now() - begun);
         answer
+    }
+}
+
+impl Execution<'_> {
+    /// What Step Functions answers to a start of deploy-image by its own integration. One with the name and the input of an
+    /// execution that runs starts nothing, and is answered with that one; any other with a name that was used is refused.
+    ///
+    /// See <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>.
+    fn begin(&self, arguments: &Value) -> Result<Value, Thrown> {
+        let name = arguments["Name"].as_str().unwrap();
+        let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+        assert!(name.len() <= 80 && name.chars().all(is_allowed), "{name}");
+        let arn = format!("arn:aws:states:eu-west-1:123456789012:execution:deploy-image:{name}");
+        match self.caller.account().begin_execution(name, &arguments["Input"]) {
+            Begun::Now => {
+                self.begun.borrow_mut().insert(name.to_owned());
+            }
+            Begun::Running => (),
+            Begun::Taken => {
+                return Err(Thrown {
+                    error: "StepFunctions.ExecutionAlreadyExistsException".to_owned(),
+                    cause: format!("Execution Already Exists: '{arn}'"),
+                });
+            }
+        }
+        Ok(json!({"ExecutionArn": arn, "StartDate": self.caller.account().timestamp()}))
     }
 }
 

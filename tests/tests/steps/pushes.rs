@@ -1,4 +1,5 @@
-//! Two pushes of one repository, in any order of arrival, each delivered once or twice, in any interleaving.
+//! Two pushes of one repository, in any order of arrival, each delivered once or twice, or started once more by a person, in
+//! any interleaving.
 
 use crate::account::{Account, Caller, Grain, list, short};
 use crate::at_once::interleave;
@@ -18,6 +19,8 @@ struct Delivery {
     is_newer: bool,
     /// When, in seconds after both pushes.
     after: i64,
+    /// Whether a person starts deploy-image with it, and not the launcher.
+    is_by_hand: bool,
 }
 
 /// Two pushes and what is chosen by chance.
@@ -33,7 +36,14 @@ struct Pushes {
 }
 
 fn pushes() -> impl Strategy<Value = Pushes> {
-    let delivery = |is_newer| (0..240_i64).prop_map(move |after| Delivery { is_newer, after });
+    let delivery = |is_newer| {
+        let delivered = (0..240_i64, any::<bool>());
+        delivered.prop_map(move |(after, is_by_hand)| Delivery {
+            is_newer,
+            after,
+            is_by_hand,
+        })
+    };
     let deliveries = (
         proptest::collection::vec(delivery(false), 1..=2),
         proptest::collection::vec(delivery(true), 1..=2),
@@ -56,8 +66,9 @@ fn pushes() -> impl Strategy<Value = Pushes> {
         })
 }
 
-/// How an execution ended: `None` when it did not deploy to the service.
-type Ended = (bool, Option<String>, Vec<(String, Result<Value, Thrown>)>);
+/// How an execution ended: `None` when it did not deploy to the service. None where nothing was started, since the event had
+/// come before.
+type Ended = Option<(bool, Option<String>, Vec<(String, Result<Value, Thrown>)>)>;
 
 async fn play(pushes: &Pushes) -> (Arc<Account>, Vec<Ended>) {
     let account = Account::new();
@@ -71,16 +82,24 @@ async fn play(pushes: &Pushes) -> (Arc<Account>, Vec<Ended>) {
     let newer = account.push(pushes.newer);
     let begun = account.now();
     let grain = if pushes.by_calls { Grain::Calls } else { Grain::Steps };
-    let acts = pushes.deliveries.iter().map(|delivery| {
+    let acts = pushes.deliveries.iter().enumerate().map(|(place, delivery)| {
         let caller = Caller::new(&account, grain, None);
         let event = if delivery.is_newer { &newer } else { &older };
         let walker = caller.clone();
         let act: LocalBoxFuture<'_, Ended> = Box::pin(async move {
             walker.wait_until(begun + delivery.after * 1000).await;
             let execution = Execution::new(walker, config());
-            let _ = execution.deploy(event).await;
+            let ended = if delivery.is_by_hand {
+                execution.deploy_by_hand(&format!("by-hand-{place}"), event).await
+            } else {
+                execution.deploy(event).await
+            };
+            // It ends with a conclusion, or with what the launcher says.
+            if ended.is_ok_and(|end| end.get("execution").is_some()) {
+                return None;
+            }
             let services = execution.services.take();
-            (delivery.is_newer, outcome(&services), services)
+            Some((delivery.is_newer, outcome(&services), services))
         });
         (caller, act)
     });
@@ -136,7 +155,15 @@ fn check(pushes: &Pushes) -> Result<(), TestCaseError> {
     );
     prop_assert_eq!(&web["readyCount"], 2, "it runs: {}", told);
 
-    for (is_newer, outcome, _) in &ended {
+    for is_newer in [false, true] {
+        let of_push = |delivery: &&Delivery| delivery.is_newer == is_newer;
+        let delivered = pushes.deliveries.iter().filter(of_push);
+        let by_hand = delivered.clone().filter(|delivery| delivery.is_by_hand).count();
+        let executions = by_hand + usize::from(delivered.count() > by_hand);
+        let started = ended.iter().flatten().filter(|(newer, ..)| *newer == is_newer).count();
+        prop_assert_eq!(started, executions, "an event starts one execution: {}", told);
+    }
+    for (is_newer, outcome, _) in ended.iter().flatten() {
         let allowed: &[&str] = match (is_newer, is_good(if *is_newer { pushes.newer } else { pushes.older })) {
             (true, true) => &["DEPLOYED", "ALREADY_DEPLOYED"],
             (true, false) => &["Deploy.RolledBack"],
@@ -212,8 +239,12 @@ proptest! {
 }
 
 #[test]
-fn a_doubled_event_of_a_push_that_was_superseded_by_a_broken_one_ends_superseded_too() {
-    let delivery = |is_newer, after| Delivery { is_newer, after };
+fn a_push_that_was_superseded_by_a_broken_one_ends_superseded_too_when_a_person_starts_it_once_more() {
+    let delivery = |is_newer, after| Delivery {
+        is_newer,
+        after,
+        is_by_hand: after == 240,
+    };
     let pushes = Pushes {
         older: "older",
         newer: "crash-newer",

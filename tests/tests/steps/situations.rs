@@ -437,6 +437,20 @@ impl Played<'_> {
 
     /// Walks to the first visit of a state.
     pub(crate) async fn walk_to(&self, stop_at: Option<&'static str>, mishap: Option<(usize, Mishap)>) -> Walked {
+        self.walk_as(None, stop_at, mishap).await
+    }
+
+    /// The same of an execution that a person has started with the push's event, by another name.
+    pub(crate) async fn walk_by_hand(&self, stop_at: Option<&'static str>) -> Walked {
+        self.walk_as(Some("by-hand"), stop_at, None).await
+    }
+
+    async fn walk_as(
+        &self,
+        by_hand: Option<&str>,
+        stop_at: Option<&'static str>,
+        mishap: Option<(usize, Mishap)>,
+    ) -> Walked {
         let caller = Caller::new(&self.account, Grain::Alone, mishap);
         let execution = Execution {
             functions: self.functions(&caller),
@@ -453,8 +467,12 @@ impl Played<'_> {
             }),
             refusing: Box::new(|_| None),
             services: RefCell::default(),
+            begun: RefCell::default(),
         };
-        let ended = execution.deploy(&self.event).await;
+        let ended = match by_hand {
+            Some(name) => execution.deploy_by_hand(name, &self.event).await,
+            None => execution.deploy(&self.event).await,
+        };
         Walked {
             ended,
             services: execution.services.take(),

@@ -70,7 +70,7 @@ async fn meets_the_way_back(turn: &str, late: Late) -> (Value, Vec<String>) {
     let mut first: LocalBoxFuture<'_, _> = Box::pin(functions.invoke(&arguments, played.account.timestamp()));
     let made = if late == Late::Update { looks } else { looks - 1 };
     assert!(go_on(&caller, &mut first, made).await.is_none(), "it goes on");
-    let other = played.walk_to(Some("Check rollback"), None).await;
+    let other = played.walk_by_hand(Some("Check rollback")).await;
     assert_eq!(other.ended.unwrap_err().error, STOPPED);
     match late {
         Late::Update => {

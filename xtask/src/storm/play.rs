@@ -280,7 +280,7 @@ async fn wait_for_the_end(
         // What has been delivered starts its execution soon.
         pause(Duration::from_secs(1)).await;
         let mut running = Vec::new();
-        for machine in [&stack.deploy_image, &stack.deploy_service] {
+        for machine in [&stack.push, &stack.deploy_image, &stack.deploy_service] {
             let list = aws.sfn().list_executions().state_machine_arn(machine);
             let page = list.status_filter(ExecutionStatus::Running).send().await;
             let page = page.map_err(|error| format!("ListExecutions: {error}"))?;

@@ -1,4 +1,4 @@
-//! A walk through both state machines: every name in them is a name that the functions or AWS know, every member that
+//! A walk through the state machines: every name in them is a name that the functions or AWS know, every member that
 //! they build or read is a member of the contract.
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
@@ -17,13 +17,16 @@ const DEPLOY_IMAGE: &str = "deploy-image";
 const DEPLOY_SERVICE: &str = "deploy-service";
 
 /// The other names of AWS's that the state machines may match: the service's prefix and its exception.
-const OTHER_AWS_ERRORS: [&str; 11] = [
+const OTHER_AWS_ERRORS: [&str; 13] = [
     // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     "States.ALL",
     // https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html writes the first; by the rule of the
     // other integrations it would be the second. Whichever AWS throws, it is matched.
     "StepFunctions.ExecutionLimitExceeded",
     "StepFunctions.ExecutionLimitExceededException",
+    // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html, likewise.
+    "StepFunctions.ExecutionAlreadyExists",
+    "StepFunctions.ExecutionAlreadyExistsException",
     "StepFunctions.SdkClientException",
     "StepFunctions.SfnException",
     // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html
@@ -38,7 +41,7 @@ const OTHER_AWS_ERRORS: [&str; 11] = [
 ];
 
 /// The placeholders that are no functions.
-const OTHER_PLACEHOLDERS: [&str; 4] = ["partition", "deployService", "groups", "atOnce"];
+const OTHER_PLACEHOLDERS: [&str; 5] = ["partition", "deployImage", "deployService", "groups", "atOnce"];
 
 /// A state, with the machine and the name it stands under.
 struct State {
@@ -87,10 +90,10 @@ fn definition(machine: &str) -> Value {
     asl::read(machine).unwrap()
 }
 
-/// Every state of both machines, those inside of a Map among them.
+/// Every state of all machines, those inside of a Map among them.
 fn states() -> Vec<State> {
     let mut states = Vec::new();
-    for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
+    for machine in asl::MACHINES {
         collect(machine, &definition(machine), &mut states);
     }
     states
@@ -182,12 +185,12 @@ fn every_way_out_of_a_choice_has_a_label() {
 fn there_are_few_kinds_of_retriers_and_they_are_the_same_in_all_machines() {
     let states = states();
     let kinds: BTreeSet<String> = states.iter().flat_map(State::retriers).map(Value::to_string).collect();
-    assert_eq!(kinds.len(), 5, "{kinds:#?}");
+    assert_eq!(kinds.len(), 6, "{kinds:#?}");
 }
 
 #[test]
-fn both_machines_are_jsonata_from_end_to_end() {
-    for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
+fn all_machines_are_jsonata_from_end_to_end() {
+    for machine in asl::MACHINES {
         assert_eq!(definition(machine)["QueryLanguage"], "JSONata", "{machine}");
     }
     for state in states() {
@@ -213,7 +216,7 @@ fn no_state_is_a_fail_state_since_a_redrive_of_one_only_fails_again() {
 #[test]
 fn no_state_and_no_execution_has_a_time_limit_that_a_redrive_could_meet() {
     let limits = ["TimeoutSeconds", "HeartbeatSeconds"];
-    for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
+    for machine in asl::MACHINES {
         assert!(
             limits.iter().all(|limit| definition(machine).get(limit).is_none()),
             "{machine}"
@@ -416,8 +419,8 @@ fn every_placeholder_is_a_function_or_a_known_setting() {
         );
     }
 
-    let [image, service] = [DEPLOY_IMAGE, DEPLOY_SERVICE].map(|machine| definition(machine).to_string());
-    let used: BTreeSet<&str> = between(&image, "${", '}').chain(between(&service, "${", '}')).collect();
+    let definitions = asl::MACHINES.map(|machine| definition(machine).to_string());
+    let used: BTreeSet<&str> = definitions.iter().flat_map(|text| between(text, "${", '}')).collect();
     let other = BTreeSet::from(OTHER_PLACEHOLDERS);
     let used_functions: BTreeSet<String> = used.difference(&other).map(|name| kebab(name)).collect();
     assert_eq!(used_functions, functions);
@@ -620,7 +623,7 @@ fn what_concludes_notes_the_redrive_count_on_its_way_there_and_nowhere_else() {
 
 #[test]
 fn every_variable_that_is_read_has_been_set() {
-    const OF_JSONATA: [&str; 16] = [
+    const OF_JSONATA: [&str; 17] = [
         "states",
         "exists",
         "count",
@@ -631,6 +634,7 @@ fn every_variable_that_is_read_has_been_set() {
         "millis",
         "length",
         "partition",
+        "replace",
         "substring",
         "substringAfter",
         "not",
@@ -638,7 +642,7 @@ fn every_variable_that_is_read_has_been_set() {
         "merge",
         "parse",
     ];
-    for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
+    for machine in asl::MACHINES {
         let states: Vec<State> = states().into_iter().filter(|state| state.machine == machine).collect();
         let assigns = states.iter().flat_map(|state| {
             let of_catchers = state.catchers().iter().map(|catcher| &catcher["Assign"]);
@@ -746,6 +750,21 @@ fn each_wait_for_room_in_a_bucket_has_a_time_that_counts_from_the_begin() {
     let now = json!("{% $millis() %}");
     let places = ["Conclude", "Find task definitions"].map(|name| (name.to_owned(), now.clone()));
     assert_eq!(begins, BTreeMap::from(places));
+}
+
+/// The rule's retries are over when the launcher begins.
+#[test]
+fn the_launcher_tries_for_as_long_as_a_rollout_may_take_and_takes_a_name_that_is_taken_for_a_duplicate_event() {
+    let start = state("push", "Start deploy-image");
+    let patience = patience_seconds(&start["Retry"][0]);
+    assert!(patience >= 1.25 * shared::config::Config::default().rollout_timeout.as_secs_f64(), "{patience} s");
+    assert_eq!(start["Arguments"]["Input"], "{% $states.input %}", "the whole event");
+    let [catcher] = start["Catch"].as_array().unwrap().as_slice() else {
+        panic!("anything else fails the execution, and can be redriven");
+    };
+    let taken = ["StepFunctions.ExecutionAlreadyExistsException", "StepFunctions.ExecutionAlreadyExists"];
+    assert_eq!(texts(&catcher["ErrorEquals"]), taken);
+    assert_eq!(catcher["Assign"]["name"], start["Arguments"]["Name"]);
 }
 
 /// The states that start the execution of a service.
