@@ -214,24 +214,15 @@ pub struct UpdateService {
     pub source: TaskDefinitionArn,
     /// Until when to wait for its turn; `None` the first time.
     pub deadline: Option<Timestamp>,
-    /// Whether the push may have had its turn at this service before.
-    pub turn: Turn,
+    /// Whether the image is wanted again, although it may have failed here: after a redrive, or when something took the
+    /// rollout's place that has to give way. So it is when this execution has begun a rollout, or gave way itself to what
+    /// came at the same moment.
+    pub again: bool,
+    /// Whether the family had a revision of the push, as [`RegisteredRevision`] says. Another execution of the push, under
+    /// another tag of the image or started by a person, may have deployed it here then, and it is not tried again.
+    pub repeated: bool,
     /// How many services the push deploys to: the more, the less often each is looked at.
     pub services: u32,
-}
-
-/// Whether a push may have had its turn at a service before. Each push has one turn at a service, and another one only
-/// when an operator asks for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Turn {
-    /// The revision was registered by this very execution, so no other can have deployed it.
-    First,
-    /// The family had a revision of the push: the same event came before, or a step was retried.
-    Repeated,
-    /// It is wanted again: after a redrive, or when something took the rollout's place that has to give way. So it is when this
-    /// execution has begun a rollout, or gave way itself to what came at the same moment.
-    Again,
 }
 
 /// What update-service puts out.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use shared::arn::TaskDefinitionArn;
 use shared::config::Config;
-use shared::contract::{Rollout, ServiceUpdate, Turn, UpdateOutcome, UpdateService};
+use shared::contract::{Rollout, ServiceUpdate, UpdateOutcome, UpdateService};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::overrun::{Overrun, overrun, overrun_by_records};
@@ -127,9 +127,7 @@ fn deleted(now: Timestamp, message: String) -> ServiceUpdate {
 
 /// The push may have had its turn since it was first looked whether it had.
 fn may_have_had_its_turn(input: &mut UpdateService) {
-    if input.turn == Turn::First {
-        input.turn = Turn::Repeated;
-    }
+    input.repeated = true;
 }
 
 /// What is known before the decision.
@@ -175,7 +173,7 @@ impl Look {
         service: Service,
     ) -> Result<Self, Error> {
         let on = service.primary().map(|primary| &primary.task_definition);
-        let may_be_past = input.turn == Turn::Repeated;
+        let may_be_past = input.repeated && !input.again;
         let is_known = |on: &TaskDefinitionArn| {
             *on == input.task_definition || (*on == input.source && tells_everything(&service) && !may_be_past)
         };
@@ -502,7 +500,7 @@ impl Attempt<'_> {
         let mut rollout = self.rollout(&look.service, revision);
         // Another execution is watching it, and this one is to see the same. But where its rollout is over, maybe for
         // days, or an operator wants it again, what its tasks died of until now is no reason to go back.
-        if !is_steady(&look.service) && self.input.turn != Turn::Again {
+        if !is_steady(&look.service) && !self.input.again {
             rollout.watched_since = rollout.started_at;
         }
         ServiceUpdate {

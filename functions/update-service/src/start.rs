@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::arn::TaskDefinitionArn;
-use shared::contract::{Turn, UpdateService};
+use shared::contract::UpdateService;
 use shared::service::{
     Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask,
     crash_threshold,
@@ -64,7 +64,7 @@ pub struct Seen<'a> {
     pub rollback_is_lost: bool,
     /// ECS's records of the service's rollouts, newest first, where they are needed and ECS tells them.
     pub history: Option<&'a [ServiceDeployment]>,
-    /// The revisions in those records that were registered for this push; needed with [`Turn::Repeated`].
+    /// The revisions in those records that were registered for this push; needed where the push is `repeated` and not wanted again.
     pub of_push: &'a [TaskDefinitionArn],
     /// Whether the wanted revision was registered under another tag of the image, and the service is on a push that came
     /// between the two tags: then the wanted revision's turn is not this push's, and another one has to be made.
@@ -243,14 +243,14 @@ fn was_overrun(past: &PastTurn<'_>, on: &TaskDefinitionArn, seen: &Seen<'_>, wan
         && !past.was_good_before(on)
 }
 
-/// The turn that this push has had here, by ECS's records: EventBridge may deliver an event once more long after the image
-/// has failed, and that is no reason to try it again.
+/// The turn that this push has had here, by ECS's records. Its image may get another tag after it has failed here, or a
+/// person may start the push once more: that is no reason to try it again.
 fn past_turn<'a>(
     wanted: &UpdateService,
     history: Option<&'a [ServiceDeployment]>,
     of_push: &[TaskDefinitionArn],
 ) -> Option<PastTurn<'a>> {
-    let history = history.filter(|_| wanted.turn == Turn::Repeated)?;
+    let history = history.filter(|_| wanted.repeated && !wanted.again)?;
     let is_of_push =
         |record: &ServiceDeployment| record.target == wanted.task_definition || of_push.contains(&record.target);
     let (after, before) = history.split_at(history.iter().position(is_of_push)?);

@@ -7,7 +7,7 @@ use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use serde_json::{Value, json};
 use shared::config::Config;
-use shared::contract::{ServiceUpdate, Turn, UpdateOutcome, UpdateService};
+use shared::contract::{ServiceUpdate, UpdateOutcome, UpdateService};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
@@ -122,7 +122,8 @@ fn wanted() -> UpdateService {
         task_definition: arn("web:2"),
         source: arn("web:1"),
         deadline: None,
-        turn: Turn::First,
+        again: false,
+        repeated: false,
         services: 1,
     }
 }
@@ -423,8 +424,12 @@ async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_s
     let fake = Fake::new(service([deployment("web:1")]), &history, None)
         .knows(described_of_push("web:1", 1))
         .knows(described_of_push("web:2", 2));
-    let asked = |turn| UpdateService { turn, ..wanted() };
-    let error = fake.asked(&asked(Turn::Repeated), 3600).await.unwrap_err();
+    let asked = |again| UpdateService {
+        again,
+        repeated: true,
+        ..wanted()
+    };
+    let error = fake.asked(&asked(false), 3600).await.unwrap_err();
     assert_eq!(
         (error.name(), error.to_string().as_str()),
         (
@@ -434,7 +439,7 @@ async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_s
         )
     );
     assert!(fake.sent().is_empty());
-    let again = fake.asked(&asked(Turn::Again), 3600).await.unwrap();
+    let again = fake.asked(&asked(true), 3600).await.unwrap();
     assert_eq!(again.outcome, UpdateOutcome::Started);
     assert_eq!(fake.sent(), ["web:2"]);
 }
@@ -455,7 +460,7 @@ fn described_of_other_tag(seconds: i64) -> Value {
 async fn a_service_that_runs_the_image_under_another_tag_of_the_same_minute_is_there() {
     let wanted = UpdateService {
         task_definition: arn("web:3"),
-        turn: Turn::Repeated,
+        repeated: true,
         ..wanted()
     };
     for on in [deployment("web:2"), rolling("web:2")] {
@@ -470,7 +475,7 @@ async fn a_service_that_runs_the_image_under_another_tag_of_the_same_minute_is_t
     let later = Fake::new(service([deployment("web:2")]), &[], None).knows(described_of_other_tag(-59));
     let promoted = UpdateService {
         source: arn("web:2"),
-        turn: Turn::First,
+        repeated: false,
         ..wanted
     };
     assert_eq!(
@@ -490,7 +495,7 @@ async fn an_image_that_was_rolled_back_under_one_tag_is_not_tried_again_under_th
         .knows(described_of_push("web:1", 0))
         .knows(described_of_other_tag(1));
     let asked = UpdateService {
-        turn: Turn::Repeated,
+        repeated: true,
         ..wanted()
     };
     assert_eq!(fake.asked(&asked, 60).await.unwrap_err().name(), "Deploy.RolledBack");
@@ -509,7 +514,7 @@ async fn an_image_whose_next_tag_comes_after_another_push_is_made_from_that_one(
         .knows(described_of_push("web:1", 0))
         .knows(described_of_other_tag(0));
     let asked = UpdateService {
-        turn: Turn::Repeated,
+        repeated: true,
         ..wanted()
     };
     let update = fake.asked(&asked, 60).await.unwrap();
@@ -529,17 +534,22 @@ async fn a_first_turn_on_a_service_at_rest_needs_no_records() {
 
 #[tokio::test]
 async fn what_tasks_died_of_counts_for_whoever_watches_the_same_rollout_but_not_when_it_is_wanted_again() {
-    let watched = async |on: Deployment, turn| {
+    let watched = async |on: Deployment, again| {
         let fake = Fake::new(service([on]), &[], None);
-        let update = fake.asked(&UpdateService { turn, ..wanted() }, 600).await.unwrap();
+        let asked = UpdateService {
+            again,
+            repeated: true,
+            ..wanted()
+        };
+        let update = fake.asked(&asked, 600).await.unwrap();
         assert_eq!(update.outcome, UpdateOutcome::AlreadyDeployed);
         let rollout = update.rollout.unwrap();
         assert_eq!(rollout.started_at, at(2));
         rollout.watched_since
     };
-    assert_eq!(watched(rolling("web:2"), Turn::Repeated).await, at(2));
-    assert_eq!(watched(rolling("web:2"), Turn::Again).await, at(600));
-    assert_eq!(watched(deployment("web:2"), Turn::Repeated).await, at(600));
+    assert_eq!(watched(rolling("web:2"), false).await, at(2));
+    assert_eq!(watched(rolling("web:2"), true).await, at(600));
+    assert_eq!(watched(deployment("web:2"), false).await, at(600));
 }
 
 #[tokio::test]
@@ -817,7 +827,7 @@ async fn looked_at(
 /// Asked for the push a second time, by an event that came twice: then web:1 is read after the service.
 fn repeated() -> UpdateService {
     UpdateService {
-        turn: Turn::Repeated,
+        repeated: true,
         services: 1,
         ..wanted()
     }
@@ -926,7 +936,7 @@ async fn a_push_that_another_execution_had_its_turn_with_while_this_one_was_thro
     assert_eq!(update.unwrap_err().name(), "Deploy.RolledBack");
     assert_eq!(sent, ["web:2"]);
     let again = UpdateService {
-        turn: Turn::Again,
+        again: true,
         services: 1,
         ..wanted()
     };
@@ -1075,7 +1085,7 @@ async fn a_rollout_of_this_push_that_began_during_the_look_is_waited_for() {
     ];
     let fake = Fake::new(service([deployment("web:1")]), &history, None).knows(described("web:1", "app:v1", &[]));
     let asked = UpdateService {
-        turn: Turn::Repeated,
+        repeated: true,
         services: 1,
         ..wanted()
     };

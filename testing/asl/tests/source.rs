@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// A piece of an expression that is longer stands once, and has an anchor or a variable where it is needed twice.
-const LONGEST_TWICE: usize = 125;
+const LONGEST_TWICE: usize = 60;
 
 /// The expressions of a text, each on one line. They are those of the source: what an alias stands for is not among them.
 fn expressions(text: &str) -> Vec<String> {

@@ -132,7 +132,7 @@ impl Functions {
                 after(begin, id).await;
                 let input = json!({
                     "image": image, "cluster": id["cluster"], "service": id["service"], "deadline": null,
-                    "taskDefinition": registered["taskDefinition"], "source": registered["source"], "turn": "FIRST",
+                    "taskDefinition": registered["taskDefinition"], "source": registered["source"], "again": false, "repeated": false,
                     "services": plan["services"],
                 });
                 repeated(|| self.update(&input)).await.map(drop)

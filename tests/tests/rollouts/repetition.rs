@@ -1,4 +1,4 @@
-//! Two pushes of one repository in any order, and an event that comes more than once: at each stage of what came before it.
+//! Two pushes of one repository in any order, and one that a person starts once more: at each stage of what came before it.
 //!
 //! Every interleaving, call by call, is tried in `tests/steps`; here it is the real machines and functions, side by side.
 
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 scenarios![
     a_newer_push_wins_at_whatever_stage_of_the_older_one_it_comes,
     an_older_push_that_comes_late_changes_nothing,
-    an_event_that_comes_once_more_at_whatever_stage_changes_nothing,
+    a_push_that_a_person_starts_once_more_at_whatever_stage_changes_nothing,
 ];
 
 /// How far the first delivery is when the second one comes.
@@ -208,7 +208,7 @@ async fn an_older_push_that_comes_late_changes_nothing() {
     join_all(OLDER_COMES.iter().map(meet)).await;
 }
 
-async fn an_event_that_comes_once_more_at_whatever_stage_changes_nothing() {
+async fn a_push_that_a_person_starts_once_more_at_whatever_stage_changes_nothing() {
     join_all(DOUBLED.iter().map(meet)).await;
 }
 

@@ -195,7 +195,7 @@ impl Scene {
         self.on.aws.push_simulated(&self.repository(), tag, behaviour).unwrap()
     }
 
-    /// Starts an execution of deploy-image for a push, as the rule of the stack does. Returns its ARN.
+    /// Starts an execution of deploy-image for a push, as a person does, so that a push can have several. Returns its ARN.
     pub(crate) async fn start(&self, push: &Push) -> String {
         let start = self
             .on

@@ -32,12 +32,7 @@ fn the_commands_of_the_page_find_the_failed_push_and_redrive_stop_and_start_it()
         let mut lost = failed.input.clone();
         lost["id"] = "0a1b2c3d-0000-4000-8000-00000000d0d0".into();
         let lose = "aws sqs send-message --queue-url \"$QUEUE\" --message-body \"$EVENT\"";
-        shell(
-            &it.aws,
-            folder.path(),
-            lose,
-            &[queue, ("EVENT", &lost.to_string())],
-        );
+        shell(&it.aws, folder.path(), lose, &[queue, ("EVENT", &lost.to_string())]);
 
         let said = shell(
             &it.aws,

@@ -27,7 +27,10 @@ fn the_same_event_again_starts_nothing_and_the_same_input_by_hand_changes_nothin
         let said = summary(&delivered_again);
         assert_eq!(said["execution"], first.arn);
         let message = said["message"].as_str().unwrap();
-        assert!(message.starts_with("nothing is started") && message.contains(&first.name), "{message}");
+        assert!(
+            message.starts_with("nothing is started") && message.contains(&first.name),
+            "{message}"
+        );
         let input = first.input.to_string();
         let by_hand = it
             .aws
@@ -86,7 +89,9 @@ fn an_event_twice_at_once_starts_one_execution_and_beside_one_by_hand_the_servic
         let executions = it.pushes("twice/web", 3).await;
 
         assert_eq!(executions.len(), 3, "{executions:#?}");
-        let named = executions.iter().find(|it| it.name == "twice-web-v1-0a1b2c3d-0000-4000-8000-00000000d0d0");
+        let named = executions
+            .iter()
+            .find(|it| it.name == "twice-web-v1-0a1b2c3d-0000-4000-8000-00000000d0d0");
         for launched in &launches[1..] {
             assert_eq!(summary(launched)["execution"], named.unwrap().arn, "{launched:#?}");
         }

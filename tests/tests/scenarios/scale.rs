@@ -68,8 +68,8 @@ fn the_more_services_other_pushes_wait_for_the_later_each_is_looked_at() {
         }
         // A hundred executions of deploy-service that are running, and do nothing but wait.
         let waits = json!({
-            "image": {}, "cluster": "elsewhere", "service": "web", "taskDefinition": null, "source": null, "turn": "FIRST",
-            "services": 1, "at": Timestamp::now() + SignedDuration::from_hours(24),
+            "image": {}, "cluster": "elsewhere", "service": "web", "taskDefinition": null, "source": null, "again": false,
+            "repeated": false, "services": 1, "at": Timestamp::now() + SignedDuration::from_hours(24),
         });
         let sfn = it.aws.sfn();
         let start = || {

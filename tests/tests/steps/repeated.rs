@@ -21,7 +21,12 @@ async fn twice(played: &Played<'_>, again: impl AsyncFnOnce() -> Walked) -> (Wal
 async fn delivered_twice(situation: &Situation) -> Result<(), String> {
     let played = situation.play();
     let (again, before, after) = twice(&played, async || played.walk(None).await).await;
-    let message = again.ended.as_ref().ok().and_then(|end| end["message"].as_str()).unwrap_or_default();
+    let message = again
+        .ended
+        .as_ref()
+        .ok()
+        .and_then(|end| end["message"].as_str())
+        .unwrap_or_default();
     let is_told = message.starts_with("nothing is started") && message.contains("app-");
     if is_told && again.caller.calls().is_empty() && again.services.is_empty() && before == after {
         Ok(())
@@ -79,7 +84,10 @@ fn name_of(event: &Value) -> String {
     let duplicate = run(execution.deploy(event)).unwrap();
     let arn = duplicate["execution"].as_str().unwrap();
     let name = arn.strip_prefix("arn:aws:states:eu-west-1:123456789012:execution:deploy-image:");
-    assert!(duplicate["message"].as_str().unwrap().contains(name.unwrap()), "{duplicate}");
+    assert!(
+        duplicate["message"].as_str().unwrap().contains(name.unwrap()),
+        "{duplicate}"
+    );
     name.unwrap().to_owned()
 }
 
@@ -94,7 +102,8 @@ fn image_action(repository: &str, tag: &str) -> Value {
 
 /// A push as CloudTrail tells of it.
 fn put_image(repository: &str, tag: &str) -> Value {
-    let mut event: Value = serde_json::from_str(include_str!("../../../statemachine/examples/put-image-event.json")).unwrap();
+    let mut event: Value =
+        serde_json::from_str(include_str!("../../../statemachine/examples/put-image-event.json")).unwrap();
     event["id"] = ID.into();
     event["detail"]["requestParameters"]["repositoryName"] = repository.into();
     event["detail"]["requestParameters"]["imageTag"] = tag.into();
@@ -106,7 +115,11 @@ fn an_execution_is_named_after_repository_tag_and_event_whichever_form_the_event
     for (repository, tag, named) in [
         ("shop/web", "v42", "shop-web-v42"),
         ("shop/web", "v1.4.0_rc-1", "shop-web-v1-4-0_rc-1"),
-        ("shop/payments/checkout-api", "main-7-0123456789abcdef", "shop-payments-checkout-main-7-0123456789abc"),
+        (
+            "shop/payments/checkout-api",
+            "main-7-0123456789abcdef",
+            "shop-payments-checkout-main-7-0123456789abc",
+        ),
         ("shop/payments/checkout-api", "v1", "shop-payments-checkout-api-v1"),
     ] {
         for event in [image_action(repository, tag), put_image(repository, tag)] {

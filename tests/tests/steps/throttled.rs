@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-/// What "Update service" of the push is asked for, `turn` said otherwise.
-async fn asked(played: &Played<'_>, turn: &str) -> Value {
+/// What "Update service" of the push is asked for, `repeated` said otherwise.
+async fn asked(played: &Played<'_>, repeated: bool) -> Value {
     let stopped = played.walk_to(Some("Update service"), None).await.ended.unwrap_err();
     assert_eq!(stopped.error, STOPPED, "{stopped:?}");
     let mut arguments: Value = serde_json::from_str(&stopped.cause).unwrap();
-    arguments["Payload"]["input"]["turn"] = turn.into();
+    arguments["Payload"]["input"]["repeated"] = repeated.into();
     arguments
 }
 
@@ -47,13 +47,13 @@ enum Late {
 
 /// One execution looks at the service; the other one deploys the image, which crashes, and takes it back, while the first one
 /// is late. Returns what that puts out, and the rollouts that there were.
-async fn meets_the_way_back(turn: &str, late: Late) -> (Value, Vec<String>) {
+async fn meets_the_way_back(repeated: bool, late: Late) -> (Value, Vec<String>) {
     let situation = SITUATIONS
         .iter()
         .find(|it| it.name == "a broken image without a circuit breaker")
         .unwrap();
     let smooth = situation.play();
-    let arguments = asked(&smooth, turn).await;
+    let arguments = asked(&smooth, repeated).await;
     let caller = Caller::new(&smooth.account, Grain::Alone, None);
     let functions = smooth.functions(&caller);
     functions.invoke(&arguments, smooth.account.timestamp()).await.unwrap();
@@ -64,7 +64,7 @@ async fn meets_the_way_back(turn: &str, late: Late) -> (Value, Vec<String>) {
         .unwrap();
 
     let played = situation.play();
-    let arguments = asked(&played, turn).await;
+    let arguments = asked(&played, repeated).await;
     let caller = Caller::new(&played.account, Grain::Calls, None);
     let functions = played.functions(&caller);
     let mut first: LocalBoxFuture<'_, _> = Box::pin(functions.invoke(&arguments, played.account.timestamp()));
@@ -90,17 +90,17 @@ async fn meets_the_way_back(turn: &str, late: Late) -> (Value, Vec<String>) {
 }
 
 #[test]
-fn an_update_of_a_doubled_event_that_is_throttled_while_the_bad_image_is_taken_back_does_not_deploy_it_again() {
-    for turn in ["FIRST", "REPEATED"] {
-        let (put_out, rollouts) = run(meets_the_way_back(turn, Late::Update));
-        assert_eq!(put_out["outcome"], "BUSY", "{turn}: {put_out:#}");
-        assert_eq!(rollouts, ["web:1", "web:2"], "{turn}: {put_out:#}");
+fn an_update_that_is_throttled_while_another_execution_takes_the_bad_image_back_does_not_deploy_it_again() {
+    for repeated in [false, true] {
+        let (put_out, rollouts) = run(meets_the_way_back(repeated, Late::Update));
+        assert_eq!(put_out["outcome"], "BUSY", "{repeated}: {put_out:#}");
+        assert_eq!(rollouts, ["web:1", "web:2"], "{repeated}: {put_out:#}");
     }
 }
 
 #[test]
-fn a_look_of_a_doubled_event_during_which_the_bad_image_is_deployed_and_taken_back_does_not_deploy_it_again() {
-    let (put_out, rollouts) = run(meets_the_way_back("REPEATED", Late::Look));
+fn a_look_during_which_the_bad_image_is_deployed_and_taken_back_does_not_deploy_it_again() {
+    let (put_out, rollouts) = run(meets_the_way_back(true, Late::Look));
     assert_eq!(put_out["outcome"], "BUSY", "{put_out:#}");
     assert_eq!(rollouts, ["web:1", "web:2"], "{put_out:#}");
 }

@@ -99,7 +99,7 @@ async fn inputs(functions: &Functions) -> Result<BTreeMap<&'static str, Value>, 
     let service = &planned["services"][0];
     let update = json!({
         "image": image, "cluster": service["cluster"], "service": service["service"], "deadline": null,
-        "taskDefinition": registered["taskDefinition"], "source": registered["source"], "turn": "FIRST",
+        "taskDefinition": registered["taskDefinition"], "source": registered["source"], "again": false, "repeated": false,
         "services": 1,
     });
     let updated = functions.update(&update).await.map_err(message)?;

@@ -4,7 +4,7 @@
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
 
 use crate::examples::examples_of;
-use crate::{json, repository, text};
+use crate::{repository, text};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::contract::{RollbackMethod, UpdateOutcome, Verdict};
@@ -757,12 +757,18 @@ fn each_wait_for_room_in_a_bucket_has_a_time_that_counts_from_the_begin() {
 fn the_launcher_tries_for_as_long_as_a_rollout_may_take_and_takes_a_name_that_is_taken_for_a_duplicate_event() {
     let start = state("push", "Start deploy-image");
     let patience = patience_seconds(&start["Retry"][0]);
-    assert!(patience >= 1.25 * shared::config::Config::default().rollout_timeout.as_secs_f64(), "{patience} s");
+    assert!(
+        patience >= 1.25 * shared::config::Config::default().rollout_timeout.as_secs_f64(),
+        "{patience} s"
+    );
     assert_eq!(start["Arguments"]["Input"], "{% $states.input %}", "the whole event");
     let [catcher] = start["Catch"].as_array().unwrap().as_slice() else {
         panic!("anything else fails the execution, and can be redriven");
     };
-    let taken = ["StepFunctions.ExecutionAlreadyExistsException", "StepFunctions.ExecutionAlreadyExists"];
+    let taken = [
+        "StepFunctions.ExecutionAlreadyExistsException",
+        "StepFunctions.ExecutionAlreadyExists",
+    ];
     assert_eq!(texts(&catcher["ErrorEquals"]), taken);
     assert_eq!(catcher["Assign"]["name"], start["Arguments"]["Name"]);
 }

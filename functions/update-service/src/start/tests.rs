@@ -15,7 +15,8 @@ fn wanted() -> UpdateService {
         task_definition: arn("web:2"),
         source: arn("web:1"),
         deadline: None,
-        turn: Turn::First,
+        again: false,
+        repeated: false,
         services: 1,
     }
 }
@@ -266,8 +267,22 @@ fn a_service_that_an_older_push_has_moved_from_the_same_revision_is_updated_at_o
 }
 
 /// What is decided for a push that may have had its turn, of which ECS keeps these records; `web:7` is of it too.
-fn decided_again(turn: Turn, on: Deployment, standing: Standing, history: Option<&[ServiceDeployment]>) -> Start {
-    let wanted = UpdateService { turn, ..wanted() };
+fn decided_again(on: Deployment, standing: Standing, history: Option<&[ServiceDeployment]>) -> Start {
+    decided_as([true, false], on, standing, history)
+}
+
+/// The same where the push is `[repeated, again]`.
+fn decided_as(
+    [repeated, again]: [bool; 2],
+    on: Deployment,
+    standing: Standing,
+    history: Option<&[ServiceDeployment]>,
+) -> Start {
+    let wanted = UpdateService {
+        again,
+        repeated,
+        ..wanted()
+    };
     decide(
         &wanted,
         &Seen {
@@ -280,7 +295,7 @@ fn decided_again(turn: Turn, on: Deployment, standing: Standing, history: Option
 }
 
 #[test]
-fn a_push_that_was_rolled_back_is_not_tried_again_because_its_event_came_twice() {
+fn a_push_that_was_rolled_back_is_not_tried_again_because_it_is_started_once_more() {
     let because = |record| ServiceDeployment {
         status_reason: Some("it failed".to_owned()),
         ..record
@@ -307,7 +322,7 @@ fn a_push_that_was_rolled_back_is_not_tried_again_because_its_event_came_twice()
                 record("web:8", Stopped),
                 good.clone(),
             ];
-            let decided = decided_again(Turn::Repeated, deployment(on), standing, Some(&history));
+            let decided = decided_again(deployment(on), standing, Some(&history));
             assert_eq!(decided, back, "{of_push} {status:?}, on {on}");
         }
     }
@@ -316,7 +331,7 @@ fn a_push_that_was_rolled_back_is_not_tried_again_because_its_event_came_twice()
 #[test]
 fn a_push_that_a_revision_made_for_the_rollback_took_the_place_of_was_rolled_back() {
     let wanted = UpdateService {
-        turn: Turn::Repeated,
+        repeated: true,
         services: 1,
         ..wanted()
     };
@@ -376,7 +391,7 @@ fn decided_when_overrun(source: &str, standing: Standing, status: ServiceDeploym
         record(before, Successful),
     ];
     let wanted = UpdateService {
-        turn: Turn::Repeated,
+        repeated: true,
         ..wanted()
     };
     decide(
@@ -409,7 +424,7 @@ fn a_push_that_was_overrun_by_one_of_another_repository_that_had_looked_before_i
 }
 
 #[test]
-fn a_push_from_which_somebody_took_the_service_on_is_not_deployed_again_because_its_event_came_twice() {
+fn a_push_from_which_somebody_took_the_service_on_is_not_deployed_again_because_it_is_started_once_more() {
     for (status, standing) in [
         (Successful, Standing::Unrecorded),
         (Successful, Standing::Older),
@@ -421,7 +436,7 @@ fn a_push_from_which_somebody_took_the_service_on_is_not_deployed_again_because_
             record("web:2", status),
             record("web:1", Successful),
         ];
-        let taken_on = decided_again(Turn::Repeated, deployment("web:3"), standing, Some(&history));
+        let taken_on = decided_again(deployment("web:3"), standing, Some(&history));
         assert_eq!(taken_on, Start::TakenOn(arn("web:3")), "{status:?} {standing:?}");
     }
 }
@@ -430,11 +445,11 @@ fn a_push_from_which_somebody_took_the_service_on_is_not_deployed_again_because_
 fn a_push_is_deployed_when_it_never_had_its_turn_or_is_wanted_again() {
     let had = [record("web:2", RolledBack), record("web:1", Successful)];
     let others = [record("web:1", Successful)];
-    let decided = |turn, history| decided_again(turn, deployment("web:1"), Standing::Older, history);
-    assert_eq!(decided(Turn::Repeated, Some(&others[..])), update(false));
-    assert_eq!(decided(Turn::Repeated, None), update(false));
-    for turn in [Turn::First, Turn::Again] {
-        assert_eq!(decided(turn, Some(&had[..])), update(false), "{turn:?}");
+    let decided = |how, history| decided_as(how, deployment("web:1"), Standing::Older, history);
+    assert_eq!(decided([true, false], Some(&others[..])), update(false));
+    assert_eq!(decided([true, false], None), update(false));
+    for how in [[false, false], [false, true], [true, true]] {
+        assert_eq!(decided(how, Some(&had[..])), update(false), "{how:?}");
     }
 }
 
@@ -448,7 +463,7 @@ fn an_image_that_gets_a_tag_after_another_push_came_between_is_deployed_for_that
     ];
     let decided = |is_overtaken| {
         let wanted = UpdateService {
-            turn: Turn::Repeated,
+            repeated: true,
             ..wanted()
         };
         let seen = Seen {
@@ -466,7 +481,7 @@ fn an_image_that_gets_a_tag_after_another_push_came_between_is_deployed_for_that
 #[test]
 fn a_rollout_of_the_push_that_began_since_the_look_is_looked_at_again() {
     let history = [record("web:2", UnderWay), record("web:1", Successful)];
-    let looks_again = decided_again(Turn::Repeated, deployment("web:1"), Standing::Older, Some(&history));
+    let looks_again = decided_again(deployment("web:1"), Standing::Older, Some(&history));
     assert_eq!(looks_again, Start::Begun(arn("web:2")));
 }
 
@@ -478,7 +493,7 @@ fn a_push_that_a_newer_one_superseded_is_superseded_whatever_came_of_that() {
         record("web:2", Stopped),
         record("web:1", Successful),
     ];
-    let taken_on = decided_again(Turn::Repeated, deployment("web:1"), Standing::Older, Some(&history));
+    let taken_on = decided_again(deployment("web:1"), Standing::Older, Some(&history));
     assert_eq!(taken_on, Start::TakenOn(arn("web:1")));
 }
 
@@ -508,9 +523,9 @@ fn a_revision_of_the_same_push_made_from_a_newer_state_is_not_replaced_by_one_ma
 }
 
 #[test]
-fn a_repeated_event_waits_for_the_rollback_before_it_says_how_that_push_ended() {
+fn a_push_that_is_started_once_more_waits_for_the_rollback_before_it_says_how_that_push_ended() {
     let history = [record("web:2", RollingBack)];
-    let waits = decided_again(Turn::Repeated, rolling("web:1"), Standing::Older, Some(&history));
+    let waits = decided_again(rolling("web:1"), Standing::Older, Some(&history));
     assert_eq!(waits, Start::Busy(arn("web:1")));
 }
 
