@@ -13,6 +13,11 @@ export const PAGE = join(REPOSITORY_ROOT, 'docs', 'settings.md');
 /** Where the props are. */
 export const SOURCE = join(REPOSITORY_ROOT, 'cdk', 'lib', 'settings.ts');
 
+/** The settings whose entries have members of their own: the interface, and where it is. */
+const ENTRIES: Readonly<Record<string, readonly [source: string, name: string]>> = {
+  stages: [join(REPOSITORY_ROOT, 'cdk', 'lib', 'stages.ts'), 'Stage'],
+};
+
 /** A setting as its documentation tells. */
 interface Setting {
   readonly name: string;
@@ -27,7 +32,7 @@ export function settingsPage(): string {
   const rows = settings.map(
     ({ name, fallback }) => `| [\`${name}\`](#${name.toLowerCase()}) | ${fallback ?? 'required'} |`,
   );
-  const sections = settings.map(({ name, text }) => `## ${name}\n\n${text}\n`);
+  const sections = settings.map(({ name, text }) => `## ${name}\n\n${text}\n${membersOf(name)}`);
   return `# Settings
 
 <!-- Written by \`npm run docs\` from the documentation of EcrDeployProps in cdk/lib/settings.ts: edit it there. -->
@@ -59,21 +64,33 @@ ${rows.join('\n')}
 ${sections.join('\n')}`;
 }
 
+/** The table of the members that an entry of a setting has. */
+function membersOf(setting: string): string {
+  const [source, name] = ENTRIES[setting] ?? [];
+  if (source === undefined || name === undefined) {
+    return '';
+  }
+  const rows = documentedSettings(readFileSync(source, 'utf8'), name).map(
+    (member) => `| \`${member.name}\` | ${member.text.replaceAll('\n', ' ')} | ${member.fallback ?? 'required'} |`,
+  );
+  return `\n| member | what it says | default |\n|---|---|---|\n${rows.join('\n')}\n`;
+}
+
 /**
- * The settings in the order of their declaration.
+ * The settings in the order of their declaration: the members of EcrDeployProps, or of another interface.
  *
  * @throws Error for a setting without documentation, or an optional one without `@default`
  */
-export function documentedSettings(source: string): Setting[] {
+export function documentedSettings(source: string, props = 'EcrDeployProps'): Setting[] {
   const file = ts.createSourceFile('settings.ts', source, ts.ScriptTarget.Latest, true);
-  const props = file.statements.find(
+  const declared = file.statements.find(
     (statement): statement is ts.InterfaceDeclaration =>
-      ts.isInterfaceDeclaration(statement) && statement.name.text === 'EcrDeployProps',
+      ts.isInterfaceDeclaration(statement) && statement.name.text === props,
   );
-  if (props === undefined) {
-    throw new Error('settings.ts declares no EcrDeployProps');
+  if (declared === undefined) {
+    throw new Error(`no interface ${props} is declared`);
   }
-  return props.members.filter(ts.isPropertySignature).map((member) => {
+  return declared.members.filter(ts.isPropertySignature).map((member) => {
     const name = member.name.getText(file);
     const documentation = ts.getJSDocCommentsAndTags(member).find(ts.isJSDoc);
     const text = plain(documentation?.comment);

@@ -28,9 +28,7 @@ export class EcrDeployStack extends Stack {
     });
     new CfnOutput(this, 'WhatIsDeployed', {
       description: 'Which pushes move which services',
-      value:
-        'Every tag that is pushed goes to every service that runs its repository, pr-123 and dev too; ' +
-        'only latest needs the setting deployLatest.',
+      value: this.ecrDeploy.whatIsDeployed,
     });
     new CfnOutput(this, 'DeployServiceArn', {
       description: 'The state machine with one execution for each service of a push',

@@ -15,12 +15,14 @@ import * as permissions from './permissions';
 import { checkPolicySizes, keepPoliciesWhole } from './policy-size';
 import { nameRoles } from './roles';
 import { SettingError } from './setting';
+import { inOneLine } from './stages';
 import { checkSettings, type EcrDeployProps, type Settings } from './settings';
 import { Step, type StepName } from './step';
 import { Workflow } from './workflow';
 
 export type { Architecture, EcrDeployProps, ImageReference, Trigger } from './settings';
 export { SettingError } from './setting';
+export type { Stage } from './stages';
 
 /**
  * Deploys what is pushed to ECR, in this account and region.
@@ -38,12 +40,16 @@ export class EcrDeploy extends Construct {
   readonly deadLetterQueue: Queue;
   /** The steps, each with its function, its role and its log group. */
   readonly steps: Readonly<Record<StepName, Step>>;
+  /** Which tags move the services of which stage, in one line. */
+  readonly whatIsDeployed: string;
+
   /** The log groups of the state machines. */
   readonly logs: { readonly push: LogGroup; readonly deployImage: LogGroup; readonly deployService: LogGroup };
 
   constructor(scope: Construct, id: string, props: EcrDeployProps) {
     super(scope, id);
     const settings = checkSettings(props);
+    this.whatIsDeployed = inOneLine(settings.stages);
     keepPoliciesWhole(this);
     for (const role of settings.passRoleArns.filter(permissions.isEveryRole)) {
       Annotations.of(this).addWarningV2(

@@ -9,6 +9,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { choice, DURATION_TEXT, FLAG, list, type Member, number, SettingError, text } from './setting';
+import { allServices, checkStages, type Stage, STAGES } from './stages';
 
 const IMAGE_REFERENCES = ['tag', 'digest'] as const;
 const TRIGGERS = ['imageAction', 'putImage'] as const;
@@ -74,7 +75,19 @@ export interface EcrDeployProps {
   readonly imageReference?: ImageReference;
 
   /**
-   * Whether a push of the tag `latest` is deployed. Excludes `tagLatest`.
+   * The stages: which tags go to which services. Each stage selects services by `clusters`, `services`, `families` and
+   * `repositories`, and takes the tags that its `tags` say. The first stage that selects a service owns it. The service's own
+   * tag `ecr-deploy:stage` beats that: it is the name of a stage, or `off`. A service with the tag `ecr-deploy:hold` stays as it
+   * is: the value is a text for people, or `until 2026-12-24T06:00:00Z` and a text. What a push skips stands in its summary,
+   * with the stage and the rule. A stage has these members:
+   *
+   * @default - one stage, `all`: every service, every tag but `latest`
+   */
+  readonly stages?: readonly Stage[];
+
+  /**
+   * Whether a push of the tag `latest` is deployed. It is short for `stages` of one stage `all` that takes every tag. Excludes
+   * `tagLatest` and `stages`.
    *
    * @default false
    */
@@ -193,7 +206,8 @@ export interface Settings {
   readonly passRoleArns: readonly string[];
   /** Empty: every cluster. */
   readonly clusters: readonly string[];
-  readonly deployLatest: boolean;
+  /** At least one. */
+  readonly stages: readonly Stage[];
   readonly tagLatest: boolean;
   readonly imageReference: ImageReference;
   readonly scanFamilies: boolean;
@@ -262,6 +276,7 @@ export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullab
   trigger: choice<Trigger>(TRIGGERS),
   accounts: list(ACCOUNT_ID),
   imageReference: choice<ImageReference>(IMAGE_REFERENCES),
+  stages: STAGES,
   deployLatest: FLAG,
   tagLatest: FLAG,
   scanFamilies: FLAG,
@@ -282,7 +297,7 @@ export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullab
 const OF_FUNCTIONS = [
   'clusters',
   'repositories',
-  'deployLatest',
+  'stages',
   'tagLatest',
   'imageReference',
   'scanFamilies',
@@ -362,6 +377,14 @@ export function checkSettings(props: EcrDeployProps): Settings {
     );
   }
 
+  if (deployLatest && props.stages !== undefined) {
+    throw new SettingError(
+      'deployLatest',
+      true,
+      'with stages their tags decide; name latest in the tags of a stage, and leave deployLatest out.',
+    );
+  }
+
   const maxConcurrency = props.maxConcurrency ?? 400;
   if (!Number.isInteger(maxConcurrency) || maxConcurrency < 1 || maxConcurrency > MOST_AT_ONCE) {
     throw new SettingError(
@@ -388,16 +411,18 @@ export function checkSettings(props: EcrDeployProps): Settings {
       'leave the setting out for every repository.',
   );
 
+  const clusters = names(
+    'clusters',
+    props.clusters,
+    CLUSTER_NAME,
+    'give names of clusters, not ARNs: letters, digits, hyphens and underscores, such as ["prod", "staging"]; ' +
+      'leave the setting out for every cluster.',
+  );
+
   const settings: Settings = {
     passRoleArns: roleArns(props.passRoles),
-    clusters: names(
-      'clusters',
-      props.clusters,
-      CLUSTER_NAME,
-      'give names of clusters, not ARNs: letters, digits, hyphens and underscores, such as ["prod", "staging"]; ' +
-        'leave the setting out for every cluster.',
-    ),
-    deployLatest,
+    clusters,
+    stages: checkStages(props.stages ?? allServices(deployLatest), { clusters, repositories, tagLatest }),
     tagLatest,
     imageReference: oneOf('imageReference', props.imageReference ?? 'tag', IMAGE_REFERENCES),
     scanFamilies: flag('scanFamilies', props.scanFamilies ?? true),

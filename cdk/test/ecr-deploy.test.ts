@@ -35,6 +35,22 @@ const GIVEN = new Synthesized({
 });
 const KEY = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f';
 const TAG_LATEST = new Synthesized({ tagLatest: true });
+const STAGES = new Synthesized({
+  stages: [
+    { name: 'previews', clusters: ['preview'], tags: ['pr-*'] },
+    { name: 'staging', clusters: ['staging'], tags: ['main-*', 'semver:*'] },
+    { name: 'asked', optIn: true, tags: ['*'] },
+    {
+      name: 'production',
+      clusters: ['production'],
+      services: ['web-*'],
+      families: ['shop-*'],
+      repositories: ['team/*'],
+      tags: ['semver:>=1.0.0', '!*-dirty'],
+      allowLower: true,
+    },
+  ],
+});
 
 test('there is one function for each of the six steps, and no other', () => {
   const functions = DEFAULT.ofType('AWS::Lambda::Function').map(({ path }) => path);
@@ -60,7 +76,12 @@ for (const construct of Object.values(STEPS)) {
   });
 
   test(`${construct}: gets every setting that the functions know, as one JSON document that they can read`, () => {
-    for (const [name, synthesized] of Object.entries({ default: DEFAULT, given: GIVEN, 'tag-latest': TAG_LATEST })) {
+    for (const [name, synthesized] of Object.entries({
+      default: DEFAULT,
+      given: GIVEN,
+      'tag-latest': TAG_LATEST,
+      stages: STAGES,
+    })) {
       const { Variables } = functionOf(synthesized, construct).Environment;
 
       assert.deepEqual(Object.keys(Variables), ['SETTINGS']);
@@ -196,13 +217,14 @@ test('trigger imageAction with repositories: only pushes to these', () => {
   });
 });
 
-test('the stack says in one sentence which pushes move which services', () => {
-  const { Value } = DEFAULT.template.toJSON()['Outputs'].WhatIsDeployed;
+test('the stack says in one sentence which tags move which services', () => {
+  const says = (synthesized: Synthesized) => synthesized.template.toJSON()['Outputs'].WhatIsDeployed.Value;
 
+  assert.equal(says(DEFAULT), 'Which tags move the services of which stage: all: *, !latest');
   assert.equal(
-    Value,
-    'Every tag that is pushed goes to every service that runs its repository, pr-123 and dev too; ' +
-      'only latest needs the setting deployLatest.',
+    says(STAGES),
+    'Which tags move the services of which stage: previews: pr-*; staging: main-*, semver:*; asked: *; ' +
+      'production: semver:>=1.0.0, !*-dirty',
   );
 });
 

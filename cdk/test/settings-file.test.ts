@@ -15,6 +15,7 @@ const READ: readonly [setting: keyof EcrDeployProps, given: unknown, prop: unkno
   ['trigger', 'putImage', 'putImage'],
   ['accounts', ['210987654321'], ['210987654321']],
   ['imageReference', 'digest', 'digest'],
+  ['stages', [{ name: 'all', tags: ['*'] }], [{ name: 'all', tags: ['*'] }]],
   ['deployLatest', true, true],
   ['tagLatest', false, false],
   ['scanFamilies', false, false],

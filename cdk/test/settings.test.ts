@@ -58,6 +58,11 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
     '"tagLatest" is true: with deployLatest every push would be deployed twice, once under its own tag and once as ' +
       'latest; turn one of the two off.',
   ],
+  [
+    { stages: [] },
+    '"stages" is []: give a list of stages, such as [{"name": "staging", "clusters": ["staging"], "tags": ["main-*"]}]; ' +
+      'leave the setting out for one stage that owns every service.',
+  ],
   [{ imageReference: 'sha256' }, '"imageReference" is "sha256": give tag or digest.'],
   [{ rolloutTimeout: Duration.seconds(0) }, `"rolloutTimeout" is 0 seconds: ${TIMEOUT}`],
   [{ rolloutTimeout: Duration.days(8) }, `"rolloutTimeout" is 8 days: ${TIMEOUT}`],
@@ -90,7 +95,7 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   ]),
   [
     { repositories: Array.from({ length: 120 }, (_, place) => `a-repository-of-thirty-letter-${place + 100}`) },
-    '"repositories" is "120 entries of 4321 bytes together": all settings of a function have 4488 bytes as JSON, and ' +
+    '"repositories" is "120 entries of 4321 bytes together": all settings of a function have 4516 bytes as JSON, and ' +
       'Lambda has room for 4088; name fewer, leave the setting out for its default, or install a second stack.',
   ],
   [{ architecture: 'amd64' }, '"architecture" is "amd64": give arm64 or x86_64.'],
@@ -134,7 +139,7 @@ test('every setting has a message that refuses a wrong value', () => {
   assert.deepEqual([...covered].sort(), [
     ...['accounts', 'architecture', 'binaries', 'clusters', 'deployLatest', 'encryptionKey', 'imageReference'],
     ...['logRetention', 'maxConcurrency', 'passRoles', 'permissionsBoundary', 'pollInterval', 'removalPolicy'],
-    ...['repositories', 'rolePath', 'rolePrefix', 'rolloutTimeout', 'scanFamilies', 'tagLatest', 'trigger'],
+    ...['repositories', 'rolePath', 'rolePrefix', 'rolloutTimeout', 'scanFamilies', 'stages', 'tagLatest', 'trigger'],
   ]);
 });
 
@@ -142,7 +147,7 @@ test('with the required setting alone, all others have their defaults', () => {
   assert.deepEqual(checkSettings(REQUIRED), {
     passRoleArns: REQUIRED.passRoles,
     clusters: [],
-    deployLatest: false,
+    stages: [{ name: 'all', tags: ['*', '!latest'] }],
     tagLatest: false,
     imageReference: 'tag',
     scanFamilies: true,

@@ -16,10 +16,9 @@ const DEFAULT: &str = include_str!("../../cdk/test/golden/settings-default.json"
 type Rule = fn(&Value) -> Option<Value>;
 
 /// The settings with a grammar here, and what each may be. Of any other it is only asked that it is read or refused clearly.
-const RULES: [(&str, Rule); 8] = [
+const RULES: [(&str, Rule); 7] = [
     ("clusters", |value| names(value, cluster_name)),
     ("repositories", |value| names(value, repository_name)),
-    ("deployLatest", flag),
     ("tagLatest", flag),
     ("imageReference", image_reference),
     ("scanFamilies", flag),
@@ -95,19 +94,12 @@ pub(crate) fn check(input: &[u8]) {
         Err(error) => {
             assert_clear(&error);
             let message = error.to_string();
-            let is_excluded = ["deployLatest", "tagLatest"]
-                .iter()
-                .all(|name| settings.get(*name) == Some(&Value::Bool(true)));
-            let expected = match at_fault[..] {
-                [] => is_excluded && message.contains("choose one"),
-                // A name that is too long to be quoted is cut.
-                _ => at_fault.iter().any(|name| message.contains(name) || name.len() > 100),
-            };
+            // A name that is too long to be quoted is cut.
+            let expected = at_fault.iter().any(|name| message.contains(name) || name.len() > 100);
             return assert!(expected || !is_judged, "{at_fault:?} at fault: {message}");
         }
     };
     assert!(at_fault.is_empty() || !is_judged, "accepted with {at_fault:?} at fault");
-    assert!(!(config.deploy_latest && config.tag_latest));
     let written = serde_json::to_value(&config).expect("settings");
     for (name, rule) in RULES {
         assert_eq!(Some(&written[name]), rule(&settings[name]).as_ref(), "{name}");

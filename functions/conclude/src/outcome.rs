@@ -249,7 +249,7 @@ pub fn readable(error: &StateError) -> String {
 /// # Errors
 ///
 /// `Deploy.ServicesFailed`, naming each service and why, unless the execution was redriven since: then what failed is
-/// put out as `retry`. `Deploy.InvalidInput` when something that was planned has no result: it is never taken for deployed.
+/// put out as `retry`. A service whose own tag names no stage has failed too, and a redrive does not help it. `Deploy.InvalidInput` when something that was planned has no result: it is never taken for deployed.
 pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> Result<ImageConclusion, Error> {
     let planned = end.planned as usize;
     if end.results.len() != planned {
@@ -259,13 +259,15 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
             end.results.len()
         )));
     }
-    let failed = failures(&end.results);
+    let of_results = failures(&end.results);
+    let can_be_retried = !of_results.is_empty();
+    let failed: Vec<Failure<'_>> = of_results.into_iter().chain(of_unknown_stages(&end.skipped)).collect();
     let services: Vec<ServiceResult> = end.services.iter().chain(ended(&end.results)).cloned().collect();
     let families = families(end);
     if !failed.is_empty() {
         let share = share(&failed, &services, families.len());
-        if redrive_count <= end.attempt {
-            return Err(Error::ServicesFailed(failure(end, &failed, &share)));
+        if redrive_count <= end.attempt || !can_be_retried {
+            return Err(Error::ServicesFailed(failure(end, &failed, &share, can_be_retried)));
         }
         return Ok(ImageConclusion {
             image: end.image.clone(),
@@ -362,6 +364,7 @@ fn failed_services(result: &RevisionResult) -> Vec<(PlannedService, &str)> {
     let again = |cluster: &ClusterName, service: &ServiceName| PlannedService {
         cluster: cluster.clone(),
         service: service.clone(),
+        stage: None,
         after: 0,
     };
     match result {
@@ -421,6 +424,18 @@ fn failures(results: &[RevisionResult]) -> Vec<Failure<'_>> {
     of_each.flatten().collect()
 }
 
+/// The services whose own tag names a stage that there is not: nobody knows what may move them.
+fn of_unknown_stages(skipped: &[Skipped]) -> impl Iterator<Item = Failure<'_>> {
+    let unknown = skipped
+        .iter()
+        .filter(|skipped| skipped.reason == SkipReason::UnknownStage);
+    unknown.map(|skipped| Failure {
+        resource: skipped.resource.clone(),
+        is_family: false,
+        why: &skipped.message,
+    })
+}
+
 /// How many of how many failed: "1 of 3 services and 1 of 2 families".
 fn share(failed: &[Failure<'_>], done: &[ServiceResult], families_done: usize) -> String {
     let families = failed.iter().filter(|failure| failure.is_family).count();
@@ -467,7 +482,10 @@ fn retry(results: &[RevisionResult]) -> Vec<PlannedRevision> {
 fn summary(image: Option<&PushedImage>, services: &[ServiceResult], families: usize, skipped: &[Skipped]) -> String {
     let has_begun = families + services.len() > 0;
     let Some(image) = image.filter(|_| has_begun) else {
-        let reasons: Vec<&str> = skipped.iter().map(|skipped| skipped.message.as_str()).collect();
+        // Many services are skipped by the same words.
+        let mut told = BTreeSet::new();
+        let reasons = skipped.iter().map(|skipped| skipped.message.as_str());
+        let reasons: Vec<&str> = reasons.filter(|reason| told.insert(*reason)).collect();
         return if reasons.is_empty() {
             "nothing to deploy".to_owned()
         } else {
@@ -505,7 +523,7 @@ fn summary(image: Option<&PushedImage>, services: &[ServiceResult], families: us
     message
 }
 
-fn failure(end: &ImageEnd, failed: &[Failure<'_>], share: &str) -> String {
+fn failure(end: &ImageEnd, failed: &[Failure<'_>], share: &str, can_be_retried: bool) -> String {
     let image = end.image.as_ref().map(ToString::to_string).unwrap_or_default();
     let named = failed.iter().take(NAMED);
     let named = named.map(|failure| format!("- {}", told(&failure.resource, failure.why)));
@@ -514,7 +532,9 @@ fn failure(end: &ImageEnd, failed: &[Failure<'_>], share: &str) -> String {
         let more = (failed.len() - NAMED).to_string();
         message.extend(["\n- and ", &more, " more: see the executions of deploy-service"]);
     }
-    message.push_str("\nRedrive this execution to deploy the same image again to what failed, and only to that.");
+    if can_be_retried {
+        message.push_str("\nRedrive this execution to deploy the same image again to what failed, and only to that.");
+    }
     if let Some(by) = end.image.as_ref().and_then(|image| image.by.as_ref()) {
         message.extend(["\nPushed by ", by.as_str(), "."]);
     }

@@ -4,6 +4,7 @@ pub mod limits;
 pub mod plan;
 pub mod policy;
 pub mod registry;
+pub mod stage;
 
 use futures::channel::mpsc::{self, UnboundedSender};
 use futures::future::try_join3;
@@ -14,8 +15,8 @@ use plan::plan;
 use serde_json::Value;
 use shared::arn::{ClusterName, TaskDefinitionArn};
 use shared::artifact::Kind;
-use shared::config::Config;
-use shared::contract::{Plan, Skipped};
+use shared::config::{Config, StageName};
+use shared::contract::{Plan, ServiceId, Skipped};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::pace::is_long;
@@ -23,7 +24,8 @@ use shared::push::{NothingPushed, Push, PushedImage, parse_push};
 use shared::runtime::{Request, log_image};
 use shared::service::Service;
 use shared::task_definition::Outline;
-use std::collections::HashSet;
+use stage::Stages;
+use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
@@ -42,14 +44,15 @@ const ASKED_ANEW: Duration = Duration::from_secs(10);
 
 /// Finds what runs the repository of a pushed image: the step "Find task definitions".
 ///
-/// The input is the raw EventBridge event. The plan lists each revision in use with its services, then the newest
+/// The input is the raw EventBridge event; with `"plan": true` beside its members the plan is asked for alone, and names the
+/// stage of each service. The plan lists each revision in use with its services, then the newest
 /// revision of each family without a service; it changes nothing. `pushes` tells how many are deployed just now, this one among
 /// them, see [`shared::executions`]: they share what may be read, registered and updated, where there is too little for all.
 /// `stored` tells what ECR holds, see [`registry::kind_of`]; it is asked only where the event does not tell what was pushed.
 ///
 /// # Errors
 ///
-/// `Deploy.InvalidInput` when the event cannot be read or is from the future, or when the plan is too large for one execution; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
+/// `Deploy.InvalidInput` when a stage of the settings cannot be used, when the event cannot be read or is from the future, or when the plan is too large for one execution; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
 pub async fn handle(
     ecs: &Ecs,
     config: &Config,
@@ -57,6 +60,9 @@ pub async fn handle(
     stored: impl AsyncFn(&PushedImage) -> Kind,
     request: Request<Value>,
 ) -> Result<Plan, Error> {
+    let stages = Stages::read(config)?;
+    // The state machine ends after the plan then.
+    let is_alone = request.input["plan"] == Value::Bool(true);
     let image = match parse_push(&request.input)? {
         Push::Tagged(image) => image,
         Push::Untold(image) => {
@@ -77,12 +83,12 @@ pub async fn handle(
     };
     log_image(&image);
     image.refuse_from_the_future(request.now)?;
-    if let Some(skipped) = policy::push(&image, config) {
+    if let Some(skipped) = policy::push(&image, config, &stages) {
         tracing::info!(reason = ?skipped.reason, "skipped: {}", skipped.message);
         return plan_within(Some(image), Vec::new(), 1, vec![skipped]);
     }
     tokio::select! {
-        plan = search(ecs, config, &pushes, request.now, image) => plan,
+        plan = search(ecs, config, &stages, &pushes, request.now, image, is_alone) => plan,
         never = share(ecs, &pushes) => match never {},
     }
 }
@@ -103,9 +109,11 @@ async fn share(ecs: &Ecs, pushes: &impl AsyncFn() -> Option<u32>) -> Infallible 
 async fn search(
     ecs: &Ecs,
     config: &Config,
+    stages: &Stages,
     pushes: &impl AsyncFn() -> Option<u32>,
     now: Timestamp,
     image: PushedImage,
+    is_alone: bool,
 ) -> Result<Plan, Error> {
     // A revision is read as soon as the first service on it is seen.
     let (found, revisions) = mpsc::unbounded();
@@ -124,7 +132,7 @@ async fn search(
     let ((seen, counted, at), definitions, families) = try_join3(looked, ecs.outlines_of(revisions), families).await?;
     let Seen { services, mut skipped } = seen;
     let standalone = look_at_families(ecs, &families, &services).await?;
-    let planned = plan(&image, &services, &definitions, &standalone, now);
+    let planned = plan(stages, &image, &services, &definitions, &standalone, now);
     skipped.extend(planned.skipped);
     if planned.revisions.is_empty() && skipped.is_empty() {
         skipped.push(policy::not_in_use(&image));
@@ -135,12 +143,24 @@ async fn search(
     } else {
         counted
     };
-    plan_within(
+    let mut plan = plan_within(
         Some(image),
         planned.revisions,
         sharing.unwrap_or(1),
         plan::bounded(skipped),
-    )
+    )?;
+    if is_alone {
+        name_stages(&mut plan, planned.stages);
+    }
+    Ok(plan)
+}
+
+/// Names the stage of each service of a plan.
+fn name_stages(plan: &mut Plan, mut stages: BTreeMap<ServiceId, StageName>) {
+    for service in plan.revisions.iter_mut().flat_map(|revision| &mut revision.services) {
+        let (cluster, name) = (service.cluster.clone(), service.service.clone());
+        service.stage = stages.remove(&ServiceId { cluster, service: name });
+    }
 }
 
 /// What was seen of the clusters.

@@ -2,9 +2,11 @@
 //! is skipped. Why something is skipped is for [`crate::policy`] to say.
 
 use crate::policy;
+use crate::stage::{Stage, Stages};
 use jiff::Timestamp;
 use shared::arn::TaskDefinitionArn;
-use shared::contract::{PlannedRevision, PlannedService, Skipped};
+use shared::config::StageName;
+use shared::contract::{PlannedRevision, PlannedService, ServiceId, Skipped};
 use shared::push::PushedImage;
 use shared::service::Service;
 use shared::task_definition::Outline;
@@ -15,6 +17,8 @@ use std::collections::BTreeMap;
 pub struct Planned {
     /// One entry per revision in use that runs the image's repository, in the order of their ARNs.
     pub revisions: Vec<PlannedRevision>,
+    /// The stage that owns each planned service.
+    pub stages: BTreeMap<ServiceId, StageName>,
     /// What is left out, with its reason.
     pub skipped: Vec<Skipped>,
 }
@@ -27,12 +31,14 @@ pub struct Planned {
 ///
 /// What has services comes first: somebody waits for that. Else the order is that of the ARNs.
 ///
+/// - `stages`: what says whose a service is, and which tags may move it
 /// - `services`: every service of the clusters looked at, in whatever state, in any order
 /// - `definitions`: the revisions that the services run; `None` where ECS does not describe one any more
 /// - `standalone`: the newest ACTIVE revision of each family without a service
 /// - `now`: a push that is recorded as of a time after it is ignored, with a warning among what is skipped
 #[must_use]
 pub fn plan(
+    stages: &Stages,
     image: &PushedImage,
     services: &[Service],
     definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
@@ -40,15 +46,21 @@ pub fn plan(
     now: Timestamp,
 ) -> Planned {
     let mut revisions: BTreeMap<TaskDefinitionArn, PlannedRevision> = BTreeMap::new();
-    let mut skipped = Vec::new();
+    let (mut of_services, mut skipped) = (BTreeMap::new(), Vec::new());
     for service in services {
-        match place(image, service, definitions, now) {
+        match place(stages, image, service, definitions, now) {
             Place::Elsewhere => {}
             Place::Skipped(why) => skipped.push(why),
-            Place::On(definition) => {
+            Place::On(definition, stage) => {
+                let id = ServiceId {
+                    cluster: service.cluster.clone(),
+                    service: service.name.clone(),
+                };
+                of_services.insert(id, stage.name().clone());
                 let service = PlannedService {
                     cluster: service.cluster.clone(),
                     service: service.name.clone(),
+                    stage: None,
                     after: 0,
                 };
                 let planned = revisions
@@ -63,12 +75,14 @@ pub fn plan(
         .filter(|definition| !definition.containers_of(image).is_empty())
     {
         let family = format!("family {}", definition.arn().family());
-        if let Some(superseded) = policy::revision(image, family, definition, now) {
-            skipped.push(superseded);
-        } else {
-            revisions
-                .entry(definition.arn().clone())
-                .or_insert_with(|| planned(definition));
+        let stage = policy::stage(stages, image, None, definition, now);
+        match stage.err().or_else(|| policy::revision(image, family, definition, now)) {
+            Some(why) => skipped.push(why),
+            None => {
+                revisions
+                    .entry(definition.arn().clone())
+                    .or_insert_with(|| planned(definition));
+            }
         }
     }
     for planned in revisions.values_mut() {
@@ -87,6 +101,7 @@ pub fn plan(
         .partition(|planned| !planned.services.is_empty());
     Planned {
         revisions: in_service.into_iter().chain(standalone).collect(),
+        stages: of_services,
         skipped,
     }
 }
@@ -97,11 +112,12 @@ enum Place<'a> {
     Elsewhere,
     /// It does, or may, but is not deployed to.
     Skipped(Skipped),
-    /// It is to be deployed to, from this revision.
-    On(&'a Outline),
+    /// It is to be deployed to, from this revision, as this stage says.
+    On(&'a Outline, &'a Stage),
 }
 
 fn place<'a>(
+    stages: &'a Stages,
     image: &PushedImage,
     service: &Service,
     definitions: &'a BTreeMap<TaskDefinitionArn, Option<Outline>>,
@@ -124,7 +140,13 @@ fn place<'a>(
     let Some(definition) = running else {
         return Place::Skipped(policy::revision_not_found(image, service, unknown.map(|(arn, _)| *arn)));
     };
-    policy::revision(image, service.title(), definition, now).map_or(Place::On(definition), Place::Skipped)
+    match policy::stage(stages, image, Some(service), definition, now) {
+        Err(skipped) => Place::Skipped(skipped),
+        Ok(stage) => {
+            let superseded = policy::revision(image, service.title(), definition, now);
+            superseded.map_or(Place::On(definition, stage), Place::Skipped)
+        }
+    }
 }
 
 fn planned(definition: &Outline) -> PlannedRevision {

@@ -3,23 +3,26 @@
 //! | asked of | reasons |
 //! |---|---|
 //! | the event: [`nothing_pushed`], [`not_an_image`] | `UNTAGGED`, `FAILED_PUSH`, `NOT_AN_IMAGE` |
-//! | the push: [`push`] | `LATEST_TAG`, `CDK_ASSETS`, `PUSHED_BY_ECR` |
+//! | the push: [`push`] | `TAG_NOT_TAKEN` by any stage, `CDK_ASSETS`, `PUSHED_BY_ECR` |
 //! | a cluster: [`cluster_not_found`] | `CLUSTER_NOT_FOUND` |
 //! | a service: [`service_not_found`], [`service`], [`revision_not_found`] | `SERVICE_NOT_ACTIVE`, `CODE_DEPLOY_CONTROLLER`, `EXTERNAL_CONTROLLER`, `UNKNOWN_CONTROLLER`, `TASK_DEFINITION_NOT_FOUND` |
+//! | a service's stage, or a family's: [`stage`] | `UNKNOWN_STAGE`, `STAGE_OFF`, `NO_STAGE`, `TAG_NOT_TAKEN`, `ON_HOLD`, `LOWER_VERSION` |
 //! | a revision: [`revision`] | `SUPERSEDED` |
 //! | all of them: [`not_in_use`] | `NOT_IN_USE` |
 //! | a revision that is deployed all the same: [`warnings`] | `PUSH_TIME_IGNORED`, `TAGS_LEFT_OUT` |
 //!
 //! `SERVICE_DELETED` comes after the plan: conclude says it of a service that was deleted since.
 
+use crate::stage::{self, Candidate, Owner, Stage, Stages};
 use jiff::Timestamp;
 use shared::arn::{ClusterName, TaskDefinitionArn};
 use shared::artifact::Artifact;
 use shared::config::Config;
 use shared::contract::{SkipReason, Skipped};
+use shared::image::ImageTag;
 use shared::push::{NothingPushed, PushedImage, Pusher};
 use shared::records::MOST_TAGS;
-use shared::service::{Controller, Service, ServiceStatus};
+use shared::service::{Controller, Service, ServiceStatus, ServiceTags};
 use shared::task_definition::{Outline, SOURCE_TAG, Standing};
 use std::fmt::Display;
 
@@ -61,13 +64,13 @@ pub fn not_an_image(pushed: &PushedImage, artifact: &Artifact) -> Skipped {
 ///
 /// A repository that the setting `repositories` names is meant to be deployed, whatever its name and whoever pushes.
 #[must_use]
-pub fn push(image: &PushedImage, config: &Config) -> Option<Skipped> {
+pub fn push(image: &PushedImage, config: &Config, stages: &Stages) -> Option<Skipped> {
     let skipped = |reason, message| Some(skipped(image, reason, format!("nothing to deploy: {image} {message}")));
-    if image.tag.is_latest() && !config.deploy_latest {
-        return skipped(
-            SkipReason::LatestTag,
-            "is deployed only when the setting deployLatest is on".to_owned(),
-        );
+    let tag = image.tag.as_str();
+    if !stages.iter().any(|stage| stage.decide(tag).takes()) {
+        let decided: Vec<String> = stages.iter().map(|stage| decided(stage, tag)).collect();
+        let message = format!("is taken by no stage: {}", decided.join("; "));
+        return skipped(SkipReason::TagNotTaken, message);
     }
     if config.repositories.contains(&image.repository) {
         return None;
@@ -173,6 +176,87 @@ pub fn revision_not_found(image: &PushedImage, service: &Service, gone: Option<&
         }
     };
     skipped(service.title(), SkipReason::TaskDefinitionNotFound, message)
+}
+
+/// Which rule of a stage decided on a tag: `production by "!*-dirty"`.
+fn decided(stage: &Stage, tag: &str) -> String {
+    match stage.decide(tag).rule {
+        Some(rule) => format!("{} by its rule {:?}", stage.name(), rule.text()),
+        None => format!("{} has no rule for it", stage.name()),
+    }
+}
+
+/// The stage that owns a service, or a family without one, or why that is not moved: it is nobody's, its stage does not take
+/// the tag, it is on hold at `now`, or a higher version runs.
+///
+/// # Errors
+///
+/// Why it is skipped.
+pub fn stage<'a>(
+    stages: &'a Stages,
+    image: &PushedImage,
+    service: Option<&Service>,
+    definition: &Outline,
+    now: Timestamp,
+) -> Result<&'a Stage, Skipped> {
+    let family = definition.arn().family();
+    let title = service.map_or_else(|| format!("family {family}"), Service::title);
+    let skipped = |reason, message| Err(skipped(title, reason, message));
+    let own = service.and_then(|service| service.tags.stage.as_deref());
+    let owner = stages.owner(&Candidate {
+        service: service.map(|service| (service.cluster.as_str(), service.name.as_str())),
+        family,
+        repository: image.repository.as_str(),
+        own,
+    });
+    let stage = match owner {
+        Owner::Stage(stage) => stage,
+        Owner::Off => {
+            let message = format!(
+                "its tag {} is off; remove the tag to have it deployed",
+                ServiceTags::STAGE
+            );
+            return skipped(SkipReason::StageOff, message);
+        }
+        Owner::Unknown => {
+            let name = own.unwrap_or_default();
+            let message = format!(
+                "Deploy.InvalidInput: its tag {} is {name:?}, and there is no such stage; there are {}, and off. Correct the \
+                 tag, then push again or start this execution anew",
+                ServiceTags::STAGE,
+                stages.names()
+            );
+            return skipped(SkipReason::UnknownStage, message);
+        }
+        Owner::Nobody => {
+            let message = format!(
+                "no stage selects it; there are {}. Let one select it, or set its tag {}",
+                stages.names(),
+                ServiceTags::STAGE
+            );
+            return skipped(SkipReason::NoStage, message);
+        }
+    };
+    let tag = image.tag.as_str();
+    let decision = stage.decide(tag);
+    if !decision.takes() {
+        let message = format!("its stage does not take the tag {tag}: {}", decided(stage, tag));
+        return skipped(SkipReason::TagNotTaken, message);
+    }
+    if let Some(hold) = service.and_then(|service| stage::hold(service.tags.hold.as_deref()?, now)) {
+        let message = format!("its tag {} keeps it as it is: {hold:?}", ServiceTags::HOLD);
+        return skipped(SkipReason::OnHold, message);
+    }
+    let mut running = definition.image_tags(image).map(ImageTag::as_str);
+    let higher = running.find(|running| stage::lower(tag, running));
+    if let Some(higher) = higher.filter(|_| decision.is_by_version() && !stage.allows_lower) {
+        let message = format!(
+            "{higher} runs, a higher version than {tag}, which is of the stage {}; set allowLower of the stage to deploy lower versions too",
+            decided(stage, tag)
+        );
+        return skipped(SkipReason::LowerVersion, message);
+    }
+    Ok(stage)
 }
 
 /// Why what runs a revision, `resource`, is not moved on from it: it is of a newer push. A push that is recorded as of a time

@@ -7,7 +7,7 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use find_task_definitions::registry::kind_of;
 use serde_json::{Value, json};
 use shared::artifact::Kind;
-use shared::config::Config;
+use shared::config::{Config, StageSettings};
 use shared::contract::{Plan, SkipReason};
 use shared::ecs::Ecs;
 use shared::error::Error;
@@ -398,13 +398,13 @@ async fn latest_is_deployed_only_when_that_is_set() {
         .unwrap();
     assert_eq!(
         (plan.revisions.len(), plan.skipped[0].reason),
-        (0, SkipReason::LatestTag)
+        (0, SkipReason::TagNotTaken)
     );
     let mut rules = vec![families(&[]), knows("/web:1", described("web:1", "app:latest", &[]))];
     rules.extend(cluster("production", vec![on("web", "web:1")]));
     let latest = Config {
         clusters: vec!["production".parse().unwrap()],
-        deploy_latest: true,
+        stages: vec![StageSettings::all(&["*"])],
         ..Config::default()
     };
     let plan = found(&latest, event("latest"), &rules, &Wire::default()).await.unwrap();

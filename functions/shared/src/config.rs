@@ -7,6 +7,7 @@ use crate::arn::ClusterName;
 use crate::error::Error;
 use crate::image::RepositoryName;
 use crate::task_definition::ImageForm;
+use crate::text::parsed_text;
 use jiff::SignedDuration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -28,9 +29,10 @@ pub struct Config {
     /// The repositories whose pushes are deployed, each once. Empty means all but those that no one pushes to on purpose.
     #[serde(deserialize_with = "distinct")]
     pub repositories: Vec<RepositoryName>,
-    /// Whether a push of the tag `latest` is deployed.
-    pub deploy_latest: bool,
-    /// Whether an image gets the tag `latest` once every service is stable on it. Excludes `deploy_latest`.
+    /// The stages, in the order in which they select: at least one.
+    #[serde(deserialize_with = "some")]
+    pub stages: Vec<StageSettings>,
+    /// Whether an image gets the tag `latest` once every service is stable on it. Then no stage takes `latest`.
     pub tag_latest: bool,
     /// How a new revision names the image, `tag` or `digest`.
     pub image_reference: ImageForm,
@@ -44,6 +46,63 @@ pub struct Config {
     pub poll_interval: SignedDuration,
 }
 
+/// A stage as the settings have it: texts. The step that decides by stages reads the patterns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StageSettings {
+    /// Its name, which no other stage has.
+    pub name: StageName,
+    /// The clusters whose services it selects, by names or globs. Empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<String>,
+    /// The services that it selects, by names or globs. Empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
+    /// The families that it selects, by names or globs. Empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub families: Vec<String>,
+    /// The repositories that it selects, by names or globs. Empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<String>,
+    /// Whether it owns only what names it by a tag of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opt_in: bool,
+    /// The rules for tags. The last one that matches a tag decides.
+    pub tags: Vec<String>,
+    /// Whether a lower version than what runs is deployed, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_lower: bool,
+}
+
+parsed_text!(
+    /// The name of a stage, `staging`.
+    StageName,
+    |text| Some(text).filter(|text| is_stage_name(text)),
+    "the name of a stage (1 to 32 letters, digits, hyphens and underscores; not off)"
+);
+
+fn is_stage_name(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=32).contains(&text.len()) && text.bytes().all(is_plain) && text != "off"
+}
+
+impl StageSettings {
+    /// The one stage of an installation that names none: it owns everything, and takes tags by `rules`.
+    #[must_use]
+    pub fn all(rules: &[&str]) -> Self {
+        Self {
+            name: StageName("all".to_owned()),
+            clusters: Vec::new(),
+            services: Vec::new(),
+            families: Vec::new(),
+            repositories: Vec::new(),
+            opt_in: false,
+            tags: rules.iter().map(|rule| (*rule).to_owned()).collect(),
+            allow_lower: false,
+        }
+    }
+}
+
 /// The settings of an installation that sets none: all clusters, images by tag, families too, half an hour for a rollout.
 /// A test compares them with the construct's defaults.
 impl Default for Config {
@@ -51,7 +110,7 @@ impl Default for Config {
         Self {
             clusters: Vec::new(),
             repositories: Vec::new(),
-            deploy_latest: false,
+            stages: vec![StageSettings::all(&["*", "!latest"])],
             tag_latest: false,
             image_reference: ImageForm::Tag,
             scan_families: true,
@@ -80,12 +139,6 @@ impl Config {
         let mut json = serde_json::Deserializer::from_str(text);
         let config: Self = serde_path_to_error::deserialize(&mut json).map_err(|error| refused(&error))?;
         json.end().map_err(|error| refused(&error))?;
-        if config.deploy_latest && config.tag_latest {
-            return Err(refused(
-                &"deployLatest and tagLatest are both true: every image would be deployed a second time as latest; \
-                  choose one",
-            ));
-        }
         Ok(config)
     }
 
@@ -116,6 +169,19 @@ where
     }
 }
 
+/// A list that is not empty.
+fn some<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let items = Vec::<T>::deserialize(deserializer)?;
+    if items.is_empty() {
+        return Err(D::Error::custom("there is none; there should be one at least"));
+    }
+    Ok(items)
+}
+
 /// A duration as a whole number of seconds above 0.
 mod seconds {
     use jiff::SignedDuration;
@@ -138,10 +204,11 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    /// What the construct writes without any setting, with many, and with `tagLatest`.
+    /// What the construct writes without any setting, with many, with `tagLatest`, and with stages.
     const DEFAULT: &str = include_str!("../../../cdk/test/golden/settings-default.json");
     const GIVEN: &str = include_str!("../../../cdk/test/golden/settings-given.json");
     const TAG_LATEST: &str = include_str!("../../../cdk/test/golden/settings-tag-latest.json");
+    const STAGES: &str = include_str!("../../../cdk/test/golden/settings-stages.json");
 
     /// The construct's defaults with one member changed, or without it.
     fn with(member: &str, value: Option<Value>) -> Result<Config, Error> {
@@ -170,7 +237,7 @@ mod tests {
             Config {
                 clusters: ["production", "staging"].map(|name| name.parse().unwrap()).to_vec(),
                 repositories: ["web", "team/worker"].map(|name| name.parse().unwrap()).to_vec(),
-                deploy_latest: true,
+                stages: vec![StageSettings::all(&["*"])],
                 tag_latest: false,
                 image_reference: ImageForm::Digest,
                 scan_families: false,
@@ -187,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_settings_are_written_as_the_construct_writes_them() {
-        for text in [DEFAULT, GIVEN, TAG_LATEST] {
+        for text in [DEFAULT, GIVEN, TAG_LATEST, STAGES] {
             let written = serde_json::to_value(Config::parse(text).unwrap()).unwrap();
             assert_eq!(written, serde_json::from_str::<Value>(text).unwrap());
         }
@@ -202,10 +269,7 @@ mod tests {
                 refused(with(name, Some(value)), &[name]);
             }
         }
-        refused(
-            with("deployLatests", Some(json!(true))),
-            &["unknown field `deployLatests`"],
-        );
+        refused(with("tagLatests", Some(json!(true))), &["unknown field `tagLatests`"]);
     }
 
     #[test]
@@ -237,10 +301,42 @@ mod tests {
     }
 
     #[test]
-    fn deploying_and_putting_latest_exclude_each_other() {
-        let mut settings: Value = serde_json::from_str(TAG_LATEST).unwrap();
-        settings["deployLatest"] = json!(true);
-        refused(Config::parse(&settings.to_string()), &["choose one"]);
+    fn stages_are_read_as_the_construct_writes_them() {
+        let stages = Config::parse(STAGES).unwrap().stages;
+        let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
+        assert_eq!(names, ["previews", "staging", "asked", "production"]);
+        let production = StageSettings {
+            name: "production".parse().unwrap(),
+            clusters: vec!["production".to_owned()],
+            services: vec!["web-*".to_owned()],
+            families: vec!["shop-*".to_owned()],
+            repositories: vec!["team/*".to_owned()],
+            allow_lower: true,
+            ..StageSettings::all(&["semver:>=1.0.0", "!*-dirty"])
+        };
+        assert_eq!(stages[3], production);
+        assert!(stages[2].opt_in && !stages[0].opt_in);
+    }
+
+    #[test]
+    fn a_stage_that_cannot_be_read_is_named_with_its_member() {
+        for (stages, says) in [
+            (json!([]), "stages: there is none"),
+            (json!([{"tags": ["*"]}]), "stages[0]: missing field `name`"),
+            (json!([{"name": "a"}]), "stages[0]: missing field `tags`"),
+            (
+                json!([{"name": "off", "tags": ["*"]}]),
+                "stages[0].name: \"off\" is not the name of a stage",
+            ),
+            (json!([{"name": "a b", "tags": ["*"]}]), "is not the name of a stage"),
+            (
+                json!([{"name": "a", "tags": ["*"], "cluster": ["b"]}]),
+                "unknown field `cluster`",
+            ),
+            (json!([{"name": "a", "tags": "*"}]), "stages[0].tags"),
+        ] {
+            refused(with("stages", Some(stages)), &[says]);
+        }
     }
 
     #[test]

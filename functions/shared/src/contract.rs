@@ -5,6 +5,7 @@
 //! once, by name.
 
 use crate::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
+use crate::config::StageName;
 use crate::error::Error;
 use crate::image::ImageDigest;
 use crate::push::PushedImage;
@@ -83,6 +84,10 @@ pub struct PlannedService {
     pub cluster: ClusterName,
     /// Its name.
     pub service: ServiceName,
+    /// The stage that owns it, in a plan that was asked for alone. Else it is left out: with it, fewer services would fit into
+    /// what a state may be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<StageName>,
     /// How many seconds after the begin it may be updated, see [`crate::pace`]. Left out when that is as soon as its
     /// revision is registered.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -133,8 +138,18 @@ pub enum SkipReason {
     CdkAssets,
     /// ECR brought the image in by itself: from an upstream registry or another region.
     PushedByEcr,
-    /// The tag is `latest`, which is deployed only with the setting `deployLatest`.
-    LatestTag,
+    /// The stage does not take the tag; or no stage does, and then nothing was searched.
+    TagNotTaken,
+    /// No stage selects the service or the family.
+    NoStage,
+    /// The service's own tag `ecr-deploy:stage` is `off`.
+    StageOff,
+    /// The service's own tag `ecr-deploy:stage` names a stage that there is not. The push fails by it, after all others.
+    UnknownStage,
+    /// The service's own tag `ecr-deploy:hold` keeps it as it is.
+    OnHold,
+    /// The stage takes ranges of versions, and a higher version runs.
+    LowerVersion,
     /// No service and no family runs the repository.
     NotInUse,
     /// A configured cluster is not there.

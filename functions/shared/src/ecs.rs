@@ -15,8 +15,8 @@ use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_sdk_ecs::types::{
-    CreatedAt, DesiredStatus, ServiceDeploymentBrief, StopServiceDeploymentStopType, Task, TaskDefinitionFamilyStatus,
-    TaskDefinitionField,
+    CreatedAt, DesiredStatus, ServiceDeploymentBrief, ServiceField, StopServiceDeploymentStopType, Task,
+    TaskDefinitionFamilyStatus, TaskDefinitionField,
 };
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -138,8 +138,8 @@ impl Ecs {
         arns.into_iter().map(|arn| parse(arn, "ListClusters")).collect()
     }
 
-    /// A look at every service of `cluster`, in whatever state, ten a call, in ECS's order. The next names are listed while
-    /// services are described.
+    /// A look at every service of `cluster`, in whatever state, with its tags, ten a call, in ECS's order. The next names are
+    /// listed while services are described.
     ///
     /// Each item fails with `Deploy.NotFound` when the cluster is gone, else as [`Ecs::clusters`].
     pub fn services<'a>(
@@ -157,7 +157,7 @@ impl Ecs {
         });
         batches
             .try_flatten()
-            .map_ok(async move |batch: Vec<ServiceName>| self.describe_service_batch(cluster, &batch).await)
+            .map_ok(async move |batch: Vec<ServiceName>| self.describe_tagged_services(cluster, &batch).await)
             .try_buffered(CONCURRENT_CALLS)
     }
 
@@ -177,10 +177,29 @@ impl Ecs {
         Ok((names, page.next_token.filter(|token| !token.is_empty())))
     }
 
+    /// With their tags. A service that was made before 2019 may have an ARN of the old form, which can have no tags, and ECS
+    /// refuses to tell the tags of one; that it refuses all ten is not documented. Such a batch is read without.
+    async fn describe_tagged_services(
+        &self,
+        cluster: &ClusterName,
+        batch: &[ServiceName],
+    ) -> Result<DescribedServices, Error> {
+        match self
+            .describe_service_batch(cluster, batch, Some(ServiceField::Tags))
+            .await
+        {
+            Err(Error::Rejected(message)) if message.contains("Long arn format") => {
+                self.describe_service_batch(cluster, batch, None).await
+            }
+            described => described,
+        }
+    }
+
     async fn describe_service_batch(
         &self,
         cluster: &ClusterName,
         batch: &[ServiceName],
+        include: Option<ServiceField>,
     ) -> Result<DescribedServices, Error> {
         self.service_reads.wait().await;
         let names = batch.iter().map(|name| name.as_str().to_owned()).collect();
@@ -188,7 +207,8 @@ impl Ecs {
             .client
             .describe_services()
             .cluster(cluster.as_str())
-            .set_services(Some(names));
+            .set_services(Some(names))
+            .set_include(include.map(|field| vec![field]));
         let response = request.send().await;
         let call = format!("DescribeServices in cluster {cluster}");
         let response = response.map_err(|error| Error::from_aws(&call, &error))?;
@@ -218,7 +238,7 @@ impl Ecs {
             ))
         };
         let described = self
-            .describe_service_batch(cluster, std::slice::from_ref(service))
+            .describe_service_batch(cluster, std::slice::from_ref(service), None)
             .await;
         let described = described.map_err(|error| match error {
             Error::NotFound(_) => gone("the cluster is not there"),

@@ -103,6 +103,7 @@ mod tests {
         let service = |number: usize| PlannedService {
             cluster: "production".parse().unwrap(),
             service: format!("web-{number}").parse().unwrap(),
+            stage: None,
             after: 0,
         };
         let revisions = services.iter().enumerate().map(|(number, services)| PlannedRevision {

@@ -20,6 +20,8 @@ pub struct Service {
     pub controller: Controller,
     /// The revisions it names: its own, or those of its task sets under the controllers `EXTERNAL` and `CODE_DEPLOY`.
     pub task_definitions: Vec<TaskDefinitionArn>,
+    /// The tags by which its owner tells what may move it. Empty where they were not asked for.
+    pub tags: ServiceTags,
     /// How many tasks it should run.
     pub desired_count: u32,
     /// How many tasks it runs, of all its deployments.
@@ -74,6 +76,22 @@ impl Service {
 #[must_use]
 pub fn title(cluster: &ClusterName, service: &ServiceName) -> String {
     format!("{service} in {cluster}")
+}
+
+/// The tags of a service that tell what may move it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceTags {
+    /// Of `ecr-deploy:stage`: the name of a stage, or `off`.
+    pub stage: Option<String>,
+    /// Of `ecr-deploy:hold`: why it stays as it is, and until when.
+    pub hold: Option<String>,
+}
+
+impl ServiceTags {
+    /// The tag that names a service's stage, or says `off`. It beats what stages select.
+    pub const STAGE: &'static str = "ecr-deploy:stage";
+    /// The tag that keeps a service as it is: a text for people, or `until <time> <text>`.
+    pub const HOLD: &'static str = "ecr-deploy:hold";
 }
 
 /// Whether a service is there to be deployed to.

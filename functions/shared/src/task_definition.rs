@@ -9,7 +9,7 @@
 
 use crate::arn::TaskDefinitionArn;
 use crate::error::Error;
-use crate::image::{ImageDigest, ImageReference, RepositoryName};
+use crate::image::{ImageDigest, ImageReference, ImageTag, RepositoryName};
 use crate::push::{PushId, PushedImage};
 use crate::records;
 use jiff::{SignedDuration, Timestamp};
@@ -104,6 +104,12 @@ impl Outline {
     pub fn containers_of(&self, image: &PushedImage) -> Vec<String> {
         let matching = self.containers.iter().filter(|(_, of)| runs(of.as_ref(), image));
         matching.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The tags by which this revision names the repository of `image`. None where it names digests.
+    pub fn image_tags<'a>(&'a self, image: &'a PushedImage) -> impl Iterator<Item = &'a ImageTag> {
+        let matching = self.containers.iter().filter(|(_, of)| runs(of.as_ref(), image));
+        matching.filter_map(|(_, of)| of.as_ref()?.tag())
     }
 
     /// As [`TaskDefinition::standing`].

@@ -17,7 +17,7 @@ use crate::push::{PushId, PushedImage};
 use crate::runtime::Request;
 use crate::service::{
     ContainerDigest, Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus,
-    ServiceStatus, StoppedContainer, StoppedTask,
+    ServiceStatus, ServiceTags, StoppedContainer, StoppedTask,
 };
 use crate::task_definition::TaskDefinition;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -168,6 +168,7 @@ pub fn service(deployments: impl IntoIterator<Item = Deployment>) -> Service {
             .take(1)
             .map(|on| on.task_definition.clone())
             .collect(),
+        tags: ServiceTags::default(),
         desired_count: deployments.first().map_or(2, |primary| primary.desired_count),
         running_count: deployments.iter().map(|deployment| deployment.running_count).sum(),
         pending_count: deployments.iter().map(|deployment| deployment.pending_count).sum(),
@@ -276,7 +277,15 @@ pub fn refusal(code: &str, message: &str) -> HttpResponse {
 #[must_use]
 pub fn wire(service: &Service) -> Value {
     let deployments: Vec<Value> = service.deployments.iter().map(wire_deployment).collect();
+    let tags = [
+        (ServiceTags::STAGE, &service.tags.stage),
+        (ServiceTags::HOLD, &service.tags.hold),
+    ];
+    let tags = tags
+        .into_iter()
+        .filter_map(|(key, value)| Some(json!({"key": key, "value": value.as_ref()?})));
     json!({
+        "tags": tags.collect::<Vec<_>>(),
         "serviceName": service.name,
         "clusterArn": format!("arn:aws:ecs:eu-west-1:123456789012:cluster/{}", service.cluster),
         "status": match service.status {

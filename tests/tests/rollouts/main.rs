@@ -12,6 +12,7 @@ mod peers;
 mod pushes;
 mod redrive;
 mod repetition;
+mod stages;
 mod support;
 mod verdicts;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         going_back::SCENARIOS,
         redrive::SCENARIOS,
         repetition::SCENARIOS,
+        stages::SCENARIOS,
     ]
     .concat();
     let trial = |(name, scenario): (&'static str, fn())| {

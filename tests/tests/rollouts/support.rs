@@ -58,8 +58,30 @@ pub(crate) static IMPATIENT: LazyLock<Deployed> = LazyLock::new(|| Deployed::wit
 /// As the patient one, and new revisions name the image by its digest.
 pub(crate) static BY_DIGEST: LazyLock<Deployed> = LazyLock::new(|| Deployed::with("240s", "digest"));
 
+/// Which tag goes to which service: by the end of the service's name.
+const STAGES: &str = r#"[
+    {"name": "previews", "services": ["*-preview"], "tags": ["pr-*"]},
+    {"name": "staging", "services": ["*-staging"], "tags": ["main-*", "semver:*"]},
+    {"name": "production", "services": ["*-production"], "tags": ["semver:>=1.0.0"]},
+    {"name": "asked", "optIn": true, "tags": ["main-*", "pr-*"]}
+]"#;
+
+/// Three stages, and one for services that ask for it.
+pub(crate) static STAGED: LazyLock<Deployed> = LazyLock::new(|| {
+    let settings = Settings::default().with("rolloutTimeout", "240s");
+    Deployed::with_settings(&settings.with("stages", STAGES))
+});
+
 impl Deployed {
     fn with(rollout_timeout: &str, image_reference: &str) -> Self {
+        let settings = Settings::default()
+            .with("rolloutTimeout", rollout_timeout)
+            .with("imageReference", image_reference)
+            .with("deployLatest", "true");
+        Self::with_settings(&settings)
+    }
+
+    fn with_settings(settings: &Settings) -> Self {
         let simulated = simulated_ecs::Settings {
             speed: SPEED,
             call_log: true,
@@ -69,12 +91,8 @@ impl Deployed {
             simulated_ecs: Some(simulated),
             ..Options::default()
         };
-        let settings = Settings::default()
-            .with("rolloutTimeout", rollout_timeout)
-            .with("imageReference", image_reference)
-            .with("deployLatest", "true");
         let aws = LocalAws::start(&options).expect("a local AWS");
-        let stack = aws.deploy(&settings).expect("the stack");
+        let stack = aws.deploy(settings).expect("the stack");
         Self { aws, stack }
     }
 }

@@ -86,7 +86,7 @@ fn the_tag_latest_deploys_nothing_unless_it_is_set() {
         let it = &*STANDARD;
         it.repository("latest-off/web").await;
         it.aws.push("latest-off/web", "latest", Healthy).await.unwrap();
-        assert_eq!(reasons(&it.pushes("latest-off/web", 2).await[1]), ["LATEST_TAG"]);
+        assert_eq!(reasons(&it.pushes("latest-off/web", 2).await[1]), ["TAG_NOT_TAKEN"]);
     });
 }
 

@@ -37,7 +37,7 @@ fn the_image_is_tagged_latest_when_every_service_is_stable_on_it() {
         assert_eq!(summary(&executions[1])["services"][0]["outcome"], "DEPLOYED");
         assert_eq!(latest(it, "tag-latest/web").await, Some(good.clone()));
         assert_eq!(executions[2].input["detail"]["requestParameters"]["imageTag"], "latest");
-        assert_eq!(summary(&executions[2])["skipped"][0]["reason"], "LATEST_TAG");
+        assert_eq!(summary(&executions[2])["skipped"][0]["reason"], "TAG_NOT_TAKEN");
         let history = it.aws.history(&executions[1].arn).await.unwrap();
         let entered = |name: &str| {
             let position = |event: &aws_sdk_sfn::types::HistoryEvent| {

@@ -6,7 +6,7 @@ use crate::machine::{Execution, Functions, Thrown};
 use local_aws::roles::Roles;
 use serde_json::{Value, json};
 use shared::arn::ClusterName;
-use shared::config::Config;
+use shared::config::{Config, StageSettings};
 use shared::task_definition::ImageForm;
 use simulated_ecs::{Behaviour, Seed};
 use std::cell::{Cell, RefCell};
@@ -369,7 +369,7 @@ fn newest_rollout(account: &Account) -> Value {
 /// The default settings, but that `latest` is deployed.
 pub(crate) fn config() -> Config {
     Config {
-        deploy_latest: true,
+        stages: vec![StageSettings::all(&["*"])],
         ..Config::default()
     }
 }

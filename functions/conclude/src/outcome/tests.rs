@@ -476,6 +476,7 @@ fn planned(short: &str, services: &[&str]) -> PlannedRevision {
     let service = |name: &&str| PlannedService {
         cluster: service_id().cluster,
         service: name.parse().unwrap(),
+        stage: None,
         after: 0,
     };
     PlannedRevision {
@@ -700,7 +701,7 @@ fn an_image_of_another_registry_is_not_tagged_and_the_summary_says_so() {
 #[test]
 fn with_nothing_to_deploy_the_reasons_are_the_summary() {
     let nothing = ImageEnd {
-        skipped: vec![skipped(SkipReason::LatestTag)],
+        skipped: vec![skipped(SkipReason::TagNotTaken)],
         ..push(vec![])
     };
     assert_eq!(
@@ -713,6 +714,57 @@ fn with_nothing_to_deploy_the_reasons_are_the_summary() {
     };
     let done = conclude_image(&no_image, 0, true).unwrap();
     assert_eq!((done.message.as_str(), done.tag_latest), ("nothing to deploy", false));
+}
+
+#[test]
+fn what_many_services_are_skipped_by_is_told_once() {
+    let nothing = ImageEnd {
+        skipped: vec![skipped(SkipReason::TagNotTaken), skipped(SkipReason::TagNotTaken)],
+        ..push(vec![])
+    };
+    let message = conclude_image(&nothing, 0, true).unwrap().message;
+    assert_eq!(message, "nothing to deploy: so it is");
+}
+
+#[test]
+fn a_service_whose_tag_names_no_stage_fails_the_push_after_the_others_and_a_redrive_does_not_help() {
+    let mistyped = Skipped {
+        message: "Deploy.InvalidInput: its tag ecr-deploy:stage is \"prod\"".to_owned(),
+        ..skipped(SkipReason::UnknownStage)
+    };
+    let end = ImageEnd {
+        skipped: vec![mistyped],
+        ..three(
+            Ok(ServiceOutcome::Deployed),
+            Ok(ServiceOutcome::Deployed),
+            Ok(ServiceOutcome::Deployed),
+        )
+    };
+    for redrives in [0, 1] {
+        let error = conclude_image(&end, redrives, true).unwrap_err();
+        assert_eq!(error.name(), "Deploy.ServicesFailed");
+        let message = error.to_string();
+        assert!(message.contains("1 of 4 services failed."), "{message}");
+        assert!(
+            message.contains("old in production: its tag ecr-deploy:stage is \"prod\""),
+            "{message}"
+        );
+        assert!(!message.contains("Redrive"), "{message}");
+    }
+    let with_another = ImageEnd {
+        skipped: end.skipped.clone(),
+        ..three(
+            Err("it crashed"),
+            Ok(ServiceOutcome::Deployed),
+            Ok(ServiceOutcome::Deployed),
+        )
+    };
+    let retried = conclude_image(&with_another, 1, true).unwrap();
+    assert_eq!(
+        retried.retry.len(),
+        1,
+        "what failed otherwise is deployed again: {retried:?}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use shared::config::Config;
 use shared::contract::SkipReason;
 use shared::service::{Controller, ServiceStatus};
 use shared::testing::{REGISTRY, arn, at, definition, deployment, described, described_of_push, pushed, service};
@@ -23,7 +24,12 @@ fn known(described: &[Value]) -> BTreeMap<TaskDefinitionArn, Option<Outline>> {
 }
 
 fn planned(services: &[Service], described: &[Value]) -> Planned {
-    plan(&pushed(2), services, &known(described), &[], at(600))
+    plan(&all(), &pushed(2), services, &known(described), &[], at(600))
+}
+
+/// The one stage of an installation that names none.
+fn all() -> Stages {
+    Stages::read(&Config::default()).unwrap()
 }
 
 /// The revisions of a plan with their services: `web:1: web, api`.
@@ -57,6 +63,7 @@ fn a_service_that_runs_the_repository_is_planned_with_its_revision() {
         services: vec![PlannedService {
             cluster: shared::testing::service_id().cluster,
             service: shared::testing::service_id().service,
+            stage: None,
             after: 0,
         }],
     };
@@ -64,6 +71,7 @@ fn a_service_that_runs_the_repository_is_planned_with_its_revision() {
         planned,
         Planned {
             revisions: vec![revision],
+            stages: BTreeMap::from([(shared::testing::service_id(), "all".parse().unwrap())]),
             skipped: vec![]
         }
     );
@@ -240,14 +248,21 @@ fn the_same_push_again_is_planned_again() {
 #[test]
 fn a_service_whose_revision_is_not_described_any_more_is_skipped() {
     let gone = BTreeMap::from([(arn("web:1"), None)]);
-    let planned = plan(&pushed(2), &[on("web", "web:1")], &gone, &[], at(600));
+    let planned = plan(&all(), &pushed(2), &[on("web", "web:1")], &gone, &[], at(600));
     skips(
         &planned,
         "web in production",
         SkipReason::TaskDefinitionNotFound,
         "ECS does not describe web:1 any more",
     );
-    let planned = plan(&pushed(2), &[on("web", "web:1")], &BTreeMap::new(), &[], at(600));
+    let planned = plan(
+        &all(),
+        &pushed(2),
+        &[on("web", "web:1")],
+        &BTreeMap::new(),
+        &[],
+        at(600),
+    );
     skips(
         &planned,
         "web in production",
@@ -274,7 +289,7 @@ fn a_service_without_a_task_definition_is_skipped() {
 fn a_family_without_a_service_is_planned_when_it_runs_the_repository() {
     let standalone = [described_of_push("nightly:4", 1), described("other:1", "other:v1", &[])]
         .map(|each| definition(&each).outline());
-    let planned = plan(&pushed(2), &[], &BTreeMap::new(), &standalone, at(600));
+    let planned = plan(&all(), &pushed(2), &[], &BTreeMap::new(), &standalone, at(600));
     assert_eq!(
         (lines(&planned), planned.skipped.len()),
         (vec!["nightly:4: ".to_owned()], 0)
@@ -284,6 +299,7 @@ fn a_family_without_a_service_is_planned_when_it_runs_the_repository() {
 #[test]
 fn peer_13_a_family_that_a_newer_push_is_on_is_skipped() {
     let planned = plan(
+        &all(),
         &pushed(2),
         &[],
         &BTreeMap::new(),
@@ -317,7 +333,7 @@ fn a_push_that_a_revision_records_as_of_a_time_to_come_keeps_nothing_out_and_is_
     let says = "still to come (2062-05-04T12:00:00Z 0a1b); that is ignored, and app:v2 is deployed";
     assert!(warning.message.contains(says), "{}", warning.message);
     let standalone = [definition(&of_tomorrow).outline()];
-    let planned = plan(&pushed(2), &[], &BTreeMap::new(), &standalone, at(600));
+    let planned = plan(&all(), &pushed(2), &[], &BTreeMap::new(), &standalone, at(600));
     assert_eq!(
         (lines(&planned), planned.skipped.len()),
         (vec!["web:1: ".to_owned()], 1)
@@ -344,7 +360,7 @@ fn tags_of_ours_for_which_there_is_no_room_are_told_of() {
             ..pushed(2)
         };
         let known = BTreeMap::from([(arn("web:1"), Some(definition))]);
-        let planned = plan(&image, &[on("web", "web:1")], &known, &[], at(600));
+        let planned = plan(&all(), &image, &[on("web", "web:1")], &known, &[], at(600));
         assert_eq!(lines(&planned), ["web:1: web"], "{own}");
         let says = left_out.map(|left_out| {
             let says = format!("its own tags leave no room on its new revision for {left_out}; ECS takes 50 tags");

@@ -1,6 +1,7 @@
 //! Every reason, by what it is decided from. The push is that of `app:v2`.
 
 use super::*;
+use serde_json::{Value, json};
 use shared::artifact::Kind;
 use shared::testing::{arn, at, definition, deployment, described, described_of_push, pushed, service as web};
 
@@ -32,6 +33,19 @@ impl Row {
     }
 }
 
+fn stages(settings: &Value) -> Stages {
+    let config = Config {
+        stages: serde_json::from_value(settings.clone()).unwrap(),
+        ..Config::default()
+    };
+    Stages::read(&config).unwrap()
+}
+
+/// The one stage of an installation that names none.
+fn all() -> Stages {
+    Stages::read(&Config::default()).unwrap()
+}
+
 /// The first reason, and so the first row.
 const FIRST: SkipReason = SkipReason::Untagged;
 
@@ -46,7 +60,13 @@ fn row(reason: SkipReason) -> Row {
     let of_push = |change: fn(&mut PushedImage)| {
         let mut image = pushed(2);
         change(&mut image);
-        push(&image, &Config::default())
+        push(&image, &Config::default(), &all())
+    };
+    let staged = |change: fn(&mut Value, &mut Service)| {
+        let (mut stage, mut service) = (json!({"name": "only", "tags": ["*"]}), web([deployment("web:1")]));
+        change(&mut stage, &mut service);
+        let definition = definition(&described_of_push("web:1", 1)).outline();
+        super::stage(&stages(&json!([stage])), &image, Some(&service), &definition, at(600)).err()
     };
     let warning = |tags: &[(&str, &str)]| {
         let definition = definition(&described("web:1", "app:v1", tags)).outline();
@@ -106,15 +126,68 @@ fn row(reason: SkipReason) -> Row {
                 }),
                 "app:v2",
                 "was pushed by ECR itself (AWSServiceRoleForECRReplication)",
-                SkipReason::LatestTag,
+                SkipReason::TagNotTaken,
             )
         }
-        SkipReason::LatestTag => Row::of(
-            of_push(|image| image.tag = "latest".parse().unwrap()),
-            "app:latest",
-            "is deployed only when the setting deployLatest is on",
-            SkipReason::NotInUse,
+        SkipReason::TagNotTaken => {
+            let of_push = of_push(|image| image.tag = "latest".parse().unwrap()).unwrap();
+            assert_eq!((of_push.reason, &*of_push.resource), (reason, "app:latest"));
+            let says = "nothing to deploy: app:latest is taken by no stage: all by its rule \"!latest\"";
+            assert_eq!(of_push.message, says);
+            Row::of(
+                staged(|stages, _| stages["tags"] = json!(["main-*", "!v*"])),
+                "web in production",
+                "its stage does not take the tag v2: only by its rule \"!v*\"",
+                SkipReason::NoStage,
+            )
+        }
+        SkipReason::NoStage => Row::of(
+            staged(|stage, _| stage["clusters"] = json!(["staging"])),
+            "web in production",
+            "no stage selects it; there are only. Let one select it, or set its tag ecr-deploy:stage",
+            SkipReason::StageOff,
         ),
+        SkipReason::StageOff => Row::of(
+            staged(|_, service| service.tags.stage = Some("off".to_owned())),
+            "web in production",
+            "its tag ecr-deploy:stage is off; remove the tag to have it deployed",
+            SkipReason::UnknownStage,
+        ),
+        SkipReason::UnknownStage => Row::of(
+            staged(|_, service| service.tags.stage = Some("onyl".to_owned())),
+            "web in production",
+            "Deploy.InvalidInput: its tag ecr-deploy:stage is \"onyl\", and there is no such stage; there are only, and off",
+            SkipReason::OnHold,
+        ),
+        SkipReason::OnHold => {
+            let over = staged(|_, service| service.tags.hold = Some("until 2026-05-04T12:10:00Z audit".to_owned()));
+            assert_eq!(over, None, "the time has come");
+            Row::of(
+                staged(|_, service| service.tags.hold = Some("until 2026-05-04T12:10:01Z audit".to_owned())),
+                "web in production",
+                "its tag ecr-deploy:hold keeps it as it is: \"until 2026-05-04T12:10:01Z audit\"",
+                SkipReason::LowerVersion,
+            )
+        }
+        SkipReason::LowerVersion => {
+            let allowed = |allow: bool| {
+                let stage = json!([{"name": "only", "tags": ["semver:*"], "allowLower": allow}]);
+                let definition = definition(&described("web:1", "app:v1.4.0", &[])).outline();
+                let image = PushedImage {
+                    tag: "1.3.9".parse().unwrap(),
+                    ..pushed(2)
+                };
+                let service = web([deployment("web:1")]);
+                super::stage(&stages(&stage), &image, Some(&service), &definition, at(600)).err()
+            };
+            assert_eq!(allowed(true), None);
+            Row::of(
+                allowed(false),
+                "web in production",
+                "v1.4.0 runs, a higher version than 1.3.9, which is of the stage only by its rule \"semver:*\"; set allowLower",
+                SkipReason::NotInUse,
+            )
+        }
         SkipReason::NotInUse => Row::of(
             not_in_use(&image),
             "app:v2",
@@ -231,7 +304,7 @@ fn every_reason_is_told_by_its_name_with_its_resource_and_with_what_to_do() {
 #[test]
 fn nothing_speaks_against_an_active_service_of_ecs_on_an_older_revision() {
     let image = pushed(2);
-    assert_eq!(push(&image, &Config::default()), None);
+    assert_eq!(push(&image, &Config::default(), &all()), None);
     assert_eq!(service(&image, &web([deployment("web:1")])), None);
     for same_or_older in [1, 2] {
         let definition = definition(&described_of_push("web:1", same_or_older)).outline();
@@ -255,7 +328,7 @@ fn skipped_for(repository: &str, tag: &str, by: Option<&str>, named: &[&str]) ->
         repositories: named.iter().map(|name| name.parse().unwrap()).collect(),
         ..Config::default()
     };
-    push(&image, &config).map(|skipped| (skipped.reason, skipped.message))
+    push(&image, &config, &all()).map(|skipped| (skipped.reason, skipped.message))
 }
 
 #[test]
@@ -307,14 +380,43 @@ fn what_ecr_brings_in_by_itself_is_no_push_of_anybody() {
 }
 
 #[test]
-fn latest_is_deployed_only_with_its_setting_whatever_repositories_are_named() {
+fn latest_is_taken_only_by_a_stage_that_says_so_whatever_repositories_are_named() {
     for named in [&[][..], &["app"]] {
         let (reason, message) = skipped_for("app", "latest", None, named).unwrap();
-        assert_eq!(reason, SkipReason::LatestTag);
+        assert_eq!(reason, SkipReason::TagNotTaken);
         assert!(
-            message.ends_with("only when the setting deployLatest is on"),
+            message.ends_with("is taken by no stage: all by its rule \"!latest\""),
             "{message}"
         );
     }
     assert_eq!(skipped_for("app", "latest1", None, &[]), None);
+    let latest = PushedImage {
+        tag: "latest".parse().unwrap(),
+        ..pushed(2)
+    };
+    let takes_it = stages(&json!([{"name": "a", "tags": ["v*"]}, {"name": "b", "tags": ["*"]}]));
+    assert_eq!(push(&latest, &Config::default(), &takes_it), None);
+}
+
+#[test]
+fn a_family_without_a_service_has_a_stage_and_no_tags() {
+    let definition = definition(&described_of_push("nightly:1", 1)).outline();
+    let of_family = |settings: &Value| stage(&stages(settings), &pushed(2), None, &definition, at(600)).err();
+    assert_eq!(of_family(&json!([{"name": "all", "tags": ["*"]}])), None);
+    let skipped = of_family(&json!([{"name": "a", "clusters": ["*"], "tags": ["*"]}])).unwrap();
+    assert_eq!(
+        (&*skipped.resource, skipped.reason),
+        ("family nightly", SkipReason::NoStage)
+    );
+}
+
+#[test]
+fn a_lower_version_is_deployed_where_no_range_of_versions_decides() {
+    let definition = definition(&described("web:1", "app:v1.4.0", &[])).outline();
+    let image = PushedImage {
+        tag: "v1.3.9".parse().unwrap(),
+        ..pushed(2)
+    };
+    let by_glob = stages(&json!([{"name": "all", "tags": ["semver:*", "v1.*"]}]));
+    assert!(stage(&by_glob, &image, None, &definition, at(600)).is_ok());
 }

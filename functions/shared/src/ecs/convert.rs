@@ -4,7 +4,7 @@ use crate::arn::{ClusterName, TaskDefinitionArn};
 use crate::error::Error;
 use crate::service::{
     ContainerDigest, Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus,
-    ServiceEvent, ServiceStatus, StoppedContainer, StoppedTask,
+    ServiceEvent, ServiceStatus, ServiceTags, StoppedContainer, StoppedTask,
 };
 use aws_sdk_ecs::types;
 use aws_smithy_types::DateTime;
@@ -39,6 +39,7 @@ pub(super) fn service(cluster: &ClusterName, service: types::Service) -> Result<
             .filter(|arn| !arn.is_empty())
             .map(|arn| super::parse(arn, "DescribeServices"))
             .collect::<Result<_, _>>()?,
+        tags: service_tags(service.tags.unwrap_or_default()),
         desired_count: count(service.desired_count),
         running_count: count(service.running_count),
         pending_count: count(service.pending_count),
@@ -50,6 +51,18 @@ pub(super) fn service(cluster: &ClusterName, service: types::Service) -> Result<
             })
             .collect(),
     })
+}
+
+fn service_tags(tags: Vec<types::Tag>) -> ServiceTags {
+    let mut ours = ServiceTags::default();
+    for tag in tags {
+        match tag.key.as_deref() {
+            Some(ServiceTags::STAGE) => ours.stage = Some(tag.value.unwrap_or_default()),
+            Some(ServiceTags::HOLD) => ours.hold = Some(tag.value.unwrap_or_default()),
+            _ => {}
+        }
+    }
+    ours
 }
 
 fn deployment(deployment: types::Deployment) -> Result<Deployment, Error> {

@@ -1,0 +1,281 @@
+/**
+ * A stage is a named set of services, with the rule that says which tags may move them. What a stage says is checked here, at
+ * synth; `functions/find-task-definitions/src/stage.rs` decides by it, and reads patterns by the same rules:
+ * `cdk/test/tag-rules.json` is the table that the tests of both read.
+ */
+import { type Member, SettingError } from './setting';
+
+/** One stage. It owns what it selects, unless a stage before it does. */
+export interface Stage {
+  /** Its name: 1 to 32 letters, digits, hyphens and underscores; not `off`. */
+  readonly name: string;
+  /**
+   * Clusters, by their names; `*` stands for any characters, `?` for one.
+   * @default - every cluster
+   */
+  readonly clusters?: readonly string[];
+  /**
+   * Services, by their names or globs.
+   * @default - every service, and every family that no service runs
+   */
+  readonly services?: readonly string[];
+  /**
+   * Families of task definitions, by their names or globs.
+   * @default - every family
+   */
+  readonly families?: readonly string[];
+  /**
+   * Repositories, by their names or globs; `*` stands for slashes, too.
+   * @default - every repository
+   */
+  readonly repositories?: readonly string[];
+  /**
+   * Whether it owns only services whose own tag `ecr-deploy:stage` is its name.
+   * @default false
+   */
+  readonly optIn?: boolean;
+  /**
+   * The rules for tags. Each is a name, a glob, `semver:<range>` or `regex:<expression>` for the whole tag; `!` in front
+   * excludes. The last rule that matches a tag decides; a tag that none matches is not taken.
+   */
+  readonly tags: readonly string[];
+  /**
+   * Whether a lower version than what runs is deployed, too, where a range of versions decides.
+   * @default false
+   */
+  readonly allowLower?: boolean;
+}
+
+const NAME = /^(?!off$)[A-Za-z0-9_-]{1,32}$/;
+/** Only `*` and `?` are special. */
+const GLOB = /^[A-Za-z0-9._/*?-]+$/;
+/** A version, whole or in part; a whole one may name a pre-release. */
+const VERSION = (() => {
+  const number = String.raw`(0|[1-9]\d{0,14})`;
+  const identifier = String.raw`(0|[1-9]\d*|\d*[A-Za-z-][A-Za-z0-9-]*)`;
+  return String.raw`${number}(\.${number}(\.${number}(-${identifier}(\.${identifier})*)?)?)?`;
+})();
+/** `*`, or comparators with a space between two, each with its operator: what npm and Rust read alike. */
+const RANGE = new RegExp(String.raw`^(\*|(=|>=?|<=?|~|\^)${VERSION}( (=|>=?|<=?|~|\^)${VERSION})*)$`);
+/** Groups with a question mark but `(?:`, escapes but of classes and of signs, classes in classes: not read alike everywhere. */
+const UNLIKE = /\(\?(?!:)|\\(?![dDwWsS]|[^A-Za-z0-9])|\[[^\]]*\[/;
+
+const SELECTORS = ['clusters', 'services', 'families', 'repositories'] as const;
+const MEMBERS: readonly string[] = ['name', ...SELECTORS, 'optIn', 'tags', 'allowLower'] satisfies (keyof Stage)[];
+
+const texts = (pattern: RegExp) => ({ type: 'array', items: { type: 'string', pattern: pattern.source }, minItems: 1 });
+
+/** The stages in a settings file: as they are. What they say is for {@link checkStages} to judge. */
+export const STAGES: Member<readonly Stage[]> = {
+  schema: {
+    type: 'array',
+    minItems: 1,
+    items: {
+      type: 'object',
+      properties: {
+        name: { type: 'string', pattern: NAME.source },
+        ...Object.fromEntries(SELECTORS.map((selector) => [selector, texts(GLOB)])),
+        optIn: { type: 'boolean' },
+        tags: texts(/^!?([A-Za-z0-9._*?-]+$|semver:.|regex:.)/),
+        allowLower: { type: 'boolean' },
+      },
+      required: ['name', 'tags'],
+      additionalProperties: false,
+    },
+  },
+  read: (given) => given as readonly Stage[],
+};
+
+/** Which tags move the services of which stage. */
+export function inOneLine(stages: readonly Stage[]): string {
+  const each = stages.map(({ name, tags }) => `${name}: ${tags.join(', ')}`);
+  return `Which tags move the services of which stage: ${each.join('; ')}`;
+}
+
+/** The one stage of an installation that names none: all services, every tag but `latest`, or `latest` too. */
+export function allServices(deployLatest: boolean): Stage[] {
+  return [{ name: 'all', tags: deployLatest ? ['*'] : ['*', '!latest'] }];
+}
+
+/**
+ * The stages, checked. `clusters` and `repositories` are those settings: empty for all.
+ *
+ * @throws SettingError for the first stage that cannot be used
+ */
+export function checkStages(
+  stages: readonly Stage[],
+  {
+    clusters,
+    repositories,
+    tagLatest,
+  }: { clusters: readonly string[]; repositories: readonly string[]; tagLatest: boolean },
+): Stage[] {
+  if (!Array.isArray(stages) || stages.length === 0) {
+    throw new SettingError(
+      'stages',
+      stages,
+      'give a list of stages, such as [{"name": "staging", "clusters": ["staging"], "tags": ["main-*"]}]; ' +
+        'leave the setting out for one stage that owns every service.',
+    );
+  }
+  const checked: Stage[] = [];
+  for (const [index, given] of (stages as readonly unknown[]).entries()) {
+    const stage = checkStage(given, index);
+    const at = (member: string) => `stages[${index}] (${stage.name}).${member}`;
+    if (checked.some(({ name }) => name === stage.name)) {
+      throw new SettingError(at('name'), stage.name, 'another stage has this name; give each its own.');
+    }
+    const before = stage.optIn === true ? undefined : checked.find((other) => hides(other, stage));
+    if (before !== undefined) {
+      throw new SettingError(
+        `stages[${index}]`,
+        stage.name,
+        `it can never own a service: the stage ${before.name} stands before it and selects all that it selects. ` +
+          `Put ${stage.name} before ${before.name}, or let ${before.name} select less.`,
+      );
+    }
+    for (const [member, names] of Object.entries({ clusters, repositories })) {
+      const patterns = stage[member as 'clusters' | 'repositories'];
+      if (
+        names.length > 0 &&
+        patterns !== undefined &&
+        !names.some((name) => patterns.some((one) => glob(one).test(name)))
+      ) {
+        throw new SettingError(
+          at(member),
+          patterns,
+          `the setting ${member} has none of them, so the stage can never own a service; add them there, or correct the stage.`,
+        );
+      }
+    }
+    if (tagLatest && takes(stage.tags, 'latest')) {
+      throw new SettingError(
+        at('tags'),
+        stage.tags,
+        'it takes the tag latest, and tagLatest is on: every push would be deployed twice, once under its own tag and once as ' +
+          'latest; add "!latest", or turn tagLatest off.',
+      );
+    }
+    checked.push(stage);
+  }
+  return checked;
+}
+
+function checkStage(given: unknown, index: number): Stage {
+  const at = `stages[${index}]`;
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new SettingError(at, given, 'give an object with a name and tags, such as {"name": "all", "tags": ["*"]}.');
+  }
+  const stage = given as Stage;
+  for (const [member, value] of Object.entries(given)) {
+    if (!MEMBERS.includes(member)) {
+      throw new SettingError(`${at}.${member}`, value, `a stage has no such member. It has ${MEMBERS.join(', ')}.`);
+    }
+  }
+  if (typeof stage.name !== 'string' || !NAME.test(stage.name)) {
+    throw new SettingError(
+      `${at}.name`,
+      stage.name,
+      'give 1 to 32 letters, digits, hyphens and underscores, such as staging; off is what a service says that is in no stage.',
+    );
+  }
+  for (const selector of SELECTORS) {
+    const patterns: unknown = stage[selector];
+    const isList = Array.isArray(patterns) && patterns.length > 0;
+    if (patterns !== undefined && !(isList && patterns.every((one) => typeof one === 'string' && GLOB.test(one)))) {
+      throw new SettingError(
+        `${at} (${stage.name}).${selector}`,
+        patterns,
+        'give a list of names or globs: letters, digits and . _ - /, with * for any characters and ? for one; ' +
+          'leave it out for all.',
+      );
+    }
+  }
+  for (const flag of ['optIn', 'allowLower'] as const) {
+    if (stage[flag] !== undefined && typeof stage[flag] !== 'boolean') {
+      throw new SettingError(`${at} (${stage.name}).${flag}`, stage[flag], 'give true or false, without quotes.');
+    }
+  }
+  const tags: unknown = stage.tags;
+  if (!Array.isArray(tags) || tags.length === 0) {
+    throw new SettingError(`${at} (${stage.name}).tags`, tags, 'give a list of rules, such as ["*", "!latest"].');
+  }
+  for (const rule of tags as unknown[]) {
+    const problem = typeof rule === 'string' ? problemOf(rule) : 'give a text in quotes.';
+    if (problem !== undefined) {
+      throw new SettingError(`${at} (${stage.name}).tags`, rule, problem);
+    }
+  }
+  if ((tags as string[]).every((rule) => rule.startsWith('!'))) {
+    throw new SettingError(
+      `${at} (${stage.name}).tags`,
+      tags,
+      'every rule excludes, so it takes no tag; give what it takes first, such as "*".',
+    );
+  }
+  return stage;
+}
+
+/** Whether every service that `stage` can select is selected by `other`, as far as their patterns tell. */
+function hides(other: Stage, stage: Stage): boolean {
+  return (
+    other.optIn !== true &&
+    SELECTORS.every((selector) => {
+      const all = other[selector];
+      const some = stage[selector];
+      // A stage that names clusters or services selects no family without a service.
+      return all === undefined || some?.every((one) => all.includes(one) || all.includes('*')) === true;
+    })
+  );
+}
+
+/** What is wrong with a rule for tags. */
+export function problemOf(rule: string): string | undefined {
+  const [, kind, pattern = ''] = /^!?(?:(semver|regex):)?(.*)$/s.exec(rule) ?? [];
+  switch (kind) {
+    case 'semver':
+      return RANGE.test(pattern)
+        ? undefined
+        : 'it is no range of versions; give * or comparators with their operators, such as "semver:>=1.2.0 <2.0.0".';
+    case 'regex':
+      return isRegex(pattern)
+        ? undefined
+        : 'it is no regular expression that this reads; give groups as (?:…), no look around, no backreference, ' +
+            'escapes of signs and \\d \\w \\s only.';
+    default:
+      return /^[A-Za-z0-9._*?-]+$/.test(pattern)
+        ? undefined
+        : 'give a name, a glob such as "pr-*", "semver:<range>" or "regex:<expression>", each with ! in front to exclude.';
+  }
+}
+
+function isRegex(expression: string): boolean {
+  if (expression === '' || UNLIKE.test(expression)) {
+    return false;
+  }
+  try {
+    return new RegExp(expression, 'u').source !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** Whether rules take `latest`, or another tag that is no version: the last one that matches decides. */
+export function takes(rules: readonly string[], tag: string): boolean {
+  const last = rules.filter((rule) => matches(rule.replace(/^!/, ''), tag)).at(-1);
+  return last?.startsWith('!') === false;
+}
+
+function matches(pattern: string, tag: string): boolean {
+  if (pattern.startsWith('semver:')) {
+    return false;
+  }
+  return pattern.startsWith('regex:')
+    ? new RegExp(`^(?:${pattern.slice('regex:'.length)})$`, 'u').test(tag)
+    : glob(pattern).test(tag);
+}
+
+function glob(pattern: string): RegExp {
+  const escaped = pattern.replaceAll(/[.\-/]/g, '\\$&');
+  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`);
+}

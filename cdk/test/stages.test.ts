@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { checkSettings, type EcrDeployProps } from '../lib/settings';
+import { problemOf, type Stage, takes } from '../lib/stages';
+import { type Json, REQUIRED } from './synthesized';
+
+/** The rules that the tests of `functions/find-task-definitions/src/stage.rs` read, too. */
+const RULES: Json = JSON.parse(readFileSync(join(REPOSITORY_ROOT, 'cdk', 'test', 'tag-rules.json'), 'utf8'));
+
+const ALL: Stage = { name: 'all', tags: ['*'] };
+const STAGING: Stage = { name: 'staging', clusters: ['staging'], tags: ['main-*', 'semver:*'] };
+const PRODUCTION: Stage = { name: 'production', clusters: ['production'], tags: ['semver:>=1.0.0'] };
+
+const check = (stages: unknown, more: Partial<EcrDeployProps> = {}) =>
+  checkSettings({ ...REQUIRED, ...more, stages: stages as Stage[] }).stages;
+
+test('a rule for tags is read or refused as the functions do', () => {
+  for (const rule of RULES.accepted as string[]) {
+    assert.equal(problemOf(rule), undefined, rule);
+    check([{ name: 'a', tags: ['*', rule] }]);
+  }
+  for (const rule of RULES.refused as string[]) {
+    assert.notEqual(problemOf(rule), undefined, rule);
+  }
+});
+
+test('the last rule that matches decides, as in the functions', () => {
+  for (const { tags, takes: taken, leaves } of RULES.decided as Json[]) {
+    // Versions are not for the construct to compare.
+    if (tags.some((rule: string) => rule.includes('semver:'))) {
+      continue;
+    }
+    assert.deepEqual(
+      [...taken, ...leaves].filter((tag: string) => takes(tags, tag)),
+      taken,
+      JSON.stringify(tags),
+    );
+  }
+});
+
+test('without stages there is one, which takes every tag but latest, or latest too', () => {
+  assert.deepEqual(checkSettings(REQUIRED).stages, [{ name: 'all', tags: ['*', '!latest'] }]);
+  assert.deepEqual(checkSettings({ ...REQUIRED, deployLatest: true }).stages, [ALL]);
+});
+
+test('stages are kept as they are given, in their order', () => {
+  assert.deepEqual(check([STAGING, PRODUCTION]), [STAGING, PRODUCTION]);
+});
+
+const SELECTOR =
+  'give a list of names or globs: letters, digits and . _ - /, with * for any characters and ? for one; ' +
+  'leave it out for all.';
+const NAME =
+  'give 1 to 32 letters, digits, hyphens and underscores, such as staging; off is what a service says that is in no stage.';
+const LIST =
+  'give a list of stages, such as [{"name": "staging", "clusters": ["staging"], "tags": ["main-*"]}]; ' +
+  'leave the setting out for one stage that owns every service.';
+const TWICE =
+  'it takes the tag latest, and tagLatest is on: every push would be deployed twice, once under its own tag and once as ' +
+  'latest; add "!latest", or turn tagLatest off.';
+
+const REFUSED: readonly (readonly [stages: unknown, message: string, more?: Partial<EcrDeployProps>])[] = [
+  [[], `"stages" is []: ${LIST}`],
+  ['all', `"stages" is "all": ${LIST}`],
+  [['all'], '"stages[0]" is "all": give an object with a name and tags, such as {"name": "all", "tags": ["*"]}.'],
+  [[{ tags: ['*'] }], `"stages[0].name" is not set: ${NAME}`],
+  [[{ name: 'off', tags: ['*'] }], `"stages[0].name" is "off": ${NAME}`],
+  [[{ name: 'a b', tags: ['*'] }], `"stages[0].name" is "a b": ${NAME}`],
+  [
+    [{ ...ALL, cluster: ['a'] }],
+    '"stages[0].cluster" is ["a"]: a stage has no such member. ' +
+      'It has name, clusters, services, families, repositories, optIn, tags, allowLower.',
+  ],
+  [[{ ...ALL, clusters: [] }], `"stages[0] (all).clusters" is []: ${SELECTOR}`],
+  [[{ ...ALL, services: 'web' }], `"stages[0] (all).services" is "web": ${SELECTOR}`],
+  [[{ ...ALL, families: ['a[b'] }], `"stages[0] (all).families" is ["a[b"]: ${SELECTOR}`],
+  [[{ ...ALL, repositories: ['{a,b}'] }], `"stages[0] (all).repositories" is ["{a,b}"]: ${SELECTOR}`],
+  [[{ ...ALL, optIn: 'yes' }], '"stages[0] (all).optIn" is "yes": give true or false, without quotes.'],
+  [[{ ...ALL, allowLower: 1 }], '"stages[0] (all).allowLower" is 1: give true or false, without quotes.'],
+  [[{ name: 'all' }], '"stages[0] (all).tags" is not set: give a list of rules, such as ["*", "!latest"].'],
+  [[{ name: 'all', tags: [] }], '"stages[0] (all).tags" is []: give a list of rules, such as ["*", "!latest"].'],
+  [[{ name: 'all', tags: [7] }], '"stages[0] (all).tags" is 7: give a text in quotes.'],
+  [
+    [{ name: 'all', tags: ['*', 'semver:1.x'] }],
+    '"stages[0] (all).tags" is "semver:1.x": it is no range of versions; give * or comparators with their operators, such as ' +
+      '"semver:>=1.2.0 <2.0.0".',
+  ],
+  [
+    [{ name: 'all', tags: ['regex:('] }],
+    '"stages[0] (all).tags" is "regex:(": it is no regular expression that this reads; give groups as (?:…), no look around, ' +
+      'no backreference, escapes of signs and \\d \\w \\s only.',
+  ],
+  [
+    [{ name: 'all', tags: ['pr-[0-9]'] }],
+    '"stages[0] (all).tags" is "pr-[0-9]": give a name, a glob such as "pr-*", "semver:<range>" or "regex:<expression>", ' +
+      'each with ! in front to exclude.',
+  ],
+  [
+    [{ name: 'all', tags: ['!latest', '!pr-*'] }],
+    '"stages[0] (all).tags" is ["!latest","!pr-*"]: every rule excludes, so it takes no tag; give what it takes first, such as "*".',
+  ],
+  [[STAGING, STAGING], '"stages[1] (staging).name" is "staging": another stage has this name; give each its own.'],
+  [
+    [ALL, PRODUCTION],
+    '"stages[1]" is "production": it can never own a service: the stage all stands before it and selects all that it selects. ' +
+      'Put production before all, or let all select less.',
+  ],
+  [
+    [{ ...STAGING, clusters: ['*'] }, PRODUCTION],
+    '"stages[1]" is "production": it can never own a service: the stage staging stands before it and selects all that it selects. ' +
+      'Put production before staging, or let staging select less.',
+  ],
+  [
+    [PRODUCTION],
+    '"stages[0] (production).clusters" is ["production"]: the setting clusters has none of them, so the stage can never own a ' +
+      'service; add them there, or correct the stage.',
+    { clusters: ['prod', 'staging'] },
+  ],
+  [
+    [{ ...ALL, repositories: ['team/*'] }],
+    '"stages[0] (all).repositories" is ["team/*"]: the setting repositories has none of them, so the stage can never own a ' +
+      'service; add them there, or correct the stage.',
+    { repositories: ['web'] },
+  ],
+  [[ALL], `"stages[0] (all).tags" is ["*"]: ${TWICE}`, { tagLatest: true }],
+  [[{ name: 'a', tags: ['regex:l.*'] }], `"stages[0] (a).tags" is ["regex:l.*"]: ${TWICE}`, { tagLatest: true }],
+  [
+    [STAGING],
+    '"deployLatest" is true: with stages their tags decide; name latest in the tags of a stage, and leave deployLatest out.',
+    { deployLatest: true },
+  ],
+];
+
+for (const [stages, message, more] of REFUSED) {
+  test(`refused: ${message.slice(0, 100)}`, () => {
+    assert.throws(() => check(stages, more), { name: 'SettingError', message: `ecr-deploy: setting ${message}` });
+  });
+}
+
+test('what only a service’s own tag can choose, or what selects more than the stages before it, is accepted', () => {
+  check([ALL, { name: 'asked', optIn: true, tags: ['*'] }]);
+  check([{ ...ALL, optIn: true }, PRODUCTION]);
+  check([PRODUCTION, { name: 'rest', tags: ['*'] }]);
+  check([
+    { name: 'services', clusters: ['*'], tags: ['*'] },
+    { name: 'families', tags: ['*'] },
+  ]);
+  check([{ ...ALL, clusters: ['prod*'] }], { clusters: ['production'] });
+  check([{ name: 'all', tags: ['*', '!latest'] }], { tagLatest: true });
+});

@@ -1,0 +1,329 @@
+//! A stage is a named set of services, with the rule that says which tags may move them.
+//!
+//! All decisions are here, over plain data: which stage owns a service ([`Stages::owner`]), whether a stage takes a tag, and
+//! by which rule ([`Stage::decide`]), whether a service is on hold ([`hold`]), and whether a version is lower than another
+//! ([`lower`]). The settings' own type is [`shared::config::StageSettings`].
+
+use jiff::Timestamp;
+use regex_lite::Regex;
+use semver::{Version, VersionReq};
+use shared::config::{Config, StageName, StageSettings};
+use shared::error::Error;
+use std::fmt::Display;
+
+/// The value of a service's own tag that keeps it out of every stage.
+const OFF: &str = "off";
+
+/// The stages of an installation, in the order of the settings.
+#[derive(Debug, Clone)]
+pub struct Stages(Vec<Stage>);
+
+/// A stage, ready to decide.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    name: StageName,
+    clusters: Selector,
+    services: Selector,
+    families: Selector,
+    repositories: Selector,
+    is_opt_in: bool,
+    tags: Vec<TagRule>,
+    /// Whether a lower version than what runs is deployed, too.
+    pub allows_lower: bool,
+}
+
+/// Names or globs. Without any it selects everything.
+#[derive(Debug, Clone)]
+struct Selector(Vec<Regex>);
+
+/// One rule of a stage's `tags`, such as `main-*` or `!semver:<1.0.0`.
+#[derive(Debug, Clone)]
+pub struct TagRule {
+    text: String,
+    is_exclusion: bool,
+    pattern: Pattern,
+}
+
+#[derive(Debug, Clone)]
+enum Pattern {
+    /// Of a name, a glob, or a regex.
+    Text(Regex),
+    /// Of a range of versions.
+    Range(VersionReq),
+}
+
+/// What a stage's choice is about: a service that runs a repository, or a family without a service.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// The cluster and the name of the service; `None` for a family without one.
+    pub service: Option<(&'a str, &'a str)>,
+    /// The family of the revision that runs.
+    pub family: &'a str,
+    /// The repository that was pushed to.
+    pub repository: &'a str,
+    /// The service's own tag, [`shared::service::ServiceTags::STAGE`].
+    pub own: Option<&'a str>,
+}
+
+/// Whose a service is.
+#[derive(Debug, Clone, Copy)]
+pub enum Owner<'a> {
+    /// This stage's.
+    Stage(&'a Stage),
+    /// Nobody's, by its own tag.
+    Off,
+    /// Nobody's: no stage selects it.
+    Nobody,
+    /// Its own tag names a stage that there is not.
+    Unknown,
+}
+
+impl Stages {
+    /// Reads the stages of the settings.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.InvalidInput` that names the stage and the pattern that cannot be read, the stage that is there twice, or the
+    /// one that takes `latest` although `tagLatest` is on.
+    pub fn read(config: &Config) -> Result<Self, Error> {
+        let mut stages: Vec<Stage> = Vec::new();
+        for settings in &config.stages {
+            let stage = Stage::read(settings)?;
+            if stages.iter().any(|other| other.name == stage.name) {
+                return Err(refused(&stage.name, "it is there twice"));
+            }
+            if config.tag_latest && stage.decide("latest").takes() {
+                return Err(refused(
+                    &stage.name,
+                    "it takes the tag latest, and tagLatest is on: every image would be deployed a second time as latest; \
+                     choose one",
+                ));
+            }
+            stages.push(stage);
+        }
+        Ok(Self(stages))
+    }
+
+    /// The stage that owns a service or a family: the one that its own tag names, else the first one that selects it.
+    #[must_use]
+    pub fn owner(&self, candidate: &Candidate<'_>) -> Owner<'_> {
+        match candidate.own {
+            Some(OFF) => Owner::Off,
+            Some(own) => {
+                let named = self.0.iter().find(|stage| stage.name.as_str() == own);
+                named.map_or(Owner::Unknown, Owner::Stage)
+            }
+            None => {
+                let first = self.0.iter().find(|stage| stage.selects(candidate));
+                first.map_or(Owner::Nobody, Owner::Stage)
+            }
+        }
+    }
+
+    /// Every stage, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Stage> {
+        self.0.iter()
+    }
+
+    /// The names of all stages, for a message: `staging, production`.
+    #[must_use]
+    pub fn names(&self) -> String {
+        let names: Vec<&str> = self.0.iter().map(|stage| stage.name.as_str()).collect();
+        names.join(", ")
+    }
+}
+
+impl Stage {
+    fn read(settings: &StageSettings) -> Result<Self, Error> {
+        let refused = |problem: String| refused(&settings.name, problem);
+        let selector = |member: &str, patterns: &[String]| {
+            Selector::read(patterns).map_err(|problem| refused(format!("its {member}: {problem}")))
+        };
+        let tags = settings.tags.iter().map(|text| {
+            let rule = TagRule::read(text);
+            rule.map_err(|problem| refused(format!("its tag rule {text:?}: {problem}")))
+        });
+        Ok(Self {
+            name: settings.name.clone(),
+            clusters: selector("clusters", &settings.clusters)?,
+            services: selector("services", &settings.services)?,
+            families: selector("families", &settings.families)?,
+            repositories: selector("repositories", &settings.repositories)?,
+            is_opt_in: settings.opt_in,
+            tags: tags.collect::<Result<_, _>>()?,
+            allows_lower: settings.allow_lower,
+        })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &StageName {
+        &self.name
+    }
+
+    /// Whether it selects what does not name a stage itself. A family without a service is in no cluster: only a stage that
+    /// names neither clusters nor services selects it.
+    fn selects(&self, candidate: &Candidate<'_>) -> bool {
+        let of_service = match candidate.service {
+            Some((cluster, service)) => self.clusters.selects(cluster) && self.services.selects(service),
+            None => self.clusters.0.is_empty() && self.services.0.is_empty(),
+        };
+        !self.is_opt_in
+            && of_service
+            && self.families.selects(candidate.family)
+            && self.repositories.selects(candidate.repository)
+    }
+
+    /// Which rule decides on a tag: the last one that matches it.
+    #[must_use]
+    pub fn decide(&self, tag: &str) -> Decision<'_> {
+        Decision {
+            rule: self.tags.iter().rev().find(|rule| rule.matches(tag)),
+        }
+    }
+}
+
+/// What a stage has decided on a tag.
+#[derive(Debug, Clone, Copy)]
+pub struct Decision<'a> {
+    /// The rule that decided; `None` where no rule matches the tag.
+    pub rule: Option<&'a TagRule>,
+}
+
+impl Decision<'_> {
+    /// Whether the stage takes the tag.
+    #[must_use]
+    pub fn takes(&self) -> bool {
+        self.rule.is_some_and(|rule| !rule.is_exclusion)
+    }
+
+    /// Whether it does by a range of versions, so that versions are compared.
+    #[must_use]
+    pub fn is_by_version(&self) -> bool {
+        self.rule.is_some_and(|rule| matches!(rule.pattern, Pattern::Range(_)))
+    }
+}
+
+impl Selector {
+    fn read(patterns: &[String]) -> Result<Self, String> {
+        let globs = patterns.iter().map(|pattern| {
+            let read = glob(pattern);
+            read.map_err(|problem| format!("{pattern:?} {problem}"))
+        });
+        globs.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn selects(&self, name: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|glob| glob.is_match(name))
+    }
+}
+
+impl TagRule {
+    fn read(text: &str) -> Result<Self, String> {
+        let (is_exclusion, rest) = match text.strip_prefix('!') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let pattern = match rest.split_once(':') {
+            Some(("semver", range)) => Pattern::Range(self::range(range)?),
+            Some(("regex", expression)) => Pattern::Text(whole(expression)?),
+            Some((kind, _)) => {
+                return Err(format!(
+                    "there is no kind {kind:?} of rule; there are semver: and regex:"
+                ));
+            }
+            None => Pattern::Text(glob(rest)?),
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            is_exclusion,
+            pattern,
+        })
+    }
+
+    fn matches(&self, tag: &str) -> bool {
+        match &self.pattern {
+            Pattern::Text(text) => text.is_match(tag),
+            Pattern::Range(range) => version(tag).is_some_and(|version| range.matches(&version)),
+        }
+    }
+
+    /// The rule as the settings have it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A name, or a glob: `*` stands for any characters, `/` too, and `?` for one. No other character is special, so that the
+/// construct can check it without a library; `GLOB` in `cdk/lib/stages.ts` is the same rule.
+fn glob(text: &str) -> Result<Regex, String> {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "._-/*?".contains(character);
+    if text.is_empty() || !text.chars().all(is_plain) {
+        return Err("is no name or glob: give letters, digits, . _ - / and * or ?".to_owned());
+    }
+    whole(&regex_lite::escape(text).replace(r"\*", ".*").replace(r"\?", "."))
+}
+
+/// A regex for a whole text. The crate matches in linear time, whatever the expression.
+fn whole(expression: &str) -> Result<Regex, String> {
+    // By itself, too: `a)|(b` is none, though it would be one between parentheses.
+    let read = Regex::new(expression).and_then(|_| Regex::new(&format!("^(?:{expression})$")));
+    read.map_err(|error| format!("it is no regex: {error}"))
+}
+
+/// A range of versions: `*`, or comparators with a space between two, each with its operator, such as `>=1.2.0 <2.0.0`. It is
+/// what the crate `semver` and the npm package of that name read alike: npm takes no comma, and reads a version without an
+/// operator as that very version, where the crate reads it as `^`. `RANGE` in `cdk/lib/stages.ts` is the same rule.
+fn range(text: &str) -> Result<VersionReq, String> {
+    let comparators: Vec<&str> = text.split(' ').collect();
+    if text != "*" && !comparators.iter().all(|comparator| is_comparator(comparator)) {
+        return Err(
+            "it is no range: give * or comparators with their operators, such as semver:>=1.2.0 <2.0.0".to_owned(),
+        );
+    }
+    VersionReq::parse(&comparators.join(", ")).map_err(|error| format!("it is no range: {error}"))
+}
+
+/// An operator and a version, without a wildcard or build metadata. Whether the version is one the crate says.
+fn is_comparator(text: &str) -> bool {
+    let version = text.trim_start_matches(['=', '<', '>', '~', '^']);
+    let (numbers, pre_release) = version.split_once('-').unwrap_or((version, "0"));
+    let is_identifier = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    version.len() < text.len()
+        && numbers.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && pre_release.bytes().all(is_identifier)
+}
+
+/// The version that a tag names: `v1.2.3` and `1.2.3` are one, `v1.2` is none.
+fn version(tag: &str) -> Option<Version> {
+    Version::parse(tag.strip_prefix('v').unwrap_or(tag)).ok()
+}
+
+/// Whether `tag` names a lower version than `running` does. Where one of them names none, it does not.
+#[must_use]
+pub fn lower(tag: &str, running: &str) -> bool {
+    matches!((version(tag), version(running)), (Some(tag), Some(running)) if tag.cmp_precedence(&running).is_lt())
+}
+
+/// Why a service is on hold at `now`, by its own tag, [`shared::service::ServiceTags::HOLD`]; `None` when the time that it names has come. Where the time
+/// cannot be read the hold stays: somebody wanted one.
+#[must_use]
+pub fn hold(value: &str, now: Timestamp) -> Option<&str> {
+    let until = value.strip_prefix("until ").and_then(|rest| rest.split(' ').next());
+    let until = until.and_then(|time| time.parse::<Timestamp>().ok());
+    match until {
+        Some(until) if until <= now => None,
+        _ => Some(value),
+    }
+}
+
+fn refused(stage: &StageName, problem: impl Display) -> Error {
+    Error::invalid_input(format_args!(
+        "the stage {stage} of the settings cannot be used: {problem}; the construct checks stages, so were it and the \
+         functions deployed together?"
+    ))
+}
+
+#[cfg(test)]
+mod tests;
