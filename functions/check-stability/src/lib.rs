@@ -11,6 +11,7 @@ use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::poll::{self, Waiting};
 use shared::runtime::{Request, log_image, log_service};
+use shared::service::StoppedTask;
 use shared::task_definition::Standing;
 use verdict::{Look, came_between, judge, needs_history};
 
@@ -113,6 +114,12 @@ async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Check
         Some(primary) if primary.standing == Standing::Ours => ecs.outline_of(&rollout.task_definition).await?,
         _ => None,
     };
+    let essential = if stopped.iter().any(StoppedTask::was_partly_stopped) {
+        let ours = ecs.outline_of(&rollout.task_definition).await?;
+        ours.map_or_else(Vec::new, |ours| ours.essential().to_vec())
+    } else {
+        Vec::new()
+    };
     let image_containers = ours.map_or_else(Vec::new, |ours| ours.containers_of(&asked.image));
     let look = Look {
         service: &service,
@@ -121,6 +128,7 @@ async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Check
         primary,
         between,
         image_containers: &image_containers,
+        essential: &essential,
         now,
     };
     Ok(judge(&look, asked))

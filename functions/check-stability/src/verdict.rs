@@ -22,7 +22,7 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 const QUIET: SignedDuration = SignedDuration::from_secs(60);
 /// Of so many tasks one may die in that time: a large service always has some that do.
 const DEATHS_ARE_NORMAL: u32 = 100;
-/// For what part of its time a rollout may go without a place for a task. ECS tells it once in six hours, however often it fails
+/// For what part of its time a rollout may go without any task that ECS can launch. ECS tells it once in six hours, however often it fails
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html>).
 const UNPLACED: i32 = 6;
 /// How many reasons are told.
@@ -43,6 +43,8 @@ pub struct Look<'a> {
     pub between: Option<Standing>,
     /// The containers of our revision that run the pushed repository, where the primary deployment's is of the push too.
     pub image_containers: &'a [String],
+    /// The essential containers of our revision, where one of its tasks [was partly stopped](StoppedTask::was_partly_stopped).
+    pub essential: &'a [String],
     /// When the look was taken.
     pub now: Timestamp,
 }
@@ -101,7 +103,11 @@ pub fn judge(look: &Look<'_>, asked: &CheckStability) -> Check {
 fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, crashes: &[&StoppedTask]) -> Check {
     let rollout = &asked.rollout;
     let reasons = reasons(crashes, look, rollout);
-    let progress = progress(primary, crashes.len(), &reasons);
+    let draining = draining(look, primary);
+    let mut progress = progress(primary, crashes.len(), &reasons);
+    if draining > 0 {
+        progress.extend(["; ", &draining.to_string(), " old ones still draining"]);
+    }
     let ended = |verdict, message: String| {
         check(
             verdict,
@@ -144,11 +150,15 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, cra
     if crashes.len() >= crash_threshold(primary.desired_count) {
         return ended(Verdict::Failed, progress);
     }
-    if is_unplaceable(look, rollout, primary) {
+    if cannot_launch(look, rollout, primary) {
         return ended(Verdict::Failed, progress);
     }
     let may_lag = record.is_none() && tells_of_others(look) && look.now < later(rollout.watched_since, STALE);
     if !may_lag && is_complete(look, primary, record) && is_quiet(look, rollout, primary, crashes) {
+        return ended(Verdict::Stable, progress);
+    }
+    // Nothing that could go wrong with ours is left to wait for, and to go back would change nothing.
+    if draining > 0 && look.now >= rollout.deadline && is_quiet(look, rollout, primary, crashes) {
         return ended(Verdict::Stable, progress);
     }
     ended_by_deadline(look, rollout, ended(Verdict::InProgress, progress))
@@ -409,30 +419,80 @@ fn failed_tasks<'a>(look: &Look<'a>, asked: &CheckStability) -> Vec<&'a StoppedT
         .collect();
     let since = earlier(rollout.watched_since, CLOCK_SKEW);
     let is_ours = |task: &&StoppedTask| ids.contains(&task.started_by.as_str());
-    let ends_well_before = look
+    let before = look
         .stopped
         .iter()
-        .filter(|task| !is_ours(task) && asked.previous.is_some() && task.task_definition == asked.previous)
-        .any(StoppedTask::ended_well);
+        .filter(|task| !is_ours(task) && asked.previous.is_some() && task.task_definition == asked.previous);
+    let good_ends: Vec<&StoppedTask> = before.filter(|task| task.succeeded().is_some()).collect();
+    let ended_as_well = |task: &StoppedTask| good_ends.iter().any(|good| ends_as_well(task, good, look.essential));
     let ours = look.stopped.iter().filter(is_ours);
     ours.filter(|task| task.stopped_at.is_none_or(|at| at >= since))
-        .filter(|task| task.died() && !(ends_well_before && task.ended_well()))
+        .filter(|task| task.died() && !ended_as_well(task))
         .collect()
 }
 
-/// Whether ECS has found no place for a task of ours for long, and none runs or starts.
-fn is_unplaceable(look: &Look<'_>, rollout: &Rollout, primary: &Deployment) -> bool {
-    let patience = rollout.deadline.duration_since(rollout.watched_since) / UNPLACED;
-    primary.desired_count > 0
-        && primary.running_count == 0
-        && primary.pending_count == 0
-        && placement_failures(look, rollout).any(|failure| look.now >= later(failure.at, patience))
+/// Whether a task ended as well as `good`, one of the last good revision: every container of both exited with code 0; or all
+/// those that did in `good` did so here, an essential one among them. An app that is killed for want of memory also leaves a
+/// sidecar that exits with 0, and that is no good end.
+fn ends_as_well(task: &StoppedTask, good: &StoppedTask, essential: &[String]) -> bool {
+    let (Some(here), Some(there)) = (task.succeeded(), good.succeeded()) else {
+        return false;
+    };
+    let is_essential = |name: &&str| essential.iter().any(|essential| essential == name);
+    (!task.was_partly_stopped() && !good.was_partly_stopped())
+        || (there.is_subset(&here) && (!task.was_partly_stopped() || there.iter().any(is_essential)))
 }
 
-fn placement_failures<'a>(look: &Look<'a>, rollout: &Rollout) -> impl Iterator<Item = &'a ServiceEvent> {
+/// Whether ECS cannot launch any task of ours: none runs or starts, and as many failed as make a crash loop, or ECS has said so
+/// long ago. While tasks of other deployments are still to go, it makes room, and tries again some minutes after the last one
+/// has gone.
+fn cannot_launch(look: &Look<'_>, rollout: &Rollout, primary: &Deployment) -> bool {
+    if primary.desired_count == 0 || primary.running_count > 0 || primary.pending_count > 0 {
+        return false;
+    }
+    if primary.failed_tasks as usize >= crash_threshold(primary.desired_count) {
+        return true;
+    }
+    let is_ours = |id: &str| primary.id == id;
+    let others = look.service.deployments.iter().filter(|other| !is_ours(&other.id));
+    if others.clone().any(|other| other.running_count > other.desired_count) {
+        return false;
+    }
+    let patience = rollout.deadline.duration_since(rollout.watched_since) / UNPLACED;
+    let gone = look.stopped.iter().filter(|task| !is_ours(&task.started_by));
+    let room_since = gone.filter_map(|task| task.stopped_at).max();
+    launch_failures(look, rollout).any(|failure| {
+        let since = room_since.map_or(failure.at, |gone| gone.max(failure.at));
+        look.now >= later(since, patience)
+    })
+}
+
+/// What ECS says when it cannot bring a task to run
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
+const LAUNCH_FAILURES: [&str; 5] = [
+    "unable to place a task",
+    "failed to launch a task",
+    "unable to stop or start tasks during a deployment",
+    "failed to register targets",
+    "unable to consistently start tasks",
+];
+
+fn launch_failures<'a>(look: &Look<'a>, rollout: &Rollout) -> impl Iterator<Item = &'a ServiceEvent> {
     let since = rollout.started_at.max(earlier(rollout.watched_since, CLOCK_SKEW));
-    let events = look.service.events.iter();
-    events.filter(move |event| event.at >= since && event.message.contains("unable to place a task"))
+    let events = look.service.events.iter().filter(move |event| event.at >= since);
+    events.filter(|event| LAUNCH_FAILURES.iter().any(|words| event.message.contains(words)))
+}
+
+/// How many tasks of other deployments are only still draining, where ECS has all that it wants of ours and wants none of theirs.
+/// Task protection keeps a task up to 48 hours, and deregistration from a target up to one.
+/// Zero while ECS wants any of them still: then ours run, but do not count for it yet.
+fn draining(look: &Look<'_>, primary: &Deployment) -> u32 {
+    let others = || look.service.deployments.iter().filter(|other| other.id != primary.id);
+    let is_there = primary.running_count >= primary.desired_count && primary.pending_count == 0;
+    if !is_there || others().any(|other| other.desired_count > 0) {
+        return 0;
+    }
+    others().map(|other| other.running_count).sum()
 }
 
 /// Why tasks died, each reason once with how often, the most frequent first; then why none could be placed.
@@ -450,7 +510,7 @@ fn reasons(crashes: &[&StoppedTask], look: &Look<'_>, rollout: &Rollout) -> Vec<
             format!("{reason} ({count} times)")
         }
     });
-    let unplaced = placement_failures(look, rollout)
+    let unplaced = launch_failures(look, rollout)
         .next()
         .map(|failure| sentence(&failure.message));
     died.chain(unplaced).take(REASONS).collect()

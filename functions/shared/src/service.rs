@@ -6,6 +6,7 @@
 use crate::arn::{ClusterName, ServiceName, TaskDefinitionArn};
 use crate::image::ImageDigest;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// One look at a service, by `DescribeServices`.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,7 +142,8 @@ pub struct Deployment {
     pub running_count: u32,
     /// How many tasks it is starting.
     pub pending_count: u32,
-    /// How many of its tasks failed to reach RUNNING since the last one that did.
+    /// How many of its tasks failed to reach RUNNING since the last one that did. ECS counts those, too, that it could not
+    /// launch at all, of which no stopped task tells.
     pub failed_tasks: u32,
     /// When it began.
     pub created_at: Timestamp,
@@ -273,12 +275,34 @@ pub struct StoppedContainer {
 }
 
 impl StoppedTask {
-    /// Whether a task ended by itself, and every container of it with code 0.
+    /// The containers that exited with code 0, where the task ended by itself and ECS stopped every other one. `None` where
+    /// there is no such container, or where another one failed.
+    ///
+    /// ECS stops the rest of a task when an essential container exits: a sidecar then ends by a signal, and the task has ended
+    /// well all the same. Which container exited first is not told.
     #[must_use]
-    pub fn ended_well(&self) -> bool {
-        self.stop_code == "EssentialContainerExited"
-            && !self.containers.is_empty()
-            && self.containers.iter().all(|container| container.exit_code == Some(0))
+    pub fn succeeded(&self) -> Option<BTreeSet<&str>> {
+        let is_success = |container: &&StoppedContainer| container.exit_code == Some(0);
+        let may_be_well = self.stop_code == "EssentialContainerExited"
+            && self
+                .containers
+                .iter()
+                .all(|container| is_success(&container) || container.was_stopped());
+        let succeeded: BTreeSet<&str> = self
+            .containers
+            .iter()
+            .filter(is_success)
+            .map(|container| container.name.as_str())
+            .collect();
+        Some(succeeded).filter(|succeeded| may_be_well && !succeeded.is_empty())
+    }
+
+    /// Whether some containers exited with code 0 and ECS stopped the others: then the task definition tells whether it
+    /// ended well.
+    #[must_use]
+    pub fn was_partly_stopped(&self) -> bool {
+        self.succeeded()
+            .is_some_and(|succeeded| succeeded.len() < self.containers.len())
     }
 
     /// Whether a task died by itself: not when ECS, a person or the hardware stopped it.
@@ -290,7 +314,7 @@ impl StoppedTask {
                 let reason = self.reason.to_ascii_lowercase();
                 reason.contains("health check") || reason.contains("unhealthy")
             }
-            "UserInitiated" | "SpotInterruption" | "TerminationNotice" => false,
+            "UserInitiated" | "SpotInterruption" | "TerminationNotice" | "InfrastructureHealth" => false,
             // A code that is not known: what was stopped with all its containers did not die by itself.
             _ => self
                 .containers

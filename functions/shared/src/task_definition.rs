@@ -86,6 +86,8 @@ pub struct Outline {
     arn: TaskDefinitionArn,
     /// Each container's name, and its image where that can be read as a reference.
     containers: Vec<(String, Option<ImageReference>)>,
+    /// The essential ones: a task ends with each of them.
+    essential: Vec<String>,
     /// Those of this project.
     tags: Vec<Tag>,
     /// How many others there are that count.
@@ -110,6 +112,13 @@ impl Outline {
     pub fn image_tags<'a>(&'a self, image: &'a PushedImage) -> impl Iterator<Item = &'a ImageTag> {
         let matching = self.containers.iter().filter(|(_, of)| runs(of.as_ref(), image));
         matching.filter_map(|(_, of)| of.as_ref()?.tag())
+    }
+
+    /// The names of the essential containers: all that do not say otherwise.
+    /// See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>.
+    #[must_use]
+    pub fn essential(&self) -> &[String] {
+        &self.essential
     }
 
     /// As [`TaskDefinition::standing`].
@@ -205,8 +214,14 @@ impl TaskDefinition {
     pub fn outline(&self) -> Outline {
         let containers = self.containers.iter();
         let (tags, others): (Vec<_>, Vec<_>) = self.tags.iter().partition(|tag| records::is_ours(&tag.key));
+        let is_essential = |container: &&Container| {
+            let essential = container.members.get("essential");
+            essential.is_none_or(|essential| essential.get() != "false")
+        };
+        let essential = self.containers.iter().filter(is_essential);
         Outline {
             arn: self.arn.clone(),
+            essential: essential.map(|container| container.name.clone()).collect(),
             containers: containers
                 .map(|container| (container.name.clone(), container.image.clone()))
                 .collect(),

@@ -19,6 +19,7 @@ struct Case {
     primary: Option<OtherRevision>,
     between: Option<Standing>,
     image_containers: Vec<String>,
+    essential: Vec<String>,
     now: Timestamp,
     asked: CheckStability,
 }
@@ -36,6 +37,7 @@ fn case(deployments: impl IntoIterator<Item = Deployment>) -> Case {
         primary: is_other.then_some(beside(Standing::Unrecorded)),
         between: None,
         image_containers: Vec::new(),
+        essential: Vec::new(),
         now: at(300),
         asked: CheckStability {
             image: pushed(2),
@@ -119,6 +121,7 @@ impl Case {
             primary: self.primary,
             between: self.between,
             image_containers: &self.image_containers,
+            essential: &self.essential,
             now: self.now,
         }
     }
@@ -596,6 +599,10 @@ fn a_task_that_was_stopped_by_ecs_a_person_or_the_hardware_did_not_die_by_itself
             stop_code: "TerminationNotice".to_owned(),
             ..crash("web:2", 200)
         },
+        StoppedTask {
+            stop_code: "InfrastructureHealth".to_owned(),
+            ..crash("web:2", 200)
+        },
         stopped_by("", "it is not known why"),
     ] {
         let check = case([deployment("web:2")]).stopped(vec![task.clone(); 3]).judged();
@@ -633,6 +640,47 @@ fn tasks_that_end_well_are_a_crash_loop_unless_those_of_the_last_good_revision_d
         ..nothing_good.asked.clone()
     };
     Case { asked, ..nothing_good }.is(Failed);
+}
+
+/// A task of this deployment, ended by itself, whose containers exited with these codes and without a reason.
+fn exited(short: &str, codes: &[(&str, i32)]) -> StoppedTask {
+    let container = |(name, code): &(&str, i32)| StoppedContainer {
+        name: (*name).to_owned(),
+        exit_code: Some(*code),
+        reason: None,
+    };
+    StoppedTask {
+        containers: codes.iter().map(container).collect(),
+        ..crash(short, 200)
+    }
+}
+
+#[test]
+fn a_sidecar_that_ecs_stopped_makes_no_bad_end_of_a_job_as_those_of_the_last_good_revision() {
+    let job: &[(&str, i32)] = &[("runner", 0), ("router", 137)];
+    let killed: &[(&str, i32)] = &[("runner", 137), ("router", 0)];
+    let failed: &[(&str, i32)] = &[("runner", 1), ("router", 0)];
+    let both: &[(&str, i32)] = &[("runner", 0), ("router", 0)];
+    for (ours, before, essential, verdict) in [
+        (job, Some(job), &["runner", "router"][..], Stable),
+        (job, Some(job), &["runner"], Stable),
+        (both, Some(job), &["runner"], Stable),
+        (both, Some(both), &["runner"], Stable),
+        (job, None, &["runner"], Failed),
+        // The app was killed for want of memory, and the sidecar ended as it was told to.
+        (killed, Some(job), &["runner", "router"], Failed),
+        (killed, Some(both), &["runner", "router"], Failed),
+        (killed, Some(killed), &["runner"], Failed),
+        (failed, Some(failed), &["runner", "router"], Failed),
+        (failed, Some(job), &["runner"], Failed),
+    ] {
+        let before = before.map(|before| exited("web:1", before));
+        let stopped = vec![exited("web:2", ours); 3].into_iter().chain(before.clone());
+        let case = case([deployment("web:2")]).stopped(stopped);
+        let essential = essential.iter().map(|name| (*name).to_owned()).collect();
+        let check = Case { essential, ..case }.judged();
+        assert_eq!(check.verdict, verdict, "{ours:?} {before:?} {check:?}");
+    }
 }
 
 #[test]
@@ -723,6 +771,116 @@ fn tasks_for_which_there_is_no_place_for_a_sixth_of_the_time_are_a_failure() {
     };
     none_now(waiting(), vec![steady; 3]);
     none_now(waiting(), [900, 800, 701].map(cannot_place).to_vec());
+}
+
+/// One instance has room for one task: ECS stops the old one first, and tries again some minutes later.
+#[test]
+fn while_room_is_made_a_task_without_a_place_is_no_failure() {
+    let waiting = || Deployment {
+        pending_count: 0,
+        ..rolling("web:2")
+    };
+    let old = |desired_count, running_count| Deployment {
+        is_primary: false,
+        desired_count,
+        running_count,
+        ..deployment("web:1")
+    };
+    let with = |old: Option<Deployment>, stopped: Vec<StoppedTask>| {
+        let case = case([waiting()].into_iter().chain(old)).stopped(stopped).now(1000);
+        Case {
+            service: Service {
+                events: vec![cannot_place(100)],
+                ..case.service
+            },
+            ..case
+        }
+    };
+    with(Some(old(0, 1)), Vec::new()).is(InProgress);
+    with(Some(old(1, 2)), Vec::new()).is(InProgress);
+    with(Some(old(2, 2)), Vec::new()).is(Failed);
+    with(None, Vec::new()).is(Failed);
+    let stopped_at = |seconds| StoppedTask {
+        stopped_at: Some(at(seconds)),
+        ..done("web:1")
+    };
+    with(None, vec![stopped_at(701)]).is(InProgress);
+    with(None, vec![stopped_at(700)]).is(Failed);
+    with(Some(old(0, 1)), Vec::new()).now(1802).is(Failed);
+}
+
+#[test]
+fn ecss_own_reason_is_told_from_the_first_and_fails_a_rollout_that_ecs_cannot_launch() {
+    let waiting = |failed_tasks| Deployment {
+        pending_count: 0,
+        failed_tasks,
+        ..rolling("web:2")
+    };
+    for message in [
+        "(service web) failed to launch a task with (error ECS was unable to assume the role 'arn:aws:iam::123456789012:role/app').",
+        "(service web) was unable to stop or start tasks during a deployment because of the service deployment configuration.",
+        "(service web) failed to register targets in (target-group arn) with (error the target group does not exist).",
+    ] {
+        let with = |deployment, seconds| {
+            let case = case([deployment]).now(seconds);
+            let events = vec![ServiceEvent {
+                message: message.to_owned(),
+                ..cannot_place(100)
+            }];
+            Case {
+                service: Service { events, ..case.service },
+                ..case
+            }
+        };
+        let says = format!("0 of 2 tasks running: {}", message.trim_end_matches('.'));
+        with(waiting(2), 101).says(InProgress, &says);
+        with(waiting(3), 101).says(Failed, &says);
+        with(waiting(2), 400).says(Failed, &says);
+        let one_runs = Deployment {
+            running_count: 1,
+            ..waiting(14)
+        };
+        with(one_runs, 400).is(InProgress);
+        let one_starts = Deployment {
+            pending_count: 1,
+            ..waiting(14)
+        };
+        with(one_starts, 400).is(InProgress);
+    }
+}
+
+/// Task protection holds an old task up to 48 hours.
+#[test]
+fn old_tasks_that_are_only_draining_are_no_reason_to_go_back() {
+    let ours = || Deployment {
+        running_count: 2,
+        pending_count: 0,
+        ..rolling("web:2")
+    };
+    let old = |desired_count| Deployment {
+        is_primary: false,
+        desired_count,
+        running_count: 2,
+        ..deployment("web:1")
+    };
+    let says = "2 of 2 tasks running; 2 old ones still draining";
+    let goes_on = || vec![record("web:2", UnderWay)];
+    for history in [None, Some(goes_on())] {
+        let with = |deployments: [Deployment; 2]| Case {
+            history: history.clone(),
+            ..case(deployments)
+        };
+        with([ours(), old(0)]).now(1801).says(InProgress, says);
+        with([ours(), old(0)]).now(1802).says(Stable, says);
+        // ECS wants the old ones still: ours do not pass the load balancer.
+        with([ours(), old(2)]).now(1802).is(Failed);
+        let one_is_missing = Deployment {
+            running_count: 1,
+            ..ours()
+        };
+        with([one_is_missing, old(0)]).now(1802).is(Failed);
+        with([ours(), old(0)]).stopped(crashes(3)).now(1802).is(Failed);
+    }
 }
 
 #[test]
