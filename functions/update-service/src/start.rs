@@ -119,7 +119,9 @@ fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
         && !went_back(&wanted.task_definition, on, history)
         && !was_taken_back(&wanted.source, history);
     if *on == wanted.task_definition || (is_of_our_push && !lacks_something) {
-        return if primary.rollout_state == Some(RolloutState::Failed) {
+        // Under another tag of its image it had its turn, and whoever watches that takes it back: it is no reason to try once more.
+        let may_try = wanted.again || !wanted.repeated;
+        return if primary.rollout_state == Some(RolloutState::Failed) && may_try {
             Start::Update {
                 revision: on.clone(),
                 force: true,

@@ -215,6 +215,19 @@ fn a_service_that_failed_on_our_revision_is_started_there_again_by_force() {
 }
 
 #[test]
+fn a_rollout_that_failed_under_another_tag_of_its_image_is_watched_and_not_tried_once_more() {
+    for [repeated, again] in [[true, false], [false, false], [false, true], [true, true]] {
+        let decided = decided_as([repeated, again], given_up("web:2"), Standing::Ours, None);
+        let expected = if repeated && !again {
+            Start::AlreadyDeployed(arn("web:2"))
+        } else {
+            update(true)
+        };
+        assert_eq!(decided, expected, "{repeated} {again}");
+    }
+}
+
+#[test]
 fn peer_13_a_newer_push_is_never_overwritten_by_an_older_one() {
     for on in [deployment("web:3"), rolling("web:3"), given_up("web:3")] {
         assert_eq!(
