@@ -188,7 +188,6 @@ mod seconds {
     use serde::{Deserialize, Deserializer, Serializer};
     use std::num::NonZeroU32;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub(super) fn serialize<S: Serializer>(duration: &SignedDuration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(duration.as_secs())
     }
