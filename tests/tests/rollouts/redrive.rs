@@ -10,7 +10,7 @@ use aws_sdk_ecr::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ecr::types::ImageTagMutability;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
 use futures::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use local_aws::executions::Execution;
 use local_aws::images::Push;
 use local_aws::{ACCOUNT, LocalAws, Options, REGION, Settings, pause};
@@ -449,7 +449,8 @@ async fn an_execution_of_deploy_service_stopped_before_its_time_goes_on_when_tha
     plain(&scene);
     let end_of_push = scene.deploy("v2").await;
     let mut input = end_of_push.children[0].input.clone();
-    let at = Timestamp::now() + SignedDuration::from_secs(8);
+    // Some seconds from now on.
+    let at = Timestamp::from_second(end_of_push.parent.ended.unwrap().secs() + 20).unwrap();
     input["at"] = json!(at);
     let start = PATIENT.aws.sfn().start_execution();
     let start = start.state_machine_arn(&scene.on.stack.deploy_service);
@@ -466,7 +467,8 @@ async fn an_execution_of_deploy_service_stopped_before_its_time_goes_on_when_tha
         ["Begin", "Is its revision there?", "Register revision", "Update service"],
         "{entered:?}"
     );
-    assert!(Timestamp::now() >= at, "it did not wait");
+    let waited_until = scene.entered(&ended, "Is its revision there?").await[0];
+    assert!(waited_until >= at.as_millisecond(), "it did not wait");
     assert_eq!(outcome(&ended), "ALREADY_DEPLOYED", "{ended:#?}");
     assert_eq!(rollouts(&scene.state()), ["stop-begin-web:1", "stop-begin-web:2"]);
 }

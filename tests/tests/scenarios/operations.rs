@@ -29,10 +29,10 @@ fn the_commands_of_the_page_find_the_failed_push_and_redrive_stop_and_start_it()
         let folder = tempfile::tempdir().unwrap();
         let queue = ("QUEUE", it.stack.dead_letter_queue.as_str());
         // One that never came to the launcher.
-        let mut lost = failed.input.clone();
-        lost["id"] = "0a1b2c3d-0000-4000-8000-00000000d0d0".into();
+        let mut unheard = failed.input.clone();
+        unheard["id"] = "0a1b2c3d-0000-4000-8000-00000000d0d0".into();
         let lose = "aws sqs send-message --queue-url \"$QUEUE\" --message-body \"$EVENT\"";
-        shell(&it.aws, folder.path(), lose, &[queue, ("EVENT", &lost.to_string())]);
+        shell(&it.aws, folder.path(), lose, &[queue, ("EVENT", &unheard.to_string())]);
 
         let said = shell(
             &it.aws,

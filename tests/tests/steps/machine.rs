@@ -495,15 +495,12 @@ impl Execution<'_> {
             "Pass" => Ok(input.clone()),
             "Succeed" => return Ok((scope.output(state, &given, input), None)),
             "Wait" => {
-                let until = match state.get("Timestamp") {
-                    Some(timestamp) => {
-                        let until: Timestamp = serde_json::from_value(scope.evaluate(timestamp, &given)).unwrap();
-                        until.as_millisecond()
-                    }
-                    None => {
-                        let seconds = scope.evaluate(&state["Seconds"], &given).as_i64().unwrap();
-                        self.caller.account().now() + seconds * 1000
-                    }
+                let until = if let Some(timestamp) = state.get("Timestamp") {
+                    let until: Timestamp = serde_json::from_value(scope.evaluate(timestamp, &given)).unwrap();
+                    until.as_millisecond()
+                } else {
+                    let seconds = scope.evaluate(&state["Seconds"], &given).as_i64().unwrap();
+                    self.caller.account().now() + seconds * 1000
                 };
                 self.caller.wait_until(until).await;
                 Ok(input.clone())
