@@ -68,7 +68,7 @@ impl Functions {
         let request = self.request("deploy-image", event);
         let (execution, now) = (request.execution.id.clone(), request.now);
         let pushes = async || self.pushes.begun_lately(&execution, now).await;
-        let push = self.executions.begin("deploy-image", now);
+        let push = self.executions.begin("deploy-image:push", now);
         // Boxed, since the futures of SDK calls nest deeper than the compiler follows.
         let stored = async |image: &PushedImage| -> Kind { panic!("an ordinary push asks ECR for {image}") };
         let plan = find_task_definitions::handle(&self.find, &self.config, pushes, stored, request);
@@ -89,7 +89,7 @@ impl Functions {
     pub(crate) async fn update(&self, input: &Value) -> Result<Value, Error> {
         let request = self.request("deploy-service", input);
         // It waits for the rollout, longer than anything that is called here.
-        self.executions.begin("deploy-service", request.now);
+        self.executions.begin("deploy-service:push", request.now);
         self.in_sandbox(async |sandbox, config| {
             let execution = request.execution.id.clone();
             let running = sandbox.executions.running(&execution, request.now);

@@ -33,7 +33,7 @@ pub(crate) struct StepFunctions(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// The state machine of each that runs, and when it was begun, in the order of that.
+    /// The state machine and the name of each that runs, with a colon between them, and when it was begun, in the order of that.
     running: BTreeMap<u64, (String, Timestamp)>,
     begun: u64,
     tokens: f64,
@@ -70,12 +70,12 @@ impl StepFunctions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins an execution of a state machine, which runs until [`StepFunctions::end`].
-    pub(crate) fn begin(&self, state_machine: &str, now: Timestamp) -> u64 {
+    /// Begins an execution, `deploy-image:push` for instance, which runs until [`StepFunctions::end`].
+    pub(crate) fn begin(&self, execution: &str, now: Timestamp) -> u64 {
         let mut state = self.state();
         state.begun += 1;
         let number = state.begun;
-        state.running.insert(number, (state_machine.to_owned(), now));
+        state.running.insert(number, (execution.to_owned(), now));
         number
     }
 
@@ -127,14 +127,18 @@ impl State {
         let number = |member: &Value| usize::try_from(member.as_u64().unwrap_or_default()).unwrap_or(usize::MAX);
         let before = request["nextToken"].as_str().and_then(|token| token.parse().ok());
         let (before, most): (usize, usize) = (before.unwrap_or_default(), number(&request["maxResults"]));
-        let running = self.running.iter().rev().filter(|(_, (machine, _))| machine == name);
+        let is_of_machine = |execution: &str| execution.split(':').next() == Some(name);
+        let running = self
+            .running
+            .iter()
+            .rev()
+            .filter(|(_, (execution, _))| is_of_machine(execution));
         let executions: Vec<Value> = running
             .skip(before)
             .take(most)
-            .map(|(number, (_, begun))| {
+            .map(|(number, (execution, begun))| {
                 json!({
-                    // A push has the name by which the walks call it.
-                    "executionArn": format!("arn:aws:states:eu-west-1:123456789012:execution:{name}:push"),
+                    "executionArn": format!("arn:aws:states:eu-west-1:123456789012:execution:{execution}"),
                     "name": number.to_string(), "stateMachineArn": state_machine, "status": "RUNNING",
                     "startDate": begun.as_second(),
                 })

@@ -345,10 +345,10 @@ impl Functions {
         }
     }
 
-    /// Runs an execution of a state machine, which is listed as long as it runs.
-    async fn listed<T>(&self, state_machine: &str, execution: impl Future<Output = T>) -> T {
+    /// Runs an execution, which is listed by its name as long as it runs.
+    async fn listed<T>(&self, name: &str, execution: impl Future<Output = T>) -> T {
         let account = self.caller.account();
-        let count = if state_machine == "deploy-image" {
+        let count = if name.starts_with("deploy-image:") {
             account.pushing()
         } else {
             account.deploying()
@@ -357,7 +357,7 @@ impl Functions {
         let begun = self
             .list
             .as_ref()
-            .map(|it| it.step_functions.begin(state_machine, account.timestamp()));
+            .map(|it| it.step_functions.begin(name, account.timestamp()));
         let ended = execution.await;
         if let (Some(list), Some(begun)) = (&self.list, begun) {
             list.step_functions.end(begun);
@@ -419,7 +419,7 @@ impl Execution<'_> {
     pub(crate) async fn deploy_by_hand(&self, name: &str, event: &Value) -> Result<Value, Thrown> {
         let name = format!("deploy-image:{name}");
         let execution = self.start(&DEPLOY_IMAGE, &name, event);
-        self.functions.listed("deploy-image", execution).await
+        self.functions.listed(&name, execution).await
     }
 
     /// The same with another number of groups that are worked on at once, and of those of a group.
@@ -619,7 +619,7 @@ impl Execution<'_> {
             let input = &arguments["Input"];
             let child = format!("deploy-service:{}", arguments["Name"].as_str().unwrap());
             let execution = self.start(&DEPLOY_SERVICE, &child, input);
-            let ended = self.functions.listed("deploy-service", execution).await;
+            let ended = self.functions.listed(&child, execution).await;
             let service = input["service"].as_str().unwrap_or_default().to_owned();
             self.services.borrow_mut().push((service, ended.clone()));
             return match ended {
