@@ -43,9 +43,7 @@ fn image_reference(value: &Value) -> Option<Value> {
         }
         _ => value.as_str()?,
     };
-    ["tag", "digest"]
-        .contains(&name.as_ref())
-        .then(|| Value::from(name.as_ref() as &str))
+    ["tag", "digest"].contains(&name).then(|| Value::from(name))
 }
 
 /// Names, each once, as `read` reads them.

@@ -167,3 +167,54 @@ fn with_digest_as_reference_the_new_revision_names_the_digest() {
         }
     });
 }
+
+/// `stages`: the image of a pull request goes to the previews alone, a version to production alone, and a service on hold stays.
+#[test]
+fn with_stages_a_tag_goes_only_to_the_services_whose_stage_takes_it() {
+    run(async {
+        let it = &*TAG_LATEST_BY_DIGEST;
+        let web = it.repository("staged/web").await;
+        let (preview, production) = ("staged-preview", "staged-production");
+        for cluster in [preview, production] {
+            let family = format!("{cluster}-web");
+            it.cluster(cluster).await;
+            it.register(&family, &[("web", &web)]).await;
+            it.service(cluster, "web", &family, NO_TASKS).await;
+            it.stable(cluster, "web").await;
+        }
+        let repository = web.strip_suffix(":v1").unwrap();
+        let at = |digest: &str| [format!("{repository}@{digest}")];
+
+        let of_request = it.aws.push("staged/web", "pr-42", Healthy).await.unwrap();
+        let execution = it.pushes("staged/web", 2).await.remove(1);
+        let skipped = ("web in staged-production".to_owned(), "TAG_NOT_TAKEN".to_owned());
+        assert!(left_out(summary(&execution)).contains(&skipped), "{execution:#?}");
+        let deployed = ("web".to_owned(), "DEPLOYED".to_owned());
+        assert_eq!(outcomes(summary(&execution)), [deployed], "{execution:#?}");
+        assert_eq!(it.service_images(preview, "web").await, at(&of_request));
+        assert_eq!(it.service_images(production, "web").await, std::slice::from_ref(&web));
+
+        let release = it.aws.push("staged/web", "v1.4.0", Healthy).await.unwrap();
+        // The one between is of the tag latest, which this stack puts on what is stable.
+        summary(&it.pushes("staged/web", 4).await[3]);
+        assert_eq!(it.service_images(preview, "web").await, at(&of_request));
+        assert_eq!(it.service_images(production, "web").await, at(&release));
+
+        let described = it.describe(production, "web").await;
+        let hold = aws_sdk_ecs::types::Tag::builder()
+            .key("ecr-deploy:hold")
+            .value("audit")
+            .build();
+        let tag = it
+            .aws
+            .ecs()
+            .tag_resource()
+            .resource_arn(described.service_arn().unwrap());
+        tag.tags(hold).send().await.unwrap();
+        it.aws.push("staged/web", "v1.5.0", Healthy).await.unwrap();
+        let execution = it.pushes("staged/web", 6).await.remove(5);
+        let on_hold = ("web in staged-production".to_owned(), "ON_HOLD".to_owned());
+        assert!(left_out(summary(&execution)).contains(&on_hold), "{execution:#?}");
+        assert_eq!(it.service_images(production, "web").await, at(&release));
+    });
+}

@@ -35,13 +35,21 @@ pub(crate) static NAMED_CLUSTERS: LazyLock<Deployed> = LazyLock::new(|| {
     Deployed::with(&settings)
 });
 
-/// A stack that names images by digest, and tags with `latest` what is stable.
+/// A stack that names images by digest, tags with `latest` what is stable, and has stages for two clusters.
 pub(crate) static TAG_LATEST_BY_DIGEST: LazyLock<Deployed> = LazyLock::new(|| {
     let settings = Settings::default()
         .with("tagLatest", "true")
-        .with("imageReference", "digest");
+        .with("imageReference", "digest")
+        .with("stages", STAGES);
     Deployed::with(&settings)
 });
+
+/// Two stages with a cluster each, and one for all other services.
+const STAGES: &str = r#"[
+    {"name": "previews", "clusters": ["staged-preview"], "tags": ["pr-*"]},
+    {"name": "production", "clusters": ["staged-production"], "tags": ["semver:>=1.0.0"]},
+    {"name": "rest", "tags": ["*", "!latest"]}
+]"#;
 
 /// Runs a scenario.
 pub(crate) fn run(scenario: impl Future<Output = ()>) {
