@@ -143,7 +143,7 @@ fn the_states_that_are_entered_grow_with_the_services_and_with_nothing_else() {
             groups + (2 + 9) * services
         };
         // Of the push, and of each look.
-        assert_eq!(all, 6 + of_each + 3 * looks, "{entered:#?}");
+        assert_eq!(all, 7 + of_each + 3 * looks, "{entered:#?}");
     }
 }
 
