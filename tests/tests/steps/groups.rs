@@ -113,6 +113,7 @@ fn a_push_that_nothing_runs_enters_no_group() {
         "Done",
         "Find task definitions",
         "For each group of task definitions",
+        "Only the plan?",
         "Sum up",
         "What is left to do?",
     ];
