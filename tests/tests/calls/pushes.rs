@@ -180,7 +180,7 @@ fn a_thousand_services_on_twenty_families() {
             ("RegisterTaskDefinition", 20),
             ("UpdateService", 1000),
             // By the search, twice since it is long; then at most once in ten seconds and sandbox.
-            ("ListExecutions", 2 + 143),
+            ("ListExecutions", 2 + 142),
         ],
         &[
             ("ListClusters", 1),
