@@ -123,13 +123,13 @@ mod tests {
 
     #[test]
     fn an_event_that_started_no_execution_or_two_is_found() {
-        let found = |change: fn(&mut Aftermath)| {
+        let found = |change: &dyn Fn(&mut Aftermath)| {
             let mut aftermath = calm();
             change(&mut aftermath);
             every_event_is_heard(&aftermath).len()
         };
-        assert_eq!(found(|aftermath| aftermath.pushes[0].deliveries = 2), 0);
-        assert_eq!(found(|aftermath| aftermath.pushes[0].deliveries = 0), 1);
+        assert_eq!(found(&|aftermath| aftermath.pushes[0].deliveries = 2), 0);
+        assert_eq!(found(&|aftermath| aftermath.pushes[0].deliveries = 0), 1);
         let is_of_first = |aftermath: &Aftermath, it: &Execution| {
             it.machine == Machine::DeployImage && it.push.as_ref() == Some(&aftermath.pushes[0].id)
         };
@@ -142,6 +142,6 @@ mod tests {
             let first = first.unwrap().clone();
             aftermath.executions.push(first);
         };
-        assert_eq!((found(none), found(two)), (1, 1));
+        assert_eq!((found(&none), found(&two)), (1, 1));
     }
 }

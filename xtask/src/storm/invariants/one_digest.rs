@@ -226,9 +226,11 @@ mod tests {
         let heard = |it: &Aftermath| judge(it).len();
         assert_eq!(heard(&aftermath), 0);
         aftermath.pushes[2].deliveries = 2;
-        assert_eq!(heard(&aftermath), 1);
+        assert_eq!(heard(&aftermath), 0, "a duplicate event starts nothing");
+        aftermath.pushes[2].deliveries = 0;
+        assert_eq!(heard(&aftermath), 1, "nobody told of this tag");
         aftermath.executions.push(parent(3));
-        assert_eq!(heard(&aftermath), 2, "not that of the other tag");
+        assert_eq!(heard(&aftermath), 2, "the other tag has two");
         let image = format!("{REPOSITORY}:main");
         let mut superseded = child(3);
         superseded.image = image;
