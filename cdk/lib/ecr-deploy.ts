@@ -122,7 +122,7 @@ export class EcrDeploy extends Construct {
     const child = { arn: this.deployService.stateMachineArn, name: this.deployService.stateMachineName };
     const deployImage = new Workflow(this, 'DeployImage', {
       definition: 'deploy-image',
-      steps: { findTaskDefinitions, registerRevision, conclude },
+      steps: { findTaskDefinitions, registerRevision, checkStability, conclude },
       substitutions: {
         partition: Aws.PARTITION,
         deployService: child.arn,

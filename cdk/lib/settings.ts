@@ -319,9 +319,12 @@ export function environment(scope: Construct, settings: Settings): Record<string
   return { [VARIABLE]: Stack.of(scope).toJsonString(ofFunctions(settings)) };
 }
 
-function ofFunctions(settings: Settings): Pick<Settings, (typeof OF_FUNCTIONS)[number]> {
-  const members = OF_FUNCTIONS.map((name) => [name, settings[name]]);
-  return Object.fromEntries(members) as Pick<Settings, (typeof OF_FUNCTIONS)[number]>;
+function ofFunctions(settings: Settings): Record<string, unknown> {
+  const stages = settings.stages.map(({ soak, ...stage }) =>
+    soak === undefined ? stage : { ...stage, soakSeconds: soak.toSeconds() },
+  );
+  const members = OF_FUNCTIONS.map((name) => [name, name === 'stages' ? stages : settings[name]]);
+  return Object.fromEntries(members) as Record<string, unknown>;
 }
 
 /** Refuses settings for which a function has no room, by the name of the longest. */

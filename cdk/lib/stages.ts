@@ -3,7 +3,8 @@
  * synth; `functions/find-task-definitions/src/stage.rs` decides by it, and reads patterns by the same rules:
  * `cdk/test/tag-rules.json` is the table that the tests of both read.
  */
-import { type Member, SettingError } from './setting';
+import { Duration } from 'aws-cdk-lib';
+import { DURATION_TEXT, type Member, SettingError } from './setting';
 
 /** One stage. It owns what it selects, unless a stage before it does. */
 export interface Stage {
@@ -44,7 +45,21 @@ export interface Stage {
    * @default false
    */
   readonly allowLower?: boolean;
+  /**
+   * The stage whose services must be stable on an image before this one's get it: in the same push, or by a tag before.
+   * @default - it waits for no other stage
+   */
+  readonly after?: string;
+  /**
+   * How long the services of the stages before must stay stable, up to seven days. In a settings file a number and its unit:
+   * `90s`, `15m`, `2h`, `1d`.
+   * @default - no time
+   */
+  readonly soak?: Duration;
 }
+
+/** The longest soak. An execution may last a year, but nobody waits for one. */
+const LONGEST_SOAK = Duration.days(7);
 
 const NAME = /^(?!off$)[A-Za-z0-9_-]{1,32}$/;
 /** Only `*` and `?` are special. */
@@ -61,7 +76,15 @@ const RANGE = new RegExp(String.raw`^(\*|(=|>=?|<=?|~|\^)${VERSION}( (=|>=?|<=?|
 const UNLIKE = /\(\?(?!:)|\\(?![dDwWsS]|[^A-Za-z0-9])|\[[^\]]*\[/;
 
 const SELECTORS = ['clusters', 'services', 'families', 'repositories'] as const;
-const MEMBERS: readonly string[] = ['name', ...SELECTORS, 'optIn', 'tags', 'allowLower'] satisfies (keyof Stage)[];
+const MEMBERS: readonly string[] = [
+  'name',
+  ...SELECTORS,
+  'optIn',
+  'tags',
+  'allowLower',
+  'after',
+  'soak',
+] satisfies (keyof Stage)[];
 
 const texts = (pattern: RegExp) => ({ type: 'array', items: { type: 'string', pattern: pattern.source }, minItems: 1 });
 
@@ -78,13 +101,25 @@ export const STAGES: Member<readonly Stage[]> = {
         optIn: { type: 'boolean' },
         tags: texts(/^!?([A-Za-z0-9._*?-]+$|semver:.|regex:.)/),
         allowLower: { type: 'boolean' },
+        after: { type: 'string', pattern: NAME.source },
+        soak: DURATION_TEXT.schema,
       },
       required: ['name', 'tags'],
       additionalProperties: false,
     },
   },
-  read: (given) => given as readonly Stage[],
+  read: (given, setting) =>
+    Array.isArray(given)
+      ? given.map((stage: unknown, index) => withSoak(stage, `${setting}[${index}].soak`))
+      : (given as []),
 };
+
+/** A stage of a file, its soak read as a duration. */
+function withSoak(stage: unknown, setting: string): Stage {
+  return typeof stage === 'object' && stage !== null && 'soak' in stage
+    ? ({ ...stage, soak: DURATION_TEXT.read(stage.soak, setting) } as Stage)
+    : (stage as Stage);
+}
 
 /** Which tags move the services of which stage. */
 export function inOneLine(stages: readonly Stage[]): string {
@@ -158,7 +193,32 @@ export function checkStages(
     }
     checked.push(stage);
   }
+  for (const [index, stage] of checked.entries()) {
+    checkOrder(stage, checked, `stages[${index}] (${stage.name}).after`);
+  }
   return checked;
+}
+
+/** Refuses a stage that comes after one that there is not, or after itself by way of others. */
+function checkOrder(stage: Stage, stages: readonly Stage[], setting: string): void {
+  const way = [stage.name];
+  for (let before = stage.after; before !== undefined;) {
+    const found = stages.find(({ name }) => name === before);
+    if (found === undefined) {
+      const names = stages.map(({ name }) => name).join(', ');
+      throw new SettingError(setting, before, `there is no such stage; there are ${names}. Name one of them.`);
+    }
+    way.push(found.name);
+    if (found.name === stage.name) {
+      throw new SettingError(
+        setting,
+        stage.after,
+        `each would wait for the other: ${way.join(' after ')}. Leave out the one that should be the first.`,
+      );
+    }
+    // A circle that this stage is no part of is told by one that is.
+    before = way.length > stages.length ? undefined : found.after;
+  }
 }
 
 function checkStage(given: unknown, index: number): Stage {
@@ -194,6 +254,21 @@ function checkStage(given: unknown, index: number): Stage {
   for (const flag of ['optIn', 'allowLower'] as const) {
     if (stage[flag] !== undefined && typeof stage[flag] !== 'boolean') {
       throw new SettingError(`${at} (${stage.name}).${flag}`, stage[flag], 'give true or false, without quotes.');
+    }
+  }
+  if (stage.after !== undefined && typeof stage.after !== 'string') {
+    throw new SettingError(`${at} (${stage.name}).after`, stage.after, 'give the name of a stage in quotes.');
+  }
+  if (stage.soak !== undefined) {
+    const isDuration = (stage.soak as unknown) instanceof Duration;
+    if (stage.after === undefined || !isDuration || stage.soak.toSeconds() > LONGEST_SOAK.toSeconds()) {
+      throw new SettingError(
+        `${at} (${stage.name}).soak`,
+        stage.soak,
+        stage.after === undefined
+          ? 'nothing is waited for without after; name the stage that comes before, or leave soak out.'
+          : `give a time of at most ${LONGEST_SOAK.toHumanString()}.`,
+      );
     }
   }
   const tags: unknown = stage.tags;

@@ -48,6 +48,8 @@ const STAGES = new Synthesized({
       repositories: ['team/*'],
       tags: ['semver:>=1.0.0', '!*-dirty'],
       allowLower: true,
+      after: 'staging',
+      soak: Duration.minutes(15),
     },
   ],
 });

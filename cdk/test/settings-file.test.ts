@@ -16,6 +16,11 @@ const READ: readonly [setting: keyof EcrDeployProps, given: unknown, prop: unkno
   ['accounts', ['210987654321'], ['210987654321']],
   ['imageReference', 'digest', 'digest'],
   ['stages', [{ name: 'all', tags: ['*'] }], [{ name: 'all', tags: ['*'] }]],
+  [
+    'stages',
+    [{ name: 'b', tags: ['*'], after: 'a', soak: '15m' }],
+    [{ name: 'b', tags: ['*'], after: 'a', soak: Duration.minutes(15) }],
+  ],
   ['deployLatest', true, true],
   ['tagLatest', false, false],
   ['scanFamilies', false, false],

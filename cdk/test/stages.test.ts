@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Duration } from 'aws-cdk-lib';
 import { REPOSITORY_ROOT } from '../lib/repository-root';
 import { checkSettings, type EcrDeployProps } from '../lib/settings';
 import { problemOf, type Stage, takes } from '../lib/stages';
@@ -72,7 +73,7 @@ const REFUSED: readonly (readonly [stages: unknown, message: string, more?: Part
   [
     [{ ...ALL, cluster: ['a'] }],
     '"stages[0].cluster" is ["a"]: a stage has no such member. ' +
-      'It has name, clusters, services, families, repositories, optIn, tags, allowLower.',
+      'It has name, clusters, services, families, repositories, optIn, tags, allowLower, after, soak.',
   ],
   [[{ ...ALL, clusters: [] }], `"stages[0] (all).clusters" is []: ${SELECTOR}`],
   [[{ ...ALL, services: 'web' }], `"stages[0] (all).services" is "web": ${SELECTOR}`],
@@ -150,4 +151,56 @@ test('what only a service’s own tag can choose, or what selects more than the 
   ]);
   check([{ ...ALL, clusters: ['prod*'] }], { clusters: ['production'] });
   check([{ name: 'all', tags: ['*', '!latest'] }], { tagLatest: true });
+});
+
+test('a stage that comes after another one is kept with its soak', () => {
+  const production = { ...PRODUCTION, after: 'staging', soak: Duration.minutes(15) };
+
+  assert.deepEqual(check([production, STAGING]), [production, STAGING]);
+});
+
+for (const [name, stages, setting, says] of [
+  [
+    'none that there is',
+    [STAGING, { ...PRODUCTION, after: 'stagign' }],
+    'stages[1] (production).after',
+    'is "stagign": there is no such stage; there are staging, production. Name one of them.',
+  ],
+  [
+    'itself',
+    [{ ...PRODUCTION, after: 'production' }],
+    'stages[0] (production).after',
+    'is "production": each would wait for the other: production after production. Leave out the one that should be the first.',
+  ],
+  [
+    'itself by way of another one',
+    [
+      { ...STAGING, after: 'production' },
+      { ...PRODUCTION, after: 'staging' },
+    ],
+    'stages[0] (staging).after',
+    'is "production": each would wait for the other: staging after production after staging. ' +
+      'Leave out the one that should be the first.',
+  ],
+  [
+    'no text',
+    [{ ...PRODUCTION, after: 1 }],
+    'stages[0] (production).after',
+    'is 1: give the name of a stage in quotes.',
+  ],
+] as const) {
+  test(`a stage that comes after ${name} is refused`, () => {
+    assert.throws(() => check(stages), { message: `ecr-deploy: setting "${setting}" ${says}` });
+  });
+}
+
+test('a soak is a time of at most a week, after another stage', () => {
+  const after = (soak: unknown) => check([STAGING, { ...PRODUCTION, after: 'staging', soak }]);
+  const setting = 'ecr-deploy: setting "stages[1] (production).soak"';
+
+  assert.throws(() => after(Duration.days(8)), { message: `${setting} is 8 days: give a time of at most 7 days.` });
+  assert.throws(() => after('15m'), { message: `${setting} is "15m": give a time of at most 7 days.` });
+  assert.throws(() => check([STAGING, { ...PRODUCTION, soak: Duration.minutes(1) }]), {
+    message: `${setting} is 1 minute: nothing is waited for without after; name the stage that comes before, or leave soak out.`,
+  });
 });

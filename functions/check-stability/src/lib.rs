@@ -1,24 +1,38 @@
 //! One look at a rollout: stable, in progress, failed, superseded.
 
 mod death;
+pub mod soak;
 pub mod verdict;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use serde_json::Value;
 use shared::config::Config;
-use shared::contract::{Check, CheckStability, Verdict};
+use shared::contract::{Check, CheckStability, StillStableInput, StillStableOutput, Verdict};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::poll::{self, Waiting};
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::StoppedTask;
 use shared::task_definition::Standing;
+use soak::still_stable;
 use verdict::{Look, came_between, judge, needs_history};
 
 /// How long before a rollout ECS's records are read, since clocks differ.
 const RECORDS_BEFORE: SignedDuration = SignedDuration::from_mins(2);
 
-/// Reads a rollout, or a rollback, once and judges it: the step "Check stability". It changes nothing.
+/// What this function returns, by the step that asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To "Check stability" and "Check rollback".
+    Check(Check),
+    /// To "Still stable?".
+    StillStable(StillStableOutput),
+}
+
+/// Reads a rollout, or a rollback, once and judges it: the step "Check stability"; or, after a soak, all services that a push
+/// has deployed: the step "Still stable?". It changes nothing.
 ///
 /// `running` is how many services are waited for, see [`shared::executions`]: the more, the later is the next look.
 ///
@@ -30,7 +44,12 @@ pub async fn handle(
     config: &Config,
     running: impl Future<Output = Option<u32>>,
     request: Request<Value>,
-) -> Result<Check, Error> {
+) -> Result<Answer, Error> {
+    if request.input.get("soaked").is_some() {
+        let asked = request.typed::<StillStableInput>()?.input;
+        log_image(&asked.image);
+        return still_stable(ecs, &asked).await.map(Answer::StillStable);
+    }
     let Request { now, input: asked, .. } = request.typed::<CheckStability>()?;
     let rollout = &asked.rollout;
     log_image(&asked.image);
@@ -57,7 +76,7 @@ pub async fn handle(
         ..check
     };
     tracing::info!(verdict = ?check.verdict, task_definition = rollout.task_definition.short(), "{}", check.message);
-    Ok(check)
+    Ok(Answer::Check(check))
 }
 
 /// There is no rollout any more.

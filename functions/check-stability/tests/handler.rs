@@ -4,10 +4,14 @@
 
 use aws_sdk_ecs::Client;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use check_stability::Answer;
 use serde_json::{Value, json};
 use shared::config::Config;
-use shared::contract::{Check, CheckStability, Verdict};
+use shared::contract::{
+    Check, CheckStability, ServiceOutcome, ServiceResult, StillStableInput, StillStableOutput, Verdict,
+};
 use shared::ecs::Ecs;
+use shared::error::Error;
 use shared::service::ServiceDeploymentStatus::{RollbackFailed, RolledBack, UnderWay};
 use shared::service::{Service, ServiceDeployment};
 use shared::testing::{
@@ -66,6 +70,9 @@ async fn asked(rules: &[Rule], rollback: bool) -> (Check, Wire) {
     )
     .await
     .unwrap();
+    let Answer::Check(check) = check else {
+        panic!("{check:?}")
+    };
     assert!(
         wire.operations()
             .iter()
@@ -166,6 +173,9 @@ async fn a_service_that_was_deleted_is_a_verdict() {
     let check = check_stability::handle(&ecs, &Config::default(), ready(None), request(&input, 300))
         .await
         .unwrap();
+    let Answer::Check(check) = check else {
+        panic!("{check:?}")
+    };
     assert_eq!(check.verdict, Verdict::ServiceDeleted);
     assert!(
         check
@@ -202,7 +212,64 @@ async fn the_longer_a_rollout_lasts_and_the_more_services_wait_the_later_is_the_
         let check = check_stability::handle(&Ecs::with_client(ecs), &Config::default(), ready(running), asked)
             .await
             .unwrap();
+        let Answer::Check(check) = check else {
+            panic!("{check:?}")
+        };
         assert_eq!(check.verdict, Verdict::InProgress);
         assert!(wait.contains(&check.wait), "{rule}: {}", check.wait);
     }
+}
+
+/// After a soak: `web` and `api` were deployed, and `gone` was deleted.
+async fn still_stable(services: [Service; 2]) -> (Result<Answer, Error>, Wire) {
+    let wire = Wire::default();
+    let described = described_services(services.iter());
+    let rules = [
+        mock!(Client::describe_services).then_http_response(move || answer(&described)),
+        mock!(Client::describe_task_definition)
+            .match_requests(|input| input.task_definition() == Some(arn("web:2").as_str()))
+            .then_http_response(|| answer(&described_of_push("web:2", 2))),
+        mock!(Client::describe_task_definition)
+            .match_requests(|input| input.task_definition() == Some(arn("web:3").as_str()))
+            .then_http_response(|| answer(&described_of_push("web:3", 3))),
+    ];
+    let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules, |to| to
+        .interceptor(wire.clone()));
+    let result = |service: &str, outcome| ServiceResult {
+        cluster: "production".parse().unwrap(),
+        service: service.parse().unwrap(),
+        outcome,
+    };
+    let input = StillStableInput {
+        image: pushed(2),
+        soaked: vec![
+            result("web", ServiceOutcome::Deployed),
+            result("api", ServiceOutcome::AlreadyDeployed),
+            result("gone", ServiceOutcome::ServiceDeleted),
+        ],
+    };
+    let asked = request(&input, 300);
+    let answer = check_stability::handle(&Ecs::with_client(ecs), &Config::default(), ready(None), asked).await;
+    (answer, wire)
+}
+
+#[tokio::test]
+async fn after_a_soak_all_services_are_read_at_once_and_each_must_be_stable_on_the_image() {
+    let api = |deployment| Service {
+        name: "api".parse().unwrap(),
+        ..service([deployment])
+    };
+    let (done, wire) = still_stable([service([deployment("web:2")]), api(deployment("web:2"))]).await;
+    assert_eq!(done.unwrap(), Answer::StillStable(StillStableOutput { stable: 2 }));
+    assert_eq!(wire.operations(), ["DescribeServices", "DescribeTaskDefinition"]);
+    assert_eq!(wire.bodies("DescribeServices")[0]["services"], json!(["web", "api"]));
+
+    let (failed, _) = still_stable([service([rolling("web:2")]), api(deployment("web:3"))]).await;
+    let failed = failed.unwrap_err();
+    assert_eq!(failed.name(), "Deploy.ServicesFailed");
+    let says = "app:v2: after the soak 2 of 2 services are not stable on it any more, so the stages behind them were not reached.\n\
+                - web in production: 0 of 2 tasks of web:2 running, and its rollout is not complete\n\
+                - api in production: it is on web:3, which has another image\n\
+                Look at them; redrive this execution to ask again and go on";
+    assert_eq!(failed.to_string(), says);
 }

@@ -1,10 +1,11 @@
 //! How an execution ends: what its steps have come to, in one word and one message.
 
 use shared::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
+use shared::config::StageName;
 use shared::contract::{
     ImageConclusion, ImageEnd, PlannedResult, PlannedRevision, PlannedService, RevisionResult, Rollback,
     RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, ServiceResult, SkipReason, Skipped,
-    StateError, UpdateOutcome, Verdict,
+    StateError, UpdateOutcome, Verdict, Wave,
 };
 use shared::error::Error;
 use shared::image::EcrRegistry;
@@ -276,11 +277,16 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
             families,
             skipped: end.skipped.clone(),
             retry: retry(&end.results),
+            later: end.later.clone(),
             tag_latest: false,
         });
     }
     let (deleted, services): (Vec<_>, Vec<_>) = services.into_iter().partition(is_deleted);
-    let skipped: Vec<Skipped> = end.skipped.iter().cloned().chain(skipped(&deleted)).collect();
+    let mut skipped: Vec<Skipped> = end.skipped.iter().cloned().chain(skipped(&deleted)).collect();
+    let mut later = end.later.clone();
+    if let Some(superseded) = services.iter().find(|service| is_superseded(service)) {
+        skipped.extend(later.drain(..).map(|wave| not_reached(&wave, superseded)));
+    }
     let is_deployed = |result: &ServiceResult| {
         matches!(
             result.outcome,
@@ -292,15 +298,66 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
         && services.iter().all(is_deployed)
         // Where a newer push is deployed already, `latest` is that one's.
         && skipped.iter().all(|skipped| skipped.reason != SkipReason::Superseded);
+    let mut message = summary(end.image.as_ref(), &services, families.len(), &skipped);
+    if let Some(next) = later.first() {
+        message.extend(["; next: ", &stages(next)]);
+    }
     Ok(ImageConclusion {
         image: end.image.clone(),
-        message: summary(end.image.as_ref(), &services, families.len(), &skipped),
+        message,
         services,
         families,
         skipped,
         retry: Vec::new(),
-        tag_latest: tag_latest && everything_stable,
+        tag_latest: tag_latest && everything_stable && later.is_empty(),
+        later,
     })
+}
+
+/// The names of a wave's stages: "canary and production".
+fn stages(wave: &Wave) -> String {
+    let names: Vec<&str> = wave.stages.iter().map(StageName::as_str).collect();
+    names.join(" and ")
+}
+
+/// How many services and families a wave holds: "2 services".
+fn size(wave: &Wave) -> String {
+    let services: usize = wave.revisions.iter().map(|revision| revision.services.len()).sum();
+    let families = wave
+        .revisions
+        .iter()
+        .filter(|revision| revision.services.is_empty())
+        .count();
+    let services = (services > 0).then(|| counted(services, "service", "services"));
+    let families = (families > 0).then(|| counted(families, "family", "families"));
+    let parts: Vec<String> = services.into_iter().chain(families).collect();
+    parts.join(" and ")
+}
+
+/// A wave that is not reached, since another deployment took over in a wave before it: the deployment of that push is the one to
+/// go on.
+fn not_reached(wave: &Wave, superseded: &ServiceResult) -> Skipped {
+    let count: usize = wave
+        .revisions
+        .iter()
+        .map(|revision| revision.services.len().max(1))
+        .sum();
+    Skipped {
+        resource: format!("{} of {}", size(wave), stages(wave)),
+        reason: SkipReason::NotReached,
+        message: format!(
+            "not reached: another deployment took over {} before it was stable on the image",
+            title(&superseded.cluster, &superseded.service)
+        ),
+        count: u32::try_from(count).unwrap_or(u32::MAX),
+    }
+}
+
+fn is_superseded(service: &ServiceResult) -> bool {
+    matches!(
+        service.outcome,
+        ServiceOutcome::Superseded | ServiceOutcome::RollBackSuperseded
+    )
 }
 
 /// A push that is to be tagged `latest`, as the execution in the account and region of `here` can do that: Step Functions calls
@@ -492,15 +549,7 @@ fn summary(image: Option<&PushedImage>, services: &[ServiceResult], families: us
             reasons.join("; ")
         };
     };
-    let superseded = services
-        .iter()
-        .filter(|service| {
-            matches!(
-                service.outcome,
-                ServiceOutcome::Superseded | ServiceOutcome::RollBackSuperseded
-            )
-        })
-        .count();
+    let superseded = services.iter().filter(|service| is_superseded(service)).count();
     let mut message = format!(
         "{image} is deployed to {}",
         counted(services.len() - superseded, "service", "services")
@@ -532,8 +581,16 @@ fn failure(end: &ImageEnd, failed: &[Failure<'_>], share: &str, can_be_retried: 
         let more = (failed.len() - NAMED).to_string();
         message.extend(["\n- and ", &more, " more: see the executions of deploy-service"]);
     }
+    for wave in &end.later {
+        message.extend(["\n- not reached: ", &size(wave), " of ", &stages(wave)]);
+    }
     if can_be_retried {
-        message.push_str("\nRedrive this execution to deploy the same image again to what failed, and only to that.");
+        message.push_str("\nRedrive this execution to deploy the same image again to what failed, and only to that");
+        message.push_str(if end.later.is_empty() {
+            "."
+        } else {
+            "; once that is stable, it goes on with what was not reached."
+        });
     }
     if let Some(by) = end.image.as_ref().and_then(|image| image.by.as_ref()) {
         message.extend(["\nPushed by ", by.as_str(), "."]);

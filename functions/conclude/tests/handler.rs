@@ -20,7 +20,7 @@ fn service_end() -> Value {
 fn image_end() -> Value {
     json!({
         "scope": "IMAGE", "image": pushed(2), "planned": 1, "results": [{"registered": "nightly:5"}], "services": [],
-        "families": [], "skipped": [], "attempt": 0,
+        "families": [], "skipped": [], "later": [], "attempt": 0,
     })
 }
 

@@ -5,18 +5,19 @@ pub mod plan;
 pub mod policy;
 pub mod registry;
 pub mod stage;
+pub mod waves;
 
 use futures::channel::mpsc::{self, UnboundedSender};
 use futures::future::try_join3;
 use futures::stream::TryStreamExt;
 use jiff::Timestamp;
 use limits::plan_within;
-use plan::plan;
+use plan::{Planned, plan};
 use serde_json::Value;
 use shared::arn::{ClusterName, TaskDefinitionArn};
 use shared::artifact::Kind;
 use shared::config::{Config, StageName};
-use shared::contract::{Plan, ServiceId, Skipped};
+use shared::contract::{Plan, PlannedRevision, ServiceId, Skipped, Wave};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::pace::is_long;
@@ -30,6 +31,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::Instant;
+use waves::{Owners, Waves, waves};
 
 /// After so long it is seen anew whether reads are turned away.
 const SEEN_ANEW: Duration = Duration::from_millis(200);
@@ -133,31 +135,43 @@ async fn search(
     let Seen { services, mut skipped } = seen;
     let standalone = look_at_families(ecs, &families, &services).await?;
     let planned = plan(stages, &image, &services, &definitions, &standalone, now);
-    skipped.extend(planned.skipped);
-    if planned.revisions.is_empty() && skipped.is_empty() {
+    let Planned {
+        revisions,
+        stages: of_services,
+        families,
+        skipped: not_planned,
+    } = planned;
+    skipped.extend(not_planned);
+    let owners = Owners {
+        of_services: &of_services,
+        of_families: &families,
+    };
+    let Waves {
+        waves,
+        skipped: not_promoted,
+    } = waves(stages, &image, &services, &definitions, revisions, &owners);
+    skipped.extend(not_promoted);
+    if waves.is_empty() && skipped.is_empty() {
         skipped.push(policy::not_in_use(&image));
     }
-    log_plan(&image, &services, &planned.revisions, &skipped);
-    let sharing = if is_long(&planned.revisions) || at.elapsed() >= COUNTED_LATELY {
+    log_plan(&image, &services, &waves, &skipped);
+    let sharing = if waves.iter().any(|wave| is_long(&wave.revisions)) || at.elapsed() >= COUNTED_LATELY {
         pushes().await.or(counted)
     } else {
         counted
     };
-    let mut plan = plan_within(
-        Some(image),
-        planned.revisions,
-        sharing.unwrap_or(1),
-        plan::bounded(skipped),
-    )?;
+    let mut plan = plan_within(Some(image), waves, sharing.unwrap_or(1), plan::bounded(skipped))?;
     if is_alone {
-        name_stages(&mut plan, planned.stages);
+        name_stages(&mut plan, of_services);
     }
     Ok(plan)
 }
 
 /// Names the stage of each service of a plan.
 fn name_stages(plan: &mut Plan, mut stages: BTreeMap<ServiceId, StageName>) {
-    for service in plan.revisions.iter_mut().flat_map(|revision| &mut revision.services) {
+    let later = plan.later.iter_mut().flat_map(|wave| &mut wave.revisions);
+    let revisions = plan.revisions.iter_mut().chain(later);
+    for service in revisions.flat_map(|revision| &mut revision.services) {
         let (cluster, name) = (service.cluster.clone(), service.service.clone());
         service.stage = stages.remove(&ServiceId { cluster, service: name });
     }
@@ -214,8 +228,8 @@ async fn look_at_cluster(
                     let _failed = found.unbounded_send(revision.clone());
                 }
             }
-            // A plan does not look at them, and a service may have a hundred events.
-            service.deployments = Vec::new();
+            // A plan asks of the primary deployment alone whether it is steady, and a service may have a hundred events.
+            service.deployments.retain(|deployment| deployment.is_primary);
             service.events = Vec::new();
             seen.services.push(service);
         }
@@ -235,15 +249,12 @@ async fn look_at_families(ecs: &Ecs, families: &[String], services: &[Service]) 
     ecs.newest_outlines(&standalone).await
 }
 
-fn log_plan(
-    image: &PushedImage,
-    seen: &[Service],
-    revisions: &[shared::contract::PlannedRevision],
-    skipped: &[Skipped],
-) {
+fn log_plan(image: &PushedImage, seen: &[Service], waves: &[Wave], skipped: &[Skipped]) {
+    let revisions: Vec<&PlannedRevision> = waves.iter().flat_map(|wave| &wave.revisions).collect();
     let services: usize = revisions.iter().map(|revision| revision.services.len()).sum();
     tracing::info!(
         services_seen = seen.len(),
+        waves = waves.len(),
         revisions = revisions.len(),
         services,
         skipped = skipped.len(),

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use shared::contract::{
     Conclude, ImageConclusion, ImageEnd, Plan, PlannedResult, PlannedRevision, PlannedService, RevisionResult,
-    ServiceOutcome, ServiceResult, Skipped,
+    ServiceOutcome, ServiceResult, Skipped, Wave,
 };
 use shared::error::Error;
 use shared::pace::pace;
@@ -16,6 +16,9 @@ const MOST_BYTES: usize = 256 * 1024;
 
 /// What stands around a step's input and output: the names of the function and of the execution, and a message.
 const ENVELOPE_BYTES: usize = 2 * 1024;
+
+/// What stands around a wave's revisions, or tells that it was not reached, besides the names of its stages.
+const BYTES_OF_WAVE: usize = 512;
 
 /// How many characters of an error are kept while there are few.
 const LONGEST_ERROR: usize = 1000;
@@ -31,6 +34,9 @@ const RETRIES: usize = MOST_EVENTS / 10;
 
 /// The events of an execution of deploy-image besides what it does for task definitions, at most.
 const EVENTS_OF_PUSH: usize = 34;
+
+/// The events of each wave after the first one, besides what it does for task definitions.
+const EVENTS_OF_WAVE: usize = 22;
 
 /// The most groups of task definitions that there can be, each with as many events as [`EVENTS_OF_GROUP`].
 const MOST_GROUPS: usize = 40;
@@ -50,8 +56,8 @@ const EVENTS_OF_SERVICE: usize = 10;
 /// A group of services is full with at least so many, whatever the setting `maxConcurrency` is.
 const SERVICES_OF_GROUP: usize = 20;
 
-/// Makes the plan of `revisions`: at a pace that the account's limits allow one of so many `pushes`, and within the limits of
-/// one execution.
+/// Makes the plan of `waves`: each at a pace that the account's limits allow one of so many `pushes`, and all within the limits
+/// of one execution.
 ///
 /// # Errors
 ///
@@ -59,26 +65,32 @@ const SERVICES_OF_GROUP: usize = 20;
 /// that every service fails.
 pub fn plan_within(
     image: Option<PushedImage>,
-    mut revisions: Vec<PlannedRevision>,
+    waves: Vec<Wave>,
     pushes: u32,
     skipped: Vec<Skipped>,
 ) -> Result<Plan, Error> {
-    pace(&mut revisions, pushes);
-    let count: usize = revisions.iter().map(|revision| revision.services.len()).sum();
-    let services = u32::try_from(count).unwrap_or(u32::MAX);
+    let mut waves = waves.into_iter().map(|mut wave| {
+        // What waits for a wave before it finds full buckets.
+        pace(&mut wave.revisions, pushes);
+        wave
+    });
+    let revisions = waves.next().map_or_else(Vec::new, |first| first.revisions);
     let mut plan = Plan {
         image,
         revisions,
+        later: waves.collect(),
         skipped,
-        services,
+        services: 0,
         error_length: 0,
     };
+    let count: usize = all(&plan).map(|revision| revision.services.len()).sum();
+    plan.services = u32::try_from(count).unwrap_or(u32::MAX);
     let refused = |too_much: &str| {
         let subject = plan.image.as_ref().map(ToString::to_string).unwrap_or_default();
         Err(Error::InvalidInput(format!(
             "{subject} runs on {count} services by {} task definitions, too many for one execution: {too_much}. Nothing was \
              changed. Narrow what is deployed by the setting clusters or repositories, and install a second stack for the rest",
-            plan.revisions.len()
+            all(&plan).count()
         )))
     };
     let events = events(&plan);
@@ -88,15 +100,13 @@ pub fn plan_within(
              {RETRIES} are for retries"
         ));
     }
-    let failures = plan
-        .revisions
-        .iter()
-        .map(|revision| revision.services.len().max(1))
-        .sum();
-    let told = size(&Conclude::Image(all_failed(&plan)));
+    let failures = all(&plan).map(|revision| revision.services.len().max(1)).sum();
+    // Besides what came of some waves, "Conclude" is told of the others, which take less room.
+    let waves: usize = plan.later.iter().map(|wave| size(&wave.stages) + BYTES_OF_WAVE).sum();
+    let told = size(&Conclude::Image(all_failed(&plan))) + waves;
     let largest = [
         size(&plan),
-        size(&all_superseded(&plan)),
+        size(&all_superseded(&plan)) + waves,
         size(&all_again(&plan)),
         told + with_escapes(SHORTEST_ERROR) * failures,
     ];
@@ -111,6 +121,12 @@ pub fn plan_within(
         .map_or(LONGEST_ERROR, without_escapes);
     plan.error_length = u32::try_from(length.min(LONGEST_ERROR)).unwrap_or(u32::MAX);
     Ok(plan)
+}
+
+/// Every revision of a plan, of whatever wave.
+fn all(plan: &Plan) -> impl Iterator<Item = &PlannedRevision> {
+    let later = plan.later.iter().flat_map(|wave| &wave.revisions);
+    plan.revisions.iter().chain(later)
 }
 
 /// The bytes that an error of so many characters takes: some are written in two.
@@ -132,9 +148,11 @@ fn events(plan: &Plan) -> usize {
             EVENTS_OF_REVISION + groups * EVENTS_OF_GROUP + services.len() * EVENTS_OF_SERVICE
         }
     };
-    let groups = plan.revisions.len().min(MOST_GROUPS);
-    let of_revisions: usize = plan.revisions.iter().map(of_revision).sum();
-    EVENTS_OF_PUSH + groups * EVENTS_OF_GROUP + of_revisions
+    let later = plan.later.iter().map(|wave| &wave.revisions);
+    let waves = [&plan.revisions].into_iter().chain(later);
+    let groups: usize = waves.map(|revisions| revisions.len().min(MOST_GROUPS)).sum();
+    let of_revisions: usize = all(plan).map(of_revision).sum();
+    EVENTS_OF_PUSH + plan.later.len() * EVENTS_OF_WAVE + groups * EVENTS_OF_GROUP + of_revisions
 }
 
 /// What "Conclude" is told when all fails, but for the errors' own texts.
@@ -161,29 +179,31 @@ fn all_failed(plan: &Plan) -> ImageEnd {
     };
     ImageEnd {
         image: plan.image.clone(),
-        planned: u32::try_from(plan.revisions.len()).unwrap_or(u32::MAX),
-        results: plan.revisions.iter().map(of_revision).collect(),
+        planned: u32::try_from(all(plan).count()).unwrap_or(u32::MAX),
+        results: all(plan).map(of_revision).collect(),
         services: Vec::new(),
         families: Vec::new(),
         skipped: plan.skipped.clone(),
+        later: Vec::new(),
         attempt: 0,
     }
 }
 
 /// What "Conclude" puts out when nothing fails, with the longest outcome for each service.
 fn all_superseded(plan: &Plan) -> ImageConclusion {
-    let services = plan.revisions.iter().flat_map(|revision| &revision.services);
+    let services = all(plan).flat_map(|revision| &revision.services);
     let services = services.map(|service| ServiceResult {
         cluster: service.cluster.clone(),
         service: service.service.clone(),
         outcome: ServiceOutcome::RollBackSuperseded,
     });
-    let families = plan.revisions.iter().filter(|revision| revision.services.is_empty());
+    let families = all(plan).filter(|revision| revision.services.is_empty());
     ImageConclusion {
         services: services.collect(),
         families: families.map(|revision| revision.task_definition.clone()).collect(),
         ..all_again(&Plan {
             revisions: Vec::new(),
+            later: Vec::new(),
             ..plan.clone()
         })
     }
@@ -198,6 +218,7 @@ fn all_again(plan: &Plan) -> ImageConclusion {
         families: Vec::new(),
         skipped: plan.skipped.clone(),
         retry: plan.revisions.clone(),
+        later: plan.later.clone(),
         tag_latest: false,
     }
 }

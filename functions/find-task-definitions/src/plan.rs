@@ -4,7 +4,7 @@
 use crate::policy;
 use crate::stage::{Stage, Stages};
 use jiff::Timestamp;
-use shared::arn::TaskDefinitionArn;
+use shared::arn::{RevisionName, TaskDefinitionArn};
 use shared::config::StageName;
 use shared::contract::{PlannedRevision, PlannedService, ServiceId, Skipped};
 use shared::push::PushedImage;
@@ -19,6 +19,8 @@ pub struct Planned {
     pub revisions: Vec<PlannedRevision>,
     /// The stage that owns each planned service.
     pub stages: BTreeMap<ServiceId, StageName>,
+    /// The stage that owns each planned family without a service, by the family's revision.
+    pub families: BTreeMap<RevisionName, StageName>,
     /// What is left out, with its reason.
     pub skipped: Vec<Skipped>,
 }
@@ -46,7 +48,7 @@ pub fn plan(
     now: Timestamp,
 ) -> Planned {
     let mut revisions: BTreeMap<TaskDefinitionArn, PlannedRevision> = BTreeMap::new();
-    let (mut of_services, mut skipped) = (BTreeMap::new(), Vec::new());
+    let (mut of_services, mut of_families, mut skipped) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for service in services {
         match place(stages, image, service, definitions, now) {
             Place::Elsewhere => {}
@@ -76,9 +78,14 @@ pub fn plan(
     {
         let family = format!("family {}", definition.arn().family());
         let stage = policy::stage(stages, image, None, definition, now);
-        match stage.err().or_else(|| policy::revision(image, family, definition, now)) {
-            Some(why) => skipped.push(why),
-            None => {
+        let superseded = |stage| match policy::revision(image, family, definition, now) {
+            Some(superseded) => Err(superseded),
+            None => Ok(stage),
+        };
+        match stage.and_then(superseded) {
+            Err(why) => skipped.push(why),
+            Ok(stage) => {
+                of_families.insert(definition.arn().name(), stage.name().clone());
                 revisions
                     .entry(definition.arn().clone())
                     .or_insert_with(|| planned(definition));
@@ -102,6 +109,7 @@ pub fn plan(
     Planned {
         revisions: in_service.into_iter().chain(standalone).collect(),
         stages: of_services,
+        families: of_families,
         skipped,
     }
 }

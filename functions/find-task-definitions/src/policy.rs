@@ -17,7 +17,7 @@ use crate::stage::{self, Candidate, Owner, Stage, Stages};
 use jiff::Timestamp;
 use shared::arn::{ClusterName, TaskDefinitionArn};
 use shared::artifact::Artifact;
-use shared::config::Config;
+use shared::config::{Config, StageName};
 use shared::contract::{SkipReason, Skipped};
 use shared::image::ImageTag;
 use shared::push::{NothingPushed, PushedImage, Pusher};
@@ -257,6 +257,29 @@ pub fn stage<'a>(
         return skipped(SkipReason::LowerVersion, message);
     }
     Ok(stage)
+}
+
+/// Says that a service or a family, `resource`, is not moved since its stage comes after one of which a service neither is
+/// in this push nor has the image stable; so do `more`.
+#[must_use]
+pub fn not_promoted(
+    image: &PushedImage,
+    resource: impl Display,
+    [stage, before]: [&StageName; 2],
+    missing: &str,
+    more: usize,
+) -> Skipped {
+    let more = match more {
+        0 => String::new(),
+        1 => " (and one more service)".to_owned(),
+        more => format!(" (and {more} more services)"),
+    };
+    let message = format!(
+        "its stage {stage} comes after {before}, and {missing}{more} is not stable on this image ({}). Push a tag \
+         that {before} takes, or this tag again when it is stable there",
+        image.digest
+    );
+    skipped(resource, SkipReason::NotPromoted, message)
 }
 
 /// Why what runs a revision, `resource`, is not moved on from it: it is of a newer push. A push that is recorded as of a time

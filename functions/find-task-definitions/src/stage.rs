@@ -30,6 +30,8 @@ pub struct Stage {
     tags: Vec<TagRule>,
     /// Whether a lower version than what runs is deployed, too.
     pub allows_lower: bool,
+    after: Option<StageName>,
+    soak: u32,
 }
 
 /// Names or globs. Without any it selects everything.
@@ -101,7 +103,40 @@ impl Stages {
             }
             stages.push(stage);
         }
-        Ok(Self(stages))
+        let stages = Self(stages);
+        for stage in stages.iter() {
+            if let Some(after) = &stage.after
+                && stages.find(after).is_none()
+            {
+                return Err(refused(
+                    &stage.name,
+                    format_args!("it comes after {after}, and there is no such stage"),
+                ));
+            }
+            if stages.before(stage).any(|before| before.name == stage.name) {
+                return Err(refused(
+                    &stage.name,
+                    "it comes after itself, by way of the stages before it",
+                ));
+            }
+        }
+        Ok(stages)
+    }
+
+    fn find(&self, name: &StageName) -> Option<&Stage> {
+        self.iter().find(|stage| stage.name == *name)
+    }
+
+    /// The stages that come before a stage, the nearest first. In a circle it ends when each was there.
+    fn before<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Stage> {
+        let next = |stage: &&'a Stage| self.find(stage.after.as_ref()?);
+        std::iter::successors(next(&stage), next).take(self.0.len())
+    }
+
+    /// After how many others a stage comes. Zero for one that there is not.
+    #[must_use]
+    pub fn level(&self, name: &StageName) -> usize {
+        self.find(name).map_or(0, |stage| self.before(stage).count())
     }
 
     /// The stage that owns a service or a family: the one that its own tag names, else the first one that selects it.
@@ -152,6 +187,8 @@ impl Stage {
             is_opt_in: settings.opt_in,
             tags: tags.collect::<Result<_, _>>()?,
             allows_lower: settings.allow_lower,
+            after: settings.after.clone(),
+            soak: settings.soak_seconds,
         })
     }
 
@@ -159,6 +196,18 @@ impl Stage {
     #[must_use]
     pub fn name(&self) -> &StageName {
         &self.name
+    }
+
+    /// The stage whose services must be stable first.
+    #[must_use]
+    pub fn after(&self) -> Option<&StageName> {
+        self.after.as_ref()
+    }
+
+    /// How many seconds they must stay stable.
+    #[must_use]
+    pub fn soak(&self) -> u32 {
+        self.soak
     }
 
     /// Whether it selects what does not name a stage itself. A family without a service is in no cluster: only a stage that

@@ -72,6 +72,12 @@ pub struct StageSettings {
     /// Whether a lower version than what runs is deployed, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_lower: bool,
+    /// The stage whose services must be stable on an image before those of this one get it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<StageName>,
+    /// How many seconds they must stay stable.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub soak_seconds: u32,
 }
 
 parsed_text!(
@@ -99,8 +105,15 @@ impl StageSettings {
             opt_in: false,
             tags: rules.iter().map(|rule| (*rule).to_owned()).collect(),
             allow_lower: false,
+            after: None,
+            soak_seconds: 0,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The settings of an installation that sets none: all clusters, images by tag, families too, half an hour for a rollout.
@@ -311,6 +324,8 @@ mod tests {
             families: vec!["shop-*".to_owned()],
             repositories: vec!["team/*".to_owned()],
             allow_lower: true,
+            after: Some("staging".parse().unwrap()),
+            soak_seconds: 900,
             ..StageSettings::all(&["semver:>=1.0.0", "!*-dirty"])
         };
         assert_eq!(stages[3], production);

@@ -54,6 +54,8 @@ pub struct Plan {
     pub image: Option<PushedImage>,
     /// One entry per revision in use that runs the image's repository. May be empty.
     pub revisions: Vec<PlannedRevision>,
+    /// What follows when all of that is stable: the waves of the stages that come `after` others.
+    pub later: Vec<Wave>,
     /// What is left out. When `revisions` is empty, the reason stands here.
     pub skipped: Vec<Skipped>,
     /// How many services it deploys to.
@@ -61,6 +63,18 @@ pub struct Plan {
     /// How many characters of an error are kept for "Conclude": the more services, the fewer, so that what all their
     /// failures take stays within what a state may be given. All of it stands in the service's own execution.
     pub error_length: u32,
+}
+
+/// What a push deploys at once, when the waves before it are stable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wave {
+    /// The stages whose services it holds, in the order of the settings.
+    pub stages: Vec<StageName>,
+    /// How many seconds what was deployed before must stay stable first.
+    pub soak: u32,
+    /// One entry per revision in use that runs the image's repository.
+    pub revisions: Vec<PlannedRevision>,
 }
 
 /// A revision in use and the services that run it.
@@ -168,6 +182,10 @@ pub enum SkipReason {
     TaskDefinitionNotFound,
     /// The service was deleted after the plan was made.
     ServiceDeleted,
+    /// Its stage comes after another one, which has not had this image stable.
+    NotPromoted,
+    /// Its stage comes after another one, where another deployment took over.
+    NotReached,
     /// A warning; nothing is skipped but what a revision's tag says: it is of a push whose time is still to come.
     PushTimeIgnored,
     /// A warning; nothing is skipped but tags of ours, for which the revision's own leave no room.
@@ -297,6 +315,24 @@ pub struct Rollout {
     pub watched_since: Timestamp,
     /// Until when it must be stable.
     pub deadline: Timestamp,
+}
+
+/// What check-stability takes at the step "Still stable?": services that were stable on the image some time ago.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StillStableInput {
+    /// The pushed image.
+    pub image: PushedImage,
+    /// Every service that the push has deployed so far.
+    pub soaked: Vec<ServiceResult>,
+}
+
+/// What check-stability returns at the step "Still stable?".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StillStableOutput {
+    /// How many services are stable on the image still: all of them, since it fails otherwise.
+    pub stable: u32,
 }
 
 /// What check-stability takes.
@@ -549,6 +585,8 @@ pub struct ImageEnd {
     pub families: Vec<RevisionName>,
     /// What was left out.
     pub skipped: Vec<Skipped>,
+    /// The waves that are still to come.
+    pub later: Vec<Wave>,
     /// The redrive count with which all this came about.
     pub attempt: u32,
 }
@@ -625,6 +663,8 @@ pub struct ImageConclusion {
     pub skipped: Vec<Skipped>,
     /// What is to be done again after a redrive: the plan, narrowed to what failed, at a pace of its own. Else empty.
     pub retry: Vec<PlannedRevision>,
+    /// The waves that are still to come: the next one now, or after what is done again.
+    pub later: Vec<Wave>,
     /// Whether the image is now to get the tag `latest`.
     pub tag_latest: bool,
 }

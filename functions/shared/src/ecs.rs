@@ -37,7 +37,7 @@ use std::time::Duration;
 /// How many calls of one kind are under way at once: enough to hide the latency of each, few enough to stay polite.
 const CONCURRENT_CALLS: usize = 8;
 /// How many services `DescribeServices` takes.
-const SERVICES_PER_CALL: usize = 10;
+pub const SERVICES_PER_CALL: usize = 10;
 /// How many tasks `DescribeTasks` takes.
 const TASKS_PER_CALL: usize = 100;
 /// How many service revisions `DescribeServiceRevisions` takes.
@@ -195,7 +195,12 @@ impl Ecs {
         }
     }
 
-    async fn describe_service_batch(
+    /// A look at up to [`SERVICES_PER_CALL`] services of a cluster.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.NotFound` when the cluster is gone, else as [`Ecs::clusters`].
+    pub async fn describe_service_batch(
         &self,
         cluster: &ClusterName,
         batch: &[ServiceName],

@@ -66,6 +66,15 @@ impl Service {
             || !before.deployments.iter().all(|it| is_in(&self.deployments, it))
     }
 
+    /// Whether its newest rollout is complete and all of its tasks run.
+    #[must_use]
+    pub fn is_steady(&self) -> bool {
+        self.primary().is_some_and(|primary| {
+            matches!(primary.rollout_state, None | Some(RolloutState::Completed))
+                && primary.running_count >= primary.desired_count
+        })
+    }
+
     /// "web in production", as messages name it.
     #[must_use]
     pub fn title(&self) -> String {

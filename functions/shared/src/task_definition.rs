@@ -108,6 +108,21 @@ impl Outline {
         matching.map(|(name, _)| name.clone()).collect()
     }
 
+    /// Whether this revision runs the very image: it was registered for its digest, or its containers name that.
+    #[must_use]
+    pub fn has_digest(&self, image: &PushedImage) -> bool {
+        if let Some(recorded) = records::digest_of(&self.tags, &image.repository) {
+            return recorded == image.digest;
+        }
+        let mut matching = self
+            .containers
+            .iter()
+            .filter(|(_, of)| runs(of.as_ref(), image))
+            .peekable();
+        matching.peek().is_some()
+            && matching.all(|(_, of)| of.as_ref().and_then(ImageReference::digest) == Some(&image.digest))
+    }
+
     /// The tags by which this revision names the repository of `image`. None where it names digests.
     pub fn image_tags<'a>(&'a self, image: &'a PushedImage) -> impl Iterator<Item = &'a ImageTag> {
         let matching = self.containers.iter().filter(|(_, of)| runs(of.as_ref(), image));

@@ -568,11 +568,7 @@ async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revisi
     let entered = since_redrive(&scene, &parent).await;
     assert_eq!(
         entered[..3],
-        [
-            "For each group of task definitions",
-            "For each task definition",
-            "Register revision"
-        ],
+        ["Deploy wave", "For each task definition", "Register revision"],
         "{entered:?}"
     );
     // A call that was given up is sent again: what comes of it is a duplicate, which stays and which no service is moved to.
@@ -775,7 +771,7 @@ async fn an_execution_of_deploy_image_that_concluded_red_deploys_only_what_faile
     let entered = since_redrive(&scene, &parent).await;
     assert_eq!(
         entered[..3],
-        ["Conclude", "What is left to do?", "For each group of task definitions"],
+        ["Conclude", "What is left to do?", "Deploy wave"],
         "{entered:?}"
     );
     let names: Vec<&str> = ended.children.iter().map(|child| child.name.as_str()).collect();

@@ -5,7 +5,7 @@ use local_aws::executions::Execution;
 use local_aws::images::Push;
 use local_aws::{ACCOUNT, REGION};
 use serde_json::{Value, json};
-use simulated_ecs::Seed;
+use simulated_ecs::{Behaviour, Seed};
 
 scenarios![
     a_tag_moves_only_the_services_of_the_stages_that_take_it,
@@ -15,6 +15,9 @@ scenarios![
     a_mistyped_stage_is_red_for_its_service_alone,
     a_lower_version_than_what_runs_is_skipped,
     a_plan_that_is_asked_for_alone_names_stages_and_changes_nothing,
+    a_release_passes_through_staging_and_a_broken_one_stops_there,
+    an_image_that_staging_has_stable_is_promoted_by_a_new_tag,
+    a_service_that_is_not_stable_after_the_soak_keeps_production_back_until_it_is,
 ];
 
 /// A scene with a service for each of these names, in the stage that the end of the name tells.
@@ -252,5 +255,135 @@ async fn a_plan_that_is_asked_for_alone_names_stages_and_changes_nothing() {
         changes.iter().all(|operation| scene.calls(operation).is_empty()),
         "{:#?}",
         scene.calls("")
+    );
+}
+
+/// The services of the calls of `UpdateService`, in order, without the scene's name.
+fn updates(scene: &Scene) -> Vec<String> {
+    let calls = scene.calls("UpdateService");
+    let services = calls.iter().map(|call| call["parameters"]["service"].as_str().unwrap());
+    services
+        .map(|service| service.rsplit(&scene.prefix()).next().unwrap().to_owned())
+        .collect()
+}
+
+async fn a_release_passes_through_staging_and_a_broken_one_stops_there() {
+    let scene = scene("release", &["staging", "other-staging", "production"]);
+    let release = scene.push("v1.4.0");
+    let end = deployed(&scene, &release).await;
+    assert_eq!(end.parent.error, None, "{end:#?}");
+    assert_eq!(moved(&scene, &end), ["other-staging", "production", "staging"]);
+    assert_eq!(updates(&scene).last().map(String::as_str), Some("production"));
+    let states = scene.states(&end.parent).await;
+    let wave = ["Deploy wave", "Soak", "Still stable?", "Next wave"];
+    let entered: Vec<&str> = states
+        .iter()
+        .map(String::as_str)
+        .filter(|state| wave.contains(state))
+        .collect();
+    assert_eq!(
+        entered,
+        ["Deploy wave", "Soak", "Still stable?", "Next wave", "Deploy wave"]
+    );
+    let [soak, deployed_next] = ["Soak", "Deploy wave"].map(|state| scene.entered(&end.parent, state));
+    let (soak, waves) = (soak.await, deployed_next.await);
+    assert!(
+        waves[1] - soak[0] >= 2_500,
+        "a soak of three seconds: {soak:?} {waves:?}"
+    );
+
+    let broken = scene.push_as("v1.5.0", Some(Behaviour::Crash));
+    let end = deployed(&scene, &broken).await;
+    assert_eq!(end.parent.error.as_deref(), Some("Deploy.ServicesFailed"), "{end:#?}");
+    let message = end.parent.message().unwrap();
+    assert!(message.contains("- not reached: 1 service of production"), "{message}");
+    assert_eq!(moved(&scene, &end), ["other-staging", "staging"]);
+    let production = scene.state_of("release-production");
+    assert_eq!(production["imageDigests"], json!([release.digest]));
+    assert_eq!(
+        updates(&scene)
+            .iter()
+            .filter(|service| *service == "production")
+            .count(),
+        1
+    );
+}
+
+async fn an_image_that_staging_has_stable_is_promoted_by_a_new_tag() {
+    let scene = scene("promotion", &["staging", "promoted"]);
+    let tried = scene.push("main-7");
+    assert_eq!(moved(&scene, &deployed(&scene, &tried).await), ["staging"]);
+    let again = scene.on.aws.push_again(&scene.repository(), "release-1", &tried.digest);
+    let end = deployed(&scene, &again.unwrap()).await;
+    assert_eq!(moved(&scene, &end), ["promoted"], "staging is not touched");
+    assert_eq!(
+        scene.state_of("promotion-promoted")["imageDigests"],
+        json!([tried.digest])
+    );
+
+    let end = deployed(&scene, &scene.push("release-2")).await;
+    let expected = pairs(&[("promoted", "NOT_PROMOTED"), ("staging", "TAG_NOT_TAKEN")]);
+    assert_eq!((moved(&scene, &end), skipped(&scene, &end.parent)), (vec![], expected));
+    let output = end.parent.output.unwrap();
+    let of_promoted = output["skipped"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["reason"] == "NOT_PROMOTED");
+    let message = of_promoted.unwrap()["message"].as_str().unwrap();
+    let says = "promoted comes after staging, and promotion-staging in promotion-cluster is not stable on this image";
+    assert!(message.contains(says), "{message}");
+}
+
+async fn a_service_that_is_not_stable_after_the_soak_keeps_production_back_until_it_is() {
+    let scene = scene("soak", &["staging", "production"]);
+    let release = scene.push("v1.4.0");
+    let arn = scene.start(&release).await;
+    let is_steady_on = |scene: &Scene, revision: &str| {
+        let state = scene.state_of("soak-staging");
+        let newest = state["history"]
+            .as_array()
+            .and_then(|all| all.last().cloned())
+            .unwrap_or_default();
+        newest["taskDefinition"]
+            .as_str()
+            .is_some_and(|on| on.ends_with(revision))
+            && newest["status"] == "SUCCESSFUL"
+    };
+    scene
+        .until("the rollout of staging", |scene| is_steady_on(scene, "soak-staging:2"))
+        .await;
+    let update = |revision: &str| {
+        let (cluster, service) = (scene.cluster(), "soak-staging");
+        let request = json!({"cluster": cluster, "service": service, "taskDefinition": revision});
+        scene.ecs("UpdateService", &request)
+    };
+    // The step that checks the rollout may not have looked yet: it concludes, and the soak begins.
+    while !scene.has_entered(&arn, "Soak").await {
+        local_aws::pause(std::time::Duration::from_millis(100)).await;
+    }
+    update("soak-staging:1");
+    let end = scene.end(&arn).await;
+    assert_eq!(end.parent.error.as_deref(), Some("Deploy.ServicesFailed"), "{end:#?}");
+    let message = end.parent.message().unwrap();
+    let says = "soak-staging in soak-cluster: it is on soak-staging:1, which has another image";
+    assert!(
+        message.contains("after the soak 1 of 1 services") && message.contains(says),
+        "{message}"
+    );
+    assert_eq!(moved(&scene, &end), ["staging"]);
+
+    update("soak-staging:2");
+    scene
+        .until("the way back", |scene| is_steady_on(scene, "soak-staging:2"))
+        .await;
+    let sfn = scene.on.aws.sfn();
+    sfn.redrive_execution().execution_arn(&arn).send().await.unwrap();
+    let end = scene.end(&arn).await;
+    assert_eq!(end.parent.error, None, "{end:#?}");
+    assert_eq!(moved(&scene, &end), ["production", "staging"]);
+    assert_eq!(
+        scene.state_of("soak-production")["imageDigests"],
+        json!([release.digest])
     );
 }

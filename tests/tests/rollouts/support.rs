@@ -62,11 +62,12 @@ pub(crate) static BY_DIGEST: LazyLock<Deployed> = LazyLock::new(|| Deployed::wit
 const STAGES: &str = r#"[
     {"name": "previews", "services": ["*-preview"], "tags": ["pr-*"]},
     {"name": "staging", "services": ["*-staging"], "tags": ["main-*", "semver:*"]},
-    {"name": "production", "services": ["*-production"], "tags": ["semver:>=1.0.0"]},
+    {"name": "production", "services": ["*-production"], "tags": ["semver:>=1.0.0"], "after": "staging", "soak": "3s"},
+    {"name": "promoted", "services": ["*-promoted"], "tags": ["release-*"], "after": "staging"},
     {"name": "asked", "optIn": true, "tags": ["main-*", "pr-*"]}
 ]"#;
 
-/// Three stages, and one for services that ask for it.
+/// Four stages, of which two come after another one, and one for services that ask for it.
 pub(crate) static STAGED: LazyLock<Deployed> = LazyLock::new(|| {
     let settings = Settings::default().with("rolloutTimeout", "240s");
     Deployed::with_settings(&settings.with("stages", STAGES))
@@ -248,6 +249,13 @@ impl Scene {
             .into_iter()
             .filter_map(|event| event.state_entered_event_details);
         entered.map(|details| details.name).collect()
+    }
+
+    /// Whether an execution, by its ARN, has entered a state.
+    pub(crate) async fn has_entered(&self, arn: &str, state: &str) -> bool {
+        let execution = self.on.aws.execution(arn).await.unwrap();
+        assert!(!execution.has_ended(), "it ended before {state}: {execution:#?}");
+        self.states(&execution).await.iter().any(|entered| entered == state)
     }
 
     /// When an execution entered a state, each time, in milliseconds since 1970.

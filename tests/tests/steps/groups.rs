@@ -110,9 +110,9 @@ fn a_push_that_nothing_runs_enters_no_group() {
     let names: Vec<&str> = entered.keys().map(String::as_str).collect();
     let expected = [
         "Conclude",
+        "Deploy wave",
         "Done",
         "Find task definitions",
-        "For each group of task definitions",
         "Only the plan?",
         "Sum up",
         "What is left to do?",

@@ -532,6 +532,7 @@ fn push(results: Vec<RevisionResult>) -> ImageEnd {
         services: vec![],
         families: vec![],
         skipped: vec![],
+        later: vec![],
         attempt: 0,
     }
 }
@@ -1095,5 +1096,66 @@ proptest! {
                 prop_assert!(message.contains("push") || message.contains("redrive"), "{}", message);
             }
         }
+    }
+}
+
+/// A push with a wave of two services of production still to come.
+fn before_production(end: ImageEnd) -> ImageEnd {
+    let service = |name: &str| PlannedService {
+        cluster: "production".parse().unwrap(),
+        service: name.parse().unwrap(),
+        stage: None,
+        after: 0,
+    };
+    let revision = PlannedRevision {
+        task_definition: "web:40".parse().unwrap(),
+        after: 0,
+        services: vec![service("web"), service("api")],
+    };
+    ImageEnd {
+        later: vec![Wave {
+            stages: vec!["production".parse().unwrap()],
+            soak: 900,
+            revisions: vec![revision],
+        }],
+        ..end
+    }
+}
+
+#[test]
+fn a_stable_wave_leads_to_the_next_one_and_nothing_is_tagged_before_the_last() {
+    let end = before_production(three(Ok(Deployed), Ok(AlreadyDeployed), Ok(Deployed)));
+    let conclusion = conclude_image(&end, 0, true).unwrap();
+    assert_eq!(conclusion.message, "app:v2 is deployed to 3 services; next: production");
+    assert_eq!((conclusion.later, conclusion.tag_latest), (end.later, false));
+    assert_eq!(conclusion.skipped, []);
+}
+
+#[test]
+fn a_failed_wave_tells_what_is_not_reached_and_a_redrive_goes_on_with_it() {
+    let end = before_production(three(Ok(Deployed), Err("Deploy.RolledBack: web crashed"), Ok(Deployed)));
+    let message = conclude_image(&end, 0, true).unwrap_err().to_string();
+    let says = "\n- not reached: 2 services of production\nRedrive this execution to deploy the same image again to what failed, and \
+                only to that; once that is stable, it goes on with what was not reached.";
+    assert!(message.contains(says), "{message}");
+    let redriven = conclude_image(&end, 1, true).unwrap();
+    assert_eq!((redriven.retry.len(), redriven.later), (1, end.later));
+}
+
+#[test]
+fn where_another_deployment_took_over_the_waves_behind_it_are_not_reached() {
+    for outcome in [Superseded, RollBackSuperseded] {
+        let end = before_production(three(Ok(outcome), Ok(Deployed), Ok(Deployed)));
+        let conclusion = conclude_image(&end, 0, true).unwrap();
+        assert_eq!(conclusion.later, []);
+        let [skipped] = conclusion.skipped.as_slice() else {
+            panic!("{conclusion:?}")
+        };
+        assert_eq!(
+            (skipped.resource.as_str(), skipped.reason, skipped.count),
+            ("2 services of production", SkipReason::NotReached, 2)
+        );
+        let says = "not reached: another deployment took over web in production before it was stable on the image";
+        assert_eq!(skipped.message, says);
     }
 }

@@ -26,8 +26,45 @@ fn revisions(families: usize, services: usize, name: usize) -> Vec<PlannedRevisi
     (0..families).map(revision).collect()
 }
 
+/// A wave of these.
+fn wave(revisions: Vec<PlannedRevision>) -> Wave {
+    Wave {
+        stages: vec!["production".parse().unwrap()],
+        soak: 900,
+        revisions,
+    }
+}
+
 fn planned(families: usize, services: usize, name: usize) -> Result<Plan, Error> {
-    plan_within(Some(pushed(2)), revisions(families, services, name), 1, Vec::new())
+    let waves = vec![wave(revisions(families, services, name))];
+    plan_within(Some(pushed(2)), waves, 1, Vec::new())
+}
+
+/// The same in so many waves.
+fn planned_in(waves: usize, families: usize, services: usize, name: usize) -> Result<Plan, Error> {
+    let all = revisions(families, services, name);
+    let waves = all.chunks(families.div_ceil(waves).max(1)).map(<[_]>::to_vec).map(wave);
+    plan_within(Some(pushed(2)), waves.collect(), 1, Vec::new())
+}
+
+#[test]
+fn a_thousand_services_with_a_task_definition_each_fit_in_three_waves() {
+    let plan = planned_in(3, 1000, 1000, 25).unwrap();
+    assert_eq!((plan.services, plan.revisions.len(), plan.later.len()), (1000, 334, 2));
+    let all = [
+        size(&plan),
+        told(&plan),
+        size(&all_superseded(&plan)),
+        size(&all_again(&plan)),
+    ];
+    assert!(all.iter().all(|size| size + ENVELOPE_BYTES <= MOST_BYTES), "{all:?}");
+    // Each wave has the whole bucket at its begin.
+    let begins = plan.later.iter().map(|wave| wave.revisions[0].after);
+    assert!(begins.chain([plan.revisions[0].after]).all(|after| after == 0));
+    let in_one = events(&planned(1000, 1000, 25).unwrap());
+    let groups = |revisions: usize| revisions.min(MOST_GROUPS) * EVENTS_OF_GROUP;
+    let more = 2 * EVENTS_OF_WAVE + groups(334) + groups(334) + groups(332) - groups(1000);
+    assert_eq!(events(&plan), in_one + more);
 }
 
 /// What "Conclude" is told when every service of a plan fails with the longest error.
@@ -138,7 +175,7 @@ fn a_plan_is_paced() {
     assert_eq!((after[17], after[18], after[29]), (0, 1, 12));
     let services = &plan.revisions[17].services;
     assert_eq!((services[0].after, services[2].after), (1, 2));
-    let one_of_two = plan_within(Some(pushed(2)), revisions(30, 90, 25), 2, Vec::new()).unwrap();
+    let one_of_two = plan_within(Some(pushed(2)), vec![wave(revisions(30, 90, 25))], 2, Vec::new()).unwrap();
     assert_eq!((one_of_two.revisions[8].after, one_of_two.revisions[9].after), (0, 2));
 }
 
@@ -179,7 +216,7 @@ fn a_history_that_would_be_too_long_is_refused_with_how_long_and_what_to_do() {
 fn a_service_whose_update_has_to_wait_longer_than_its_revision_takes_the_events_of_several() {
     let mut of_many = revisions(1, 60, 20);
     of_many.extend(revisions(1, 1, 21));
-    let plan = plan_within(Some(pushed(2)), of_many, 1, Vec::new()).unwrap();
+    let plan = plan_within(Some(pushed(2)), vec![wave(of_many)], 1, Vec::new()).unwrap();
     assert!(plan.revisions[1].services[0].after > 0);
     assert_eq!(events(&plan), 34 + 2 * 6 + (15 + 3 * 6 + 60 * 10) + (15 + 6 + 10));
 }
@@ -201,9 +238,9 @@ proptest! {
 
     #[test]
     fn whatever_is_planned_fits_however_it_ends(
-        families in 1_usize..1600, services in 0_usize..3000, name in 16_usize..40,
+        waves in 1_usize..5, families in 1_usize..1600, services in 0_usize..3000, name in 16_usize..40,
     ) {
-        if let Ok(plan) = planned(families, services, name) {
+        if let Ok(plan) = planned_in(waves, families, services, name) {
             prop_assert!(told(&plan) + ENVELOPE_BYTES <= MOST_BYTES);
             prop_assert!(size(&plan).max(size(&all_superseded(&plan))).max(size(&all_again(&plan))) <= MOST_BYTES);
             prop_assert!(events(&plan) <= MOST_EVENTS - RETRIES);
@@ -256,8 +293,19 @@ fn the_events_are_those_of_the_state_machine() {
     const AROUND: usize = 2;
     let machine = deploy_image();
     assert_eq!(AROUND + longest_through(&machine), EVENTS_OF_PUSH);
+    let wave = [
+        "Soak",
+        "Still stable?",
+        "Next wave",
+        "Deploy wave",
+        "Sum up",
+        "Conclude",
+        "What is left to do?",
+    ];
+    let of_wave: usize = wave.iter().map(|name| events_of(&machine["States"][name])).sum();
+    assert_eq!(of_wave, EVENTS_OF_WAVE);
     let inside = |scope: &Value, map: &str| scope["States"][map]["ItemProcessor"].clone();
-    let group = inside(&machine, "For each group of task definitions");
+    let group = inside(&machine, "Deploy wave");
     assert_eq!(AROUND + longest_through(&group), EVENTS_OF_GROUP);
     let revision = inside(&group, "For each task definition");
     let shared = longest(&revision, "Keep the pace", &["Is it for one service?"]);

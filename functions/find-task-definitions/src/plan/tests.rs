@@ -72,6 +72,7 @@ fn a_service_that_runs_the_repository_is_planned_with_its_revision() {
         Planned {
             revisions: vec![revision],
             stages: BTreeMap::from([(shared::testing::service_id(), "all".parse().unwrap())]),
+            families: BTreeMap::new(),
             skipped: vec![]
         }
     );

@@ -267,11 +267,24 @@ fn row(reason: SkipReason) -> Row {
                 warning(&own),
                 "web:1",
                 "its own tags leave no room on its new revision for",
-                SkipReason::ServiceDeleted,
+                SkipReason::NotPromoted,
             )
         }
-        // By conclude, after the plan.
-        SkipReason::ServiceDeleted => Row::of(None, "", "", None),
+        SkipReason::NotPromoted => Row::of(
+            not_promoted(
+                &image,
+                "web in production",
+                [&"production".parse().unwrap(), &"staging".parse().unwrap()],
+                "web in staging",
+                2,
+            ),
+            "web in production",
+            "its stage production comes after staging, and web in staging (and 2 more services) is not stable on this image",
+            SkipReason::ServiceDeleted,
+        ),
+        // These two by conclude, after the plan.
+        SkipReason::ServiceDeleted => Row::of(None, "", "", SkipReason::NotReached),
+        SkipReason::NotReached => Row::of(None, "", "", None),
     }
 }
 

@@ -299,3 +299,39 @@ proptest! {
         let _decided = stages.iter().next().unwrap().decide(&tag).takes();
     }
 }
+
+#[test]
+fn a_stage_comes_after_as_many_others_as_stand_before_it() {
+    let stages = stages(&json!([
+        {"name": "production", "tags": ["*"], "after": "canary", "soakSeconds": 900},
+        {"name": "staging", "tags": ["*"]},
+        {"name": "canary", "tags": ["*"], "after": "staging"},
+    ]))
+    .unwrap();
+    let levels: Vec<(&str, usize, u32)> = stages
+        .iter()
+        .map(|stage| (stage.name().as_str(), stages.level(stage.name()), stage.soak()))
+        .collect();
+    assert_eq!(levels, [("production", 2, 900), ("staging", 0, 0), ("canary", 1, 0)]);
+}
+
+#[test]
+fn a_stage_that_comes_after_none_that_there_is_or_after_itself_is_refused() {
+    let refused = |settings: &Value| stages(settings).unwrap_err().to_string();
+    let unknown = refused(&json!([{"name": "production", "tags": ["*"], "after": "stagign"}]));
+    let says =
+        "the stage production of the settings cannot be used: it comes after stagign, and there is no such stage";
+    assert!(unknown.contains(says), "{unknown}");
+    for circle in [
+        json!([{"name": "a", "tags": ["*"], "after": "a"}]),
+        json!([{"name": "a", "tags": ["*"], "after": "b"}, {"name": "b", "tags": ["*"], "after": "a"}]),
+        json!([
+            {"name": "c", "tags": ["*"], "after": "a"},
+            {"name": "a", "tags": ["*"], "after": "b"},
+            {"name": "b", "tags": ["*"], "after": "a"},
+        ]),
+    ] {
+        let refused = refused(&circle);
+        assert!(refused.contains("it comes after itself"), "{refused}");
+    }
+}

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::contract::{
     Check, CheckStability, Conclude, Envelope, ImageConclusion, Plan, RegisterRevision, RegisteredRevision, RollBack,
-    Rollback, RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceUpdate, UpdateOutcome, UpdateService, Verdict,
+    Rollback, RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceUpdate, StillStableInput, StillStableOutput,
+    UpdateOutcome, UpdateService, Verdict,
 };
 use shared::push::{Push, parse_push};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,8 @@ fn arrows() -> Vec<Arrow> {
         arrow::<ServiceUpdate>("service-update"),
         arrow::<CheckStability>("check-stability"),
         arrow::<Check>("check"),
+        arrow::<StillStableInput>("soaked-services"),
+        arrow::<StillStableOutput>("still-stable"),
         arrow::<RollBack>("roll-back"),
         arrow::<Rollback>("rollback"),
         arrow::<Conclude>("conclude-service"),
@@ -51,7 +54,7 @@ fn arrows() -> Vec<Arrow> {
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
-const PARTS: [&str; 19] = [
+const PARTS: [&str; 20] = [
     "Execution",
     "ImageEnd",
     "PlannedResult",
@@ -71,6 +74,7 @@ const PARTS: [&str; 19] = [
     "StateError",
     "UpdateOutcome",
     "Verdict",
+    "Wave",
 ];
 
 /// The names of all examples, without `.json`.

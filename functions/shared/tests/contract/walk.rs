@@ -72,11 +72,13 @@ impl State {
 
     /// The arrows of a Lambda task: what goes in (none when it is an event of AWS's) and what comes out.
     fn arrows(&self) -> Option<(Option<&'static str>, &'static str)> {
-        let scope = self.value["Arguments"]["Payload"]["input"]["scope"].as_str();
+        let input = &self.value["Arguments"]["Payload"]["input"];
+        let scope = input["scope"].as_str();
         Some(match (self.function()?, scope) {
             ("findTaskDefinitions", None) => (None, "plan"),
             ("registerRevision", None) => (Some("register-revision"), "registered-revision"),
             ("updateService", None) => (Some("update-service"), "service-update"),
+            ("checkStability", None) if input.get("soaked").is_some() => (Some("soaked-services"), "still-stable"),
             ("checkStability", None) => (Some("check-stability"), "check"),
             ("rollBack", None) => (Some("roll-back"), "rollback"),
             ("conclude", Some("SERVICE")) => (Some("conclude-service"), "service-conclusion"),
@@ -328,7 +330,7 @@ fn every_lambda_task_tries_again_for_as_long_as_a_rollout_may_take_whatever_pass
         passing.sort_unstable();
         assert_eq!(errors, passing, "{}", state.title());
     }
-    assert_eq!(lambda_tasks, 10, "tasks that invoke a function");
+    assert_eq!(lambda_tasks, 11, "tasks that invoke a function");
     for state in states() {
         for retrier in state.retriers() {
             assert_eq!(retrier["JitterStrategy"], "FULL", "{}", state.title());
@@ -707,7 +709,7 @@ fn an_item_of_a_map_is_read_by_members_that_it_has() {
 fn what_is_done_is_as_much_at_once_as_the_setting_allows_and_all_of_it_is_done() {
     let at_once = "${atOnce}";
     for (map, items) in [
-        ("For each group of task definitions", "$conclusion.retry"),
+        ("Deploy wave", "$conclusion.retry"),
         ("For each group of services", "$states.input.services"),
     ] {
         let state = state(DEPLOY_IMAGE, map);

@@ -1,0 +1,176 @@
+//! The order of stages. In every case `production` comes after `staging`, which the push may take or not.
+
+use super::*;
+use crate::plan::{Planned, plan};
+use serde_json::{Value, json};
+use shared::config::Config;
+use shared::contract::SkipReason;
+use shared::service::{Deployment, ServiceTags};
+use shared::testing::{at, definition, deployment, described, described_of_push, pushed, rolling, service};
+
+fn stages(settings: &Value) -> Stages {
+    Stages::read(&Config {
+        stages: serde_json::from_value(settings.clone()).unwrap(),
+        ..Config::default()
+    })
+    .unwrap()
+}
+
+/// Staging takes `v2` or not; production takes it, after staging.
+fn two(staging: &[&str]) -> Stages {
+    stages(&json!([
+        {"name": "staging", "clusters": ["staging"], "tags": staging},
+        {"name": "production", "clusters": ["production"], "tags": ["*"], "after": "staging", "soakSeconds": 900},
+    ]))
+}
+
+/// A service of a cluster with this deployment.
+fn on(cluster: &str, name: &str, deployment: Deployment) -> Service {
+    Service {
+        cluster: cluster.parse().unwrap(),
+        name: name.parse().unwrap(),
+        ..service([deployment])
+    }
+}
+
+/// What is deployed in waves, and why what is not promoted: of `web:1` of the first push and `web:2` of this one.
+fn put_in_order(stages: &Stages, services: &[Service]) -> (Vec<String>, Vec<Skipped>) {
+    let known = [described_of_push("web:1", 1), described_of_push("web:2", 2)].map(|described| definition(&described));
+    let known = known.map(|definition| (definition.arn().clone(), Some(definition.outline())));
+    let definitions = BTreeMap::from(known);
+    let standalone = [definition(&described("nightly:1", "app:v1", &[])).outline()];
+    let Planned {
+        revisions,
+        stages: of_services,
+        families,
+        ..
+    } = plan(stages, &pushed(2), services, &definitions, &standalone, at(600));
+    let owners = Owners {
+        of_services: &of_services,
+        of_families: &families,
+    };
+    let Waves { waves, skipped } = waves(stages, &pushed(2), services, &definitions, revisions, &owners);
+    let line = |wave: &Wave| {
+        let revisions = wave.revisions.iter().map(|revision| {
+            let services = revision
+                .services
+                .iter()
+                .map(|service| format!(" {}/{}", service.cluster, service.service));
+            format!("{}{}", revision.task_definition, services.collect::<String>())
+        });
+        let names: Vec<&str> = wave.stages.iter().map(StageName::as_str).collect();
+        let revisions: Vec<String> = revisions.collect();
+        format!("{} {}: {}", names.join(","), wave.soak, revisions.join("; "))
+    };
+    (waves.iter().map(line).collect(), skipped)
+}
+
+#[test]
+fn without_an_order_all_is_one_wave() {
+    let one = stages(&json!([{"name": "all", "tags": ["*"]}]));
+    let services = [
+        on("staging", "web", deployment("web:1")),
+        on("production", "web", deployment("web:1")),
+    ];
+    let (waves, skipped) = put_in_order(&one, &services);
+    assert_eq!(waves, ["all 0: web:1 production/web staging/web; nightly:1"]);
+    assert_eq!(skipped, []);
+    let nothing = stages(&json!([{"name": "all", "tags": ["!*"]}]));
+    assert_eq!(put_in_order(&nothing, &services).0, Vec::<String>::new());
+}
+
+#[test]
+fn a_stage_comes_after_another_one_that_takes_the_tag_too() {
+    let services = [
+        on("staging", "web", deployment("web:1")),
+        on("production", "web", deployment("web:1")),
+        on("production", "api", deployment("web:1")),
+    ];
+    let (waves, skipped) = put_in_order(&two(&["v*"]), &services);
+    let expected = [
+        "staging 0: web:1 staging/web",
+        "production 900: web:1 production/api production/web",
+    ];
+    assert_eq!((waves, skipped), (expected.map(str::to_owned).to_vec(), vec![]));
+}
+
+#[test]
+fn a_service_on_hold_in_the_stage_before_keeps_the_stage_back() {
+    let held = Service {
+        tags: ServiceTags {
+            hold: Some("ann: audit".to_owned()),
+            ..ServiceTags::default()
+        },
+        ..on("staging", "api", deployment("web:1"))
+    };
+    let services = [
+        on("staging", "web", deployment("web:1")),
+        held,
+        on("production", "web", deployment("web:1")),
+    ];
+    let (waves, skipped) = put_in_order(&two(&["v*"]), &services);
+    assert_eq!(waves, ["staging 0: web:1 staging/web"]);
+    let [skipped] = skipped.as_slice() else {
+        panic!("{skipped:?}")
+    };
+    assert_eq!(
+        (skipped.resource.as_str(), skipped.reason),
+        ("web in production", SkipReason::NotPromoted)
+    );
+    let says = "its stage production comes after staging, and api in staging is not stable on this image (sha256:";
+    assert!(skipped.message.contains(says), "{}", skipped.message);
+}
+
+/// Staging does not take the tag: it had the image under another one.
+#[test]
+fn an_image_is_promoted_that_every_service_of_the_stage_before_has_had_stable() {
+    let not_taken = two(&["main-*"]);
+    let production = || on("production", "web", deployment("web:1"));
+    for (staging, promoted) in [
+        (vec![on("staging", "web", deployment("web:2"))], true),
+        (vec![], true),
+        (vec![on("staging", "web", rolling("web:2"))], false),
+        (vec![on("staging", "web", deployment("web:1"))], false),
+        (
+            vec![
+                on("staging", "web", deployment("web:2")),
+                on("staging", "api", deployment("web:1")),
+            ],
+            false,
+        ),
+        (
+            vec![Service {
+                tags: ServiceTags {
+                    stage: Some("off".to_owned()),
+                    ..ServiceTags::default()
+                },
+                ..on("staging", "api", deployment("web:1"))
+            }],
+            true,
+        ),
+    ] {
+        let services: Vec<Service> = staging.clone().into_iter().chain([production()]).collect();
+        let (waves, skipped) = put_in_order(&not_taken, &services);
+        let expected: &[&str] = if promoted {
+            &["production 900: web:1 production/web"]
+        } else {
+            &[]
+        };
+        assert_eq!(waves, expected, "{staging:?}");
+        assert_eq!(skipped.len(), usize::from(!promoted), "{skipped:?}");
+    }
+}
+
+#[test]
+fn a_stage_behind_one_that_is_kept_back_is_kept_back_too() {
+    let three = stages(&json!([
+        {"name": "production", "clusters": ["production"], "tags": ["*"], "after": "canary"},
+        {"name": "canary", "clusters": ["canary"], "tags": ["*"], "after": "staging"},
+        {"name": "staging", "clusters": ["staging"], "tags": ["main-*"]},
+    ]));
+    let services = ["staging", "canary", "production"].map(|cluster| on(cluster, "web", deployment("web:1")));
+    let (waves, skipped) = put_in_order(&three, &services);
+    assert_eq!(waves, Vec::<String>::new());
+    let resources: Vec<&str> = skipped.iter().map(|skipped| skipped.resource.as_str()).collect();
+    assert_eq!(resources, ["web in canary", "web in production"]);
+}
