@@ -262,8 +262,11 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
     }
     let of_results = failures(&end.results);
     let can_be_retried = !of_results.is_empty();
-    let failed: Vec<Failure<'_>> = of_results.into_iter().chain(of_unknown_stages(&end.skipped)).collect();
     let services: Vec<ServiceResult> = end.services.iter().chain(ended(&end.results)).cloned().collect();
+    // A mistyped stage is its own service's trouble: the waves that are to come do not wait for it.
+    let is_last = end.later.is_empty() || services.iter().any(is_superseded);
+    let of_stages = of_unknown_stages(&end.skipped).filter(|_| is_last || can_be_retried);
+    let failed: Vec<Failure<'_>> = of_results.into_iter().chain(of_stages).collect();
     let families = families(end);
     if !failed.is_empty() {
         let share = share(&failed, &services, families.len());

@@ -1159,3 +1159,23 @@ fn where_another_deployment_took_over_the_waves_behind_it_are_not_reached() {
         assert_eq!(skipped.message, says);
     }
 }
+
+#[test]
+fn a_mistyped_stage_keeps_no_wave_back_and_makes_the_push_red_at_its_end() {
+    let mistyped = || vec![skipped(SkipReason::UnknownStage)];
+    let with_later = before_production(ImageEnd {
+        skipped: mistyped(),
+        ..three(Ok(Deployed), Ok(Deployed), Ok(Deployed))
+    });
+    assert_eq!(conclude_image(&with_later, 0, true).unwrap().later, with_later.later);
+    let is_red = |end: &ImageEnd| conclude_image(end, 0, true).is_err();
+    assert!(is_red(&ImageEnd {
+        later: vec![],
+        ..with_later.clone()
+    }));
+    // The waves that are to come are not reached.
+    assert!(is_red(&before_production(ImageEnd {
+        skipped: mistyped(),
+        ..three(Ok(Superseded), Ok(Deployed), Ok(Deployed))
+    })));
+}
