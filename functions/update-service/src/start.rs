@@ -154,7 +154,8 @@ fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
         let is_way_back =
             |next: &ServiceDeployment| past.was_good_before(&next.target) || (rolls_back && next.target == *on);
         let was_taken_on = match record.status {
-            ServiceDeploymentStatus::Successful => true,
+            // ECS calls a rollout successful whose tasks crash soon after, and it was taken back then.
+            ServiceDeploymentStatus::Successful => past.replaced_by.is_none_or(|next| !is_way_back(next)),
             // Another deployment took its place: a newer push or a person's, unless that went back.
             ServiceDeploymentStatus::Stopped => past.replaced_by.is_some_and(|next| !is_way_back(next)),
             _ => false,

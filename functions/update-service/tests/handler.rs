@@ -994,9 +994,17 @@ async fn what_another_execution_has_deployed_while_this_one_was_throttled_was_th
     let failed: Change = |state| replaced_by(state, given_up("web:2"));
     let goes_on: Change = |state| state.deployments[0].rollout_state = Some(RolloutState::InProgress);
     let answers = [(Answered::Throttled, failed), (Answered::Throttled, goes_on)];
-    let (update, sent) = moved(&answers, &[], &wanted(), &[]).await;
+    let redriven = UpdateService {
+        again: true,
+        ..wanted()
+    };
+    let (update, sent) = moved(&answers, &[], &redriven, &[]).await;
     assert_eq!(update.unwrap().outcome, UpdateOutcome::AlreadyDeployed);
     assert_eq!(sent, ["web:2", "web:2"]);
+    // It may be the rollout of another tag of the image, or ours: it is watched, and not begun once more.
+    let (update, sent) = moved(&answers[..1], &[], &wanted(), &[]).await;
+    assert_eq!(update.unwrap().outcome, UpdateOutcome::Started);
+    assert_eq!(sent, ["web:2"]);
 }
 
 #[tokio::test(start_paused = true)]

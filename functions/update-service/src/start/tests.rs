@@ -341,6 +341,22 @@ fn a_push_that_was_rolled_back_is_not_tried_again_because_it_is_started_once_mor
     }
 }
 
+/// ECS called its rollout successful: its tasks crashed only after they had run for a moment.
+#[test]
+fn a_push_that_ecs_called_successful_and_that_was_taken_back_was_rolled_back() {
+    let then = |next: &str| {
+        let history = [
+            record(next, Successful),
+            record("web:2", Successful),
+            record("web:1", Successful),
+        ];
+        decided_again(deployment(next), Standing::Unrecorded, Some(&history))
+    };
+    let (to, why) = (arn("web:1"), None);
+    assert_eq!(then("web:1"), Start::RolledBack { to, why });
+    assert_eq!(then("web:3"), Start::TakenOn(arn("web:3")));
+}
+
 #[test]
 fn a_push_that_a_revision_made_for_the_rollback_took_the_place_of_was_rolled_back() {
     let wanted = UpdateService {
