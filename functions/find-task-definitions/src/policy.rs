@@ -6,7 +6,7 @@
 //! | the push: [`push`] | `TAG_NOT_TAKEN` by any stage, `CDK_ASSETS`, `PUSHED_BY_ECR` |
 //! | a cluster: [`cluster_not_found`] | `CLUSTER_NOT_FOUND` |
 //! | a service: [`service_not_found`], [`service`], [`revision_not_found`] | `SERVICE_NOT_ACTIVE`, `CODE_DEPLOY_CONTROLLER`, `EXTERNAL_CONTROLLER`, `UNKNOWN_CONTROLLER`, `TASK_DEFINITION_NOT_FOUND` |
-//! | a service's stage, or a family's: [`stage`] | `UNKNOWN_STAGE`, `STAGE_OFF`, `NO_STAGE`, `TAG_NOT_TAKEN`, `ON_HOLD`, `LOWER_VERSION` |
+//! | a service's stage, or a family's: [`stage()`] | `UNKNOWN_STAGE`, `STAGE_OFF`, `NO_STAGE`, `TAG_NOT_TAKEN`, `ON_HOLD`, `LOWER_VERSION` |
 //! | a revision: [`revision`] | `SUPERSEDED` |
 //! | all of them: [`not_in_use`] | `NOT_IN_USE` |
 //! | a revision that is deployed all the same: [`warnings`] | `PUSH_TIME_IGNORED`, `TAGS_LEFT_OUT` |
