@@ -21,7 +21,7 @@ pub struct Waves {
     pub skipped: Vec<Skipped>,
 }
 
-/// Whose what is planned is.
+/// The stage of each thing that is planned.
 #[derive(Debug, Clone, Copy)]
 pub struct Owners<'a> {
     /// The stage of each planned service.
@@ -32,9 +32,9 @@ pub struct Owners<'a> {
 
 /// Puts a plan in order.
 ///
-/// A stage waits for the services of the stage before it that run the repository: each must be in this plan, in a wave
-/// before, or run this very digest in a complete rollout. Where one does neither, nothing of the stage is deployed: that is
-/// promotion by a new tag of an image that was tried before. A stage before it without such a service keeps nothing back.
+/// A stage waits for the services of the stage before it that run the repository. Each of them must be in an earlier wave of
+/// this plan, or run this very digest in a complete rollout: so an image is promoted by a new tag. Where one does neither,
+/// nothing of the stage is deployed. A stage before it without such a service keeps nothing back.
 ///
 /// - `services`: every service of the clusters looked at, with its primary deployment
 /// - `definitions`: the revisions that they run
