@@ -51,12 +51,7 @@ fn planned_in(waves: usize, families: usize, services: usize, name: usize) -> Re
 fn a_thousand_services_with_a_task_definition_each_fit_in_three_waves() {
     let plan = planned_in(3, 1000, 1000, 25).unwrap();
     assert_eq!((plan.services, plan.revisions.len(), plan.later.len()), (1000, 334, 2));
-    let all = [
-        size(&plan),
-        told(&plan),
-        size(&all_superseded(&plan)),
-        size(&all_again(&plan)),
-    ];
+    let all = sizes(&plan);
     assert!(all.iter().all(|size| size + ENVELOPE_BYTES <= MOST_BYTES), "{all:?}");
     // Each wave has the whole bucket at its begin.
     let begins = plan.later.iter().map(|wave| wave.revisions[0].after);
@@ -88,6 +83,16 @@ fn told(plan: &Plan) -> usize {
     size(&Conclude::Image(end))
 }
 
+/// The sizes of the largest JSON documents that go from state to state, however a plan ends.
+fn sizes(plan: &Plan) -> [usize; 4] {
+    [
+        size(plan),
+        told(plan),
+        size(&all_superseded(plan)),
+        size(&all_again(plan)),
+    ]
+}
+
 #[test]
 fn fifteen_hundred_services_with_ordinary_names_fit_also_when_all_of_them_fail() {
     for (families, name, shortest) in [
@@ -104,12 +109,7 @@ fn fifteen_hundred_services_with_ordinary_names_fit_also_when_all_of_them_fail()
             "{families}, {name}: {}",
             plan.error_length
         );
-        let all = [
-            size(&plan),
-            told(&plan),
-            size(&all_superseded(&plan)),
-            size(&all_again(&plan)),
-        ];
+        let all = sizes(&plan);
         assert!(all.iter().all(|size| size + ENVELOPE_BYTES <= MOST_BYTES), "{all:?}");
         assert!(events(&plan) <= MOST_EVENTS - RETRIES);
     }
@@ -132,12 +132,7 @@ fn the_largest_plan_that_fits_keeps_the_name_of_each_error_and_the_next_one_is_r
         let plan = plan_of(fits).unwrap();
         let kept = plan.error_length as usize;
         assert!((SHORTEST_ERROR..20).contains(&kept), "{fits} services keep {kept}");
-        let all = [
-            size(&plan),
-            told(&plan),
-            size(&all_superseded(&plan)),
-            size(&all_again(&plan)),
-        ];
+        let all = sizes(&plan);
         assert!(
             all.iter().all(|size| size + 2048 <= 262_144),
             "{fits} services: {all:?}"
