@@ -19,7 +19,6 @@ use shared::arn::{ClusterName, TaskDefinitionArn};
 use shared::artifact::Artifact;
 use shared::config::{Config, StageName};
 use shared::contract::{SkipReason, Skipped};
-use shared::image::ImageTag;
 use shared::push::{NothingPushed, PushedImage, Pusher};
 use shared::records::MOST_TAGS;
 use shared::service::{Controller, Service, ServiceStatus, ServiceTags};
@@ -247,8 +246,8 @@ pub fn stage<'a>(
         let message = format!("its tag {} keeps it as it is: {hold:?}", ServiceTags::HOLD);
         return skipped(SkipReason::OnHold, message);
     }
-    let mut running = definition.image_tags(image).map(ImageTag::as_str);
-    let higher = running.find(|running| stage::lower(tag, running));
+    let running = definition.image_tags(image);
+    let higher = running.iter().find(|running| stage::lower(tag, running.as_str()));
     if let Some(higher) = higher.filter(|_| decision.is_by_version() && !stage.allows_lower) {
         let message = format!(
             "{higher} runs, a higher version than {tag}, which is of the stage {}; set allowLower of the stage to deploy lower versions too",

@@ -125,7 +125,7 @@ async fn peer_6_a_revision_is_the_old_document_with_the_new_image_and_where_it_c
             {"name": "web", "image": format!("{REGISTRY}/app:v2"), "essential": true, "heardOfTomorrow": true},
         ],
         "tags": [
-            tag("ecr-deploy:push/app", &format!("2026-05-04T12:00:02Z 0a1b {}", digest(2))),
+            tag("ecr-deploy:push/app", &format!("2026-05-04T12:00:02Z 0a1b {} v2", digest(2))),
             tag("ecr-deploy:source", "web:1"),
             tag("team", "shop"),
         ],

@@ -1,13 +1,15 @@
 //! What a revision's tags record: which push it was registered for, of which digest, by whom, from which revision.
 //!
 //! ECS takes 50 tags at most (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html>), and the
-//! user's own stay. So a repository has one tag, `ecr-deploy:push/<repository>`, with the push, the digest and who pushed. Where
-//! there is no room for all of ours, what gives way is ours: first who pushed, then the other repositories' oldest pushes.
+//! user's own stay. So a repository has one tag, `ecr-deploy:push/<repository>`, with the push, the digest, the image's tag and
+//! who pushed. Where there is no room for all of ours, what gives way is ours: first who pushed, then the other repositories'
+//! oldest pushes.
 //!
-//! Revisions of earlier versions have the digest in a tag of its own, `ecr-deploy:digest/<repository>`; it is read still.
+//! Revisions of earlier versions have the digest in a tag of its own, `ecr-deploy:digest/<repository>`; it is read still. So it is
+//! of a revision that no push was recorded for and that was pinned to roll back.
 
 use crate::arn::TaskDefinitionArn;
-use crate::image::{ImageDigest, RepositoryName};
+use crate::image::{ImageDigest, ImageTag, RepositoryName};
 use crate::push::{PushId, PushedImage};
 use crate::task_definition::{BY_TAG, ROLLED_BACK_TAG, SOURCE_TAG, Tag};
 use std::cmp::Reverse;
@@ -28,6 +30,8 @@ const VALUE_LENGTH: usize = 256;
 pub(crate) struct Record {
     pub(crate) push: PushId,
     pub(crate) digest: Option<ImageDigest>,
+    /// `None` where an earlier version wrote the record, or where there was no room for it.
+    pub(crate) tag: Option<ImageTag>,
 }
 
 /// The tags of a revision that is to be registered.
@@ -52,10 +56,10 @@ pub(crate) fn record_of(tags: &[Tag], repository: &RepositoryName) -> Option<Rec
         return read(record).filter(|_| checksum == checksum_of(repository));
     };
     let record = read(value)?;
-    let apart = || value_of(tags, &key(DIGEST, repository))?.parse().ok();
+    let apart = || apart(tags, repository).map(|(digest, _)| digest);
     Some(Record {
         digest: record.digest.or_else(apart),
-        push: record.push,
+        ..record
     })
 }
 
@@ -63,8 +67,23 @@ pub(crate) fn record_of(tags: &[Tag], repository: &RepositoryName) -> Option<Rec
 pub(crate) fn digest_of(tags: &[Tag], repository: &RepositoryName) -> Option<ImageDigest> {
     match record_of(tags, repository) {
         Some(record) => record.digest,
-        None => value_of(tags, &key(DIGEST, repository))?.parse().ok(),
+        None => apart(tags, repository).map(|(digest, _)| digest),
     }
+}
+
+/// The image's tag that is recorded of a repository, beside its digest.
+pub(crate) fn image_tag_of(tags: &[Tag], repository: &RepositoryName) -> Option<ImageTag> {
+    match record_of(tags, repository) {
+        Some(record) => record.tag,
+        None => apart(tags, repository)?.1,
+    }
+}
+
+/// The digest of a repository that is recorded in a tag of its own, and behind it the image's tag, if it is there.
+fn apart(tags: &[Tag], repository: &RepositoryName) -> Option<(ImageDigest, Option<ImageTag>)> {
+    let mut words = value_of(tags, &key(DIGEST, repository))?.split(' ');
+    let digest = words.next()?.parse().ok()?;
+    Some((digest, words.next().and_then(|tag| tag.parse().ok())))
 }
 
 /// The pushes that are recorded, of whatever repositories.
@@ -103,7 +122,8 @@ pub(crate) fn name_of(revision: &TaskDefinitionArn) -> &str {
 pub(crate) fn for_push(tags: &[Tag], source: &TaskDefinitionArn, image: &PushedImage) -> Written {
     let ours = key(PUSH, &image.repository);
     let by = image.by.as_ref().map(|by| fitting(by.as_str()));
-    let recorded = with_who(&format!("{} {}", image.push, image.digest), by.as_deref());
+    let record = with_tag(&format!("{} {}", image.push, image.digest), Some(&image.tag));
+    let recorded = with_who(&record, by.as_deref());
     let mut wanted = vec![tag(SOURCE_TAG, name_of(source)), tag(&ours, &recorded)];
     let of_this = [ours, key(DIGEST, &image.repository)];
     wanted.extend(others(tags, |key| of_this.iter().any(|of_this| of_this == key)));
@@ -115,7 +135,7 @@ pub(crate) fn for_push(tags: &[Tag], source: &TaskDefinitionArn, image: &PushedI
         image.push,
         image.digest
     );
-    fit(tags, wanted, &in_one)
+    fit(tags, wanted, &with_tag(&in_one, Some(&image.tag)))
 }
 
 /// The keys of those of our tags that [`for_push`] leaves out where `ours` is what `source` has of them, beside so many others.
@@ -129,22 +149,32 @@ pub(crate) fn left_out(ours: &[Tag], others: usize, source: &TaskDefinitionArn, 
     for_push(&tags, source, image).left_out
 }
 
-/// The tags of a copy of `source`, which has `tags`, that is made to roll back `failed`; pinned to `digest`, if it is.
+/// A copy's containers of a repository that are pinned to a digest, and the image's tag that stood for it, where that is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pinned<'a> {
+    pub(crate) repository: &'a RepositoryName,
+    pub(crate) digest: &'a ImageDigest,
+    pub(crate) tag: Option<&'a ImageTag>,
+}
+
+/// The tags of a copy of `source`, which has `tags`, that is made to roll back `failed`.
 pub(crate) fn for_rollback(
     tags: &[Tag],
     source: &TaskDefinitionArn,
-    pinned: Option<(&RepositoryName, &ImageDigest)>,
+    pinned: Option<Pinned<'_>>,
     failed: &TaskDefinitionArn,
 ) -> Written {
     let mut wanted = vec![tag(SOURCE_TAG, name_of(source)), tag(ROLLED_BACK_TAG, name_of(failed))];
     let mut rest = tags.to_vec();
-    if let Some((repository, digest)) = pinned {
+    if let Some(pinned) = pinned {
+        let Pinned { repository, digest, .. } = pinned;
         let of_this = [key(PUSH, repository), key(DIGEST, repository)];
         rest.retain(|tag| !of_this.contains(&tag.key));
-        wanted.push(match record_of(tags, repository) {
-            Some(record) => tag(&of_this[0], &format!("{} {digest}", record.push)),
-            None => tag(&of_this[1], &digest.to_string()),
-        });
+        let (key, record) = match record_of(tags, repository) {
+            Some(record) => (&of_this[0], format!("{} {digest}", record.push)),
+            None => (&of_this[1], digest.to_string()),
+        };
+        wanted.push(tag(key, &with_tag(&record, pinned.tag)));
     }
     wanted.extend(others(&rest, |_| false));
     wanted.extend(tags.iter().filter(|tag| tag.key == BY_TAG).cloned());
@@ -164,7 +194,7 @@ fn others(tags: &[Tag], is_skipped: impl Fn(&str) -> bool) -> Vec<Tag> {
         let apart = of_push.key.strip_prefix(PUSH).map(|name| format!("{DIGEST}{name}"));
         let digest = apart.as_deref().and_then(|apart| value_of(tags, apart));
         let value = match (&record, digest) {
-            (Some(Record { digest: None, push }), Some(digest)) => {
+            (Some(Record { digest: None, push, .. }), Some(digest)) => {
                 merged.extend(apart);
                 format!("{push} {digest}")
             }
@@ -201,21 +231,32 @@ fn fit(tags: &[Tag], wanted: Vec<Tag>, in_one: &str) -> Written {
     }
 }
 
-/// Reads `<time> <event id>`, and the digest behind it, if there is one.
+/// Reads `<time> <event id>`, the digest behind it, if there is one, and the image's tag behind that. In the place of the tag there
+/// may be who pushed, which is an ARN and so is no tag.
 fn read(value: &str) -> Option<Record> {
-    let mut words = value.splitn(4, ' ');
+    let mut words = value.split(' ');
     let (at, id) = (words.next()?, words.next()?);
     Some(Record {
         push: format!("{at} {id}").try_into().ok()?,
         digest: words.next().and_then(|digest| digest.parse().ok()),
+        tag: words.next().and_then(|tag| tag.parse().ok()),
     })
+}
+
+/// A record, and the image's tag, if there is room for all of it.
+fn with_tag(record: &str, tag: Option<&ImageTag>) -> String {
+    match tag {
+        Some(tag) if record.len() + 1 + tag.as_str().len() <= VALUE_LENGTH => format!("{record} {tag}"),
+        _ => record.to_owned(),
+    }
 }
 
 /// A record, and who pushed, as far as there is room for it.
 fn with_who(record: &str, by: Option<&str>) -> String {
     let room = VALUE_LENGTH.saturating_sub(record.len() + 1);
     match by {
-        Some(by) if room > 0 => format!("{record} {}", &by[..by.len().min(room)]),
+        // So few letters of an ARN could be read as a tag.
+        Some(by) if room > "arn:".len() => format!("{record} {}", &by[..by.len().min(room)]),
         _ => record.to_owned(),
     }
 }

@@ -123,10 +123,21 @@ impl Outline {
             && matching.all(|(_, of)| of.as_ref().and_then(ImageReference::digest) == Some(&image.digest))
     }
 
-    /// The tags by which this revision names the repository of `image`. None where it names digests.
-    pub fn image_tags<'a>(&'a self, image: &'a PushedImage) -> impl Iterator<Item = &'a ImageTag> {
+    /// The tags by which this revision names the repository of `image`. Where it names digests, the tag that is recorded for that
+    /// digest, if one is.
+    #[must_use]
+    pub fn image_tags(&self, image: &PushedImage) -> Vec<ImageTag> {
         let matching = self.containers.iter().filter(|(_, of)| runs(of.as_ref(), image));
-        matching.filter_map(|(_, of)| of.as_ref()?.tag())
+        let references: Vec<&ImageReference> = matching.filter_map(|(_, of)| of.as_ref()).collect();
+        let named: Vec<ImageTag> = references.iter().filter_map(|of| of.tag().cloned()).collect();
+        let recorded = records::digest_of(&self.tags, &image.repository);
+        let is_of_record = references.iter().all(|of| of.digest() == recorded.as_ref());
+        if !named.is_empty() || references.is_empty() || !is_of_record {
+            return named;
+        }
+        records::image_tag_of(&self.tags, &image.repository)
+            .into_iter()
+            .collect()
     }
 
     /// The names of the essential containers: all that do not say otherwise.
@@ -279,7 +290,7 @@ impl TaskDefinition {
     }
 
     /// The document with `image` in every container that runs its repository, and with tags that say where it came
-    /// from: the push, its digest, who pushed, the revision it was made from. Every other member and tag stays as it is.
+    /// from: the push, its digest, its tag, who pushed, the revision it was made from. Every other member and tag stays as it is.
     /// ECS takes [`records::MOST_TAGS`]: see [`Self::tags_left_out`].
     #[must_use]
     pub fn with_image(&self, image: &PushedImage, form: ImageForm) -> Self {
@@ -297,7 +308,13 @@ impl TaskDefinition {
     #[must_use]
     pub fn pinned(&self, image: &PushedImage, digest: &ImageDigest, failed: &TaskDefinitionArn) -> Self {
         let document = self.with_references(image, |reference| reference.at_digest(digest.clone()));
-        let pinned = Some((&image.repository, digest));
+        let recorded = records::image_tag_of(&self.tags, &image.repository);
+        let named = self.references_of(image).find_map(ImageReference::tag);
+        let pinned = Some(records::Pinned {
+            repository: &image.repository,
+            digest,
+            tag: named.or(recorded.as_ref()),
+        });
         document.with_tags(records::for_rollback(&self.tags, &self.arn, pinned, failed))
     }
 

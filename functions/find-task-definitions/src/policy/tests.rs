@@ -3,7 +3,7 @@
 use super::*;
 use serde_json::{Value, json};
 use shared::artifact::Kind;
-use shared::testing::{arn, at, definition, deployment, described, described_of_push, pushed, service as web};
+use shared::testing::{arn, at, definition, deployment, described, described_of_push, digest, pushed, service as web};
 
 const ASSETS: &str = "cdk-hnb659fds-container-assets-123456789012-eu-west-1";
 
@@ -421,6 +421,72 @@ fn a_family_without_a_service_has_a_stage_and_no_tags() {
         (&*skipped.resource, skipped.reason),
         ("family nightly", SkipReason::NoStage)
     );
+}
+
+/// A running revision by its image and what its tags record, and whether the push of `1.3.9` is a lower version than what runs.
+#[test]
+fn a_version_is_compared_with_the_tag_that_the_running_revision_names_or_records() {
+    let by_version = stages(&json!([{"name": "all", "tags": ["semver:*"]}]));
+    let image = PushedImage {
+        tag: "1.3.9".parse().unwrap(),
+        ..pushed(2)
+    };
+    let by_digest = |number: u32| format!("app@{}", digest(number));
+    let push = |behind: &str| format!("{} {}{behind}", pushed(1).push, digest(1));
+    let (v4, v3) = (push(" v1.4.0"), push(" v1.3.0 arn:aws:iam::123456789012:user/ci"));
+    let apart = format!("{} v1.4.0", digest(1));
+    for (runs, record, is_lower, why) in [
+        ("app:v1.4.0".to_owned(), None, true, "it names the tag"),
+        (
+            by_digest(1),
+            Some(("ecr-deploy:push/app", v4.as_str())),
+            true,
+            "it records it",
+        ),
+        (
+            by_digest(1),
+            Some(("ecr-deploy:push/app", &v3)),
+            false,
+            "it records a lower one",
+        ),
+        (
+            by_digest(1),
+            Some(("ecr-deploy:digest/app", &apart)),
+            true,
+            "a copy for a rollback records it",
+        ),
+        (
+            "app:v1.3.0".to_owned(),
+            Some(("ecr-deploy:push/app", &v4)),
+            false,
+            "the tag that it names is what runs",
+        ),
+        (
+            by_digest(3),
+            Some(("ecr-deploy:push/app", &v4)),
+            false,
+            "the record is of another digest",
+        ),
+        (
+            by_digest(1),
+            Some(("ecr-deploy:push/app", &push(""))),
+            false,
+            "an earlier version recorded no tag",
+        ),
+        (
+            by_digest(1),
+            Some(("ecr-deploy:push/other", &v4)),
+            false,
+            "of another repository",
+        ),
+        (by_digest(1), None, false, "nothing is recorded"),
+    ] {
+        let tags: Vec<(&str, &str)> = record.into_iter().collect();
+        let definition = definition(&described("web:1", &runs, &tags)).outline();
+        let skipped = stage(&by_version, &image, None, &definition, at(600)).err();
+        let reason = skipped.map(|skipped| skipped.reason);
+        assert_eq!(reason, is_lower.then_some(SkipReason::LowerVersion), "{why}");
+    }
 }
 
 #[test]

@@ -30,10 +30,10 @@ fn written(pairs: &[(&str, &str)]) -> Vec<Tag> {
 const WHO: &str = "arn:aws:sts::123456789012:assumed-role/ci/build-7";
 
 #[test]
-fn a_push_is_one_tag_with_its_digest_and_who_and_two_more_say_from_what_and_who_pushed_last() {
+fn a_push_is_one_tag_with_its_digest_its_tag_and_who_and_two_more_say_from_what_and_who_pushed_last() {
     let image = by(WHO);
     let all = for_push(&users(1), &arn("web:1"), &image);
-    let record = format!("{} {} {WHO}", image.push, image.digest);
+    let record = format!("{} {} v2 {WHO}", image.push, image.digest);
     let expected = [
         ("ecr-deploy:by", WHO),
         ("ecr-deploy:push/app", &record),
@@ -44,6 +44,56 @@ fn a_push_is_one_tag_with_its_digest_and_who_and_two_more_say_from_what_and_who_
     assert_eq!(all.left_out, Vec::<String>::new());
     let read = record_of(&all.tags, &image.repository).unwrap();
     assert_eq!((read.push, read.digest), (image.push, Some(image.digest)));
+    assert_eq!(read.tag, Some(image.tag));
+}
+
+/// A record with the digest, and what stands behind it.
+#[test]
+fn the_tag_of_an_image_is_read_off_its_record_and_who_pushed_is_not_taken_for_it() {
+    let record = format!("{} {}", pushed(1).push, digest(1));
+    for (behind, expected) in [
+        ("", None),
+        (" v1.4.0", Some("v1.4.0")),
+        (" v1.4.0 arn:aws:iam::123456789012:user/ci", Some("v1.4.0")),
+        (" arn:aws:iam::123456789012:user/ci", None),
+        (" arn:", None),
+    ] {
+        let tags = written(&[("ecr-deploy:push/app", &format!("{record}{behind}"))]);
+        let read = image_tag_of(&tags, &repository("app"));
+        assert_eq!(read.as_ref().map(ImageTag::as_str), expected, "{behind:?}");
+        assert_eq!(digest_of(&tags, &repository("app")), Some(digest(1)), "{behind:?}");
+    }
+    let apart = written(&[("ecr-deploy:digest/app", &format!("{} v1.4.0", digest(1)))]);
+    let read = image_tag_of(&apart, &repository("app"));
+    assert_eq!(
+        read.as_ref().map(ImageTag::as_str),
+        Some("v1.4.0"),
+        "of a copy without a push"
+    );
+    assert_eq!(digest_of(&apart, &repository("app")), Some(digest(1)));
+}
+
+#[test]
+fn a_tag_for_which_there_is_no_room_is_not_recorded_in_part() {
+    let image = |length: usize| PushedImage {
+        tag: "x".repeat(length).parse().unwrap(),
+        ..by(WHO)
+    };
+    let room = VALUE_LENGTH - format!("{} {} ", pushed(2).push, digest(2)).len();
+    let longest = PushId::new("2026-05-04T12:00:00.123456789Z".parse().unwrap(), &"a".repeat(64)).unwrap();
+    let crowded = PushedImage {
+        push: longest,
+        ..image(128)
+    };
+    for (image, is_recorded) in [(image(128), room >= 128), (image(20), true), (crowded, false)] {
+        let all = for_push(&[], &arn("web:1"), &image).tags;
+        let read = record_of(&all, &image.repository).unwrap();
+        let expected = is_recorded.then(|| image.tag.clone());
+        assert_eq!(
+            (read.push, read.digest, read.tag),
+            (image.push, Some(image.digest), expected)
+        );
+    }
 }
 
 #[test]
@@ -120,6 +170,7 @@ fn with_room_for_one_tag_the_push_stands_with_the_revision_it_was_made_from() {
     assert_eq!(source(&written.tags), Some("web:1"));
     let read = record_of(&written.tags, &repository("app")).unwrap();
     assert_eq!((read.push, read.digest), (pushed(2).push, Some(digest(2))));
+    assert_eq!(read.tag, Some(pushed(2).tag));
     assert_eq!(record_of(&written.tags, &repository("other")), None);
     assert_ne!(
         pushes(&written.tags),
@@ -141,9 +192,22 @@ fn a_tag_that_begins_like_ours_and_is_none_is_the_users() {
 fn a_copy_for_a_rollback_keeps_the_push_and_has_the_digest_that_it_is_pinned_to() {
     let before = for_push(&[], &arn("web:1"), &by(WHO)).tags;
     let app = repository("app");
-    let back = for_rollback(&before, &arn("web:2"), Some((&app, &digest(7))), &arn("web:3")).tags;
+    let tag = "v7".parse().unwrap();
+    let pinned = Pinned {
+        repository: &app,
+        digest: &digest(7),
+        tag: Some(&tag),
+    };
+    let back = for_rollback(&before, &arn("web:2"), Some(pinned), &arn("web:3")).tags;
     let read = record_of(&back, &app).unwrap();
     assert_eq!((read.push, read.digest), (pushed(2).push, Some(digest(7))));
+    assert_eq!(read.tag.as_ref(), Some(&tag));
+    let of_a_person = for_rollback(&[], &arn("web:2"), Some(pinned), &arn("web:3")).tags;
+    assert_eq!(record_of(&of_a_person, &app), None);
+    assert_eq!(
+        (digest_of(&of_a_person, &app), image_tag_of(&of_a_person, &app)),
+        (Some(digest(7)), Some(tag))
+    );
     assert_eq!((source(&back), rolled_back(&back)), (Some("web:2"), Some("web:3")));
     assert_eq!(
         rolled_back(&for_push(&back, &arn("web:4"), &pushed(4)).tags),
@@ -156,6 +220,7 @@ proptest! {
     /// However many tags are the user's own, and whatever stands in ours.
     #[test]
     fn the_users_tags_all_stay_and_ecs_takes_what_is_written(
+        tag_of_image in "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}",
         count in 0_usize..=50,
         of_aws in 0_usize..3,
         others in prop::collection::btree_map("[a-z]{2,20}(/[a-z]{2,140})?", (0_u32..9, any::<bool>()), 0..8),
@@ -174,10 +239,15 @@ proptest! {
                 tags.push(tag(&key(PUSH, &repository), &format!("{} {}", pushed(*number).push, digest(*number))));
             }
         }
-        let image = PushedImage { by: who.and_then(|who| who.try_into().ok()), ..pushed(2) };
+        let image = PushedImage {
+            by: who.and_then(|who| who.try_into().ok()),
+            tag: tag_of_image.parse().unwrap(),
+            ..pushed(2)
+        };
         let from = arn(&format!("{family}:1"));
         let written = if is_rollback {
-            for_rollback(&tags, &from, Some((&image.repository, &digest(7))), &arn("web:9"))
+            let pinned = Pinned { repository: &image.repository, digest: &digest(7), tag: Some(&image.tag) };
+            for_rollback(&tags, &from, Some(pinned), &arn("web:9"))
         } else {
             for_push(&tags, &from, &image)
         };
@@ -199,6 +269,7 @@ proptest! {
         if count <= 48 && !is_rollback {
             let read = record_of(&written.tags, &image.repository).unwrap();
             prop_assert_eq!((read.push, read.digest), (image.push, Some(image.digest)));
+            prop_assert!(read.tag.is_none_or(|tag| tag == image.tag));
         }
         prop_assert_eq!(source(&written.tags).is_some(), count < 50);
         if is_rollback && count <= 48 {

@@ -106,10 +106,12 @@ fn a_push_that_is_recorded_as_of_a_time_to_come_makes_no_other_one_old() {
     }
 }
 
-/// What a revision says of the push of busybox: when and which, the digest, and who.
+/// What a revision says of the push of busybox: when and which, the digest, the tag, and who.
 fn recorded() -> String {
-    let PushedImage { push, digest, by, .. } = busybox();
-    format!("{push} {digest} {}", by.unwrap().as_str())
+    let PushedImage {
+        push, digest, tag, by, ..
+    } = busybox();
+    format!("{push} {digest} {tag} {}", by.unwrap().as_str())
 }
 
 #[test]
