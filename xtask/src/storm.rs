@@ -5,14 +5,17 @@
 //! everything but the timing of the machine it runs on.
 
 mod aftermath;
+mod exercised;
 mod invariants;
 mod play;
 mod report;
 mod scenario;
+mod stages;
 
 use crate::Failure;
 use aftermath::Aftermath;
 use clap::Args;
+use exercised::Exercised;
 use local_aws::{LocalAws, Options, Settings, Stack, tools};
 use prepare::prerequisites;
 use scenario::{CLUSTERS, Scenario};
@@ -29,6 +32,9 @@ pub(crate) struct Arguments {
     /// How many services there are.
     #[arg(long, default_value_t = 200)]
     services: usize,
+    /// Fail where the seeds together do not exercise every rule about stages and holds.
+    #[arg(long, conflicts_with = "judge")]
+    exercise: bool,
     /// Judge the storm that left this folder once more, and play none.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["seeds", "services"])]
     judge: Option<PathBuf>,
@@ -82,6 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     let mut failed = Vec::new();
+    let mut exercised = Exercised::NONE;
     for seed in seeds.iter().map(|seed| seed.number()) {
         let begun = Instant::now();
         eprintln!("\nseed {seed}, {} services", arguments.services);
@@ -103,6 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let seconds = begun.elapsed().as_secs();
         eprintln!("{} ({seconds} s)", report::summary(&aftermath));
         let again = format!("cargo xtask storm --seed {seed} --services {}", arguments.services);
+        exercised += Exercised::by(&aftermath);
         match judge(&folder, &aftermath, &again)? {
             0 => eprintln!("seed {seed}: passed"),
             count => failed.push(format!(
@@ -110,6 +118,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 folder.display()
             )),
         }
+    }
+    let missing = exercised.missing();
+    if arguments.exercise && !missing.is_empty() {
+        failed.push(format!("no storm exercised this: {}", missing.join(", ")));
     }
     if failed.is_empty() {
         Ok(())
@@ -126,6 +138,13 @@ fn deploy(aws: &LocalAws, scenario: &Scenario) -> Result<Stack, Failure> {
         .with("rolloutTimeout", "90s")
         .with("imageReference", either(scenario.by_digest, ["tag", "digest"]))
         .with("trigger", either(scenario.by_image_action, ["putImage", "imageAction"]));
+    let settings = match scenario.stages.as_slice() {
+        [] => settings,
+        stages => settings.with(
+            "stages",
+            serde_json::to_string(stages).map_err(|error| error.to_string())?,
+        ),
+    };
     aws.deploy(&settings).map_err(|error| error.to_string())
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Moments are milliseconds since 1970, of the one clock that the simulation and the functions share.
 
+use super::stages::{Stage, Tags, all};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,6 +11,7 @@ use shared::push::PushId;
 use simulated_ecs::Behaviour;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// Tags of one image that come within this time are one push, as it is promised. Not the functions' own number.
 const ONE_PUSH: SignedDuration = SignedDuration::from_mins(1);
@@ -23,6 +25,9 @@ pub(crate) struct Aftermath {
     /// The setting `imageReference`: by digest, and not by tag.
     #[serde(default)]
     pub(crate) by_digest: bool,
+    /// The setting `stages`; empty for one that owns all.
+    #[serde(default)]
+    pub(crate) stages: Vec<Stage>,
     /// The pushes, in the order in which they were made.
     pub(crate) pushes: Vec<Pushed>,
     /// Before the first push.
@@ -213,6 +218,25 @@ pub(crate) struct Execution {
     pub(crate) service: Option<ServiceId>,
     /// Of deploy-service: the name of the execution that started it.
     pub(crate) parent: Option<String>,
+    /// Of deploy-image: what it found to do, unless it never did.
+    #[serde(default)]
+    pub(crate) found: Option<Found>,
+}
+
+/// What an execution of deploy-image found to do, and when.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Found {
+    /// When it began to look for services.
+    pub(crate) from: i64,
+    /// When it had its plan.
+    pub(crate) to: i64,
+    /// How many services, families or pushes it skipped, by its own reasons: for the report. No invariant relies on it.
+    pub(crate) skipped: BTreeMap<String, u64>,
+    /// How many waves its plan has.
+    pub(crate) waves: usize,
+    /// How many waves it began.
+    pub(crate) begun: usize,
 }
 
 /// `web:42` of `arn:aws:ecs:…:task-definition/web:42`.
@@ -362,6 +386,17 @@ impl Revision {
             .filter_map(|container| container.get("image")?.as_str())
     }
 
+    /// The tags by which its images of a repository are named.
+    pub(crate) fn tags_of(&self, repository: &str) -> impl Iterator<Item = &str> {
+        let images = self
+            .images()
+            .filter(move |image| repository_of(image) == Some(repository));
+        images.filter_map(|image| {
+            let (_, name) = image.split('@').next()?.rsplit_once('/')?;
+            Some(name.split_once(':')?.1)
+        })
+    }
+
     /// Whether a container of it runs a repository of this account's ECR.
     pub(crate) fn runs(&self, repository: &str) -> bool {
         self.images().any(|image| repository_of(image) == Some(repository))
@@ -465,6 +500,52 @@ impl Aftermath {
             }
         }
         one
+    }
+
+    /// The stages.
+    pub(crate) fn stages(&self) -> &[Stage] {
+        static ALL: LazyLock<[Stage; 1]> = LazyLock::new(|| [all()]);
+        if self.stages.is_empty() { &*ALL } else { &self.stages }
+    }
+
+    /// The tags of a service, as they became one after another: those from before the storm first. What changes them are second
+    /// deployers.
+    fn tags_of(&self, id: &ServiceId) -> Vec<(i64, Value)> {
+        let before = self.before.service(id).map(|service| service.tags.clone());
+        let mut tags = before.unwrap_or_default().as_array().cloned().unwrap_or_default();
+        let mut all = vec![(i64::MIN, Value::from(tags.clone()))];
+        let end = format!(":service/{}/{}", id.cluster, id.service);
+        let is_of_service = |deed: &&Deed| {
+            deed.request["resourceArn"]
+                .as_str()
+                .is_some_and(|arn| arn.ends_with(&end))
+        };
+        for deed in self.others.iter().filter(|deed| deed.is_done()).filter(is_of_service) {
+            let list = |member: &str| deed.request[member].as_array().cloned().unwrap_or_default();
+            let (added, removed) = (list("tags"), list("tagKeys"));
+            tags.retain(|tag| !removed.contains(&tag["key"]) && !added.iter().any(|it| it["key"] == tag["key"]));
+            tags.extend(added);
+            all.push((deed.at, tags.clone().into()));
+        }
+        all
+    }
+
+    /// The tags that a service has after all that others did, in their order.
+    pub(crate) fn last_tags_of(&self, id: &ServiceId) -> Value {
+        self.tags_of(id).pop().map(|(_, tags)| tags).unwrap_or_default()
+    }
+
+    /// Each set of tags that a service had at some moment of this time.
+    pub(crate) fn tags_during(&self, id: &ServiceId, from: i64, to: i64) -> Vec<Tags> {
+        let all = self.tags_of(id);
+        let first = all.iter().rposition(|(at, _)| *at <= from).unwrap_or_default();
+        let text = |tag: &Value, member: &str| tag[member].as_str().unwrap_or_default().to_owned();
+        let during = all[first..].iter().take_while(|(at, _)| *at <= to);
+        let tags = during.map(|(_, tags)| {
+            let tags = tags.as_array().into_iter().flatten();
+            tags.map(|tag| (text(tag, "key"), text(tag, "value"))).collect()
+        });
+        tags.collect()
     }
 
     /// The ends of the executions of deploy-service for a service: of one that was redriven, all.

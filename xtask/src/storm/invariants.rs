@@ -8,9 +8,11 @@ mod moves;
 mod newest;
 mod one_at_a_time;
 mod one_digest;
+mod permits;
 mod rate;
 mod rollbacks;
 mod stable;
+mod stages;
 mod superseded;
 mod untouched;
 
@@ -76,7 +78,7 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 21] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 23] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     ended::every_deed_is_done,
@@ -97,6 +99,8 @@ const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 21] = [
     one_at_a_time::one_rollout_of_ours_at_a_time,
     one_digest::one_digest_is_rolled_out_once,
     rollbacks::no_rollout_cuts_into_a_rollback,
+    stages::only_what_a_stage_takes_is_rolled_out,
+    stages::no_version_is_lowered,
     rate::nothing_is_lost_to_throttling,
 ];
 

@@ -1,10 +1,12 @@
 //! Plays a scenario on a local AWS, and records what it leaves behind.
 
-use super::aftermath::{Account, Aftermath, Call, Deed, Execution, Machine, Pushed, Service, ServiceId, StoppedTask};
+use super::aftermath::{
+    Account, Aftermath, Call, Deed, Execution, Found, Machine, Pushed, Service, ServiceId, StoppedTask,
+};
 use super::scenario::{CLUSTERS, ELSEWHERE, SPEED, Scenario};
 use crate::Failure;
 use aws_sdk_sfn::error::DisplayErrorContext;
-use aws_sdk_sfn::types::ExecutionStatus;
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use local_aws::{ACCOUNT, LocalAws, REGION, Stack, pause};
 use serde_json::{Value, json};
 use shared::push::PushId;
@@ -74,6 +76,7 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
     Ok(Aftermath {
         clusters: CLUSTERS.map(str::to_owned).to_vec(),
         by_digest: scenario.by_digest,
+        stages: scenario.stages.clone(),
         pushes,
         before,
         after,
@@ -363,8 +366,44 @@ async fn executions(aws: &LocalAws, stack: &Stack, begun: i64) -> Result<Vec<(St
         let found = found.map_err(|error| error.to_string())?;
         executions.extend(found.into_iter().map(|it| (it.arn.clone(), execution(machine, it))));
     }
+    let of_pushes = executions
+        .iter_mut()
+        .filter(|(_, it)| it.machine == Machine::DeployImage);
+    for (arn, execution) in of_pushes {
+        execution.found = found(&aws.history(arn).await.map_err(|error| error.to_string())?);
+    }
     executions.sort_by_key(|(_, execution)| execution.started);
     Ok(executions)
+}
+
+/// What an execution of deploy-image found to do, from what happened in it.
+fn found(history: &[HistoryEvent]) -> Option<Found> {
+    const FIND: &str = "Find task definitions";
+    let entered = |event: &HistoryEvent, state: &str| {
+        let details = event.state_entered_event_details.as_ref();
+        details.is_some_and(|details| details.name == state)
+    };
+    let exited = history.iter().rposition(|event| {
+        let details = event.state_exited_event_details.as_ref();
+        details.is_some_and(|details| details.name == FIND)
+    })?;
+    let begun = history[..exited].iter().rfind(|event| entered(event, FIND))?;
+    let output = history[exited].state_exited_event_details.as_ref()?.output.as_deref();
+    let plan: Value = serde_json::from_str(output?).ok()?;
+    let list = |member: &str| plan[member].as_array().map_or(&[][..], Vec::as_slice);
+    let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
+    for it in list("skipped") {
+        let reason = it["reason"].as_str().unwrap_or_default().to_owned();
+        *skipped.entry(reason).or_default() += it["count"].as_u64().unwrap_or(1);
+    }
+    let first = usize::from(!list("revisions").is_empty());
+    Some(Found {
+        from: begun.timestamp.to_millis().ok()?,
+        to: history[exited].timestamp.to_millis().ok()?,
+        skipped,
+        waves: first + list("later").len(),
+        begun: first + history.iter().filter(|event| entered(event, "Next wave")).count(),
+    })
 }
 
 fn execution(machine: Machine, it: local_aws::executions::Execution) -> Execution {
@@ -400,6 +439,7 @@ fn execution(machine: Machine, it: local_aws::executions::Execution) -> Executio
             .zip(text(&input["cluster"]))
             .map(|(service, cluster)| ServiceId { cluster, service }),
         parent: parent.and_then(|arn| arn.rsplit(':').next().map(str::to_owned)),
+        found: None,
         name: it.name,
         error: it.error,
         output: it.output,

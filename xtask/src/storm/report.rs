@@ -2,6 +2,7 @@
 //! reads to understand it.
 
 use super::aftermath::{Aftermath, Deployment, Execution, ServiceId, short};
+use super::exercised::Exercised;
 use super::invariants::Violation;
 use super::scenario::Scenario;
 use crate::Failure;
@@ -74,12 +75,13 @@ pub(crate) fn summary(aftermath: &Aftermath) -> String {
     let ends: Vec<String> = ends.iter().map(|(end, count)| format!("{count} {end}")).collect();
     let refused = aftermath.calls.iter().filter(|call| call.outcome != "ok").count();
     format!(
-        "{} pushes, {} deeds of others, {} redriven, {} calls of which {refused} failed; {}",
+        "{} pushes, {} deeds of others, {} redriven, {} calls of which {refused} failed; {}; {}",
         aftermath.pushes.len(),
         aftermath.others.iter().filter(|deed| deed.is_done()).count(),
         aftermath.redriven.len(),
         aftermath.calls.len(),
-        ends.join(", ")
+        ends.join(", "),
+        Exercised::by(aftermath)
     )
 }
 

@@ -5,7 +5,9 @@ mod deeds;
 mod kinds;
 mod pushes;
 mod sky;
+mod stages;
 
+use super::stages::Stage;
 use deeds::Alarm;
 use fastrand::Rng;
 use kinds::Kind;
@@ -34,6 +36,8 @@ pub(crate) struct Scenario {
     pub(crate) families: Vec<Value>,
     /// The services that have been running for long, by the request that makes each.
     pub(crate) services: Vec<Service>,
+    /// The stages; none is one that owns all.
+    pub(crate) stages: Vec<Stage>,
     /// The pushes, in their order.
     pub(crate) pushes: Vec<Push>,
     /// Faults and second deployers.
@@ -101,21 +105,34 @@ impl Scenario {
         let repositories = (services / 24).max(3);
         let families = families(&mut rng, (services / 8).max(4), repositories);
         let has_doomed = happens(&mut rng, 40);
-        let services = services_on(&mut rng, services, &families, has_doomed);
+        let mut services = services_on(&mut rng, services, &families, has_doomed);
         let length = 30_000 + 150 * i64::try_from(services.len()).unwrap_or(0);
-        let pushes = pushes::pushes(&mut rng, repositories, length);
+        let mut pushes = pushes::pushes(&mut rng, repositories, length);
         let mut weather = sky::sky(&mut rng, length);
         weather.schedule = deeds::deeds(&mut rng, &services, &families, length, has_doomed);
+        let alarms = deeds::alarms(&mut rng, &services, length);
+        let by_digest = happens(&mut rng, 25);
+        let by_image_action = happens(&mut rng, 25);
+        let redriven_percent = weighted(&mut rng, &[(50, 0), (30, 20), (20, 60)]).unwrap_or_default();
+        // Drawn last: with one stage for all, a storm is what it would be if there were no stages.
+        let stages = stages::stages(&mut rng);
+        if !stages.is_empty() {
+            stages::tags(&mut rng, &mut pushes);
+            stages::later(&mut rng, &stages, &mut pushes);
+            stages::tag_services(&mut rng, &stages, &mut services);
+            weather.schedule.extend(stages::holds(&mut rng, &services, length));
+        }
         Self {
             seed,
-            alarms: deeds::alarms(&mut rng, &services, length),
             families,
             services,
+            stages,
             pushes,
             weather,
-            by_digest: happens(&mut rng, 25),
-            by_image_action: happens(&mut rng, 25),
-            redriven_percent: weighted(&mut rng, &[(50, 0), (30, 20), (20, 60)]).unwrap_or_default(),
+            alarms,
+            by_digest,
+            by_image_action,
+            redriven_percent,
         }
     }
 

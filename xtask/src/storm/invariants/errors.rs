@@ -14,7 +14,7 @@ const NAMED: usize = 10;
 
 /// - The message of deploy-service names its service, gives a reason and a next step.
 /// - The message of deploy-image does so for each service whose execution failed, or for ten and counts the rest. Whatever it
-///   names, a service or a family, it gives a reason for; it names one at least.
+///   names, a service or a family, it gives a reason for; it names one at least. What it did not reach it counts by stages.
 pub(super) fn every_error_says_what_to_do(aftermath: &Aftermath) -> Vec<Violation> {
     let red = aftermath.executions.iter().filter(|execution| execution.is_red());
     let wrong = red.filter_map(|execution| {
@@ -55,7 +55,7 @@ fn lacks_in_list(aftermath: &Aftermath, parent: &Execution) -> Option<String> {
     let failures: Vec<&str> = message
         .lines()
         .filter_map(|line| line.strip_prefix("- "))
-        .filter(|failure| !failure.starts_with("and "))
+        .filter(|failure| !failure.starts_with("and ") && !counts_a_stage(aftermath, failure))
         .collect();
     if failures.is_empty() {
         return Some(format!("names nothing that failed: {message:?}"));
@@ -79,6 +79,17 @@ fn lacks_in_list(aftermath: &Aftermath, parent: &Execution) -> Option<String> {
                 .is_none_or(|(_, reason)| reason.trim().is_empty())
                 .then(|| format!("gives no reason: {failure:?}")),
         }
+    })
+}
+
+/// Whether a line counts what was not reached of a stage that there is: "not reached: 2 services of production".
+fn counts_a_stage(aftermath: &Aftermath, line: &str) -> bool {
+    let counted = line
+        .strip_prefix("not reached: ")
+        .and_then(|rest| rest.split_once(" of "));
+    counted.is_some_and(|(count, stages)| {
+        let is_stage = |name: &str| aftermath.stages().iter().any(|stage| stage.name == name);
+        count.starts_with(|first: char| first.is_ascii_digit()) && stages.split(" and ").all(is_stage)
     })
 }
 
@@ -118,7 +129,7 @@ fn lacks<'a>(execution: &Execution, mut services: impl Iterator<Item = &'a Servi
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{ROLLED_BACK, calm, red, rolled_back};
+    use super::super::sample::{ROLLED_BACK, calm, production, red, rolled_back};
     use super::*;
 
     #[test]
@@ -148,6 +159,7 @@ mod tests {
     fn a_push_whose_list_is_empty_names_what_is_not_there_or_gives_no_reason_is_found() {
         let found = |list: &str| {
             let mut aftermath = rolled_back();
+            production(&mut aftermath, &["*"]);
             // What counts is the list alone.
             aftermath.executions.truncate(3);
             aftermath.executions[2].message = Some(format!(
@@ -159,6 +171,7 @@ mod tests {
             format!("- {ROLLED_BACK}"),
             "- web in north: it was never tried".to_owned(),
             "- family web: Deploy.Rejected".to_owned(),
+            "- web in north: it crashed\n- not reached: 2 services of production".to_owned(),
         ] {
             assert_eq!(found(&good), 0, "{good}");
         }
@@ -172,6 +185,9 @@ mod tests {
             "- shop in north: it crashed",
             "- web in northern: it crashed",
             "- web in north: it crashed\n- family web: ",
+            "- not reached: 2 services of production",
+            "- web in north: it crashed\n- not reached: 2 services of nowhere",
+            "- web in north: it crashed\n- not reached: some of production",
         ] {
             assert_eq!(found(bad), 1, "{bad}");
         }

@@ -1,6 +1,7 @@
 //! The newer push wins.
 
 use super::Violation;
+use super::permits::{looks, may_move};
 use crate::storm::aftermath::{Aftermath, Deed, Deployment, Execution, Pushed, Service, short};
 use shared::push::PushId;
 use simulated_ecs::Behaviour;
@@ -114,7 +115,7 @@ fn last_executions<'a>(aftermath: &'a Aftermath, service: &Service) -> BTreeMap<
 ///   is no reason: ours takes its place.
 ///
 /// A service that is gone is gone. That AWS was slow, throttled or did not answer is no reason, and none of the services of a
-/// storm is set up so that nothing could be rolled out on it. (A push of `latest` is not deployed.)
+/// storm is set up so that nothing could be rolled out on it. (A push that no permit lets come to the service is none for it.)
 pub(super) fn no_good_newest_push_is_rolled_back(aftermath: &Aftermath) -> Vec<Violation> {
     let ends = aftermath.redriven.iter().chain(&aftermath.executions);
     let rolled_back =
@@ -133,13 +134,17 @@ pub(super) fn no_good_newest_push_is_rolled_back(aftermath: &Aftermath) -> Vec<V
     wrong.collect()
 }
 
-/// The push of an execution, if it is the newest one of its repository.
+/// The push of an execution, if it is the newest one of its repository that could come to the service.
 fn newest_of<'a>(aftermath: &'a Aftermath, execution: &Execution) -> Option<&'a Pushed> {
     let repository = execution.image.split(':').next()?;
-    let of_repository = aftermath
-        .pushes
-        .iter()
-        .filter(|push| push.repository == repository && push.tag != "latest");
+    let id = execution.service.as_ref()?;
+    // One that nobody told of yet may come.
+    let comes = |push: &&Pushed| {
+        let is_unknown = looks(aftermath, repository, &push.id).next().is_none();
+        is_unknown && push.tag != "latest" || may_move(aftermath, id, repository, &push.id)
+    };
+    let pushes = aftermath.pushes.iter();
+    let of_repository = pushes.filter(|push| push.repository == repository).filter(comes);
     of_repository
         .max_by_key(|push| &push.id)
         .filter(|newest| execution.push.as_ref() == Some(&newest.id))

@@ -2,8 +2,9 @@
 //! two pushes of `shop/web` that both went well.
 
 use crate::storm::aftermath::{
-    Account, Aftermath, Call, Deed, Deployment, Execution, Machine, Pushed, Revision, Service, ServiceId, Tag,
+    Account, Aftermath, Call, Deed, Deployment, Execution, Found, Machine, Pushed, Revision, Service, ServiceId, Tag,
 };
+use crate::storm::stages::{HOLD_TAG, Stage, all};
 use serde_json::{Map, Value, json};
 use shared::push::PushId;
 use simulated_ecs::Behaviour;
@@ -130,6 +131,7 @@ pub(super) fn child(number: u32) -> Execution {
         image: format!("{REPOSITORY}:v{number}"),
         service: Some(web()),
         parent: Some(format!("push-{number}")),
+        found: None,
     }
 }
 
@@ -157,8 +159,41 @@ pub(super) fn parent(number: u32) -> Execution {
         service: None,
         parent: None,
         ended: Some(i64::from(number) * 10_000 + 6_000),
+        found: Some(Found {
+            from: i64::from(number) * 10_000,
+            to: i64::from(number) * 10_000 + 1_000,
+            waves: 1,
+            begun: 1,
+            ..Found::default()
+        }),
         ..child(number)
     }
+}
+
+/// There is one stage, which takes these tags.
+pub(super) fn production(aftermath: &mut Aftermath, tags: &[&str]) {
+    aftermath.stages = vec![Stage {
+        name: "production".to_owned(),
+        clusters: vec!["north".to_owned()],
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        ..all()
+    }];
+}
+
+/// Somebody sets a hold on the service at one time of the storm, and lifts it at another.
+pub(super) fn hold(aftermath: &mut Aftermath, set: i64, lifted: Option<i64>) {
+    let arn = "arn:aws:ecs:us-east-1:123456789012:service/north/web";
+    let tags = json!([{"key": HOLD_TAG, "value": "ann"}]);
+    let deed = |at, operation: &str, request| Deed {
+        at,
+        operation: operation.to_owned(),
+        request,
+        error: None,
+    };
+    let set = deed(set, "TagResource", json!({"resourceArn": arn, "tags": tags}));
+    aftermath.others.push(set);
+    let lifted = lifted.map(|at| deed(at, "UntagResource", json!({"resourceArn": arn, "tagKeys": [HOLD_TAG]})));
+    aftermath.others.extend(lifted);
 }
 
 fn service(revision: u32, history: Vec<Deployment>) -> Service {
@@ -191,6 +226,7 @@ pub(super) fn calm() -> Aftermath {
     Aftermath {
         clusters: vec!["north".to_owned()],
         by_digest: false,
+        stages: Vec::new(),
         pushes: pushes.to_vec(),
         before: Account {
             services: vec![service(1, vec![first])],

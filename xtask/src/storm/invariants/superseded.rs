@@ -1,7 +1,9 @@
 //! No push is passed over: each reaches every service that it is for, and only a newer one, or a person, takes its place.
 
 use super::Violation;
+use super::permits::{Permit, looks, owners, permit};
 use crate::storm::aftermath::{Aftermath, Execution, Pushed, Service};
+use crate::storm::stages::{Stage, version};
 
 const SUPERSEDED: &str = "only a newer push of the repository, or somebody else, supersedes a push";
 const REACHED: &str = "a push reaches every service that runs its repository";
@@ -42,12 +44,10 @@ fn repository(execution: &Execution) -> &str {
 
 /// For every push that was told of, and every service that ran its repository before and is still there, there is an
 /// execution of deploy-service, of this push or of a newer one to the repository: a push that comes too late is left out of
-/// the plan. A push of `latest` is for nobody.
+/// the plan. Unless no permit, or none that is certain, lets the push come to the service; or its stage takes the tag by a range
+/// of versions and the service ever had a higher one.
 pub(super) fn every_push_reaches_its_services(aftermath: &Aftermath) -> Vec<Violation> {
-    let told = aftermath
-        .pushes
-        .iter()
-        .filter(|push| push.deliveries > 0 && push.tag != "latest");
+    let told = aftermath.pushes.iter().filter(|push| push.deliveries > 0);
     let missed = told.flat_map(|push| {
         let services = aftermath.before.services.iter();
         services
@@ -67,6 +67,31 @@ fn is_for(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
         && aftermath.is_watched(&service.cluster)
         && service.is_deployed_by_ecs()
         && ran.is_some_and(|revision| revision.runs(&push.repository))
+        && is_permitted(aftermath, push, service)
+}
+
+/// Whether it is certain that the tag of a push moves a service.
+fn is_permitted(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
+    let id = service.id();
+    let mut of_tag = looks(aftermath, &push.repository, &push.id).filter(|(_, tag, _)| *tag == push.tag);
+    of_tag.any(|(_, tag, found)| {
+        let may_be_lower = || {
+            let by_version = |stage: &Stage| stage.takes_by_version(tag);
+            owners(aftermath, &id, found).into_iter().flatten().any(by_version) && had_higher(aftermath, push, service)
+        };
+        permit(aftermath, &id, tag, found) == Permit::Given && !may_be_lower()
+    })
+}
+
+/// Whether a service ever had a higher version of a repository than that of a push.
+fn had_higher(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
+    let after = aftermath.after.service(&service.id());
+    let history = after.into_iter().flat_map(|service| &service.history);
+    let mut revisions = history.filter_map(|rollout| aftermath.after.revision(&rollout.task_definition));
+    revisions.any(|revision| {
+        let mut tags = revision.tags_of(&push.repository);
+        tags.any(|tag| version(tag) > version(&push.tag))
+    })
 }
 
 fn is_reached(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
@@ -77,7 +102,7 @@ fn is_reached(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{calm, deed, rollout};
+    use super::super::sample::{calm, deed, hold, production, rollout};
     use super::*;
     use serde_json::json;
 
@@ -118,8 +143,13 @@ mod tests {
         assert_eq!(every_push_reaches_its_services(&aftermath), [], "the newer one came");
         aftermath.executions.pop();
         assert_eq!(every_push_reaches_its_services(&aftermath).len(), 2);
-        aftermath.pushes[0].tag = "latest".to_owned();
+        production(&mut aftermath, &["v*", "!v2"]);
         assert_eq!(every_push_reaches_its_services(&aftermath).len(), 1);
+        hold(&mut aftermath, 20_500, None);
+        assert_eq!(every_push_reaches_its_services(&aftermath).len(), 0, "on hold");
+        aftermath.others.clear();
+        aftermath.stages.clear();
+        assert_eq!(every_push_reaches_its_services(&aftermath).len(), 2);
         aftermath.after.services[0].status = "INACTIVE".to_owned();
         assert_eq!(every_push_reaches_its_services(&aftermath), []);
     }

@@ -1,6 +1,7 @@
 //! What is not in the plan stays as it is: other services, other members of services and revisions, other containers.
 
 use super::Violation;
+use super::permits::may_move;
 use crate::storm::aftermath::{Aftermath, Call, Deployment, Pushed, Revision, Service, repository_of, short};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -34,8 +35,8 @@ const CALLED: [&str; 15] = [
 /// - Every service has the configuration, the tags and the desired count that it had, or that somebody else gave it.
 /// - `UpdateService` is sent nothing but cluster, service, task definition and whether to force; nothing is called that
 ///   is not among the functions' calls.
-/// - A service that is outside of the clusters, that ECS does not deploy, or that never ran a pushed repository is never
-///   written to.
+/// - A service that is outside of the clusters, that ECS does not deploy, or that never ran a repository of which a push could
+///   come to it is never written to.
 pub(super) fn services_keep_what_is_not_ours(aftermath: &Aftermath) -> Vec<Violation> {
     let mut violations = Vec::new();
     for call in &aftermath.calls {
@@ -64,7 +65,7 @@ pub(super) fn services_keep_what_is_not_ours(aftermath: &Aftermath) -> Vec<Viola
             let what = format!("its desired count is {} instead of {count}", after.asked_count);
             violations.push(Violation::of_service(SERVICES, id.clone(), what));
         }
-        if (&after.config, &after.tags) != (&before.config, &before.tags) {
+        if (&after.config, &after.tags) != (&before.config, &aftermath.last_tags_of(&id)) {
             violations.push(Violation::of_service(
                 SERVICES,
                 id.clone(),
@@ -91,7 +92,11 @@ fn is_ours(aftermath: &Aftermath, before: &Service) -> bool {
     let ran = aftermath.before.revision(&before.task_definition);
     aftermath.is_watched(&before.cluster)
         && before.is_deployed_by_ecs()
-        && ran.is_some_and(|revision| aftermath.pushes.iter().any(|push| revision.runs(&push.repository)))
+        && ran.is_some_and(|revision| {
+            let comes = |push: &Pushed| may_move(aftermath, &before.id(), &push.repository, &push.id);
+            let mut pushes = aftermath.pushes.iter();
+            pushes.any(|push| revision.runs(&push.repository) && comes(push))
+        })
 }
 
 /// - Nobody else's rollout is stopped by us, but for one of a revision that we had made: where somebody tries that once

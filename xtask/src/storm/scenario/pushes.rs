@@ -37,7 +37,7 @@ pub(super) const BEHAVIOURS: [(u32, Behaviour); 11] = [
 ];
 
 /// Within how many milliseconds a pipeline puts all tags on an image.
-const TAGGING: i64 = 2_000;
+pub(super) const TAGGING: i64 = 2_000;
 
 /// One to three pushes to each repository, one or two to each sidecar's, at any time up to `length`; some of them under
 /// several tags.
@@ -106,7 +106,7 @@ fn push(rng: &mut Rng, repository: &str, length: i64) -> Push {
 }
 
 /// Mostly one, soon.
-fn deliveries(rng: &mut Rng) -> Vec<i64> {
+pub(super) fn deliveries(rng: &mut Rng) -> Vec<i64> {
     let first = if happens(rng, 15) {
         rng.i64(3_000..25_000)
     } else {
