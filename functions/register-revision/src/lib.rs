@@ -10,7 +10,7 @@ use shared::error::Error;
 use shared::push::PushedImage;
 use shared::registration::{Kin, Registration};
 use shared::runtime::{Request, log_image};
-use shared::task_definition::TaskDefinition;
+use shared::task_definition::{ONE_PUSH, TaskDefinition};
 
 /// How far the clocks of ECS and of ECR may differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
@@ -92,7 +92,7 @@ async fn for_push(
             Kin::Wanted
         } else if is_ours {
             Kin::Related
-        } else if is_from_before(candidate, image) {
+        } else if is_from_before_all_tags(candidate, image) {
             Kin::Before
         } else {
             Kin::Other
@@ -101,7 +101,7 @@ async fn for_push(
     let registration = Registration {
         ecs,
         wanted: &wanted,
-        after: Some(source.arn()).filter(|_| is_from_before(source, image)),
+        after: Some(source.arn()).filter(|_| is_from_before_all_tags(source, image)),
         kin: &kin,
     };
     let of_source = kin(source);
@@ -175,6 +175,15 @@ pub fn is_wanted(candidate: &TaskDefinition, wanted: &TaskDefinition, image: &Pu
 
 /// Whether a revision was registered before the push, by clocks that are both AWS's.
 fn is_from_before(revision: &TaskDefinition, image: &PushedImage) -> bool {
-    let limit = image.push.at().saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN);
+    is_older(revision, image, CLOCK_SKEW)
+}
+
+/// Whether it was registered before all tags of the push, of which the first may have come up to [`ONE_PUSH`] earlier.
+fn is_from_before_all_tags(revision: &TaskDefinition, image: &PushedImage) -> bool {
+    is_older(revision, image, ONE_PUSH + CLOCK_SKEW)
+}
+
+fn is_older(revision: &TaskDefinition, image: &PushedImage, than: SignedDuration) -> bool {
+    let limit = image.push.at().saturating_sub(than).unwrap_or(Timestamp::MIN);
     revision.registered_at().is_some_and(|at| at < limit)
 }

@@ -202,6 +202,21 @@ async fn a_second_tag_of_one_image_finds_the_revision_of_the_first_and_registers
 }
 
 #[tokio::test]
+async fn a_second_tag_of_one_image_finds_the_lowest_revision_of_the_first_beneath_somebodys_newer_one() {
+    let rules = [
+        knows("web", described_of_other_tag("web:4", -20)),
+        newest(&["web:4", "web:3", "web:2", "web:1"]),
+        knows("web:3", registered(described("web:3", "app:v9", &[]), -22)),
+        knows("web:2", described_of_other_tag("web:2", -25)),
+        knows("web:1", described("web:1", "app:v0", &[])),
+    ];
+    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+        .await
+        .unwrap();
+    assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
+}
+
+#[tokio::test]
 async fn a_tag_that_an_image_gets_later_or_after_another_push_has_a_revision_of_its_own() {
     let promoted = [
         knows("web", described_of_other_tag("web:2", -59)),

@@ -1,12 +1,13 @@
 //! What of the rules about stages a storm exercised, counted: so that one in which none of it happened is seen to be one.
 
-use super::aftermath::{Aftermath, Execution};
+use super::aftermath::{Aftermath, Execution, Found};
+use super::stages::{Owner, Stage, owner};
 use std::fmt;
 use std::ops::AddAssign;
 
 /// Each rule, and how often it decided something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Exercised([(&'static str, u64); 4]);
+pub(crate) struct Exercised([(&'static str, u64); 8]);
 
 impl Exercised {
     /// Nothing yet.
@@ -15,6 +16,10 @@ impl Exercised {
         ("on hold", 0),
         ("of a lower version", 0),
         ("of no stage", 0),
+        ("not promoted", 0),
+        ("promoted by a new tag", 0),
+        ("waves after another one", 0),
+        ("waves not reached", 0),
     ]);
 
     /// Counts what a storm exercised.
@@ -26,12 +31,16 @@ impl Exercised {
                 skipped(execution, &["ON_HOLD"]),
                 skipped(execution, &["LOWER_VERSION"]),
                 skipped(execution, &["NO_STAGE", "STAGE_OFF", "UNKNOWN_STAGE"]),
+                skipped(execution, &["NOT_PROMOTED"]),
+                u64::from(is_promoted(aftermath, execution)),
+                waves(execution, |found| found.begun.saturating_sub(1)),
+                waves(execution, |found| found.waves.saturating_sub(found.begun)),
             ]);
         }
         exercised
     }
 
-    fn counting(mut self, counts: [u64; 4]) -> Self {
+    fn counting(mut self, counts: [u64; 8]) -> Self {
         for ((_, known), count) in self.0.iter_mut().zip(counts) {
             *known += count;
         }
@@ -49,6 +58,29 @@ fn skipped(execution: &Execution, reasons: &[&str]) -> u64 {
     let skipped = execution.found.as_ref().map(|found| &found.skipped);
     let of_reasons = reasons.iter().filter_map(|reason| skipped?.get(*reason));
     of_reasons.sum()
+}
+
+fn waves(execution: &Execution, count: impl Fn(&Found) -> usize) -> u64 {
+    let found = execution.found.as_ref();
+    found
+        .and_then(|found| u64::try_from(count(found)).ok())
+        .unwrap_or_default()
+}
+
+/// Whether an execution deployed an image to a service whose stage comes after one that does not take its tag.
+fn is_promoted(aftermath: &Aftermath, execution: &Execution) -> bool {
+    let Some((service, (_, tag))) = execution.service.as_ref().zip(execution.image.split_once(':')) else {
+        return false;
+    };
+    let tags = aftermath.tags_during(service, execution.started, execution.started);
+    let stages = aftermath.stages();
+    execution.says_deployed()
+        && tags.iter().any(|tags| match owner(stages, &service.cluster, tags) {
+            Owner::Stage(Stage { after: Some(after), .. }) => {
+                stages.iter().any(|stage| stage.name == *after && !stage.takes(tag))
+            }
+            _ => false,
+        })
 }
 
 impl AddAssign for Exercised {

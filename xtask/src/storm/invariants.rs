@@ -8,6 +8,7 @@ mod moves;
 mod newest;
 mod one_at_a_time;
 mod one_digest;
+mod order;
 mod permits;
 mod rate;
 mod rollbacks;
@@ -78,7 +79,7 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 23] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 24] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     ended::every_deed_is_done,
@@ -101,6 +102,7 @@ const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 23] = [
     rollbacks::no_rollout_cuts_into_a_rollback,
     stages::only_what_a_stage_takes_is_rolled_out,
     stages::no_version_is_lowered,
+    order::a_stage_follows_the_one_before_it,
     rate::nothing_is_lost_to_throttling,
 ];
 

@@ -108,6 +108,15 @@ impl Stage {
         self.rule(tag).is_some_and(|rule| !rule.starts_with('!'))
     }
 
+    /// How long the stages before it must stay stable, in milliseconds.
+    pub(crate) fn soak_milliseconds(&self) -> i64 {
+        let seconds = self
+            .soak
+            .as_deref()
+            .and_then(|soak| soak.strip_suffix('s')?.parse::<i64>().ok());
+        seconds.unwrap_or_default() * 1_000
+    }
+
     /// Whether it takes a tag by a range of versions: then not one that is lower than the version that runs.
     pub(crate) fn takes_by_version(&self, tag: &str) -> bool {
         self.rule(tag).is_some_and(|rule| rule.starts_with("semver:"))

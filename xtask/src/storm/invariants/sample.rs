@@ -180,6 +180,54 @@ pub(super) fn production(aftermath: &mut Aftermath, tags: &[&str]) {
     }];
 }
 
+/// The same two pushes with two stages: production, which is "web in north", comes after staging, which is "web in south", and a
+/// soak of a second. Its rollouts begin four seconds later than those of staging.
+pub(super) fn in_order() -> Aftermath {
+    let mut aftermath = calm();
+    production(&mut aftermath, &["v*"]);
+    let staging = Stage {
+        name: "staging".to_owned(),
+        clusters: vec!["south".to_owned()],
+        ..aftermath.stages[0].clone()
+    };
+    aftermath.stages[0].after = Some("staging".to_owned());
+    aftermath.stages[0].soak = Some("1s".to_owned());
+    aftermath.stages.insert(0, staging);
+    aftermath.clusters.push("south".to_owned());
+    let in_south = |service: &Service| Service {
+        cluster: "south".to_owned(),
+        ..service.clone()
+    };
+    let service = in_south(&aftermath.before.services[0]);
+    aftermath.before.services.push(service);
+    let service = in_south(&aftermath.after.services[0]);
+    aftermath.after.services.push(service);
+    for call in aftermath.calls.clone() {
+        let mut of_staging = call;
+        of_staging.parameters.insert("cluster".to_owned(), "south".into());
+        aftermath.calls.push(of_staging);
+    }
+    for call in &mut aftermath.calls[..2] {
+        call.at += 4_000;
+    }
+    for rollout in &mut aftermath.after.services[0].history[1..] {
+        rollout.created_at += 4_000;
+        rollout.finished_at = rollout.finished_at.map(|at| at + 4_000);
+    }
+    for place in 0..aftermath.executions.len() {
+        let execution = &mut aftermath.executions[place];
+        let mut of_staging = execution.clone();
+        execution.ended = execution.ended.map(|at| at + 4_000);
+        if let Some(id) = &mut of_staging.service {
+            id.cluster = "south".to_owned();
+            of_staging.name = of_staging.name.replace("web", "south-web");
+            execution.started += 4_000;
+            aftermath.executions.push(of_staging);
+        }
+    }
+    aftermath
+}
+
 /// Somebody sets a hold on the service at one time of the storm, and lifts it at another.
 pub(super) fn hold(aftermath: &mut Aftermath, set: i64, lifted: Option<i64>) {
     let arn = "arn:aws:ecs:us-east-1:123456789012:service/north/web";
@@ -302,4 +350,5 @@ pub(super) fn under_two_tags(aftermath: Aftermath) -> Aftermath {
 fn nothing_is_broken_where_all_is_well_and_where_a_push_was_rolled_back() {
     assert_eq!(super::judge(&calm()), []);
     assert_eq!(super::judge(&rolled_back()), []);
+    assert_eq!(super::judge(&in_order()), []);
 }

@@ -1,8 +1,9 @@
 //! No push is passed over: each reaches every service that it is for, and only a newer one, or a person, takes its place.
 
 use super::Violation;
+use super::order::{services_of, stage_before};
 use super::permits::{Permit, looks, owners, permit};
-use crate::storm::aftermath::{Aftermath, Execution, Pushed, Service};
+use crate::storm::aftermath::{Aftermath, Execution, Found, Pushed, Service, ServiceId};
 use crate::storm::stages::{Stage, version};
 
 const SUPERSEDED: &str = "only a newer push of the repository, or somebody else, supersedes a push";
@@ -45,7 +46,8 @@ fn repository(execution: &Execution) -> &str {
 /// For every push that was told of, and every service that ran its repository before and is still there, there is an
 /// execution of deploy-service, of this push or of a newer one to the repository: a push that comes too late is left out of
 /// the plan. Unless no permit, or none that is certain, lets the push come to the service; or its stage takes the tag by a range
-/// of versions and the service ever had a higher one.
+/// of versions and the service ever had a higher one; or its stage comes after another one, of which not every service that runs
+/// the repository was deployed by the same execution.
 pub(super) fn every_push_reaches_its_services(aftermath: &Aftermath) -> Vec<Violation> {
     let told = aftermath.pushes.iter().filter(|push| push.deliveries > 0);
     let missed = told.flat_map(|push| {
@@ -74,13 +76,34 @@ fn is_for(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
 fn is_permitted(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
     let id = service.id();
     let mut of_tag = looks(aftermath, &push.repository, &push.id).filter(|(_, tag, _)| *tag == push.tag);
-    of_tag.any(|(_, tag, found)| {
+    of_tag.any(|(execution, tag, found)| {
         let may_be_lower = || {
             let by_version = |stage: &Stage| stage.takes_by_version(tag);
             owners(aftermath, &id, found).into_iter().flatten().any(by_version) && had_higher(aftermath, push, service)
         };
-        permit(aftermath, &id, tag, found) == Permit::Given && !may_be_lower()
+        permit(aftermath, &id, tag, found) == Permit::Given
+            && !may_be_lower()
+            && is_its_turn(aftermath, &id, execution, &push.repository, found)
     })
+}
+
+/// Whether nothing kept a service's stage back: it comes after none, or after one of which an execution deployed all services.
+fn is_its_turn(aftermath: &Aftermath, id: &ServiceId, execution: &Execution, repository: &str, found: &Found) -> bool {
+    let has_order = owners(aftermath, id, found)
+        .into_iter()
+        .flatten()
+        .any(|stage| stage.after.is_some());
+    let Some(before) = stage_before(aftermath, id, found) else {
+        return !has_order;
+    };
+    let is_deployed = |service: &Service| {
+        let id = service.id();
+        let mut children = aftermath
+            .executions_of(&id)
+            .filter(|it| it.parent.as_ref() == Some(&execution.name));
+        children.any(Execution::says_deployed)
+    };
+    !execution.is_red() && services_of(aftermath, before, repository, found).all(is_deployed)
 }
 
 /// Whether a service ever had a higher version of a repository than that of a push.
@@ -102,7 +125,7 @@ fn is_reached(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{calm, deed, hold, production, rollout};
+    use super::super::sample::{calm, deed, hold, in_order, production, rollout};
     use super::*;
     use serde_json::json;
 
@@ -134,6 +157,24 @@ mod tests {
             .push(deed(by_hand.created_at, &json!({"taskDefinition": "web:1"})));
         aftermath.after.services[0].history.push(by_hand);
         assert_eq!(only_a_newer_push_supersedes(&aftermath), []);
+    }
+
+    #[test]
+    fn a_stage_that_was_kept_back_need_not_be_reached_and_one_whose_turn_it_was_must_be() {
+        let without = |clusters: &[&str]| {
+            let mut aftermath = in_order();
+            let is_lost = |it: &Execution| {
+                let cluster = it.service.as_ref().map(|id| id.cluster.as_str());
+                it.image == "shop/web:v3" && cluster.is_some_and(|cluster| clusters.contains(&cluster))
+            };
+            aftermath.executions.retain(|it| !is_lost(it));
+            every_push_reaches_its_services(&aftermath)
+        };
+        assert_eq!(every_push_reaches_its_services(&in_order()), []);
+        assert_eq!(without(&["north"]).len(), 1);
+        let neither = without(&["north", "south"]);
+        assert_eq!(neither.len(), 1, "{neither:?}");
+        assert_eq!(neither[0].service.as_ref().map(|id| id.cluster.as_str()), Some("south"));
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) fn stages(rng: &mut Rng) -> Vec<Stage> {
     let named = ["main-*", "main", "semver:*"];
     let of_staging = if rng.bool() { &everything_else[..] } else { &named[..] };
     let production = stage("production", &[north], &["semver:>=1.0.0", "release-*"]);
-    match weighted(rng, &LAYOUTS).unwrap_or(Layout::One) {
+    let mut stages = match weighted(rng, &LAYOUTS).unwrap_or(Layout::One) {
         Layout::One => Vec::new(),
         Layout::Two => vec![stage("staging", &[south, west, doomed], of_staging), production],
         Layout::Three => vec![
@@ -41,7 +41,14 @@ pub(super) fn stages(rng: &mut Rng) -> Vec<Stage> {
             stage("staging", &[south], of_staging),
             production,
         ],
+    };
+    if let Some(production) = stages.last_mut()
+        && happens(rng, 75)
+    {
+        production.after = Some("staging".to_owned());
+        production.soak = rng.bool().then(|| format!("{}s", rng.u32(1..=4)));
     }
+    stages
 }
 
 /// Gives the pushes tags that only some stages take: of a pull request, of the main branch, of a release.
@@ -179,6 +186,8 @@ mod tests {
             let is_held = deeds.contains("TagResource") && deeds.contains("UntagResource");
             assert!(is_held || storm.stages.is_empty(), "{}: {deeds:?}", storm.seed);
         }
+        let production = storms.iter().filter_map(|storm| storm.stages.last());
+        assert!(production.clone().any(|it| it.after.is_some() && it.soak.is_some()));
         let staged = storms.iter().filter(|storm| !storm.stages.is_empty());
         let tags: Vec<&str> = staged
             .flat_map(|storm| &storm.pushes)
