@@ -15,6 +15,7 @@ mod repetition;
 mod stages;
 mod support;
 mod verdicts;
+mod waves;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         redrive::SCENARIOS,
         repetition::SCENARIOS,
         stages::SCENARIOS,
+        waves::SCENARIOS,
     ]
     .concat();
     let trial = |(name, scenario): (&'static str, fn())| {

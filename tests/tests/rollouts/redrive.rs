@@ -235,15 +235,15 @@ fn larger(scene: &Scene) -> String {
     format!("{}-larger", scene.service())
 }
 
-pub(crate) async fn execution(arn: &str) -> Execution {
-    PATIENT.aws.execution(arn).await.unwrap()
+pub(crate) async fn execution(scene: &Scene, arn: &str) -> Execution {
+    scene.on.aws.execution(arn).await.unwrap()
 }
 
 /// Waits for the only child so far of an execution of deploy-image.
 pub(crate) async fn child(scene: &Scene, parent: &str) -> Execution {
     let begun = Instant::now();
     loop {
-        let parent = execution(parent).await;
+        let parent = execution(scene, parent).await;
         let children = scene.on.aws.children(&scene.on.stack, &parent).await.unwrap();
         if let Some(child) = children.into_iter().next() {
             return child;
@@ -254,10 +254,10 @@ pub(crate) async fn child(scene: &Scene, parent: &str) -> Execution {
 }
 
 /// Waits until an execution is in a state.
-async fn until_in(scene: &Scene, arn: &str, state: &str) {
+pub(crate) async fn until_in(scene: &Scene, arn: &str, state: &str) {
     let begun = Instant::now();
     loop {
-        let now = execution(arn).await;
+        let now = execution(scene, arn).await;
         let entered = scene.states(&now).await;
         if entered.last().is_some_and(|last| last == state) {
             return;
@@ -274,7 +274,7 @@ async fn until_in(scene: &Scene, arn: &str, state: &str) {
 pub(crate) async fn until_entered(scene: &Scene, arn: &str, state: &str) {
     let begun = Instant::now();
     loop {
-        let now = execution(arn).await;
+        let now = execution(scene, arn).await;
         let entered = scene.states(&now).await;
         if entered.iter().any(|it| it == state) {
             return;
@@ -287,26 +287,20 @@ pub(crate) async fn until_entered(scene: &Scene, arn: &str, state: &str) {
     }
 }
 
-async fn stop(arn: &str) {
-    PATIENT
-        .aws
-        .sfn()
-        .stop_execution()
-        .execution_arn(arn)
-        .send()
-        .await
-        .unwrap();
+pub(crate) async fn stop(scene: &Scene, arn: &str) {
+    let stopped = scene.on.aws.sfn().stop_execution().execution_arn(arn).send().await;
+    stopped.unwrap();
 }
 
-async fn redrive(arn: &str) {
-    let redriven = PATIENT.aws.sfn().redrive_execution().execution_arn(arn).send().await;
+pub(crate) async fn redrive(scene: &Scene, arn: &str) {
+    let redriven = scene.on.aws.sfn().redrive_execution().execution_arn(arn).send().await;
     redriven.unwrap();
 }
 
-async fn end(arn: &str) -> Execution {
+async fn end(scene: &Scene, arn: &str) -> Execution {
     let begun = Instant::now();
     loop {
-        let now = execution(arn).await;
+        let now = execution(scene, arn).await;
         if now.has_ended() {
             return now;
         }
@@ -316,7 +310,7 @@ async fn end(arn: &str) -> Execution {
 }
 
 /// The states that an execution entered since its last redrive.
-async fn since_redrive(scene: &Scene, arn: &str) -> Vec<String> {
+pub(crate) async fn since_redrive(scene: &Scene, arn: &str) -> Vec<String> {
     let history = scene.on.aws.history(arn).await.unwrap();
     let redriven = history
         .iter()
@@ -377,8 +371,8 @@ async fn stopped(row: &Stop) {
     let mut redrives = 1;
     loop {
         until_in(&scene, &child.arn, row.state).await;
-        stop(&child.arn).await;
-        let stopped = execution(&child.arn).await;
+        stop(&scene, &child.arn).await;
+        let stopped = execution(&scene, &child.arn).await;
         assert_eq!(stopped.status, ExecutionStatus::Aborted, "{}", row.state);
         if scene
             .states(&stopped)
@@ -389,7 +383,7 @@ async fn stopped(row: &Stop) {
             break;
         }
         assert!(redrives < 10, "{} was over", row.state);
-        redrive(&child.arn).await;
+        redrive(&scene, &child.arn).await;
         redrives += 1;
     }
     scene.release(&scene.prefix());
@@ -398,12 +392,12 @@ async fn stopped(row: &Stop) {
         scene.release_tasks(&scene.image(tag));
     }
     drop(concluding);
-    let failed = end(&parent).await;
+    let failed = end(&scene, &parent).await;
     assert_eq!(failed.error.as_deref(), Some("Deploy.ServicesFailed"), "{failed:#?}");
 
-    redrive(&child.arn).await;
+    redrive(&scene, &child.arn).await;
 
-    let ended = end(&child.arn).await;
+    let ended = end(&scene, &child.arn).await;
     let entered = since_redrive(&scene, &child.arn).await;
     assert_eq!(entered[0], row.state, "it goes on where it was: {entered:?}");
     assert_eq!(outcome(&ended), row.ends, "{}: {ended:#?}", row.state);
@@ -423,8 +417,8 @@ async fn stopped(row: &Stop) {
     }
 
     // The push's own execution is still red. Redriven too, it deploys the service once more, finds it there, and is green.
-    redrive(&parent).await;
-    let green = end(&parent).await;
+    redrive(&scene, &parent).await;
+    let green = end(&scene, &parent).await;
     assert_eq!(green.status, ExecutionStatus::Succeeded, "{}: {green:#?}", row.state);
     let children = scene.on.aws.children(&scene.on.stack, &green).await.unwrap();
     let names: Vec<bool> = children.iter().map(|child| child.name.ends_with("-1")).collect();
@@ -457,10 +451,10 @@ async fn an_execution_of_deploy_service_stopped_before_its_time_goes_on_when_tha
     let child = start.input(input.to_string()).send().await.unwrap().execution_arn;
     until_in(&scene, &child, "Begin").await;
 
-    stop(&child).await;
-    redrive(&child).await;
+    stop(&scene, &child).await;
+    redrive(&scene, &child).await;
 
-    let ended = end(&child).await;
+    let ended = end(&scene, &child).await;
     let entered = since_redrive(&scene, &child).await;
     assert_eq!(
         entered[..4],
@@ -480,9 +474,9 @@ async fn an_execution_of_deploy_service_that_concluded_red_deploys_its_service_a
     assert_eq!(end_of_push.outcome(), "Deploy.RolledBack", "{end_of_push:#?}");
     let child = &end_of_push.children[0].arn;
 
-    redrive(child).await;
+    redrive(&scene, child).await;
 
-    let again = end(child).await;
+    let again = end(&scene, child).await;
     let entered = since_redrive(&scene, child).await;
     assert_eq!(
         entered[..6],
@@ -512,11 +506,11 @@ async fn an_execution_of_deploy_image_stopped_while_it_finds_task_definitions_fi
     for tag in ["v2", "v3", "v4", "v5", "v6"] {
         let parent = scene.start(&scene.push(tag)).await;
         until_entered(&scene, &parent, "Find task definitions").await;
-        stop(&parent).await;
-        let stopped = execution(&parent).await;
+        stop(&scene, &parent).await;
+        let stopped = execution(&scene, &parent).await;
         let in_time = scene.states(&stopped).await == ["Find task definitions"];
 
-        redrive(&parent).await;
+        redrive(&scene, &parent).await;
 
         let ended = scene.end(&parent).await;
         assert_eq!(ended.outcome(), "DEPLOYED", "{ended:#?}");
@@ -534,12 +528,12 @@ async fn an_execution_of_deploy_image_whose_find_threw_finds_again() {
     let mut push = scene.push("v2");
     push.event["detail"]["eventTime"] = json!("yesterday");
     let parent = scene.start(&push).await;
-    let red = end(&parent).await;
+    let red = end(&scene, &parent).await;
     assert_eq!(red.error.as_deref(), Some("Deploy.InvalidInput"), "{red:#?}");
 
-    redrive(&parent).await;
+    redrive(&scene, &parent).await;
 
-    let again = end(&parent).await;
+    let again = end(&scene, &parent).await;
     assert_eq!(again.error.as_deref(), Some("Deploy.InvalidInput"), "{again:#?}");
     assert_eq!(again.redrive_count, 1);
     assert_eq!(since_redrive(&scene, &parent).await, ["Find task definitions"]);
@@ -559,9 +553,9 @@ async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revisi
         .until("the registration", |scene| scene.revisions(&scene.family()).len() == 2)
         .await;
 
-    stop(&parent).await;
+    stop(&scene, &parent).await;
     scene.release(&scene.prefix());
-    redrive(&parent).await;
+    redrive(&scene, &parent).await;
 
     let ended = scene.end(&parent).await;
     assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{:#?}", ended.parent);
@@ -607,10 +601,10 @@ async fn an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers
         .until("the first registrations", |scene| registered(scene) > 0)
         .await;
 
-    stop(&parent).await;
+    stop(&scene, &parent).await;
     let ended_before_their_turn = OWN + SHARED - registered(&scene);
     assert!(ended_before_their_turn > 0, "all were registered before the stop");
-    redrive(&parent).await;
+    redrive(&scene, &parent).await;
 
     let ended = scene.end(&parent).await;
     assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{:#?}", ended.parent);
@@ -649,7 +643,7 @@ async fn an_execution_of_deploy_image_stopped_while_services_are_deployed_starts
         let children = scene
             .on
             .aws
-            .children(&scene.on.stack, &execution(&parent).await)
+            .children(&scene.on.stack, &execution(&scene, &parent).await)
             .await
             .unwrap();
         let is_of = |child: &&Execution, service: &str| child.input["service"] == service;
@@ -662,23 +656,23 @@ async fn an_execution_of_deploy_image_stopped_while_services_are_deployed_starts
     };
     assert_eq!(children.len(), 2, "{children:#?}");
 
-    stop(&parent).await;
+    stop(&scene, &parent).await;
 
     let child_of = |service: &str| children.iter().find(|child| child.input["service"] == service).unwrap();
-    let stopped = execution(&child_of(baking).arn).await;
+    let stopped = execution(&scene, &child_of(baking).arn).await;
     assert_eq!(
         stopped.status,
         ExecutionStatus::Aborted,
         "its child is stopped with it: {stopped:#?}"
     );
-    assert_eq!(execution(&parent).await.status, ExecutionStatus::Aborted);
+    assert_eq!(execution(&scene, &parent).await.status, ExecutionStatus::Aborted);
     assert_eq!(
         short(&scene.state_of(baking)["taskDefinition"]),
         format!("{baking}:2"),
         "the rollout goes on"
     );
 
-    redrive(&parent).await;
+    redrive(&scene, &parent).await;
 
     let ended = scene.end(&parent).await;
     assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");
@@ -725,8 +719,8 @@ async fn an_execution_of_deploy_image_stopped_and_redriven_tells_why_a_service_f
     let first = child(&scene, &parent).await;
     until_entered(&scene, &first.arn, "Wait for rollout").await;
 
-    stop(&parent).await;
-    redrive(&parent).await;
+    stop(&scene, &parent).await;
+    redrive(&scene, &parent).await;
     scene.release_tasks(&image);
 
     let ended = scene.end(&parent).await;
@@ -764,7 +758,7 @@ async fn an_execution_of_deploy_image_that_concluded_red_deploys_only_what_faile
     assert_eq!(red.parent.error.as_deref(), Some("Deploy.ServicesFailed"), "{red:#?}");
     assert_eq!(red.outcome_of(refused), "Deploy.Rejected");
 
-    redrive(&parent).await;
+    redrive(&scene, &parent).await;
 
     let ended = scene.end(&parent).await;
     assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");
@@ -811,10 +805,10 @@ async fn an_execution_of_deploy_image_stopped_while_it_concludes_concludes_again
     let parent = scene.start(&scene.push("v2")).await;
     until_in(&scene, &parent, "Conclude").await;
 
-    stop(&parent).await;
-    assert_eq!(execution(&parent).await.status, ExecutionStatus::Aborted);
+    stop(&scene, &parent).await;
+    assert_eq!(execution(&scene, &parent).await.status, ExecutionStatus::Aborted);
     drop(concluding);
-    redrive(&parent).await;
+    redrive(&scene, &parent).await;
 
     let ended = scene.end(&parent).await;
     assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");

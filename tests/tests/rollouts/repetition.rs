@@ -309,7 +309,7 @@ async fn meet(row: &Meeting) {
 /// Waits until somebody has updated the scene's service, or this execution left it alone.
 async fn until_updated_or_ended(scene: &Scene, arn: &str) {
     let begun = Instant::now();
-    while scene.calls("UpdateService").is_empty() && !execution(arn).await.has_ended() {
+    while scene.calls("UpdateService").is_empty() && !execution(scene, arn).await.has_ended() {
         assert!(begun.elapsed() < LIMIT, "{arn} does nothing");
         pause(Duration::from_millis(50)).await;
     }
