@@ -356,7 +356,8 @@ impl Revision {
     pub(crate) fn digest_of(&self, repository: &str) -> Option<&str> {
         let record = self.tag(&format!("ecr-deploy:push/{repository}"));
         let behind = record.and_then(|record| record.split(' ').nth(2));
-        behind.or_else(|| self.tag(&format!("ecr-deploy:digest/{repository}")))
+        let apart = || self.tag(&format!("ecr-deploy:digest/{repository}"))?.split(' ').next();
+        behind.or_else(apart)
     }
 
     pub(crate) fn push_of(&self, repository: &str) -> Option<PushId> {
@@ -386,15 +387,17 @@ impl Revision {
             .filter_map(|container| container.get("image")?.as_str())
     }
 
-    /// The tags by which its images of a repository are named.
+    /// The tags by which its images of a repository are named, and the one that is recorded.
     pub(crate) fn tags_of(&self, repository: &str) -> impl Iterator<Item = &str> {
         let images = self
             .images()
             .filter(move |image| repository_of(image) == Some(repository));
-        images.filter_map(|image| {
+        let named = images.filter_map(|image| {
             let (_, name) = image.split('@').next()?.rsplit_once('/')?;
             Some(name.split_once(':')?.1)
-        })
+        });
+        let record = self.tag(&format!("{PUSH_TAG}{repository}"));
+        named.chain(record.and_then(|record| record.split(' ').nth(3)))
     }
 
     /// Whether a container of it runs a repository of this account's ECR.

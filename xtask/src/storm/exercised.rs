@@ -7,7 +7,7 @@ use std::ops::AddAssign;
 
 /// Each rule, and how often it decided something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Exercised([(&'static str, u64); 8]);
+pub(crate) struct Exercised([(&'static str, u64); 9]);
 
 impl Exercised {
     /// Nothing yet.
@@ -16,6 +16,7 @@ impl Exercised {
         ("on hold", 0),
         ("of a lower version", 0),
         ("of no stage", 0),
+        ("deployed since they ask for it", 0),
         ("not promoted", 0),
         ("promoted by a new tag", 0),
         ("waves after another one", 0),
@@ -31,6 +32,7 @@ impl Exercised {
                 skipped(execution, &["ON_HOLD"]),
                 skipped(execution, &["LOWER_VERSION"]),
                 skipped(execution, &["NO_STAGE", "STAGE_OFF", "UNKNOWN_STAGE"]),
+                u64::from(deployed_in(aftermath, execution).is_some_and(|stage| stage.opt_in)),
                 skipped(execution, &["NOT_PROMOTED"]),
                 u64::from(is_promoted(aftermath, execution)),
                 waves(execution, |found| found.begun.saturating_sub(1)),
@@ -40,7 +42,7 @@ impl Exercised {
         exercised
     }
 
-    fn counting(mut self, counts: [u64; 8]) -> Self {
+    fn counting(mut self, counts: [u64; 9]) -> Self {
         for ((_, known), count) in self.0.iter_mut().zip(counts) {
             *known += count;
         }
@@ -67,20 +69,25 @@ fn waves(execution: &Execution, count: impl Fn(&Found) -> usize) -> u64 {
         .unwrap_or_default()
 }
 
+/// The stage of the service that an execution deployed to, by the service's tags when it began.
+fn deployed_in<'a>(aftermath: &'a Aftermath, execution: &Execution) -> Option<&'a Stage> {
+    let service = execution.service.as_ref().filter(|_| execution.says_deployed())?;
+    let tags = aftermath
+        .tags_during(service, execution.started, execution.started)
+        .pop()?;
+    match owner(aftermath.stages(), &service.cluster, &tags) {
+        Owner::Stage(stage) => Some(stage),
+        Owner::Nobody => None,
+    }
+}
+
 /// Whether an execution deployed an image to a service whose stage comes after one that does not take its tag.
 fn is_promoted(aftermath: &Aftermath, execution: &Execution) -> bool {
-    let Some((service, (_, tag))) = execution.service.as_ref().zip(execution.image.split_once(':')) else {
-        return false;
-    };
-    let tags = aftermath.tags_during(service, execution.started, execution.started);
-    let stages = aftermath.stages();
-    execution.says_deployed()
-        && tags.iter().any(|tags| match owner(stages, &service.cluster, tags) {
-            Owner::Stage(Stage { after: Some(after), .. }) => {
-                stages.iter().any(|stage| stage.name == *after && !stage.takes(tag))
-            }
-            _ => false,
-        })
+    let before = deployed_in(aftermath, execution).and_then(|stage| stage.after.as_ref());
+    let mut stages = aftermath.stages().iter();
+    let before = before.and_then(|before| stages.find(|stage| stage.name == *before));
+    let tag = execution.image.split_once(':').map_or("", |(_, tag)| tag);
+    before.is_some_and(|before| !before.takes(tag))
 }
 
 impl AddAssign for Exercised {

@@ -79,7 +79,7 @@ fn refusal(
 
 /// No execution of deploy-service was started for a version that is lower than the one that the service had been running,
 /// complete and without another rollout, since before the push's execution looked, where all stages that may have owned
-/// it take the tag by a range. By digest an image does not tell its version.
+/// it take the tag by a range.
 pub(super) fn no_version_is_lowered(aftermath: &Aftermath) -> Vec<Violation> {
     let children = aftermath.redriven.iter().chain(&aftermath.executions);
     let wrong = children.filter_map(|child| {

@@ -48,6 +48,12 @@ pub(super) fn stages(rng: &mut Rng) -> Vec<Stage> {
         production.after = Some("staging".to_owned());
         production.soak = rng.bool().then(|| format!("{}s", rng.u32(1..=4)));
     }
+    if !stages.is_empty() && happens(rng, 60) {
+        stages.push(Stage {
+            opt_in: true,
+            ..stage("asked", &[], &["main-*", "pr-*", "release*"])
+        });
+    }
     stages
 }
 
@@ -113,12 +119,12 @@ pub(super) fn tag_services(rng: &mut Rng, stages: &[Stage], services: &mut [Serv
         let own = weighted(
             rng,
             &[
-                (78, None),
+                (74, None),
                 (6, Some((HOLD_TAG, "ann: freeze until the audit"))),
                 (3, Some((HOLD_TAG, "until 2020-01-01T00:00:00Z long over"))),
                 (2, Some((HOLD_TAG, "until 2999-01-01T00:00:00Z for ever"))),
                 (5, Some((STAGE_TAG, OFF))),
-                (4, Some((STAGE_TAG, ""))),
+                (8, Some((STAGE_TAG, ""))),
                 (2, Some((STAGE_TAG, "stagign"))),
             ],
         );
@@ -133,8 +139,8 @@ pub(super) fn tag_services(rng: &mut Rng, stages: &[Stage], services: &mut [Serv
     }
 }
 
-/// Holds that somebody sets, and mostly lifts again.
-pub(super) fn holds(rng: &mut Rng, services: &[Service], length: i64) -> Vec<Scheduled> {
+/// Holds that somebody sets, and mostly lifts again; and services that somebody takes out of every stage.
+pub(super) fn tagged_meanwhile(rng: &mut Rng, services: &[Service], length: i64) -> Vec<Scheduled> {
     let scheduled = |at: i64, operation: &str, request: Value| Scheduled {
         at_milliseconds: Some(at),
         after: None,
@@ -151,6 +157,11 @@ pub(super) fn holds(rng: &mut Rng, services: &[Service], length: i64) -> Vec<Sch
         let is_held = service.request["tags"]
             .as_array()
             .is_some_and(|tags| tags.iter().any(|tag| tag["key"] == HOLD_TAG));
+        if service.cluster() != DOOMED && happens(rng, 4) {
+            let tags = json!([{"key": STAGE_TAG, "value": OFF}]);
+            let at = rng.i64(0..length);
+            holds.push(scheduled(at, "TagResource", json!({"resourceArn": arn, "tags": tags})));
+        }
         // One in the cluster that is deleted would be refused in other words.
         if service.cluster() == DOOMED || !happens(rng, if is_held { 50 } else { 15 }) {
             continue;
@@ -179,15 +190,17 @@ mod tests {
     fn the_storms_of_the_tests_have_all_that_stages_bring() {
         // Those of `cargo xtask test`.
         let storms: Vec<Scenario> = (1..=3).map(|seed| Scenario::new(seed, 40)).collect();
-        let layouts: BTreeSet<usize> = storms.iter().map(|storm| storm.stages.len()).collect();
+        let owning = |storm: &Scenario| storm.stages.iter().filter(|stage| !stage.opt_in).count();
+        let layouts: BTreeSet<usize> = storms.iter().map(owning).collect();
         assert!(layouts.contains(&2) && layouts.contains(&3), "{layouts:?}");
         for storm in &storms {
             let deeds: BTreeSet<&str> = storm.weather.schedule.iter().map(|it| it.operation.as_str()).collect();
             let is_held = deeds.contains("TagResource") && deeds.contains("UntagResource");
             assert!(is_held || storm.stages.is_empty(), "{}: {deeds:?}", storm.seed);
         }
-        let production = storms.iter().filter_map(|storm| storm.stages.last());
-        assert!(production.clone().any(|it| it.after.is_some() && it.soak.is_some()));
+        let mut all = storms.iter().flat_map(|storm| &storm.stages);
+        assert!(all.clone().any(|stage| stage.after.is_some() && stage.soak.is_some()));
+        assert!(all.any(|stage| stage.opt_in));
         let staged = storms.iter().filter(|storm| !storm.stages.is_empty());
         let tags: Vec<&str> = staged
             .flat_map(|storm| &storm.pushes)
