@@ -16,6 +16,7 @@ mod stable;
 mod stages;
 mod superseded;
 mod untouched;
+mod winners;
 
 #[cfg(test)]
 mod sample;
@@ -79,7 +80,7 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 24] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 25] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     ended::every_deed_is_done,
@@ -103,6 +104,7 @@ const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 24] = [
     stages::only_what_a_stage_takes_is_rolled_out,
     stages::no_version_is_lowered,
     order::a_stage_follows_the_one_before_it,
+    winners::there_is_one_winner,
     rate::nothing_is_lost_to_throttling,
 ];
 

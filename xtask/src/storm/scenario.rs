@@ -1,6 +1,7 @@
 //! A scenario says everything about a storm before it begins: what there is, what is pushed when, what goes wrong, and what
 //! others do. It depends on its seed and size and on nothing else, so that a storm can be played again.
 
+mod applies;
 mod deeds;
 mod kinds;
 mod pushes;
@@ -120,8 +121,12 @@ impl Scenario {
             stages::tags(&mut rng, &mut pushes);
             stages::later(&mut rng, &stages, &mut pushes);
             stages::tag_services(&mut rng, &stages, &mut services);
-            weather.schedule.extend(stages::holds(&mut rng, &services, length));
+            weather
+                .schedule
+                .extend(stages::tagged_meanwhile(&mut rng, &services, length));
         }
+        let applies = applies::applies(&mut rng, &services, &families, length);
+        weather.schedule.extend(applies);
         Self {
             seed,
             families,

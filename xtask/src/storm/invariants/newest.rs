@@ -69,7 +69,12 @@ fn below(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
 }
 
 /// Whether the service never completed a rollout of this push without one of another repository that was rolled back.
-fn goes_back_with_another(aftermath: &Aftermath, service: &Service, repository: &str, push: &PushId) -> bool {
+pub(super) fn goes_back_with_another(
+    aftermath: &Aftermath,
+    service: &Service,
+    repository: &str,
+    push: &PushId,
+) -> bool {
     let id = service.id();
     let red = aftermath
         .executions_of(&id)

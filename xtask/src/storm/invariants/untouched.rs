@@ -249,7 +249,8 @@ fn wanted_endings(aftermath: &Aftermath, revision: &Revision, repository: &str) 
     endings.collect()
 }
 
-fn without_images(revision: &Revision) -> Map<String, Value> {
+/// The document of a revision, without the images of its containers.
+pub(super) fn without_images(revision: &Revision) -> Map<String, Value> {
     let mut document = revision.document.clone();
     let containers = document.get_mut("containerDefinitions").and_then(Value::as_array_mut);
     for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
