@@ -94,9 +94,9 @@ pub(super) fn services_of<'a>(
             .revision(&service.task_definition)
             .is_some_and(|it| it.runs(repository));
         let is_there = aftermath.after.service(&id).is_some_and(Service::is_active);
-        let is_of_stage = |owner: &Option<&Stage>| owner.is_some_and(|it| it.name == stage.name);
+        let is_of_stage = |owner: Option<&Stage>| owner.is_some_and(|it| it.name == stage.name);
         let is_watched = aftermath.is_watched(&service.cluster);
-        runs && is_there && is_watched && owners(aftermath, &id, found).iter().all(is_of_stage)
+        runs && is_there && is_watched && owners(aftermath, &id, found).into_iter().all(is_of_stage)
     })
 }
 

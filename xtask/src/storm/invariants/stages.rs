@@ -3,7 +3,7 @@
 use super::Violation;
 use super::permits::{looks, owners, permit};
 use crate::storm::aftermath::{Aftermath, Deployment, Execution, Found, Machine, Recorded, Service, ServiceId, short};
-use crate::storm::stages::version;
+use crate::storm::stages::{Stage, version};
 use std::collections::BTreeSet;
 
 const TAKEN: &str = "no service gets an image that its stage does not take or its hold forbids";
@@ -86,9 +86,8 @@ pub(super) fn no_version_is_lowered(aftermath: &Aftermath) -> Vec<Violation> {
         let id = child.service.as_ref()?;
         let (repository, tag) = child.image.split_once(':')?;
         let found = look_of(aftermath, child)?;
-        let by_version =
-            |stage: &Option<&crate::storm::stages::Stage>| stage.is_some_and(|it| it.takes_by_version(tag));
-        if !owners(aftermath, id, found).iter().all(by_version) {
+        let by_version = |stage: Option<&Stage>| stage.is_some_and(|it| it.takes_by_version(tag));
+        if !owners(aftermath, id, found).into_iter().all(by_version) {
             return None;
         }
         let on = settled_on(aftermath.after.service(id)?, found)?;
