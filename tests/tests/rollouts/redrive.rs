@@ -25,6 +25,7 @@ scenarios![
     an_execution_of_deploy_service_that_concluded_red_deploys_its_service_again,
     an_execution_of_deploy_image_stopped_while_it_finds_task_definitions_finds_them_again,
     an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revision_again,
+    an_execution_of_deploy_image_stopped_while_services_of_one_revision_are_deployed_watches_both,
     an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers_the_rest,
     an_execution_of_deploy_image_stopped_while_services_are_deployed_starts_again_what_was_not_done,
     an_execution_of_deploy_image_stopped_and_redriven_tells_why_a_service_failed_after_that,
@@ -574,6 +575,47 @@ async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revisi
     for number in 1..=2 {
         let state = scene.state_of(&format!("{}-{number}", scene.service()));
         assert_eq!(rollouts(&state), ["stop-first-web:1", "stop-first-web:2"]);
+    }
+}
+
+/// The state "Deploy service", of a revision that several services run.
+async fn an_execution_of_deploy_image_stopped_while_services_of_one_revision_are_deployed_watches_both() {
+    let scene = Scene::new("stop-shared");
+    scene.seed(Seed {
+        services: 2,
+        families: Some(1),
+        ..Seed::default()
+    });
+    scene.hold("UpdateService", &scene.prefix());
+    let parent = scene.start(&scene.push("v2")).await;
+    scene
+        .until("both updates", |scene| scene.calls("UpdateService").len() == 2)
+        .await;
+
+    stop(&scene, &parent).await;
+    scene.release(&scene.prefix());
+    redrive(&scene, &parent).await;
+
+    let ended = scene.end(&parent).await;
+    assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{:#?}", ended.parent);
+    let entered = since_redrive(&scene, &parent).await;
+    let is_entered = |state: &str| entered.iter().any(|it| it == state);
+    assert!(
+        is_entered("Deploy service") && !is_entered("Register revision"),
+        "{entered:?}"
+    );
+    let again: Vec<String> = ended
+        .children
+        .iter()
+        .filter(|child| child.name.ends_with("-1"))
+        .map(outcome)
+        .collect();
+    assert_eq!(again, ["ALREADY_DEPLOYED"; 2], "{:#?}", ended.children);
+    assert_eq!(ended.children.len(), 4, "{:#?}", ended.children);
+    assert_eq!(scene.revisions(&scene.family()).len(), 2);
+    for number in 1..=2 {
+        let state = scene.state_of(&format!("{}-{number}", scene.service()));
+        assert_eq!(rollouts(&state), ["stop-shared-web:1", "stop-shared-web:2"]);
     }
 }
 
