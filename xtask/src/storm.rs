@@ -110,7 +110,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let seconds = begun.elapsed().as_secs();
         eprintln!("{} ({seconds} s)", report::summary(&aftermath));
         let again = format!("cargo xtask storm --seed {seed} --services {}", arguments.services);
-        exercised += Exercised::by(&aftermath);
+        let of_seed = Exercised::by(&aftermath);
+        if !scenario.stages.is_empty() && of_seed.is_nothing() {
+            failed.push(format!(
+                "seed {seed}: it has stages, and no rule about them decided anything"
+            ));
+        }
+        exercised += of_seed;
         match judge(&folder, &aftermath, &again)? {
             0 => eprintln!("seed {seed}: passed"),
             count => failed.push(format!(

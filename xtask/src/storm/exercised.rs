@@ -49,6 +49,11 @@ impl Exercised {
         self
     }
 
+    /// Whether no rule decided anything.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.missing().len() == self.0.len()
+    }
+
     /// The rules that decided nothing.
     pub(crate) fn missing(&self) -> Vec<&'static str> {
         let none = self.0.iter().filter(|(_, count)| *count == 0);
@@ -100,5 +105,85 @@ impl fmt::Display for Exercised {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts: Vec<String> = self.0.iter().map(|(rule, count)| format!("{count} {rule}")).collect();
         formatter.write_str(&counts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::aftermath::{Account, Found, Machine, Service, ServiceId};
+    use super::super::stages::all;
+    use super::*;
+    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    fn execution(machine: Machine, found: Option<Found>) -> Execution {
+        Execution {
+            machine,
+            name: "web".to_owned(),
+            status: "SUCCEEDED".to_owned(),
+            started: 1,
+            ended: Some(2),
+            error: None,
+            message: None,
+            output: Some(json!({"outcome": "DEPLOYED"})),
+            push: None,
+            image: "shop/web:release-1".to_owned(),
+            service: Some(ServiceId {
+                cluster: "north".to_owned(),
+                service: "web".to_owned(),
+            }),
+            parent: None,
+            found,
+        }
+    }
+
+    #[test]
+    fn each_rule_is_counted_and_what_decided_nothing_is_missing() {
+        assert!(Exercised::by(&Aftermath::default()).is_nothing());
+        let reasons = ["TAG_NOT_TAKEN", "ON_HOLD", "LOWER_VERSION", "STAGE_OFF", "NOT_PROMOTED"];
+        let found = Found {
+            skipped: BTreeMap::from(reasons.map(|reason| (reason.to_owned(), 2))),
+            waves: 3,
+            begun: 2,
+            ..Found::default()
+        };
+        let staging = Stage {
+            name: "staging".to_owned(),
+            tags: vec!["main".to_owned()],
+            ..all()
+        };
+        let production = Stage {
+            name: "production".to_owned(),
+            opt_in: true,
+            after: Some("staging".to_owned()),
+            ..all()
+        };
+        let service: Service = serde_json::from_value(json!({
+            "cluster": "north", "serviceName": "web", "status": "ACTIVE", "config": {}, "askedCount": 1,
+            "tags": [{"key": "ecr-deploy:stage", "value": "production"}],
+            "taskDefinition": "", "rolloutState": null, "history": [],
+        }))
+        .unwrap();
+        let aftermath = Aftermath {
+            stages: vec![staging, production],
+            before: Account {
+                services: vec![service],
+                revisions: Vec::new(),
+            },
+            executions: vec![
+                execution(Machine::DeployImage, Some(found)),
+                execution(Machine::DeployService, None),
+            ],
+            ..Aftermath::default()
+        };
+        let mut exercised = Exercised::by(&aftermath);
+        assert_eq!(exercised.missing(), Vec::<&str>::new(), "{exercised}");
+        exercised += Exercised::by(&aftermath);
+        let twice = exercised.to_string();
+        assert!(twice.starts_with("4 services skipped by tag, 4 on hold"), "{twice}");
+        assert!(
+            twice.ends_with("2 waves after another one, 2 waves not reached"),
+            "{twice}"
+        );
     }
 }

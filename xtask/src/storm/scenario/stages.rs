@@ -1,5 +1,6 @@
 //! Which tags go to which services: the stages of a storm, the tags that its pushes have for them, and what is held.
 
+use super::kinds::Kind;
 use super::pushes::{Push, TAGGING, deliveries};
 use super::{CLUSTERS, DOOMED, Service, happens, weighted};
 use crate::storm::stages::{HOLD_TAG, OFF, STAGE_TAG, Stage, version};
@@ -16,7 +17,7 @@ enum Layout {
     Three,
 }
 
-const LAYOUTS: [(u32, Layout); 3] = [(20, Layout::One), (40, Layout::Two), (40, Layout::Three)];
+const LAYOUTS: [(u32, Layout); 3] = [(15, Layout::One), (45, Layout::Two), (40, Layout::Three)];
 
 /// The stages of a storm.
 pub(super) fn stages(rng: &mut Rng) -> Vec<Stage> {
@@ -59,7 +60,7 @@ pub(super) fn stages(rng: &mut Rng) -> Vec<Stage> {
 
 /// Gives the pushes tags that only some stages take: of a pull request, of the main branch, of a release.
 pub(super) fn tags(rng: &mut Rng, pushes: &mut [Push]) {
-    let kinds = [(45, "v1."), (30, "main-"), (25, "pr-")];
+    let kinds = [(52, "v1."), (28, "main-"), (20, "pr-")];
     for (number, push) in pushes.iter_mut().enumerate() {
         // A mutable tag stays, if not always: some stages take it.
         if !push.tag.starts_with('v') && rng.bool() {
@@ -73,8 +74,13 @@ pub(super) fn tags(rng: &mut Rng, pushes: &mut [Push]) {
     }
 }
 
+/// Later than this, in milliseconds, the tag of an image is a push of its own, whatever came between.
+const OF_ITS_OWN: i64 = 63_000;
+
 /// What comes later to the repository of a push: a new tag for an image that went only where production is not, which promotes
 /// what staging runs by then; or, after a release, an image of a lower version.
+///
+/// A new tag within a minute is the same push. So it comes where no other image of the repository has come since.
 pub(super) fn later(rng: &mut Rng, stages: &[Stage], pushes: &mut Vec<Push>) {
     let is_for_production = |tag: &str| {
         stages
@@ -83,15 +89,33 @@ pub(super) fn later(rng: &mut Rng, stages: &[Stage], pushes: &mut Vec<Push>) {
     };
     for place in 0..pushes.len() {
         let push = pushes[place].clone();
-        let at = push.at + rng.i64(12_000..30_000);
-        let mut of_repository = pushes.iter().filter(|other| other.repository == push.repository);
-        // Between the tags of one image comes no other.
-        let is_between = of_repository.clone().any(|other| (at - other.at).abs() <= 2 * TAGGING);
-        let is_known_there = of_repository.any(|other| other.image == push.image && is_for_production(&other.tag));
-        if is_between || !happens(rng, 60) {
+        let at = push.at
+            + if rng.bool() {
+                rng.i64(12_000..30_000)
+            } else {
+                OF_ITS_OWN + rng.i64(0..8_000)
+            };
+        let of_repository: Vec<&Push> = pushes.iter().filter(|it| it.repository == push.repository).collect();
+        let others = of_repository.iter().filter(|it| it.image != push.image);
+        let has_between = others.clone().any(|other| (push.at..=at).contains(&other.at));
+        let is_promotion = push.tag.starts_with("main")
+            && !of_repository
+                .iter()
+                .any(|it| it.image == push.image && is_for_production(&it.tag));
+        // Between the tags of one push comes no other image.
+        let is_between = of_repository.iter().any(|first| {
+            let tags = of_repository
+                .iter()
+                .filter(|it| it.image == first.image && it.at - first.at < OF_ITS_OWN);
+            let last = tags.map(|it| it.at).max().unwrap_or(first.at);
+            (first.at - 2 * TAGGING..=last + 2 * TAGGING).contains(&at) && (first.image != push.image || !is_promotion)
+        });
+        let is_between = is_between || of_repository.iter().any(|other| (at - other.at).abs() <= 2 * TAGGING);
+        let is_same_push = is_promotion && has_between && at - push.at < OF_ITS_OWN;
+        if is_between || is_same_push || !happens(rng, 60) {
             continue;
         }
-        let (image, tag, behaviour) = if push.tag.starts_with("main") && !is_known_there {
+        let (image, tag, behaviour) = if is_promotion {
             (push.image, format!("release-{place}"), push.behaviour)
         } else if version(&push.tag).is_some() && push.behaviour == Behaviour::Good {
             let images = pushes.iter().map(|push| push.image).max();
@@ -128,9 +152,17 @@ pub(super) fn tag_services(rng: &mut Rng, stages: &[Stage], services: &mut [Serv
                 (2, Some((STAGE_TAG, "stagign"))),
             ],
         );
-        let Some((key, value)) = own.flatten() else { continue };
+        // What ECS does not deploy would keep back what comes after its stage for ever.
+        let is_deployed_otherwise = matches!(service.kind, Kind::CodeDeploy | Kind::External);
+        let off = Some((STAGE_TAG, OFF)).filter(|_| is_deployed_otherwise && happens(rng, 70));
+        let Some((key, value)) = own.flatten().or(off) else {
+            continue;
+        };
+        let asked = stages.iter().find(|stage| stage.opt_in).filter(|_| rng.bool());
         let value = match value {
-            "" => rng.choice(stages).map_or(OFF, |stage| stage.name.as_str()),
+            "" => asked
+                .or_else(|| rng.choice(stages))
+                .map_or(OFF, |stage| stage.name.as_str()),
             value => value,
         };
         if let Some(tags) = service.request["tags"].as_array_mut() {
