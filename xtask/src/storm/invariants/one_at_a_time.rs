@@ -20,7 +20,8 @@ const BOTH_IN_ONE: i64 = PUT_BACK + 5_000;
 ///
 /// - for a newer push: each push recorded on the first is on the second too, or a newer one of that repository, and at
 ///   least one is newer or was not recorded at all;
-/// - to go back from the first: to a revision that was made to roll the first one's revision back, or to one that had
+/// - to go back from the first: to a revision that was made to roll the first one's revision back (or one with the same failed
+///   image, which another repository's push came on top of), or to one that had
 ///   completed on the service before (behind a Classic Load Balancer, where ECS tells no `rolloutState`, also to one that merely
 ///   ran, where no record tells of a better one), when a rollback of the service is told by a red execution, by one that says
 ///   the rollback was overtaken, or by one that says where the service is stable instead;
@@ -90,14 +91,27 @@ pub(super) fn is_newer(aftermath: &Aftermath, first: &Deployment, second: &Deplo
 /// Whether the rollout at the place `to` goes back from the one at the place `from`.
 pub(super) fn goes_back(aftermath: &Aftermath, service: &Service, from: usize, to: usize) -> bool {
     let (first, second) = (&service.history[from], &service.history[to]);
-    let made_for_it =
-        revision(aftermath, second).and_then(Revision::rolled_back) == Some(short(&first.task_definition));
     let mut before = service.history[..from]
         .iter()
         .filter(|earlier| earlier.task_definition == second.task_definition);
     let was_good = before.clone().any(|earlier| earlier.status == "SUCCESSFUL")
         || (before.next().is_some() && counts_as_good(aftermath, service, from, second));
-    made_for_it || (was_good && is_rollback_told(aftermath, service, second))
+    is_made_to_go_back(aftermath, first, second) || (was_good && is_rollback_told(aftermath, service, second))
+}
+
+/// Whether the revision of `second` was made to roll back that of `first`, or another one whose failed image `first` has too: a
+/// push of another repository came on top of that one before anybody went back from it.
+fn is_made_to_go_back(aftermath: &Aftermath, first: &Deployment, second: &Deployment) -> bool {
+    let revisions = revision(aftermath, first).zip(revision(aftermath, second));
+    let Some((on, made)) = revisions else { return false };
+    let Some(failed) = made.rolled_back() else { return false };
+    let has_failed_image = |failed: &Revision| {
+        failed.pushes().any(|(repository, push)| {
+            let push = Some(push);
+            on.push_of(repository) == push && made.push_of(repository) != push
+        })
+    };
+    failed == short(&first.task_definition) || aftermath.after.revision(failed).is_some_and(has_failed_image)
 }
 
 /// Whether "Roll back" takes the revision of `back` for good though no rollout to it was successful: behind a Classic Load
@@ -243,7 +257,7 @@ mod tests {
         ROLLED_BACK, calm, child, deed, plain, push, red, rolled_back, rollout, tag, update, web,
     };
     use super::*;
-    use crate::storm::aftermath::{Call, StoppedTask};
+    use crate::storm::aftermath::{Call, StoppedTask, Tag};
     use serde_json::json;
 
     /// `web:2` is rolled out, and `revision` while that is under way.
@@ -302,6 +316,30 @@ mod tests {
             1,
             "web:1 was never good"
         );
+    }
+
+    #[test]
+    fn what_came_on_top_of_a_failed_image_is_taken_back_with_it() {
+        let with = |on_top: u32, made: u32| {
+            let mut aftermath = overlapping(4);
+            let revisions = &mut aftermath.after.revisions;
+            let app = |number: u32| tag("ecr-deploy:push/shop/web", &push(number).to_string());
+            let of = |number: u32, tags: Vec<Tag>| Revision {
+                tags,
+                ..plain(number, ":v1")
+            };
+            revisions.retain(|known| known.number < 2);
+            revisions.push(of(2, vec![app(2)]));
+            let agent = tag("ecr-deploy:push/ops/agent", &push(3).to_string());
+            revisions.push(of(3, vec![app(on_top), agent]));
+            revisions.push(of(4, vec![app(made), tag("ecr-deploy:rolled-back", "web:2")]));
+            let second = rollout(3, 2, "STOPPED");
+            aftermath.after.services[0].history[1].task_definition = second.task_definition;
+            one_rollout_of_ours_at_a_time(&aftermath).len()
+        };
+        assert_eq!(with(2, 1), 0);
+        assert_eq!(with(3, 1), 1, "it has another image of the repository");
+        assert_eq!(with(2, 2), 1, "the failed image is not taken back");
     }
 
     /// `web:1` was good, `web:2` never completed, `web:3` is rolled out on top of it in the second 32 and is taken back to `web:2`
