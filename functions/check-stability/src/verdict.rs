@@ -9,7 +9,6 @@ use shared::arn::TaskDefinitionArn;
 use shared::contract::{Check, CheckStability, Rollout, Verdict};
 use shared::service::{
     Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceEvent, StoppedTask,
-    crash_threshold,
 };
 use shared::task_definition::{OtherRevision, Standing};
 use std::collections::BTreeMap;
@@ -147,14 +146,14 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, cra
             format!("ECS has given the rollout up: {}", because(record, primary, &progress)),
         );
     }
-    if crashes.len() >= crash_threshold(primary.desired_count) {
+    if crashes.len() >= look.service.crash_threshold.tasks(primary.desired_count) {
         return ended(Verdict::Failed, progress);
     }
     if cannot_launch(look, rollout, primary) {
         return ended(Verdict::Failed, progress);
     }
     let may_lag = record.is_none() && tells_of_others(look) && look.now < later(rollout.watched_since, STALE);
-    if !may_lag && is_complete(look, primary, record) && is_quiet(look, rollout, primary, crashes) {
+    if !may_lag && is_complete(look, rollout.deadline, primary, record) && is_quiet(look, rollout, primary, crashes) {
         return ended(Verdict::Stable, progress);
     }
     // Nothing that could go wrong with ours is left to wait for, and to go back would change nothing.
@@ -308,7 +307,14 @@ fn ended_by_deadline(look: &Look<'_>, rollout: &Rollout, check: Check) -> Check 
 
 /// Whether the rollout is over and went well. ECS's own record counts where there is one, since the deployment may read
 /// COMPLETED while a blue/green bake time is still running.
-fn is_complete(look: &Look<'_>, primary: &Deployment, record: Option<&ServiceDeployment>) -> bool {
+fn is_complete(look: &Look<'_>, deadline: Timestamp, primary: &Deployment, record: Option<&ServiceDeployment>) -> bool {
+    // ECS goes on to start tasks after an early success, and undoes nothing any more: at the deadline it is over all the same.
+    let is_early = look.service.completes_early
+        && look.now < deadline
+        && (primary.running_count < primary.desired_count || primary.pending_count > 0);
+    if is_early {
+        return false;
+    }
     if let Some(record) = record {
         match record.status {
             ServiceDeploymentStatus::Successful => return true,
@@ -419,10 +425,15 @@ fn failed_tasks<'a>(look: &Look<'a>, asked: &CheckStability) -> Vec<&'a StoppedT
         .collect();
     let since = earlier(rollout.watched_since, CLOCK_SKEW);
     let is_ours = |task: &&StoppedTask| ids.contains(&task.started_by.as_str());
+    // A rollback goes to what was good before.
+    let good = match asked.rolls_back {
+        Some(_) => Some(&rollout.task_definition),
+        None => asked.previous.as_ref(),
+    };
     let before = look
         .stopped
         .iter()
-        .filter(|task| !is_ours(task) && asked.previous.is_some() && task.task_definition == asked.previous);
+        .filter(|task| !is_ours(task) && good.is_some() && task.task_definition.as_ref() == good);
     let good_ends: Vec<&StoppedTask> = before.filter(|task| task.succeeded().is_some()).collect();
     let ended_as_well = |task: &StoppedTask| good_ends.iter().any(|good| ends_as_well(task, good, look.essential));
     let ours = look.stopped.iter().filter(is_ours);
@@ -450,7 +461,7 @@ fn cannot_launch(look: &Look<'_>, rollout: &Rollout, primary: &Deployment) -> bo
     if primary.desired_count == 0 || primary.running_count > 0 || primary.pending_count > 0 {
         return false;
     }
-    if primary.failed_tasks as usize >= crash_threshold(primary.desired_count) {
+    if primary.failed_tasks as usize >= look.service.crash_threshold.tasks(primary.desired_count) {
         return true;
     }
     let is_ours = |id: &str| primary.id == id;

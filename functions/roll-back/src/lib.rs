@@ -530,6 +530,14 @@ impl WayBack<'_> {
                 to.short(),
                 image.repository
             ))),
+            Stored::Archived => Err(Error::Rejected(format!(
+                "{} cannot go back to {}: its image {}{by} is archived, and no task can pull it. Nothing was touched; restore it (aws ecr \
+                 update-image-storage-class --target-storage-class STANDARD, up to 20 minutes) and redrive this execution, or push a good \
+                 image",
+                self.title(),
+                to.short(),
+                image.repository
+            ))),
             Stored::Untold(message) => {
                 tracing::warn!("going back without asking ECR for the old image: {message}");
                 Ok(stored)

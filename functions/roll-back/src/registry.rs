@@ -1,7 +1,7 @@
 //! The little of ECR that a rollback needs: whether an image is still there, and by which tags.
 
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::types::ImageIdentifier;
+use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier, ImageStatus};
 use shared::error::Error;
 use shared::image::{ImageDigest, ImageTag};
 use shared::push::PushedImage;
@@ -11,6 +11,9 @@ use shared::push::PushedImage;
 pub enum Stored {
     /// It is there, under these tags.
     Tagged(Vec<String>),
+    /// It is there, but no task can pull it before somebody has restored it, which takes up to 20 minutes
+    /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html>).
+    Archived,
     /// It is gone.
     Gone,
     /// Nobody has said that it is gone: the registry is another account's, which does not let us ask, or another region's.
@@ -67,6 +70,10 @@ pub async fn look_up(ecr: &Client, here: &str, image: &PushedImage, by: By<'_>) 
         .repository_name(image.repository.as_str());
     match request.image_ids(id.build()).send().await {
         Ok(described) => match described.image_details.unwrap_or_default().into_iter().next() {
+            Some(ImageDetail {
+                image_status: Some(ImageStatus::Archived | ImageStatus::Activating),
+                ..
+            }) => Ok(Stored::Archived),
             Some(detail) => Ok(Stored::Tagged(detail.image_tags.unwrap_or_default())),
             None => Ok(Stored::Gone),
         },

@@ -37,6 +37,7 @@ struct Fake {
 #[derive(Clone, Copy)]
 enum InEcr {
     Tagged(&'static [&'static str]),
+    Archived(&'static str),
     Gone,
     Denied,
 }
@@ -73,6 +74,9 @@ impl Fake {
             InEcr::Tagged(tags) => {
                 images.then_http_response(move || answer(&json!({"imageDetails": [{"imageTags": tags}]})))
             }
+            InEcr::Archived(status) => images.then_http_response(move || {
+                answer(&json!({"imageDetails": [{"imageTags": ["v1"], "imageStatus": status}]}))
+            }),
             InEcr::Gone => images.then_http_response(|| refusal("ImageNotFoundException", "it is not there")),
             InEcr::Denied => images.then_http_response(|| refusal("AccessDeniedException", "not yours")),
         };
@@ -300,6 +304,25 @@ async fn an_update_back_sends_cluster_service_and_task_definition_and_nothing_el
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(rollback.message, "web in production: updated back to web:1");
     fake.sent(0, &["web:1"]);
+}
+
+#[tokio::test]
+async fn an_old_image_that_is_archived_is_said_before_anything_is_touched() {
+    for status in ["ARCHIVED", "ACTIVATING"] {
+        let previous = described_of_push("web:1", 1);
+        let fake = Fake::new(&on_ours(), &under_way(), InEcr::Archived(status)).knows(previous);
+        let error = fake.asked(2).await.unwrap_err();
+        let says = "web in production cannot go back to web:1: its image app@sha256:";
+        assert!(error.to_string().starts_with(says), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("is archived, and no task can pull it. Nothing was touched; restore it")
+        );
+        fake.sent(0, &[]);
+    }
+    let active = Fake::new(&on_ours(), &under_way(), InEcr::Archived("ACTIVE")).knows(described_of_push("web:1", 1));
+    assert_eq!(active.asked(2).await.unwrap().method, RollbackMethod::StoppedDeployment);
 }
 
 #[tokio::test]

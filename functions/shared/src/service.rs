@@ -31,6 +31,12 @@ pub struct Service {
     pub pending_count: u32,
     /// Its deployments, in AWS's order. Only filled under the controller `ECS`.
     pub deployments: Vec<Deployment>,
+    /// How many tasks of a deployment may crash.
+    pub crash_threshold: CrashThreshold,
+    /// Whether ECS may call a rollout complete before all of its tasks run: `earlySuccessCriteria`.
+    pub completes_early: bool,
+    /// Whether ECS manages it in Express Mode, and may refuse what it takes for other services.
+    pub is_express: bool,
     /// What ECS says has happened to it, newest first.
     pub events: Vec<ServiceEvent>,
 }
@@ -343,18 +349,70 @@ impl StoppedContainer {
     }
 }
 
-/// How many tasks of one deployment may die before it counts as a crash loop. It follows the circuit breaker's rule:
-/// half of the desired tasks, at least 3, at most 200
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
-#[must_use]
-pub fn crash_threshold(desired_count: u32) -> usize {
-    desired_count.div_ceil(2).clamp(3, 200) as usize
+/// How many tasks of one deployment may crash before it counts as a crash loop: as many as the service's own circuit breaker
+/// tolerates, whether or not that is on
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ThresholdConfiguration.html>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CrashThreshold {
+    /// This part of the desired tasks, in percent; at least 3 tasks, at most 200.
+    BoundedPercent(u32),
+    /// This part of the desired tasks, in percent.
+    UnboundedPercent(u32),
+    /// So many.
+    Count(u32),
+}
+
+impl Default for CrashThreshold {
+    /// ECS's own: half of the desired tasks.
+    fn default() -> Self {
+        Self::BoundedPercent(50)
+    }
+}
+
+impl CrashThreshold {
+    /// How many tasks that is where `desired_count` are desired; at least one.
+    #[must_use]
+    pub fn tasks(self, desired_count: u32) -> usize {
+        // That ECS rounds up is seen for the default; for another percentage it is not documented.
+        let part = |percent: u32| (u64::from(desired_count) * u64::from(percent)).div_ceil(100);
+        let tasks = match self {
+            Self::BoundedPercent(percent) => part(percent).clamp(3, 200),
+            Self::UnboundedPercent(percent) => part(percent).max(1),
+            Self::Count(count) => u64::from(count).max(1),
+        };
+        usize::try_from(tasks).unwrap_or(usize::MAX)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{arn, deployment, given_up, rolling, service};
+
+    #[test]
+    fn as_many_tasks_may_crash_as_the_services_own_circuit_breaker_tolerates() {
+        use CrashThreshold::{BoundedPercent, Count, UnboundedPercent};
+        for (threshold, desired, tasks) in [
+            (BoundedPercent(50), 0, 3),
+            (BoundedPercent(50), 6, 3),
+            (BoundedPercent(50), 7, 4),
+            (BoundedPercent(50), 1_000, 200),
+            (BoundedPercent(10), 1_000, 100),
+            (BoundedPercent(100), 5, 5),
+            (UnboundedPercent(50), 0, 1),
+            (UnboundedPercent(50), 1, 1),
+            (UnboundedPercent(50), 1_000, 500),
+            (UnboundedPercent(200), 10, 20),
+            (UnboundedPercent(33), 10, 4),
+            (Count(1), 1_000, 1),
+            (Count(40), 1, 40),
+            (Count(0), 1, 1),
+            (UnboundedPercent(u32::MAX), u32::MAX, 184_467_440_651_196_171),
+        ] {
+            assert_eq!(threshold.tasks(desired), tasks, "{threshold:?} of {desired}");
+        }
+        assert_eq!(CrashThreshold::default(), BoundedPercent(50));
+    }
 
     #[test]
     fn a_service_has_moved_when_its_deployments_are_others_or_stand_otherwise_not_when_its_tasks_come_and_go() {

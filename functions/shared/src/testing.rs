@@ -16,8 +16,8 @@ use crate::image::ImageDigest;
 use crate::push::{PushId, PushedImage};
 use crate::runtime::Request;
 use crate::service::{
-    ContainerDigest, Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus,
-    ServiceStatus, ServiceTags, StoppedContainer, StoppedTask,
+    ContainerDigest, Controller, CrashThreshold, Deployment, RolloutState, Service, ServiceDeployment,
+    ServiceDeploymentStatus, ServiceStatus, ServiceTags, StoppedContainer, StoppedTask,
 };
 use crate::task_definition::TaskDefinition;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -173,6 +173,9 @@ pub fn service(deployments: impl IntoIterator<Item = Deployment>) -> Service {
         running_count: deployments.iter().map(|deployment| deployment.running_count).sum(),
         pending_count: deployments.iter().map(|deployment| deployment.pending_count).sum(),
         deployments,
+        crash_threshold: CrashThreshold::default(),
+        completes_early: false,
+        is_express: false,
         events: Vec::new(),
     }
 }
@@ -284,6 +287,12 @@ pub fn wire(service: &Service) -> Value {
     let tags = tags
         .into_iter()
         .filter_map(|(key, value)| Some(json!({"key": key, "value": value.as_ref()?})));
+    let (kind, value) = match service.crash_threshold {
+        CrashThreshold::BoundedPercent(percent) => ("BOUNDED_PERCENT", percent),
+        CrashThreshold::UnboundedPercent(percent) => ("UNBOUNDED_PERCENT", percent),
+        CrashThreshold::Count(count) => ("COUNT", count),
+    };
+    let threshold = json!({"type": kind, "value": value});
     json!({
         "tags": tags.collect::<Vec<_>>(),
         "serviceName": service.name,
@@ -299,7 +308,12 @@ pub fn wire(service: &Service) -> Value {
             Controller::External => "EXTERNAL",
             Controller::Unknown => "SOMETHING_NEW",
         }},
-        "taskDefinition": service.task_definitions.first(),
+        "taskDefinition": service.task_definitions.first().filter(|_| !service.is_express),
+        "resourceManagementType": if service.is_express { "ECS" } else { "CUSTOMER" },
+        "deploymentConfiguration": {
+            "deploymentCircuitBreaker": {"enable": true, "rollback": true, "thresholdConfiguration": threshold},
+            "earlySuccessCriteria": {"enable": service.completes_early, "healthyPercent": 50},
+        },
         "desiredCount": service.desired_count,
         "runningCount": service.running_count,
         "pendingCount": service.pending_count,

@@ -16,7 +16,7 @@ use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{ONE_PUSH, Standing, TaskDefinition};
 use shared::tries::{PROMPT, Tries};
-use start::{Seen, Start, decide, is_lost, is_steady, last_good, tells_everything};
+use start::{Seen, Start, decide, is_lost, is_steady, last_good, may_have_had_its_turn, tells_everything};
 use std::collections::BTreeSet;
 use tokio::time::Instant;
 
@@ -107,8 +107,8 @@ async fn update(ecs: &Ecs, config: &Config, now: Timestamp, input: &mut UpdateSe
             Err(error) if sent.is_none() => return Err(error),
             Err(error) => tries.again(error).await?,
         }
-        // By the update whose answer is lost, or by another execution.
-        may_have_had_its_turn(input);
+        // The push may have had its turn since: by the update whose answer is lost, or by another execution.
+        input.repeated = true;
     }
 }
 
@@ -123,11 +123,6 @@ fn deleted(now: Timestamp, message: String) -> ServiceUpdate {
         wait: 0,
         message,
     }
-}
-
-/// The push may have had its turn since it was first looked whether it had.
-fn may_have_had_its_turn(input: &mut UpdateService) {
-    input.repeated = true;
 }
 
 /// What is known before the decision.
@@ -173,7 +168,7 @@ impl Look {
         service: Service,
     ) -> Result<Self, Error> {
         let on = service.primary().map(|primary| &primary.task_definition);
-        let may_be_past = input.repeated && !input.again;
+        let may_be_past = may_have_had_its_turn(input, &service);
         let is_known = |on: &TaskDefinitionArn| {
             *on == input.task_definition || (*on == input.source && tells_everything(&service) && !may_be_past)
         };
@@ -334,7 +329,7 @@ impl Attempt<'_> {
                 return Ok((look, start));
             }
             tracing::warn!("{} has moved while it was looked at: looking again", service.title());
-            may_have_had_its_turn(self.input);
+            self.input.repeated = true;
         }
         self.decide(ecs, begun, service).await
     }
@@ -355,7 +350,13 @@ impl Attempt<'_> {
         }
         if let (Start::Busy(_), Some(rollback)) = (&start, look.service.primary()) {
             let stopped = ecs.stopped_tasks(&self.input.cluster, &self.input.service).await?;
-            if is_lost(rollback, &stopped, self.now, self.config.rollout_timeout) {
+            if is_lost(
+                rollback,
+                look.service.crash_threshold,
+                &stopped,
+                self.now,
+                self.config.rollout_timeout,
+            ) {
                 start = decide(self.input, &look.seen(&self.input.image, self.now, true));
             }
         }
@@ -426,7 +427,13 @@ impl Attempt<'_> {
                     .primary()
                     .map(|primary| primary.task_definition.clone());
                 if is_active(ecs, &sent.revision).await? {
-                    return Err(error);
+                    return Err(match error {
+                        Error::Rejected(message) if sent.look.service.is_express => Error::Rejected(format!(
+                            "{message}. The service is in Express Mode, which may refuse another revision: deploy it with \
+                             UpdateExpressGatewayService"
+                        )),
+                        error => error,
+                    });
                 }
                 let what = format!("cannot be moved to {}, which was deregistered", sent.revision.short());
                 self.wait(UpdateOutcome::Moved, on.or(Some(self.input.source.clone())), &what)

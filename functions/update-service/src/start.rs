@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use shared::arn::TaskDefinitionArn;
 use shared::contract::UpdateService;
 use shared::service::{
-    Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask,
-    crash_threshold,
+    Controller, CrashThreshold, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus,
+    StoppedTask,
 };
 use shared::task_definition::Standing;
 
@@ -120,8 +120,8 @@ fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
         && !was_taken_back(&wanted.source, history);
     if *on == wanted.task_definition || (is_of_our_push && !lacks_something) {
         // Under another tag of its image it had its turn, and whoever watches that takes it back: it is no reason to try once more.
-        let may_try = wanted.again || !wanted.repeated;
-        return if primary.rollout_state == Some(RolloutState::Failed) && may_try {
+        let has_failed = primary.rollout_state == Some(RolloutState::Failed);
+        return if has_failed && !may_have_had_its_turn(wanted, service) {
             Start::Update {
                 revision: on.clone(),
                 force: true,
@@ -145,7 +145,7 @@ fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     if is_overtaken {
         return Start::Moved(on.clone());
     }
-    let past = past_turn(wanted, history, of_push);
+    let past = past_turn(wanted, service, history, of_push);
     if let Some(past) = past.filter(|past| !was_overrun(past, on, seen, wanted)) {
         let record = past.record;
         if record.status == ServiceDeploymentStatus::UnderWay {
@@ -246,14 +246,24 @@ fn was_overrun(past: &PastTurn<'_>, on: &TaskDefinitionArn, seen: &Seen<'_>, wan
         && !past.was_good_before(on)
 }
 
+/// Whether the image of this push may have been here before: its revision was there before this execution asked for it; or the
+/// service was deployed to since the push, which may have been by another execution with that revision, and back.
+#[must_use]
+pub fn may_have_had_its_turn(wanted: &UpdateService, service: &Service) -> bool {
+    let since = wanted.image.push.at();
+    let is_moved = service.primary().is_some_and(|primary| primary.created_at > since);
+    !wanted.again && (wanted.repeated || is_moved)
+}
+
 /// The turn that this push has had here, by ECS's records. Its image may get another tag after it has failed here, or a
 /// person may start the push once more: that is no reason to try it again.
 fn past_turn<'a>(
     wanted: &UpdateService,
+    service: &Service,
     history: Option<&'a [ServiceDeployment]>,
     of_push: &[TaskDefinitionArn],
 ) -> Option<PastTurn<'a>> {
-    let history = history.filter(|_| wanted.repeated && !wanted.again)?;
+    let history = history.filter(|_| may_have_had_its_turn(wanted, service))?;
     let is_of_push =
         |record: &ServiceDeployment| record.target == wanted.task_definition || of_push.contains(&record.target);
     let (after, before) = history.split_at(history.iter().position(is_of_push)?);
@@ -299,20 +309,21 @@ fn is_rolling_back(
     primary.says_rollback() || goes_to_earlier || rolls_back
 }
 
-/// Whether a rollback under way has no hope of an end, so that nobody should wait for it: its tasks die as those of a rollout
-/// that has failed do, or it has had the time that a rollback may take.
+/// Whether a rollback under way has no hope of an end, so that nobody should wait for it: its tasks crash as those of a rollout
+/// that has failed do, or it has had the time that a rollback may take. Tasks that end well may be all that its service runs.
 #[must_use]
 pub fn is_lost(
     rollback: &Deployment,
+    threshold: CrashThreshold,
     stopped: &[StoppedTask],
     now: Timestamp,
     rollout_timeout: SignedDuration,
 ) -> bool {
     let died = stopped
         .iter()
-        .filter(|task| task.started_by == rollback.id && task.died())
+        .filter(|task| task.started_by == rollback.id && task.died() && task.succeeded().is_none())
         .count();
-    died >= crash_threshold(rollback.desired_count) || now.duration_since(rollback.created_at) >= rollout_timeout
+    died >= threshold.tasks(rollback.desired_count) || now.duration_since(rollback.created_at) >= rollout_timeout
 }
 
 /// Whether one look tells everything: one deployment, and ECS says that it is complete. Else ECS's records are worth a call: where
@@ -322,10 +333,18 @@ pub fn tells_everything(service: &Service) -> bool {
     is_steady(service) && service.primary().is_some_and(|only| only.rollout_state.is_some())
 }
 
-/// Whether a service is at rest, as far as one look tells: one deployment, and it is complete.
+/// Whether a service is at rest, as far as one look tells: one deployment is complete, and ECS wants no task of any other, which
+/// may still drain (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEarlySuccessCriteria.html>).
 #[must_use]
 pub fn is_steady(service: &Service) -> bool {
-    matches!(service.deployments.as_slice(), [only] if only.is_primary && is_complete(service, only))
+    let Some(primary) = service.primary() else {
+        return false;
+    };
+    let only_drains = |other: &Deployment| {
+        other.rollout_state == Some(RolloutState::Completed) && other.desired_count == 0 && primary.desired_count > 0
+    };
+    let mut deployments = service.deployments.iter();
+    is_complete(service, primary) && deployments.all(|it| it.is_primary || only_drains(it))
 }
 
 /// Whether a deployment is over and went well. Where ECS tells no rollout state it is when all its tasks run, and one of them at

@@ -192,11 +192,15 @@ async fn a_failed_deployment_of_ours_is_started_again_by_force() {
 
 #[tokio::test]
 async fn of_a_failed_deployment_of_a_revision_of_ours_that_was_deregistered_the_wanted_one_takes_the_place() {
+    let again = UpdateService {
+        again: true,
+        ..wanted()
+    };
     for (status, sent) in [("ACTIVE", "web:4"), ("INACTIVE", "web:2")] {
         let mut doubled = described_of_push("web:4", 2);
         doubled["taskDefinition"]["status"] = json!(status);
         let fake = Fake::new(service([given_up("web:4"), deployment("web:1")]), &[], None).knows(doubled);
-        assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, UpdateOutcome::Started);
+        assert_eq!(fake.asked(&again, 60).await.unwrap().outcome, UpdateOutcome::Started);
         assert_eq!(fake.sent(), [sent], "{status}");
         let forced = fake.updates.lock().unwrap()[0].force_new_deployment;
         assert_eq!(forced, (status == "ACTIVE").then_some(true));
@@ -649,10 +653,37 @@ async fn a_service_that_was_deleted_is_an_outcome_and_one_that_refuses_an_error_
     );
 }
 
+/// ECS names the revision of such a service only in its primary deployment.
+#[tokio::test]
+async fn a_service_in_express_mode_is_moved_like_any_other_and_a_refusal_says_what_it_is() {
+    let express = || Service {
+        is_express: true,
+        ..service([deployment("web:1")])
+    };
+    let fake = Fake::new(express(), &[], None);
+    assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, UpdateOutcome::Started);
+    assert_eq!(fake.sent(), ["web:2"]);
+    let described = described_of_push("web:2", 2);
+    let refused = refused_by(express(), "InvalidParameterException", "not this one", described).await;
+    let refused = refused.unwrap_err().to_string();
+    let says = "UpdateService of web in production to web:2: InvalidParameterException: not this one";
+    assert!(refused.starts_with(says), "{refused}");
+    assert!(refused.contains("The service is in Express Mode"), "{refused}");
+}
+
 /// A service on `web:1`, whose update ECS refuses; `described` is what is known of `web:2`.
 async fn refusing(code: &'static str, message: &'static str, described: Value) -> Result<ServiceUpdate, Error> {
-    let there = mock!(Client::describe_services)
-        .then_http_response(|| answer(&described_services([&service([deployment("web:1")])])));
+    refused_by(service([deployment("web:1")]), code, message, described).await
+}
+
+/// The same for this service.
+async fn refused_by(
+    service: Service,
+    code: &'static str,
+    message: &'static str,
+    described: Value,
+) -> Result<ServiceUpdate, Error> {
+    let there = mock!(Client::describe_services).then_http_response(move || answer(&described_services([&service])));
     let refuse = mock!(Client::update_service).then_http_response(|| refusal(code, message));
     let tells = mock!(Client::describe_task_definition)
         .match_requests(|input| input.task_definition() == Some(arn("web:2").as_str()))

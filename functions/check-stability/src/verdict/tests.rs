@@ -7,7 +7,7 @@ use shared::contract::Verdict::{Displaced, Failed, InProgress, Stable, Supersede
 use shared::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
-use shared::service::{ServiceEvent, StoppedContainer};
+use shared::service::{CrashThreshold, ServiceEvent, StoppedContainer};
 use shared::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, rollout, service};
 
 /// One look, and what it is asked about.
@@ -265,6 +265,33 @@ fn the_deadline_ends_a_bake_but_not_a_rollout_that_is_stable() {
     case([deployment("web:2")]).now(3600).is(Stable);
 }
 
+/// Of a service whose rollouts end early, ECS calls one successful while it starts tasks still.
+#[test]
+fn after_an_early_success_every_task_has_to_run_before_the_deadline() {
+    let three_of_four = |completes_early, seconds| {
+        let primary = Deployment {
+            desired_count: 4,
+            running_count: 3,
+            ..deployment("web:2")
+        };
+        let old = Deployment {
+            desired_count: 0,
+            ..deployment("web:1")
+        };
+        let case = case([primary, old]).history([record("web:2", Successful)]).now(seconds);
+        let service = Service {
+            completes_early,
+            ..case.service.clone()
+        };
+        Case { service, ..case }
+    };
+    three_of_four(true, 300).says(InProgress, "3 of 4 tasks running");
+    three_of_four(false, 300).is(Stable);
+    // Nothing undoes it any more, and it is no crash loop.
+    three_of_four(true, 2_000).is(Stable);
+    three_of_four(true, 2_000).stopped(crashes(3)).is(Failed);
+}
+
 #[test]
 fn scaled_to_zero_is_stable_when_ecs_completes_it() {
     let none = Deployment {
@@ -409,7 +436,7 @@ fn peer_2_a_crash_loop_fails_at_the_third_stopped_task_not_at_the_deadline() {
 }
 
 #[test]
-fn the_threshold_is_half_of_the_desired_tasks_at_least_3_at_most_200() {
+fn the_threshold_is_the_services_own_else_half_of_the_desired_tasks_at_least_3_at_most_200() {
     for (desired, threshold) in [
         (0, 3),
         (1, 3),
@@ -420,8 +447,19 @@ fn the_threshold_is_half_of_the_desired_tasks_at_least_3_at_most_200() {
         (400, 200),
         (5000, 200),
     ] {
-        assert_eq!(crash_threshold(desired), threshold, "{desired} tasks");
+        assert_eq!(CrashThreshold::default().tasks(desired), threshold, "{desired} tasks");
     }
+    let own = |threshold, died| {
+        let case = case([rolling("web:2"), deployment("web:1")]).stopped(crashes(died));
+        let service = Service {
+            crash_threshold: threshold,
+            ..case.service.clone()
+        };
+        Case { service, ..case }
+    };
+    own(CrashThreshold::Count(5), 4).is(InProgress);
+    own(CrashThreshold::Count(5), 5).is(Failed);
+    own(CrashThreshold::UnboundedPercent(50), 1).is(Failed);
     let large = |died| {
         case([Deployment {
             desired_count: 20,
@@ -640,6 +678,22 @@ fn tasks_that_end_well_are_a_crash_loop_unless_those_of_the_last_good_revision_d
         ..nothing_good.asked.clone()
     };
     Case { asked, ..nothing_good }.is(Failed);
+}
+
+#[test]
+fn tasks_that_end_well_after_a_rollback_are_no_crash_loop_where_they_did_so_before() {
+    let back = |before: Vec<StoppedTask>| {
+        let again = again(3, deployment("web:1"));
+        let since = StoppedTask {
+            started_by: again.id.clone(),
+            ..done("web:1")
+        };
+        rollback([again]).stopped([before, vec![since; 3]].concat())
+    };
+    back(vec![done("web:1")]).is(Stable);
+    back(vec![crash("web:1", 1)]).is(Failed);
+    back(vec![done("web:2")]).is(Failed);
+    back(Vec::new()).is(Failed);
 }
 
 /// A task of this deployment, ended by itself, whose containers exited with these codes and without a reason.
@@ -1721,7 +1775,7 @@ proptest! {
         // Back on another revision that has the image, the service is stable on that one; the dead are those of ours.
         let is_on = case.service.primary().map(|primary| &primary.task_definition);
         let is_back = is_on.is_some_and(|on| *on != case.asked.rollout.task_definition);
-        prop_assert!(case.judged().verdict != Stable || is_back || died < crash_threshold(desired));
+        prop_assert!(case.judged().verdict != Stable || is_back || died < CrashThreshold::default().tasks(desired));
     }
 
     #[test]

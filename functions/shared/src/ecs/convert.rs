@@ -3,8 +3,8 @@
 use crate::arn::{ClusterName, TaskDefinitionArn};
 use crate::error::Error;
 use crate::service::{
-    ContainerDigest, Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus,
-    ServiceEvent, ServiceStatus, ServiceTags, StoppedContainer, StoppedTask,
+    ContainerDigest, Controller, CrashThreshold, Deployment, RolloutState, Service, ServiceDeployment,
+    ServiceDeploymentStatus, ServiceEvent, ServiceStatus, ServiceTags, StoppedContainer, StoppedTask,
 };
 use aws_sdk_ecs::types;
 use aws_smithy_types::DateTime;
@@ -18,8 +18,22 @@ pub(super) fn service(cluster: &ClusterName, service: types::Service) -> Result<
         .unwrap_or_default()
         .into_iter()
         .filter_map(|set| set.task_definition);
+    // A deployment whose revision ECS does not tell is none that anything can be said of.
     let deployments = service.deployments.unwrap_or_default().into_iter();
+    let deployments = deployments.filter(|deployment| deployment.task_definition.is_some());
+    let deployments: Vec<Deployment> = deployments.map(deployment).collect::<Result<_, _>>()?;
+    let configuration = service.deployment_configuration.as_ref();
     let events = service.events.unwrap_or_default().into_iter();
+    let mut task_definitions: Vec<TaskDefinitionArn> = own
+        .chain(of_task_sets)
+        .filter(|arn| !arn.is_empty())
+        .map(|arn| super::parse(arn, "DescribeServices"))
+        .collect::<Result<_, _>>()?;
+    if task_definitions.is_empty() {
+        // Of a service in Express Mode, ECS names the revision only in the primary deployment.
+        let primary = deployments.iter().find(|deployment| deployment.is_primary);
+        task_definitions.extend(primary.map(|primary| primary.task_definition.clone()));
+    }
     Ok(Service {
         cluster: cluster.clone(),
         name,
@@ -34,16 +48,17 @@ pub(super) fn service(cluster: &ClusterName, service: types::Service) -> Result<
             Some(types::DeploymentControllerType::External) => Controller::External,
             Some(_) => Controller::Unknown,
         },
-        task_definitions: own
-            .chain(of_task_sets)
-            .filter(|arn| !arn.is_empty())
-            .map(|arn| super::parse(arn, "DescribeServices"))
-            .collect::<Result<_, _>>()?,
+        task_definitions,
         tags: service_tags(service.tags.unwrap_or_default()),
         desired_count: count(service.desired_count),
         running_count: count(service.running_count),
         pending_count: count(service.pending_count),
-        deployments: deployments.map(deployment).collect::<Result<_, _>>()?,
+        crash_threshold: crash_threshold(configuration),
+        completes_early: configuration
+            .and_then(|configuration| configuration.early_success_criteria.as_ref())
+            .is_some_and(|criteria| criteria.enable),
+        is_express: service.resource_management_type == Some(types::ResourceManagementType::Ecs),
+        deployments,
         events: events
             .map(|event| ServiceEvent {
                 at: timestamp(event.created_at),
@@ -51,6 +66,21 @@ pub(super) fn service(cluster: &ClusterName, service: types::Service) -> Result<
             })
             .collect(),
     })
+}
+
+/// ECS's own where the service names none, or one of a kind that is not known.
+fn crash_threshold(configuration: Option<&types::DeploymentConfiguration>) -> CrashThreshold {
+    let breaker = configuration.and_then(|configuration| configuration.deployment_circuit_breaker.as_ref());
+    let Some(threshold) = breaker.and_then(|breaker| breaker.threshold_configuration.as_ref()) else {
+        return CrashThreshold::default();
+    };
+    let value = count(threshold.value);
+    match threshold.r#type {
+        types::ThresholdType::BoundedPercent => CrashThreshold::BoundedPercent(value),
+        types::ThresholdType::UnboundedPercent => CrashThreshold::UnboundedPercent(value),
+        types::ThresholdType::Count => CrashThreshold::Count(value),
+        _ => CrashThreshold::default(),
+    }
 }
 
 fn service_tags(tags: Vec<types::Tag>) -> ServiceTags {

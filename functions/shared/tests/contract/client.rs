@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::arn::TaskDefinitionArn;
 use shared::ecs::{DescribedServices, Ecs};
 use shared::error::Error;
-use shared::service::ServiceDeploymentStatus;
+use shared::service::{CrashThreshold, ServiceDeploymentStatus};
 use shared::task_definition::{ImageForm, TaskDefinition};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
@@ -404,6 +404,68 @@ async fn services_are_listed_a_hundred_a_page_and_described_ten_a_call_in_the_or
         assert_eq!(sent.json()["services"].as_array().unwrap().len(), 10);
         assert_eq!(sent.json()["cluster"], "production");
     }
+}
+
+/// The service `web`, as ECS answers with these members.
+async fn read(members: Value) -> shared::service::Service {
+    let (ecs, _) = ecs_answering(move |_, _| {
+        let mut service = service("production", "web");
+        let known = service.as_object_mut().unwrap();
+        known.extend(members.as_object().unwrap().clone());
+        known.retain(|_, value| !value.is_null());
+        ok(&json!({"services": [service]}))
+    });
+    let (cluster, name) = ("production".parse().unwrap(), "web".parse().unwrap());
+    ecs.describe_service(&cluster, &name).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_revision_of_a_service_in_express_mode_is_that_of_its_primary_deployment() {
+    let revision = |number: u32| format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:{number}");
+    let deployments = json!([
+        {"id": "ecs-svc/3", "status": "ACTIVE"},
+        {"id": "ecs-svc/2", "status": "PRIMARY", "taskDefinition": revision(2)},
+        {"id": "ecs-svc/1", "status": "ACTIVE", "taskDefinition": revision(1)},
+    ]);
+    let express = json!({"taskDefinition": null, "resourceManagementType": "ECS", "deployments": deployments});
+    let express = read(express).await;
+    assert!(express.is_express);
+    assert_eq!(express.task_definitions, [revision(2).parse().unwrap()]);
+    let known: Vec<&str> = express.deployments.iter().map(|known| known.id.as_str()).collect();
+    assert_eq!(
+        known,
+        ["ecs-svc/2", "ecs-svc/1"],
+        "one without a revision tells nothing"
+    );
+
+    let own = json!({"resourceManagementType": "CUSTOMER", "deployments": deployments});
+    let own = read(own).await;
+    assert!(!own.is_express);
+    assert_eq!(own.task_definitions, [revision(41).parse().unwrap()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_threshold_of_a_services_circuit_breaker_and_its_early_success_are_read() {
+    let read = async |breaker: Value, early: Value| {
+        let configuration = json!({"deploymentCircuitBreaker": breaker, "earlySuccessCriteria": early});
+        let service = read(json!({"deploymentConfiguration": configuration})).await;
+        (service.crash_threshold, service.completes_early)
+    };
+    let breaker =
+        |kind: &str| json!({"enable": false, "rollback": false, "thresholdConfiguration": {"type": kind, "value": 7}});
+    let early =
+        |enable: bool| json!({"enable": enable, "healthyPercent": 50, "sourceServiceRevisionCleanup": "DEFERRED"});
+    for (kind, expected) in [
+        ("BOUNDED_PERCENT", CrashThreshold::BoundedPercent(7)),
+        ("UNBOUNDED_PERCENT", CrashThreshold::UnboundedPercent(7)),
+        ("COUNT", CrashThreshold::Count(7)),
+        ("SOMETHING_NEW", CrashThreshold::default()),
+    ] {
+        assert_eq!(read(breaker(kind), early(true)).await, (expected, true), "{kind}");
+        assert_eq!(read(breaker(kind), early(false)).await, (expected, false), "{kind}");
+    }
+    let unset = json!({"enable": true, "rollback": true});
+    assert_eq!(read(unset, Value::Null).await, (CrashThreshold::default(), false));
 }
 
 /// Answers a list operation in two pages.

@@ -211,7 +211,8 @@ fn a_service_that_failed_on_our_revision_is_started_there_again_by_force() {
         revision: arn("web:3"),
         force: true,
     };
-    assert_eq!(decided([given_up("web:3")], Some(Standing::Ours)), force_later);
+    let again = decided_as([false, true], given_up("web:3"), Standing::Ours, None);
+    assert_eq!(again, force_later, "a person wants it again");
 }
 
 #[test]
@@ -225,6 +226,48 @@ fn a_rollout_that_failed_under_another_tag_of_its_image_is_watched_and_not_tried
         };
         assert_eq!(decided, expected, "{repeated} {again}");
     }
+}
+
+/// The execution that registered `web:2` comes late to the service: another tag's execution has moved it there since the push.
+#[test]
+fn a_push_may_have_had_its_turn_where_the_service_was_deployed_to_since() {
+    let since = |seconds: i64, [repeated, again]: [bool; 2]| {
+        let of_then = Deployment {
+            created_at: at(2 + seconds),
+            ..deployment("web:1")
+        };
+        let wanted = UpdateService {
+            again,
+            repeated,
+            ..wanted()
+        };
+        may_have_had_its_turn(&wanted, &service([of_then]))
+    };
+    for (seconds, repeated, expected) in [(0, false, false), (1, false, true), (0, true, true), (1, true, true)] {
+        assert_eq!(since(seconds, [repeated, false]), expected, "{seconds} {repeated}");
+        assert!(!since(seconds, [repeated, true]), "a person wants it again");
+    }
+    let back = Deployment {
+        created_at: at(9),
+        ..deployment("web:1")
+    };
+    let history = [
+        record("web:1", Successful),
+        record("web:2", RolledBack),
+        record("web:1", Successful),
+    ];
+    let decided = decided_as([false, false], back, Standing::Unrecorded, Some(&history));
+    assert!(matches!(decided, Start::RolledBack { .. }), "{decided:?}");
+}
+
+#[test]
+fn a_rollout_that_another_execution_of_the_push_began_and_that_failed_is_not_tried_once_more() {
+    let failed = Deployment {
+        created_at: at(3),
+        ..given_up("web:2")
+    };
+    let decided = decided([failed], Some(Standing::Ours));
+    assert_eq!(decided, Start::AlreadyDeployed(arn("web:2")));
 }
 
 #[test]
@@ -621,7 +664,8 @@ fn a_rollback_that_has_no_hope_is_not_waited_for() {
 #[test]
 fn a_rollback_has_no_hope_when_its_tasks_die_or_its_time_is_over() {
     let timeout = SignedDuration::from_mins(30);
-    let lost = |stopped: &[StoppedTask], seconds| is_lost(&rolling("web:1"), stopped, at(seconds), timeout);
+    let threshold = CrashThreshold::default();
+    let lost = |stopped: &[StoppedTask], seconds| is_lost(&rolling("web:1"), threshold, stopped, at(seconds), timeout);
     let scheduled = StoppedTask {
         stop_code: "ServiceSchedulerInitiated".to_owned(),
         ..crash("web:1", 9)
@@ -629,6 +673,14 @@ fn a_rollback_has_no_hope_when_its_tasks_die_or_its_time_is_over() {
     assert!(lost(&[crash("web:1", 9), crash("web:1", 10), crash("web:1", 11)], 60));
     assert!(!lost(&[crash("web:1", 9), crash("web:1", 10), scheduled], 60));
     assert!(!lost(&[crash("web:1", 9), crash("web:1", 10), crash("web:5", 11)], 60));
+    let done = |seconds| {
+        let mut done = crash("web:1", seconds);
+        for container in &mut done.containers {
+            container.exit_code = Some(0);
+        }
+        done
+    };
+    assert!(!lost(&[done(9), done(10), done(11)], 60));
     assert!(!lost(&[], 1 + 30 * 60 - 1));
     assert!(lost(&[], 1 + 30 * 60));
 }
@@ -740,6 +792,37 @@ fn steady_is_one_complete_deployment() {
         ..service([])
     };
     assert!(!is_steady(&drained), "without a primary deployment");
+}
+
+/// ECS may call a rollout successful days before the tasks that it replaced are gone.
+#[test]
+fn a_service_whose_replaced_tasks_only_drain_is_steady() {
+    let draining = |desired_count: u32| Deployment {
+        desired_count,
+        ..deployment("web:1")
+    };
+    let is_steady_on = |primary: Deployment, old: Deployment| {
+        let service = service([primary, old]);
+        assert_eq!(tells_everything(&service), is_steady(&service));
+        is_steady(&service)
+    };
+    assert!(is_steady_on(deployment("web:2"), draining(0)));
+    assert!(!is_steady_on(deployment("web:2"), draining(1)), "a bake time keeps it");
+    assert!(!is_steady_on(rolling("web:2"), draining(0)));
+    assert!(!is_steady_on(without_state(deployment("web:2")), draining(1)));
+    let failed = Deployment {
+        rollout_state: Some(RolloutState::Failed),
+        ..draining(0)
+    };
+    assert!(!is_steady_on(deployment("web:2"), failed), "it was rolled back");
+    let off = Deployment {
+        desired_count: 0,
+        ..deployment("web:2")
+    };
+    assert!(
+        !is_steady_on(off, draining(0)),
+        "all that a service without tasks has looks drained"
+    );
 }
 
 #[test]

@@ -9,6 +9,8 @@ const WAITS: &str = "no rollout of ours begins while the service is on its way b
 
 /// The setting `rolloutTimeout` of a storm, in milliseconds: a rollback that takes longer is waited for no more.
 const ROLLOUT_TIMEOUT: i64 = 90_000;
+/// The least number of crashed tasks that makes a crash loop: how many tasks the service was to have at a moment is not recorded.
+const LEAST_CRASHES: usize = 3;
 
 /// A service that is on its way back.
 struct WayBack<'a> {
@@ -147,8 +149,7 @@ fn is_lost(service: &Service, way_back: &WayBack<'_>, until: &Deployment) -> boo
         by_itself && during && task.task_definition == way_back.to
     };
     let count = service.stopped_tasks.iter().filter(dies).count();
-    // The least number: how many tasks it was to have at that moment is not recorded.
-    count >= shared::service::crash_threshold(0) || until.created_at - way_back.since >= ROLLOUT_TIMEOUT
+    count >= LEAST_CRASHES || until.created_at - way_back.since >= ROLLOUT_TIMEOUT
 }
 
 #[cfg(test)]
