@@ -29,10 +29,16 @@ pub enum Behaviour {
     Once,
     /// Runs, and raises every alarm of its service's deployments while it is rolled out.
     Alarm,
+    /// Runs, and protects itself from being replaced for ten minutes.
+    Protected,
+    /// Ends with code 0 a minute after the task is RUNNING, and is started again: ECS stops its other containers.
+    Job,
+    /// No task of it can be launched: ECS may not assume its role.
+    Nolaunch,
 }
 
 /// The beginnings of a tag, longest first where one begins with another.
-const BY_TAG: [(&str, Behaviour); 10] = [
+const BY_TAG: [(&str, Behaviour); 13] = [
     ("crash-later", Behaviour::CrashLater),
     ("crash", Behaviour::Crash),
     ("exit-early", Behaviour::ExitEarly),
@@ -43,6 +49,9 @@ const BY_TAG: [(&str, Behaviour); 10] = [
     ("oom", Behaviour::Oom),
     ("once", Behaviour::Once),
     ("alarm", Behaviour::Alarm),
+    ("protected", Behaviour::Protected),
+    ("job", Behaviour::Job),
+    ("nolaunch", Behaviour::Nolaunch),
 ];
 
 impl Behaviour {
@@ -55,10 +64,28 @@ impl Behaviour {
             .map_or(Self::Good, |(_, behaviour)| *behaviour)
     }
 
+    /// ECS's words where no task of it comes to be.
+    pub(crate) fn refusal(self) -> Option<&'static str> {
+        match self {
+            Self::Noplace => Some(
+                "was unable to place a task because no container instance met all of its requirements. The closest matching \
+                 (container-instance 5c1d5cf8b4e94d1f8a0d6f5c1a2b3c4d) has insufficient memory available. For more \
+                 information, see the Troubleshooting section of the Amazon ECS Developer Guide.",
+            ),
+            Self::Nolaunch => Some(
+                "failed to launch a task with (error ECS was unable to assume the role 'app-task' that was provided for this \
+                 task. Please verify that the role being passed has the proper trust relationship and permissions and that \
+                 your IAM user has permissions to pass this role.).",
+            ),
+            _ => None,
+        }
+    }
+
     /// When a task with this behaviour is RUNNING and what ends it.
     pub(crate) fn plan(self, first_of_deployment: bool) -> Plan {
         let good = Plan {
             pending_seconds: 10.0,
+            protected_seconds: 0.0,
             fate: Fate::KeepsRunning,
         };
         let ends = |fate| Plan { fate, ..good };
@@ -90,7 +117,16 @@ impl Behaviour {
                 code: 1,
                 reason: None,
             }),
-            Self::Good | Self::Noplace | Self::Alarm | Self::Once => good,
+            Self::Protected => Plan {
+                protected_seconds: 600.0,
+                ..good
+            },
+            Self::Job => ends(Fate::Exits {
+                seconds: 60.0,
+                code: 0,
+                reason: None,
+            }),
+            Self::Good | Self::Noplace | Self::Nolaunch | Self::Alarm | Self::Once => good,
         }
     }
 }
@@ -102,6 +138,8 @@ const OUT_OF_MEMORY: &str = "OutOfMemoryError: Container killed due to memory us
 pub(crate) struct Plan {
     /// From PENDING to RUNNING: pulling the image and starting the containers.
     pub(crate) pending_seconds: f64,
+    /// For how long from RUNNING on the scheduler may not replace it.
+    pub(crate) protected_seconds: f64,
     pub(crate) fate: Fate,
 }
 

@@ -219,9 +219,13 @@ impl Service {
         }
         let ready = count(self.tasks.iter().filter(|task| task.ready));
         let mut spare = ready.saturating_sub(minimum);
-        let mut replaced = Vec::new();
+        let (mut replaced, mut protected_until) = (Vec::new(), None);
         for (index, task) in self.tasks.iter().enumerate() {
             if task.is_live() && task.deployment != number {
+                if let Some(until) = task.protected_until.filter(|until| *until > now) {
+                    protected_until = protected_until.into_iter().chain([until]).min();
+                    continue;
+                }
                 if task.ready && spare == 0 {
                     continue;
                 }
@@ -230,6 +234,9 @@ impl Service {
             }
         }
         self.stop_tasks(world, now, &replaced);
+        if let Some(until) = protected_until {
+            self.wake_at(until);
+        }
     }
 
     /// The least that stays healthy, and the most that may be there, of so many wanted tasks.
@@ -276,21 +283,12 @@ impl Service {
             return;
         }
         let revision = self.deployments[0].revision;
-        if self.revisions[revision]
-            .containers
-            .iter()
-            .any(|container| container.behaviour == Behaviour::Noplace)
-        {
+        let containers = &self.revisions[revision].containers;
+        if let Some(refusal) = containers.iter().find_map(|container| container.behaviour.refusal()) {
             let is_told = |at| world.settings.after(at, REPEATED_EVENT_SECONDS) > now;
             if !self.told_unplaced_at.is_some_and(is_told) {
                 self.told_unplaced_at = Some(now);
-                self.event(
-                    &world.settings,
-                    now,
-                    "was unable to place a task because no container instance met all of its requirements. The closest \
-                     matching (container-instance 5c1d5cf8b4e94d1f8a0d6f5c1a2b3c4d) has insufficient memory available. For \
-                     more information, see the Troubleshooting section of the Amazon ECS Developer Guide.",
-                );
+                self.event(&world.settings, now, refusal);
             }
             let resets = true;
             self.deployments[0].note(Change::Failed, resets, &world.settings, now);
@@ -369,7 +367,9 @@ impl Service {
         let shifted = primary
             .stage
             .is_none_or(|(stage, _)| stage == crate::service::Stage::CleanUp);
-        if ready != wanted || !alone || !shifted || primary.starts_at.is_some() || primary.stalled {
+        let is_whole = ready == wanted && alone;
+        let is_enough = is_whole || self.is_early_success(ready, wanted, alone);
+        if !is_enough || !shifted || primary.starts_at.is_some() || primary.stalled {
             self.deployments[0].settled_since = None;
             return;
         }
@@ -382,11 +382,28 @@ impl Service {
             }
             self.finish(world, now);
         }
+        if !is_whole {
+            return;
+        }
+        // After an early success with a deferred clean-up, what was replaced is listed until its tasks are gone.
+        self.deployments.truncate(1);
         if !self.steady {
             self.steady = true;
             self.told_unplaced_at = None;
             self.event(&world.settings, now, "has reached a steady state.");
         }
+    }
+
+    /// Whether the service's `earlySuccessCriteria` are met:
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEarlySuccessCriteria.html>.
+    fn is_early_success(&self, ready: u32, wanted: u32, alone: bool) -> bool {
+        let applies = self.flag("/earlySuccessCriteria/enable")
+            && self.strategy() == "ROLLING"
+            && !self.deployments[0].is_rollback;
+        let cleanup = self.setting("/earlySuccessCriteria/sourceServiceRevisionCleanup");
+        let is_deferred = cleanup.and_then(serde_json::Value::as_str) == Some("DEFERRED");
+        let percent = self.number("/earlySuccessCriteria/healthyPercent").unwrap_or(100.0);
+        applies && (alone || is_deferred) && f64::from(ready) >= f64::from(wanted) * percent / 100.0
     }
 
     fn seconds_to_settle(&self) -> f64 {
@@ -400,7 +417,11 @@ impl Service {
     }
 
     fn finish(&mut self, world: &World, now: Milliseconds) {
-        self.deployments.truncate(1);
+        let (number, tasks) = (self.deployments[0].number, &self.tasks);
+        self.deployments.retain(|deployment| {
+            let runs = |task: &Task| task.deployment == deployment.number && task.is_live();
+            deployment.number == number || tasks.iter().any(runs)
+        });
         let primary = &mut self.deployments[0];
         primary.rollout = RolloutState::Completed;
         primary.reason = format!("ECS deployment {} completed.", primary.id);

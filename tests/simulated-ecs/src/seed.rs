@@ -40,6 +40,8 @@ pub struct Seed {
     pub container: Map<String, Value>,
     /// More members of `CreateService`, for every service.
     pub service: Map<String, Value>,
+    /// Whether the services are in Express Mode.
+    pub express: bool,
 }
 
 impl Default for Seed {
@@ -59,6 +61,7 @@ impl Default for Seed {
             task_definition: Map::new(),
             container: Map::new(),
             service: Map::new(),
+            express: false,
         }
     }
 }
@@ -148,7 +151,9 @@ impl Simulation {
                 "desiredCount": seed.desired_count,
             });
             let request = with(request, &seed.service);
-            seeded.services.push(self.settled_service(now, &request)?);
+            let (index, arn) = self.settled(now, &request)?;
+            self.services[index as usize].is_express = seed.express;
+            seeded.services.push(arn);
         }
         Ok(seeded)
     }
@@ -158,9 +163,13 @@ impl Simulation {
     /// # Errors
     /// Those of `CreateService`.
     pub fn settled_service(&mut self, now: Milliseconds, request: &Value) -> Result<String, ApiError> {
+        self.settled(now, request).map(|(_, arn)| arn)
+    }
+
+    fn settled(&mut self, now: Milliseconds, request: &Value) -> Result<(u32, String), ApiError> {
         self.advance(now);
         MODELS.ecs.check("CreateService", request)?;
         let index = self.create_service(request, now, true)?;
-        Ok(self.services[index as usize].arn.clone())
+        Ok((index, self.services[index as usize].arn.clone()))
     }
 }

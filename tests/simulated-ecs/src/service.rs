@@ -209,6 +209,8 @@ pub(crate) struct Service {
     pub(crate) desired_count: u32,
     pub(crate) controller: Controller,
     pub(crate) is_daemon: bool,
+    /// In Express Mode.
+    pub(crate) is_express: bool,
     pub(crate) task_definition: String,
     /// Members of `CreateService` and `UpdateService` that are returned as they came.
     pub(crate) config: Map<String, Value>,

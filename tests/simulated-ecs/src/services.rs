@@ -11,6 +11,7 @@ use crate::rollout::count;
 use crate::service::{Controller, Deployment, Service, ServiceStatus};
 use crate::simulation::Simulation;
 use crate::tags;
+use crate::task::Task;
 
 /// Members of a request that make the service itself, not its configuration.
 const NOT_CONFIGURATION: [&str; 10] = [
@@ -25,6 +26,8 @@ const NOT_CONFIGURATION: [&str; 10] = [
     "role",
     "monitoring",
 ];
+/// How many deployments a service may have at once. The code of the refusal is not documented.
+const MOST_DEPLOYMENTS: usize = 5;
 /// Members of `UpdateService` that start a deployment when they change.
 const DEPLOYING: [&str; 8] = [
     "networkConfiguration",
@@ -78,11 +81,16 @@ fn deployment(service: &Service, deployment: &Deployment, wanted: u32) -> Value 
     let live = count(service.live(deployment.number));
     let pending = count(service.live(deployment.number).filter(|task| task.is_pending()));
     let revision = &service.revisions[deployment.revision];
+    // What ECS wants to be gone may be protected still.
+    let primary = service.deployments[0].number;
+    let is_there = count(service.live(primary).filter(|task| task.ready)) >= wanted;
+    let is_kept = |task: &&Task| !(is_there && task.protected_until.is_some());
+    let old = count(service.live(deployment.number).filter(is_kept));
     let mut body = json!({
         "id": deployment.id,
         "status": if is_primary { "PRIMARY" } else { "ACTIVE" },
         "taskDefinition": revision.task_definition,
-        "desiredCount": if is_primary { wanted } else { live },
+        "desiredCount": if is_primary { wanted } else { old },
         "pendingCount": pending,
         "runningCount": live - pending,
         "failedTasks": deployment.failed_tasks,
@@ -153,6 +161,10 @@ impl Simulation {
             if let Some(value) = service.config.get(member) {
                 body[member] = value.clone();
             }
+        }
+        body["resourceManagementType"] = if service.is_express { "ECS" } else { "CUSTOMER" }.into();
+        if let Some(members) = body.as_object_mut().filter(|_| service.is_express) {
+            members.remove("taskDefinition");
         }
         // Right after UpdateService it is still the deployment before, as with AWS.
         let begun = service.history.iter().rev().find(|entry| entry.started_at.is_some());
@@ -230,6 +242,7 @@ impl Simulation {
             desired_count: desired_count.unwrap_or(0),
             controller,
             is_daemon,
+            is_express: false,
             config: configuration(request),
             tags: request
                 .get("tags")
@@ -307,6 +320,15 @@ pub(crate) fn update(simulation: &mut Simulation, request: &Value, now: Millisec
     } else {
         Some(simulation.runnable(&wanted)?)
     };
+    let known = &simulation.services[place];
+    let has_tasks = |deployment: &&Deployment| known.live(deployment.number).next().is_some();
+    let active = known.deployments.iter().filter(has_tasks).count();
+    if active >= MOST_DEPLOYMENTS && target.is_some() && controller == Controller::Ecs {
+        return Err(ApiError::new(
+            "ClientException",
+            format!("{MOST_DEPLOYMENTS} active deployments exist, unable to create new deployment."),
+        ));
+    }
     let target = target.cloned();
     let arn = target
         .as_ref()

@@ -62,6 +62,8 @@ pub(crate) struct Task {
     pub(crate) stopping_at: Option<Milliseconds>,
     pub(crate) stopped_at: Option<Milliseconds>,
     pub(crate) ready_at: Option<Milliseconds>,
+    /// Until when the scheduler may not replace it.
+    pub(crate) protected_until: Option<Milliseconds>,
     pub(crate) fate_at: Option<Milliseconds>,
     /// When something happens next.
     pub(crate) next_at: Option<Milliseconds>,
@@ -186,6 +188,8 @@ impl Task {
         self.phase = Phase::Running;
         self.started_at = Some(now);
         self.ready = !self.has_health_check;
+        let protection = self.plan.protected_seconds;
+        self.protected_until = (protection > 0.0).then(|| settings.after(now, protection));
         self.fate_at = match self.plan.fate {
             Fate::Exits { seconds, .. } | Fate::NeverHealthy { seconds } => {
                 Some(self.later(settings, now, "fate", seconds))

@@ -15,7 +15,14 @@ scenarios![
     an_image_that_cannot_be_pulled_fails_at_the_third_task,
     a_task_out_of_memory_fails_at_the_third,
     a_task_that_cannot_be_placed_fails_long_before_the_deadline,
+    a_task_that_cannot_be_launched_fails_long_before_the_deadline_and_says_why,
     half_of_the_tasks_of_a_larger_service_have_to_die,
+    a_services_own_circuit_breaker_tells_how_many_tasks_may_crash,
+    old_tasks_that_only_drain_are_no_reason_to_go_back,
+    work_that_ends_well_and_whose_sidecar_is_stopped_is_no_crash_loop,
+    after_an_early_success_every_task_has_to_run,
+    a_service_in_express_mode_is_deployed_and_taken_back,
+    a_sixth_deployment_waits_until_one_of_five_has_gone,
     one_task_that_dies_once_and_is_replaced_is_no_failure,
     slow_is_not_broken,
     blue_green_linear_and_canary_are_deployed_only_after_their_bake_time,
@@ -63,6 +70,10 @@ async fn a_task_that_cannot_be_placed_fails_long_before_the_deadline() {
     fails_fast("fast-noplace", "noplace", "unable to place a task").await;
 }
 
+async fn a_task_that_cannot_be_launched_fails_long_before_the_deadline_and_says_why() {
+    fails_fast("fast-nolaunch", "nolaunch", "ECS was unable to assume the role").await;
+}
+
 /// Without a circuit breaker, with one that only stops, and with one that rolls back: the same end, with the reason, in
 /// no more time than the third stopped task takes.
 async fn fails_fast(name: &'static str, tag: &str, reason: &str) {
@@ -100,7 +111,8 @@ async fn fails_fast(name: &'static str, tag: &str, reason: &str) {
         assert_eq!(state["rolloutState"], "COMPLETED");
         assert!(!message.contains(DEADLINE), "{kind}: {message}");
         let third = third_stopped(&state, &format!("{service}:2"));
-        assert_eq!(third.is_some(), tag != "noplace", "three tasks had to stop: {state:#}");
+        let is_launched = !["noplace", "nolaunch"].contains(&tag);
+        assert_eq!(third.is_some(), is_launched, "three tasks had to stop: {state:#}");
         if let Some(third) = third {
             // One may have begun before the task had stopped, and looked at it after that: so not even always one.
             let looks = scene.entered(child, "Check stability").await;
@@ -133,6 +145,137 @@ async fn half_of_the_tasks_of_a_larger_service_have_to_die() {
     let state = scene.state();
     assert_eq!(short(&state["taskDefinition"]), "threshold-web:1");
     assert_eq!(state["readyCount"], 10);
+}
+
+async fn a_services_own_circuit_breaker_tells_how_many_tasks_may_crash() {
+    let scene = Scene::new("own-threshold");
+    for (name, kind, value) in [("first", "COUNT", 1), ("all", "UNBOUNDED_PERCENT", 200)] {
+        let threshold = json!({"type": kind, "value": value});
+        let breaker = json!({"enable": false, "rollback": false, "thresholdConfiguration": threshold});
+        scene.seed_named(
+            name,
+            Seed {
+                desired_count: 4,
+                service: object(json!({"deploymentConfiguration": {"deploymentCircuitBreaker": breaker}})),
+                ..Seed::default()
+            },
+        );
+    }
+
+    // The first task of each deployment crashes once, every later one is good.
+    let end = scene.deploy("once").await;
+
+    assert_eq!(end.outcome_of("own-threshold-first"), "Deploy.RolledBack", "{end:#?}");
+    assert_eq!(end.outcome_of("own-threshold-all"), "DEPLOYED", "{end:#?}");
+}
+
+/// Task protection keeps an old task for hours, and ECS calls the rollout complete only when it is gone.
+async fn old_tasks_that_only_drain_are_no_reason_to_go_back() {
+    let scene = Scene::on(&IMPATIENT, "drain");
+    scene.push("protected-v1");
+    scene.seed(Seed {
+        image: Some(scene.image("protected-v1")),
+        desired_count: 2,
+        ..Seed::default()
+    });
+
+    let end = scene.deploy("v2").await;
+
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    let says = "2 of 2 tasks running; 2 old ones still draining";
+    assert!(end.message().contains(says), "{}", end.message());
+    let state = scene.state();
+    assert_eq!(short(&state["taskDefinition"]), "drain-web:2");
+    assert_eq!(scene.changes("drain-web").len(), 1, "nothing was taken back");
+}
+
+async fn work_that_ends_well_and_whose_sidecar_is_stopped_is_no_crash_loop() {
+    let scene = Scene::new("work");
+    scene.push("job-v1");
+    scene.seed(Seed {
+        image: Some(scene.image("job-v1")),
+        sidecar_image: Some("public.ecr.aws/log:1".to_owned()),
+        desired_count: 3,
+        ..Seed::default()
+    });
+    // As many tasks of the last good revision have ended well as make a crash loop.
+    let has_ended = |scene: &Scene| {
+        scene.state()["stoppedTasks"]
+            .as_array()
+            .is_some_and(|tasks| tasks.len() >= 3)
+    };
+    scene.until("three tasks have ended", has_ended).await;
+
+    let good = scene.deploy("job-v2").await;
+
+    assert_eq!(good.outcome(), "DEPLOYED", "{good:#?}");
+    let bad = scene.deploy("crash").await;
+    assert_eq!(bad.outcome(), "Deploy.RolledBack", "{bad:#?}");
+}
+
+async fn after_an_early_success_every_task_has_to_run() {
+    let scene = Scene::new("early");
+    scene.push("protected-v1");
+    let criteria = json!({"enable": true, "healthyPercent": 25, "sourceServiceRevisionCleanup": "DEFERRED"});
+    scene.seed(Seed {
+        image: Some(scene.image("protected-v1")),
+        desired_count: 4,
+        service: object(json!({
+            "deploymentConfiguration": {"earlySuccessCriteria": criteria, "maximumPercent": 125, "minimumHealthyPercent": 25}
+        })),
+        ..Seed::default()
+    });
+
+    let push = scene.push("v2");
+    let execution = scene.start(&push).await;
+    let is_early = |scene: &Scene| scene.statuses() == ["SUCCESSFUL", "SUCCESSFUL"] && scene.state()["readyCount"] == 5;
+    scene.until("ECS calls it successful", is_early).await;
+    let end = scene.end(&execution).await;
+
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    assert!(end.message().contains("4 of 4 tasks running"), "{}", end.message());
+}
+
+async fn a_service_in_express_mode_is_deployed_and_taken_back() {
+    let scene = Scene::new("express");
+    scene.seed(Seed {
+        express: true,
+        ..Seed::default()
+    });
+
+    let good = scene.deploy("v2").await;
+
+    assert_eq!(good.outcome(), "DEPLOYED", "{good:#?}");
+    let bad = scene.deploy("crash").await;
+    assert_eq!(bad.outcome(), "Deploy.RolledBack", "{bad:#?}");
+    assert_eq!(scene.changes("express-web").len(), 3, "there, and there and back");
+}
+
+/// ECS refuses a deployment of a service that has five with tasks.
+async fn a_sixth_deployment_waits_until_one_of_five_has_gone() {
+    let scene = Scene::new("sixth");
+    scene.push("protected-v1");
+    scene.seed(Seed {
+        image: Some(scene.image("protected-v1")),
+        ..Seed::default()
+    });
+    for number in 2..=5 {
+        let tag = format!("protected-v{number}");
+        scene.push(&tag);
+        let revision = scene.register("sixth-web", &tag);
+        let request = json!({"cluster": scene.cluster(), "service": scene.service(), "taskDefinition": revision});
+        scene.ecs("UpdateService", &request);
+        scene
+            .until("its task runs", |scene| scene.state()["readyCount"] == number)
+            .await;
+    }
+
+    let end = scene.deploy("v6").await;
+
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    let refused = scene.calls("UpdateService").into_iter();
+    let refused = refused.filter(|call| call["outcome"] == "ClientException").count();
+    assert!(refused > 0, "five deployments were there");
 }
 
 async fn one_task_that_dies_once_and_is_replaced_is_no_failure() {
