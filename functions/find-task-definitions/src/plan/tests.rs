@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared::config::Config;
 use shared::contract::SkipReason;
-use shared::service::{Controller, ServiceStatus};
+use shared::service::{Controller, ServiceStatus, ServiceTags};
 use shared::testing::{REGISTRY, arn, at, definition, deployment, described, described_of_push, pushed, service};
 
 /// A service by this name on this revision.
@@ -387,7 +387,68 @@ fn one_services_trouble_leaves_the_others_in_the_plan() {
     );
 }
 
+/// A stage for the service `web`, for `api`, or for both, with one to three of these rules. Each rule stands with what it says of
+/// the tag `v2`, if it says anything.
+fn any_stage() -> impl Strategy<Value = (Option<&'static str>, Vec<(&'static str, Option<bool>)>)> {
+    let rules = vec![
+        ("*", Some(true)),
+        ("v*", Some(true)),
+        ("v2", Some(true)),
+        ("semver:>=1.0.0", None),
+        ("regex:v[0-9]", Some(true)),
+        ("pr-*", None),
+        ("!v2", Some(false)),
+        ("!*", Some(false)),
+        ("!main-*", None),
+    ];
+    let selects = prop::sample::select(vec![None, Some("web"), Some("api")]);
+    (selects, prop::collection::vec(prop::sample::select(rules), 1..4))
+}
+
 proptest! {
+    #[test]
+    fn a_plan_never_contains_what_its_stage_does_not_take_or_a_hold_forbids(
+        drawn in prop::collection::vec(any_stage(), 1..4),
+        tags in prop::collection::vec(
+            (prop::sample::select(vec![None, Some("off"), Some("stage-0"), Some("stage-9")]), any::<bool>()), 2..3),
+    ) {
+        let settings = drawn.iter().enumerate().map(|(number, (selects, rules))| {
+            let tags: Vec<&str> = rules.iter().map(|(rule, _)| *rule).collect();
+            let mut stage = json!({"name": format!("stage-{number}"), "tags": tags});
+            if let Some(service) = selects {
+                stage["services"] = json!([service]);
+            }
+            stage
+        });
+        let settings = settings.map(|stage| serde_json::from_value(stage).unwrap()).collect();
+        let stages = Stages::read(&Config { stages: settings, ..Config::default() }).unwrap();
+        let takes = |name: &str, (own, held): &(Option<&str>, bool)| {
+            let place = match own {
+                Some(own) => own.strip_prefix("stage-").and_then(|number| number.parse().ok()),
+                None => drawn.iter().position(|(selects, _)| selects.is_none_or(|selects| selects == name)),
+            };
+            let rules = place.and_then(|place: usize| drawn.get(place)).map(|(_, rules)| rules);
+            let last = rules.and_then(|rules| rules.iter().filter_map(|(_, says)| *says).next_back());
+            last == Some(true) && !held
+        };
+        let named = ["web", "api"].into_iter().zip(&tags);
+        let services: Vec<Service> = named.clone().map(|(name, (own, held))| Service {
+            tags: ServiceTags {
+                stage: own.map(str::to_owned),
+                hold: held.then(|| "by ops".to_owned()),
+            },
+            ..on(name, "web:1")
+        }).collect();
+        let described = known(&[described_of_push("web:1", 1)]);
+        let planned = plan(&stages, &pushed(2), &services, &described, &[], at(600));
+        let expected: Vec<&str> = named.filter(|(name, tags)| takes(name, tags)).map(|(name, _)| name).collect();
+        let revisions = planned.revisions.iter();
+        let mut services: Vec<&str> =
+            revisions.flat_map(|revision| revision.services.iter().map(|id| id.service.as_str())).collect();
+        services.sort_unstable_by(|a, b| b.cmp(a));
+        prop_assert_eq!(services, expected);
+    }
+
     #[test]
     fn the_plan_does_not_depend_on_the_order_of_ecss_answers(order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle()) {
         let all = [on("a", "web:1"), on("b", "web:1"), on("c", "api:2"), on("d", "api:3"), on("e", "web:1"), on("f", "job:1")];
