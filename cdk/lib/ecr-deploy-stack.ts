@@ -30,6 +30,10 @@ export class EcrDeployStack extends Stack {
       description: 'Which pushes move which services',
       value: this.ecrDeploy.whatIsDeployed,
     });
+    new CfnOutput(this, 'HoldParameter', {
+      description: 'The SSM parameter that keeps everything as it is, while it is there',
+      value: this.ecrDeploy.holdParameter,
+    });
     new CfnOutput(this, 'DeployServiceArn', {
       description: 'The state machine with one execution for each service of a push',
       value: this.ecrDeploy.deployService.stateMachineArn,

@@ -2,7 +2,7 @@
  * The construct of ecr-deploy: for a push to ECR the state machine push starts deploy-image, which moves every ECS service
  * that runs the image's repository to it, each by an execution of deploy-service.
  */
-import { Annotations, Aws, Duration, Validations } from 'aws-cdk-lib';
+import { Annotations, Aws, Duration, Stack, Validations } from 'aws-cdk-lib';
 import { type EventPattern, Match, Rule } from 'aws-cdk-lib/aws-events';
 import { SfnStateMachine } from 'aws-cdk-lib/aws-events-targets';
 import { Policy, Role } from 'aws-cdk-lib/aws-iam';
@@ -43,6 +43,9 @@ export class EcrDeploy extends Construct {
   /** Which tags move the services of which stage, in one line. */
   readonly whatIsDeployed: string;
 
+  /** The name of the SSM parameter that keeps everything as it is, while it is there. The construct does not make it. */
+  readonly holdParameter: string;
+
   /** The log groups of the state machines. */
   readonly logs: { readonly push: LogGroup; readonly deployImage: LogGroup; readonly deployService: LogGroup };
 
@@ -50,6 +53,8 @@ export class EcrDeploy extends Construct {
     super(scope, id);
     const settings = checkSettings(props);
     this.whatIsDeployed = inOneLine(settings.stages);
+    // Not a resource: with any change of one, be it a tag of the stack, CloudFormation would write the template's value again.
+    this.holdParameter = settings.holdParameter ?? `/ecr-deploy/${Stack.of(this).stackName}/hold`;
     keepPoliciesWhole(this);
     for (const role of settings.passRoleArns.filter(permissions.isEveryRole)) {
       Annotations.of(this).addWarningV2(
@@ -126,9 +131,14 @@ export class EcrDeploy extends Construct {
       substitutions: {
         partition: Aws.PARTITION,
         deployService: child.arn,
+        hold: this.holdParameter,
         ...atOnce(settings.maxConcurrency),
       },
-      permissions: [...permissions.runExecution(child), ...(settings.tagLatest ? permissions.tagLatest(settings) : [])],
+      permissions: [
+        permissions.readHold(this.holdParameter),
+        ...permissions.runExecution(child),
+        ...(settings.tagLatest ? permissions.tagLatest(settings) : []),
+      ],
       settings,
       ...key,
     });

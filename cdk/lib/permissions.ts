@@ -167,6 +167,11 @@ export function tagLatest(settings: Settings): Permission[] {
   ];
 }
 
+/** The state machine that reads whether everything is on hold, by a call of Step Functions itself. */
+export function readHold(parameter: string): Permission {
+  return { sid: 'ReadHold', actions: ['ssm:GetParameters'], resources: [arn('ssm', `parameter${parameter}`)] };
+}
+
 /** A state machine that starts another one. */
 export function startExecution(child: { readonly arn: string }): Permission {
   return { sid: 'StartExecution', actions: ['states:StartExecution'], resources: [child.arn] };

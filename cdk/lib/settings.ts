@@ -86,6 +86,15 @@ export interface EcrDeployProps {
   readonly stages?: readonly Stage[];
 
   /**
+   * The name of the SSM parameter that holds everything: while it is there, no push changes anything. It begins with a slash.
+   * The stack does not make it: an operator does, who wants the hold, and [removes
+   * it](operations.md#hold-everything) afterwards.
+   *
+   * @default - `/ecr-deploy/<stack name>/hold`
+   */
+  readonly holdParameter?: string;
+
+  /**
    * Whether a push of the tag `latest` is deployed. It is short for `stages` of one stage `all` that takes every tag. Excludes
    * `tagLatest` and `stages`.
    *
@@ -208,6 +217,8 @@ export interface Settings {
   readonly clusters: readonly string[];
   /** At least one. */
   readonly stages: readonly Stage[];
+  /** `undefined`: by the name of the stack. */
+  readonly holdParameter?: string;
   readonly tagLatest: boolean;
   readonly imageReference: ImageReference;
   readonly scanFamilies: boolean;
@@ -258,6 +269,9 @@ const ROLE_PATH = /^\/([!-.0-~]+\/)*$/;
 /** A role's name has 64 characters; half of them are for what tells one role from another. */
 const ROLE_PREFIX = /^[\w+=,.@-]{1,32}$/;
 
+/** https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html */
+const PARAMETER_NAME = /^(?!\/([aA][wW][sS]|[sS][sS][mM]))(?=.{2,900}$)(\/[A-Za-z0-9_.-]+){1,15}$/;
+
 /** The retentions that CloudWatch Logs knows, in days. */
 const RETENTIONS = (Object.values(RetentionDays) as (number | string)[])
   .filter((days) => typeof days === 'number')
@@ -277,6 +291,7 @@ export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullab
   accounts: list(ACCOUNT_ID),
   imageReference: choice<ImageReference>(IMAGE_REFERENCES),
   stages: STAGES,
+  holdParameter: text(PARAMETER_NAME),
   deployLatest: FLAG,
   tagLatest: FLAG,
   scanFamilies: FLAG,
@@ -426,6 +441,13 @@ export function checkSettings(props: EcrDeployProps): Settings {
     passRoleArns: roleArns(props.passRoles),
     clusters,
     stages: checkStages(props.stages ?? allServices(deployLatest), { clusters, repositories, tagLatest }),
+    ...optional(
+      'holdParameter',
+      props.holdParameter,
+      undefined,
+      PARAMETER_NAME,
+      'begin it with a slash, such as /app/ecr-deploy/hold: letters, digits and . _ - between slashes, not aws or ssm in front.',
+    ),
     tagLatest,
     imageReference: oneOf('imageReference', props.imageReference ?? 'tag', IMAGE_REFERENCES),
     scanFamilies: flag('scanFamilies', props.scanFamilies ?? true),
@@ -488,7 +510,7 @@ function isFolder(path: string): boolean {
 }
 
 /** A setting without a default: left out, or text that matches, or a construct that has its ARN under `arn`. */
-function optional<K extends 'encryptionKey' | 'permissionsBoundary' | 'rolePath' | 'rolePrefix'>(
+function optional<K extends 'holdParameter' | 'encryptionKey' | 'permissionsBoundary' | 'rolePath' | 'rolePrefix'>(
   setting: K,
   given: EcrDeployProps[K],
   arn: string | undefined,

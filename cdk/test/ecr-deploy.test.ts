@@ -277,11 +277,25 @@ test('the stack tells where the state machines, the functions, their logs and th
     PushLogs: '${EcrDeploy/PushMachine/Logs}',
     DeployImageArn: '${EcrDeploy/DeployImage/StateMachine}',
     DeployServiceArn: '${EcrDeploy/DeployService/StateMachine}',
+    HoldParameter: '/ecr-deploy/ecr-deploy/hold',
     DeployImageLogs: '${EcrDeploy/DeployImage/Logs}',
     DeployServiceLogs: '${EcrDeploy/DeployService/Logs}',
     DeadLetterQueueUrl: '${EcrDeploy/DeadLetterQueue}',
     ...Object.fromEntries(steps),
   });
+});
+
+test('the parameter that holds everything is read by its name, and is no resource that a deployment could write', () => {
+  for (const [settings, name] of [
+    [{}, '/ecr-deploy/ecr-deploy/hold'],
+    [{ holdParameter: '/teams/web/hold' }, '/teams/web/hold'],
+  ] as const) {
+    const synthesized = new Synthesized(settings);
+    const { hold } = synthesized.properties('EcrDeploy/DeployImage/StateMachine').DefinitionSubstitutions;
+    assert.equal(hold, name);
+    assert.equal(synthesized.stack.ecrDeploy.holdParameter, name);
+    assert.deepEqual(synthesized.ofType('AWS::SSM::Parameter'), []);
+  }
 });
 
 test('the functions, their roles and all log groups are reachable from the construct', () => {

@@ -55,7 +55,7 @@ const rolesOf = (count: number) => numbered(count, (at) => `arn:aws:iam::1234567
 /** A list that grows the policies, and how many of its names IAM has room for. */
 const LONGEST: readonly [setting: string, most: number, settings: (count: number) => Partial<EcrDeployProps>][] = [
   ['clusters', 12, (count) => ({ clusters: clustersOf(count) })],
-  ['repositories', 123, (count) => ({ repositories: repositoriesOf(count), tagLatest: true })],
+  ['repositories', 122, (count) => ({ repositories: repositoriesOf(count), tagLatest: true })],
   ['passRoles', 176, (count) => ({ passRoles: rolesOf(count) })],
 ];
 
@@ -201,6 +201,18 @@ test('the rules may start push, push deploy-image, and deploy-image deploy-servi
     'EcrDeploy/PushMachine/Role/DefaultPolicy': '${EcrDeploy/DeployImage/StateMachine}',
     'EcrDeploy/DeployImage/Role/DefaultPolicy': '${EcrDeploy/DeployService/StateMachine}',
   });
+});
+
+test('only the state machine deploy-image may read a parameter, and only the one that holds everything', () => {
+  const reading = (holdParameter?: string) =>
+    statements(new Synthesized(holdParameter === undefined ? {} : { holdParameter }))
+      .filter(({ statement }) => JSON.stringify(statement.Action).includes('ssm:'))
+      .map(({ path, statement }) => [path, statement.Action, DEFAULT.text(statement.Resource)]);
+  const parameter = (name: string) => 'arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter' + name;
+  const role = 'EcrDeploy/DeployImage/Role/DefaultPolicy';
+
+  assert.deepEqual(reading(), [[role, 'ssm:GetParameters', parameter('/ecr-deploy/ecr-deploy/hold')]]);
+  assert.deepEqual(reading('/teams/hold'), [[role, 'ssm:GetParameters', parameter('/teams/hold')]]);
 });
 
 test('only the state machine deploy-image may write to ECR, and only with tagLatest', () => {

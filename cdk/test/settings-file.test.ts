@@ -31,6 +31,7 @@ const READ: readonly [setting: keyof EcrDeployProps, given: unknown, prop: unkno
   ['removalPolicy', 'retain', 'retain'],
   ['encryptionKey', 'arn:aws:kms:eu-west-1:123456789012:key/a', 'arn:aws:kms:eu-west-1:123456789012:key/a'],
   ['permissionsBoundary', 'arn:aws:iam::123456789012:policy/a', 'arn:aws:iam::123456789012:policy/a'],
+  ['holdParameter', '/teams/hold', '/teams/hold'],
   ['rolePath', '/teams/', '/teams/'],
   ['rolePrefix', 'app-', 'app-'],
 ];
@@ -98,6 +99,7 @@ const REFUSED: readonly [setting: string, given: unknown, fix: string][] = [
   ['pollInterval', 'PT15S', UNIT],
   ['encryptionKey', ['a'], TEXT],
   ['permissionsBoundary', true, TEXT],
+  ['holdParameter', false, TEXT],
   ['rolePath', 1, TEXT],
   ['rolePrefix', {}, TEXT],
   ['stackName', 'ecr_deploy', STACK],

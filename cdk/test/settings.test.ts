@@ -24,6 +24,8 @@ const RETENTION =
 const ACCOUNTS =
   'give ids of accounts, each of twelve digits in quotes, such as ["123456789012"]; ' +
   'leave the setting out for pushes of this account alone.';
+const HOLD =
+  'begin it with a slash, such as /app/ecr-deploy/hold: letters, digits and . _ - between slashes, not aws or ssm in front.';
 const PREFIX = 'give 1 to 32 letters, digits and characters of +=,.@_-, such as app-ecr-deploy-.';
 
 /** What is given, as a caller without types would, and the whole message that refuses it. */
@@ -114,6 +116,9 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
     '"permissionsBoundary" is "boundary": give the ARN of a managed policy, such as ' +
       'arn:aws:iam::123456789012:policy/boundary.',
   ],
+  [{ holdParameter: 'hold' }, `"holdParameter" is "hold": ${HOLD}`],
+  [{ holdParameter: '/AWS/hold' }, `"holdParameter" is "/AWS/hold": ${HOLD}`],
+  [{ holdParameter: '/app/hold/' }, `"holdParameter" is "/app/hold/": ${HOLD}`],
   [{ rolePath: 'teams' }, '"rolePath" is "teams": begin and end it with a slash, such as /ecr-deploy/.'],
   [{ rolePrefix: 'a'.repeat(33) }, `"rolePrefix" is "${'a'.repeat(33)}": ${PREFIX}`],
   [{ rolePrefix: 'app/' }, `"rolePrefix" is "app/": ${PREFIX}`],
@@ -137,8 +142,16 @@ test('every setting has a message that refuses a wrong value', () => {
   const covered = new Set(REFUSED.flatMap(([given]) => Object.keys(given)));
 
   assert.deepEqual([...covered].sort(), [
-    ...['accounts', 'architecture', 'binaries', 'clusters', 'deployLatest', 'encryptionKey', 'imageReference'],
-    ...['logRetention', 'maxConcurrency', 'passRoles', 'permissionsBoundary', 'pollInterval', 'removalPolicy'],
+    ...['accounts', 'architecture', 'binaries', 'clusters', 'deployLatest', 'encryptionKey', 'holdParameter'],
+    ...[
+      'imageReference',
+      'logRetention',
+      'maxConcurrency',
+      'passRoles',
+      'permissionsBoundary',
+      'pollInterval',
+      'removalPolicy',
+    ],
     ...['repositories', 'rolePath', 'rolePrefix', 'rolloutTimeout', 'scanFamilies', 'stages', 'tagLatest', 'trigger'],
   ]);
 });
@@ -180,6 +193,7 @@ const ACCEPTED: readonly [rule: string, given: Partial<EcrDeployProps>][] = [
   ['an account that forwards its pushes', { accounts: ['210987654321'] }],
   ['a path of several parts', { rolePath: '/teams/web/' }],
   ['the path of all roles without one', { rolePath: '/' }],
+  ['a parameter below a path', { holdParameter: '/teams/web-1/ecr_deploy.hold' }],
   ["AWS's own policy as a boundary", { permissionsBoundary: 'arn:aws:iam::aws:policy/PowerUserAccess' }],
   ['a key by its ARN', { encryptionKey: 'arn:aws-cn:kms:cn-north-1:123456789012:key/0a-b1' }],
   ['an ARN of a key that is known when it is deployed', { encryptionKey: Lazy.string({ produce: () => 'later' }) }],

@@ -117,7 +117,7 @@ def _require_as_state_machine(service, operation, request):
     execution = stepfunctions._executions[executions.current()]
     refusal = _refusal(_caller(execution["stateMachineArn"]), service, operation, request)
     if refusal:
-        name = {"lambda": "Lambda", "states": "StepFunctions", "ecr": "Ecr"}.get(service, service)
+        name = {"lambda": "Lambda", "states": "StepFunctions", "ecr": "Ecr", "ssm": "Ssm"}.get(service, service)
         raise stepfunctions._ExecutionError(f"{name}.AccessDeniedException", refusal)
 
 

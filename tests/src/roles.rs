@@ -134,10 +134,20 @@ impl Roles {
     }
 
     /// A call that a state machine or a function makes to a service that is not simulated: `target` is the function or the
-    /// state machine that is called, by the name that [`Roles::caller`] takes.
+    /// state machine that is called, by the name that [`Roles::caller`] takes; or the parameter that is read.
     #[must_use]
     pub fn call(&self, caller: &str, service: &str, operation: &str, target: &str) -> Option<Call> {
+        let call = |request: Value| {
+            Some(Call {
+                caller: self.caller(caller)?,
+                service: service.to_owned(),
+                operation: operation.to_owned(),
+                request,
+                roles: Vec::new(),
+            })
+        };
         let (member, kind, service_of_arn) = match service {
+            "ssm" => return call(json!({"names": [target]})),
             "lambda" => ("functionName", "function", "lambda"),
             _ => ("stateMachineArn", "stateMachine", "states"),
         };
@@ -146,13 +156,7 @@ impl Roles {
             "arn:aws:{service_of_arn}:{region}:{account}:{kind}:{}",
             self.ids.get(target)?
         );
-        Some(Call {
-            caller: self.caller(caller)?,
-            service: service.to_owned(),
-            operation: operation.to_owned(),
-            request: json!({member: arn, "name": "execution"}),
-            roles: Vec::new(),
-        })
+        call(json!({member: arn, "name": "execution"}))
     }
 }
 

@@ -76,6 +76,8 @@ pub struct Stack {
     pub deploy_image: String,
     /// The ARN of the state machine with one execution for each service of a push.
     pub deploy_service: String,
+    /// The name of the SSM parameter that holds everything, while it is there.
+    pub hold_parameter: String,
     /// The URL of the queue with the events that could not start an execution.
     pub dead_letter_queue: String,
 }
@@ -161,8 +163,32 @@ impl LocalAws {
             push: output("PushArn")?,
             deploy_image: output("DeployImageArn")?,
             deploy_service: output("DeployServiceArn")?,
+            hold_parameter: output("HoldParameter")?,
             dead_letter_queue: output("DeadLetterQueueUrl")?,
         })
+    }
+
+    /// Puts everything on hold by the commands of an operator, or lifts that.
+    ///
+    /// # Errors
+    ///
+    /// When the AWS CLI cannot be installed, or fails.
+    pub fn hold_everything(&self, stack: &Stack, text: Option<&str>) -> Result<(), Error> {
+        let tools = tools::python_with_tools()?;
+        let mut aws = Command::new(tools.with_file_name("aws"));
+        aws.args([
+            "ssm",
+            if text.is_some() {
+                "put-parameter"
+            } else {
+                "delete-parameter"
+            },
+        ]);
+        aws.args(["--name", &stack.hold_parameter]);
+        if let Some(text) = text {
+            aws.args(["--type", "String", "--overwrite", "--value", text]);
+        }
+        run(aws.envs(self.environment()))
     }
 
     /// The CDK with this AWS, and with cargo-lambda and its Zig, which come with the Python packages.

@@ -2,11 +2,11 @@
 
 pub mod outcome;
 
-use outcome::{conclude_image, conclude_service, tagged_only};
+use outcome::{conclude_image, conclude_service, next_wave, tagged_only};
 use serde::Serialize;
 use serde_json::Value;
 use shared::config::Config;
-use shared::contract::{Conclude, ImageConclusion, ServiceConclusion};
+use shared::contract::{Conclude, ImageConclusion, NextWave, ServiceConclusion};
 use shared::error::Error;
 use shared::image::EcrRegistry;
 use shared::runtime::{Request, log_image, log_service};
@@ -19,16 +19,18 @@ pub enum Conclusion {
     Service(ServiceConclusion),
     /// Of a push's execution.
     Image(ImageConclusion),
+    /// Before a push's next wave.
+    Wave(NextWave),
 }
 
-/// Ends an execution: the step "Conclude". It is the last Task of both state machines and throws where a `Fail` state
+/// Ends an execution: the step "Conclude"; or, at the step "On hold?", says whether its next wave may begin. It is the last Task of both state machines and throws where a `Fail` state
 /// would only fail, since a Task that threw is what "Redrive from failure" runs again. It asks AWS nothing.
 ///
 /// # Errors
 ///
 /// `Deploy.RolledBack`, `Deploy.RollBackFailed`, `Deploy.ServicesFailed`, or what the service's update threw.
 pub fn handle(config: &Config, request: Request<Value>) -> Result<Conclusion, Error> {
-    let Request { execution, input, .. } = request.typed::<Conclude>()?;
+    let Request { execution, now, input } = request.typed::<Conclude>()?;
     match input {
         Conclude::Service(end) => {
             log_image(&end.image);
@@ -44,6 +46,10 @@ pub fn handle(config: &Config, request: Request<Value>) -> Result<Conclusion, Er
                 Some(here) => tagged_only(&here, conclusion),
                 None => conclusion,
             }))
+        }
+        Conclude::Wave(due) => {
+            log_image(&due.image);
+            Ok(Conclusion::Wave(next_wave(due, now)))
         }
     }
 }

@@ -1,11 +1,12 @@
 //! How an execution ends: what its steps have come to, in one word and one message.
 
+use jiff::Timestamp;
 use shared::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
 use shared::config::StageName;
 use shared::contract::{
-    ImageConclusion, ImageEnd, PlannedResult, PlannedRevision, PlannedService, RevisionResult, Rollback,
+    ImageConclusion, ImageEnd, NextWave, PlannedResult, PlannedRevision, PlannedService, RevisionResult, Rollback,
     RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, ServiceResult, SkipReason, Skipped,
-    StateError, UpdateOutcome, Verdict, Wave,
+    StateError, UpdateOutcome, Verdict, Wave, WaveDue,
 };
 use shared::error::Error;
 use shared::image::EcrRegistry;
@@ -337,9 +338,36 @@ fn size(wave: &Wave) -> String {
     parts.join(" and ")
 }
 
+/// Says whether a wave that is due may begin: not while everything is on hold. Nor do those behind it then.
+#[must_use]
+pub fn next_wave(due: WaveDue, now: Timestamp) -> NextWave {
+    match due.hold.reason(now) {
+        None => NextWave {
+            later: due.later,
+            skipped: Vec::new(),
+        },
+        Some(reason) => {
+            let held = |wave: &Wave| skipped_wave(wave, SkipReason::AllOnHold, reason.clone());
+            NextWave {
+                skipped: due.later.iter().map(held).collect(),
+                later: Vec::new(),
+            }
+        }
+    }
+}
+
 /// A wave that is not reached, since another deployment took over in a wave before it: the deployment of that push is the one to
 /// go on.
 fn not_reached(wave: &Wave, superseded: &ServiceResult) -> Skipped {
+    let message = format!(
+        "not reached: another deployment took over {} before it was stable on the image",
+        title(&superseded.cluster, &superseded.service)
+    );
+    skipped_wave(wave, SkipReason::NotReached, message)
+}
+
+/// One entry for all that a wave holds.
+fn skipped_wave(wave: &Wave, reason: SkipReason, message: String) -> Skipped {
     let count: usize = wave
         .revisions
         .iter()
@@ -347,11 +375,8 @@ fn not_reached(wave: &Wave, superseded: &ServiceResult) -> Skipped {
         .sum();
     Skipped {
         resource: format!("{} of {}", size(wave), stages(wave)),
-        reason: SkipReason::NotReached,
-        message: format!(
-            "not reached: another deployment took over {} before it was stable on the image",
-            title(&superseded.cluster, &superseded.service)
-        ),
+        reason,
+        message,
         count: u32::try_from(count).unwrap_or(u32::MAX),
     }
 }
@@ -568,6 +593,9 @@ fn summary(image: Option<&PushedImage>, services: &[ServiceResult], families: us
     if !skipped.is_empty() {
         let left_out: u32 = skipped.iter().map(|skipped| skipped.count).sum();
         message.extend(["; ", &left_out.to_string(), " left out"]);
+    }
+    if let Some(held) = skipped.iter().find(|skipped| skipped.reason == SkipReason::AllOnHold) {
+        message.extend(["; ", &held.message]);
     }
     if let Some(by) = &image.by {
         message.extend(["; pushed by ", by.as_str()]);

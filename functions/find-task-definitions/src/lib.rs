@@ -13,11 +13,12 @@ use futures::stream::TryStreamExt;
 use jiff::Timestamp;
 use limits::plan_within;
 use plan::{Planned, plan};
+use serde::Deserialize;
 use serde_json::Value;
 use shared::arn::{ClusterName, TaskDefinitionArn};
 use shared::artifact::Kind;
 use shared::config::{Config, StageName};
-use shared::contract::{Plan, PlannedRevision, ServiceId, Skipped, Wave};
+use shared::contract::{Hold, Plan, PlannedRevision, ServiceId, Skipped, Wave};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::pace::is_long;
@@ -47,14 +48,15 @@ const ASKED_ANEW: Duration = Duration::from_secs(10);
 /// Finds what runs the repository of a pushed image: the step "Find task definitions".
 ///
 /// The input is the raw EventBridge event; with `"plan": true` beside its members the plan is asked for alone, and names the
-/// stage of each service. The plan lists each revision in use with its services, then the newest
+/// stage of each service. Beside them, too, stands the [`Hold`] of everything as the state before has read it: then the plan skips
+/// all that it would deploy. The plan lists each revision in use with its services, then the newest
 /// revision of each family without a service; it changes nothing. `pushes` tells how many are deployed just now, this one among
 /// them, see [`shared::executions`]: they share what may be read, registered and updated, where there is too little for all.
 /// `stored` tells what ECR holds, see [`registry::kind_of`]; it is asked only where the event does not tell what was pushed.
 ///
 /// # Errors
 ///
-/// `Deploy.InvalidInput` when a stage of the settings cannot be used, when the event cannot be read or is from the future, or when the plan is too large for one execution; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
+/// `Deploy.InvalidInput` when a stage of the settings cannot be used, when the event or the hold cannot be read or is from the future, or when the plan is too large for one execution; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
 pub async fn handle(
     ecs: &Ecs,
     config: &Config,
@@ -62,7 +64,8 @@ pub async fn handle(
     stored: impl AsyncFn(&PushedImage) -> Kind,
     request: Request<Value>,
 ) -> Result<Plan, Error> {
-    let stages = Stages::read(config)?;
+    let mut stages = Stages::read(config)?;
+    stages.hold = hold(&request.input)?;
     // The state machine ends after the plan then.
     let is_alone = request.input["plan"] == Value::Bool(true);
     let image = match parse_push(&request.input)? {
@@ -93,6 +96,12 @@ pub async fn handle(
         plan = search(ecs, config, &stages, &pushes, request.now, image, is_alone) => plan,
         never = share(ecs, &pushes) => match never {},
     }
+}
+
+/// The hold of everything; `None` in an execution that began before there was a state that reads it.
+fn hold(input: &Value) -> Result<Option<Hold>, Error> {
+    let hold = input.get("hold").map(Hold::deserialize).transpose();
+    hold.map_err(|problem| Error::invalid_input(format_args!("the member hold of the input: {problem}")))
 }
 
 /// Once ECS turns calls away, reads no more than a share of what all searches may read together.

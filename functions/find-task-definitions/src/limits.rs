@@ -33,10 +33,10 @@ const MOST_EVENTS: usize = 25_000;
 const RETRIES: usize = MOST_EVENTS / 10;
 
 /// The events of an execution of deploy-image besides what it does for task definitions, at most.
-const EVENTS_OF_PUSH: usize = 34;
+const EVENTS_OF_PUSH: usize = 48;
 
 /// The events of each wave after the first one, besides what it does for task definitions.
-const EVENTS_OF_WAVE: usize = 22;
+const EVENTS_OF_WAVE: usize = 34;
 
 /// The most groups of task definitions that there can be, each with as many events as [`EVENTS_OF_GROUP`].
 const MOST_GROUPS: usize = 40;

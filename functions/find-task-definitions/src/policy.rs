@@ -6,7 +6,7 @@
 //! | the push: [`push`] | `TAG_NOT_TAKEN` by any stage, `CDK_ASSETS`, `PUSHED_BY_ECR` |
 //! | a cluster: [`cluster_not_found`] | `CLUSTER_NOT_FOUND` |
 //! | a service: [`service_not_found`], [`service`], [`revision_not_found`] | `SERVICE_NOT_ACTIVE`, `CODE_DEPLOY_CONTROLLER`, `EXTERNAL_CONTROLLER`, `UNKNOWN_CONTROLLER`, `TASK_DEFINITION_NOT_FOUND` |
-//! | a service's stage, or a family's: [`stage()`] | `UNKNOWN_STAGE`, `STAGE_OFF`, `NO_STAGE`, `TAG_NOT_TAKEN`, `ON_HOLD`, `LOWER_VERSION` |
+//! | a service's stage, or a family's: [`stage()`] | `UNKNOWN_STAGE`, `STAGE_OFF`, `NO_STAGE`, `TAG_NOT_TAKEN`, `ALL_ON_HOLD`, `ON_HOLD`, `LOWER_VERSION` |
 //! | a revision: [`revision`] | `SUPERSEDED` |
 //! | all of them: [`not_in_use`] | `NOT_IN_USE` |
 //! | a revision that is deployed all the same: [`warnings`] | `PUSH_TIME_IGNORED`, `TAGS_LEFT_OUT` |
@@ -19,6 +19,7 @@ use shared::arn::{ClusterName, TaskDefinitionArn};
 use shared::artifact::Artifact;
 use shared::config::{Config, StageName};
 use shared::contract::{SkipReason, Skipped};
+use shared::hold::hold;
 use shared::push::{NothingPushed, PushedImage, Pusher};
 use shared::records::MOST_TAGS;
 use shared::service::{Controller, Service, ServiceStatus, ServiceTags};
@@ -186,7 +187,7 @@ fn decided(stage: &Stage, tag: &str) -> String {
 }
 
 /// The stage that owns a service, or a family without one, or why that is not moved: it is nobody's, its stage does not take
-/// the tag, it is on hold at `now`, or a higher version runs.
+/// the tag, it or everything is on hold at `now`, or a higher version runs.
 ///
 /// # Errors
 ///
@@ -242,8 +243,11 @@ pub fn stage<'a>(
         let message = format!("its stage does not take the tag {tag}: {}", decided(stage, tag));
         return skipped(SkipReason::TagNotTaken, message);
     }
-    if let Some(hold) = service.and_then(|service| stage::hold(service.tags.hold.as_deref()?, now)) {
-        let message = format!("its tag {} keeps it as it is: {hold:?}", ServiceTags::HOLD);
+    if let Some(message) = stages.hold.as_ref().and_then(|hold| hold.reason(now)) {
+        return skipped(SkipReason::AllOnHold, message);
+    }
+    if let Some(text) = service.and_then(|service| hold(service.tags.hold.as_deref()?, now)) {
+        let message = format!("its tag {} keeps it as it is: {text:?}", ServiceTags::HOLD);
         return skipped(SkipReason::OnHold, message);
     }
     let running = definition.image_tags(image);

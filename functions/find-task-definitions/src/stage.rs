@@ -1,13 +1,12 @@
 //! A stage is a named set of services, with the rule that says which tags may move them.
 //!
 //! All decisions are here, over plain data: which stage owns a service ([`Stages::owner`]), whether a stage takes a tag, and
-//! by which rule ([`Stage::decide`]), whether a service is on hold ([`hold`]), and whether a version is lower than another
-//! ([`lower`]). The settings' own type is [`shared::config::StageSettings`].
+//! by which rule ([`Stage::decide`]), and whether a version is lower than another ([`lower`]). The settings' own type is [`shared::config::StageSettings`].
 
-use jiff::Timestamp;
 use regex_lite::Regex;
 use semver::{Version, VersionReq};
 use shared::config::{Config, StageName, StageSettings};
+use shared::contract::Hold;
 use shared::error::Error;
 use std::fmt::Display;
 
@@ -16,7 +15,11 @@ const OFF: &str = "off";
 
 /// The stages of an installation, in the order of the settings.
 #[derive(Debug, Clone)]
-pub struct Stages(Vec<Stage>);
+pub struct Stages {
+    all: Vec<Stage>,
+    /// What keeps all of them as they are, as it was read; `None` where nobody has read it.
+    pub hold: Option<Hold>,
+}
 
 /// A stage, ready to decide.
 #[derive(Debug, Clone)]
@@ -103,7 +106,10 @@ impl Stages {
             }
             stages.push(stage);
         }
-        let stages = Self(stages);
+        let stages = Self {
+            all: stages,
+            hold: None,
+        };
         for stage in stages.iter() {
             if let Some(after) = &stage.after
                 && stages.find(after).is_none()
@@ -130,7 +136,7 @@ impl Stages {
     /// The stages that come before a stage, the nearest first. In a circle it ends when each was there.
     fn before<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Stage> {
         let next = |stage: &&'a Stage| self.find(stage.after.as_ref()?);
-        std::iter::successors(next(&stage), next).take(self.0.len())
+        std::iter::successors(next(&stage), next).take(self.all.len())
     }
 
     /// After how many others a stage comes. Zero for one that there is not.
@@ -145,11 +151,11 @@ impl Stages {
         match candidate.own {
             Some(OFF) => Owner::Off,
             Some(own) => {
-                let named = self.0.iter().find(|stage| stage.name.as_str() == own);
+                let named = self.all.iter().find(|stage| stage.name.as_str() == own);
                 named.map_or(Owner::Unknown, Owner::Stage)
             }
             None => {
-                let first = self.0.iter().find(|stage| stage.selects(candidate));
+                let first = self.all.iter().find(|stage| stage.selects(candidate));
                 first.map_or(Owner::Nobody, Owner::Stage)
             }
         }
@@ -157,13 +163,13 @@ impl Stages {
 
     /// Every stage, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Stage> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// The names of all stages, for a message: `staging, production`.
     #[must_use]
     pub fn names(&self) -> String {
-        let names: Vec<&str> = self.0.iter().map(|stage| stage.name.as_str()).collect();
+        let names: Vec<&str> = self.all.iter().map(|stage| stage.name.as_str()).collect();
         names.join(", ")
     }
 }
@@ -353,18 +359,6 @@ fn version(tag: &str) -> Option<Version> {
 #[must_use]
 pub fn lower(tag: &str, running: &str) -> bool {
     matches!((version(tag), version(running)), (Some(tag), Some(running)) if tag.cmp_precedence(&running).is_lt())
-}
-
-/// Why a service is on hold at `now`, by its own tag, [`shared::service::ServiceTags::HOLD`]; `None` when the time that it names has come. Where the time
-/// cannot be read the hold stays: somebody wanted one.
-#[must_use]
-pub fn hold(value: &str, now: Timestamp) -> Option<&str> {
-    let until = value.strip_prefix("until ").and_then(|rest| rest.split(' ').next());
-    let until = until.and_then(|time| time.parse::<Timestamp>().ok());
-    match until {
-        Some(until) if until <= now => None,
-        _ => Some(value),
-    }
 }
 
 fn refused(stage: &StageName, problem: impl Display) -> Error {

@@ -162,6 +162,8 @@ pub enum SkipReason {
     UnknownStage,
     /// The service's own tag `ecr-deploy:hold` keeps it as it is.
     OnHold,
+    /// The parameter of the stack keeps everything as it is.
+    AllOnHold,
     /// The stage takes ranges of versions, and a higher version runs.
     LowerVersion,
     /// No service and no family runs the repository.
@@ -487,7 +489,7 @@ impl StateError {
     }
 }
 
-/// What conclude takes: the end of one service's execution, or of a whole push's.
+/// What conclude takes: the end of one service's execution, of a whole push's, or of the time before a wave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "scope", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(
@@ -499,6 +501,8 @@ pub enum Conclude {
     Service(ServiceEnd),
     /// A push's execution ends.
     Image(ImageEnd),
+    /// A push's next wave is due.
+    Wave(WaveDue),
 }
 
 /// What one service's execution has come to.
@@ -589,6 +593,38 @@ pub struct ImageEnd {
     pub later: Vec<Wave>,
     /// The redrive count with which all this came about.
     pub attempt: u32,
+}
+
+/// A wave that is due: all before it is stable, and has been for its soak.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WaveDue {
+    /// The pushed image.
+    pub image: PushedImage,
+    /// The waves that are still to come, this one first.
+    pub later: Vec<Wave>,
+    /// Whether everything is on hold, as it was read just now.
+    pub hold: Hold,
+}
+
+/// Which waves may still come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NextWave {
+    /// Those that were due; none where everything is on hold.
+    pub later: Vec<Wave>,
+    /// What is left out of them then: an entry for each.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A hold of everything, as it was read: see [`crate::hold`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hold {
+    /// The name of the parameter.
+    pub parameter: String,
+    /// The beginning of its text; [`crate::hold::NONE`] where there is no such parameter.
+    pub value: String,
 }
 
 /// What came of one planned revision.

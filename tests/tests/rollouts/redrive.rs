@@ -509,7 +509,7 @@ async fn an_execution_of_deploy_image_stopped_while_it_finds_task_definitions_fi
         until_entered(&scene, &parent, "Find task definitions").await;
         stop(&scene, &parent).await;
         let stopped = execution(&scene, &parent).await;
-        let in_time = scene.states(&stopped).await == ["Find task definitions"];
+        let in_time = scene.states(&stopped).await == ["Read hold", "Find task definitions"];
 
         redrive(&scene, &parent).await;
 

@@ -1,6 +1,6 @@
 //! Which tag goes to which service: the stages of the settings, and the services' own tags.
 
-use crate::support::{Ending, STAGED, Scene, object, scenarios};
+use crate::support::{Ending, OPT_IN, STAGED, Scene, object, scenarios};
 use local_aws::executions::Execution;
 use local_aws::images::Push;
 use local_aws::{ACCOUNT, REGION};
@@ -18,6 +18,7 @@ scenarios![
     a_release_passes_through_staging_and_a_broken_one_stops_there,
     an_image_that_staging_has_stable_is_promoted_by_a_new_tag,
     a_service_that_is_not_stable_after_the_soak_keeps_production_back_until_it_is,
+    everything_stays_on_hold_until_the_hold_is_lifted_and_one_in_a_soak_spares_production,
 ];
 
 /// A scene with a service for each of these names, in the stage that the end of the name tells.
@@ -386,4 +387,64 @@ async fn a_service_that_is_not_stable_after_the_soak_keeps_production_back_until
         scene.state_of("soak-production")["imageDigests"],
         json!([release.digest])
     );
+}
+
+async fn everything_stays_on_hold_until_the_hold_is_lifted_and_one_in_a_soak_spares_production() {
+    let scene = Scene::on(&OPT_IN, "all-held");
+    for stage in ["staging", "production"] {
+        scene.seed_named(
+            stage,
+            Seed {
+                service: object(json!({"tags": [{"key": "ecr-deploy:stage", "value": stage}]})),
+                ..Seed::default()
+            },
+        );
+    }
+    let hold = |text| scene.on.aws.hold_everything(&scene.on.stack, text).unwrap();
+    let text = "ann - no deployments until the audit is over";
+    let says = format!(
+        "everything is on hold by the parameter /ecr-deploy/ecr-deploy/hold: {text:?}. Push again, or start the event by hand, \
+         when that is lifted"
+    );
+    let message = |end: &Ending| end.parent.output.as_ref().unwrap()["message"].clone();
+
+    hold(Some(text));
+    let release = scene.push("v1.4.0");
+    let end = deployed(&scene, &release).await;
+    assert_eq!((&end.parent.error, message(&end)), (&None, json!(says)), "{end:#?}");
+    let both = pairs(&[("production", "ALL_ON_HOLD"), ("staging", "ALL_ON_HOLD")]);
+    assert_eq!((moved(&scene, &end), skipped(&scene, &end.parent)), (vec![], both));
+
+    hold(None);
+    let end = deployed(&scene, &release).await;
+    assert_eq!(end.parent.error, None, "{end:#?}");
+    assert_eq!(
+        moved(&scene, &end),
+        ["production", "staging"],
+        "the same push, once it is lifted"
+    );
+
+    let next = scene.push("v1.5.0");
+    let soaking = scene.hold_answers("\"soaked\"");
+    let arn = scene.start(&next).await;
+    while !scene.has_entered(&arn, "Still stable?").await {
+        local_aws::pause(std::time::Duration::from_millis(50)).await;
+    }
+    hold(Some(text));
+    drop(soaking);
+    let end = scene.end(&arn).await;
+    assert_eq!(end.parent.error, None, "{end:#?}");
+    assert_eq!(moved(&scene, &end), ["staging"]);
+    let output = end.parent.output.as_ref().unwrap();
+    let not_reached = json!([{"resource": "1 service of production", "reason": "ALL_ON_HOLD", "message": says}]);
+    assert_eq!(output["skipped"], not_reached);
+    let state = scene.state_of("all-held-production");
+    assert_eq!(state["imageDigests"], json!([release.digest]));
+
+    hold(Some("until 2020-01-01T00:00:00Z long over"));
+    let end = deployed(&scene, &next).await;
+    assert_eq!(end.parent.error, None, "{end:#?}");
+    let state = scene.state_of("all-held-production");
+    assert_eq!(state["imageDigests"], json!([next.digest]), "its time has come");
+    hold(None);
 }

@@ -73,6 +73,18 @@ pub(crate) static STAGED: LazyLock<Deployed> = LazyLock::new(|| {
     Deployed::with_settings(&settings.with("stages", STAGES))
 });
 
+/// Two stages that own only what asks for them, so that nothing else may be moved.
+const OPT_IN_STAGES: &str = r#"[
+    {"name": "staging", "optIn": true, "tags": ["main-*", "semver:*"]},
+    {"name": "production", "optIn": true, "tags": ["semver:*"], "after": "staging", "soak": "3s"}
+]"#;
+
+/// Every stage is opt-in. Scenarios here may put everything on hold, so only one at a time may push.
+pub(crate) static OPT_IN: LazyLock<Deployed> = LazyLock::new(|| {
+    let settings = Settings::default().with("rolloutTimeout", "240s");
+    Deployed::with_settings(&settings.with("stages", OPT_IN_STAGES))
+});
+
 impl Deployed {
     fn with(rollout_timeout: &str, image_reference: &str) -> Self {
         let settings = Settings::default()

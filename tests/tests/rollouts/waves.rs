@@ -21,6 +21,9 @@ scenarios![
     a_push_whose_second_wave_failed_does_not_touch_the_first_again,
 ];
 
+/// The states before a later wave by which it does not begin while everything is on hold.
+const ASKS_FOR_HOLD: [&str; 3] = ["Read hold again", "On hold?", "Does it follow?"];
+
 /// What only the payload of "Still stable?" says.
 const ASKS_AGAIN: &str = r#""soaked": ["#;
 
@@ -92,8 +95,13 @@ async fn stopped_in_soak(scene: &Scene, later: Duration) -> [i64; 2] {
     is_green(&end);
     let entered = since_redrive(scene, &parent).await;
     assert_eq!(
-        entered[..4],
-        ["Soak", "Still stable?", "Next wave", "Deploy wave"],
+        entered[..7],
+        [
+            &["Soak", "Still stable?"],
+            ASKS_FOR_HOLD.as_slice(),
+            &["Next wave", "Deploy wave"]
+        ]
+        .concat(),
         "{entered:?}"
     );
     assert_eq!(started(scene, &end), ["other-staging 0", "production 1", "staging 0"]);
@@ -147,8 +155,13 @@ async fn a_push_stopped_while_it_asks_whether_all_is_stable_still_asks_again() {
     is_green(&end);
     let entered = since_redrive(&scene, &parent).await;
     assert_eq!(
-        entered[..3],
-        ["Still stable?", "Next wave", "Deploy wave"],
+        entered[..6],
+        [
+            &["Still stable?"],
+            ASKS_FOR_HOLD.as_slice(),
+            &["Next wave", "Deploy wave"]
+        ]
+        .concat(),
         "{entered:?}"
     );
     assert_eq!(started(&scene, &end), ["other-staging 0", "production 2", "staging 0"]);
@@ -203,10 +216,13 @@ async fn a_push_stopped_while_it_concludes_its_first_wave_goes_on_with_the_secon
         "What is left to do?",
         "Soak",
         "Still stable?",
+        "Read hold again",
+        "On hold?",
+        "Does it follow?",
         "Next wave",
         "Deploy wave",
     ];
-    assert_eq!(entered[..6], expected, "{entered:?}");
+    assert_eq!(entered[..9], expected, "{entered:?}");
     assert_eq!(started(&scene, &end), ["other-staging 0", "production 1", "staging 0"]);
     is_deployed_once(&scene);
 }

@@ -81,6 +81,7 @@ async fn installed_and_pushed() {
         push: output("PushArn"),
         deploy_image: output("DeployImageArn"),
         deploy_service: output("DeployServiceArn"),
+        hold_parameter: output("HoldParameter"),
         dead_letter_queue: output("DeadLetterQueueUrl"),
     };
     let it = Deployed { aws, stack };

@@ -53,6 +53,7 @@ pub(crate) struct Account {
     pushing: AtomicU32,
     /// The input of each execution of deploy-image that has a name of the launcher's, as long as it runs.
     executions: Mutex<BTreeMap<String, Option<Value>>>,
+    hold: Mutex<Option<String>>,
 }
 
 /// What comes of a start of an execution.
@@ -98,6 +99,7 @@ impl Account {
             deploying: AtomicU32::new(0),
             pushing: AtomicU32::new(0),
             executions: Mutex::default(),
+            hold: Mutex::default(),
         })
     }
 
@@ -117,6 +119,17 @@ impl Account {
     /// The executions of deploy-service that run: how many there are.
     pub(crate) fn deploying(&self) -> &AtomicU32 {
         &self.deploying
+    }
+
+    /// The text of the parameter that holds everything, if there is one.
+    pub(crate) fn hold(&self) -> Option<String> {
+        self.hold.lock().unwrap().clone()
+    }
+
+    /// Sets that parameter, or removes it.
+    #[allow(dead_code, reason = "the tests of steps use it")]
+    pub(crate) fn set_hold(&self, text: Option<&str>) {
+        *self.hold.lock().unwrap() = text.map(str::to_owned);
     }
 
     /// The same of deploy-image.

@@ -1,6 +1,6 @@
 //! The state machines, walked inside of this process: their own definitions and JSONata, with the functions called
 //! directly. Only what they are made of is known here: Task, Map, Choice, Wait, Pass and Succeed, and of the services that
-//! a Task can call only Lambda, ECR and another state machine's execution.
+//! a Task can call only Lambda, ECR, SSM for parameters, and another state machine's execution.
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
 
@@ -31,6 +31,9 @@ use step_functions::StepFunctions;
 /// How many groups are worked on at once, and how many of each: the default of the setting.
 const AT_ONCE: (u32, u32) = (10, 40);
 
+/// The parameter that holds everything, by the name of the stack that the roles are of.
+pub(crate) const HOLD: &str = "/ecr-deploy/ecr-deploy/hold";
+
 /// A state machine.
 #[derive(Debug)]
 struct Machine(Value);
@@ -46,6 +49,7 @@ impl Machine {
         let text = text.replace("${atOnce}", &at_once.to_string());
         let deploy_image = "arn:aws:states:eu-west-1:123456789012:stateMachine:deploy-image";
         let text = text.replace("${deployImage}", deploy_image);
+        let text = text.replace("${hold}", HOLD);
         Self(serde_json::from_str(&text).unwrap())
     }
 }
@@ -642,6 +646,17 @@ impl Execution<'_> {
                     error: format!("Ecr.{}", error.code),
                     cause: error.message,
                 });
+        }
+        if resource.ends_with(":aws-sdk:ssm:getParameters") {
+            assert_eq!(arguments, &json!({"Names": [HOLD]}));
+            account.may(machine, "ssm", "GetParameters", HOLD);
+            if let Some(refused) = (self.refusing)(name) {
+                return Err(refused);
+            }
+            return Ok(match account.hold() {
+                Some(text) => json!({"Parameters": [{"Name": HOLD, "Value": text}], "InvalidParameters": []}),
+                None => json!({"Parameters": [], "InvalidParameters": [HOLD]}),
+            });
         }
         assert!(resource.ends_with(":lambda:invoke"), "{name} is a Task of {resource}");
         let function = arguments["FunctionName"].as_str().unwrap_or_default();

@@ -10,6 +10,7 @@
 mod account;
 mod at_once;
 mod groups;
+mod held;
 mod killed;
 mod machine;
 mod permissions;

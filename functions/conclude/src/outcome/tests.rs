@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;
-use shared::contract::{Check, Rollback, ServiceUpdate, Skipped};
+use shared::contract::{Check, Hold, Rollback, ServiceUpdate, Skipped};
 use shared::testing::{arn, at, pushed, rollout, service_id};
 
 fn end(update: Option<ServiceUpdate>) -> ServiceEnd {
@@ -1158,6 +1158,42 @@ fn where_another_deployment_took_over_the_waves_behind_it_are_not_reached() {
         let says = "not reached: another deployment took over web in production before it was stable on the image";
         assert_eq!(skipped.message, says);
     }
+}
+
+#[test]
+fn a_wave_that_is_due_does_not_begin_while_everything_is_on_hold() {
+    let later = before_production(three(Ok(Deployed), Ok(Deployed), Ok(Deployed))).later;
+    let due = |value: &str| {
+        let hold = Hold {
+            parameter: "/ecr-deploy/shop/hold".to_owned(),
+            value: value.to_owned(),
+        };
+        let due = WaveDue {
+            image: pushed(2),
+            later: later.clone(),
+            hold,
+        };
+        next_wave(due, at(600))
+    };
+    for over in ["none", "until 2026-05-04T12:10:00Z audit"] {
+        assert_eq!((due(over).later, due(over).skipped), (later.clone(), vec![]), "{over}");
+    }
+    let held = due("ann - audit");
+    assert_eq!(held.later, []);
+    let [skipped] = held.skipped.as_slice() else {
+        panic!("{held:?}")
+    };
+    assert_eq!(
+        (skipped.resource.as_str(), skipped.reason, skipped.count),
+        ("2 services of production", SkipReason::AllOnHold, 2)
+    );
+    let end = ImageEnd {
+        skipped: held.skipped,
+        ..three(Ok(Deployed), Ok(Deployed), Ok(Deployed))
+    };
+    let says = "app:v2 is deployed to 3 services; 2 left out; everything is on hold by the parameter /ecr-deploy/shop/hold: \
+                \"ann - audit\". Push again, or start the event by hand, when that is lifted";
+    assert_eq!(conclude_image(&end, 0, true).unwrap().message, says);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::*;
 use serde_json::{Value, json};
 use shared::artifact::Kind;
+use shared::contract::Hold;
 use shared::testing::{arn, at, definition, deployment, described, described_of_push, digest, pushed, service as web};
 
 const ASSETS: &str = "cdk-hnb659fds-container-assets-123456789012-eu-west-1";
@@ -166,6 +167,30 @@ fn row(reason: SkipReason) -> Row {
                 staged(|_, service| service.tags.hold = Some("until 2026-05-04T12:10:01Z audit".to_owned())),
                 "web in production",
                 "its tag ecr-deploy:hold keeps it as it is: \"until 2026-05-04T12:10:01Z audit\"",
+                SkipReason::AllOnHold,
+            )
+        }
+        SkipReason::AllOnHold => {
+            let held = |value: &str, service: Option<&Service>| {
+                let hold = Hold {
+                    parameter: "/ecr-deploy/shop/hold".to_owned(),
+                    value: value.to_owned(),
+                };
+                let mut stages = all();
+                stages.hold = Some(hold);
+                let definition = definition(&described_of_push("web:1", 1)).outline();
+                super::stage(&stages, &image, service, &definition, at(600)).err()
+            };
+            let web = web([deployment("web:1")]);
+            for over in ["none", "until 2026-05-04T12:10:00Z audit"] {
+                assert_eq!(held(over, Some(&web)), None, "{over}");
+            }
+            let of_family = held("ann - audit", None).unwrap();
+            assert_eq!((of_family.resource.as_str(), of_family.reason), ("family web", reason));
+            Row::of(
+                held("ann - audit", Some(&web)),
+                "web in production",
+                "everything is on hold by the parameter /ecr-deploy/shop/hold: \"ann - audit\". Push again,",
                 SkipReason::LowerVersion,
             )
         }

@@ -5,9 +5,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::contract::{
-    Check, CheckStability, Conclude, Envelope, ImageConclusion, Plan, RegisterRevision, RegisteredRevision, RollBack,
-    Rollback, RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceUpdate, StillStableInput, StillStableOutput,
-    UpdateOutcome, UpdateService, Verdict,
+    Check, CheckStability, Conclude, Envelope, ImageConclusion, NextWave, Plan, RegisterRevision, RegisteredRevision,
+    RollBack, Rollback, RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceUpdate, StillStableInput,
+    StillStableOutput, UpdateOutcome, UpdateService, Verdict,
 };
 use shared::push::{Push, parse_push};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +47,8 @@ fn arrows() -> Vec<Arrow> {
         arrow::<ServiceConclusion>("service-conclusion"),
         arrow::<Conclude>("conclude-image"),
         arrow::<ImageConclusion>("image-conclusion"),
+        arrow::<Conclude>("wave-due"),
+        arrow::<NextWave>("next-wave"),
     ]
 }
 
@@ -54,8 +56,9 @@ fn arrows() -> Vec<Arrow> {
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
-const PARTS: [&str; 20] = [
+const PARTS: [&str; 22] = [
     "Execution",
+    "Hold",
     "ImageEnd",
     "PlannedResult",
     "PlannedRevision",
@@ -75,6 +78,7 @@ const PARTS: [&str; 20] = [
     "UpdateOutcome",
     "Verdict",
     "Wave",
+    "WaveDue",
 ];
 
 /// The names of all examples, without `.json`.

@@ -7,7 +7,7 @@ use crate::examples::examples_of;
 use crate::{repository, text};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use shared::contract::{RollbackMethod, UpdateOutcome, Verdict};
+use shared::contract::{Hold, RollbackMethod, UpdateOutcome, Verdict};
 use shared::error::Error;
 use shared::pace::UPDATES;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ const DEPLOY_IMAGE: &str = "deploy-image";
 const DEPLOY_SERVICE: &str = "deploy-service";
 
 /// The other names of AWS's that the state machines may match: the service's prefix and its exception.
-const OTHER_AWS_ERRORS: [&str; 13] = [
+const OTHER_AWS_ERRORS: [&str; 17] = [
     // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     "States.ALL",
     // https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html writes the first; by the rule of the
@@ -38,10 +38,15 @@ const OTHER_AWS_ERRORS: [&str; 13] = [
     // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html
     "Ecr.ImageAlreadyExistsException",
     "Ecr.ImageTagAlreadyExistsException",
+    // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
+    "Ssm.InternalServerErrorException",
+    "Ssm.SdkClientException",
+    "Ssm.ThrottlingException",
+    "Ssm.SsmException",
 ];
 
 /// The placeholders that are no functions.
-const OTHER_PLACEHOLDERS: [&str; 5] = ["partition", "deployImage", "deployService", "groups", "atOnce"];
+const OTHER_PLACEHOLDERS: [&str; 6] = ["partition", "deployImage", "deployService", "groups", "atOnce", "hold"];
 
 /// A state, with the machine and the name it stands under.
 struct State {
@@ -83,6 +88,7 @@ impl State {
             ("rollBack", None) => (Some("roll-back"), "rollback"),
             ("conclude", Some("SERVICE")) => (Some("conclude-service"), "service-conclusion"),
             ("conclude", Some("IMAGE")) => (Some("conclude-image"), "image-conclusion"),
+            ("conclude", Some("WAVE")) => (Some("wave-due"), "next-wave"),
             (function, scope) => panic!("{}: no arrows are known for {function} {scope:?}", self.title()),
         })
     }
@@ -187,7 +193,7 @@ fn every_way_out_of_a_choice_has_a_label() {
 fn there_are_few_kinds_of_retriers_and_they_are_the_same_in_all_machines() {
     let states = states();
     let kinds: BTreeSet<String> = states.iter().flat_map(State::retriers).map(Value::to_string).collect();
-    assert_eq!(kinds.len(), 6, "{kinds:#?}");
+    assert_eq!(kinds.len(), 7, "{kinds:#?}");
 }
 
 #[test]
@@ -330,7 +336,7 @@ fn every_lambda_task_tries_again_for_as_long_as_a_rollout_may_take_whatever_pass
         passing.sort_unstable();
         assert_eq!(errors, passing, "{}", state.title());
     }
-    assert_eq!(lambda_tasks, 11, "tasks that invoke a function");
+    assert_eq!(lambda_tasks, 12, "tasks that invoke a function");
     for state in states() {
         for retrier in state.retriers() {
             assert_eq!(retrier["JitterStrategy"], "FULL", "{}", state.title());
@@ -513,8 +519,8 @@ fn every_payload_is_the_envelope_with_exactly_the_members_of_the_steps_input() {
             Some(arrow) => assert_builds(&payload["input"], &crate::example(arrow), &state.title()),
             None => assert_eq!(
                 payload["input"],
-                "{% $states.input %}",
-                "{} takes the raw event",
+                "{% $merge([$states.input, {'hold': $hold}]) %}",
+                "{} takes the event and the hold",
                 state.title()
             ),
         }
@@ -625,8 +631,9 @@ fn what_concludes_notes_the_redrive_count_on_its_way_there_and_nowhere_else() {
 
 #[test]
 fn every_variable_that_is_read_has_been_set() {
-    const OF_JSONATA: [&str; 17] = [
+    const OF_JSONATA: [&str; 18] = [
         "states",
+        "append",
         "exists",
         "count",
         "ceil",
@@ -752,6 +759,42 @@ fn each_wait_for_room_in_a_bucket_has_a_time_that_counts_from_the_begin() {
     let now = json!("{% $millis() %}");
     let places = ["Conclude", "Find task definitions"].map(|name| (name.to_owned(), now.clone()));
     assert_eq!(begins, BTreeMap::from(places));
+}
+
+/// So nothing begins that nobody has allowed, and what everything waits for is read for as long as a rollout may take.
+#[test]
+fn the_hold_of_everything_is_read_before_the_search_and_before_each_later_wave() {
+    assert_eq!(definition(DEPLOY_IMAGE)["StartAt"], "Read hold");
+    let before = |next: &str| -> Vec<String> {
+        let leading = states().into_iter().filter(|state| {
+            let choices = state.value["Choices"].as_array().into_iter().flatten();
+            let ways = choices.chain(state.catchers()).chain([&state.value]);
+            ways.into_iter()
+                .any(|way| way["Next"] == next || way["Default"] == next)
+        });
+        leading.map(|state| state.name).collect()
+    };
+    assert_eq!(before("Find task definitions"), ["Read hold"]);
+    assert_eq!(before("On hold?"), ["Read hold again"]);
+    assert_eq!(before("Does it follow?"), ["On hold?"]);
+    assert_eq!(before("Next wave"), ["Does it follow?"]);
+    for name in ["Read hold", "Read hold again"] {
+        let state = state(DEPLOY_IMAGE, name);
+        let patience = patience_seconds(&state["Retry"][0]);
+        assert!(
+            patience >= 1.25 * shared::config::Config::default().rollout_timeout.as_secs_f64(),
+            "{name}: {patience} s"
+        );
+        assert_eq!(
+            state.get("Catch"),
+            None,
+            "{name}: what was not read is not taken for no hold"
+        );
+        let hold = serde_json::from_value::<Hold>(state["Assign"]["hold"].clone()).unwrap();
+        assert_eq!(hold.parameter, "${hold}");
+        let none = format!("'{}'", shared::hold::NONE);
+        assert!(hold.value.contains(&none), "{}", hold.value);
+    }
 }
 
 /// The rule's retries are over when the launcher begins.

@@ -27,6 +27,7 @@ pub(crate) fn needs(
         "ecr" => of_ecr(names, operation, request),
         "states" => of_step_functions(names, operation, request),
         "lambda" => of_lambda(operation, request),
+        "ssm" => of_ssm(names, operation, request),
         _ => None,
     }
 }
@@ -207,6 +208,21 @@ fn of_lambda(operation: &str, request: &Value) -> Option<Vec<Need>> {
     (operation == "InvokeFunction").then(|| vec![Need::new("lambda:InvokeFunction", text(request, "functionName"))])
 }
 
+/// The name of a parameter begins with a slash where it has several parts, and that is the one in the ARN, too.
+///
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html>
+fn of_ssm(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> {
+    let (partition, region, account) = (&names.partition, &names.region, &names.account);
+    let parameter = |name: &str| {
+        let arn = format!(
+            "arn:{partition}:ssm:{region}:{account}:parameter/{}",
+            name.trim_start_matches('/')
+        );
+        Need::new("ssm:GetParameters", arn)
+    };
+    (operation == "GetParameters").then(|| texts(request, "names").into_iter().map(parameter).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -372,6 +388,17 @@ mod tests {
                 &[]
             ),
             ["ecr:ListImages arn:aws:ecr:eu-west-1:210987654321:repository/web"]
+        );
+    }
+
+    #[test]
+    fn a_read_of_parameters_needs_each() {
+        assert_eq!(
+            needed("ssm", "GetParameters", &json!({"names": ["/shop/hold", "plain"]}), &[]),
+            [
+                "ssm:GetParameters arn:aws:ssm:eu-west-1:123456789012:parameter/shop/hold",
+                "ssm:GetParameters arn:aws:ssm:eu-west-1:123456789012:parameter/plain",
+            ]
         );
     }
 
