@@ -220,11 +220,11 @@ mod tests {
 
     #[test]
     fn the_storms_of_the_tests_have_all_that_stages_bring() {
-        // Those of `cargo xtask test`.
-        let storms: Vec<Scenario> = (1..=3).map(|seed| Scenario::new(seed, 40)).collect();
+        // Those of `cargo xtask test`: one of them has a single stage that owns all.
+        let storms = [3, 5, 13].map(|seed| Scenario::new(seed, 40));
         let owning = |storm: &Scenario| storm.stages.iter().filter(|stage| !stage.opt_in).count();
         let layouts: BTreeSet<usize> = storms.iter().map(owning).collect();
-        assert!(layouts.contains(&2) && layouts.contains(&3), "{layouts:?}");
+        assert_eq!(layouts, [0, 2, 3].into(), "{layouts:?}");
         for storm in &storms {
             let deeds: BTreeSet<&str> = storm.weather.schedule.iter().map(|it| it.operation.as_str()).collect();
             let is_held = deeds.contains("TagResource") && deeds.contains("UntagResource");
