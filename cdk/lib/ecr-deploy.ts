@@ -16,13 +16,13 @@ import { checkPolicySizes, keepPoliciesWhole } from './policy-size';
 import { nameRoles } from './roles';
 import { SettingError } from './setting';
 import { inOneLine } from './stages';
-import { checkSettings, type EcrDeployProps, type Settings } from './settings';
+import { checkSettings, type EcrDeployProps, type Settings, tagsImages } from './settings';
 import { Step, type StepName } from './step';
 import { Workflow } from './workflow';
 
-export type { Architecture, EcrDeployProps, ImageReference, Trigger } from './settings';
+export type { Architecture, EcrDeployProps, Trigger } from './settings';
 export { SettingError } from './setting';
-export type { Stage } from './stages';
+export type { ImageReference, Rollback, Stage } from './stages';
 
 /**
  * Deploys what is pushed to ECR, in this account and region.
@@ -137,7 +137,7 @@ export class EcrDeploy extends Construct {
       permissions: [
         permissions.readHold(this.holdParameter),
         ...permissions.runExecution(child),
-        ...(settings.tagLatest ? permissions.tagLatest(settings) : []),
+        ...(tagsImages(settings) ? permissions.tagOnSuccess(settings) : []),
       ],
       settings,
       ...key,

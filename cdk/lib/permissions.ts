@@ -155,11 +155,11 @@ export function rollBack(settings: Settings): Permission[] {
   ];
 }
 
-/** The state machine that tags a deployed image `latest`, by the calls of Step Functions itself. */
-export function tagLatest(settings: Settings): Permission[] {
+/** The state machine that tags a deployed image, by the calls of Step Functions itself. */
+export function tagOnSuccess(settings: Settings): Permission[] {
   return [
     {
-      sid: 'TagLatest',
+      sid: 'TagOnSuccess',
       actions: ['ecr:BatchGetImage', 'ecr:PutImage'],
       resources: repositories(settings),
       wildcard: 'Any repository may be deployed unless the setting repositories names some.',

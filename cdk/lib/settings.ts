@@ -9,15 +9,12 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { choice, DURATION_TEXT, FLAG, list, type Member, number, SettingError, text } from './setting';
-import { allServices, checkStages, type Stage, STAGES } from './stages';
+import { allServices, checkStages, IMAGE_REFERENCES, type ImageReference, type Stage, STAGES } from './stages';
 
-const IMAGE_REFERENCES = ['tag', 'digest'] as const;
 const TRIGGERS = ['imageAction', 'putImage'] as const;
 const ARCHITECTURES = ['arm64', 'x86_64'] as const;
 const REMOVAL_POLICIES = [RemovalPolicy.DESTROY, RemovalPolicy.RETAIN] as const;
 
-/** How a deployed container definition names its image. */
-export type ImageReference = (typeof IMAGE_REFERENCES)[number];
 /** The kind of ECR event that starts a deployment. */
 export type Trigger = (typeof TRIGGERS)[number];
 /** The processor that the functions are built for. */
@@ -335,9 +332,11 @@ export function environment(scope: Construct, settings: Settings): Record<string
 }
 
 function ofFunctions(settings: Settings): Record<string, unknown> {
-  const stages = settings.stages.map(({ soak, ...stage }) =>
-    soak === undefined ? stage : { ...stage, soakSeconds: soak.toSeconds() },
-  );
+  const stages = settings.stages.map(({ soak, rolloutTimeout, ...stage }) => ({
+    ...stage,
+    ...(soak && { soakSeconds: soak.toSeconds() }),
+    ...(rolloutTimeout && { rolloutTimeoutSeconds: rolloutTimeout.toSeconds() }),
+  }));
   const members = OF_FUNCTIONS.map((name) => [name, name === 'stages' ? stages : settings[name]]);
   return Object.fromEntries(members) as Record<string, unknown>;
 }
@@ -366,23 +365,11 @@ function checkSize(settings: Settings): void {
  */
 export function checkSettings(props: EcrDeployProps): Settings {
   const pollIntervalSeconds = seconds('pollInterval', props.pollInterval ?? Duration.seconds(15), 1, 3600);
-  const rolloutTimeoutSeconds = seconds('rolloutTimeout', props.rolloutTimeout ?? Duration.minutes(30), 1, 7 * 86_400);
-  if (rolloutTimeoutSeconds < pollIntervalSeconds) {
-    throw new SettingError(
-      'rolloutTimeout',
-      `${rolloutTimeoutSeconds}s`,
-      `it ends before the first poll of the rollout; give at least the pollInterval, ${pollIntervalSeconds}s.`,
-    );
-  }
-  if (rolloutTimeoutSeconds > MOST_POLLS * pollIntervalSeconds) {
-    throw new SettingError(
-      'pollInterval',
-      `${pollIntervalSeconds}s`,
-      `with a rolloutTimeout of ${rolloutTimeoutSeconds}s that is more polls than the history of one execution holds; ` +
-        `give at least ${Math.ceil(rolloutTimeoutSeconds / MOST_POLLS)}s, ` +
-        `or a rolloutTimeout of at most ${MOST_POLLS * pollIntervalSeconds}s.`,
-    );
-  }
+  const rolloutTimeoutSeconds = timeout(
+    'rolloutTimeout',
+    props.rolloutTimeout ?? Duration.minutes(30),
+    pollIntervalSeconds,
+  );
 
   const deployLatest = flag('deployLatest', props.deployLatest ?? false);
   const tagLatest = flag('tagLatest', props.tagLatest ?? false);
@@ -437,10 +424,17 @@ export function checkSettings(props: EcrDeployProps): Settings {
       'leave the setting out for every cluster.',
   );
 
+  const stages = checkStages(props.stages ?? allServices(deployLatest), { clusters, repositories, tagLatest });
+  for (const [index, { name, rolloutTimeout }] of stages.entries()) {
+    if (rolloutTimeout !== undefined) {
+      timeout(`stages[${index}] (${name}).rolloutTimeout`, rolloutTimeout, pollIntervalSeconds);
+    }
+  }
+
   const settings: Settings = {
     passRoleArns: roleArns(props.passRoles),
     clusters,
-    stages: checkStages(props.stages ?? allServices(deployLatest), { clusters, repositories, tagLatest }),
+    stages,
     ...optional(
       'holdParameter',
       props.holdParameter,
@@ -492,6 +486,38 @@ export function checkSettings(props: EcrDeployProps): Settings {
   };
   checkSize(settings);
   return settings;
+}
+
+/** The longest time that a rollout of any stage may take, in seconds: for so long a state tries again. */
+export function longestRollout({ rolloutTimeoutSeconds, stages }: Settings): number {
+  return Math.max(rolloutTimeoutSeconds, ...stages.map((stage) => stage.rolloutTimeout?.toSeconds() ?? 0));
+}
+
+/** Whether an image may get a tag when it is deployed. */
+export function tagsImages({ tagLatest, stages }: Settings): boolean {
+  return tagLatest || stages.some(({ tagOnSuccess }) => tagOnSuccess !== undefined);
+}
+
+/** The seconds that a rollout may take, within what one execution can poll. */
+function timeout(setting: string, given: Duration, pollIntervalSeconds: number): number {
+  const rolloutTimeoutSeconds = seconds(setting, given, 1, 7 * 86_400);
+  if (rolloutTimeoutSeconds < pollIntervalSeconds) {
+    throw new SettingError(
+      setting,
+      `${rolloutTimeoutSeconds}s`,
+      `it ends before the first poll of the rollout; give at least the pollInterval, ${pollIntervalSeconds}s.`,
+    );
+  }
+  if (rolloutTimeoutSeconds > MOST_POLLS * pollIntervalSeconds) {
+    throw new SettingError(
+      'pollInterval',
+      `${pollIntervalSeconds}s`,
+      `with a rolloutTimeout of ${rolloutTimeoutSeconds}s that is more polls than the history of one execution holds; ` +
+        `give at least ${Math.ceil(rolloutTimeoutSeconds / MOST_POLLS)}s, ` +
+        `or a rolloutTimeout of at most ${MOST_POLLS * pollIntervalSeconds}s.`,
+    );
+  }
+  return rolloutTimeoutSeconds;
 }
 
 function folder(setting: keyof EcrDeployProps, given: string | undefined): string | undefined {
@@ -583,7 +609,7 @@ function oneOf<T extends string>(setting: keyof EcrDeployProps, given: T, choice
   return given;
 }
 
-function seconds(setting: keyof EcrDeployProps, given: Duration, least: number, most: number): number {
+function seconds(setting: string, given: Duration, least: number, most: number): number {
   const whole = given instanceof Duration && !given.isUnresolved() && given.toMilliseconds() % 1000 === 0;
   const value = whole ? given.toSeconds() : Number.NaN;
   if (!(value >= least && value <= most)) {

@@ -6,6 +6,14 @@
 import { Duration } from 'aws-cdk-lib';
 import { DURATION_TEXT, type Member, SettingError } from './setting';
 
+export const IMAGE_REFERENCES = ['tag', 'digest'] as const;
+const ROLLBACKS = ['automatic', 'none'] as const;
+
+/** How a deployed container definition names its image. */
+export type ImageReference = (typeof IMAGE_REFERENCES)[number];
+/** Whether a rollout that failed is rolled back. */
+export type Rollback = (typeof ROLLBACKS)[number];
+
 /** One stage. It owns what it selects, unless a stage before it does. */
 export interface Stage {
   /** Its name: 1 to 32 letters, digits, hyphens and underscores; not `off`. */
@@ -56,10 +64,36 @@ export interface Stage {
    * @default - no time
    */
   readonly soak?: Duration;
+  /**
+   * How long a rollout, or a rollback, of its services may take.
+   * @default - the setting `rolloutTimeout`
+   */
+  readonly rolloutTimeout?: Duration;
+  /**
+   * Whether its new revisions name their image by `tag` or by `digest`.
+   * @default - the setting `imageReference`
+   */
+  readonly imageReference?: ImageReference;
+  /**
+   * Whether a rollout that failed is rolled back: `automatic`, or `none`. With `none` the push is red, the service stays as it
+   * is, and the message says how to go back; only a circuit breaker or an alarm of the service itself rolls back.
+   * @default 'automatic'
+   */
+  readonly rollback?: Rollback;
+  /**
+   * The tag that the image gets once every service of the stage that runs the repository is stable on it. It is a push of that
+   * tag: another stage may take it, and so the image goes from stage to stage. With a service on hold, or where another
+   * deployment took over, the image does not get it. `tagLatest` is the short form for all stages together.
+   * @default - none
+   */
+  readonly tagOnSuccess?: string;
 }
 
 /** The longest soak. An execution may last a year, but nobody waits for one. */
 const LONGEST_SOAK = Duration.days(7);
+
+/** A tag, https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageIdentifier.html. One that is a version names one image. */
+const TAG = /^(?!v?\d+\.\d+\.\d)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 const NAME = /^(?!off$)[A-Za-z0-9_-]{1,32}$/;
 /** Only `*` and `?` are special. */
@@ -84,6 +118,10 @@ const MEMBERS: readonly string[] = [
   'allowLower',
   'after',
   'soak',
+  'rolloutTimeout',
+  'imageReference',
+  'rollback',
+  'tagOnSuccess',
 ] satisfies (keyof Stage)[];
 
 const texts = (pattern: RegExp) => ({ type: 'array', items: { type: 'string', pattern: pattern.source }, minItems: 1 });
@@ -103,6 +141,10 @@ export const STAGES: Member<readonly Stage[]> = {
         allowLower: { type: 'boolean' },
         after: { type: 'string', pattern: NAME.source },
         soak: DURATION_TEXT.schema,
+        rolloutTimeout: DURATION_TEXT.schema,
+        imageReference: { enum: IMAGE_REFERENCES },
+        rollback: { enum: ROLLBACKS },
+        tagOnSuccess: { type: 'string', pattern: TAG.source },
       },
       required: ['name', 'tags'],
       additionalProperties: false,
@@ -110,15 +152,18 @@ export const STAGES: Member<readonly Stage[]> = {
   },
   read: (given, setting) =>
     Array.isArray(given)
-      ? given.map((stage: unknown, index) => withSoak(stage, `${setting}[${index}].soak`))
+      ? given.map((stage: unknown, index) => withDurations(stage, `${setting}[${index}]`))
       : (given as []),
 };
 
-/** A stage of a file, its soak read as a duration. */
-function withSoak(stage: unknown, setting: string): Stage {
-  return typeof stage === 'object' && stage !== null && 'soak' in stage
-    ? ({ ...stage, soak: DURATION_TEXT.read(stage.soak, setting) } as Stage)
-    : (stage as Stage);
+/** A stage of a file, its times read as durations. */
+function withDurations(stage: unknown, setting: string): Stage {
+  if (typeof stage !== 'object' || stage === null) {
+    return stage as Stage;
+  }
+  const times = Object.entries(stage).filter(([member]) => member === 'soak' || member === 'rolloutTimeout');
+  const read = times.map(([member, time]) => [member, DURATION_TEXT.read(time, `${setting}.${member}`)]);
+  return { ...stage, ...Object.fromEntries(read) } as Stage;
 }
 
 /** Which tags move the services of which stage. */
@@ -195,8 +240,38 @@ export function checkStages(
   }
   for (const [index, stage] of checked.entries()) {
     checkOrder(stage, checked, `stages[${index}] (${stage.name}).after`);
+    checkTagOnSuccess(stage, checked, tagLatest, `stages[${index}] (${stage.name}).tagOnSuccess`);
   }
   return checked;
+}
+
+/** Refuses a tag that would deploy the image to the stage once more, at once or by the tags that other stages give. */
+function checkTagOnSuccess(stage: Stage, stages: readonly Stage[], tagLatest: boolean, setting: string): void {
+  const { tagOnSuccess } = stage;
+  if (tagOnSuccess === undefined) {
+    return;
+  }
+  if (tagLatest && tagOnSuccess === 'latest') {
+    throw new SettingError(setting, tagOnSuccess, 'tagLatest is on and gives that tag; leave one of the two out.');
+  }
+  const moved = new Set<Stage>();
+  const tags = [tagOnSuccess];
+  for (const tag of tags) {
+    for (const other of stages.filter((other) => !moved.has(other) && takes(other.tags, tag))) {
+      moved.add(other);
+      // The loop goes on with what is added.
+      tags.push(...(other.tagOnSuccess === undefined ? [] : [other.tagOnSuccess]));
+    }
+  }
+  if (moved.has(stage)) {
+    const way = moved.size === 1 ? 'it takes that tag itself' : 'by the tags that stages give';
+    throw new SettingError(
+      setting,
+      tagOnSuccess,
+      `${way}, so each image would be deployed to it once more; give a tag that leads to other stages only, or add ` +
+        `"!${tagOnSuccess}" to its tags.`,
+    );
+  }
 }
 
 /** Refuses a stage that comes after one that there is not, or after itself by way of others. */
@@ -270,6 +345,23 @@ function checkStage(given: unknown, index: number): Stage {
           : `give a time of at most ${LONGEST_SOAK.toHumanString()}.`,
       );
     }
+  }
+  for (const [member, choices] of [
+    ['imageReference', IMAGE_REFERENCES],
+    ['rollback', ROLLBACKS],
+  ] as const) {
+    const given: string | undefined = stage[member];
+    if (given !== undefined && !(choices as readonly string[]).includes(given)) {
+      throw new SettingError(`${at} (${stage.name}).${member}`, given, `give ${choices.join(' or ')}.`);
+    }
+  }
+  const { tagOnSuccess } = stage;
+  if (tagOnSuccess !== undefined && !(typeof tagOnSuccess === 'string' && TAG.test(tagOnSuccess))) {
+    throw new SettingError(
+      `${at} (${stage.name}).tagOnSuccess`,
+      tagOnSuccess,
+      'give a tag that may move from image to image, such as staging-stable: letters, digits and . _ -, not a version.',
+    );
   }
   const tags: unknown = stage.tags;
   if (!Array.isArray(tags) || tags.length === 0) {

@@ -17,7 +17,7 @@ import { Construct } from 'constructs';
 import { readDefinition } from './asl';
 import { patient } from './patience';
 import { DELIVER_LOGS, grant, only, type Permission, SAMPLE_TRACES, useKey, WRITE_TRACES } from './permissions';
-import type { Settings } from './settings';
+import { longestRollout, type Settings } from './settings';
 import type { Step } from './step';
 
 /** What makes one workflow different from the others. */
@@ -76,7 +76,7 @@ export class Workflow extends Construct {
     this.stateMachine = new StateMachine(this, 'StateMachine', {
       // As a string: the template shows it, and so does a diff. A file would leave the template for an S3 asset.
       definitionBody: DefinitionBody.fromString(
-        patient(readDefinition(props.definition), props.settings.rolloutTimeoutSeconds),
+        patient(readDefinition(props.definition), longestRollout(props.settings)),
       ),
       definitionSubstitutions: {
         ...props.substitutions,

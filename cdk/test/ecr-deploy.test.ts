@@ -50,6 +50,10 @@ const STAGES = new Synthesized({
       allowLower: true,
       after: 'staging',
       soak: Duration.minutes(15),
+      rolloutTimeout: Duration.hours(1),
+      imageReference: 'digest',
+      rollback: 'none',
+      tagOnSuccess: 'released',
     },
   ],
 });

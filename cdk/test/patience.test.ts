@@ -46,6 +46,14 @@ for (const [file, construct] of Object.entries(WORKFLOWS)) {
 
     assert.equal(new Synthesized(settings).definition(construct), patient(written, 2 * 24 * HOUR));
   });
+  test(`${file}: the longest rolloutTimeout of all stages counts`, () => {
+    const stages = [
+      { name: 'staging', clusters: ['staging'], tags: ['*'], rolloutTimeout: Duration.minutes(2) },
+      { name: 'production', tags: ['*'], rolloutTimeout: Duration.hours(4) },
+    ];
+
+    assert.equal(new Synthesized({ stages }).definition(construct), patient(written, 4 * HOUR));
+  });
 }
 
 function isOfFunction(retrier: Json): boolean {

@@ -215,14 +215,18 @@ test('only the state machine deploy-image may read a parameter, and only the one
   assert.deepEqual(reading('/teams/hold'), [[role, 'ssm:GetParameters', parameter('/teams/hold')]]);
 });
 
-test('only the state machine deploy-image may write to ECR, and only with tagLatest', () => {
-  const writers = (tagLatest: boolean) =>
-    statements(new Synthesized({ tagLatest }))
+test('only the state machine deploy-image may write to ECR, and only with tagLatest or a tagOnSuccess', () => {
+  const writers = (settings: Partial<EcrDeployProps>) =>
+    statements(new Synthesized(settings))
       .filter(({ statement }) => [statement.Action].flat().includes('ecr:PutImage'))
       .map(({ path }) => path);
 
-  assert.deepEqual(writers(false), []);
-  assert.deepEqual(writers(true), ['EcrDeploy/DeployImage/Role/DefaultPolicy']);
+  const tags = ['v*'];
+  assert.deepEqual(writers({}), []);
+  assert.deepEqual(writers({ stages: [{ name: 'all', tags }] }), []);
+  const tagging = ['EcrDeploy/DeployImage/Role/DefaultPolicy'];
+  assert.deepEqual(writers({ tagLatest: true }), tagging);
+  assert.deepEqual(writers({ stages: [{ name: 'all', tags, tagOnSuccess: 'stable' }] }), tagging);
 });
 
 test('conclude, which calls nothing, may only write its logs and traces', () => {

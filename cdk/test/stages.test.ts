@@ -73,7 +73,8 @@ const REFUSED: readonly (readonly [stages: unknown, message: string, more?: Part
   [
     [{ ...ALL, cluster: ['a'] }],
     '"stages[0].cluster" is ["a"]: a stage has no such member. ' +
-      'It has name, clusters, services, families, repositories, optIn, tags, allowLower, after, soak.',
+      'It has name, clusters, services, families, repositories, optIn, tags, allowLower, after, soak, ' +
+      'rolloutTimeout, imageReference, rollback, tagOnSuccess.',
   ],
   [[{ ...ALL, clusters: [] }], `"stages[0] (all).clusters" is []: ${SELECTOR}`],
   [[{ ...ALL, services: 'web' }], `"stages[0] (all).services" is "web": ${SELECTOR}`],
@@ -203,4 +204,68 @@ test('a soak is a time of at most a week, after another stage', () => {
   assert.throws(() => check([STAGING, { ...PRODUCTION, soak: Duration.minutes(1) }]), {
     message: `${setting} is 1 minute: nothing is waited for without after; name the stage that comes before, or leave soak out.`,
   });
+});
+
+test('what a stage says of its own rollouts is kept', () => {
+  const staging = {
+    ...STAGING,
+    rolloutTimeout: Duration.minutes(5),
+    imageReference: 'digest',
+    tagOnSuccess: 'tried',
+  } as const;
+  const production = { ...PRODUCTION, rollback: 'none', tags: ['tried'], tagOnSuccess: 'live' } as const;
+
+  assert.deepEqual(check([staging, production]), [staging, production]);
+});
+
+const TAG =
+  'give a tag that may move from image to image, such as staging-stable: letters, digits and . _ -, not a version.';
+const NOT_TWICE = (way: string, tag: string) =>
+  `${way}, so each image would be deployed to it once more; give a tag that leads to other stages only, or add ` +
+  `"!${tag}" to its tags.`;
+
+for (const [members, member, says, more] of [
+  [{ imageReference: 'sha' }, 'imageReference', 'is "sha": give tag or digest.'],
+  [{ rollback: false }, 'rollback', 'is false: give automatic or none.'],
+  [{ tagOnSuccess: 'a b' }, 'tagOnSuccess', `is "a b": ${TAG}`],
+  [{ tagOnSuccess: 'v1.0.0' }, 'tagOnSuccess', `is "v1.0.0": ${TAG}`],
+  [{ tagOnSuccess: 'x' }, 'tagOnSuccess', `is "x": ${NOT_TWICE('it takes that tag itself', 'x')}`],
+  [
+    { tags: ['main-*', '!latest'], tagOnSuccess: 'latest' },
+    'tagOnSuccess',
+    'is "latest": tagLatest is on and gives that tag; leave one of the two out.',
+    { tagLatest: true },
+  ],
+  [
+    { rolloutTimeout: '5m' },
+    'rolloutTimeout',
+    'is "5m": give a duration in whole seconds, known at synth, from 1s to 604800s.',
+  ],
+  [
+    { rolloutTimeout: Duration.seconds(10) },
+    'rolloutTimeout',
+    'is "10s": it ends before the first poll of the rollout; give at least the pollInterval, 15s.',
+  ],
+] as const) {
+  test(`a stage with ${JSON.stringify(members)} is refused`, () => {
+    const message = `ecr-deploy: setting "stages[0] (all).${member}" ${says}`;
+
+    assert.throws(() => check([{ ...ALL, ...members }], more ?? {}), { name: 'SettingError', message });
+  });
+}
+
+test('a stage whose tag comes back to it by way of another stage is refused', () => {
+  const staging = { ...STAGING, tagOnSuccess: 'tried' };
+  const production = { ...PRODUCTION, tags: ['tried'], tagOnSuccess: 'main-live' };
+  const message =
+    'ecr-deploy: setting "stages[0] (staging).tagOnSuccess" is "tried": ' +
+    NOT_TWICE('by the tags that stages give', 'tried');
+
+  assert.throws(() => check([staging, production]), { message });
+});
+
+test('a rolloutTimeout of a stage that takes more polls than an execution holds is refused', () => {
+  const given = check.bind(undefined, [{ ...ALL, rolloutTimeout: Duration.days(2) }]);
+
+  assert.throws(given, /setting "pollInterval" is "15s": with a rolloutTimeout of 172800s that is more polls/);
 });

@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 use shared::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
-use shared::config::StageName;
+use shared::config::{RollbackSetting, StageName};
 use shared::contract::{
     ImageConclusion, ImageEnd, NextWave, PlannedResult, PlannedRevision, PlannedService, RevisionResult, Rollback,
     RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, ServiceResult, SkipReason, Skipped,
-    StateError, UpdateOutcome, Verdict, Wave, WaveDue,
+    StageTag, StateError, UpdateOutcome, Verdict, Wave, WaveDue,
 };
 use shared::error::Error;
-use shared::image::EcrRegistry;
+use shared::image::{EcrRegistry, ImageTag};
 use shared::pace::pace;
 use shared::push::PushedImage;
 use shared::service::title;
@@ -28,7 +28,8 @@ const CUT: &str = "...";
 ///
 /// # Errors
 ///
-/// `Deploy.RolledBack` and `Deploy.RollBackFailed` after a rollout that failed; the update's own error when nothing was
+/// `Deploy.RolledBack` and `Deploy.RollBackFailed` after a rollout that failed, `Deploy.NotRolledBack` where its stage has it stay; the
+/// update's own error when nothing was
 /// changed, `Deploy.ServicesFailed` when that was none of ours.
 pub fn conclude_service(end: &ServiceEnd, redrive_count: u32) -> Result<ServiceConclusion, Error> {
     let conclusion = |outcome, message, retry| ServiceConclusion {
@@ -101,7 +102,34 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         }
         _ => {}
     }
-    gone_back(end, &Failed::of(end, &name, to))
+    let failed = Failed::of(end, &name, to);
+    if end.settings.rollback == RollbackSetting::None {
+        return Err(stays(end, &failed, to));
+    }
+    gone_back(end, &failed)
+}
+
+/// A rollout that failed, where nothing is rolled back.
+fn stays(end: &ServiceEnd, failed: &Failed, to: &str) -> Error {
+    let Failed {
+        says: failed, look_now, ..
+    } = failed;
+    let previous = end.update.as_ref().and_then(|update| update.previous.as_ref());
+    let go_back = previous.map_or_else(
+        || "no revision of it is known to have been stable".to_owned(),
+        |previous| {
+            format!(
+                "to take it back, run aws ecs update-service --cluster {} --service {} --task-definition {}",
+                end.cluster,
+                end.service,
+                previous.short()
+            )
+        },
+    );
+    Error::NotRolledBack(format!(
+        "{failed} It stays on {to}, since the rollback of its stage is none; only a circuit breaker or an alarm of the service's own \
+         takes it back. {look_now}; {go_back}"
+    ))
 }
 
 /// A rollout that did not become stable, in words.
@@ -246,7 +274,8 @@ pub fn readable(error: &StateError) -> String {
 /// Concludes a push's execution.
 ///
 /// `tag_latest` is the setting; the image is to be tagged only when there are services or families on it, every one
-/// of them ended there, and none was left out because a newer push is on it.
+/// of them ended there, and none was left out because a newer push is on it. The tag of a stage is put on it as soon as all of that
+/// stage ended there: also where another stage has failed, and then this is asked once more, and fails.
 ///
 /// # Errors
 ///
@@ -254,7 +283,8 @@ pub fn readable(error: &StateError) -> String {
 /// put out as `retry`. A service whose own tag names no stage has failed too, and a redrive does not help it. `Deploy.InvalidInput` when something that was planned has no result: it is never taken for deployed.
 pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> Result<ImageConclusion, Error> {
     let planned = end.planned as usize;
-    if end.results.len() != planned {
+    let is_told = end.settings.is_empty() || end.settings.len() == planned;
+    if end.results.len() != planned || !is_told {
         return Err(Error::InvalidInput(format!(
             "the state machine tells what came of {} task definitions, and {planned} were to be deployed: it does not fit its \
              functions. Install both anew, then push again",
@@ -269,6 +299,26 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
     let of_stages = of_unknown_stages(&end.skipped).filter(|_| is_last || can_be_retried);
     let failed: Vec<Failure<'_>> = of_results.into_iter().chain(of_stages).collect();
     let families = families(end);
+    let StageTags { now, pending } = stage_tags(end);
+    let tagged = |now: &[ImageTag]| end.tagged.iter().chain(now).cloned().collect();
+    if !failed.is_empty() && !now.is_empty() {
+        return Ok(ImageConclusion {
+            image: end.image.clone(),
+            message: format!(
+                "{} failed, which is told next",
+                share(&failed, &services, families.len())
+            ),
+            services: end.services.clone(),
+            families: end.families.clone(),
+            skipped: end.skipped.clone(),
+            retry: Vec::new(),
+            later: end.later.clone(),
+            tagged: tagged(&now),
+            tags: now,
+            pending,
+            failed: true,
+        });
+    }
     if !failed.is_empty() {
         let share = share(&failed, &services, families.len());
         if redrive_count <= end.attempt || !can_be_retried {
@@ -280,9 +330,12 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
             services,
             families,
             skipped: end.skipped.clone(),
-            retry: retry(&end.results),
+            retry: retry(end),
             later: end.later.clone(),
-            tag_latest: false,
+            tags: Vec::new(),
+            tagged: tagged(&[]),
+            pending,
+            failed: false,
         });
     }
     let (deleted, services): (Vec<_>, Vec<_>) = services.into_iter().partition(is_deleted);
@@ -291,18 +344,16 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
     if let Some(superseded) = services.iter().find(|service| is_superseded(service)) {
         skipped.extend(later.drain(..).map(|wave| not_reached(&wave, superseded)));
     }
-    let is_deployed = |result: &ServiceResult| {
-        matches!(
-            result.outcome,
-            ServiceOutcome::Deployed | ServiceOutcome::AlreadyDeployed
-        )
-    };
     let everything_stable = end.image.as_ref().is_some_and(|image| !image.tag.is_latest())
         && services.len() + families.len() > 0
         && services.iter().all(is_deployed)
         // Where a newer push is deployed already, `latest` is that one's.
         && skipped.iter().all(|skipped| skipped.reason != SkipReason::Superseded);
     let mut message = summary(end.image.as_ref(), &services, families.len(), &skipped);
+    let mut tags = now;
+    if tag_latest && everything_stable && later.is_empty() {
+        tags.push(ImageTag::latest());
+    }
     if let Some(next) = later.first() {
         message.extend(["; next: ", &stages(next)]);
     }
@@ -313,9 +364,53 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
         families,
         skipped,
         retry: Vec::new(),
-        tag_latest: tag_latest && everything_stable && later.is_empty(),
         later,
+        tagged: tagged(&tags),
+        tags,
+        pending,
+        failed: false,
     })
+}
+
+/// The tags of stages that the image is to get now, and those that it may get later.
+struct StageTags {
+    now: Vec<ImageTag>,
+    pending: Vec<StageTag>,
+}
+
+/// A stage's tag comes now where all of it ended on the image; later where some of it failed, or is of a wave to come; never where
+/// another deployment took over a part of it.
+fn stage_tags(end: &ImageEnd) -> StageTags {
+    let mut tags = StageTags {
+        now: Vec::new(),
+        pending: Vec::new(),
+    };
+    for stage in &end.tags {
+        let of_stage = with_settings(end).filter(|(settings, _)| *settings == stage.settings);
+        let of_stage: Vec<&RevisionResult> = of_stage.map(|(_, result)| result).collect();
+        let has_failed =
+            |result: &&RevisionResult| failed_family(result).is_some() || !failed_services(result).is_empty();
+        let is_on_image = |result: &&RevisionResult| match result {
+            RevisionResult::Registered { .. } => true,
+            result => ended(std::slice::from_ref(*result)).any(is_deployed),
+        };
+        let is_left_to_another = |result: &&RevisionResult| ended(std::slice::from_ref(*result)).any(is_superseded);
+        if of_stage.iter().any(is_left_to_another) {
+            continue;
+        }
+        if of_stage.is_empty() || of_stage.iter().any(has_failed) {
+            tags.pending.push(stage.clone());
+        } else if of_stage.iter().any(is_on_image) {
+            tags.now.push(stage.tag.clone());
+        }
+    }
+    tags
+}
+
+/// What came of each planned revision, and by which settings it was deployed.
+fn with_settings(end: &ImageEnd) -> impl Iterator<Item = (u32, &RevisionResult)> {
+    let settings = end.settings.iter().copied().chain(std::iter::repeat(0));
+    settings.zip(&end.results)
 }
 
 /// The names of a wave's stages: "canary and production".
@@ -381,6 +476,13 @@ fn skipped_wave(wave: &Wave, reason: SkipReason, message: String) -> Skipped {
     }
 }
 
+fn is_deployed(service: &ServiceResult) -> bool {
+    matches!(
+        service.outcome,
+        ServiceOutcome::Deployed | ServiceOutcome::AlreadyDeployed
+    )
+}
+
 fn is_superseded(service: &ServiceResult) -> bool {
     matches!(
         service.outcome,
@@ -388,23 +490,39 @@ fn is_superseded(service: &ServiceResult) -> bool {
     )
 }
 
-/// A push that is to be tagged `latest`, as the execution in the account and region of `here` can do that: Step Functions calls
-/// the ECR of its own region, and is permitted no other account's. Elsewhere the summary says that it was not done.
+/// Tells which tags the image gets, as the execution in the account and region of `here` can do that: Step Functions calls the ECR
+/// of its own region, and is permitted no other account's. Elsewhere the summary says that it was not done.
 #[must_use]
 pub fn tagged_only(here: &EcrRegistry, conclusion: ImageConclusion) -> ImageConclusion {
-    let Some(image) = conclusion.image.as_ref().filter(|image| image.registry() != *here) else {
-        return conclusion;
+    let named = |tags: &[ImageTag]| {
+        let names: Vec<&str> = tags.iter().map(ImageTag::as_str).collect();
+        names.join(" and ")
     };
-    if !conclusion.tag_latest {
+    let Some(image) = conclusion.image.as_ref().filter(|image| image.registry() != *here) else {
+        let gets = match conclusion.tagged.as_slice() {
+            [] => String::new(),
+            [_] => format!("; it gets the tag {}", named(&conclusion.tagged)),
+            tags => format!("; it gets the tags {}", named(tags)),
+        };
+        let message = conclusion.message + &gets;
+        return ImageConclusion { message, ..conclusion };
+    };
+    if conclusion.tags.is_empty() {
         return conclusion;
     }
     let message = format!(
-        "{}; latest was not put on it: its registry is that of {} in {}, and ecr-deploy is in {}, {}",
-        conclusion.message, image.registry_id, image.region, here.account, here.region
+        "{}; {} was not put on it: its registry is that of {} in {}, and ecr-deploy is in {}, {}",
+        conclusion.message,
+        named(&conclusion.tags),
+        image.registry_id,
+        image.region,
+        here.account,
+        here.region
     );
     ImageConclusion {
         message,
-        tag_latest: false,
+        tags: Vec::new(),
+        tagged: Vec::new(),
         ..conclusion
     }
 }
@@ -544,8 +662,8 @@ fn families(end: &ImageEnd) -> Vec<RevisionName> {
 }
 
 /// The plan, narrowed to what failed, at a pace of its own.
-fn retry(results: &[RevisionResult]) -> Vec<PlannedRevision> {
-    let narrowed = results.iter().filter_map(|result| {
+fn retry(end: &ImageEnd) -> Vec<PlannedRevision> {
+    let narrowed = with_settings(end).filter_map(|(settings, result)| {
         let (RevisionResult::Services { task_definition, .. } | RevisionResult::Failed { task_definition, .. }) =
             result
         else {
@@ -555,6 +673,7 @@ fn retry(results: &[RevisionResult]) -> Vec<PlannedRevision> {
         let planned = PlannedRevision {
             task_definition: task_definition.clone(),
             after: 0,
+            settings,
             services: services.collect(),
         };
         (failed_family(result).is_some() || !planned.services.is_empty()).then_some(planned)

@@ -4,7 +4,7 @@
 
 use conclude::{Conclusion, handle};
 use serde_json::{Value, json};
-use shared::config::Config;
+use shared::config::{Config, RolloutSettings};
 use shared::error::Error;
 use shared::runtime::Request;
 use shared::testing::{arn, pushed, request};
@@ -13,14 +13,14 @@ fn service_end() -> Value {
     json!({
         "scope": "SERVICE", "image": pushed(2), "cluster": "production", "service": "web", "taskDefinition": arn("web:2"),
         "update": null, "check": null, "error": {"Error": "Deploy.Rejected", "Cause": "no"}, "rollBack": null,
-        "rollBackCheck": null, "rollBackError": null, "attempt": 0,
+        "rollBackCheck": null, "rollBackError": null, "settings": RolloutSettings::default(), "attempt": 0,
     })
 }
 
 fn image_end() -> Value {
     json!({
-        "scope": "IMAGE", "image": pushed(2), "planned": 1, "results": [{"registered": "nightly:5"}], "services": [],
-        "families": [], "skipped": [], "later": [], "attempt": 0,
+        "scope": "IMAGE", "image": pushed(2), "planned": 1, "settings": [], "results": [{"registered": "nightly:5"}],
+        "services": [], "families": [], "skipped": [], "later": [], "tags": [], "tagged": [], "attempt": 0,
     })
 }
 
@@ -52,7 +52,8 @@ fn a_services_execution_throws_until_it_is_redriven() {
 fn a_pushs_execution_says_whether_latest_is_to_be_tagged() {
     for set in [true, false] {
         let done = concluded(&image_end(), 0, set).unwrap();
-        assert_eq!((&done["tagLatest"], &done["retry"]), (&json!(set), &json!([])));
+        let tags = if set { json!(["latest"]) } else { json!([]) };
+        assert_eq!((&done["tags"], &done["retry"]), (&tags, &json!([])));
     }
 }
 

@@ -74,7 +74,7 @@ pub async fn handle(
             log_image(&image);
             let kind = stored(&image).await;
             if let Kind::Artifact(artifact) = kind {
-                return plan_within(None, Vec::new(), 1, vec![policy::not_an_image(&image, &artifact)]);
+                return plan_within(None, Waves::nothing(policy::not_an_image(&image, &artifact)), 1);
             }
             image
         }
@@ -82,15 +82,14 @@ pub async fn handle(
             if let NothingPushed::Artifact { pushed, .. } = &nothing {
                 log_image(pushed);
             }
-            let skipped = vec![policy::nothing_pushed(&nothing)];
-            return plan_within(None, Vec::new(), 1, skipped);
+            return plan_within(None, Waves::nothing(policy::nothing_pushed(&nothing)), 1);
         }
     };
     log_image(&image);
     image.refuse_from_the_future(request.now)?;
     if let Some(skipped) = policy::push(&image, config, &stages) {
         tracing::info!(reason = ?skipped.reason, "skipped: {}", skipped.message);
-        return plan_within(Some(image), Vec::new(), 1, vec![skipped]);
+        return plan_within(Some(image), Waves::nothing(skipped), 1);
     }
     tokio::select! {
         plan = search(ecs, config, &stages, &pushes, request.now, image, is_alone) => plan,
@@ -155,21 +154,19 @@ async fn search(
         of_services: &of_services,
         of_families: &families,
     };
-    let Waves {
-        waves,
-        skipped: not_promoted,
-    } = waves(stages, &image, &services, &definitions, revisions, &owners);
-    skipped.extend(not_promoted);
-    if waves.is_empty() && skipped.is_empty() {
+    let mut planned = waves(stages, &image, &services, &definitions, revisions, &owners);
+    skipped.append(&mut planned.skipped);
+    if planned.waves.is_empty() && skipped.is_empty() {
         skipped.push(policy::not_in_use(&image));
     }
-    log_plan(&image, &services, &waves, &skipped);
-    let sharing = if waves.iter().any(|wave| is_long(&wave.revisions)) || at.elapsed() >= COUNTED_LATELY {
+    log_plan(&image, &services, &planned.waves, &skipped);
+    let sharing = if planned.waves.iter().any(|wave| is_long(&wave.revisions)) || at.elapsed() >= COUNTED_LATELY {
         pushes().await.or(counted)
     } else {
         counted
     };
-    let mut plan = plan_within(Some(image), waves, sharing.unwrap_or(1), plan::bounded(skipped))?;
+    planned.skipped = plan::bounded(skipped);
+    let mut plan = plan_within(Some(image), planned, sharing.unwrap_or(1))?;
     if is_alone {
         name_stages(&mut plan, of_services);
     }

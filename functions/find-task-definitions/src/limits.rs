@@ -2,12 +2,14 @@
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>.
 
+use crate::waves::Waves;
 use serde::Serialize;
 use shared::contract::{
     Conclude, ImageConclusion, ImageEnd, Plan, PlannedResult, PlannedRevision, PlannedService, RevisionResult,
-    ServiceOutcome, ServiceResult, Skipped, Wave,
+    ServiceOutcome, ServiceResult,
 };
 use shared::error::Error;
+use shared::image::ImageTag;
 use shared::pace::pace;
 use shared::push::PushedImage;
 
@@ -32,8 +34,14 @@ const MOST_EVENTS: usize = 25_000;
 /// The part of them that is left for retries: a tenth.
 const RETRIES: usize = MOST_EVENTS / 10;
 
-/// The events of an execution of deploy-image besides what it does for task definitions, at most.
-const EVENTS_OF_PUSH: usize = 48;
+/// The events of an execution of deploy-image besides what it does for task definitions and for tags, at most.
+const EVENTS_OF_PUSH: usize = 29;
+
+/// The events of each tag that the image gets.
+const EVENTS_OF_TAG: usize = 12;
+
+/// The events of telling what has failed, after the tags of what has not.
+const EVENTS_OF_FAILURE: usize = 9;
 
 /// The events of each wave after the first one, besides what it does for task definitions.
 const EVENTS_OF_WAVE: usize = 34;
@@ -56,19 +64,20 @@ const EVENTS_OF_SERVICE: usize = 10;
 /// A group of services is full with at least so many, whatever the setting `maxConcurrency` is.
 const SERVICES_OF_GROUP: usize = 20;
 
-/// Makes the plan of `waves`: each at a pace that the account's limits allow one of so many `pushes`, and all within the limits
-/// of one execution.
+/// Makes the plan of what is `planned`: each wave at a pace that the account's limits allow one of so many `pushes`, and all within
+/// the limits of one execution.
 ///
 /// # Errors
 ///
 /// `Deploy.InvalidInput` when what this execution would be told, or its history, would be too large in the worst case,
 /// that every service fails.
-pub fn plan_within(
-    image: Option<PushedImage>,
-    waves: Vec<Wave>,
-    pushes: u32,
-    skipped: Vec<Skipped>,
-) -> Result<Plan, Error> {
+pub fn plan_within(image: Option<PushedImage>, planned: Waves, pushes: u32) -> Result<Plan, Error> {
+    let Waves {
+        waves,
+        settings,
+        tags,
+        skipped,
+    } = planned;
     let mut waves = waves.into_iter().map(|mut wave| {
         // What waits for a wave before it finds full buckets.
         pace(&mut wave.revisions, pushes);
@@ -77,8 +86,10 @@ pub fn plan_within(
     let revisions = waves.next().map_or_else(Vec::new, |first| first.revisions);
     let mut plan = Plan {
         image,
+        settings,
         revisions,
         later: waves.collect(),
+        tags,
         skipped,
         services: 0,
         error_length: 0,
@@ -152,7 +163,9 @@ fn events(plan: &Plan) -> usize {
     let waves = [&plan.revisions].into_iter().chain(later);
     let groups: usize = waves.map(|revisions| revisions.len().min(MOST_GROUPS)).sum();
     let of_revisions: usize = all(plan).map(of_revision).sum();
-    EVENTS_OF_PUSH + plan.later.len() * EVENTS_OF_WAVE + groups * EVENTS_OF_GROUP + of_revisions
+    // The tag latest may come besides. Each stage may be the last one that a failure leaves to be tagged.
+    let tags = EVENTS_OF_TAG + plan.tags.len() * (EVENTS_OF_TAG + EVENTS_OF_FAILURE);
+    EVENTS_OF_PUSH + tags + plan.later.len() * EVENTS_OF_WAVE + groups * EVENTS_OF_GROUP + of_revisions
 }
 
 /// What "Conclude" is told when all fails, but for the errors' own texts.
@@ -180,11 +193,18 @@ fn all_failed(plan: &Plan) -> ImageEnd {
     ImageEnd {
         image: plan.image.clone(),
         planned: u32::try_from(all(plan).count()).unwrap_or(u32::MAX),
+        settings: if all(plan).all(|revision| revision.settings == 0) {
+            Vec::new()
+        } else {
+            all(plan).map(|revision| revision.settings).collect()
+        },
         results: all(plan).map(of_revision).collect(),
         services: Vec::new(),
         families: Vec::new(),
         skipped: plan.skipped.clone(),
         later: Vec::new(),
+        tags: plan.tags.clone(),
+        tagged: all_tags(plan),
         attempt: 0,
     }
 }
@@ -219,8 +239,17 @@ fn all_again(plan: &Plan) -> ImageConclusion {
         skipped: plan.skipped.clone(),
         retry: plan.revisions.clone(),
         later: plan.later.clone(),
-        tag_latest: false,
+        tags: all_tags(plan),
+        tagged: all_tags(plan),
+        pending: plan.tags.clone(),
+        failed: false,
     }
+}
+
+/// Every tag that the image may get.
+fn all_tags(plan: &Plan) -> Vec<ImageTag> {
+    let of_stages = plan.tags.iter().map(|of_stage| of_stage.tag.clone());
+    of_stages.chain([ImageTag::latest()]).collect()
 }
 
 /// What something takes as JSON, in bytes. What cannot be written is too large for anything.

@@ -161,6 +161,7 @@ fn planned(definition: &Outline) -> PlannedRevision {
     PlannedRevision {
         task_definition: definition.arn().name(),
         after: 0,
+        settings: 0,
         services: Vec::new(),
     }
 }

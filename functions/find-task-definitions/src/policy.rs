@@ -10,6 +10,7 @@
 //! | a revision: [`revision`] | `SUPERSEDED` |
 //! | all of them: [`not_in_use`] | `NOT_IN_USE` |
 //! | a revision that is deployed all the same: [`warnings`] | `PUSH_TIME_IGNORED`, `TAGS_LEFT_OUT` |
+//! | the stages in their order: [`not_promoted`], [`not_tagged`] | `NOT_PROMOTED`, `NOT_TAGGED` |
 //!
 //! `SERVICE_DELETED` comes after the plan: conclude says it of a service that was deleted since.
 
@@ -20,6 +21,7 @@ use shared::artifact::Artifact;
 use shared::config::{Config, StageName};
 use shared::contract::{SkipReason, Skipped};
 use shared::hold::hold;
+use shared::image::ImageTag;
 use shared::push::{NothingPushed, PushedImage, Pusher};
 use shared::records::MOST_TAGS;
 use shared::service::{Controller, Service, ServiceStatus, ServiceTags};
@@ -272,17 +274,32 @@ pub fn not_promoted(
     missing: &str,
     more: usize,
 ) -> Skipped {
-    let more = match more {
-        0 => String::new(),
-        1 => " (and one more service)".to_owned(),
-        more => format!(" (and {more} more services)"),
-    };
     let message = format!(
-        "its stage {stage} comes after {before}, and {missing}{more} is not stable on this image ({}). Push a tag \
+        "its stage {stage} comes after {before}, and {missing}{} is not stable on this image ({}). Push a tag \
          that {before} takes, or this tag again when it is stable there",
+        and_more(more),
         image.digest
     );
     skipped(resource, SkipReason::NotPromoted, message)
+}
+
+fn and_more(services: usize) -> String {
+    match services {
+        0 => String::new(),
+        1 => " (and one more service)".to_owned(),
+        more => format!(" (and {more} more services)"),
+    }
+}
+
+/// Says that the image does not get the `tag` of a stage, of which a service neither is in this push nor has the image stable; so
+/// do `more`.
+#[must_use]
+pub fn not_tagged(image: &PushedImage, tag: &ImageTag, stage: &StageName, missing: &str, more: usize) -> Skipped {
+    let message = format!(
+        "the stage {stage} does not give it the tag {tag}: {missing}{} is not stable on this image, and not deployed by this push",
+        and_more(more)
+    );
+    skipped(image, SkipReason::NotTagged, message)
 }
 
 /// Why what runs a revision, `resource`, is not moved on from it: it is of a newer push. A push that is recorded as of a time

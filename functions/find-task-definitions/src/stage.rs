@@ -5,9 +5,10 @@
 
 use regex_lite::Regex;
 use semver::{Version, VersionReq};
-use shared::config::{Config, StageName, StageSettings};
+use shared::config::{Config, RolloutSettings, StageName, StageSettings};
 use shared::contract::Hold;
 use shared::error::Error;
+use shared::image::ImageTag;
 use std::fmt::Display;
 
 /// The value of a service's own tag that keeps it out of every stage.
@@ -35,6 +36,10 @@ pub struct Stage {
     pub allows_lower: bool,
     after: Option<StageName>,
     soak: u32,
+    /// How its services are deployed.
+    pub settings: RolloutSettings,
+    /// The tag that an image gets once all of its services are stable on it.
+    pub tag_on_success: Option<ImageTag>,
 }
 
 /// Names or globs. Without any it selects everything.
@@ -88,12 +93,12 @@ impl Stages {
     ///
     /// # Errors
     ///
-    /// `Deploy.InvalidInput` that names the stage and the pattern that cannot be read, the stage that is there twice, or the
-    /// one that takes `latest` although `tagLatest` is on.
+    /// `Deploy.InvalidInput` that names the stage and the pattern that cannot be read, the stage that is there twice, the one that
+    /// takes `latest` although `tagLatest` is on, or the one that its own tag on success would be a push to.
     pub fn read(config: &Config) -> Result<Self, Error> {
         let mut stages: Vec<Stage> = Vec::new();
         for settings in &config.stages {
-            let stage = Stage::read(settings)?;
+            let stage = Stage::read(config, settings)?;
             if stages.iter().any(|other| other.name == stage.name) {
                 return Err(refused(&stage.name, "it is there twice"));
             }
@@ -125,8 +130,35 @@ impl Stages {
                     "it comes after itself, by way of the stages before it",
                 ));
             }
+            if let Some(tag) = stage.tag_on_success.as_ref().filter(|_| stages.moves_itself(stage)) {
+                return Err(refused(
+                    &stage.name,
+                    format_args!("it gives images the tag {tag}, by which they would be deployed to it once more"),
+                ));
+            }
         }
         Ok(stages)
+    }
+
+    /// Whether the tag that a stage gives is a push to that stage, at once or by the tags that other stages give in their turn.
+    fn moves_itself(&self, stage: &Stage) -> bool {
+        let takes = |tag: &ImageTag| {
+            self.iter()
+                .filter(|other| other.decide(tag.as_str()).takes())
+                .collect::<Vec<_>>()
+        };
+        let mut moved: Vec<&Stage> = stage.tag_on_success.as_ref().map(takes).unwrap_or_default();
+        let mut at = 0;
+        while let Some(next) = moved.get(at).copied() {
+            let more = next.tag_on_success.as_ref().map(takes).unwrap_or_default();
+            for other in more {
+                if moved.iter().all(|known| known.name != other.name) {
+                    moved.push(other);
+                }
+            }
+            at += 1;
+        }
+        moved.iter().any(|moved| moved.name == stage.name)
     }
 
     fn find(&self, name: &StageName) -> Option<&Stage> {
@@ -175,7 +207,7 @@ impl Stages {
 }
 
 impl Stage {
-    fn read(settings: &StageSettings) -> Result<Self, Error> {
+    fn read(config: &Config, settings: &StageSettings) -> Result<Self, Error> {
         let refused = |problem: String| refused(&settings.name, problem);
         let selector = |member: &str, patterns: &[String]| {
             Selector::read(patterns).map_err(|problem| refused(format!("its {member}: {problem}")))
@@ -195,6 +227,8 @@ impl Stage {
             allows_lower: settings.allow_lower,
             after: settings.after.clone(),
             soak: settings.soak_seconds,
+            settings: config.rollout_settings(settings),
+            tag_on_success: settings.tag_on_success.clone(),
         })
     }
 

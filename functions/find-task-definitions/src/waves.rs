@@ -5,8 +5,9 @@
 use crate::policy;
 use crate::stage::{Candidate, Owner, Stage, Stages};
 use shared::arn::{RevisionName, TaskDefinitionArn};
-use shared::config::StageName;
-use shared::contract::{PlannedRevision, ServiceId, Skipped, Wave};
+use shared::config::{RolloutSettings, StageName};
+use shared::contract::{PlannedRevision, ServiceId, Skipped, StageTag, Wave};
+use shared::image::ImageTag;
 use shared::push::PushedImage;
 use shared::service::Service;
 use shared::task_definition::Outline;
@@ -17,8 +18,23 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Waves {
     /// The waves, the first one first. None is empty; the first one may be of a stage that comes after another one.
     pub waves: Vec<Wave>,
-    /// What is not promoted: its stage comes after one that has not had this image stable.
+    /// By which settings what is planned is deployed, each named by its place.
+    pub settings: Vec<RolloutSettings>,
+    /// The tags that the image gets once a stage is stable on it.
+    pub tags: Vec<StageTag>,
+    /// What is not promoted: its stage comes after one that has not had this image stable; and the tags that the image does not get.
     pub skipped: Vec<Skipped>,
+}
+
+impl Waves {
+    /// Nothing is planned, for this reason.
+    #[must_use]
+    pub fn nothing(skipped: Skipped) -> Self {
+        Self {
+            skipped: vec![skipped],
+            ..Self::default()
+        }
+    }
 }
 
 /// The stage of each thing that is planned.
@@ -34,7 +50,10 @@ pub struct Owners<'a> {
 ///
 /// A stage waits for the services of the stage before it that run the repository. Each of them must be in an earlier wave of
 /// this plan, or run this very digest in a complete rollout: so an image is promoted by a new tag. Where one does neither,
-/// nothing of the stage is deployed. A stage before it without such a service keeps nothing back.
+/// nothing of the stage is deployed. A stage before it without such a service keeps nothing back. By the same rule a stage gives
+/// the image its tag only where none of its own services is missing.
+///
+/// A revision that services of several stages run is planned once for each way in which these deploy.
 ///
 /// - `services`: every service of the clusters looked at, with its primary deployment
 /// - `definitions`: the revisions that they run
@@ -48,34 +67,35 @@ pub fn waves(
     planned: Vec<PlannedRevision>,
     owners: &Owners<'_>,
 ) -> Waves {
-    if stages.iter().all(|stage| stage.after().is_none()) {
-        return Waves {
-            waves: wave(stages, 0, owners, planned).into_iter().collect(),
-            skipped: Vec::new(),
-        };
-    }
-    let running = running(stages, image, services, definitions);
+    let asks_what_runs = |stage: &Stage| stage.after().is_some() || stage.tag_on_success.is_some();
+    let running = if stages.iter().any(asks_what_runs) {
+        running(stages, image, services, definitions)
+    } else {
+        Vec::new()
+    };
     let mut skipped = Vec::new();
     let mut kept_back: BTreeSet<&StageName> = BTreeSet::new();
     for stage in by_level(stages) {
         let Some(before) = stage.after() else { continue };
         let is_planned =
             |of: &Running<'_>| !kept_back.contains(before) && owners.of_services.get(&of.id()) == Some(before);
-        let missing: Vec<&Running<'_>> = running
-            .iter()
-            .filter(|of| of.stage == before && !is_planned(of) && !of.is_stable_on_image)
-            .collect();
-        if let [first, rest @ ..] = missing.as_slice() {
+        if let Some((first, more)) = missing(&running, before, is_planned) {
             kept_back.insert(stage.name());
-            skipped.push((stage.name(), before, first.service.title(), rest.len()));
+            skipped.push((stage.name(), before, first, more));
         }
     }
     let is_kept_back = |stage: Option<&StageName>| stage.is_some_and(|stage| kept_back.contains(stage));
+    let named = owners.of_services.values().chain(owners.of_families.values());
+    let planned_stages: BTreeSet<&StageName> = named.filter(|stage| !is_kept_back(Some(stage))).collect();
+    let ways = Ways::of(stages.iter().filter(|stage| planned_stages.contains(stage.name())));
     let mut not_promoted = Vec::new();
     let mut levels: BTreeMap<usize, Vec<PlannedRevision>> = BTreeMap::new();
     for revision in planned {
-        let mut of_levels: BTreeMap<usize, PlannedRevision> = BTreeMap::new();
-        let empty = || PlannedRevision {
+        // Those that are deployed together, in the same way.
+        let mut parts: BTreeMap<(usize, u32), PlannedRevision> = BTreeMap::new();
+        let place = |stage: Option<&StageName>| (level(stages, stage), ways.place(stage));
+        let empty = |settings| PlannedRevision {
+            settings,
             services: Vec::new(),
             ..revision.clone()
         };
@@ -85,7 +105,8 @@ pub fn waves(
                 not_promoted
                     .extend(stage.map(|stage| (format!("family {}", revision.task_definition.family()), stage)));
             } else {
-                of_levels.insert(level(stages, stage), empty());
+                let (level, settings) = place(stage);
+                parts.insert((level, settings), empty(settings));
             }
         }
         for service in &revision.services {
@@ -98,11 +119,12 @@ pub fn waves(
                 let title = shared::service::title(&service.cluster, &service.service);
                 not_promoted.extend(stage.map(|stage| (title, stage)));
             } else {
-                let of_level = of_levels.entry(level(stages, stage)).or_insert_with(empty);
-                of_level.services.push(service.clone());
+                let (level, settings) = place(stage);
+                let part = parts.entry((level, settings)).or_insert_with(|| empty(settings));
+                part.services.push(service.clone());
             }
         }
-        for (level, revision) in of_levels {
+        for ((level, _), revision) in parts {
             levels.entry(level).or_default().push(revision);
         }
     }
@@ -110,14 +132,77 @@ pub fn waves(
         let (_, before, first, more) = skipped.iter().find(|(name, ..)| *name == stage)?;
         Some(policy::not_promoted(image, resource, [stage, before], first, *more))
     });
-    let not_promoted = not_promoted.collect();
+    let mut not_done: Vec<Skipped> = not_promoted.collect();
+    let mut tags = Vec::new();
+    for (stage, settings, tag) in ways.tags {
+        let is_planned = |of: &Running<'_>| owners.of_services.get(&of.id()) == Some(stage);
+        match missing(&running, stage, is_planned) {
+            Some((first, more)) => not_done.push(policy::not_tagged(image, tag, stage, &first, more)),
+            None => tags.push(StageTag {
+                settings,
+                tag: tag.clone(),
+            }),
+        }
+    }
     let waves = levels
         .into_iter()
         .filter_map(|(level, revisions)| wave(stages, level, owners, revisions));
     Waves {
         waves: waves.collect(),
-        skipped: not_promoted,
+        settings: ways.all,
+        tags,
+        skipped: not_done,
     }
+}
+
+/// The ways in which the stages of a plan deploy. Stages of the same settings share one, but a stage that tags the image has its
+/// own: so it can be told when it is stable.
+#[derive(Default)]
+struct Ways<'a> {
+    all: Vec<RolloutSettings>,
+    of_stages: BTreeMap<&'a StageName, u32>,
+    tags: Vec<(&'a StageName, u32, &'a ImageTag)>,
+}
+
+impl<'a> Ways<'a> {
+    fn of(stages: impl Iterator<Item = &'a Stage>) -> Self {
+        let mut ways = Self::default();
+        for stage in stages {
+            let is_shared = |place: &u32| ways.tags.iter().all(|(_, tagged, _)| tagged != place);
+            let mut places = (0..).zip(&ways.all);
+            let same = places.find(|(place, settings)| **settings == stage.settings && is_shared(place));
+            let same = same.filter(|_| stage.tag_on_success.is_none()).map(|(place, _)| place);
+            let place = same.unwrap_or_else(|| {
+                ways.all.push(stage.settings);
+                u32::try_from(ways.all.len() - 1).unwrap_or(u32::MAX)
+            });
+            ways.of_stages.insert(stage.name(), place);
+            let tag = stage.tag_on_success.as_ref();
+            ways.tags.extend(tag.map(|tag| (stage.name(), place, tag)));
+        }
+        ways
+    }
+
+    fn place(&self, stage: Option<&StageName>) -> u32 {
+        stage
+            .and_then(|stage| self.of_stages.get(stage))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+/// The first service of `stage` that runs the repository and neither is in the plan nor has the image stable, and how many more
+/// there are.
+fn missing(
+    running: &[Running<'_>],
+    stage: &StageName,
+    is_planned: impl Fn(&Running<'_>) -> bool,
+) -> Option<(String, usize)> {
+    let mut missing = running.iter();
+    let mut next = || missing.find(|of| of.stage == stage && !is_planned(of) && !of.is_stable_on_image);
+    let first = next()?.service.title();
+    let more = std::iter::from_fn(next).count();
+    Some((first, more))
 }
 
 /// A service that runs the repository, in a stage.

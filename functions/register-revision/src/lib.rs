@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use shared::arn::TaskDefinitionArn;
-use shared::config::Config;
+use shared::config::RolloutSettings;
 use shared::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
 use shared::ecs::Ecs;
 use shared::error::Error;
@@ -26,10 +26,11 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 ///
 /// `Deploy.InvalidInput` when no container of the revision runs the repository; `Deploy.NotFound` when the revision is
 /// gone; `Deploy.Rejected` when ECS refuses the new one; `Deploy.Unavailable`.
-pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Result<RegisteredRevision, Error> {
+pub async fn handle(ecs: &Ecs, request: Request<Value>) -> Result<RegisteredRevision, Error> {
     let RegisterRevision {
         image,
         task_definition,
+        settings,
         rollback,
     } = request.typed()?.input;
     log_image(&image);
@@ -53,7 +54,7 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
     }
     let (revision, repeated) = match &rollback {
         Some(rollback) => for_rollback(ecs, &image, &source, newest.as_ref(), rollback).await?,
-        None => for_push(ecs, config, &image, &source, newest.as_ref()).await?,
+        None => for_push(ecs, settings, &image, &source, newest.as_ref()).await?,
     };
     let registered = RegisteredRevision {
         task_definition: revision,
@@ -73,12 +74,12 @@ pub async fn handle(ecs: &Ecs, config: &Config, request: Request<Value>) -> Resu
 /// The revision with the pushed image, and whether the family had one of the push already.
 async fn for_push(
     ecs: &Ecs,
-    config: &Config,
+    settings: RolloutSettings,
     image: &PushedImage,
     source: &TaskDefinition,
     newest: Option<&TaskDefinition>,
 ) -> Result<(TaskDefinitionArn, bool), Error> {
-    let wanted = source.with_image(image, config.image_reference);
+    let wanted = source.with_image(image, settings.image_reference);
     log_tags_left_out(&wanted);
     let kin = |candidate: &TaskDefinition| {
         // A revision whose tags have no room for the push is known by its document and its time alone.
@@ -87,7 +88,7 @@ async fn for_push(
         }
         let is_ours = candidate.is_of_push(image) && !candidate.is_overtaken(source, image);
         // A revision of the same digest under another tag is used again as it is, with that tag.
-        let of_push = || source.with_image(&candidate.push_of(image), config.image_reference);
+        let of_push = || source.with_image(&candidate.push_of(image), settings.image_reference);
         if is_ours && is_wanted(candidate, &of_push(), image) {
             Kin::Wanted
         } else if is_ours {

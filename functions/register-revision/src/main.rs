@@ -1,11 +1,9 @@
 //! The step "Register revision": see the library.
 
-use shared::config::Config;
 use shared::ecs::Ecs;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let config = Config::from_env()?;
     let ecs = Ecs::from_env();
-    shared::runtime::serve(async |request| register_revision::handle(&ecs, &config, request).await).await
+    shared::runtime::serve(async |request| register_revision::handle(&ecs, request).await).await
 }

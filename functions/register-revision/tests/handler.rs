@@ -6,7 +6,7 @@ use aws_sdk_ecs::Client;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use register_revision::is_wanted;
 use serde_json::{Value, json};
-use shared::config::Config;
+use shared::config::RolloutSettings;
 use shared::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
 use shared::ecs::Ecs;
 use shared::error::Error;
@@ -55,8 +55,13 @@ fn registered(mut described: Value, seconds: i64) -> Value {
     described
 }
 
-async fn asked(config: &Config, short: &str, rules: &[Rule], wire: &Wire) -> Result<RegisteredRevision, Error> {
-    asked_for(config, short, None, rules, wire).await
+async fn asked(
+    settings: RolloutSettings,
+    short: &str,
+    rules: &[Rule],
+    wire: &Wire,
+) -> Result<RegisteredRevision, Error> {
+    asked_for(settings, short, None, rules, wire).await
 }
 
 /// The revision that is made of `short` to roll back `web:2`, pinned to the old digest or as it is.
@@ -70,12 +75,12 @@ async fn asked_to_roll_back(
         digest: digest.map(shared::testing::digest),
         rolls_back: arn("web:2"),
     };
-    let done = asked_for(&Config::default(), short, Some(rollback), rules, &wire).await;
+    let done = asked_for(RolloutSettings::default(), short, Some(rollback), rules, &wire).await;
     (done, wire)
 }
 
 async fn asked_for(
-    config: &Config,
+    settings: RolloutSettings,
     short: &str,
     rollback: Option<RollbackCopy>,
     rules: &[Rule],
@@ -86,9 +91,10 @@ async fn asked_for(
     let input = RegisterRevision {
         image: pushed(2),
         task_definition: short.parse().unwrap(),
+        settings,
         rollback,
     };
-    register_revision::handle(&Ecs::with_client(ecs), config, request(&input, 0)).await
+    register_revision::handle(&Ecs::with_client(ecs), request(&input, 0)).await
 }
 
 #[tokio::test]
@@ -102,7 +108,7 @@ async fn peer_6_a_revision_is_the_old_document_with_the_new_image_and_where_it_c
     source["taskDefinition"]["containerDefinitions"][0]["heardOfTomorrow"] = json!(true);
     let wire = Wire::default();
     let done = asked(
-        &Config::default(),
+        RolloutSettings::default(),
         "web:1",
         &[knows("web", source), registers("web:2")],
         &wire,
@@ -136,13 +142,13 @@ async fn peer_6_a_revision_is_the_old_document_with_the_new_image_and_where_it_c
 
 #[tokio::test]
 async fn the_image_is_named_by_its_digest_when_that_is_set() {
-    let by_digest = Config {
+    let by_digest = RolloutSettings {
         image_reference: ImageForm::Digest,
-        ..Config::default()
+        ..RolloutSettings::default()
     };
     let wire = Wire::default();
     asked(
-        &by_digest,
+        by_digest,
         "web:1",
         &[knows("web", described("web:1", "app:v1", &[])), registers("web:2")],
         &wire,
@@ -160,7 +166,7 @@ async fn asked_again_the_newest_revision_is_used_again() {
         knows("web:1", described_of_push("web:1", 1)),
     ];
     let wire = Wire::default();
-    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!(
         (done.task_definition, done.source, done.repeated),
         (arn("web:2"), arn("web:1"), true)
@@ -190,7 +196,7 @@ async fn a_second_tag_of_one_image_finds_the_revision_of_the_first_and_registers
                 newest(&["web:2", "web:1"]),
             ];
             let wire = Wire::default();
-            let done = asked(&Config::default(), in_use, &rules, &wire).await.unwrap();
+            let done = asked(RolloutSettings::default(), in_use, &rules, &wire).await.unwrap();
             assert_eq!(
                 (done.task_definition, done.repeated),
                 (arn("web:2"), true),
@@ -210,7 +216,7 @@ async fn a_second_tag_of_one_image_finds_the_lowest_revision_of_the_first_beneat
         knows("web:2", described_of_other_tag("web:2", -25)),
         knows("web:1", described("web:1", "app:v0", &[])),
     ];
-    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &Wire::default())
         .await
         .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
@@ -224,7 +230,7 @@ async fn a_tag_that_an_image_gets_later_or_after_another_push_has_a_revision_of_
         knows("web:1", registered(described("web:1", "app:v0", &[]), -3600)),
         registers("web:3"),
     ];
-    let done = asked(&Config::default(), "web:2", &promoted, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:2", &promoted, &Wire::default())
         .await
         .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:3"), false));
@@ -235,7 +241,7 @@ async fn a_tag_that_an_image_gets_later_or_after_another_push_has_a_revision_of_
         knows("web:1", registered(described("web:1", "app:v0", &[]), -3600)),
         registers("web:4"),
     ];
-    let done = asked(&Config::default(), "web:3", &after_another, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:3", &after_another, &Wire::default())
         .await
         .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:4"), false));
@@ -245,7 +251,7 @@ async fn a_tag_that_an_image_gets_later_or_after_another_push_has_a_revision_of_
 async fn a_service_that_is_there_already_keeps_its_revision() {
     let wire = Wire::default();
     let done = asked(
-        &Config::default(),
+        RolloutSettings::default(),
         "web:2",
         &[knows("web", described_of_push("web:2", 2))],
         &wire,
@@ -265,7 +271,7 @@ async fn a_revision_of_this_push_is_found_beneath_somebodys_newer_one() {
         knows("web:1", described_of_push("web:1", 1)),
     ];
     let wire = Wire::default();
-    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 3, "none is read twice");
 }
@@ -294,7 +300,7 @@ async fn a_revision_of_this_push_is_found_however_many_were_registered_since() {
         rules.push(rule);
     }
     let wire = Wire::default();
-    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     assert!(wire.bodies("RegisterTaskDefinition").is_empty());
 }
@@ -310,7 +316,7 @@ async fn nothing_below_a_revision_from_before_the_push_is_read() {
         registers("web:10"),
     ];
     let wire = Wire::default();
-    let done = asked(&Config::default(), "web:2", &rules, &wire).await.unwrap();
+    let done = asked(RolloutSettings::default(), "web:2", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:10"), false));
     let read: Vec<Value> = wire.bodies("DescribeTaskDefinition");
     let read: Vec<&str> = read
@@ -328,7 +334,7 @@ async fn a_family_whose_newest_revision_is_from_before_the_push_is_not_searched(
         registers("web:4"),
     ];
     let wire = Wire::default();
-    asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+    asked(RolloutSettings::default(), "web:1", &rules, &wire).await.unwrap();
     assert!(wire.bodies("ListTaskDefinitions").is_empty());
 }
 
@@ -344,7 +350,7 @@ async fn a_revision_that_is_gone_since_the_family_was_listed_is_passed_by() {
         knows("web:2", registered(described_of_push("web:2", 2), 30)),
         knows("web:1", described_of_push("web:1", 1)),
     ];
-    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &Wire::default())
         .await
         .unwrap();
     assert_eq!(done.task_definition, arn("web:2"));
@@ -363,7 +369,7 @@ async fn a_revision_that_was_made_to_roll_back_is_looked_past() {
         knows("web:2", registered(described_of_push("web:2", 2), 30)),
         knows("web:1", described_of_push("web:1", 1)),
     ];
-    let done = asked(&Config::default(), "web:3", &rules, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:3", &rules, &Wire::default())
         .await
         .unwrap();
     assert_eq!(
@@ -381,7 +387,7 @@ async fn a_deregistered_revision_is_never_the_wanted_one_even_where_it_is_in_use
         knows("web:2", deregistered),
         registers("web:3"),
     ];
-    let done = asked(&Config::default(), "web:2", &rules, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:2", &rules, &Wire::default())
         .await
         .unwrap();
     assert_eq!(
@@ -398,7 +404,7 @@ async fn of_two_that_register_the_same_at_once_the_lower_revision_counts_and_the
         knows("web:2", described_of_push("web:2", 2)),
     ];
     let wire = Wire::default();
-    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     let last = ["RegisterTaskDefinition", "DescribeTaskDefinition"];
     assert_eq!(
@@ -417,7 +423,7 @@ async fn after_several_lost_answers_the_lowest_revision_counts() {
         knows("web:3", described_of_push("web:3", 2)),
         knows("web:4", described_of_push("web:4", 2)),
     ];
-    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &Wire::default())
         .await
         .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:3"), true));
@@ -433,7 +439,7 @@ async fn a_duplicate_that_a_list_does_not_hold_yet_counts_where_it_is_the_lowest
         knows("web:2", registered(described_of_push("web:2", 2), 30)),
         knows("web:1", described_of_push("web:1", 1)),
     ];
-    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &Wire::default())
         .await
         .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
@@ -452,7 +458,7 @@ async fn of_what_a_list_does_not_hold_the_twenty_newest_are_read() {
     let gone = mock!(Client::describe_task_definition)
         .then_http_response(|| refusal("ClientException", "Unable to describe task definition."));
     rules.push(gone.clone());
-    let done = asked(&Config::default(), "web:9", &rules, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:9", &rules, &Wire::default())
         .await
         .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:100"), false));
@@ -467,7 +473,7 @@ async fn somebody_elses_registration_at_the_same_moment_is_left_alone() {
         knows("web:2", described("web:2", "app:v9", &[])),
     ];
     let wire = Wire::default();
-    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:3"), false));
 }
 
@@ -480,7 +486,7 @@ async fn of_duplicates_that_are_found_the_lowest_counts() {
         knows("web:2", registered(described_of_push("web:2", 2), 30)),
         knows("web:1", described_of_push("web:1", 1)),
     ];
-    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &Wire::default())
         .await
         .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
@@ -498,7 +504,7 @@ async fn a_duplicate_is_found_however_many_others_came_between() {
         rules.push(knows(short, registered(described(short, "app:v9", &[]), 30)));
     }
     let wire = Wire::default();
-    let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
 }
 
@@ -514,7 +520,7 @@ async fn a_revision_of_this_push_that_records_another_push_of_the_sidecar_is_not
         knows("web:1", described_of_push("web:1", 1)),
         registers("web:4"),
     ];
-    let done = asked(&Config::default(), "web:2", &rules, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:2", &rules, &Wire::default())
         .await
         .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:4"), true));
@@ -529,7 +535,7 @@ async fn where_no_revision_of_this_push_is_there_one_is_registered() {
         knows("web:1", described_of_push("web:1", 1)),
         registers("web:4"),
     ];
-    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &Wire::default())
         .await
         .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:4"), false));
@@ -549,7 +555,7 @@ async fn a_push_that_has_had_another_revision_is_a_repeated_one() {
             no_such("web:1"),
             registers("web:4"),
         ];
-        let done = asked(&Config::default(), "web:3", &rules, &Wire::default())
+        let done = asked(RolloutSettings::default(), "web:3", &rules, &Wire::default())
             .await
             .unwrap();
         assert_eq!(done.task_definition, arn("web:4"));
@@ -564,7 +570,7 @@ async fn a_family_of_which_nothing_was_registered_since_the_push_is_not_searched
     let wire = Wire::default();
     let rules = [knows("web", described_of_push("web:1", 1)), registers("web:2")];
     assert!(
-        !asked(&Config::default(), "web:1", &rules, &wire)
+        !asked(RolloutSettings::default(), "web:1", &rules, &wire)
             .await
             .unwrap()
             .repeated
@@ -580,7 +586,7 @@ async fn a_family_whose_revisions_are_all_deregistered_is_read_by_the_one_in_use
         newest(&[]),
         registers("web:2"),
     ];
-    let done = asked(&Config::default(), "web:1", &rules, &Wire::default())
+    let done = asked(RolloutSettings::default(), "web:1", &rules, &Wire::default())
         .await
         .unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:2"), false));
@@ -589,7 +595,7 @@ async fn a_family_whose_revisions_are_all_deregistered_is_read_by_the_one_in_use
 #[tokio::test]
 async fn what_cannot_be_done_is_an_error_by_name() {
     let other = asked(
-        &Config::default(),
+        RolloutSettings::default(),
         "web:1",
         &[knows("web", described("web:1", "other:v1", &[]))],
         &Wire::default(),
@@ -605,7 +611,7 @@ async fn what_cannot_be_done_is_an_error_by_name() {
     let gone = mock!(Client::describe_task_definition)
         .then_http_response(|| refusal("ClientException", "Unable to describe task definition."));
     assert_eq!(
-        asked(&Config::default(), "web:1", &[gone], &Wire::default())
+        asked(RolloutSettings::default(), "web:1", &[gone], &Wire::default())
             .await
             .unwrap_err()
             .name(),
@@ -615,7 +621,7 @@ async fn what_cannot_be_done_is_an_error_by_name() {
     let refused =
         mock!(Client::register_task_definition).then_http_response(|| refusal("ClientException", "Role is not valid"));
     let rules = [knows("web", described("web:1", "app:v1", &[])), refused];
-    let refused = asked(&Config::default(), "web:1", &rules, &Wire::default())
+    let refused = asked(RolloutSettings::default(), "web:1", &rules, &Wire::default())
         .await
         .unwrap_err();
     assert!(
@@ -625,7 +631,7 @@ async fn what_cannot_be_done_is_an_error_by_name() {
 
     let denied = mock!(Client::describe_task_definition).then_http_response(|| refusal("AccessDeniedException", "no"));
     assert_eq!(
-        asked(&Config::default(), "web:1", &[denied], &Wire::default())
+        asked(RolloutSettings::default(), "web:1", &[denied], &Wire::default())
             .await
             .unwrap_err()
             .name(),
@@ -643,7 +649,7 @@ async fn peer_10_too_many_concurrent_attempts_are_tried_again_by_the_state_machi
     });
     let rules = [knows("web", described("web:1", "app:v1", &[])), busy];
     assert_eq!(
-        asked(&Config::default(), "web:1", &rules, &Wire::default())
+        asked(RolloutSettings::default(), "web:1", &rules, &Wire::default())
             .await
             .unwrap_err()
             .name(),
@@ -769,7 +775,7 @@ async fn ecs_is_never_sent_more_tags_than_it_takes() {
     for count in [0, 40, 47, 48, 49, 50] {
         let wire = Wire::default();
         let rules = [knows("web", tagged(count)), registers("web:2")];
-        asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+        asked(RolloutSettings::default(), "web:1", &rules, &wire).await.unwrap();
         let sent = &wire.bodies("RegisterTaskDefinition")[0]["tags"];
         assert!(sent.as_array().unwrap().len() <= 50, "{count}: {sent}");
     }
@@ -803,7 +809,7 @@ async fn where_the_users_tags_leave_no_room_at_all_the_revision_is_known_by_its_
             knows("web:2", newest),
             registers("web:3"),
         ];
-        let done = asked(&Config::default(), "web:1", &rules, &wire).await.unwrap();
+        let done = asked(RolloutSettings::default(), "web:1", &rules, &wire).await.unwrap();
         let sent = wire.bodies("RegisterTaskDefinition");
         assert_eq!(sent.len(), sends, "{says}");
         let revision = if sends == 0 { "web:2" } else { "web:3" };

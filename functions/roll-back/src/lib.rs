@@ -48,14 +48,14 @@ pub async fn handle(
     let Rollout { cluster, service, .. } = &input.rollout;
     log_image(&input.image);
     log_service(&shared::service::title(cluster, service));
-    let (rollback, running) = tokio::join!(roll_back(ecs, ecr, config, now, &input), running);
+    let (rollback, running) = tokio::join!(roll_back(ecs, ecr, now, &input), running);
     let waiting = Waiting {
         cluster,
         service,
         services: input.services,
         running,
         age: SignedDuration::ZERO,
-        left: config.rollout_timeout,
+        left: input.settings.rollout_timeout,
     };
     let rollback = match rollback {
         Ok(rollback) => rollback,
@@ -85,13 +85,7 @@ fn deleted(message: String) -> Rollback {
     }
 }
 
-async fn roll_back(
-    ecs: &Ecs,
-    ecr: &aws_sdk_ecr::Client,
-    config: &Config,
-    now: Timestamp,
-    input: &RollBack,
-) -> Result<Rollback, Error> {
+async fn roll_back(ecs: &Ecs, ecr: &aws_sdk_ecr::Client, now: Timestamp, input: &RollBack) -> Result<Rollback, Error> {
     let mut tries = Tries::begin();
     let mut sent = None;
     loop {
@@ -101,7 +95,9 @@ async fn roll_back(
             ecr,
             input,
             now,
-            deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
+            deadline: now
+                .saturating_add(input.settings.rollout_timeout)
+                .unwrap_or(Timestamp::MAX),
         };
         match way_back.take(&mut sent).await {
             Ok(Some(rollback)) => return Ok(rollback),

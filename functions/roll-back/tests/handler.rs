@@ -8,7 +8,7 @@ use aws_sdk_ecs::types::DesiredStatus;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use roll_back::registry::{By, Stored, look_up};
 use serde_json::{Value, json};
-use shared::config::Config;
+use shared::config::{Config, RolloutSettings};
 use shared::contract::{Check, RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Verdict};
 use shared::ecs::Ecs;
 use shared::error::Error;
@@ -140,6 +140,7 @@ impl Fake {
                 wait: 15,
             }),
             services: 1,
+            settings: RolloutSettings::default(),
         };
         roll_back::handle(&ecs, &ecr, &Config::default(), ready(running), request(&input, 600)).await
     }
@@ -635,6 +636,7 @@ async fn without_anything_good_the_message_says_what_to_do() {
         registered: None,
         check: None,
         services: 1,
+        settings: RolloutSettings::default(),
     };
     let error = roll_back::handle(&ecs, &ecr, &Config::default(), ready(None), request(&input, 600))
         .await

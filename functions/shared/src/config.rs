@@ -5,7 +5,7 @@
 
 use crate::arn::ClusterName;
 use crate::error::Error;
-use crate::image::RepositoryName;
+use crate::image::{ImageTag, RepositoryName};
 use crate::task_definition::ImageForm;
 use crate::text::parsed_text;
 use jiff::SignedDuration;
@@ -13,6 +13,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::num::NonZeroU32;
 
 /// The environment variable that holds the settings.
 pub const VARIABLE: &str = "SETTINGS";
@@ -34,11 +35,11 @@ pub struct Config {
     pub stages: Vec<StageSettings>,
     /// Whether an image gets the tag `latest` once every service is stable on it. Then no stage takes `latest`.
     pub tag_latest: bool,
-    /// How a new revision names the image, `tag` or `digest`.
+    /// How a new revision names the image, `tag` or `digest`, where its stage does not say it.
     pub image_reference: ImageForm,
     /// Whether families without a service get a new revision too.
     pub scan_families: bool,
-    /// How long a rollout, or a rollback, may take: `rolloutTimeoutSeconds`, above 0.
+    /// How long a rollout, or a rollback, may take where its stage does not say it: `rolloutTimeoutSeconds`, above 0.
     #[serde(rename = "rolloutTimeoutSeconds", with = "seconds")]
     pub rollout_timeout: SignedDuration,
     /// How long to wait at least between two polls of a rollout: `pollIntervalSeconds`, above 0.
@@ -78,6 +79,62 @@ pub struct StageSettings {
     /// How many seconds they must stay stable.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub soak_seconds: u32,
+    /// How many seconds a rollout, or a rollback, may take; `None` for [`Config::rollout_timeout`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout_timeout_seconds: Option<NonZeroU32>,
+    /// How a new revision names the image; `None` for [`Config::image_reference`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_reference: Option<ImageForm>,
+    /// Whether a rollout that failed is rolled back.
+    #[serde(default, skip_serializing_if = "RollbackSetting::is_default")]
+    pub rollback: RollbackSetting,
+    /// The tag that an image gets once every service of the stage is stable on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag_on_success: Option<ImageTag>,
+}
+
+/// Whether a rollout that failed is rolled back: a stage's `rollback`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RollbackSetting {
+    /// It is.
+    #[default]
+    Automatic,
+    /// The service stays as it is: a person decides.
+    None,
+}
+
+impl RollbackSetting {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How the services of a stage are deployed. It stands in the plan, and goes from there to each step: so a redrive goes by what was
+/// set when the push began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RolloutSettings {
+    /// How long a rollout, or a rollback, may take: `rolloutTimeoutSeconds`, above 0.
+    #[serde(rename = "rolloutTimeoutSeconds", with = "seconds")]
+    pub rollout_timeout: SignedDuration,
+    /// How a new revision names the image.
+    pub image_reference: ImageForm,
+    /// Whether a rollout that failed is rolled back.
+    pub rollback: RollbackSetting,
+}
+
+/// The settings of an installation that sets none. A test compares them with the construct's defaults.
+impl Default for RolloutSettings {
+    fn default() -> Self {
+        let config = Config::default();
+        Self {
+            rollout_timeout: config.rollout_timeout,
+            image_reference: config.image_reference,
+            rollback: RollbackSetting::default(),
+        }
+    }
 }
 
 parsed_text!(
@@ -107,6 +164,10 @@ impl StageSettings {
             allow_lower: false,
             after: None,
             soak_seconds: 0,
+            rollout_timeout_seconds: None,
+            image_reference: None,
+            rollback: RollbackSetting::default(),
+            tag_on_success: None,
         }
     }
 }
@@ -153,6 +214,18 @@ impl Config {
         let config: Self = serde_path_to_error::deserialize(&mut json).map_err(|error| refused(&error))?;
         json.end().map_err(|error| refused(&error))?;
         Ok(config)
+    }
+
+    /// How the services of `stage` are deployed.
+    #[must_use]
+    pub fn rollout_settings(&self, stage: &StageSettings) -> RolloutSettings {
+        let own_timeout = stage.rollout_timeout_seconds;
+        RolloutSettings {
+            rollout_timeout: own_timeout
+                .map_or(self.rollout_timeout, |own| SignedDuration::from_secs(own.get().into())),
+            image_reference: stage.image_reference.unwrap_or(self.image_reference),
+            rollback: stage.rollback,
+        }
     }
 
     /// Reads the settings from the environment of the process.
@@ -326,10 +399,33 @@ mod tests {
             allow_lower: true,
             after: Some("staging".parse().unwrap()),
             soak_seconds: 900,
+            rollout_timeout_seconds: NonZeroU32::new(3600),
+            image_reference: Some(ImageForm::Digest),
+            rollback: RollbackSetting::None,
+            tag_on_success: Some("released".parse().unwrap()),
             ..StageSettings::all(&["semver:>=1.0.0", "!*-dirty"])
         };
         assert_eq!(stages[3], production);
         assert!(stages[2].opt_in && !stages[0].opt_in);
+    }
+
+    #[test]
+    fn what_a_stage_does_not_say_is_as_the_installation_has_it() {
+        let config = Config::parse(STAGES).unwrap();
+        let expected = RolloutSettings {
+            rollout_timeout: SignedDuration::from_mins(60),
+            image_reference: ImageForm::Digest,
+            rollback: RollbackSetting::None,
+        };
+        assert_eq!(config.rollout_settings(&config.stages[3]), expected);
+        assert_eq!(config.rollout_settings(&config.stages[0]), RolloutSettings::default());
+        let given = Config::parse(GIVEN).unwrap();
+        let of_all = RolloutSettings {
+            rollout_timeout: SignedDuration::from_mins(5),
+            image_reference: ImageForm::Digest,
+            rollback: RollbackSetting::Automatic,
+        };
+        assert_eq!(given.rollout_settings(&given.stages[0]), of_all);
     }
 
     #[test]
@@ -348,6 +444,18 @@ mod tests {
                 "unknown field `cluster`",
             ),
             (json!([{"name": "a", "tags": "*"}]), "stages[0].tags"),
+            (
+                json!([{"name": "a", "tags": ["*"], "rollback": "never"}]),
+                "`automatic` or `none`",
+            ),
+            (
+                json!([{"name": "a", "tags": ["*"], "rolloutTimeoutSeconds": 0}]),
+                "nonzero",
+            ),
+            (
+                json!([{"name": "a", "tags": ["*"], "tagOnSuccess": "a b"}]),
+                "is not an image tag",
+            ),
         ] {
             refused(with("stages", Some(stages)), &[says]);
         }

@@ -5,9 +5,9 @@
 //! once, by name.
 
 use crate::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
-use crate::config::StageName;
+use crate::config::{RolloutSettings, StageName};
 use crate::error::Error;
-use crate::image::ImageDigest;
+use crate::image::{ImageDigest, ImageTag};
 use crate::push::PushedImage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -52,10 +52,15 @@ pub struct ServiceId {
 pub struct Plan {
     /// The pushed image; `None` when the event holds none, and then there is nothing to deploy.
     pub image: Option<PushedImage>,
-    /// One entry per revision in use that runs the image's repository. May be empty.
+    /// How what is planned is deployed: each planned revision names one of these by its place.
+    pub settings: Vec<RolloutSettings>,
+    /// One entry per revision in use that runs the image's repository, and for each of its stages that are deployed in another way.
+    /// May be empty.
     pub revisions: Vec<PlannedRevision>,
     /// What follows when all of that is stable: the waves of the stages that come `after` others.
     pub later: Vec<Wave>,
+    /// The tags that the image gets once the services of a stage are stable on it.
+    pub tags: Vec<StageTag>,
     /// What is left out. When `revisions` is empty, the reason stands here.
     pub skipped: Vec<Skipped>,
     /// How many services it deploys to.
@@ -63,6 +68,16 @@ pub struct Plan {
     /// How many characters of an error are kept for "Conclude": the more services, the fewer, so that what all their
     /// failures take stays within what a state may be given. All of it stands in the service's own execution.
     pub error_length: u32,
+}
+
+/// A tag that the image gets once all that is deployed by some settings is stable on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageTag {
+    /// The place of the settings in the plan. Only one stage has these.
+    pub settings: u32,
+    /// The stage's `tagOnSuccess`.
+    pub tag: ImageTag,
 }
 
 /// What a push deploys at once, when the waves before it are stable.
@@ -86,6 +101,9 @@ pub struct PlannedRevision {
     /// How many seconds after the begin the new one may be registered, see [`crate::pace`]. Left out when it is 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub after: u32,
+    /// By which of the plan's settings it is deployed. Left out when it is by the first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub settings: u32,
     /// The services on it. Empty for a family of scheduled or one-off tasks.
     pub services: Vec<PlannedService>,
 }
@@ -188,6 +206,8 @@ pub enum SkipReason {
     NotPromoted,
     /// Its stage comes after another one, where another deployment took over.
     NotReached,
+    /// A warning; nothing is skipped but a stage's tag on the image, since a service of the stage is neither in this push nor runs the image.
+    NotTagged,
     /// A warning; nothing is skipped but what a revision's tag says: it is of a push whose time is still to come.
     PushTimeIgnored,
     /// A warning; nothing is skipped but tags of ours, for which the revision's own leave no room.
@@ -202,6 +222,8 @@ pub struct RegisterRevision {
     pub image: PushedImage,
     /// The revision that the new one is made from.
     pub task_definition: RevisionName,
+    /// How the stage deploys.
+    pub settings: RolloutSettings,
     /// What the new one is for, when it is not for the push but for a rollback.
     #[serde(default)]
     pub rollback: Option<RollbackCopy>,
@@ -258,6 +280,8 @@ pub struct UpdateService {
     pub repeated: bool,
     /// How many services the push deploys to: the more, the less often each is looked at.
     pub services: u32,
+    /// How the stage deploys.
+    pub settings: RolloutSettings,
 }
 
 /// What update-service puts out.
@@ -409,6 +433,8 @@ pub struct RollBack {
     pub registered: Option<TaskDefinitionArn>,
     /// How many services the push deploys to: the more, the less often each is looked at.
     pub services: u32,
+    /// How the stage deploys.
+    pub settings: RolloutSettings,
 }
 
 /// What roll-back puts out.
@@ -529,6 +555,8 @@ pub struct ServiceEnd {
     pub roll_back_check: Option<Check>,
     /// What ended the rollback with an error.
     pub roll_back_error: Option<StateError>,
+    /// How the stage deploys.
+    pub settings: RolloutSettings,
     /// The redrive count with which all this came about. A higher one now means that an operator wants it again.
     pub attempt: u32,
 }
@@ -581,6 +609,8 @@ pub struct ImageEnd {
     pub image: Option<PushedImage>,
     /// How many revisions were planned, or after a redrive how many were left of them.
     pub planned: u32,
+    /// By which of the plan's settings each of them was deployed. Empty where each was by the first.
+    pub settings: Vec<u32>,
     /// What came of each, in their order.
     pub results: Vec<RevisionResult>,
     /// The services that were done before a redrive.
@@ -591,6 +621,10 @@ pub struct ImageEnd {
     pub skipped: Vec<Skipped>,
     /// The waves that are still to come.
     pub later: Vec<Wave>,
+    /// The tags of stages that the image has not got yet.
+    pub tags: Vec<StageTag>,
+    /// The tags that it has got.
+    pub tagged: Vec<ImageTag>,
     /// The redrive count with which all this came about.
     pub attempt: u32,
 }
@@ -701,6 +735,12 @@ pub struct ImageConclusion {
     pub retry: Vec<PlannedRevision>,
     /// The waves that are still to come: the next one now, or after what is done again.
     pub later: Vec<Wave>,
-    /// Whether the image is now to get the tag `latest`.
-    pub tag_latest: bool,
+    /// The tags that the image is to get now.
+    pub tags: Vec<ImageTag>,
+    /// All tags that it has got by then.
+    pub tagged: Vec<ImageTag>,
+    /// The tags of stages that it may get later.
+    pub pending: Vec<StageTag>,
+    /// Whether something has failed beside what is to be tagged now: "Conclude" is asked once more then, and throws it.
+    pub failed: bool,
 }

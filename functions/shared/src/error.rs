@@ -33,6 +33,9 @@ pub enum Error {
     /// The service did not become stable on the new revision, and is not back on a good one either.
     #[error("{0}")]
     RollBackFailed(String),
+    /// The service did not become stable on the new revision and stays there, as the `rollback` of its stage says.
+    #[error("{0}")]
+    NotRolledBack(String),
     /// At least one service of the push did not end as it should.
     #[error("{0}")]
     ServicesFailed(String),
@@ -54,6 +57,7 @@ impl Error {
             Self::Rejected(_) => "Deploy.Rejected",
             Self::RolledBack(_) => "Deploy.RolledBack",
             Self::RollBackFailed(_) => "Deploy.RollBackFailed",
+            Self::NotRolledBack(_) => "Deploy.NotRolledBack",
             Self::ServicesFailed(_) => "Deploy.ServicesFailed",
         }
     }
@@ -77,13 +81,14 @@ impl Error {
     ];
 
     /// Every name that a step can throw: the names that the state machines may match.
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 8] = [
         "Deploy.InvalidInput",
         "Deploy.NotFound",
         "Deploy.Unavailable",
         "Deploy.Rejected",
         "Deploy.RolledBack",
         "Deploy.RollBackFailed",
+        "Deploy.NotRolledBack",
         "Deploy.ServicesFailed",
     ];
 
@@ -268,6 +273,7 @@ mod tests {
             Error::Rejected(String::new()),
             Error::RolledBack(String::new()),
             Error::RollBackFailed(String::new()),
+            Error::NotRolledBack(String::new()),
             Error::ServicesFailed(String::new()),
         ];
         assert_eq!(all.map(|error| error.name()), Error::NAMES);

@@ -109,6 +109,7 @@ mod tests {
         let revisions = services.iter().enumerate().map(|(number, services)| PlannedRevision {
             task_definition: format!("web-{number}:1").parse().unwrap(),
             after: 0,
+            settings: 0,
             services: (0..*services).map(service).collect(),
         });
         let mut revisions: Vec<PlannedRevision> = revisions.collect();

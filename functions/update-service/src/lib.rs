@@ -48,7 +48,7 @@ pub async fn handle(
     log_image(&input.image);
     log_service(&shared::service::title(&input.cluster, &input.service));
     of_one_family(&input)?;
-    let (update, running) = tokio::join!(update(ecs, config, now, &mut input), running);
+    let (update, running) = tokio::join!(update(ecs, now, &mut input), running);
     let update = match update {
         Ok(update) => update,
         Err(error) => match ecs.failed_at(&input.cluster, &input.service, error).await {
@@ -90,16 +90,16 @@ fn of_one_family(input: &UpdateService) -> Result<(), Error> {
     )))
 }
 
-async fn update(ecs: &Ecs, config: &Config, now: Timestamp, input: &mut UpdateService) -> Result<ServiceUpdate, Error> {
+async fn update(ecs: &Ecs, now: Timestamp, input: &mut UpdateService) -> Result<ServiceUpdate, Error> {
     let mut tries = Tries::begin();
     let mut sent = None;
     loop {
         let now = tries.now(now);
+        let deadline = now.saturating_add(input.settings.rollout_timeout);
         let mut attempt = Attempt {
-            config,
             input,
             now,
-            deadline: now.saturating_add(config.rollout_timeout).unwrap_or(Timestamp::MAX),
+            deadline: deadline.unwrap_or(Timestamp::MAX),
         };
         match attempt.make(ecs, &mut sent).await {
             Ok(update) => return Ok(update),
@@ -161,7 +161,6 @@ impl Look {
     /// What else is to be known of `service`, which was read at `begun`.
     async fn at(
         ecs: &Ecs,
-        config: &Config,
         input: &UpdateService,
         now: Timestamp,
         begun: Instant,
@@ -178,9 +177,7 @@ impl Look {
             None => None,
         };
         let leads_to_wanted = match &primary {
-            Some(primary) if *primary.arn() != input.source => {
-                leads_to_wanted(ecs, config, input, now, primary).await?
-            }
+            Some(primary) if *primary.arn() != input.source => leads_to_wanted(ecs, input, now, primary).await?,
             _ => false,
         };
         let is_there = on == Some(&input.task_definition)
@@ -257,13 +254,7 @@ async fn revisions_of_push(
 
 /// Whether the revision with the image that would be made from `on`, which is of an older push, is the wanted one. So it is
 /// when several pushes of one repository come at once: all of their revisions are made from the same one.
-async fn leads_to_wanted(
-    ecs: &Ecs,
-    config: &Config,
-    input: &UpdateService,
-    now: Timestamp,
-    on: &TaskDefinition,
-) -> Result<bool, Error> {
+async fn leads_to_wanted(ecs: &Ecs, input: &UpdateService, now: Timestamp, on: &TaskDefinition) -> Result<bool, Error> {
     if on.standing(&input.image, now) != Standing::Older || on.rolled_back().is_some() {
         return Ok(false);
     }
@@ -271,7 +262,7 @@ async fn leads_to_wanted(
         Err(Error::NotFound(_)) => return Ok(false),
         described => described?,
     };
-    let made = on.with_image(&wanted.push_of(&input.image), config.image_reference);
+    let made = on.with_image(&wanted.push_of(&input.image), input.settings.image_reference);
     let is_overtaken = wanted.is_overtaken(on, &input.image);
     Ok(wanted.is_active() && !is_overtaken && made.is_same_document(&wanted) && made.records_same_pushes(&wanted))
 }
@@ -287,7 +278,6 @@ async fn is_active(ecs: &Ecs, revision: &TaskDefinitionArn) -> Result<bool, Erro
 
 /// One attempt at a service: who asks, when, and until when it may take.
 struct Attempt<'a> {
-    config: &'a Config,
     input: &'a mut UpdateService,
     now: Timestamp,
     deadline: Timestamp,
@@ -336,7 +326,7 @@ impl Attempt<'_> {
 
     /// One look at `service`, which was read at `begun`, and what it decides.
     async fn decide(&self, ecs: &Ecs, begun: Instant, service: Service) -> Result<(Look, Start), Error> {
-        let look = Look::at(ecs, self.config, self.input, self.now, begun, service).await?;
+        let look = Look::at(ecs, self.input, self.now, begun, service).await?;
         let mut start = decide(self.input, &look.seen(&self.input.image, self.now, false));
         // A revision of the push that somebody has deregistered cannot be started again: the one that counts can.
         if let Start::Update { revision, .. } = &start
@@ -355,7 +345,7 @@ impl Attempt<'_> {
                 look.service.crash_threshold,
                 &stopped,
                 self.now,
-                self.config.rollout_timeout,
+                self.input.settings.rollout_timeout,
             ) {
                 start = decide(self.input, &look.seen(&self.input.image, self.now, true));
             }
@@ -485,7 +475,7 @@ impl Attempt<'_> {
         let Overrun { revision, came_between } = overrun;
         let described = ecs.describe_task_definition(revision.as_str()).await?;
         let standing = described.standing(&self.input.image, self.now);
-        if standing == Standing::Ours || leads_to_wanted(ecs, self.config, self.input, self.now, &described).await? {
+        if standing == Standing::Ours || leads_to_wanted(ecs, self.input, self.now, &described).await? {
             return Ok(None);
         }
         let UpdateService { cluster, service, .. } = &*self.input;

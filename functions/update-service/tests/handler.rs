@@ -6,7 +6,7 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use serde_json::{Value, json};
-use shared::config::Config;
+use shared::config::{Config, RolloutSettings};
 use shared::contract::{ServiceUpdate, UpdateOutcome, UpdateService};
 use shared::ecs::Ecs;
 use shared::error::Error;
@@ -125,6 +125,7 @@ fn wanted() -> UpdateService {
         again: false,
         repeated: false,
         services: 1,
+        settings: RolloutSettings::default(),
     }
 }
 

@@ -79,8 +79,8 @@ impl Functions {
 
     pub(crate) async fn register(&self, input: &Value) -> Result<Value, Error> {
         let request = self.request("deploy-image", input);
-        self.in_sandbox(async |sandbox, config| {
-            let registered = Box::pin(register_revision::handle(&sandbox.ecs, config, request));
+        self.in_sandbox(async |sandbox, _config| {
+            let registered = Box::pin(register_revision::handle(&sandbox.ecs, request));
             value(as_function("registerRevision", registered).await)
         })
         .await
@@ -125,7 +125,9 @@ impl Functions {
         let revisions = list(&plan["revisions"]).iter();
         let deployed = revisions.map(async |planned| {
             after(begin, planned).await;
-            let input = json!({"image": image, "taskDefinition": planned["taskDefinition"]});
+            let input = json!({
+                "image": image, "taskDefinition": planned["taskDefinition"], "settings": plan["settings"][0],
+            });
             let registered = repeated(|| self.register(&input)).await?;
             // Trouble is each one's own, and told at the end.
             let updates = list(&planned["services"]).iter().map(async |id| {
@@ -133,7 +135,7 @@ impl Functions {
                 let input = json!({
                     "image": image, "cluster": id["cluster"], "service": id["service"], "deadline": null,
                     "taskDefinition": registered["taskDefinition"], "source": registered["source"], "again": false, "repeated": false,
-                    "services": plan["services"],
+                    "services": plan["services"], "settings": plan["settings"][0],
                 });
                 repeated(|| self.update(&input)).await.map(drop)
             });

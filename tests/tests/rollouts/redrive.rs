@@ -33,6 +33,7 @@ scenarios![
     an_execution_of_deploy_image_that_concluded_red_deploys_only_what_failed,
     an_execution_of_deploy_image_stopped_while_it_concludes_concludes_again,
     an_execution_of_deploy_image_that_could_not_read_the_manifest_only_tags,
+    a_stage_that_is_stable_gives_its_tag_also_where_another_fails_and_latest_follows_after_the_redrive,
     an_image_whose_repository_has_immutable_tags_is_deployed_and_the_summary_says_that_it_is_not_latest,
 ];
 
@@ -822,7 +823,13 @@ async fn an_execution_of_deploy_image_that_concluded_red_deploys_only_what_faile
     }
 }
 
-/// Where every image gets the tag `latest` when it is stable. Step Functions calls ECR itself, and has the local AWS's own
+/// Two stages at once. By their services' names.
+const TAGGING_STAGES: &str = r#"[
+    {"name": "staging", "services": ["*-staging"], "tags": ["v*"], "tagOnSuccess": "tried"},
+    {"name": "rest", "tags": ["*", "!latest", "!tried"]}
+]"#;
+
+/// Where every image gets the tag `tried` when staging is stable on it, and `latest` when all is. Step Functions calls ECR itself, and has the local AWS's own
 /// here, in which the simulated images are not.
 static TAGGING: LazyLock<Deployed> = LazyLock::new(|| {
     let options = Options {
@@ -834,7 +841,8 @@ static TAGGING: LazyLock<Deployed> = LazyLock::new(|| {
     };
     let settings = Settings::default()
         .with("rolloutTimeout", "120s")
-        .with("tagLatest", "true");
+        .with("tagLatest", "true")
+        .with("stages", TAGGING_STAGES);
     let aws = LocalAws::start(&options).expect("a local AWS");
     let stack = aws.deploy(&settings).expect("the stack");
     Deployed { aws, stack }
@@ -936,9 +944,69 @@ async fn an_execution_of_deploy_image_that_could_not_read_the_manifest_only_tags
     create.send().await.unwrap();
     store(&scene, &ecr, &push, None).await;
 
-    only_tags(&scene, &parent, &["Read manifest", "Tag latest", "Done"]).await;
+    only_tags(
+        &scene,
+        &parent,
+        &["Read manifest", "Tag on success", "What is left to do?", "Done"],
+    )
+    .await;
     let tags = tags(&scene, &ecr, &push).await;
     assert!(tags.contains(&"latest".to_owned()), "{tags:?}");
+}
+
+async fn a_stage_that_is_stable_gives_its_tag_also_where_another_fails_and_latest_follows_after_the_redrive() {
+    let scene = Scene::on(&TAGGING, "tried");
+    let (staging, refused) = ("tried-staging", "tried-refused");
+    scene.seed_named("staging", Seed::default());
+    scene.seed_named("refused", Seed::default());
+    let deny = Fault {
+        operation: Some("UpdateService".to_owned()),
+        subject: Some(refused.to_owned()),
+        times: Some(1),
+        ..scene.fault(Kind::Deny)
+    };
+    scene.weather(Weather {
+        faults: vec![deny],
+        ..Weather::default()
+    });
+    let ecr = registry(&scene);
+    let create = ecr.create_repository().repository_name(scene.repository());
+    create.send().await.unwrap();
+    let push = scene.push("v2");
+    store(&scene, &ecr, &push, None).await;
+
+    let parent = scene.start(&push).await;
+    let red = scene.end(&parent).await;
+    assert_eq!(red.parent.error.as_deref(), Some("Deploy.ServicesFailed"), "{red:#?}");
+    assert_eq!(
+        (&*red.outcome_of(staging), &*red.outcome_of(refused)),
+        ("DEPLOYED", "Deploy.Rejected")
+    );
+    assert_eq!(tags(&scene, &ecr, &push).await, ["tried"]);
+    let states = scene.states(&red.parent).await;
+    let end = [
+        "Conclude",
+        "What is left to do?",
+        "Read manifest",
+        "Tag on success",
+        "What is left to do?",
+        "Sum up",
+        "Conclude",
+    ];
+    assert!(states.ends_with(&end.map(str::to_owned)), "{states:?}");
+
+    redrive(&scene, &parent).await;
+
+    let ended = scene.end(&parent).await;
+    assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");
+    assert_eq!(ended.children.len(), 3, "staging is not deployed again: {ended:#?}");
+    let mut all = tags(&scene, &ecr, &push).await;
+    all.sort();
+    assert_eq!(all, ["latest", "tried"]);
+    let summary = ended.parent.output.as_ref().unwrap();
+    assert_eq!(summary["tagged"], json!(["tried", "latest"]), "{summary}");
+    let says = "is deployed to 2 services; it gets the tags tried and latest";
+    assert!(message(&ended.parent).contains(says), "{summary}");
 }
 
 /// Nothing has failed that a redrive could mend: the next push would say the same.

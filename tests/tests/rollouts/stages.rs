@@ -1,6 +1,6 @@
 //! Which tag goes to which service: the stages of the settings, and the services' own tags.
 
-use crate::support::{Ending, OPT_IN, STAGED, Scene, object, scenarios};
+use crate::support::{Ending, OPT_IN, STAGED, Scene, object, scenarios, short};
 use local_aws::executions::Execution;
 use local_aws::images::Push;
 use local_aws::{ACCOUNT, REGION};
@@ -14,6 +14,8 @@ scenarios![
     an_opt_in_stage_owns_what_asks_for_it_and_off_is_off,
     a_mistyped_stage_is_red_for_its_service_alone,
     a_lower_version_than_what_runs_is_skipped,
+    a_lower_version_is_known_by_the_tag_that_is_recorded_where_a_digest_runs,
+    where_rollback_is_none_a_failed_rollout_stays_and_the_next_push_goes_on_from_it,
     a_plan_that_is_asked_for_alone_names_stages_and_changes_nothing,
     a_release_passes_through_staging_and_a_broken_one_stops_there,
     an_image_that_staging_has_stable_is_promoted_by_a_new_tag,
@@ -237,6 +239,69 @@ async fn a_lower_version_than_what_runs_is_skipped() {
     assert_eq!(skipped(&scene, &end.parent), pairs(&[("production", "LOWER_VERSION")]));
     let end = deployed(&scene, &scene.push("1.5.0")).await;
     assert_eq!(moved(&scene, &end), ["production"]);
+}
+
+async fn a_lower_version_is_known_by_the_tag_that_is_recorded_where_a_digest_runs() {
+    let scene = scene("recorded", &["pinned"]);
+    let release = scene.push("v1.4.0");
+    assert_eq!(moved(&scene, &deployed(&scene, &release).await), ["pinned"]);
+    let revisions = scene.revisions("recorded-pinned");
+    let image = revisions[1]["images"][0].as_str().unwrap();
+    assert!(image.ends_with(&format!("app@{}", release.digest)), "{image}");
+    let end = deployed(&scene, &scene.push("v1.3.9")).await;
+    assert_eq!(skipped(&scene, &end.parent), pairs(&[("pinned", "LOWER_VERSION")]));
+    let broken = scene.push_as("v1.5.0", Some(Behaviour::Crash));
+    let end = deployed(&scene, &broken).await;
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let end = deployed(&scene, &scene.push("v1.3.8")).await;
+    assert_eq!(
+        skipped(&scene, &end.parent),
+        pairs(&[("pinned", "LOWER_VERSION")]),
+        "v1.4.0 is back"
+    );
+    assert_eq!(
+        moved(&scene, &deployed(&scene, &scene.push("v1.4.1")).await),
+        ["pinned"]
+    );
+}
+
+async fn where_rollback_is_none_a_failed_rollout_stays_and_the_next_push_goes_on_from_it() {
+    let scene = scene("stays", &["kept", "staging"]);
+    let broken = scene.push_as("main-1", Some(Behaviour::Crash));
+    let arn = scene.start(&broken).await;
+    let end = scene.end(&arn).await;
+    assert_eq!(end.outcome_of("stays-kept"), "Deploy.NotRolledBack", "{end:#?}");
+    assert_eq!(end.outcome_of("stays-staging"), "Deploy.RolledBack", "{end:#?}");
+    let message = end.message_of("stays-kept");
+    let says = "aws ecs update-service --cluster stays-cluster --service stays-kept --task-definition stays-kept:1";
+    assert!(
+        message.contains("It stays on stays-kept:2") && message.contains(says),
+        "{message}"
+    );
+    assert!(
+        end.parent.message().unwrap().contains("It stays on stays-kept:2"),
+        "{end:#?}"
+    );
+    assert_eq!(scene.changes("stays-kept").len(), 1, "one update, and nothing after it");
+    assert_eq!(short(&scene.state_of("stays-kept")["taskDefinition"]), "stays-kept:2");
+    let states = scene.states(end.child("stays-kept")).await;
+    let last = ["Is it stable?", "Is it to go back?", "Sum up", "Conclude"];
+    assert!(states.ends_with(&last.map(str::to_owned)), "{states:?}");
+    // How long it may take is the stage's own.
+    let seconds = |service: &str| {
+        let rollout = &end.child(service).input["settings"];
+        rollout["rolloutTimeoutSeconds"].as_u64().unwrap()
+    };
+    assert_eq!((seconds("stays-kept"), seconds("stays-staging")), (200, 240));
+
+    let good = scene.push("main-2");
+    let end = deployed(&scene, &good).await;
+    assert_eq!(end.outcome_of("stays-kept"), "DEPLOYED", "{end:#?}");
+    let kept = scene.state_of("stays-kept");
+    assert_eq!(
+        (short(&kept["taskDefinition"]), &kept["imageDigests"]),
+        ("stays-kept:3", &json!([good.digest]))
+    );
 }
 
 async fn a_plan_that_is_asked_for_alone_names_stages_and_changes_nothing() {

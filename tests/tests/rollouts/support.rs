@@ -64,10 +64,12 @@ const STAGES: &str = r#"[
     {"name": "staging", "services": ["*-staging"], "tags": ["main-*", "semver:*"]},
     {"name": "production", "services": ["*-production"], "tags": ["semver:>=1.0.0"], "after": "staging", "soak": "3s"},
     {"name": "promoted", "services": ["*-promoted"], "tags": ["release-*"], "after": "staging"},
+    {"name": "kept", "services": ["*-kept"], "tags": ["main-*"], "rollback": "none", "rolloutTimeout": "200s"},
+    {"name": "pinned", "services": ["*-pinned"], "tags": ["semver:*"], "imageReference": "digest"},
     {"name": "asked", "optIn": true, "tags": ["main-*", "pr-*"]}
 ]"#;
 
-/// Four stages, of which two come after another one, and one for services that ask for it.
+/// Six stages, of which two come after another one and two deploy in a way of their own, and one for services that ask for it.
 pub(crate) static STAGED: LazyLock<Deployed> = LazyLock::new(|| {
     let settings = Settings::default().with("rolloutTimeout", "240s");
     Deployed::with_settings(&settings.with("stages", STAGES))

@@ -388,7 +388,7 @@ impl Functions {
                     let stored = async |image: &PushedImage| find_task_definitions::registry::kind_of(ecr, image).await;
                     value(find_task_definitions::handle(ecs, config, pushes, stored, request).await)
                 }
-                "${registerRevision}" => value(register_revision::handle(sandbox, config, request).await),
+                "${registerRevision}" => value(register_revision::handle(sandbox, request).await),
                 "${updateService}" => value(update_service::handle(sandbox, config, running, request).await),
                 "${checkStability}" => value(check_stability::handle(sandbox, config, running, request).await),
                 "${rollBack}" => value(roll_back::handle(sandbox, ecr, config, running, request).await),

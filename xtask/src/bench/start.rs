@@ -94,18 +94,19 @@ async fn inputs(functions: &Functions) -> Result<BTreeMap<&'static str, Value>, 
     let event = event("v2");
     let plan = functions.find(&event).await.map_err(message)?;
     let (image, planned) = (&plan["image"], &plan["revisions"][0]);
-    let register = json!({"image": image, "taskDefinition": planned["taskDefinition"]});
+    let settings = &plan["settings"][0];
+    let register = json!({"image": image, "taskDefinition": planned["taskDefinition"], "settings": settings});
     let registered = functions.register(&register).await.map_err(message)?;
     let service = &planned["services"][0];
     let update = json!({
         "image": image, "cluster": service["cluster"], "service": service["service"], "deadline": null,
         "taskDefinition": registered["taskDefinition"], "source": registered["source"], "again": false, "repeated": false,
-        "services": 1,
+        "services": 1, "settings": settings,
     });
     let updated = functions.update(&update).await.map_err(message)?;
     let (rollout, previous) = (&updated["rollout"], &updated["previous"]);
     let check = json!({"image": image, "rollout": rollout, "previous": previous, "rollsBack": null, "services": 1});
-    let roll_back = json!({"image": image, "rollout": rollout, "previous": previous, "check": null, "services": 1});
+    let roll_back = json!({"image": image, "rollout": rollout, "previous": previous, "check": null, "services": 1, "settings": settings});
     let conclude = include_str!("../../../statemachine/examples/conclude-image.json");
     let conclude = serde_json::from_str(conclude).map_err(|error| error.to_string())?;
     Ok(BTreeMap::from([

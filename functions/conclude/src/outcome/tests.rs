@@ -3,6 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;
+use shared::config::RolloutSettings;
 use shared::contract::{Check, Hold, Rollback, ServiceUpdate, Skipped};
 use shared::testing::{arn, at, pushed, rollout, service_id};
 
@@ -18,6 +19,7 @@ fn end(update: Option<ServiceUpdate>) -> ServiceEnd {
         roll_back: None,
         roll_back_check: None,
         roll_back_error: None,
+        settings: RolloutSettings::default(),
         attempt: 0,
     }
 }
@@ -448,6 +450,66 @@ fn a_redrive_sends_a_failed_service_back_and_only_that() {
 }
 
 #[test]
+fn a_rollout_that_failed_in_a_stage_without_rollbacks_is_red_and_says_how_to_go_back() {
+    let stays = |end: ServiceEnd| ServiceEnd {
+        settings: RolloutSettings {
+            rollback: RollbackSetting::None,
+            ..end.settings
+        },
+        ..end
+    };
+    let says = "0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times)";
+    let failed = stays(looked(Verdict::Failed, says));
+    let stays_on = "It stays on web:2, since the rollback of its stage is none; only a circuit breaker or an alarm of the service's \
+                    own takes it back. Look at the service now; push a good image";
+    let go_back =
+        "to take it back, run aws ecs update-service --cluster production --service web --task-definition web:1";
+    throws(
+        &failed,
+        "Deploy.NotRolledBack",
+        &format!("{FAILED} {stays_on}, {RETRY}; {go_back}"),
+    );
+    let first = ServiceEnd {
+        update: failed.update.clone().map(|update| ServiceUpdate {
+            previous: None,
+            ..update
+        }),
+        ..failed.clone()
+    };
+    let unknown = "no revision of it is known to have been stable";
+    throws(
+        &first,
+        "Deploy.NotRolledBack",
+        &format!("{FAILED} {stays_on}, {RETRY}; {unknown}"),
+    );
+    let unread = stays(ServiceEnd {
+        error: Some(thrown("Deploy.Unavailable", "ECS does not answer")),
+        ..looked(Verdict::InProgress, "1 of 2 tasks running")
+    });
+    let message = conclude_service(&unread, 0).unwrap_err().to_string();
+    assert!(
+        message.contains("That is no verdict on the image. It stays on web:2"),
+        "{message}"
+    );
+    assert_eq!(
+        conclude_service(&failed, 1).unwrap().retry,
+        [service_id()],
+        "a redrive tries it again"
+    );
+    // All else ends as in any stage.
+    succeeds(
+        &stays(looked(Verdict::Stable, "all run")),
+        ServiceOutcome::Deployed,
+        "web in production is stable on web:2: all run",
+    );
+    let superseded = stays(looked(Verdict::Superseded, "a newer push is there"));
+    assert_eq!(
+        conclude_service(&superseded, 0).unwrap().outcome,
+        Some(ServiceOutcome::Superseded)
+    );
+}
+
+#[test]
 fn a_cause_is_read_out_of_lambdas_json() {
     let readable = |cause: &str| {
         readable(&StateError {
@@ -482,6 +544,7 @@ fn planned(short: &str, services: &[&str]) -> PlannedRevision {
     PlannedRevision {
         task_definition: short.parse().unwrap(),
         after: 0,
+        settings: 0,
         services: services.iter().map(service).collect(),
     }
 }
@@ -528,11 +591,14 @@ fn push(results: Vec<RevisionResult>) -> ImageEnd {
     ImageEnd {
         image: Some(pushed(2)),
         planned: results.len().try_into().unwrap(),
+        settings: vec![],
         results,
         services: vec![],
         families: vec![],
         skipped: vec![],
         later: vec![],
+        tags: vec![],
+        tagged: vec![],
         attempt: 0,
     }
 }
@@ -564,7 +630,7 @@ use ServiceOutcome::{AlreadyDeployed, Deployed, RollBackSuperseded, ServiceDelet
 fn a_push_of_which_all_is_stable_succeeds_with_a_summary() {
     let done = conclude_image(&three(Ok(Deployed), Ok(AlreadyDeployed), Ok(Deployed)), 0, false).unwrap();
     assert_eq!(done.message, "app:v2 is deployed to 3 services");
-    assert_eq!((done.services.len(), done.retry.len(), done.tag_latest), (3, 0, false));
+    assert_eq!((done.services.len(), done.retry.len(), done.tags.len()), (3, 0, 0));
 }
 
 #[test]
@@ -617,7 +683,7 @@ fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
 fn what_was_deleted_is_skipped_and_keeps_nothing_from_being_tagged() {
     let done = conclude_image(&three(Ok(Deployed), Ok(ServiceDeleted), Ok(Deployed)), 0, true).unwrap();
     assert_eq!(done.message, "app:v2 is deployed to 2 services; 1 left out");
-    assert_eq!((done.services.len(), done.tag_latest), (2, true));
+    assert_eq!((done.services.len(), done.tags), (2, vec![ImageTag::latest()]));
     let skipped = &done.skipped[0];
     assert_eq!(
         (skipped.resource.as_str(), skipped.reason, skipped.count),
@@ -630,7 +696,7 @@ fn what_was_deleted_is_skipped_and_keeps_nothing_from_being_tagged() {
         true,
     )
     .unwrap();
-    assert_eq!((all.services.len(), all.skipped.len(), all.tag_latest), (0, 3, false));
+    assert_eq!((all.services.len(), all.skipped.len(), all.tags.len()), (0, 3, 0));
     assert!(
         all.message.contains("was deleted after the push had begun"),
         "{}",
@@ -668,7 +734,11 @@ fn of_many_services_that_were_deleted_some_are_named_and_the_rest_is_counted() {
 fn an_image_of_another_registry_is_not_tagged_and_the_summary_says_so() {
     let done = || conclude_image(&three(Ok(Deployed), Ok(Deployed), Ok(Deployed)), 0, true).unwrap();
     let here = pushed(2).registry();
-    assert_eq!(tagged_only(&here, done()), done());
+    let gets = ImageConclusion {
+        message: "app:v2 is deployed to 3 services; it gets the tag latest".to_owned(),
+        ..done()
+    };
+    assert_eq!(tagged_only(&here, done()), gets);
     let elsewhere = [
         EcrRegistry {
             region: "us-east-1".parse().unwrap(),
@@ -681,7 +751,7 @@ fn an_image_of_another_registry_is_not_tagged_and_the_summary_says_so() {
     ];
     for here in elsewhere {
         let told = tagged_only(&here, done());
-        assert!(!told.tag_latest);
+        assert_eq!((&told.tags, &told.tagged), (&vec![], &vec![]));
         let says = format!(
             "app:v2 is deployed to 3 services; latest was not put on it: its registry is that of {} in {}, and ecr-deploy is in \
              {}, {}",
@@ -692,7 +762,8 @@ fn an_image_of_another_registry_is_not_tagged_and_the_summary_says_so() {
         );
         assert_eq!(told.message, says);
         let off = ImageConclusion {
-            tag_latest: false,
+            tags: vec![],
+            tagged: vec![],
             ..done()
         };
         assert_eq!(tagged_only(&here, off.clone()), off, "nobody wants it");
@@ -714,7 +785,7 @@ fn with_nothing_to_deploy_the_reasons_are_the_summary() {
         ..push(vec![])
     };
     let done = conclude_image(&no_image, 0, true).unwrap();
-    assert_eq!((done.message.as_str(), done.tag_latest), ("nothing to deploy", false));
+    assert_eq!((done.message.as_str(), done.tags), ("nothing to deploy", vec![]));
 }
 
 #[test]
@@ -889,7 +960,7 @@ fn a_redrive_sends_back_the_plan_narrowed_to_what_failed() {
     let again = conclude_image(&failed, 2, true).unwrap();
     assert_eq!(again.retry, [planned("web:1", &["web"])]);
     assert_eq!(again.message, "1 of 3 services are deployed again after a redrive");
-    assert_eq!((again.services.len(), again.tag_latest), (2, false));
+    assert_eq!((again.services.len(), again.tags.len()), (2, 0));
     let others = push(vec![
         unregistered("nightly:4", &[], "a quota"),
         registered("weekly:2"),
@@ -923,7 +994,7 @@ fn what_was_done_before_a_redrive_counts_with_what_came_of_the_rest() {
     );
     let names: Vec<&str> = done.services.iter().map(|service| service.service.as_str()).collect();
     assert_eq!(
-        (names, done.tag_latest),
+        (names, done.tags == [ImageTag::latest()]),
         (vec!["api", "job", "web"], false),
         "job is superseded"
     );
@@ -974,10 +1045,10 @@ fn what_is_left_out_is_counted_and_not_its_entries() {
 
 #[test]
 fn latest_is_tagged_only_when_everything_ended_on_the_image() {
-    let tags = |end: &ImageEnd| conclude_image(end, 0, true).unwrap().tag_latest;
+    let tags = |end: &ImageEnd| conclude_image(end, 0, true).unwrap().tags == [ImageTag::latest()];
     let all = three(Ok(Deployed), Ok(AlreadyDeployed), Ok(Deployed));
     assert!(tags(&all));
-    assert!(!conclude_image(&all, 0, false).unwrap().tag_latest, "it is not set");
+    assert_eq!(conclude_image(&all, 0, false).unwrap().tags, [], "it is not set");
     for outcome in [Superseded, RollBackSuperseded] {
         assert!(!tags(&three(Ok(outcome), Ok(Deployed), Ok(Deployed))));
     }
@@ -1028,7 +1099,7 @@ proptest! {
         let concluded = conclude_image(&three(web, api, job), redrives, tag_latest);
         match concluded {
             Ok(done) if any_failed => {
-                prop_assert!(redrives > 0 && !done.retry.is_empty() && !done.tag_latest);
+                prop_assert!(redrives > 0 && !done.retry.is_empty() && done.tags.is_empty());
             }
             Ok(done) => prop_assert!(done.retry.is_empty()),
             Err(_) => prop_assert!(any_failed && redrives == 0),
@@ -1110,6 +1181,7 @@ fn before_production(end: ImageEnd) -> ImageEnd {
     let revision = PlannedRevision {
         task_definition: "web:40".parse().unwrap(),
         after: 0,
+        settings: 0,
         services: vec![service("web"), service("api")],
     };
     ImageEnd {
@@ -1127,7 +1199,7 @@ fn a_stable_wave_leads_to_the_next_one_and_nothing_is_tagged_before_the_last() {
     let end = before_production(three(Ok(Deployed), Ok(AlreadyDeployed), Ok(Deployed)));
     let conclusion = conclude_image(&end, 0, true).unwrap();
     assert_eq!(conclusion.message, "app:v2 is deployed to 3 services; next: production");
-    assert_eq!((conclusion.later, conclusion.tag_latest), (end.later, false));
+    assert_eq!((conclusion.later, conclusion.tags), (end.later, vec![]));
     assert_eq!(conclusion.skipped, []);
 }
 
@@ -1140,6 +1212,135 @@ fn a_failed_wave_tells_what_is_not_reached_and_a_redrive_goes_on_with_it() {
     assert!(message.contains(says), "{message}");
     let redriven = conclude_image(&end, 1, true).unwrap();
     assert_eq!((redriven.retry.len(), redriven.later), (1, end.later));
+}
+
+/// By its settings: 0 is of staging, 1 of canary, both of this wave; 2 is of production, which comes later.
+fn of_two_stages(staging: &[Result<ServiceOutcome, &str>], canary: Result<ServiceOutcome, &str>) -> ImageEnd {
+    let names = ["web", "api"];
+    let services: Vec<_> = names.into_iter().zip(staging.iter().copied()).collect();
+    let tag = |settings: u32, tag: &str| StageTag {
+        settings,
+        tag: tag.parse().unwrap(),
+    };
+    ImageEnd {
+        settings: vec![0, 1],
+        tags: vec![tag(0, "tried"), tag(1, "canary"), tag(2, "live")],
+        ..before_production(push(vec![
+            ended("web:1", &services),
+            ended("job:1", &[("job", canary)]),
+        ]))
+    }
+}
+
+/// The tags that come now, those that may come later, and whether something failed that is told after them.
+fn tags(conclusion: &ImageConclusion) -> (Vec<&str>, Vec<&str>, bool) {
+    let pending = conclusion.pending.iter().map(|pending| pending.tag.as_str());
+    let now = conclusion.tags.iter().map(ImageTag::as_str);
+    (now.collect(), pending.collect(), conclusion.failed)
+}
+
+#[test]
+fn a_stage_gives_its_tag_once_all_of_it_is_on_the_image_whatever_becomes_of_the_others() {
+    for (staging, canary, expected) in [
+        (
+            vec![Ok(Deployed), Ok(AlreadyDeployed)],
+            Ok(Deployed),
+            (vec!["tried", "canary"], vec!["live"], false),
+        ),
+        (
+            vec![Ok(Deployed), Ok(ServiceDeleted)],
+            Ok(Superseded),
+            (vec!["tried"], vec!["live"], false),
+        ),
+        (
+            vec![Ok(ServiceDeleted)],
+            Ok(Deployed),
+            (vec!["canary"], vec!["live"], false),
+        ),
+        (
+            vec![Ok(Deployed), Ok(Superseded)],
+            Ok(RollBackSuperseded),
+            (vec![], vec!["live"], false),
+        ),
+        (
+            vec![Ok(Deployed), Ok(Deployed)],
+            Err("no"),
+            (vec!["tried"], vec!["canary", "live"], true),
+        ),
+        (
+            vec![Ok(Deployed), Err("no")],
+            Ok(Deployed),
+            (vec!["canary"], vec!["tried", "live"], true),
+        ),
+        (
+            vec![Ok(Superseded), Err("no")],
+            Ok(Deployed),
+            (vec!["canary"], vec!["live"], true),
+        ),
+    ] {
+        let end = of_two_stages(&staging, canary);
+        let concluded = conclude_image(&end, 0, true).unwrap();
+        assert_eq!(tags(&concluded), expected, "{staging:?} {canary:?}");
+        let told: Vec<&str> = concluded.tagged.iter().map(ImageTag::as_str).collect();
+        assert_eq!(told, expected.0, "{staging:?} {canary:?}");
+        if concluded.failed {
+            // Nothing of the wave is told twice: the same is asked once more, and fails.
+            assert_eq!((&concluded.services, &concluded.later), (&end.services, &end.later));
+            let again = ImageEnd {
+                tags: concluded.pending,
+                tagged: concluded.tagged,
+                ..end
+            };
+            let error = conclude_image(&again, 0, true).unwrap_err();
+            assert_eq!(error.name(), "Deploy.ServicesFailed");
+            let redriven = conclude_image(&again, 1, true).unwrap();
+            let (now, _, failed) = tags(&redriven);
+            assert_eq!((now, failed, &redriven.tagged), (vec![], false, &again.tagged));
+        }
+    }
+}
+
+#[test]
+fn what_failed_is_deployed_again_by_its_own_settings_and_then_its_stage_gives_the_tag() {
+    let end = of_two_stages(&[Ok(Deployed), Ok(Deployed)], Err("no"));
+    let first = conclude_image(&end, 0, false).unwrap();
+    let again = ImageEnd {
+        tags: first.pending,
+        tagged: first.tagged,
+        ..end
+    };
+    let redriven = conclude_image(&again, 1, false).unwrap();
+    let settings: Vec<u32> = redriven.retry.iter().map(|revision| revision.settings).collect();
+    assert_eq!(settings, [1]);
+    let end = ImageEnd {
+        settings,
+        services: redriven.services,
+        tags: redriven.pending,
+        tagged: redriven.tagged,
+        ..before_production(push(vec![ended("job:1", &[("job", Ok(Deployed))])]))
+    };
+    let done = conclude_image(&end, 1, false).unwrap();
+    assert_eq!(tags(&done), (vec!["canary"], vec!["live"], false));
+    let all: Vec<&str> = done.tagged.iter().map(ImageTag::as_str).collect();
+    assert_eq!((all, done.services.len()), (vec!["tried", "canary"], 3));
+    let here = pushed(2).registry();
+    let message = tagged_only(&here, done).message;
+    assert!(
+        message.ends_with("; next: production; it gets the tags tried and canary"),
+        "{message}"
+    );
+}
+
+#[test]
+fn settings_that_do_not_fit_what_was_planned_are_refused() {
+    let end = ImageEnd {
+        settings: vec![0],
+        ..of_two_stages(&[Ok(Deployed)], Ok(Deployed))
+    };
+    assert_eq!(
+        conclude_image(&end, 0, false).unwrap_err().name(),
+        "Deploy.InvalidInput"
+    );
 }
 
 #[test]

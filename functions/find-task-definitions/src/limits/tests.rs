@@ -3,8 +3,10 @@
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use shared::contract::{PlannedService, SkipReason};
+use shared::config::RolloutSettings;
+use shared::contract::{PlannedService, SkipReason, Skipped, StageTag, Wave};
 use shared::testing::pushed;
+use std::collections::BTreeSet;
 
 /// So many services on so many families, each name of so many characters.
 fn revisions(families: usize, services: usize, name: usize) -> Vec<PlannedRevision> {
@@ -20,6 +22,7 @@ fn revisions(families: usize, services: usize, name: usize) -> Vec<PlannedRevisi
         PlannedRevision {
             task_definition: format!("{}:123", named("family", family)).parse().unwrap(),
             after: 0,
+            settings: 0,
             services: here.map(service).collect(),
         }
     };
@@ -35,16 +38,25 @@ fn wave(revisions: Vec<PlannedRevision>) -> Wave {
     }
 }
 
+/// The plan of these waves for one of so many pushes.
+fn plan_of(waves: Vec<Wave>, pushes: u32) -> Result<Plan, Error> {
+    let planned = Waves {
+        waves,
+        settings: vec![RolloutSettings::default()],
+        ..Waves::default()
+    };
+    plan_within(Some(pushed(2)), planned, pushes)
+}
+
 fn planned(families: usize, services: usize, name: usize) -> Result<Plan, Error> {
-    let waves = vec![wave(revisions(families, services, name))];
-    plan_within(Some(pushed(2)), waves, 1, Vec::new())
+    plan_of(vec![wave(revisions(families, services, name))], 1)
 }
 
 /// The same in so many waves.
 fn planned_in(waves: usize, families: usize, services: usize, name: usize) -> Result<Plan, Error> {
     let all = revisions(families, services, name);
     let waves = all.chunks(families.div_ceil(waves).max(1)).map(<[_]>::to_vec).map(wave);
-    plan_within(Some(pushed(2)), waves.collect(), 1, Vec::new())
+    plan_of(waves.collect(), 1)
 }
 
 #[test]
@@ -60,6 +72,39 @@ fn a_thousand_services_with_a_task_definition_each_fit_in_three_waves() {
     let groups = |revisions: usize| revisions.min(MOST_GROUPS) * EVENTS_OF_GROUP;
     let more = 2 * EVENTS_OF_WAVE + groups(334) + groups(334) + groups(332) - groups(1000);
     assert_eq!(events(&plan), in_one + more);
+}
+
+/// Each wave is of a stage with settings and a tag of its own.
+#[test]
+fn they_fit_also_where_each_stage_has_settings_and_a_tag_of_its_own() {
+    let all = revisions(1000, 1000, 25);
+    let tag = |settings: u32| StageTag {
+        settings,
+        tag: "x".repeat(128).parse().unwrap(),
+    };
+    let waves = (0..3).zip(all.chunks(334)).map(|(settings, revisions)| {
+        let of_stage = revisions
+            .iter()
+            .cloned()
+            .map(|revision| PlannedRevision { settings, ..revision });
+        wave(of_stage.collect())
+    });
+    let of_stages = Waves {
+        waves: waves.collect(),
+        settings: vec![RolloutSettings::default(); 3],
+        tags: (0..3).map(tag).collect(),
+        skipped: Vec::new(),
+    };
+    let plan = plan_within(Some(pushed(2)), of_stages, 1).unwrap();
+    assert_eq!((plan.services, plan.later.len(), plan.tags.len()), (1000, 2, 3));
+    let all = sizes(&plan);
+    assert!(all.iter().all(|size| size + ENVELOPE_BYTES <= MOST_BYTES), "{all:?}");
+    let plain = planned_in(3, 1000, 1000, 25).unwrap();
+    assert!(
+        plan.error_length < plain.error_length,
+        "what tells the settings takes room"
+    );
+    assert_eq!(events(&plan), events(&plain) + 3 * (EVENTS_OF_TAG + EVENTS_OF_FAILURE));
 }
 
 /// What "Conclude" is told when every service of a plan fails with the longest error.
@@ -119,17 +164,17 @@ fn fifteen_hundred_services_with_ordinary_names_fit_also_when_all_of_them_fail()
 fn the_largest_plan_that_fits_keeps_the_name_of_each_error_and_the_next_one_is_refused() {
     let by_one_each: fn(usize) -> usize = |services| services;
     for (families, name) in [(by_one_each, 25), (|_| 100, 40), (|_| 1, 50)] {
-        let plan_of = |services| planned(families(services), services, name);
+        let plan_with = |services| planned(families(services), services, name);
         let (mut fits, mut refused) = (1000, 4000);
         while refused - fits > 1 {
             let between = usize::midpoint(fits, refused);
-            if plan_of(between).is_ok() {
+            if plan_with(between).is_ok() {
                 fits = between;
             } else {
                 refused = between;
             }
         }
-        let plan = plan_of(fits).unwrap();
+        let plan = plan_with(fits).unwrap();
         let kept = plan.error_length as usize;
         assert!((SHORTEST_ERROR..20).contains(&kept), "{fits} services keep {kept}");
         let all = sizes(&plan);
@@ -144,7 +189,7 @@ fn the_largest_plan_that_fits_keeps_the_name_of_each_error_and_the_next_one_is_r
         });
         let put_out = size(&services.collect::<Vec<_>>());
         assert!(put_out + 2048 <= 262_144, "{fits} services: {put_out}");
-        refuses(plan_of(refused), &["bytes, and Step Functions allows 262144"]);
+        refuses(plan_with(refused), &["bytes, and Step Functions allows 262144"]);
     }
 }
 
@@ -153,7 +198,7 @@ fn few_services_keep_whole_errors() {
     for (families, services) in [(1, 1), (100, 100), (3, 100)] {
         assert_eq!(planned(families, services, 25).unwrap().error_length, 1000);
     }
-    let plan = plan_within(None, Vec::new(), 1, Vec::new()).unwrap();
+    let plan = plan_within(None, Waves::default(), 1).unwrap();
     assert_eq!((plan.error_length, plan.services), (1000, 0));
 }
 
@@ -170,7 +215,7 @@ fn a_plan_is_paced() {
     assert_eq!((after[17], after[18], after[29]), (0, 1, 12));
     let services = &plan.revisions[17].services;
     assert_eq!((services[0].after, services[2].after), (1, 2));
-    let one_of_two = plan_within(Some(pushed(2)), vec![wave(revisions(30, 90, 25))], 2, Vec::new()).unwrap();
+    let one_of_two = plan_of(vec![wave(revisions(30, 90, 25))], 2).unwrap();
     assert_eq!((one_of_two.revisions[8].after, one_of_two.revisions[9].after), (0, 2));
 }
 
@@ -195,25 +240,25 @@ fn what_would_be_too_large_is_refused_with_how_large_and_what_to_do() {
 
 #[test]
 fn a_history_that_would_be_too_long_is_refused_with_how_long_and_what_to_do() {
-    // 48 + 40 x 6 + 1,900 x 12
+    // 41 + 40 x 6 + 1,900 x 12
     let says = [
         "app:v2 runs on 1900 services by 1900 task definitions, too many for one execution",
-        "it would take up to 23088 events, and Step Functions keeps 25000 of one execution, of which 2500 are for retries",
+        "it would take up to 23081 events, and Step Functions keeps 25000 of one execution, of which 2500 are for retries",
     ];
     refuses(planned(1900, 1900, 16), &says);
     refuses(planned(1800, 0, 20), &["0 services by 1800 task definitions", "events"]);
     assert_eq!(planned(1400, 0, 20).map(|plan| plan.services).unwrap(), 0);
     // Two services each: 15 + 6 + 2 x 10.
-    refuses(planned(550, 1100, 20), &["it would take up to 22838 events"]);
+    refuses(planned(550, 1100, 20), &["it would take up to 22831 events"]);
 }
 
 #[test]
 fn a_service_whose_update_has_to_wait_longer_than_its_revision_takes_the_events_of_several() {
     let mut of_many = revisions(1, 60, 20);
     of_many.extend(revisions(1, 1, 21));
-    let plan = plan_within(Some(pushed(2)), vec![wave(of_many)], 1, Vec::new()).unwrap();
+    let plan = plan_of(vec![wave(of_many)], 1).unwrap();
     assert!(plan.revisions[1].services[0].after > 0);
-    assert_eq!(events(&plan), 48 + 2 * 6 + (15 + 3 * 6 + 60 * 10) + (15 + 6 + 10));
+    assert_eq!(events(&plan), 41 + 2 * 6 + (15 + 3 * 6 + 60 * 10) + (15 + 6 + 10));
 }
 
 #[test]
@@ -224,7 +269,7 @@ fn what_is_left_out_takes_room_too() {
         message: "x".repeat(MOST_BYTES),
         count: 1,
     };
-    let plan = plan_within(Some(pushed(2)), Vec::new(), 1, vec![skipped]);
+    let plan = plan_within(Some(pushed(2)), Waves::nothing(skipped), 1);
     refuses(plan, &["0 services by 0 task definitions", "bytes"]);
 }
 
@@ -287,21 +332,40 @@ fn the_events_are_those_of_the_state_machine() {
     // An iteration is started and ends, and so is an execution.
     const AROUND: usize = 2;
     let machine = deploy_image();
-    assert_eq!(AROUND + longest_through(&machine), EVENTS_OF_PUSH);
-    let wave = [
+    let along = |way: &[&str]| -> usize { way.iter().map(|name| events_of(&machine["States"][name])).sum() };
+    let deployed = ["Deploy wave", "Sum up", "Conclude", "What is left to do?"];
+    let begin = along(&["Read hold", "Find task definitions", "Only the plan?"]);
+    assert_eq!(AROUND + begin + along(&deployed) + along(&["Done"]), EVENTS_OF_PUSH);
+    let before = [
         "Soak",
         "Still stable?",
         "Read hold again",
         "On hold?",
         "Does it follow?",
         "Next wave",
-        "Deploy wave",
-        "Sum up",
-        "Conclude",
-        "What is left to do?",
     ];
-    let of_wave: usize = wave.iter().map(|name| events_of(&machine["States"][name])).sum();
-    assert_eq!(of_wave, EVENTS_OF_WAVE);
+    assert_eq!(along(&before) + along(&deployed), EVENTS_OF_WAVE);
+    let tag = ["Read manifest", "Tag on success", "What is left to do?"];
+    assert_eq!(along(&tag), EVENTS_OF_TAG);
+    let failure = ["Sum up", "Conclude", "What is left to do?"];
+    assert_eq!(along(&failure), EVENTS_OF_FAILURE);
+    // The ways above are all that there are.
+    let known: BTreeSet<&str> = [
+        &deployed[..],
+        &tag,
+        &before,
+        &["Read hold", "Find task definitions", "Only the plan?", "Done"],
+    ]
+    .concat()
+    .into_iter()
+    .collect();
+    let all: BTreeSet<&str> = machine["States"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(all, known);
     let inside = |scope: &Value, map: &str| scope["States"][map]["ItemProcessor"].clone();
     let group = inside(&machine, "Deploy wave");
     assert_eq!(AROUND + longest_through(&group), EVENTS_OF_GROUP);

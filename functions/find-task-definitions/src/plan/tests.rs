@@ -60,6 +60,7 @@ fn a_service_that_runs_the_repository_is_planned_with_its_revision() {
     let revision = PlannedRevision {
         task_definition: "web:1".parse().unwrap(),
         after: 0,
+        settings: 0,
         services: vec![PlannedService {
             cluster: shared::testing::service_id().cluster,
             service: shared::testing::service_id().service,

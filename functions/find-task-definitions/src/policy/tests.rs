@@ -305,6 +305,18 @@ fn row(reason: SkipReason) -> Row {
             ),
             "web in production",
             "its stage production comes after staging, and web in staging (and 2 more services) is not stable on this image",
+            SkipReason::NotTagged,
+        ),
+        SkipReason::NotTagged => Row::of(
+            not_tagged(
+                &image,
+                &"tried".parse().unwrap(),
+                &"staging".parse().unwrap(),
+                "web in staging",
+                1,
+            ),
+            "app:v2",
+            "the stage staging does not give it the tag tried: web in staging (and one more service) is not stable on this image",
             SkipReason::ServiceDeleted,
         ),
         // These two by conclude, after the plan.

@@ -170,6 +170,49 @@ fn the_services_own_tag_beats_what_stages_select() {
     }
 }
 
+/// The stages by their tags and what each gives on success; which of them its own tag would move, if any.
+#[test]
+fn a_stage_that_its_own_tag_would_be_a_push_to_is_refused() {
+    for (of_stages, refused) in [
+        (&[("a", "main-*", Some("tried"))][..], None),
+        (&[("a", "*", Some("tried"))], Some("a")),
+        (&[("a", "*", Some("tried")), ("b", "none", None)], Some("a")),
+        (&[("a", "main-*", Some("tried")), ("b", "tried", Some("live"))], None),
+        (
+            &[("a", "main-*", Some("tried")), ("b", "tried", Some("main-stable"))],
+            Some("a"),
+        ),
+        (
+            &[("a", "x", Some("y")), ("b", "y", Some("z")), ("c", "z", Some("x"))],
+            Some("a"),
+        ),
+        (
+            &[("a", "x", Some("y")), ("b", "y", Some("z")), ("c", "z", Some("z"))],
+            Some("c"),
+        ),
+    ] {
+        let all: Vec<Value> = of_stages
+            .iter()
+            .map(|(name, tags, gives)| {
+                let mut stage = json!({"name": name, "tags": [tags], "clusters": [name]});
+                if let Some(gives) = gives {
+                    stage["tagOnSuccess"] = json!(gives);
+                }
+                stage
+            })
+            .collect();
+        let read = stages(&json!(all));
+        match refused {
+            None => assert!(read.is_ok(), "{of_stages:?}: {read:?}"),
+            Some(stage) => {
+                let message = read.unwrap_err().to_string();
+                let says = format!("the stage {stage} of the settings cannot be used: it gives images the tag");
+                assert!(message.contains(&says), "{message}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_stage_that_is_there_twice_or_takes_latest_beside_tag_latest_is_refused() {
     let twice = stages(&json!([{"name": "a", "tags": ["*"]}, {"name": "a", "tags": ["*"]}]));

@@ -35,6 +35,11 @@ fn on(cluster: &str, name: &str, deployment: Deployment) -> Service {
 
 /// What is deployed in waves, and why what is not promoted: of `web:1` of the first push and `web:2` of this one.
 fn put_in_order(stages: &Stages, services: &[Service]) -> (Vec<String>, Vec<Skipped>) {
+    let ordered = ordered(stages, services);
+    (lines(&ordered), ordered.skipped)
+}
+
+fn ordered(stages: &Stages, services: &[Service]) -> Waves {
     let known = [described_of_push("web:1", 1), described_of_push("web:2", 2)].map(|described| definition(&described));
     let known = known.map(|definition| (definition.arn().clone(), Some(definition.outline())));
     let definitions = BTreeMap::from(known);
@@ -49,20 +54,29 @@ fn put_in_order(stages: &Stages, services: &[Service]) -> (Vec<String>, Vec<Skip
         of_services: &of_services,
         of_families: &families,
     };
-    let Waves { waves, skipped } = waves(stages, &pushed(2), services, &definitions, revisions, &owners);
+    waves(stages, &pushed(2), services, &definitions, revisions, &owners)
+}
+
+/// Each wave with its stages, its soak, and its revisions with their services; behind a revision, by which settings it is deployed
+/// where those are not the first.
+fn lines(ordered: &Waves) -> Vec<String> {
     let line = |wave: &Wave| {
         let revisions = wave.revisions.iter().map(|revision| {
             let services = revision
                 .services
                 .iter()
                 .map(|service| format!(" {}/{}", service.cluster, service.service));
-            format!("{}{}", revision.task_definition, services.collect::<String>())
+            let settings = match revision.settings {
+                0 => String::new(),
+                other => format!("#{other}"),
+            };
+            format!("{}{settings}{}", revision.task_definition, services.collect::<String>())
         });
         let names: Vec<&str> = wave.stages.iter().map(StageName::as_str).collect();
         let revisions: Vec<String> = revisions.collect();
         format!("{} {}: {}", names.join(","), wave.soak, revisions.join("; "))
     };
-    (waves.iter().map(line).collect(), skipped)
+    ordered.waves.iter().map(line).collect()
 }
 
 #[test]
@@ -173,4 +187,111 @@ fn a_stage_behind_one_that_is_kept_back_is_kept_back_too() {
     assert_eq!(waves, Vec::<String>::new());
     let resources: Vec<&str> = skipped.iter().map(|skipped| skipped.resource.as_str()).collect();
     assert_eq!(resources, ["web in canary", "web in production"]);
+}
+
+/// The services `web` of three clusters run one revision; so do three stages, each with what it says of itself.
+fn three_of(members: [Value; 3]) -> Stages {
+    let named = ["preview", "staging", "production"]
+        .iter()
+        .zip(members)
+        .map(|(name, members)| {
+            let mut stage = json!({"name": name, "clusters": [name], "tags": ["v*"]});
+            stage
+                .as_object_mut()
+                .unwrap()
+                .extend(members.as_object().unwrap().clone());
+            stage
+        });
+    stages(&json!(named.collect::<Vec<_>>()))
+}
+
+fn in_three() -> [Service; 3] {
+    ["preview", "staging", "production"].map(|cluster| on(cluster, "web", deployment("web:1")))
+}
+
+#[test]
+fn a_revision_is_planned_once_for_each_way_in_which_its_stages_deploy() {
+    let by_digest = json!({"imageReference": "digest", "rollback": "none", "rolloutTimeoutSeconds": 60});
+    let two_ways = ordered(&three_of([by_digest.clone(), json!({}), by_digest]), &in_three());
+    let expected = ["preview,staging,production 0: web:1 preview/web production/web; web:1#1 staging/web"];
+    assert_eq!(lines(&two_ways), expected);
+    let settings = RolloutSettings {
+        rollout_timeout: jiff::SignedDuration::from_secs(60),
+        image_reference: shared::task_definition::ImageForm::Digest,
+        rollback: shared::config::RollbackSetting::None,
+    };
+    assert_eq!(
+        (two_ways.settings, two_ways.tags),
+        (vec![settings, RolloutSettings::default()], vec![])
+    );
+
+    let same = ordered(
+        &three_of([json!({}), json!({"rollback": "automatic"}), json!({"soakSeconds": 0})]),
+        &in_three(),
+    );
+    assert_eq!(
+        lines(&same),
+        ["preview,staging,production 0: web:1 preview/web production/web staging/web"]
+    );
+    assert_eq!(same.settings, [RolloutSettings::default()]);
+    let nothing = ordered(&three_of([json!({}), json!({}), json!({})]), &[]);
+    assert_eq!((nothing.settings, nothing.waves), (vec![], vec![]));
+}
+
+#[test]
+fn a_stage_that_tags_the_image_is_told_from_every_other() {
+    let tags = |name: &str| json!({"tagOnSuccess": name});
+    let all = ordered(&three_of([json!({}), tags("tried"), tags("live")]), &in_three());
+    let expected = ["preview,staging,production 0: web:1 preview/web; web:1#1 staging/web; web:1#2 production/web"];
+    assert_eq!(lines(&all), expected);
+    let given: Vec<(u32, &str)> = all
+        .tags
+        .iter()
+        .map(|given| (given.settings, given.tag.as_str()))
+        .collect();
+    assert_eq!(given, [(1, "tried"), (2, "live")]);
+    assert_eq!(all.settings, [RolloutSettings::default(); 3]);
+    let without_staging = ordered(&three_of([json!({}), tags("tried"), tags("live")]), &in_three()[2..]);
+    let given: Vec<(u32, &str)> = without_staging
+        .tags
+        .iter()
+        .map(|given| (given.settings, given.tag.as_str()))
+        .collect();
+    assert_eq!(given, [(0, "live")], "nothing of staging is in the push");
+}
+
+#[test]
+fn a_stage_of_which_a_service_is_missing_gives_no_tag_and_says_which() {
+    let staging =
+        stages(&json!([{"name": "staging", "clusters": ["staging"], "tags": ["v*"], "tagOnSuccess": "tried"}]));
+    let held = Service {
+        tags: ServiceTags {
+            hold: Some("ann: audit".to_owned()),
+            ..ServiceTags::default()
+        },
+        ..on("staging", "api", deployment("web:1"))
+    };
+    let on_image = Service {
+        deployments: service([deployment("web:2")]).deployments,
+        task_definitions: service([deployment("web:2")]).task_definitions,
+        ..held.clone()
+    };
+    let web = on("staging", "web", deployment("web:1"));
+    let elsewhere = on("production", "web", deployment("web:1"));
+    let missing = ordered(&staging, &[web.clone(), held, elsewhere.clone()]);
+    assert_eq!(
+        (lines(&missing), missing.tags),
+        (vec!["staging 0: web:1 staging/web".to_owned()], vec![])
+    );
+    let [skipped] = missing.skipped.as_slice() else {
+        panic!("{:?}", missing.skipped)
+    };
+    assert_eq!(
+        (skipped.resource.as_str(), skipped.reason),
+        ("app:v2", SkipReason::NotTagged)
+    );
+    let says = "the stage staging does not give it the tag tried: api in staging is not stable on this image";
+    assert!(skipped.message.contains(says), "{}", skipped.message);
+    let none_missing = ordered(&staging, &[web, on_image, elsewhere]);
+    assert_eq!((none_missing.tags.len(), none_missing.skipped), (1, vec![]));
 }

@@ -56,7 +56,7 @@ fn arrows() -> Vec<Arrow> {
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
-const PARTS: [&str; 22] = [
+const PARTS: [&str; 23] = [
     "Execution",
     "Hold",
     "ImageEnd",
@@ -74,6 +74,7 @@ const PARTS: [&str; 22] = [
     "ServiceResult",
     "SkipReason",
     "Skipped",
+    "StageTag",
     "StateError",
     "UpdateOutcome",
     "Verdict",
@@ -258,6 +259,9 @@ fn the_examples_tell_one_story() {
         ("envelope /input", "register-revision "),
         ("register-revision /image", "plan /image"),
         ("register-revision /taskDefinition", "plan /revisions/0/taskDefinition"),
+        ("register-revision /settings", "plan /settings/0"),
+        ("update-service /settings", "plan /settings/0"),
+        ("conclude-image.wave /tags", "plan.waves /tags"),
         ("update-service /taskDefinition", "registered-revision /taskDefinition"),
         ("update-service /source", "registered-revision /source"),
         (

@@ -7,6 +7,7 @@ use crate::examples::examples_of;
 use crate::{repository, text};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use shared::config::RollbackSetting;
 use shared::contract::{Hold, RollbackMethod, UpdateOutcome, Verdict};
 use shared::error::Error;
 use shared::pace::UPDATES;
@@ -476,6 +477,7 @@ fn every_literal_that_a_choice_compares_with_is_a_value_of_its_enum() {
                     "$update.outcome" => is_value::<UpdateOutcome>(literal),
                     "$check.verdict" | "$rollBackCheck.verdict" => is_value::<Verdict>(literal),
                     "$rollBack.method" => is_value::<RollbackMethod>(literal),
+                    "$settings.rollback" => is_value::<RollbackSetting>(literal),
                     _ => panic!(
                         "{}: it is not known what {subject:?} can be in {condition}",
                         state.title()
@@ -687,8 +689,9 @@ fn an_item_of_a_map_is_read_by_members_that_it_has() {
     ] {
         let state = state(DEPLOY_IMAGE, map);
         let mut item = crate::example("plan").pointer(pointer).unwrap().clone();
-        // Left out of the examples, since it is 0 there.
+        // Left out of the examples, since they are 0 there.
         item["after"] = json!(1);
+        item["settings"] = json!(1);
         let selector = &state["ItemSelector"];
         let selected: Vec<Vec<&str>> = texts(selector)
             .into_iter()

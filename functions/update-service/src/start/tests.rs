@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use shared::config::RolloutSettings;
 use shared::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
@@ -18,6 +19,7 @@ fn wanted() -> UpdateService {
         again: false,
         repeated: false,
         services: 1,
+        settings: RolloutSettings::default(),
     }
 }
 
