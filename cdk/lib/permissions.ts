@@ -143,12 +143,7 @@ export function rollBack(settings: Settings): Permission[] {
   return [
     ...readRollouts(settings),
     ...readTasks(settings),
-    {
-      sid: 'StopServiceDeployment',
-      actions: ['ecs:StopServiceDeployment'],
-      resources: [...inEachCluster(settings, 'service'), ...inEachCluster(settings, 'service-deployment')],
-      wildcard: 'Rollouts come and go; the configured clusters, if any, limit them.',
-    },
+    ...stopRollout(settings),
     startRollout(settings),
     passRole(settings),
     describeImages(settings),
@@ -276,8 +271,39 @@ function startRollout(settings: Settings): Permission {
     sid: 'UpdateService',
     actions: ['ecs:UpdateService'],
     resources: inEachCluster(settings, 'service'),
+    ...ofStages(settings),
     wildcard: 'Services are found while it runs; the configured clusters, if any, limit them.',
   };
+}
+
+/**
+ * The end of a rollout. Where only services with a tag may be changed, the statement is two: AWS knows no tags of what belongs
+ * to a service.
+ */
+function stopRollout(settings: Settings): Permission[] {
+  const stop = {
+    sid: 'StopServiceDeployment',
+    actions: ['ecs:StopServiceDeployment'],
+    wildcard: 'Rollouts come and go; the configured clusters, if any, limit them.',
+  };
+  const [services, deployments] = [inEachCluster(settings, 'service'), inEachCluster(settings, 'service-deployment')];
+  const limits = ofStages(settings);
+  return limits.conditions === undefined
+    ? [{ ...stop, resources: [...services, ...deployments] }]
+    : [
+        { ...stop, resources: services, ...limits },
+        { ...stop, sid: 'StopDeploymentOfService', resources: deployments },
+      ];
+}
+
+/**
+ * Where every stage is opt-in, nothing else is changed than services whose own tag names one. Where a stage selects by
+ * names, its services need no tag, and nothing is limited.
+ */
+function ofStages({ stages }: Settings): Pick<Permission, 'conditions'> {
+  return stages.every(({ optIn }) => optIn === true)
+    ? { conditions: { StringEquals: { 'aws:ResourceTag/ecr-deploy:stage': stages.map(({ name }) => name) } } }
+    : {};
 }
 
 /**

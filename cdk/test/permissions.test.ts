@@ -14,6 +14,11 @@ test('every IAM statement, with the settings that narrow nothing', () => {
   assertGolden('permissions-default.txt', everyStatement(DEFAULT));
 });
 
+test('every IAM statement, where every stage is opt-in', () => {
+  const stages = ['staging', 'production'].map((name) => ({ name, optIn: true, tags: ['*'] }));
+  assertGolden('permissions-opt-in.txt', everyStatement(new Synthesized({ stages })));
+});
+
 test('every IAM statement, with the settings that narrow them and with tagLatest', () => {
   const narrow = new Synthesized({
     passRoles: ['arn:aws:iam::123456789012:role/web-task', 'arn:aws:iam::123456789012:role/web-execution'],
@@ -201,6 +206,35 @@ test('the rules may start push, push deploy-image, and deploy-image deploy-servi
     'EcrDeploy/PushMachine/Role/DefaultPolicy': '${EcrDeploy/DeployImage/StateMachine}',
     'EcrDeploy/DeployImage/Role/DefaultPolicy': '${EcrDeploy/DeployService/StateMachine}',
   });
+});
+
+test('where every stage is opt-in, only services whose own tag names one may be changed', () => {
+  const changing = (stages: EcrDeployProps['stages'], clusters?: string[]) =>
+    statements(new Synthesized({ ...(stages && { stages }), ...(clusters && { clusters }) }))
+      .filter(({ statement }) => /ecs:(Update|StopService)/.test(JSON.stringify(statement.Action)))
+      .flatMap(({ path, statement }) =>
+        [statement.Resource]
+          .flat()
+          .map((resource) => [
+            path.replace(/^EcrDeploy\/(\w+)\/.*$/, '$1'),
+            statement.Action,
+            DEFAULT.text(resource).replace(/^.*:/, ''),
+            statement.Condition?.StringEquals?.['aws:ResourceTag/ecr-deploy:stage'],
+          ]),
+      );
+  const all = (tag: string[] | undefined, of = '') => [
+    ['UpdateService', 'ecs:UpdateService', `service${of}/*`, tag],
+    ['RollBack', 'ecs:StopServiceDeployment', `service${of}/*`, tag],
+    // AWS knows no tags of it; the call needs the service, too.
+    ['RollBack', 'ecs:StopServiceDeployment', `service-deployment${of}/*`, undefined],
+    ['RollBack', 'ecs:UpdateService', `service${of}/*`, tag],
+  ];
+  const optIn = (name: string) => ({ name, optIn: true, tags: ['*'] });
+
+  assert.deepEqual(changing([optIn('staging'), optIn('production')]), all(['staging', 'production']));
+  assert.deepEqual(changing([optIn('staging')], ['shop']), all(['staging'], '/shop'));
+  assert.deepEqual(changing([optIn('staging'), { name: 'all', tags: ['*'] }]), all(undefined));
+  assert.deepEqual(changing(undefined), all(undefined));
 });
 
 test('only the state machine deploy-image may read a parameter, and only the one that holds everything', () => {

@@ -160,6 +160,7 @@ def _refusal(caller, service, operation, request):
     call = {"caller": caller, "service": service, "operation": operation, "request": request}
     if service == "ecs" and "taskDefinition" in request:
         call["roles"] = _roles_of(request["taskDefinition"])
+        call["tags"] = _tags_of(request)
     return _ask("judge", call)["refusal"]
 
 
@@ -168,6 +169,15 @@ def _roles_of(given):
     with request_scope(os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]):
         definition = ecs._task_defs.get(given.rsplit("/", 1)[-1]) or {}
     return [definition[role] for role in ("taskRoleArn", "executionRoleArn") if definition.get(role)]
+
+
+def _tags_of(request):
+    """The tags of the service that a request names."""
+    with request_scope(os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]):
+        cluster, service = request.get("cluster", "default"), request.get("service", "")
+        key = f"{cluster.rsplit('/', 1)[-1]}/{service.rsplit('/', 1)[-1]}"
+        arn = ecs._services[key]["serviceArn"] if key in ecs._services else ""
+        return {tag["key"]: tag["value"] for tag in ecs._tags.get(arn, [])}
 
 
 def _ask(path, body):

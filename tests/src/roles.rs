@@ -144,6 +144,7 @@ impl Roles {
                 operation: operation.to_owned(),
                 request,
                 roles: Vec::new(),
+                tags: BTreeMap::new(),
             })
         };
         let (member, kind, service_of_arn) = match service {

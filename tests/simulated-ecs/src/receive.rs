@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 use crate::iam;
-use crate::names::Milliseconds;
+use crate::names::{Milliseconds, resource_path};
 use crate::operations;
 use crate::service_deployments;
 use crate::simulation::{Api, Simulation};
@@ -193,6 +193,7 @@ impl Simulation {
         let revision = request.get("taskDefinition").and_then(Value::as_str);
         let revision = revision.and_then(|given| self.find_task_definition(given));
         let roles = revision.map(TaskDefinition::roles).unwrap_or_default();
+        let tags = self.tags_of_changed(request);
         self.judge(&iam::Call {
             caller: caller.to_owned(),
             service: match api {
@@ -203,7 +204,23 @@ impl Simulation {
             operation: operation.to_owned(),
             request: request.clone(),
             roles,
+            tags,
         })
+    }
+
+    /// The tags of the service that a request changes: that it names, or of which it names a deployment.
+    fn tags_of_changed(&self, request: &Value) -> BTreeMap<String, String> {
+        let text = |member: &str| request.get(member).and_then(Value::as_str);
+        let of_deployment = text("serviceDeploymentArn").map(|arn| {
+            let mut path = resource_path(arn, "service-deployment").split('/');
+            json!({"cluster": path.next(), "service": path.next()})
+        });
+        let place = self.service(of_deployment.as_ref().unwrap_or(request)).ok();
+        let tags = place
+            .map(|place| self.services[place as usize].tags.as_slice())
+            .unwrap_or_default();
+        let text = |tag: &Value, member: &str| tag[member].as_str().unwrap_or_default().to_owned();
+        tags.iter().map(|tag| (text(tag, "key"), text(tag, "value"))).collect()
     }
 
     fn carry_out(&mut self, now: Milliseconds, api: Api, operation: &str, request: &Value) -> Reply {

@@ -1,5 +1,6 @@
 //! The shell: HTTP, real time, and a simulation behind a mutex. Nothing is decided here.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -238,6 +239,7 @@ fn refusal_of_another_api(shared: &Shared, caller: Option<&str>, target: &str, b
         operation: operation.to_owned(),
         request: serde_json::from_slice(body).unwrap_or_default(),
         roles: Vec::new(),
+        tags: BTreeMap::new(),
     };
     shared.lock().judge(&call).err().unwrap_or(unknown)
 }

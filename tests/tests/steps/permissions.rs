@@ -30,12 +30,22 @@ fn without(statement: &str, construct: &str) -> Value {
 /// Pushes an image that is good, or that crashes, to a service `web` whose functions have these roles. Returns how the
 /// execution of the push ended, and that of the service.
 fn pushed(roles: Arc<Roles>, tag: &str) -> (Arc<Account>, String, Option<String>) {
+    pushed_to(&json!({}), roles, Config::default(), tag)
+}
+
+/// The same to a service with these members of `CreateService`, and with these settings.
+fn pushed_to(
+    service: &Value,
+    roles: Arc<Roles>,
+    settings: Config,
+    tag: &str,
+) -> (Arc<Account>, String, Option<String>) {
     let account = Account::with_roles(roles);
-    account.seed_web("v1", &json!({}));
+    account.seed_web("v1", service);
     let event = account.push(tag);
     let config = Config {
         clusters: vec![CLUSTER.parse().unwrap()],
-        ..Config::default()
+        ..settings
     };
     let execution = Execution::new(Caller::new(&account, Grain::Alone, None), config);
     let ended = run(execution.deploy(&event));
@@ -134,6 +144,53 @@ fn where_the_event_does_not_tell_what_was_pushed_ecr_may_be_asked() {
         run(execution.deploy(&event)).unwrap();
 
         assert!(caller.calls().iter().any(|call| call.operation == "DescribeImages"));
+        assert_eq!(account.with(|it, _| it.iam().refused().to_vec()), Vec::<String>::new());
+    }
+}
+
+/// The functions have stages that are not opt-in, and one more, so they ask for what the roles do not allow.
+#[test]
+fn where_every_stage_is_opt_in_a_service_without_its_tag_is_not_moved_even_if_the_function_asks() {
+    let stage = |name: &str| json!({"name": name, "optIn": true, "tags": ["*"]});
+    let props = json!({
+        "passRoles": [format!("arn:aws:iam::{}:role/app-*", local_aws::ACCOUNT)],
+        "stages": [stage("staging"), stage("production")],
+    });
+    let template = template(&props).unwrap();
+    let push = |tags: Value, tag: &str| {
+        let roles = Arc::new(Roles::of(&template).unwrap());
+        let stages = ["all", "staging", "production", "elsewhere"].map(|name| json!({"name": name, "tags": ["*"]}));
+        let settings = Config {
+            stages: serde_json::from_value(stages.to_vec().into()).unwrap(),
+            ..Config::default()
+        };
+        pushed_to(&json!({"tags": tags}), roles, settings, tag)
+    };
+    let tagged = |stage: &str| json!([{"key": "ecr-deploy:stage", "value": stage}]);
+    for tags in [
+        json!([]),
+        tagged("elsewhere"),
+        json!([{"key": "stage", "value": "staging"}]),
+    ] {
+        let (account, said, outcome) = push(tags.clone(), "v2");
+        assert_eq!(outcome.as_deref(), Some("Deploy.Rejected"), "{tags}: {said}");
+        let says = "is not authorized to perform: ecs:UpdateService on resource: \
+                    arn:aws:ecs:eu-west-1:123456789012:service/production/web";
+        assert!(said.contains(says), "{tags}: {said}");
+        let web = account.web();
+        assert_eq!(
+            short(&web["history"].as_array().unwrap().last().unwrap()["taskDefinition"]),
+            "web:1"
+        );
+    }
+    // Forward, and back by ECS's own stop.
+    for (stage, tag, expected) in [
+        ("production", "v2", "DEPLOYED"),
+        ("staging", "v2", "DEPLOYED"),
+        ("staging", "crash", "Deploy.RolledBack"),
+    ] {
+        let (account, said, outcome) = push(tagged(stage), tag);
+        assert_eq!(outcome.as_deref(), Some(expected), "{stage}, {tag}: {said}");
         assert_eq!(account.with(|it, _| it.iam().refused().to_vec()), Vec::<String>::new());
     }
 }

@@ -21,6 +21,7 @@ use serde_json::Value;
 use crate::error::ApiError;
 use crate::names::Names;
 pub use policy::{Need, Statement};
+use request::Known;
 use template::Stack;
 
 /// The roles of an account's stacks.
@@ -60,6 +61,9 @@ pub struct Call {
     /// The task role and the execution role of the revision that the request names, as registered.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// The tags of the service that the request changes.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// What each grant that was needed by any call of this process was: each is written once.
@@ -153,6 +157,7 @@ impl Iam {
             operation,
             request,
             roles,
+            tags,
         } = call;
         let principal = caller
             .split_once('/')
@@ -163,7 +168,7 @@ impl Iam {
                 "{caller}, who asks for {service}:{operation}, has no role in any stack that was deployed"
             ));
         };
-        let Some(needs) = request::needs(names, service, operation, request, roles) else {
+        let Some(needs) = request::needs(names, service, operation, request, &Known { roles, tags }) else {
             return Err(format!(
                 "{caller} asks for {service}:{operation}, of which is not known what AWS checks: \
                  add it to tests/simulated-ecs/src/iam/request.rs"

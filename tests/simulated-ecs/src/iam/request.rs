@@ -5,25 +5,44 @@
 //!
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html>
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::policy::Need;
 use crate::names::{Names, resource_path};
 use crate::operations::{text, texts};
 
+/// What only the account knows of a call.
+pub(crate) struct Known<'a> {
+    /// The task role and the execution role, as registered, of the task definition that the request names.
+    pub(crate) roles: &'a [String],
+    /// The tags of the service that the request changes. What belongs to a service, as its deployments, is taken to have none.
+    pub(crate) tags: &'a BTreeMap<String, String>,
+}
+
+impl Known<'_> {
+    /// With a key `aws:ResourceTag/…` for each tag of the service.
+    fn tagged(&self, need: Need) -> Need {
+        let key = |key: &str| format!("aws:ResourceTag/{key}");
+        self.tags
+            .iter()
+            .fold(need, |need, (tag, value)| need.with(&key(tag), value))
+    }
+}
+
 /// Everything a call needs, in the order in which AWS refuses; None for an operation that the table does not know.
 ///
-/// `service` is the prefix of its actions, as `ecs`; `roles` are the task role and the execution role, as registered, of
-/// the task definition that the request names, which only the account knows.
+/// `service` is the prefix of its actions, as `ecs`; `known` is what only the account knows.
 pub(crate) fn needs(
     names: &Names,
     service: &str,
     operation: &str,
     request: &Value,
-    roles: &[String],
+    known: &Known<'_>,
 ) -> Option<Vec<Need>> {
     match service {
-        "ecs" => of_ecs(names, operation, request, roles),
+        "ecs" => of_ecs(names, operation, request, known),
         "ecr" => of_ecr(names, operation, request),
         "states" => of_step_functions(names, operation, request),
         "lambda" => of_lambda(operation, request),
@@ -32,7 +51,7 @@ pub(crate) fn needs(
     }
 }
 
-fn of_ecs(names: &Names, operation: &str, request: &Value, roles: &[String]) -> Option<Vec<Need>> {
+fn of_ecs(names: &Names, operation: &str, request: &Value, known: &Known<'_>) -> Option<Vec<Need>> {
     let action = format!("ecs:{operation}");
     let cluster = resource_path(
         request.get("cluster").and_then(Value::as_str).unwrap_or("default"),
@@ -78,11 +97,11 @@ fn of_ecs(names: &Names, operation: &str, request: &Value, roles: &[String]) -> 
             })
         }),
         // [open] Whether AWS asks for both resources of these three, or for one: both.
-        "DescribeServiceDeployments" => with_service(names, &action, &texts(request, "serviceDeploymentArns")),
-        "DescribeServiceRevisions" => with_service(names, &action, &texts(request, "serviceRevisionArns")),
-        "StopServiceDeployment" => with_service(names, &action, &[text(request, "serviceDeploymentArn")]),
+        "DescribeServiceDeployments" => with_service(names, &action, &texts(request, "serviceDeploymentArns"), known),
+        "DescribeServiceRevisions" => with_service(names, &action, &texts(request, "serviceRevisionArns"), known),
+        "StopServiceDeployment" => with_service(names, &action, &[text(request, "serviceDeploymentArn")], known),
         "UpdateService" => {
-            let mut need = in_cluster(service(text(request, "service")));
+            let mut need = known.tagged(in_cluster(service(text(request, "service"))));
             let task_definition = text(request, "taskDefinition");
             if task_definition.is_empty() {
                 return Some(vec![need]);
@@ -90,7 +109,7 @@ fn of_ecs(names: &Names, operation: &str, request: &Value, roles: &[String]) -> 
             if task_definition.starts_with("arn:") {
                 need = need.with("ecs:task-definition", task_definition);
             }
-            let passed = roles.iter().map(|role| pass_role(names, role));
+            let passed = known.roles.iter().map(|role| pass_role(names, role));
             std::iter::once(need).chain(passed).collect()
         }
         "RegisterTaskDefinition" => register(names, &action, request),
@@ -141,7 +160,7 @@ fn tagged(need: Need, request: &Value) -> Need {
 }
 
 /// For what belongs to a service and has an ARN such as `service-revision/production/web/1`: it, and its service.
-fn with_service(names: &Names, action: &str, arns: &[&str]) -> Vec<Need> {
+fn with_service(names: &Names, action: &str, arns: &[&str], known: &Known<'_>) -> Vec<Need> {
     let both = |arn: &&str| {
         let path = arn.splitn(6, ':').nth(5).unwrap_or_default();
         let mut parts = path.split('/').skip(1);
@@ -150,7 +169,7 @@ fn with_service(names: &Names, action: &str, arns: &[&str]) -> Vec<Need> {
             |resource: String| Need::new(action, resource).with("ecs:cluster", names.arn("cluster", cluster));
         [
             in_cluster((*arn).to_owned()),
-            in_cluster(names.arn("service", &format!("{cluster}/{service}"))),
+            known.tagged(in_cluster(names.arn("service", &format!("{cluster}/{service}")))),
         ]
     };
     if arns.is_empty() {
@@ -238,7 +257,12 @@ mod tests {
         };
         let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
         let short = |text: &str| text.replace("arn:aws:ecs:eu-west-1:123456789012:", "");
-        let needs = needs(&names, service, operation, request, &roles).unwrap_or_default();
+        let tags = BTreeMap::from([("ecr-deploy:stage".to_owned(), "staging".to_owned())]);
+        let known = Known {
+            roles: &roles,
+            tags: &tags,
+        };
+        let needs = needs(&names, service, operation, request, &known).unwrap_or_default();
         let line = |need: &Need| {
             let keys = need
                 .context
@@ -313,7 +337,7 @@ mod tests {
                 json!({"serviceRevisionArns": [arn("service-revision/prod/web/7")]}),
                 vec![
                     "ecs:DescribeServiceRevisions service-revision/prod/web/7 ecs:cluster=cluster/prod",
-                    "ecs:DescribeServiceRevisions service/prod/web ecs:cluster=cluster/prod",
+                    "ecs:DescribeServiceRevisions service/prod/web aws:resourcetag/ecr-deploy:stage=staging ecs:cluster=cluster/prod",
                 ],
             ),
             (
@@ -321,7 +345,7 @@ mod tests {
                 json!({"serviceDeploymentArn": arn("service-deployment/prod/web/7")}),
                 vec![
                     "ecs:StopServiceDeployment service-deployment/prod/web/7 ecs:cluster=cluster/prod",
-                    "ecs:StopServiceDeployment service/prod/web ecs:cluster=cluster/prod",
+                    "ecs:StopServiceDeployment service/prod/web aws:resourcetag/ecr-deploy:stage=staging ecs:cluster=cluster/prod",
                 ],
             ),
         ] {
@@ -335,7 +359,7 @@ mod tests {
         assert_eq!(
             needed("ecs", "UpdateService", &moved, &[ROLE, "by-name"]),
             [
-                "ecs:UpdateService service/prod/web ecs:cluster=cluster/prod",
+                "ecs:UpdateService service/prod/web aws:resourcetag/ecr-deploy:stage=staging ecs:cluster=cluster/prod",
                 "iam:PassRole arn:aws:iam::123456789012:role/app iam:passedtoservice=ecs-tasks.amazonaws.com",
                 "iam:PassRole arn:aws:iam::123456789012:role/by-name iam:passedtoservice=ecs-tasks.amazonaws.com",
             ]
@@ -343,7 +367,7 @@ mod tests {
         let scaled = json!({"cluster": "prod", "service": "web", "desiredCount": 3});
         assert_eq!(
             needed("ecs", "UpdateService", &scaled, &[]),
-            ["ecs:UpdateService service/prod/web ecs:cluster=cluster/prod"]
+            ["ecs:UpdateService service/prod/web aws:resourcetag/ecr-deploy:stage=staging ecs:cluster=cluster/prod"]
         );
     }
 
