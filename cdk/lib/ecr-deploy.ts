@@ -18,6 +18,7 @@ import { SettingError } from './setting';
 import { inOneLine } from './stages';
 import { checkSettings, type EcrDeployProps, type Settings, tagsImages } from './settings';
 import { Step, type StepName } from './step';
+import { tagFilter } from './tag-filter';
 import { Workflow } from './workflow';
 
 export type { Architecture, EcrDeployProps, Trigger } from './settings';
@@ -256,13 +257,14 @@ const ARTIFACTS = [
 ];
 
 /**
- * The events that are pushes, to `repositories` or, if there are none, to any. It keeps out what is certainly no image; what
- * a pattern cannot tell, find-task-definitions tells from an image.
+ * The events that are pushes, to `repositories` or, if there are none, to any. It keeps out what is certainly no image, and
+ * what certainly no stage takes; what a pattern cannot tell, find-task-definitions tells from an image.
  * https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
  */
-function pushPattern({ trigger, accounts }: Settings, repositories: readonly string[]): EventPattern {
+function pushPattern({ trigger, accounts, stages }: Settings, repositories: readonly string[]): EventPattern {
   // An account that may put events on this bus could put any: its own are delivered with its own id.
   const account = [Aws.ACCOUNT_ID, ...accounts];
+  const tags = tagFilter(stages, trigger);
   const named = repositories.length === 0 ? undefined : [...repositories];
   switch (trigger) {
     case 'putImage':
@@ -277,7 +279,7 @@ function pushPattern({ trigger, accounts }: Settings, repositories: readonly str
           errorCode: Match.doesNotExist(),
           requestParameters: {
             // An untagged push is one of the parts of an image that gets its tag by a push of its own.
-            imageTag: Match.exists(),
+            imageTag: tags === undefined ? Match.exists() : [...tags],
             ...(named && { repositoryName: named }),
           },
         },
@@ -291,7 +293,7 @@ function pushPattern({ trigger, accounts }: Settings, repositories: readonly str
           'action-type': ['PUSH'],
           result: ['SUCCESS'],
           // An untagged push is one of the parts of an image that gets its tag by a push of its own.
-          'image-tag': Match.anythingBut(''),
+          'image-tag': tags === undefined ? Match.anythingBut('') : [...tags],
           'artifact-media-type': [{ exists: false }, { 'anything-but': ARTIFACTS }],
           ...(named && { 'repository-name': named }),
         },

@@ -76,7 +76,8 @@ export interface EcrDeployProps {
    * `repositories`, and takes the tags that its `tags` say. The first stage that selects a service owns it. The service's own
    * tag `ecr-deploy:stage` beats that: it is the name of a stage, or `off`. A service with the tag `ecr-deploy:hold` stays as it
    * is: the value is a text for people, or `until 2026-12-24T06:00:00Z` and a text. What a push skips stands in its summary,
-   * with the stage and the rule. A stage has these members:
+   * with the stage and the rule. A push whose tag no stage takes [starts nothing](limits.md), as far as the pattern of a rule can
+   * tell. A stage has these members:
    *
    * @default - one stage, `all`: every service, every tag but `latest`
    */

@@ -442,7 +442,8 @@ function matches(pattern: string, tag: string): boolean {
     : glob(pattern).test(tag);
 }
 
-function glob(pattern: string): RegExp {
+/** What a name or a glob stands for. */
+export function glob(pattern: string): RegExp {
   const escaped = pattern.replaceAll(/[.\-/]/g, '\\$&');
   return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`);
 }

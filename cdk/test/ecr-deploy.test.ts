@@ -129,7 +129,7 @@ test('trigger putImage: the pushes that CloudTrail records, without those that w
       eventSource: ['ecr.amazonaws.com'],
       eventName: ['PutImage'],
       errorCode: [{ exists: false }],
-      requestParameters: { imageTag: [{ exists: true }] },
+      requestParameters: { imageTag: [{ 'anything-but': ['latest'] }] },
     },
   });
 });
@@ -143,7 +143,7 @@ test('trigger putImage with repositories: only pushes to these', () => {
       eventSource: ['ecr.amazonaws.com'],
       eventName: ['PutImage'],
       errorCode: [{ exists: false }],
-      requestParameters: { imageTag: [{ exists: true }], repositoryName: ['web', 'team/worker'] },
+      requestParameters: { imageTag: [{ 'anything-but': ['latest'] }], repositoryName: ['web', 'team/worker'] },
     },
   });
 });
@@ -156,7 +156,7 @@ test('trigger imageAction, the default, needs no trail: the tagged pushes that E
     detail: {
       'action-type': ['PUSH'],
       result: ['SUCCESS'],
-      'image-tag': [{ 'anything-but': [''] }],
+      'image-tag': [{ 'anything-but': ['', 'latest'] }],
       'artifact-media-type': [{ exists: false }, { 'anything-but': ARTIFACTS }],
     },
   };
@@ -213,11 +213,31 @@ for (const trigger of ['putImage', 'imageAction'] as const) {
   });
 }
 
+test('what no stage takes starts nothing where the pattern of a rule can tell; where it cannot, every tag does', () => {
+  const tags = (settings: Partial<EcrDeployProps>) => {
+    const { detail } = pattern({ trigger: 'putImage', ...settings });
+    assert.deepEqual(
+      detail.requestParameters.repositoryName,
+      undefined,
+      'a service may say itself which stage it is in',
+    );
+    return [detail.requestParameters.imageTag, pattern({ trigger: 'imageAction', ...settings }).detail['image-tag']];
+  };
+  const release = { name: 'release', tags: ['semver:*'], repositories: ['shop/*'] };
+
+  assert.deepEqual(tags({ stages: [release] }), Array(2).fill([{ wildcard: '*.*.*' }]));
+  const preview = { name: 'preview', tags: ['pr-*'], optIn: true };
+  assert.deepEqual(tags({ stages: [preview, release] }), Array(2).fill([{ prefix: 'pr-' }, { wildcard: '*.*.*' }]));
+  const all = [[{ exists: true }], [{ 'anything-but': [''] }]];
+  assert.deepEqual(tags({ stages: [release, { name: 'rest', tags: ['regex:.*[0-9]'] }] }), all);
+  assert.deepEqual(tags({ deployLatest: true }), all);
+});
+
 test('trigger imageAction with repositories: only pushes to these', () => {
   assert.deepEqual(pattern({ trigger: 'imageAction', repositories: ['web'] }).detail, {
     'action-type': ['PUSH'],
     result: ['SUCCESS'],
-    'image-tag': [{ 'anything-but': [''] }],
+    'image-tag': [{ 'anything-but': ['', 'latest'] }],
     'artifact-media-type': [{ exists: false }, { 'anything-but': ARTIFACTS }],
     'repository-name': ['web'],
   });

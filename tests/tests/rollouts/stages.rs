@@ -21,6 +21,7 @@ scenarios![
     an_image_that_staging_has_stable_is_promoted_by_a_new_tag,
     a_service_that_is_not_stable_after_the_soak_keeps_production_back_until_it_is,
     everything_stays_on_hold_until_the_hold_is_lifted_and_one_in_a_soak_spares_production,
+    a_push_that_no_stage_takes_starts_no_execution,
 ];
 
 /// A scene with a service for each of these names, in the stage that the end of the name tells.
@@ -512,4 +513,29 @@ async fn everything_stays_on_hold_until_the_hold_is_lifted_and_one_in_a_soak_spa
     let state = scene.state_of("all-held-production");
     assert_eq!(state["imageDigests"], json!([next.digest]), "its time has come");
     hold(None);
+}
+
+/// The stages of the stack take `main-*` and versions.
+async fn a_push_that_no_stage_takes_starts_no_execution() {
+    let scene = Scene::on(&OPT_IN, "unstarted");
+    for tag in ["pr-1", "latest", "v1.4", "main-1", "v1.4.0"] {
+        scene.on.aws.dispatch(&scene.push(tag).event).unwrap();
+    }
+    let repository = scene.repository();
+    for machine in [&scene.on.stack.push, &scene.on.stack.deploy_image] {
+        let of_repository = |it: &Execution| it.is_of_push_to(&repository);
+        let limit = crate::support::LIMIT;
+        let ended = scene
+            .on
+            .aws
+            .ended_executions(machine, 2, None, of_repository, limit)
+            .await
+            .unwrap();
+        let mut tags: Vec<&str> = ended
+            .iter()
+            .map(|it| it.input["detail"]["requestParameters"]["imageTag"].as_str().unwrap())
+            .collect();
+        tags.sort_unstable();
+        assert_eq!(tags, ["main-1", "v1.4.0"]);
+    }
 }

@@ -81,12 +81,26 @@ fn a_repository_that_nobody_runs_deploys_nothing() {
 }
 
 #[test]
-fn the_tag_latest_deploys_nothing_unless_it_is_set() {
+fn the_tag_latest_starts_nothing_unless_it_is_set() {
     run(async {
         let it = &*STANDARD;
         it.repository("latest-off/web").await;
         it.aws.push("latest-off/web", "latest", Healthy).await.unwrap();
-        assert_eq!(reasons(&it.pushes("latest-off/web", 2).await[1]), ["TAG_NOT_TAKEN"]);
+        it.aws.push("latest-off/web", "v2", Healthy).await.unwrap();
+        let executions = it.pushes("latest-off/web", 2).await;
+        let tags: Vec<&Value> = executions
+            .iter()
+            .map(|it| &it.input["detail"]["requestParameters"]["imageTag"])
+            .collect();
+        assert_eq!(tags, ["v1", "v2"]);
+        assert_eq!(it.launches("latest-off/web", 2).await.len(), 2);
+
+        // A person who starts it is told why nothing is deployed.
+        let mut by_hand = executions[1].input.clone();
+        by_hand["id"] = json!("0a1b2c3d-0000-4000-8000-000000001a7e");
+        by_hand["detail"]["requestParameters"]["imageTag"] = json!("latest");
+        by_hand["detail"]["responseElements"]["image"]["imageId"]["imageTag"] = json!("latest");
+        assert_eq!(reasons(&execution_with(it, &by_hand).await), ["TAG_NOT_TAKEN"]);
     });
 }
 

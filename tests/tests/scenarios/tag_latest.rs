@@ -32,12 +32,10 @@ fn the_image_is_tagged_latest_when_every_service_is_stable_on_it() {
         assert_eq!(latest(it, "tag-latest/web").await, None, "nobody was deployed");
 
         let good = it.aws.push("tag-latest/web", "v2", Healthy).await.unwrap();
-        let executions = it.pushes("tag-latest/web", 3).await;
+        let executions = it.pushes("tag-latest/web", 2).await;
 
         assert_eq!(summary(&executions[1])["services"][0]["outcome"], "DEPLOYED");
         assert_eq!(latest(it, "tag-latest/web").await, Some(good.clone()));
-        assert_eq!(executions[2].input["detail"]["requestParameters"]["imageTag"], "latest");
-        assert_eq!(summary(&executions[2])["skipped"][0]["reason"], "TAG_NOT_TAKEN");
         let history = it.aws.history(&executions[1].arn).await.unwrap();
         let entered = |name: &str| {
             let position = |event: &aws_sdk_sfn::types::HistoryEvent| {
@@ -51,8 +49,9 @@ fn the_image_is_tagged_latest_when_every_service_is_stable_on_it() {
 
         if containers() {
             it.aws.push("tag-latest/web", "bad", Broken).await.unwrap();
-            let executions = it.pushes("tag-latest/web", 4).await;
-            assert_eq!(executions[3].status.as_str(), "FAILED");
+            let executions = it.pushes("tag-latest/web", 3).await;
+            assert_eq!(executions.len(), 3, "the tag latest has started none");
+            assert_eq!(executions[2].status.as_str(), "FAILED");
             assert_eq!(latest(it, "tag-latest/web").await, Some(good), "not after a failure");
         }
     });
