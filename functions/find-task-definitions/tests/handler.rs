@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that builds nonsense should panic")]
 
 use aws_sdk_ecs::Client;
+use aws_sdk_ecs::operation::describe_services::DescribeServicesInput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use find_task_definitions::registry::kind_of;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use shared::contract::{Plan, SkipReason};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::push::PushedImage;
-use shared::service::Service;
+use shared::service::{Service, ServiceTags};
 use shared::testing::{
     REGISTRY, Wire, answer, deployment, described, described_of_push, described_services, refusal, request, service,
 };
@@ -430,4 +431,72 @@ async fn an_event_that_cannot_be_read_and_an_ecs_that_refuses_are_errors_by_name
         error.name() == "Deploy.Rejected" && error.to_string().starts_with("ListClusters: AccessDenied"),
         "{error}"
     );
+}
+
+/// ECS refuses the tags of a whole batch for the sake of one service.
+#[tokio::test]
+async fn a_service_with_an_old_arn_is_deployed_as_one_without_tags_and_takes_no_hold_from_its_neighbours() {
+    let held = Service {
+        tags: ServiceTags {
+            hold: Some("ann - audit".to_owned()),
+            ..ServiceTags::default()
+        },
+        ..on("held", "web:1")
+    };
+    let [list, _] = cluster(
+        "production",
+        vec![held.clone(), on("old", "web:1"), on("plain", "web:1")],
+    );
+    let asks = |input: &DescribeServicesInput, name: &str| input.services().iter().any(|asked| asked == name);
+    let refused = mock!(Client::describe_services)
+        .match_requests(move |input| !input.include().is_empty() && asks(input, "old"))
+        .then_http_response(|| {
+            let says = "Long arn format must be used for tagging operations";
+            refusal("InvalidParameterException", says)
+        });
+    let alone = |name: &'static str, with_tags: bool, service: Service| {
+        mock!(Client::describe_services)
+            .match_requests(move |input| {
+                input.services() == [name]
+                    && input.include().is_empty() != with_tags
+                    && input.cluster() == Some("production")
+            })
+            .then_http_response(move || answer(&described_services([&service])))
+    };
+    let rules = [
+        list,
+        refused,
+        alone("held", true, held),
+        alone("old", false, on("old", "web:1")),
+        alone("plain", true, on("plain", "web:1")),
+        knows("/web:1", described_of_push("web:1", 1)),
+        families(&[]),
+    ];
+    let production = Config {
+        clusters: vec!["production".parse().unwrap()],
+        ..Config::default()
+    };
+
+    let plan = found(&production, event("v2"), &rules, &Wire::default()).await.unwrap();
+
+    assert_eq!(lines(&plan), ["web:1: production/old, production/plain"]);
+    let skipped: Vec<_> = plan
+        .skipped
+        .iter()
+        .map(|it| (it.resource.as_str(), it.reason))
+        .collect();
+    assert_eq!(skipped, [("held in production", SkipReason::OnHold)]);
+
+    // A stage that is opt-in never owns it.
+    let opt_in = Config {
+        stages: vec![StageSettings {
+            opt_in: true,
+            ..production.stages[0].clone()
+        }],
+        ..production
+    };
+    let plan = found(&opt_in, event("v2"), &rules, &Wire::default()).await.unwrap();
+    assert_eq!(lines(&plan), Vec::<String>::new());
+    let of_old = plan.skipped.iter().find(|it| it.resource == "old in production");
+    assert_eq!(of_old.map(|it| it.reason), Some(SkipReason::NoStage));
 }

@@ -178,7 +178,8 @@ impl Ecs {
     }
 
     /// With their tags. A service that was made before 2019 may have an ARN of the old form, which can have no tags, and ECS
-    /// refuses to tell the tags of one; that it refuses all ten is not documented. Such a batch is read without.
+    /// refuses to tell the tags of a batch with one. Such a batch is read service by service, so that no other loses a tag that
+    /// holds it, and the one is read without, with a warning.
     async fn describe_tagged_services(
         &self,
         cluster: &ClusterName,
@@ -188,11 +189,30 @@ impl Ecs {
             .describe_service_batch(cluster, batch, Some(ServiceField::Tags))
             .await
         {
-            Err(Error::Rejected(message)) if message.contains("Long arn format") => {
-                self.describe_service_batch(cluster, batch, None).await
-            }
-            described => described,
+            Err(refused) if is_of_old_arn(&refused) => {}
+            described => return described,
         }
+        let mut all = DescribedServices::default();
+        for name in batch {
+            let one = std::slice::from_ref(name);
+            let with_tags = self
+                .describe_service_batch(cluster, one, Some(ServiceField::Tags))
+                .await;
+            let described = match with_tags {
+                Err(refused) if is_of_old_arn(&refused) => {
+                    tracing::warn!(
+                        "{} has an ARN of the old form, so it can have no tags: none of its own holds it or names its stage. \
+                         Migrate the service to the long ARN format to tag it",
+                        crate::service::title(cluster, name)
+                    );
+                    self.describe_service_batch(cluster, one, None).await?
+                }
+                described => described?,
+            };
+            all.services.extend(described.services);
+            all.missing.extend(described.missing);
+        }
+        Ok(all)
     }
 
     /// A look at up to [`SERVICES_PER_CALL`] services of a cluster.
@@ -649,6 +669,12 @@ impl Ecs {
 
 /// How often the SDK repeats a call, and how soon: for a minute or so, as long as it may take until the account's rate
 /// has one left when twenty pushes come at once. A step that is given up begins anew, and has to make all its calls again.
+/// Whether ECS refuses to tell tags, since a service has an ARN of the old form:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids>.
+fn is_of_old_arn(refused: &Error) -> bool {
+    matches!(refused, Error::Rejected(message) if message.to_ascii_lowercase().contains("long arn format"))
+}
+
 fn retries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(12)
