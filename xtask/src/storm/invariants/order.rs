@@ -59,7 +59,8 @@ fn kept_back_by(
             continue;
         }
         let before = stage_before(aftermath, id, found)?;
-        let mut all = services_of(aftermath, before, repository, found);
+        let is_there = |other: &&Service| aftermath.after.service(&other.id()).is_some_and(Service::is_active);
+        let mut all = services_of(aftermath, before, repository, found).filter(is_there);
         late = Some(
             all.find(|other| !has_had(aftermath, execution, id, other, rollout, repository))?
                 .id(),
@@ -80,7 +81,7 @@ pub(super) fn stage_before<'a>(aftermath: &'a Aftermath, id: &ServiceId, found: 
     aftermath.stages().iter().find(|stage| stage.name == *name)
 }
 
-/// The services that were certainly of a stage and ran a repository when an execution looked, and that are still there.
+/// The services that were certainly of a stage and ran a repository before the storm, also those that are gone by the end.
 pub(super) fn services_of<'a>(
     aftermath: &'a Aftermath,
     stage: &'a Stage,
@@ -93,10 +94,9 @@ pub(super) fn services_of<'a>(
             .before
             .revision(&service.task_definition)
             .is_some_and(|it| it.runs(repository));
-        let is_there = aftermath.after.service(&id).is_some_and(Service::is_active);
         let is_of_stage = |owner: Option<&Stage>| owner.is_some_and(|it| it.name == stage.name);
         let is_watched = aftermath.is_watched(&service.cluster);
-        runs && is_there && is_watched && owners(aftermath, &id, found).into_iter().all(is_of_stage)
+        runs && is_watched && owners(aftermath, &id, found).into_iter().all(is_of_stage)
     })
 }
 

@@ -125,7 +125,7 @@ fn is_reached(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{calm, deed, hold, in_order, production, rollout};
+    use super::super::sample::{calm, deed, hold, in_order, production, rollout, web};
     use super::*;
     use serde_json::json;
 
@@ -172,6 +172,20 @@ mod tests {
         };
         assert_eq!(every_push_reaches_its_services(&in_order()), []);
         assert_eq!(without(&["north"]).len(), 1);
+        let mut gone_since = in_order();
+        let another = Service {
+            name: "held".to_owned(),
+            ..gone_since.before.services[1].clone()
+        };
+        gone_since.before.services.push(another.clone());
+        gone_since.after.services.push(Service {
+            status: "INACTIVE".to_owned(),
+            ..another
+        });
+        let is_for_production = |it: &Execution| it.image == "shop/web:v3" && it.service == Some(web());
+        gone_since.executions.retain(|it| !is_for_production(it));
+        let kept_back = every_push_reaches_its_services(&gone_since);
+        assert_eq!(kept_back, [], "by a service that was there when the execution looked");
         let neither = without(&["north", "south"]);
         assert_eq!(neither.len(), 1, "{neither:?}");
         assert_eq!(neither[0].service.as_ref().map(|id| id.cluster.as_str()), Some("south"));
