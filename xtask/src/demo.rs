@@ -1,4 +1,5 @@
-//! The demo: the real stack in a local AWS, a good push, a broken push, and what comes of each.
+//! The demo: the real stack in a local AWS with two stages, the image of a pull request, a release, a broken release, and what
+//! comes of each.
 
 use crate::{Failure, page};
 use local_aws::executions::Execution;
@@ -11,42 +12,109 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-const CLUSTER: &str = "production";
 const REPOSITORY: &str = "shop/web";
+/// What runs before the first push. No stage takes this tag, so it starts nothing.
+const FIRST: &str = "v1";
 /// How long one push may take on a busy machine.
 const LIMIT: Duration = Duration::from_mins(3);
 
-/// A service of the demo: its name, its family, its containers by name and repository, and its circuit breaker.
+/// The stages: a pull request goes to staging alone, a release there first.
+const STAGES: &str = r#"[
+    {"name": "staging", "clusters": ["staging"], "tags": ["pr-*", "semver:*"]},
+    {"name": "production", "clusters": ["production"], "tags": ["semver:*"], "after": "staging", "soak": "2s"}
+]"#;
+
+/// A service of the demo: its cluster, its name, its family, its containers by name and repository, and its circuit breaker.
 struct Workload {
+    cluster: &'static str,
     service: &'static str,
     family: &'static str,
     containers: &'static [(&'static str, &'static str)],
     circuit_breaker: Option<bool>,
 }
 
-/// Two services share one image, one of them beside a sidecar; the third runs another repository.
-const WORKLOADS: [Workload; 3] = [
+impl Workload {
+    fn title(&self) -> String {
+        title(self.cluster, self.service)
+    }
+
+    fn runs_repository(&self) -> bool {
+        self.containers.iter().any(|(_, repository)| *repository == REPOSITORY)
+    }
+}
+
+/// A service, as the table has it.
+fn title(cluster: &str, service: &str) -> String {
+    format!("{cluster}/{service}")
+}
+
+/// Three services share one image, two of them in production; the fourth runs another repository.
+const WORKLOADS: [Workload; 4] = [
     Workload {
+        cluster: "staging",
+        service: "web",
+        family: "staging-web",
+        containers: &[("web", "shop/web"), ("proxy", "shop/proxy")],
+        circuit_breaker: Some(true),
+    },
+    Workload {
+        cluster: "production",
         service: "web",
         family: "web",
         containers: &[("web", "shop/web"), ("proxy", "shop/proxy")],
         circuit_breaker: Some(true),
     },
     Workload {
+        cluster: "production",
         service: "worker",
         family: "worker",
         containers: &[("worker", "shop/web")],
         circuit_breaker: None,
     },
     Workload {
+        cluster: "production",
         service: "billing",
         family: "billing",
         containers: &[("billing", "shop/billing")],
         circuit_breaker: None,
     },
 ];
-/// A family without a service, as a scheduled task has one.
-const STANDALONE: (&str, &str) = ("nightly-report", "report");
+
+/// What is pushed, and how it has to end in staging and in production.
+struct Push {
+    tag: &'static str,
+    what: &'static str,
+    behaviour: Behaviour,
+    staging: &'static str,
+    production: &'static str,
+}
+
+/// The outcome of a service whose stage comes after one that failed.
+const NOT_REACHED: &str = "NOT_REACHED";
+
+const PUSHES: [Push; 3] = [
+    Push {
+        tag: "pr-42",
+        what: "the image of a pull request",
+        behaviour: Behaviour::Healthy,
+        staging: "DEPLOYED",
+        production: "TAG_NOT_TAKEN",
+    },
+    Push {
+        tag: "v1.1.0",
+        what: "a release",
+        behaviour: Behaviour::Healthy,
+        staging: "DEPLOYED",
+        production: "DEPLOYED",
+    },
+    Push {
+        tag: "v1.2.0",
+        what: "a broken release",
+        behaviour: Behaviour::Broken,
+        staging: "Deploy.RolledBack",
+        production: NOT_REACHED,
+    },
+];
 
 /// The page that shows the end of a run, and the part of it that does.
 const PAGE: &str = "README.md";
@@ -55,7 +123,7 @@ const PART: &str = "demo";
 const HEADER: [&str; 7] = ["push", "service", "from", "to", "outcome", "seconds", "execution"];
 
 /// How many columns the name of a service takes, before what is told of it.
-const NAME_WIDTH: usize = 12;
+const NAME_WIDTH: usize = 17;
 
 /// How the demo is run.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -131,7 +199,7 @@ impl Demo {
         say("starting a local AWS");
         let aws = LocalAws::start(&options).map_err(|error| error.to_string())?;
         say(&format!("it answers at {}", aws.endpoint()));
-        let settings = Settings::default();
+        let settings = Settings::default().with("stages", STAGES);
         let stack = if release {
             say(
                 "deploying the stack as into an account, its functions built by cargo-lambda (the first time, minutes)",
@@ -154,18 +222,17 @@ impl Demo {
     }
 
     async fn create_services(&self) -> Result<(), local_aws::Error> {
-        say("pushing v1 of three repositories; creating three services and a family without one");
+        say(&format!(
+            "pushing {FIRST} of three repositories; creating four services in two clusters"
+        ));
         for repository in [REPOSITORY, "shop/proxy", "shop/billing"] {
             self.aws.create_repository(repository).await?;
-            self.aws.push(repository, "v1", Behaviour::Healthy).await?;
+            self.aws.push(repository, FIRST, Behaviour::Healthy).await?;
         }
-        // These pushes find nothing to deploy to, as long as that is not there before they have looked.
-        let pushes = self
-            .aws
-            .ended_executions(&self.stack.deploy_image, 3, None, |_| true, LIMIT);
-        pushes.await?;
-        self.aws.create_cluster(CLUSTER).await?;
-        let image = |repository: &str| self.aws.image(repository, "v1");
+        for cluster in ["staging", "production"] {
+            self.aws.create_cluster(cluster).await?;
+        }
+        let image = |repository: &str| self.aws.image(repository, FIRST);
         for workload in &WORKLOADS {
             let images: Vec<String> = workload
                 .containers
@@ -181,20 +248,20 @@ impl Demo {
                 ..Setup::default()
             };
             self.aws
-                .create_service(CLUSTER, workload.service, workload.family, &setup)
+                .create_service(workload.cluster, workload.service, workload.family, &setup)
                 .await?;
         }
-        let (family, container) = STANDALONE;
-        self.aws.register(family, &[(container, &image(REPOSITORY))]).await?;
         for workload in &WORKLOADS {
-            self.aws.stable(CLUSTER, workload.service, LIMIT).await?;
+            self.aws.stable(workload.cluster, workload.service, LIMIT).await?;
         }
         Ok(())
     }
 
     async fn play(mut self, arguments: Arguments) -> Result<(), Failure> {
-        let mut wrong = self.push("v2", Behaviour::Healthy).await?;
-        wrong.extend(self.push("v3", Behaviour::Broken).await?);
+        let mut wrong = Vec::new();
+        for push in &PUSHES {
+            wrong.extend(self.push(push).await?);
+        }
         self.show("");
         for line in table(&self.rows) {
             self.show(&line);
@@ -215,26 +282,31 @@ impl Demo {
     }
 
     /// Pushes an image, shows what happens, and says what is not as it should be afterwards.
-    async fn push(&mut self, tag: &str, behaviour: Behaviour) -> Result<Vec<String>, Failure> {
+    async fn push(&mut self, push: &Push) -> Result<Vec<String>, Failure> {
         let failure = |error: local_aws::Error| error.to_string();
-        let kind = if behaviour == Behaviour::Healthy {
-            "a good"
-        } else {
-            "a broken"
-        };
-        self.show(&format!("▸ docker push {REPOSITORY}:{tag}, {kind} image"));
+        let Push { tag, behaviour, .. } = *push;
+        self.show(&format!("▸ docker push {REPOSITORY}:{tag}, {}", push.what));
         let mut before = BTreeMap::new();
         for workload in &WORKLOADS {
-            before.insert(
-                workload.service,
-                self.revision(workload.service).await.map_err(failure)?,
-            );
+            before.insert(workload.title(), self.revision(workload).await.map_err(failure)?);
         }
         self.aws.push(REPOSITORY, tag, behaviour).await.map_err(failure)?;
         let (parent, children) = self.follow(tag).await.map_err(failure)?;
+        let mut outcomes = BTreeMap::new();
         for child in &children {
             let to = self.target(child).await.map_err(failure)?;
-            self.rows.push(row(tag, child, to));
+            let row = row(tag, child, to);
+            outcomes.insert(row.service.clone(), row.outcome.clone());
+            self.rows.push(row);
+        }
+        for workload in WORKLOADS.iter().filter(|workload| workload.runs_repository()) {
+            let service = workload.title();
+            if !outcomes.contains_key(&service) {
+                let outcome = not_deployed(&parent, workload);
+                outcomes.insert(service.clone(), outcome.clone());
+                self.rows
+                    .push(untouched(tag, service, before[&workload.title()].clone(), outcome));
+            }
         }
         let mut wrong = Vec::new();
         let mut expect = |what: String, is_so: bool| {
@@ -247,29 +319,23 @@ impl Demo {
             format!("the push's execution ended {}", parent.status),
             parent.status.as_str() == if is_good { "SUCCEEDED" } else { "FAILED" },
         );
-        expect("one execution for each of two services".to_owned(), children.len() == 2);
         for workload in &WORKLOADS {
-            let now = self.revision(workload.service).await.map_err(failure)?;
-            let runs_repository = workload
-                .containers
-                .iter()
-                .any(|(_, repository)| *repository == REPOSITORY);
-            let moves = is_good && runs_repository;
-            let was = &before[workload.service];
-            expect(
-                format!("{} was on {was} and is on {now}", workload.service),
-                (now != *was) == moves,
-            );
+            let expected = match workload.cluster {
+                _ if !workload.runs_repository() => None,
+                "staging" => Some(push.staging),
+                _ => Some(push.production),
+            };
+            let title = workload.title();
+            let outcome = outcomes.get(&title).map(String::as_str);
+            expect(format!("{title} ended {outcome:?}"), outcome == expected);
+            let (was, now) = (&before[&title], self.revision(workload).await.map_err(failure)?);
+            let moves = expected == Some("DEPLOYED");
+            expect(format!("{title} was on {was} and is on {now}"), (now != *was) == moves);
             self.aws
-                .stable(CLUSTER, workload.service, LIMIT)
+                .stable(workload.cluster, workload.service, LIMIT)
                 .await
                 .map_err(failure)?;
         }
-        let newest = self.aws.images_of(STANDALONE.0).await.map_err(failure)?;
-        expect(
-            format!("the family {} is on {newest:?}", STANDALONE.0),
-            newest == [self.aws.image(REPOSITORY, tag)],
-        );
         if !is_good {
             let message = parent.error_message().unwrap_or_default();
             expect(
@@ -278,7 +344,7 @@ impl Demo {
             );
             expect(
                 format!("the message is {message:?}"),
-                message.contains("exited with code 1"),
+                message.contains("exited with code 1") && message.contains("not reached: 2 services of production"),
             );
         }
         Ok(wrong)
@@ -299,8 +365,8 @@ impl Demo {
         Ok(targets.next().unwrap_or_default())
     }
 
-    async fn revision(&self, service: &str) -> Result<String, local_aws::Error> {
-        let described = self.aws.describe_service(CLUSTER, service).await?;
+    async fn revision(&self, workload: &Workload) -> Result<String, local_aws::Error> {
+        let described = self.aws.describe_service(workload.cluster, workload.service).await?;
         Ok(short(described.task_definition().unwrap_or_default()).to_owned())
     }
 
@@ -316,7 +382,7 @@ impl Demo {
                 let children = self.aws.executions(&self.stack.deploy_service, None, is_child).await?;
                 self.follow_states("deploy-image", &parent, &mut shown, begun).await?;
                 for child in &children {
-                    self.follow_states(service_of(child), child, &mut shown, begun).await?;
+                    self.follow_states(&service_of(child), child, &mut shown, begun).await?;
                 }
                 if parent.has_ended() {
                     match parent.error_message() {
@@ -403,7 +469,7 @@ impl Demo {
         eprintln!(
             "\nEverything is running. In another terminal:\n\n{}\nexport PATH={}:$PATH\n\n\
              aws stepfunctions list-executions --state-machine-arn {}\n\
-             aws ecs describe-services --cluster {CLUSTER} --services web worker billing\n\n\
+             aws ecs describe-services --cluster production --services web worker billing\n\n\
              {own_image} Ctrl-C ends everything.",
             variables.join("\n"),
             tools::workspace().join("target/venv/bin").display(),
@@ -422,8 +488,35 @@ fn pushed_tag(execution: &Execution) -> Option<&str> {
     execution.input["detail"]["requestParameters"]["imageTag"].as_str()
 }
 
-fn service_of(execution: &Execution) -> &str {
-    execution.input["service"].as_str().unwrap_or_default()
+fn service_of(execution: &Execution) -> String {
+    let text = |member: &str| execution.input[member].as_str().unwrap_or_default();
+    title(text("cluster"), text("service"))
+}
+
+/// Why a service has no execution, as its push says: the reason in its output, or in the error that it was not reached.
+fn not_deployed(parent: &Execution, workload: &Workload) -> String {
+    let resource = format!("{} in {}", workload.service, workload.cluster);
+    let skipped = parent.output.as_ref().and_then(|output| output["skipped"].as_array());
+    let skipped = skipped.into_iter().flatten().find(|it| it["resource"] == resource);
+    let reason = skipped.and_then(|it| it["reason"].as_str());
+    let not_reached = parent
+        .error_message()
+        .filter(|message| message.contains("- not reached: ") && message.contains(workload.cluster))
+        .map(|_| NOT_REACHED);
+    reason.or(not_reached).unwrap_or("nothing").to_owned()
+}
+
+/// A line for a service that stays as it is.
+fn untouched(tag: &str, service: String, on: String, outcome: String) -> Row {
+    Row {
+        push: format!("{REPOSITORY}:{tag}"),
+        service,
+        to: on.clone(),
+        from: on,
+        outcome,
+        seconds: "-".to_owned(),
+        execution: "-".to_owned(),
+    }
 }
 
 fn row(tag: &str, child: &Execution, to: String) -> Row {
@@ -438,7 +531,7 @@ fn row(tag: &str, child: &Execution, to: String) -> Row {
         .or(child.error.as_deref());
     Row {
         push: format!("{REPOSITORY}:{tag}"),
-        service: service_of(child).to_owned(),
+        service: service_of(child),
         from: text(&child.input["source"]),
         to,
         outcome: outcome.unwrap_or_default().to_owned(),
@@ -489,7 +582,7 @@ fn excerpt(shown: &str) -> String {
     for line in shown[last..].lines() {
         let line = match line.split_once(" s  ") {
             Some((_, told)) => {
-                let of_interest = [WORKLOADS[0].service, "deploy-image"]
+                let of_interest = [&*WORKLOADS[0].title(), "deploy-image"]
                     .iter()
                     .any(|name| told.starts_with(name));
                 let is_said = told.get(NAME_WIDTH + 2..).is_some_and(|text| text.starts_with("   "));
@@ -524,18 +617,18 @@ mod tests {
 
     const SHOWN: &str = "\
 ▸ docker push shop/web:v2, a good image
-    0.5 s  web           Update service
-    0.9 s  web              web in production from web:1 to web:2
+    0.5 s  staging/web        Update service
+    0.9 s  staging/web           web in staging from web:1 to web:2
 ▸ SUCCEEDED: shop/web:v2 is deployed to 2 services
 ▸ docker push shop/web:v3, a broken image
-    1.1 s  web           Check stability
-    3.0 s  web              0 of 2 tasks running
-    3.5 s  worker           0 of 2 tasks running
-    4.0 s  web              0 of 2 tasks running
+    1.1 s  staging/web        Check stability
+    3.0 s  staging/web           0 of 2 tasks running
+    3.5 s  staging/worker        0 of 2 tasks running
+    4.0 s  staging/web           0 of 2 tasks running
 ▸ FAILED Deploy.ServicesFailed: shop/web:v3: 1 of 2 failed.
 
-push         service  outcome   seconds  execution
-shop/web:v2  web      DEPLOYED  17.3     web-v2-a36686fdb2-0";
+push         service      outcome   seconds  execution
+shop/web:v2  staging/web  DEPLOYED  17.3     web-v2-a36686fdb2-0";
 
     #[test]
     fn the_readme_shows_what_the_first_service_of_the_last_push_has_said_and_the_table() {
@@ -543,11 +636,11 @@ shop/web:v2  web      DEPLOYED  17.3     web-v2-a36686fdb2-0";
             excerpt(SHOWN),
             "\
 ▸ docker push shop/web:v3, a broken image
-    3.0 s  web              0 of 2 tasks running
+    3.0 s  staging/web           0 of 2 tasks running
 ▸ FAILED Deploy.ServicesFailed: shop/web:v3: 1 of 2 failed.
 
-push         service  outcome   seconds
-shop/web:v2  web      DEPLOYED  17.3"
+push         service      outcome   seconds
+shop/web:v2  staging/web  DEPLOYED  17.3"
         );
     }
 
@@ -570,16 +663,22 @@ shop/web:v2  web      DEPLOYED  17.3"
             .iter()
             .map(|row| (row[0], row[1], row[row.len() - 2]))
             .collect();
-        for (tag, outcome) in [("v2", "DEPLOYED"), ("v3", "Deploy.RolledBack")] {
-            for service in ["web", "worker"] {
-                let image = format!("{REPOSITORY}:{tag}");
-                assert!(outcomes.contains(&(&image, service, outcome)), "{outcomes:?}");
+        for push in &PUSHES {
+            for workload in WORKLOADS.iter().filter(|workload| workload.runs_repository()) {
+                let (image, service) = (format!("{REPOSITORY}:{}", push.tag), workload.title());
+                let outcome = if workload.cluster == "staging" {
+                    push.staging
+                } else {
+                    push.production
+                };
+                assert!(outcomes.contains(&(&image, &service, outcome)), "{outcomes:?}");
             }
         }
         for told in [
             "Deploy.ServicesFailed",
             "web exited with code 1",
-            "It is back on web:2 and stable",
+            "It is back on staging-web:3 and stable",
+            "not reached: 2 services of production",
         ] {
             assert!(shown.contains(told), "no {told:?}");
         }
