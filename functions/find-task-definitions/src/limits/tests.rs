@@ -99,12 +99,15 @@ fn they_fit_also_where_each_stage_has_settings_and_a_tag_of_its_own() {
     assert_eq!((plan.services, plan.later.len(), plan.tags.len()), (1000, 2, 3));
     let all = sizes(&plan);
     assert!(all.iter().all(|size| size + ENVELOPE_BYTES <= MOST_BYTES), "{all:?}");
-    let plain = planned_in(3, 1000, 1000, 25).unwrap();
+    let without = planned_in(3, 1000, 1000, 25).unwrap();
     assert!(
-        plan.error_length < plain.error_length,
+        plan.error_length < without.error_length,
         "what tells the settings takes room"
     );
-    assert_eq!(events(&plan), events(&plain) + 3 * (EVENTS_OF_TAG + EVENTS_OF_FAILURE));
+    assert_eq!(
+        events(&plan),
+        events(&without) + 3 * (EVENTS_OF_TAG + EVENTS_OF_FAILURE)
+    );
 }
 
 /// What "Conclude" is told when every service of a plan fails with the longest error.

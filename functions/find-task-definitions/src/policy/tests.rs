@@ -176,10 +176,10 @@ fn row(reason: SkipReason) -> Row {
                     parameter: "/ecr-deploy/shop/hold".to_owned(),
                     value: value.to_owned(),
                 };
-                let mut stages = all();
-                stages.hold = Some(hold);
+                let mut everything = all();
+                everything.hold = Some(hold);
                 let definition = definition(&described_of_push("web:1", 1)).outline();
-                super::stage(&stages, &image, service, &definition, at(600)).err()
+                super::stage(&everything, &image, service, &definition, at(600)).err()
             };
             let web = web([deployment("web:1")]);
             for over in ["none", "until 2026-05-04T12:10:00Z audit"] {
