@@ -458,8 +458,8 @@ fn a_rollout_that_failed_in_a_stage_without_rollbacks_is_red_and_says_how_to_go_
         },
         ..end
     };
-    let says = "0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times)";
-    let failed = stays(looked(Verdict::Failed, says));
+    let crashed = "0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times)";
+    let failed = stays(looked(Verdict::Failed, crashed));
     let stays_on = "It stays on web:2, since the rollback of its stage is none; only a circuit breaker or an alarm of the service's \
                     own takes it back. Look at the service now; push a good image";
     let go_back =
