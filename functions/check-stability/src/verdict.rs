@@ -414,11 +414,14 @@ fn is_rollback(status: ServiceDeploymentStatus) -> bool {
 /// ended so, it is no failure that ours do.
 fn failed_tasks<'a>(look: &Look<'a>, asked: &CheckStability) -> Vec<&'a StoppedTask> {
     let rollout = &asked.rollout;
+    // During a rollback the deployment that was good before may be listed still.
+    let counts = |deployment: &&Deployment| asked.rolls_back.is_none() || deployment.is_primary;
     let revision = look
         .service
         .deployments
         .iter()
-        .filter(|deployment| deployment.task_definition == rollout.task_definition);
+        .filter(|deployment| deployment.task_definition == rollout.task_definition)
+        .filter(counts);
     let ids: Vec<&str> = revision
         .map(|deployment| deployment.id.as_str())
         .chain(rollout.deployment.as_deref())

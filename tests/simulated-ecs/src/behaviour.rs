@@ -29,7 +29,7 @@ pub enum Behaviour {
     Once,
     /// Runs, and raises every alarm of its service's deployments while it is rolled out.
     Alarm,
-    /// Runs, and protects itself from being replaced for ten minutes.
+    /// Runs, and protects itself from being replaced for twenty minutes.
     Protected,
     /// Ends with code 0 a minute after the task is RUNNING, and is started again: ECS stops its other containers.
     Job,
@@ -118,7 +118,7 @@ impl Behaviour {
                 reason: None,
             }),
             Self::Protected => Plan {
-                protected_seconds: 600.0,
+                protected_seconds: 1200.0,
                 ..good
             },
             Self::Job => ends(Fate::Exits {

@@ -198,19 +198,28 @@ async fn work_that_ends_well_and_whose_sidecar_is_stopped_is_no_crash_loop() {
         desired_count: 3,
         ..Seed::default()
     });
-    // As many tasks of the last good revision have ended well as make a crash loop.
-    let has_ended = |scene: &Scene| {
-        scene.state()["stoppedTasks"]
-            .as_array()
-            .is_some_and(|tasks| tasks.len() >= 3)
-    };
-    scene.until("three tasks have ended", has_ended).await;
+    until_three_have_ended(&scene, "work-web:1").await;
 
     let good = scene.deploy("job-v2").await;
 
     assert_eq!(good.outcome(), "DEPLOYED", "{good:#?}");
+    until_three_have_ended(&scene, "work-web:2").await;
     let bad = scene.deploy("crash").await;
     assert_eq!(bad.outcome(), "Deploy.RolledBack", "{bad:#?}");
+}
+
+/// Waits until as many tasks of a revision have ended by themselves as make a crash loop.
+async fn until_three_have_ended(scene: &Scene, revision: &str) {
+    let has_ended = |scene: &Scene| {
+        let state = scene.state();
+        let stopped = state["stoppedTasks"].as_array().into_iter().flatten();
+        let of_revision = stopped.filter(|task| short(&task["taskDefinition"]) == revision);
+        of_revision
+            .filter(|task| task["stopCode"] == "EssentialContainerExited")
+            .count()
+            >= 3
+    };
+    scene.until("three tasks have ended", has_ended).await;
 }
 
 async fn after_an_early_success_every_task_has_to_run() {
@@ -257,6 +266,7 @@ async fn a_sixth_deployment_waits_until_one_of_five_has_gone() {
     scene.push("protected-v1");
     scene.seed(Seed {
         image: Some(scene.image("protected-v1")),
+        service: object(json!({"deploymentConfiguration": {"maximumPercent": 1000}})),
         ..Seed::default()
     });
     for number in 2..=5 {

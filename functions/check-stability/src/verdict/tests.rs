@@ -691,6 +691,12 @@ fn tasks_that_end_well_after_a_rollback_are_no_crash_loop_where_they_did_so_befo
         rollback([again]).stopped([before, vec![since; 3]].concat())
     };
     back(vec![done("web:1")]).is(Stable);
+    let listed_still = |case: Case| {
+        let service = service(case.service.deployments.into_iter().chain([deployment("web:1")]));
+        Case { service, ..case }
+    };
+    listed_still(back(vec![done("web:1")])).is(Stable);
+    listed_still(back(Vec::new())).is(Failed);
     back(vec![crash("web:1", 1)]).is(Failed);
     back(vec![done("web:2")]).is(Failed);
     back(Vec::new()).is(Failed);
