@@ -23,7 +23,7 @@ import { Workflow } from './workflow';
 
 export type { Architecture, EcrDeployProps, Trigger } from './settings';
 export { SettingError } from './setting';
-export type { ImageReference, Rollback, Stage } from './stages';
+export type { Base, ImageReference, Rollback, Stage } from './stages';
 
 /**
  * Deploys what is pushed to ECR, in this account and region.

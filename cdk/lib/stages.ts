@@ -8,11 +8,14 @@ import { DURATION_TEXT, type Member, SettingError } from './setting';
 
 export const IMAGE_REFERENCES = ['tag', 'digest'] as const;
 const ROLLBACKS = ['automatic', 'none'] as const;
+const BASES = ['running', 'newest'] as const;
 
 /** How a deployed container definition names its image. */
 export type ImageReference = (typeof IMAGE_REFERENCES)[number];
 /** Whether a rollout that failed is rolled back. */
 export type Rollback = (typeof ROLLBACKS)[number];
+/** Which revision a new one is made from. */
+export type Base = (typeof BASES)[number];
 
 /** One stage. It owns what it selects, unless a stage before it does. */
 export interface Stage {
@@ -87,6 +90,14 @@ export interface Stage {
    * @default - none
    */
   readonly tagOnSuccess?: string;
+  /**
+   * Which revision a new one is made from: `running`, the one that the service runs; or `newest`, the newest active revision
+   * of the family that somebody else has registered, where that is newer than what the running one descends from. With
+   * `newest`, changes by Terraform or CloudFormation go live with the next push: everything but the images, which stay as they
+   * run. See [operations](operations.md#beside-infrastructure-as-code).
+   * @default 'running'
+   */
+  readonly base?: Base;
 }
 
 /** The longest soak. An execution may last a year, but nobody waits for one. */
@@ -122,6 +133,7 @@ const MEMBERS: readonly string[] = [
   'imageReference',
   'rollback',
   'tagOnSuccess',
+  'base',
 ] satisfies (keyof Stage)[];
 
 const texts = (pattern: RegExp) => ({ type: 'array', items: { type: 'string', pattern: pattern.source }, minItems: 1 });
@@ -144,6 +156,7 @@ export const STAGES: Member<readonly Stage[]> = {
         rolloutTimeout: DURATION_TEXT.schema,
         imageReference: { enum: IMAGE_REFERENCES },
         rollback: { enum: ROLLBACKS },
+        base: { enum: BASES },
         tagOnSuccess: { type: 'string', pattern: TAG.source },
       },
       required: ['name', 'tags'],
@@ -349,6 +362,7 @@ function checkStage(given: unknown, index: number): Stage {
   for (const [member, choices] of [
     ['imageReference', IMAGE_REFERENCES],
     ['rollback', ROLLBACKS],
+    ['base', BASES],
   ] as const) {
     const given: string | undefined = stage[member];
     if (given !== undefined && !(choices as readonly string[]).includes(given)) {

@@ -54,6 +54,7 @@ const STAGES = new Synthesized({
       imageReference: 'digest',
       rollback: 'none',
       tagOnSuccess: 'released',
+      base: 'newest',
     },
   ],
 });

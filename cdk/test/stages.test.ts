@@ -74,7 +74,7 @@ const REFUSED: readonly (readonly [stages: unknown, message: string, more?: Part
     [{ ...ALL, cluster: ['a'] }],
     '"stages[0].cluster" is ["a"]: a stage has no such member. ' +
       'It has name, clusters, services, families, repositories, optIn, tags, allowLower, after, soak, ' +
-      'rolloutTimeout, imageReference, rollback, tagOnSuccess.',
+      'rolloutTimeout, imageReference, rollback, tagOnSuccess, base.',
   ],
   [[{ ...ALL, clusters: [] }], `"stages[0] (all).clusters" is []: ${SELECTOR}`],
   [[{ ...ALL, services: 'web' }], `"stages[0] (all).services" is "web": ${SELECTOR}`],
@@ -213,7 +213,13 @@ test('what a stage says of its own rollouts is kept', () => {
     imageReference: 'digest',
     tagOnSuccess: 'tried',
   } as const;
-  const production = { ...PRODUCTION, rollback: 'none', tags: ['tried'], tagOnSuccess: 'live' } as const;
+  const production = {
+    ...PRODUCTION,
+    rollback: 'none',
+    base: 'newest',
+    tags: ['tried'],
+    tagOnSuccess: 'live',
+  } as const;
 
   assert.deepEqual(check([staging, production]), [staging, production]);
 });
@@ -227,6 +233,7 @@ const NOT_TWICE = (way: string, tag: string) =>
 for (const [members, member, says, more] of [
   [{ imageReference: 'sha' }, 'imageReference', 'is "sha": give tag or digest.'],
   [{ rollback: false }, 'rollback', 'is false: give automatic or none.'],
+  [{ base: 'latest' }, 'base', 'is "latest": give running or newest.'],
   [{ tagOnSuccess: 'a b' }, 'tagOnSuccess', `is "a b": ${TAG}`],
   [{ tagOnSuccess: 'v1.0.0' }, 'tagOnSuccess', `is "v1.0.0": ${TAG}`],
   [{ tagOnSuccess: 'x' }, 'tagOnSuccess', `is "x": ${NOT_TWICE('it takes that tag itself', 'x')}`],

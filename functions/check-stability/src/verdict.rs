@@ -6,6 +6,7 @@
 use crate::death::{describe, failed_containers, sentence};
 use jiff::{SignedDuration, Timestamp};
 use shared::arn::TaskDefinitionArn;
+use shared::config::BaseSetting;
 use shared::contract::{Check, CheckStability, Rollout, Verdict};
 use shared::service::{
     Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceEvent, StoppedTask,
@@ -234,6 +235,13 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
         return says(
             Verdict::Displaced,
             format!("{there}, made from an older state, took its place"),
+        );
+    }
+    // Infrastructure as code has changed the document, and names an image of its own.
+    if asked.settings.base == BaseSetting::Newest && standing == Some(Standing::Unrecorded) && is_later {
+        return says(
+            Verdict::Displaced,
+            format!("{there}, which somebody else registered, took its place: it is to have the image too"),
         );
     }
     says(

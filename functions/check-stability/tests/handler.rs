@@ -6,7 +6,7 @@ use aws_sdk_ecs::Client;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use check_stability::Answer;
 use serde_json::{Value, json};
-use shared::config::Config;
+use shared::config::{Config, RolloutSettings};
 use shared::contract::{
     Check, CheckStability, ServiceOutcome, ServiceResult, StillStableInput, StillStableOutput, Verdict,
 };
@@ -61,6 +61,7 @@ async fn asked(rules: &[Rule], rollback: bool) -> (Check, Wire) {
         previous: Some(arn("web:1")),
         rolls_back: rollback.then(|| arn("web:2")),
         services: 1,
+        settings: RolloutSettings::default(),
     };
     let check = check_stability::handle(
         &Ecs::with_client(ecs),
@@ -169,6 +170,7 @@ async fn a_service_that_was_deleted_is_a_verdict() {
         previous: None,
         rolls_back: None,
         services: 1,
+        settings: RolloutSettings::default(),
     };
     let check = check_stability::handle(&ecs, &Config::default(), ready(None), request(&input, 300))
         .await
@@ -202,6 +204,7 @@ async fn the_longer_a_rollout_lasts_and_the_more_services_wait_the_later_is_the_
             previous: Some(arn("web:1")),
             rolls_back: None,
             services,
+            settings: RolloutSettings::default(),
         };
         let watched_since = input
             .rollout

@@ -14,10 +14,6 @@ use shared::runtime::{Request, log_image, log_service};
 /// What "Conclude" puts out, as the execution it ends needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one a process, and it is written at once"
-)]
 pub enum Conclusion {
     /// Of one service's execution.
     Service(ServiceConclusion),

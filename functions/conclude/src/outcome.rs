@@ -38,6 +38,7 @@ pub fn conclude_service(end: &ServiceEnd, redrive_count: u32) -> Result<ServiceC
         outcome,
         from: end.update.as_ref().and_then(|update| update.previous.clone()),
         to: end.task_definition.clone(),
+        base: base_taken(end),
         message,
         retry,
     };
@@ -85,7 +86,7 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         (UpdateOutcome::ServiceDeleted, _, _) => return Ok((ServiceOutcome::ServiceDeleted, update.message.clone())),
         (UpdateOutcome::Busy | UpdateOutcome::Moved, _, _) => return Err(unchanged(end, &not_updated)),
         (_, Some(check), None) if check.verdict == Verdict::Stable => {
-            let message = format!("{name} is stable on {to}: {}", check.message);
+            let message = format!("{name} is stable on {to}: {}{}", check.message, told_of_base(end, "; "));
             let was_there = update.outcome == UpdateOutcome::AlreadyDeployed;
             let outcome = if was_there {
                 ServiceOutcome::AlreadyDeployed
@@ -107,6 +108,21 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         return Err(stays(end, &failed, to));
     }
     gone_back(end, &failed)
+}
+
+/// What there is to tell of the revision that the watched one was made from, led by `begin`. Nothing where another revision of the
+/// push is watched.
+fn told_of_base(end: &ServiceEnd, begin: &str) -> String {
+    let watched = end.update.as_ref().and_then(|update| update.rollout.as_ref());
+    let is_own = watched.is_none_or(|rollout| Some(&rollout.task_definition) == end.task_definition.as_ref());
+    let note = end.base.as_ref().filter(|_| is_own);
+    note.map_or_else(String::new, |note| format!("{begin}{}", note.message))
+}
+
+/// The newer revision of somebody else's whose members the new one has.
+fn base_taken(end: &ServiceEnd) -> Option<RevisionName> {
+    let note = end.base.as_ref().filter(|_| !told_of_base(end, "").is_empty())?;
+    Some(note.task_definition.clone())
 }
 
 /// A rollout that failed, where nothing is rolled back.
@@ -161,11 +177,22 @@ impl Failed {
             };
         }
         Self {
-            says: format!("{name} did not become stable on {to} with {image}: {why}."),
+            says: format!(
+                "{name} did not become stable on {to} with {image}: {why}.{}",
+                sentence(&told_of_base(end, ""))
+            ),
             push_again: "Fix the image and push again, or redrive this execution to try the same image again",
             look_now: "Look at the service now; push a good image, or redrive this execution to try the same image again",
         }
     }
+}
+
+/// A text as a sentence behind another one.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!(" {}{}.", first.to_uppercase(), letters.as_str())
+    })
 }
 
 /// What came of the rollback.

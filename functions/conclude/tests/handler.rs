@@ -12,7 +12,7 @@ use shared::testing::{arn, pushed, request};
 fn service_end() -> Value {
     json!({
         "scope": "SERVICE", "image": pushed(2), "cluster": "production", "service": "web", "taskDefinition": arn("web:2"),
-        "update": null, "check": null, "error": {"Error": "Deploy.Rejected", "Cause": "no"}, "rollBack": null,
+        "base": null, "update": null, "check": null, "error": {"Error": "Deploy.Rejected", "Cause": "no"}, "rollBack": null,
         "rollBackCheck": null, "rollBackError": null, "settings": RolloutSettings::default(), "attempt": 0,
     })
 }

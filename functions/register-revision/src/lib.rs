@@ -1,9 +1,12 @@
 //! A task definition and an image in, a revision out.
 
+pub mod base;
+
+use base::Base;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use shared::arn::TaskDefinitionArn;
-use shared::config::RolloutSettings;
+use shared::config::{BaseSetting, RolloutSettings};
 use shared::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
 use shared::ecs::Ecs;
 use shared::error::Error;
@@ -17,6 +20,8 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 /// Registers the revision with the new image, or finds the one that is there: the step "Register revision"; or the one that a
 /// service is rolled back to: the step "Register rollback revision".
+///
+/// Where its stage says so, it has the members of a newer revision that somebody else has registered since: see [`base`].
 ///
 /// One revision is made per (revision in use, push), whoever asks and however often: a family's revision that was
 /// registered for this push and has the wanted document is used again, unless it was deregistered: no service can be moved
@@ -52,16 +57,27 @@ pub async fn handle(ecs: &Ecs, request: Request<Value>) -> Result<RegisteredRevi
             image.repository, image.registry_id, image.region
         )));
     }
+    let base = match &newest {
+        Some(newest) if rollback.is_none() && settings.base == BaseSetting::Newest => {
+            Some(base::decide(&source, base::find(ecs, &source, newest).await?, &image))
+        }
+        _ => None,
+    };
     let (revision, repeated) = match &rollback {
         Some(rollback) => for_rollback(ecs, &image, &source, newest.as_ref(), rollback).await?,
-        None => for_push(ecs, settings, &image, &source, newest.as_ref()).await?,
+        None => for_push(ecs, settings, base.as_ref(), &image, &source, newest.as_ref()).await?,
     };
+    let taken = base.as_ref().and_then(|base| base.newest.as_ref()).unwrap_or(&source);
     let registered = RegisteredRevision {
         task_definition: revision,
         source: source.arn().clone(),
-        containers,
+        containers: taken.containers_of(&image),
         repeated,
+        base: base.and_then(|base| base.note),
     };
+    if let Some(note) = &registered.base {
+        tracing::info!("{}", note.message);
+    }
     tracing::info!(
         task_definition = registered.task_definition.short(),
         source = registered.source.short(),
@@ -75,11 +91,16 @@ pub async fn handle(ecs: &Ecs, request: Request<Value>) -> Result<RegisteredRevi
 async fn for_push(
     ecs: &Ecs,
     settings: RolloutSettings,
+    base: Option<&Base>,
     image: &PushedImage,
     source: &TaskDefinition,
     newest: Option<&TaskDefinition>,
 ) -> Result<(TaskDefinitionArn, bool), Error> {
-    let wanted = source.with_image(image, settings.image_reference);
+    let made = |image: &PushedImage| match base {
+        Some(base) => source.with_image_on(base.newest.as_ref(), base.descent, image, settings.image_reference),
+        None => source.with_image(image, settings.image_reference),
+    };
+    let wanted = made(image);
     log_tags_left_out(&wanted);
     let kin = |candidate: &TaskDefinition| {
         // A revision whose tags have no room for the push is known by its document and its time alone.
@@ -88,7 +109,7 @@ async fn for_push(
         }
         let is_ours = candidate.is_of_push(image) && !candidate.is_overtaken(source, image);
         // A revision of the same digest under another tag is used again as it is, with that tag.
-        let of_push = || source.with_image(&candidate.push_of(image), settings.image_reference);
+        let of_push = || made(&candidate.push_of(image));
         if is_ours && is_wanted(candidate, &of_push(), image) {
             Kin::Wanted
         } else if is_ours {

@@ -6,7 +6,7 @@ use aws_sdk_ecs::Client;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use register_revision::is_wanted;
 use serde_json::{Value, json};
-use shared::config::RolloutSettings;
+use shared::config::{BaseSetting, RollbackSetting, RolloutSettings};
 use shared::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
 use shared::ecs::Ecs;
 use shared::error::Error;
@@ -120,6 +120,7 @@ async fn peer_6_a_revision_is_the_old_document_with_the_new_image_and_where_it_c
         source: arn("web:1"),
         containers: vec!["web".to_owned()],
         repeated: false,
+        base: None,
     };
     assert_eq!(done, revision);
     let tag = |key: &str, value: &str| json!({"key": key, "value": value});
@@ -840,4 +841,231 @@ fn wanted_is_the_same_document_of_this_very_push() {
     let mut of_another_push = described_of_push("web:2", 3);
     of_another_push["taskDefinition"]["containerDefinitions"][0]["image"] = json!(format!("{REGISTRY}/app:v2"));
     assert!(!is(&of_another_push), "the same tag, pushed again");
+}
+
+// With `base: 'newest'`.
+
+const NEWEST: RolloutSettings = RolloutSettings {
+    rollout_timeout: jiff::SignedDuration::from_mins(30),
+    image_reference: ImageForm::Tag,
+    rollback: RollbackSetting::Automatic,
+    base: BaseSetting::Newest,
+};
+
+/// A revision of ours that says what it was made from and up to where the family was known.
+fn of_ours(short: &str, number: u32, source: &str) -> Value {
+    let push = pushed(number).push.to_string();
+    let tags = [("ecr-deploy:push/app", push.as_str()), ("ecr-deploy:source", source)];
+    registered(described(short, &format!("app:v{number}"), &tags), -3600)
+}
+
+/// A revision of somebody else's with more memory, an environment and a container, and the image of long ago.
+fn applied(short: &str, seconds: i64) -> Value {
+    let mut applied = registered(described(short, "app:v0", &[("team", "shop")]), seconds);
+    applied["taskDefinition"]["memory"] = json!("1024");
+    let containers = applied["taskDefinition"]["containerDefinitions"]
+        .as_array_mut()
+        .unwrap();
+    containers[0]["environment"] = json!([{"name": "LEVEL", "value": "debug"}]);
+    containers.push(json!({"name": "log", "image": "fluent-bit:3"}));
+    applied
+}
+
+#[tokio::test]
+async fn a_newer_document_of_somebody_elses_gets_the_image_and_a_repeated_event_registers_nothing() {
+    let rules = [
+        knows("web", applied("web:3", -100)),
+        knows("web:2", of_ours("web:2", 1, "web:1 base 1 seen 1")),
+        registers("web:4"),
+    ];
+    let wire = Wire::default();
+    let done = asked(NEWEST, "web:2", &rules, &wire).await.unwrap();
+    assert_eq!(
+        (done.task_definition, done.source, done.repeated),
+        (arn("web:4"), arn("web:2"), false)
+    );
+    let note = done.base.unwrap();
+    let differs = ["memory", "environment of web", "container log, which is new"];
+    assert_eq!(
+        (note.task_definition.as_str(), note.differs.as_slice()),
+        ("web:3", &differs.map(str::to_owned)[..])
+    );
+    assert_eq!(
+        wire.operations(),
+        [
+            "DescribeTaskDefinition",
+            "DescribeTaskDefinition",
+            "RegisterTaskDefinition"
+        ],
+        "the newest one and the one that runs"
+    );
+    let sent = wire.bodies("RegisterTaskDefinition").remove(0);
+    assert_eq!(
+        (&sent["memory"], &sent["containerDefinitions"][1]["name"]),
+        (&json!("1024"), &json!("log"))
+    );
+    assert_eq!(sent["containerDefinitions"][0]["image"], format!("{REGISTRY}/app:v2"));
+
+    // The same event again, before the service was moved, after it, and after a rollback.
+    let mut made = applied("web:4", 3);
+    made["taskDefinition"]["containerDefinitions"][0]["image"] = json!(format!("{REGISTRY}/app:v2"));
+    made["tags"] = sent["tags"].clone();
+    for in_use in ["web:2", "web:4"] {
+        let rules = [
+            knows("web", made.clone()),
+            knows("web:4", made.clone()),
+            knows("web:3", applied("web:3", -100)),
+            knows("web:2", of_ours("web:2", 1, "web:1 base 1 seen 1")),
+            newest(&["web:4", "web:3", "web:2", "web:1"]),
+        ];
+        let wire = Wire::default();
+        let again = asked(NEWEST, in_use, &rules, &wire).await.unwrap();
+        assert_eq!(
+            (again.task_definition, again.repeated),
+            (arn("web:4"), true),
+            "{in_use}"
+        );
+        assert!(wire.bodies("RegisterTaskDefinition").is_empty());
+        assert_eq!(again.base.is_some(), in_use == "web:2", "what runs has it already");
+    }
+}
+
+/// What the family has above the running revision, what is to be read of it, and which revision is copied.
+#[tokio::test]
+async fn the_newest_revision_of_somebody_elses_is_found_with_few_reads() {
+    let inactive = |mut described: Value| {
+        described["taskDefinition"]["status"] = json!("INACTIVE");
+        described
+    };
+    let rolled_back = described(
+        "web:6",
+        "app:v1",
+        &[("ecr-deploy:source", "web:5"), ("ecr-deploy:rolled-back", "web:5")],
+    );
+    for (running, others, copied, reads) in [
+        // Nothing but ours since: the record tells it.
+        (of_ours("web:9", 1, "web:8 base 3 seen 8"), vec![], "web:9", 1),
+        // A revision of another service of the family, which has taken somebody's newer one.
+        (
+            of_ours("web:5", 1, "web:4 base 3 seen 4"),
+            vec![of_ours("web:9", 1, "web:8 base 7 seen 8"), applied("web:7", -100)],
+            "web:7",
+            3,
+        ),
+        // One that registered at the same moment as that: between what was seen and its own number.
+        (
+            of_ours("web:5", 1, "web:4 base 3 seen 4"),
+            vec![of_ours("web:9", 1, "web:8 base 3 seen 7"), applied("web:8", -100)],
+            "web:8",
+            3,
+        ),
+        // One that was deregistered is passed by.
+        (
+            of_ours("web:5", 1, "web:4 base 3 seen 4"),
+            vec![
+                of_ours("web:8", 1, "web:5 base 3 seen 5"),
+                inactive(applied("web:7", -100)),
+                applied("web:6", -200),
+            ],
+            "web:6",
+            4,
+        ),
+        // Without records: by the sources, down to one of somebody else's.
+        (
+            of_ours("web:5", 1, "web:4"),
+            vec![
+                applied("web:6", -100),
+                of_ours("web:4", 1, "web:3"),
+                applied("web:3", -3600),
+            ],
+            "web:6",
+            4,
+        ),
+        // It descends from the newest one by its source.
+        (of_ours("web:5", 1, "web:4"), vec![applied("web:4", -100)], "web:5", 2),
+        // What runs is somebody else's, and newer than all others.
+        (applied("web:5", -100), vec![], "web:5", 1),
+        // A copy that was made to roll back is ours.
+        (
+            of_ours("web:5", 1, "web:4 base 3 seen 4"),
+            vec![rolled_back],
+            "web:5",
+            2,
+        ),
+    ] {
+        let short: &'static str = definition(&running).arn().short().to_owned().leak();
+        let top = others.iter().max_by_key(|it| it["taskDefinition"]["revision"].as_u64());
+        let top = top
+            .filter(|top| top["taskDefinition"]["revision"].as_u64() > running["taskDefinition"]["revision"].as_u64());
+        let next = definition(top.unwrap_or(&running)).arn().revision() + 1;
+        let next = format!("web:{next}");
+        let mut rules = vec![
+            knows("web", top.unwrap_or(&running).clone()),
+            knows(short, running.clone()),
+            registers(next.leak()),
+        ];
+        for other in &others {
+            rules.push(knows(definition(other).arn().short().to_owned().leak(), other.clone()));
+        }
+        let wire = Wire::default();
+        let done = asked(NEWEST, short, &rules, &wire).await.unwrap();
+        let note = done.base.as_ref().map(|note| note.task_definition.as_str());
+        assert_eq!(note.unwrap_or(short), copied, "{done:?}");
+        assert_eq!(
+            wire.bodies("DescribeTaskDefinition").len(),
+            reads,
+            "{copied} of {others:?}"
+        );
+        assert_eq!(done.source, arn(short), "it is made for what runs");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_family_with_very_many_revisions_only_the_newest_are_read_and_then_it_is_known() {
+    let mut rules = vec![registers("web:301")];
+    for number in 1..=300_u32 {
+        let short: &'static str = format!("web:{number}").leak();
+        let ours = registered(
+            described(
+                short,
+                "app:v1",
+                &[("ecr-deploy:source", &format!("web:{}", number - 1))],
+            ),
+            -3600,
+        );
+        if number == 300 {
+            rules.push(knows("web", ours.clone()));
+        }
+        rules.push(knows(short, ours));
+    }
+    let wire = Wire::default();
+    let done = asked(NEWEST, "web:300", &rules, &wire).await.unwrap();
+    assert_eq!((done.task_definition, done.base), (arn("web:301"), None));
+    assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 101);
+    let tags = &wire.bodies("RegisterTaskDefinition")[0]["tags"];
+    let source = tags
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|tag| tag["key"] == "ecr-deploy:source")
+        .unwrap();
+    assert_eq!(source["value"], "web:300 base 200 seen 300");
+}
+
+#[tokio::test]
+async fn a_rollback_copies_what_was_good_whatever_is_newer() {
+    let rules = [
+        knows("web", applied("web:3", -100)),
+        knows("web:1", of_ours("web:1", 1, "web:0 base 0 seen 0")),
+        newest(&["web:3", "web:2", "web:1"]),
+        registers("web:4"),
+    ];
+    let wire = Wire::default();
+    let rollback = RollbackCopy {
+        digest: Some(digest(1)),
+        rolls_back: arn("web:2"),
+    };
+    let done = asked_for(NEWEST, "web:1", Some(rollback), &rules, &wire).await.unwrap();
+    assert_eq!((done.source, done.base), (arn("web:1"), None));
+    assert_eq!(wire.bodies("RegisterTaskDefinition")[0]["memory"], Value::Null);
 }

@@ -91,6 +91,27 @@ pub struct StageSettings {
     /// The tag that an image gets once every service of the stage is stable on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag_on_success: Option<ImageTag>,
+    /// Which revision a new one is made from.
+    #[serde(default, skip_serializing_if = "BaseSetting::is_default")]
+    pub base: BaseSetting,
+}
+
+/// Which revision a new one is made from: a stage's `base`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BaseSetting {
+    /// The one that runs.
+    #[default]
+    Running,
+    /// The family's newest one that somebody else has registered, where that is newer than what the running one descends from.
+    Newest,
+}
+
+impl BaseSetting {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Whether a rollout that failed is rolled back: a stage's `rollback`.
@@ -123,6 +144,8 @@ pub struct RolloutSettings {
     pub image_reference: ImageForm,
     /// Whether a rollout that failed is rolled back.
     pub rollback: RollbackSetting,
+    /// Which revision a new one is made from.
+    pub base: BaseSetting,
 }
 
 /// The settings of an installation that sets none. A test compares them with the construct's defaults.
@@ -133,6 +156,7 @@ impl Default for RolloutSettings {
             rollout_timeout: config.rollout_timeout,
             image_reference: config.image_reference,
             rollback: RollbackSetting::default(),
+            base: BaseSetting::default(),
         }
     }
 }
@@ -168,6 +192,7 @@ impl StageSettings {
             image_reference: None,
             rollback: RollbackSetting::default(),
             tag_on_success: None,
+            base: BaseSetting::default(),
         }
     }
 }
@@ -225,6 +250,7 @@ impl Config {
                 .map_or(self.rollout_timeout, |own| SignedDuration::from_secs(own.get().into())),
             image_reference: stage.image_reference.unwrap_or(self.image_reference),
             rollback: stage.rollback,
+            base: stage.base,
         }
     }
 
@@ -403,6 +429,7 @@ mod tests {
             image_reference: Some(ImageForm::Digest),
             rollback: RollbackSetting::None,
             tag_on_success: Some("released".parse().unwrap()),
+            base: BaseSetting::Newest,
             ..StageSettings::all(&["semver:>=1.0.0", "!*-dirty"])
         };
         assert_eq!(stages[3], production);
@@ -416,6 +443,7 @@ mod tests {
             rollout_timeout: SignedDuration::from_mins(60),
             image_reference: ImageForm::Digest,
             rollback: RollbackSetting::None,
+            base: BaseSetting::Newest,
         };
         assert_eq!(config.rollout_settings(&config.stages[3]), expected);
         assert_eq!(config.rollout_settings(&config.stages[0]), RolloutSettings::default());
@@ -424,6 +452,7 @@ mod tests {
             rollout_timeout: SignedDuration::from_mins(5),
             image_reference: ImageForm::Digest,
             rollback: RollbackSetting::Automatic,
+            base: BaseSetting::Running,
         };
         assert_eq!(given.rollout_settings(&given.stages[0]), of_all);
     }

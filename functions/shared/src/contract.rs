@@ -252,6 +252,22 @@ pub struct RegisteredRevision {
     pub containers: Vec<String>,
     /// Whether the family had a revision of this push already, this one or another.
     pub repeated: bool,
+    /// What there is to tell of a newer revision that somebody else has registered; `None` where there is none, or where the stage
+    /// does not ask for one.
+    pub base: Option<BaseNote>,
+}
+
+/// What there is to tell of the family's newest revision that somebody else has registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BaseNote {
+    /// The revision whose members the new one has.
+    pub task_definition: RevisionName,
+    /// The members by which it differs from the one that runs, by their names: `cpu`, `environment of web`. Images that pushes move
+    /// are not among them.
+    pub differs: Vec<String>,
+    /// For a person.
+    pub message: String,
 }
 
 /// What update-service takes.
@@ -375,6 +391,8 @@ pub struct CheckStability {
     pub rolls_back: Option<TaskDefinitionArn>,
     /// How many services the push deploys to: the more, the less often each is looked at.
     pub services: u32,
+    /// How the stage deploys.
+    pub settings: RolloutSettings,
 }
 
 /// What check-stability puts out.
@@ -543,6 +561,8 @@ pub struct ServiceEnd {
     pub service: ServiceName,
     /// The revision that it was to run; `None` when none was registered.
     pub task_definition: Option<TaskDefinitionArn>,
+    /// What there is to tell of the revision that it was made from.
+    pub base: Option<BaseNote>,
     /// What came of the update, if it came to that.
     pub update: Option<ServiceUpdate>,
     /// The last look at the rollout.
@@ -575,6 +595,8 @@ pub struct ServiceConclusion {
     pub from: Option<TaskDefinitionArn>,
     /// The revision it was to run; `None` when none was registered and it is to be done again.
     pub to: Option<TaskDefinitionArn>,
+    /// The newer revision of somebody else's that its members are of, where that was taken.
+    pub base: Option<RevisionName>,
     /// For a person.
     pub message: String,
     /// The service, when it is to be deployed again after a redrive; else empty.

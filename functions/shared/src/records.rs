@@ -34,6 +34,15 @@ pub(crate) struct Record {
     pub(crate) tag: Option<ImageTag>,
 }
 
+/// Up to where a family is known: what is recorded behind the source of a revision of ours, `web:41 base 7 seen 40`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Descent {
+    /// The number of the newest revision of somebody else's whose members it has.
+    pub base: u64,
+    /// Up to this number, the family has nothing of somebody else's that is newer.
+    pub seen: u64,
+}
+
 /// The tags of a revision that is to be registered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Written {
@@ -102,6 +111,21 @@ pub(crate) fn source(tags: &[Tag]) -> Option<&str> {
     value_of(tags, SOURCE_TAG)?.split(' ').next()
 }
 
+/// Up to where the family was known when a revision was made, if that is recorded.
+pub(crate) fn descent(tags: &[Tag]) -> Option<Descent> {
+    let mut words = value_of(tags, SOURCE_TAG)?.split(' ').skip(1);
+    let mut number_behind = |name: &str| {
+        words
+            .next()
+            .filter(|word| *word == name)
+            .and_then(|_| words.next()?.parse().ok())
+    };
+    Some(Descent {
+        base: number_behind("base")?,
+        seen: number_behind("seen")?,
+    })
+}
+
 /// The revision, `web:42`, that a revision was made to roll back, if it was.
 pub(crate) fn rolled_back(tags: &[Tag]) -> Option<&str> {
     let in_source = || {
@@ -118,13 +142,27 @@ pub(crate) fn name_of(revision: &TaskDefinitionArn) -> &str {
     &short[short.len().saturating_sub(VALUE_LENGTH)..]
 }
 
-/// The tags of a revision that is made from `source`, which has `tags`, for a push.
-pub(crate) fn for_push(tags: &[Tag], source: &TaskDefinitionArn, image: &PushedImage) -> Written {
+/// The tag that says which revision a revision was made from, and up to where the family was known.
+fn source_tag(source: &TaskDefinitionArn, descent: Option<Descent>) -> Tag {
+    let descent = descent.map(|Descent { base, seen }| format!(" base {base} seen {seen}"));
+    let descent = descent.unwrap_or_default();
+    let name = name_of(source);
+    let kept = &name[name.len().saturating_sub(VALUE_LENGTH - descent.len())..];
+    tag(SOURCE_TAG, &format!("{kept}{descent}"))
+}
+
+/// The tags of a revision that is made from `source`, which has `tags`, for a push; `family` tells up to where the family is known.
+pub(crate) fn for_push(
+    tags: &[Tag],
+    source: &TaskDefinitionArn,
+    family: Option<Descent>,
+    image: &PushedImage,
+) -> Written {
     let ours = key(PUSH, &image.repository);
     let by = image.by.as_ref().map(|by| fitting(by.as_str()));
     let record = with_tag(&format!("{} {}", image.push, image.digest), Some(&image.tag));
     let recorded = with_who(&record, by.as_deref());
-    let mut wanted = vec![tag(SOURCE_TAG, name_of(source)), tag(&ours, &recorded)];
+    let mut wanted = vec![source_tag(source, family), tag(&ours, &recorded)];
     let of_this = [ours, key(DIGEST, &image.repository)];
     wanted.extend(others(tags, |key| of_this.iter().any(|of_this| of_this == key)));
     wanted.extend(by.map(|by| tag(BY_TAG, &by)));
@@ -146,7 +184,7 @@ pub(crate) fn left_out(ours: &[Tag], others: usize, source: &TaskDefinitionArn, 
     }
     let others = (0..others).map(|number| tag(&number.to_string(), ""));
     let tags: Vec<Tag> = ours.iter().cloned().chain(others).collect();
-    for_push(&tags, source, image).left_out
+    for_push(&tags, source, None, image).left_out
 }
 
 /// A copy's containers of a repository that are pinned to a digest, and the image's tag that stood for it, where that is known.
@@ -164,7 +202,7 @@ pub(crate) fn for_rollback(
     pinned: Option<Pinned<'_>>,
     failed: &TaskDefinitionArn,
 ) -> Written {
-    let mut wanted = vec![tag(SOURCE_TAG, name_of(source)), tag(ROLLED_BACK_TAG, name_of(failed))];
+    let mut wanted = vec![source_tag(source, descent(tags)), tag(ROLLED_BACK_TAG, name_of(failed))];
     let mut rest = tags.to_vec();
     if let Some(pinned) = pinned {
         let Pinned { repository, digest, .. } = pinned;

@@ -12,13 +12,14 @@ use crate::error::Error;
 use crate::image::{ImageDigest, ImageReference, ImageTag, RepositoryName};
 use crate::push::{PushId, PushedImage};
 use crate::records;
+pub use crate::records::Descent;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The members that `DescribeTaskDefinition` puts out and `RegisterTaskDefinition` does not take.
@@ -299,7 +300,85 @@ impl TaskDefinition {
             ImageForm::Digest => reference.at_digest(image.digest.clone()),
         };
         let document = self.with_references(image, new_reference);
-        document.with_tags(records::for_push(&self.tags, &self.arn, image))
+        let descent = records::descent(&self.tags);
+        document.with_tags(records::for_push(&self.tags, &self.arn, descent, image))
+    }
+
+    /// [`Self::with_image`], of the members and the user's own tags of `newest`, if it is given, with the other containers' images
+    /// as this one has them. The tags of ours are this one's, and tell up to where the family is known.
+    #[must_use]
+    pub fn with_image_on(&self, newest: Option<&Self>, descent: Descent, image: &PushedImage, form: ImageForm) -> Self {
+        let Some(newest) = newest else {
+            let document = self.with_image(image, form);
+            return document.with_tags(records::for_push(&self.tags, &self.arn, Some(descent), image));
+        };
+        let is_ours = |tag: &&Tag| records::is_ours(&tag.key);
+        let own = newest.tags.iter().filter(|tag| !is_ours(tag));
+        let tags: Vec<Tag> = self.tags.iter().filter(is_ours).chain(own).cloned().collect();
+        let document = Self {
+            arn: self.arn.clone(),
+            ..newest.with_images_of(self).with_image(image, form)
+        };
+        document.with_tags(records::for_push(&tags, &self.arn, Some(descent), image))
+    }
+
+    /// The document with the image of each container as `other` has it in the container of that name, where that is of the same
+    /// repository.
+    #[must_use]
+    pub fn with_images_of(&self, other: &Self) -> Self {
+        let mut document = self.clone();
+        for container in &mut document.containers {
+            let same = other.containers.iter().find(|running| running.name == container.name);
+            let is_of_same = |running: &&Container| match (&running.image, &container.image) {
+                (Some(running), Some(own)) => {
+                    running.registry() == own.registry() && running.repository() == own.repository()
+                }
+                _ => false,
+            };
+            if let Some(running) = same.filter(is_of_same)
+                && let Some(image) = running.members.get("image")
+            {
+                container.members.insert("image".to_owned(), image.clone());
+                container.image.clone_from(&running.image);
+            }
+        }
+        document
+    }
+
+    /// The names of the members in which this document differs from `other`: `cpu`, `environment of web`, `container log`. Never
+    /// a value.
+    #[must_use]
+    pub fn differs_from(&self, other: &Self) -> Vec<String> {
+        let mut differs = differing(&self.members, &other.members);
+        let named = |of: &Self, name: &str| of.containers.iter().position(|container| container.name == name);
+        for container in &self.containers {
+            let name = &container.name;
+            match named(other, name) {
+                None => differs.push(format!("container {name}, which is new")),
+                Some(place) => {
+                    let members = differing(&container.members, &other.containers[place].members);
+                    differs.extend(members.into_iter().map(|member| format!("{member} of {name}")));
+                }
+            }
+        }
+        let gone = other
+            .containers
+            .iter()
+            .filter(|container| named(self, &container.name).is_none());
+        differs.extend(gone.map(|container| format!("container {}, which is gone", container.name)));
+        differs
+    }
+
+    /// Whether it was made by us, by the tag that says from what.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        records::source(&self.tags).is_some()
+    }
+
+    /// Up to where the family was known when this revision was made, if that is recorded.
+    #[must_use]
+    pub fn descent(&self) -> Option<Descent> {
+        records::descent(&self.tags)
     }
 
     /// The document with every container that runs the repository of `image` pinned to `digest`, the bits it ran
@@ -565,6 +644,14 @@ pub const ROLLED_BACK_TAG: &str = "ecr-deploy:rolled-back";
 
 /// The tag that says who pushed last, as CloudTrail names him.
 pub const BY_TAG: &str = "ecr-deploy:by";
+
+/// The names of the members that two objects do not have alike.
+fn differing(one: &Document, other: &Document) -> Vec<String> {
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let value = |of: &Document, name: &String| of.get(name).map(|raw| to_value(raw));
+    let differing = names.into_iter().filter(|name| value(one, name) != value(other, name));
+    differing.cloned().collect()
+}
 
 /// A moment as ECS writes it: seconds since 1970, with a fraction.
 fn seconds(raw: &RawValue) -> Option<Timestamp> {

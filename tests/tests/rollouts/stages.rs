@@ -16,6 +16,8 @@ scenarios![
     a_lower_version_than_what_runs_is_skipped,
     a_lower_version_is_known_by_the_tag_that_is_recorded_where_a_digest_runs,
     where_rollback_is_none_a_failed_rollout_stays_and_the_next_push_goes_on_from_it,
+    a_newer_document_of_somebody_elses_goes_live_with_the_next_push,
+    whenever_somebody_applies_a_document_it_ends_on_that_with_the_newest_image,
     a_plan_that_is_asked_for_alone_names_stages_and_changes_nothing,
     a_release_passes_through_staging_and_a_broken_one_stops_there,
     an_image_that_staging_has_stable_is_promoted_by_a_new_tag,
@@ -303,6 +305,141 @@ async fn where_rollback_is_none_a_failed_rollout_stays_and_the_next_push_goes_on
         (short(&kept["taskDefinition"]), &kept["imageDigests"]),
         ("stays-kept:3", &json!([good.digest]))
     );
+}
+
+/// Registers what infrastructure as code would: more memory, an environment, a container, and the image of long ago. Where it
+/// `moves` the service too, it does that at once. Returns the revision's number.
+fn apply(scene: &Scene, service: &str, moves: bool) -> u64 {
+    let service = format!("{}{service}", scene.prefix());
+    let app = json!({
+        "name": "app", "image": scene.image("v1"), "essential": true, "environment": [{"name": "LEVEL", "value": "debug"}],
+    });
+    let log = json!({"name": "log", "image": scene.image("v1"), "essential": false});
+    let mut document = json!({"family": service, "memory": "1024", "containerDefinitions": [app, log]});
+    for role in ["executionRoleArn", "taskRoleArn"] {
+        document[role] = scene.revisions(&service)[0]["document"][role].clone();
+    }
+    let registered = scene.ecs("RegisterTaskDefinition", &document);
+    let revision = registered["taskDefinition"]["revision"].as_u64().unwrap();
+    if moves {
+        let update = json!({
+            "cluster": scene.cluster(), "service": service, "taskDefinition": format!("{service}:{revision}"),
+        });
+        scene.ecs("UpdateService", &update);
+    }
+    revision
+}
+
+/// Whether the revision that the service is on has what was applied, and this image in the container `app`.
+fn has_both(scene: &Scene, service: &str, image: &str) -> bool {
+    let service = format!("{}{service}", scene.prefix());
+    let on = scene.state_of(&service)["taskDefinition"].clone();
+    let number: usize = short(&on).rsplit(':').next().unwrap().parse().unwrap();
+    let revision = scene.revisions(&service)[number - 1].clone();
+    revision["document"]["memory"] == "1024"
+        && revision["document"]["containerDefinitions"][0]["environment"][0]["name"] == "LEVEL"
+        && revision["images"][0]
+            .as_str()
+            .is_some_and(|named| named.ends_with(image))
+}
+
+async fn a_newer_document_of_somebody_elses_goes_live_with_the_next_push() {
+    let scene = scene("fresh", &["fresh"]);
+    assert_eq!(deployed(&scene, &scene.push("main-1")).await.outcome(), "DEPLOYED");
+    apply(&scene, "fresh", false);
+    let push = scene.push("main-2");
+    let end = deployed(&scene, &push).await;
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    assert!(
+        has_both(&scene, "fresh", ":main-2"),
+        "{:#}",
+        scene.state_of("fresh-fresh")
+    );
+    let message = end.message();
+    let says = "it was made from fresh-fresh:3, which somebody else registered since, and which differs from fresh-fresh:2 in memory, \
+                environment of app, container log, which is new";
+    assert!(
+        message.contains(says) && !message.contains("debug") && !message.contains("1024"),
+        "{message}"
+    );
+    assert_eq!(
+        end.child("fresh-fresh").output.as_ref().unwrap()["base"],
+        "fresh-fresh:3"
+    );
+    let revisions = scene.revisions("fresh-fresh").len();
+    let again = deployed(&scene, &push).await;
+    assert_eq!(
+        (&*again.outcome(), scene.revisions("fresh-fresh").len()),
+        ("ALREADY_DEPLOYED", revisions)
+    );
+
+    // A bad image goes back to what was good, and the next one has the document still.
+    let broken = scene.push_as("main-3", Some(Behaviour::Crash));
+    assert_eq!(deployed(&scene, &broken).await.outcome(), "Deploy.RolledBack");
+    assert!(has_both(&scene, "fresh", ":main-2"));
+    let end = deployed(&scene, &scene.push("main-4")).await;
+    assert_eq!(
+        (&*end.outcome(), has_both(&scene, "fresh", ":main-4")),
+        ("DEPLOYED", true)
+    );
+    assert!(
+        !end.message().contains("it was made from"),
+        "there is nothing newer: {}",
+        end.message()
+    );
+}
+
+/// A document that is applied with the service: before the push is registered, between that and its update, while it rolls out;
+/// and while it goes back.
+async fn whenever_somebody_applies_a_document_it_ends_on_that_with_the_newest_image() {
+    let scene = scene("applied", &["early-fresh", "between-fresh", "late-fresh"]);
+    apply(&scene, "early-fresh", true);
+    scene.hold("RegisterTaskDefinition", "applied-between-fresh");
+    scene.hold_tasks(&scene.image("main-1"));
+    let push = scene.push("main-1");
+    let arn = scene.start(&push).await;
+    let has_registered = |scene: &Scene, service: &str| scene.revisions(service).len() > 1;
+    scene
+        .until_any("the registration", |scene| {
+            has_registered(scene, "applied-between-fresh")
+        })
+        .await;
+    apply(&scene, "between-fresh", true);
+    scene.release("applied-between-fresh");
+    scene
+        .until_any("the update", |scene| scene.changes("applied-late-fresh").len() == 1)
+        .await;
+    apply(&scene, "late-fresh", true);
+    scene.release_tasks(&scene.image("main-1"));
+    let end = scene.end(&arn).await;
+    for service in ["early-fresh", "between-fresh", "late-fresh"] {
+        let full = format!("applied-{service}");
+        assert_eq!(end.outcome_of(&full), "DEPLOYED", "{end:#?}");
+        assert!(
+            has_both(&scene, service, ":main-1"),
+            "{service}: {:#}",
+            scene.state_of(&full)
+        );
+        assert_eq!(
+            scene.state_of(&full)["imageDigests"].as_array().map(Vec::is_empty),
+            Some(false)
+        );
+    }
+
+    // What is applied while a broken image goes back stays, and the push is red.
+    let broken = scene.push_as("main-2", Some(Behaviour::Crash));
+    let arn = scene.start(&broken).await;
+    scene
+        .until_any("the rollback", |scene| scene.changes("applied-late-fresh").len() > 3)
+        .await;
+    let applied = apply(&scene, "late-fresh", true);
+    let end = scene.end(&arn).await;
+    assert_eq!(end.outcome_of("applied-late-fresh"), "Deploy.RolledBack", "{end:#?}");
+    let on = scene.state_of("applied-late-fresh")["taskDefinition"].clone();
+    assert_eq!(short(&on), format!("applied-late-fresh:{applied}"), "it is not touched");
+    let end = deployed(&scene, &scene.push("main-3")).await;
+    assert_eq!(end.outcome_of("applied-late-fresh"), "DEPLOYED", "{end:#?}");
+    assert!(has_both(&scene, "late-fresh", ":main-3"));
 }
 
 async fn a_plan_that_is_asked_for_alone_names_stages_and_changes_nothing() {

@@ -65,11 +65,12 @@ const STAGES: &str = r#"[
     {"name": "production", "services": ["*-production"], "tags": ["semver:>=1.0.0"], "after": "staging", "soak": "3s"},
     {"name": "promoted", "services": ["*-promoted"], "tags": ["release-*"], "after": "staging"},
     {"name": "kept", "services": ["*-kept"], "tags": ["main-*"], "rollback": "none", "rolloutTimeout": "200s"},
+    {"name": "fresh", "services": ["*-fresh"], "tags": ["main-*"], "base": "newest"},
     {"name": "pinned", "services": ["*-pinned"], "tags": ["semver:*"], "imageReference": "digest"},
     {"name": "asked", "optIn": true, "tags": ["main-*", "pr-*"]}
 ]"#;
 
-/// Six stages, of which two come after another one and two deploy in a way of their own, and one for services that ask for it.
+/// Seven stages, of which two come after another one and three deploy in a way of their own, and one for services that ask for it.
 pub(crate) static STAGED: LazyLock<Deployed> = LazyLock::new(|| {
     let settings = Settings::default().with("rolloutTimeout", "240s");
     Deployed::with_settings(&settings.with("stages", STAGES))
@@ -470,6 +471,15 @@ impl Scene {
             _ => false,
         };
         self.calls("").into_iter().filter(of_service).collect()
+    }
+
+    /// The same in a scene whose services have names of their own.
+    pub(crate) async fn until_any(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !is_so(self) {
+            assert!(begun.elapsed() < LIMIT, "{}: {what} did not happen", self.name);
+            pause(Duration::from_millis(50)).await;
+        }
     }
 
     /// Waits until something is so.

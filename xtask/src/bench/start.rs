@@ -105,7 +105,7 @@ async fn inputs(functions: &Functions) -> Result<BTreeMap<&'static str, Value>, 
     });
     let updated = functions.update(&update).await.map_err(message)?;
     let (rollout, previous) = (&updated["rollout"], &updated["previous"]);
-    let check = json!({"image": image, "rollout": rollout, "previous": previous, "rollsBack": null, "services": 1});
+    let check = json!({"image": image, "rollout": rollout, "previous": previous, "rollsBack": null, "services": 1, "settings": settings});
     let roll_back = json!({"image": image, "rollout": rollout, "previous": previous, "check": null, "services": 1, "settings": settings});
     let conclude = include_str!("../../../statemachine/examples/conclude-image.json");
     let conclude = serde_json::from_str(conclude).map_err(|error| error.to_string())?;

@@ -367,7 +367,7 @@ impl Revision {
 
     /// The revision it was made from, `web:41`, if it was made by us.
     pub(crate) fn source(&self) -> Option<&str> {
-        self.tag("ecr-deploy:source")
+        self.tag("ecr-deploy:source")?.split(' ').next()
     }
 
     /// The revision that it was made to roll back.

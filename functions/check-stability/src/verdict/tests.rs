@@ -3,6 +3,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use shared::config::{BaseSetting, RolloutSettings};
 use shared::contract::Verdict::{Displaced, Failed, InProgress, Stable, Superseded};
 use shared::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
@@ -45,6 +46,7 @@ fn case(deployments: impl IntoIterator<Item = Deployment>) -> Case {
             previous: Some(arn("web:1")),
             rolls_back: None,
             services: 1,
+            settings: RolloutSettings::default(),
         },
     }
 }
@@ -1064,6 +1066,39 @@ fn a_person_in_our_place_supersedes_ours() {
     case([again(9, deployment("other:7"))])
         .standing(Standing::Older)
         .is(Superseded);
+}
+
+/// A stage takes up the documents of infrastructure as code, whose images are of long ago.
+#[test]
+fn a_newer_document_of_somebody_elses_in_our_place_is_to_have_the_image_where_the_stage_takes_such_ones_up() {
+    let newest = |case: Case| Case {
+        asked: CheckStability {
+            settings: RolloutSettings {
+                base: BaseSetting::Newest,
+                ..case.asked.settings
+            },
+            ..case.asked
+        },
+        ..case
+    };
+    let applied = newest(case([rolling("web:3"), deployment("web:1")]).standing(Standing::Unrecorded));
+    applied.says(
+        Displaced,
+        "web:3, which somebody else registered, took its place: it is to have the image too",
+    );
+    applied.standing(Standing::Newer).is(Superseded);
+    // Back to the last good one, or beyond it, is no newer document.
+    newest(case([deployment("web:1")])).is(Failed);
+    let beyond = newest(case([again(9, deployment("web:1"))]));
+    let asked = CheckStability {
+        previous: Some(arn("web:2")),
+        rollout: Rollout {
+            task_definition: arn("web:3"),
+            ..rollout("web:3")
+        },
+        ..beyond.asked.clone()
+    };
+    Case { asked, ..beyond }.is(Superseded);
 }
 
 #[test]

@@ -13,6 +13,7 @@ fn end(update: Option<ServiceUpdate>) -> ServiceEnd {
         cluster: service_id().cluster,
         service: service_id().service,
         task_definition: Some(arn("web:2")),
+        base: None,
         update,
         check: None,
         error: None,

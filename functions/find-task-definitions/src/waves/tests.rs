@@ -211,7 +211,8 @@ fn in_three() -> [Service; 3] {
 
 #[test]
 fn a_revision_is_planned_once_for_each_way_in_which_its_stages_deploy() {
-    let by_digest = json!({"imageReference": "digest", "rollback": "none", "rolloutTimeoutSeconds": 60});
+    let by_digest =
+        json!({"imageReference": "digest", "rollback": "none", "rolloutTimeoutSeconds": 60, "base": "newest"});
     let two_ways = ordered(&three_of([by_digest.clone(), json!({}), by_digest]), &in_three());
     let expected = ["preview,staging,production 0: web:1 preview/web production/web; web:1#1 staging/web"];
     assert_eq!(lines(&two_ways), expected);
@@ -219,6 +220,7 @@ fn a_revision_is_planned_once_for_each_way_in_which_its_stages_deploy() {
         rollout_timeout: jiff::SignedDuration::from_secs(60),
         image_reference: shared::task_definition::ImageForm::Digest,
         rollback: shared::config::RollbackSetting::None,
+        base: shared::config::BaseSetting::Newest,
     };
     assert_eq!(
         (two_ways.settings, two_ways.tags),

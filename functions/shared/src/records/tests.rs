@@ -32,7 +32,7 @@ const WHO: &str = "arn:aws:sts::123456789012:assumed-role/ci/build-7";
 #[test]
 fn a_push_is_one_tag_with_its_digest_its_tag_and_who_and_two_more_say_from_what_and_who_pushed_last() {
     let image = by(WHO);
-    let all = for_push(&users(1), &arn("web:1"), &image);
+    let all = for_push(&users(1), &arn("web:1"), None, &image);
     let record = format!("{} {} v2 {WHO}", image.push, image.digest);
     let expected = [
         ("ecr-deploy:by", WHO),
@@ -86,7 +86,7 @@ fn a_tag_for_which_there_is_no_room_is_not_recorded_in_part() {
         ..image(128)
     };
     for (image, is_recorded) in [(image(128), room >= 128), (image(20), true), (crowded, false)] {
-        let all = for_push(&[], &arn("web:1"), &image).tags;
+        let all = for_push(&[], &arn("web:1"), None, &image).tags;
         let read = record_of(&all, &image.repository).unwrap();
         let expected = is_recorded.then(|| image.tag.clone());
         assert_eq!(
@@ -98,8 +98,8 @@ fn a_tag_for_which_there_is_no_room_is_not_recorded_in_part() {
 
 #[test]
 fn who_pushed_before_is_not_said_of_a_push_that_does_not_tell() {
-    let before = for_push(&[], &arn("web:1"), &by(WHO)).tags;
-    let after = for_push(&before, &arn("web:2"), &pushed(3)).tags;
+    let before = for_push(&[], &arn("web:1"), None, &by(WHO)).tags;
+    let after = for_push(&before, &arn("web:2"), None, &pushed(3)).tags;
     assert_eq!(value_of(&after, BY_TAG), None);
 }
 
@@ -107,7 +107,7 @@ fn who_pushed_before_is_not_said_of_a_push_that_does_not_tell() {
 fn what_a_tag_cannot_hold_is_replaced_and_what_is_too_long_is_cut() {
     let long = format!("arn:aws:iam::123456789012:user/a,b{}", "x".repeat(400));
     let image = by(&long);
-    let all = for_push(&[], &arn("web:1"), &image).tags;
+    let all = for_push(&[], &arn("web:1"), None, &image).tags;
     let who = value_of(&all, BY_TAG).unwrap();
     assert!(who.starts_with("arn:aws:iam::123456789012:user/a_bxxx"), "{who}");
     for tag in &all {
@@ -131,7 +131,7 @@ fn the_two_tags_of_the_version_before_are_read_and_become_one() {
         let read = record_of(&old, &repository(name)).unwrap();
         assert_eq!((read.push, read.digest), (pushed(1).push, Some(digest(1))), "{name}");
     }
-    let new = for_push(&old, &arn("web:2"), &pushed(2)).tags;
+    let new = for_push(&old, &arn("web:2"), None, &pushed(2)).tags;
     let keys: Vec<&str> = new.iter().map(|tag| tag.key.as_str()).collect();
     assert_eq!(
         keys,
@@ -157,7 +157,7 @@ fn who_pushed_gives_way_first_then_the_other_repositories_oldest_pushes() {
     let all = ["ecr-deploy:push/middle", "ecr-deploy:push/old", "ecr-deploy:by"];
     for (count, left_out) in [(44, &all[3..]), (45, &all[2..]), (46, &all[1..]), (47, &all[..])] {
         let tags = [users(count), before.clone()].concat();
-        let written = for_push(&tags, &arn("web:1"), &by(WHO));
+        let written = for_push(&tags, &arn("web:1"), None, &by(WHO));
         assert_eq!(written.left_out, left_out, "{count}");
         assert!(record_of(&written.tags, &repository("app")).is_some(), "{count}");
     }
@@ -165,7 +165,7 @@ fn who_pushed_gives_way_first_then_the_other_repositories_oldest_pushes() {
 
 #[test]
 fn with_room_for_one_tag_the_push_stands_with_the_revision_it_was_made_from() {
-    let written = for_push(&users(49), &arn("web:1"), &by(WHO));
+    let written = for_push(&users(49), &arn("web:1"), None, &by(WHO));
     assert_eq!(written.tags.len(), 50);
     assert_eq!(source(&written.tags), Some("web:1"));
     let read = record_of(&written.tags, &repository("app")).unwrap();
@@ -174,7 +174,7 @@ fn with_room_for_one_tag_the_push_stands_with_the_revision_it_was_made_from() {
     assert_eq!(record_of(&written.tags, &repository("other")), None);
     assert_ne!(
         pushes(&written.tags),
-        pushes(&for_push(&users(49), &arn("web:1"), &pushed(3)).tags)
+        pushes(&for_push(&users(49), &arn("web:1"), None, &pushed(3)).tags)
     );
     let back = for_rollback(&users(49), &arn("web:1"), None, &arn("web:2")).tags;
     assert_eq!((source(&back), rolled_back(&back)), (Some("web:1"), Some("web:2")));
@@ -184,13 +184,13 @@ fn with_room_for_one_tag_the_push_stands_with_the_revision_it_was_made_from() {
 #[test]
 fn a_tag_that_begins_like_ours_and_is_none_is_the_users() {
     let staged = written(&[("ecr-deploy:stage", "production")]);
-    let all = for_push(&staged, &arn("web:1"), &pushed(2)).tags;
+    let all = for_push(&staged, &arn("web:1"), None, &pushed(2)).tags;
     assert_eq!(value_of(&all, "ecr-deploy:stage"), Some("production"));
 }
 
 #[test]
 fn a_copy_for_a_rollback_keeps_the_push_and_has_the_digest_that_it_is_pinned_to() {
-    let before = for_push(&[], &arn("web:1"), &by(WHO)).tags;
+    let before = for_push(&[], &arn("web:1"), None, &by(WHO)).tags;
     let app = repository("app");
     let tag = "v7".parse().unwrap();
     let pinned = Pinned {
@@ -210,7 +210,7 @@ fn a_copy_for_a_rollback_keeps_the_push_and_has_the_digest_that_it_is_pinned_to(
     );
     assert_eq!((source(&back), rolled_back(&back)), (Some("web:2"), Some("web:3")));
     assert_eq!(
-        rolled_back(&for_push(&back, &arn("web:4"), &pushed(4)).tags),
+        rolled_back(&for_push(&back, &arn("web:4"), None, &pushed(4)).tags),
         None,
         "a new push is no rollback"
     );
@@ -249,7 +249,7 @@ proptest! {
             let pinned = Pinned { repository: &image.repository, digest: &digest(7), tag: Some(&image.tag) };
             for_rollback(&tags, &from, Some(pinned), &arn("web:9"))
         } else {
-            for_push(&tags, &from, &image)
+            for_push(&tags, &from, None, &image)
         };
         let own = |tags: &[Tag]| -> Vec<Tag> {
             let mut own: Vec<Tag> = tags.iter().filter(|tag| !is_ours(&tag.key)).cloned().collect();

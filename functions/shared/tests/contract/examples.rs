@@ -56,7 +56,8 @@ fn arrows() -> Vec<Arrow> {
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
-const PARTS: [&str; 23] = [
+const PARTS: [&str; 24] = [
+    "BaseNote",
     "Execution",
     "Hold",
     "ImageEnd",
@@ -262,6 +263,11 @@ fn the_examples_tell_one_story() {
         ("register-revision /settings", "plan /settings/0"),
         ("update-service /settings", "plan /settings/0"),
         ("conclude-image.wave /tags", "plan.waves /tags"),
+        ("conclude-service.newest /base", "registered-revision.newest /base"),
+        (
+            "service-conclusion.newest /base",
+            "registered-revision.newest /base/taskDefinition",
+        ),
         ("update-service /taskDefinition", "registered-revision /taskDefinition"),
         ("update-service /source", "registered-revision /source"),
         (
