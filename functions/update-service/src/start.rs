@@ -148,7 +148,11 @@ fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     let past = past_turn(wanted, service, history, of_push);
     if let Some(past) = past.filter(|past| !was_overrun(past, on, seen, wanted)) {
         let record = past.record;
-        if record.status == ServiceDeploymentStatus::UnderWay {
+        // The newest record is this one, of a later deployment than the one that is shown: the service is shown as it was.
+        let is_not_shown_yet = record.status == ServiceDeploymentStatus::Successful
+            && past.replaced_by.is_none()
+            && primary.created_at <= record.created_at;
+        if record.status == ServiceDeploymentStatus::UnderWay || is_not_shown_yet {
             return Start::Begun(record.target.clone());
         }
         let is_way_back =

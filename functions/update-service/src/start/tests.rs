@@ -552,6 +552,23 @@ fn an_image_that_gets_a_tag_after_another_push_came_between_is_deployed_for_that
     assert_eq!(decided(false), Start::TakenOn(arn("web:3")));
 }
 
+/// Reads of a service may be seconds old where its records are not.
+#[test]
+fn a_service_that_is_shown_as_before_its_newest_successful_rollout_is_read_again() {
+    let history = [record("web:2", Successful), record("web:1", Successful)];
+    let on = |created: i64| Deployment {
+        created_at: at(created),
+        ..deployment("web:1")
+    };
+    let decided = |created| decided_again(on(created), Standing::Unrecorded, Some(&history));
+    assert_eq!(decided(1), Start::Begun(arn("web:2")));
+    assert_eq!(
+        decided(3),
+        Start::TakenOn(arn("web:1")),
+        "it was deployed to after that rollout"
+    );
+}
+
 #[test]
 fn a_rollout_of_the_push_that_began_since_the_look_is_looked_at_again() {
     let history = [record("web:2", UnderWay), record("web:1", Successful)];
