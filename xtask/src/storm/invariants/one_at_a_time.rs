@@ -134,17 +134,19 @@ fn counts_as_good(aftermath: &Aftermath, service: &Service, from: usize, back: &
 
 fn is_rollback_told(aftermath: &Aftermath, service: &Service, back: &Deployment) -> bool {
     let id = service.id();
-    let tells = |execution: &Execution| {
-        let message = execution.output.as_ref().and_then(|output| output["message"].as_str());
-        execution.is_red()
-            || execution.outcome() == Some("ROLL_BACK_SUPERSEDED")
-            || message.is_some_and(|message| message.contains("did not become stable"))
-    };
     aftermath.executions_of(&id).any(|execution| {
         let during =
             execution.started <= back.created_at && execution.ended.is_none_or(|ended| ended >= back.created_at);
-        during && tells(execution)
+        during && tells_of_rollback(execution)
     })
+}
+
+/// Whether an execution says that its rollout was taken back, or was to be.
+pub(super) fn tells_of_rollback(execution: &Execution) -> bool {
+    let message = execution.output.as_ref().and_then(|output| output["message"].as_str());
+    execution.is_red()
+        || execution.outcome() == Some("ROLL_BACK_SUPERSEDED")
+        || message.is_some_and(|message| message.contains("did not become stable"))
 }
 
 /// Whether the rollout after the one at this place was at once taken back for it, or for one that has the pushes of both.

@@ -2,7 +2,7 @@
 
 use super::Violation;
 use super::looks::may_have_no_records;
-use super::one_at_a_time::{goes_back, is_newer, is_right_by_an_old_look, puts_back};
+use super::one_at_a_time::{goes_back, is_newer, is_right_by_an_old_look, puts_back, tells_of_rollback};
 use crate::storm::aftermath::{Aftermath, Call, Pushed, Recorded, Service, short};
 
 const ONCE: &str = "an image that is pushed under several tags is rolled out once";
@@ -13,7 +13,8 @@ const ONCE: &str = "an image that is pushed under several tags is rolled out onc
 /// - an operator has redriven an execution, or somebody else has moved the service since;
 /// - it goes back to the image from what came after it, or puts back what was overrun;
 /// - it has the push of another repository too, which the first one had not;
-/// - a rollout of another push, which was no way back, has taken the place of the first one and lacks the image;
+/// - a rollout of another push has taken the place of the first one and lacks the image, and was no way back from it: it may be
+///   that other push's way back, which had not seen the first one;
 /// - the look before it was old;
 /// - a list of the service's rollouts was empty or denied: nothing else tells that the image has had its turn.
 pub(super) fn one_digest_is_rolled_out_once(aftermath: &Aftermath) -> Vec<Violation> {
@@ -74,10 +75,14 @@ fn is_explained(aftermath: &Aftermath, service: &Service, [from, to]: [usize; 2]
     let is_moved = service.history[from + 1..to]
         .iter()
         .any(|between| aftermath.is_of_others(&id, between));
+    let mut executions = aftermath
+        .executions_of(&id)
+        .filter(|it| it.push.as_ref() == Some(&push.1));
+    let has_way_back = executions.any(tells_of_rollback);
     let is_displaced = (from + 1..to).any(|place| {
         let revision = aftermath.after.revision(&service.history[place].task_definition);
         let lacks_it = revision.is_none_or(|revision| revision.push_of(push.0).as_ref() != Some(&push.1));
-        lacks_it && !goes_back(aftermath, service, place - 1, place)
+        lacks_it && !(has_way_back && goes_back(aftermath, service, place - 1, place))
     });
     let is_untold_list = |call: &Call| {
         let during = first.created_at..=second.created_at;
@@ -218,6 +223,9 @@ mod tests {
         told.ended = Some(60_000);
         overrun.executions.push(told);
         assert_eq!(found(&overrun), 1, "web:1 was the way back");
+        let of_other = overrun.executions.last_mut().unwrap();
+        of_other.push = Some(push(2));
+        assert_eq!(found(&overrun), 0, "web:1 was the way back of another push");
     }
 
     #[test]
