@@ -101,9 +101,11 @@ export interface EcrDeployProps {
   readonly deployLatest?: boolean;
 
   /**
-   * Whether an image gets the tag `latest` once every service is stable on it. Excludes `deployLatest`. The summary of the
-   * push says where that is not possible: in a repository whose tags are immutable, unless `latest` is an exclusion of the
-   * immutability, and in the registry of another account or region.
+   * Whether an image gets the tag `latest` once every service is stable on it. It does not get it from a push that leaves a
+   * service out which a stage would move: since the stage does not take the tag, the service is on hold, or a newer push or a
+   * higher version runs. Excludes `deployLatest`. The summary of the push says where that is not possible: in a repository
+   * whose tags are immutable, unless `latest` is an exclusion of the immutability, and in the registry of another account or
+   * region.
    *
    * @default false
    */

@@ -301,7 +301,7 @@ pub fn readable(error: &StateError) -> String {
 /// Concludes a push's execution.
 ///
 /// `tag_latest` is the setting; the image is to be tagged only when there are services or families on it, every one
-/// of them ended there, and none was left out because a newer push is on it. The tag of a stage is put on it as soon as all of that
+/// of them ended there, and none was left out that should follow, see [`is_left_behind`]. The tag of a stage is put on it as soon as all of that
 /// stage ended there: also where another stage has failed, and then this is asked once more, and fails.
 ///
 /// # Errors
@@ -374,8 +374,7 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
     let everything_stable = end.image.as_ref().is_some_and(|image| !image.tag.is_latest())
         && services.len() + families.len() > 0
         && services.iter().all(is_deployed)
-        // Where a newer push is deployed already, `latest` is that one's.
-        && skipped.iter().all(|skipped| skipped.reason != SkipReason::Superseded);
+        && !skipped.iter().any(|skipped| is_left_behind(skipped.reason));
     let mut message = summary(end.image.as_ref(), &services, families.len(), &skipped);
     let mut tags = now;
     if tag_latest && everything_stable && later.is_empty() {
@@ -397,6 +396,46 @@ pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> R
         pending,
         failed: false,
     })
+}
+
+/// Whether what is skipped for this reason follows the repository, or may, and yet is not moved to the image: then the image is not
+/// everywhere, and `latest` is not its tag.
+fn is_left_behind(reason: SkipReason) -> bool {
+    match reason {
+        // The stage would move it, at another time or to another image.
+        SkipReason::TagNotTaken
+        | SkipReason::OnHold
+        | SkipReason::AllOnHold
+        | SkipReason::LowerVersion
+        | SkipReason::NotPromoted
+        | SkipReason::NotReached
+        // `latest` is the newer push's.
+        | SkipReason::Superseded
+        // Nobody knows which stage would move it, or whether it runs the repository.
+        | SkipReason::UnknownStage
+        | SkipReason::TaskDefinitionNotFound => true,
+        // No push ever moves it.
+        SkipReason::NoStage
+        | SkipReason::StageOff
+        | SkipReason::CodeDeployController
+        | SkipReason::ExternalController
+        | SkipReason::UnknownController
+        // It is gone, or about to be. ECS deletes no cluster that has services.
+        | SkipReason::ServiceNotActive
+        | SkipReason::ServiceDeleted
+        | SkipReason::ClusterNotFound
+        // Told of the push, of which nothing is deployed then.
+        | SkipReason::Untagged
+        | SkipReason::FailedPush
+        | SkipReason::NotAnImage
+        | SkipReason::CdkAssets
+        | SkipReason::PushedByEcr
+        | SkipReason::NotInUse
+        // Told beside what is deployed, or beside the entry of the service that is missing.
+        | SkipReason::NotTagged
+        | SkipReason::PushTimeIgnored
+        | SkipReason::TagsLeftOut => false,
+    }
 }
 
 /// The tags of stages that the image is to get now, and those that it may get later.

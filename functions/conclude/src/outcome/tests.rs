@@ -1062,21 +1062,51 @@ fn latest_is_tagged_only_when_everything_ended_on_the_image() {
     assert!(
         !tags(&ImageEnd {
             image: Some(latest),
-            ..all.clone()
+            ..all
         }),
         "it is latest already"
     );
-    assert!(tags(&ImageEnd {
-        skipped: vec![skipped(SkipReason::ServiceNotActive)],
-        ..all.clone()
-    }));
-    assert!(
-        !tags(&ImageEnd {
-            skipped: vec![skipped(SkipReason::Superseded)],
-            ..all
-        }),
-        "a newer push is somewhere"
-    );
+}
+
+/// `pr-42` goes to the preview, and production takes only versions: `latest` is not put on it.
+#[test]
+fn latest_is_not_tagged_where_a_service_that_should_follow_was_left_out() {
+    let tags = |reason| {
+        let end = ImageEnd {
+            skipped: vec![skipped(reason)],
+            ..three(Ok(Deployed), Ok(AlreadyDeployed), Ok(Deployed))
+        };
+        conclude_image(&end, 0, true).map(|concluded| concluded.tags)
+    };
+    for reason in [
+        SkipReason::TagNotTaken,
+        SkipReason::OnHold,
+        SkipReason::AllOnHold,
+        SkipReason::LowerVersion,
+        SkipReason::NotPromoted,
+        SkipReason::NotReached,
+        SkipReason::Superseded,
+        SkipReason::TaskDefinitionNotFound,
+    ] {
+        assert_eq!(tags(reason).unwrap(), [], "{reason:?}");
+    }
+    let failed = tags(SkipReason::UnknownStage).unwrap_err();
+    assert_eq!(failed.name(), "Deploy.ServicesFailed");
+    for reason in [
+        SkipReason::NoStage,
+        SkipReason::StageOff,
+        SkipReason::CodeDeployController,
+        SkipReason::ExternalController,
+        SkipReason::UnknownController,
+        SkipReason::ServiceNotActive,
+        SkipReason::ServiceDeleted,
+        SkipReason::ClusterNotFound,
+        SkipReason::NotTagged,
+        SkipReason::PushTimeIgnored,
+        SkipReason::TagsLeftOut,
+    ] {
+        assert_eq!(tags(reason).unwrap(), [ImageTag::latest()], "{reason:?}");
+    }
 }
 
 fn any_outcome() -> impl Strategy<Value = Result<ServiceOutcome, &'static str>> {
