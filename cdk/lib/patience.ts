@@ -18,8 +18,11 @@ const LONGEST_DELAYS_PER_TIMEOUT = 400;
 /** The delay before a try is any time up to the limit, half of it on average; half as much again leaves nothing to chance. */
 const LIMITS_PER_SECOND = 3;
 
-/** One of them is in each retrier of a function. The others start executions and tag images: no rollout hangs on these. */
-const OF_FUNCTIONS: readonly string[] = ['Deploy.Unavailable', 'Sandbox.Timedout'];
+/**
+ * One of them is in each retrier of a function, and in that of the parameter of the hold. The others start executions and tag
+ * images: no rollout hangs on these.
+ */
+const PATIENT: readonly string[] = ['Deploy.Unavailable', 'Sandbox.Timedout', 'Ssm.SsmException'];
 
 interface Retrier {
   ErrorEquals: string[];
@@ -40,7 +43,7 @@ export function patient(definition: string, rolloutTimeoutSeconds: number): stri
 }
 
 function longer(retrier: Retrier, rolloutTimeoutSeconds: number, missingSeconds: number): Retrier {
-  if (!retrier.ErrorEquals.some((error) => OF_FUNCTIONS.includes(error))) {
+  if (!retrier.ErrorEquals.some((error) => PATIENT.includes(error))) {
     return retrier;
   }
   const delay = Math.max(retrier.MaxDelaySeconds, Math.ceil(rolloutTimeoutSeconds / LONGEST_DELAYS_PER_TIMEOUT));

@@ -17,11 +17,13 @@ for (const [file, construct] of Object.entries(WORKFLOWS)) {
   });
 
   for (const timeout of TIMEOUTS) {
-    test(`${file}: with a rolloutTimeout of ${timeout}s each function is tried again for as long, within the history`, () => {
+    test(`${file}: with a rolloutTimeout of ${timeout}s each function and SSM are tried again for as long, within the history`, () => {
       const retriers = retriersOf(JSON.parse(patient(written, timeout)));
 
       // The launcher invokes no function.
       assert.equal(retriers.length === 0, file === 'push');
+      // A hold that nobody can read keeps a push waiting, be it for the first wave or for a later one.
+      assert.equal(retriers.filter(isOfSsm).length, file === 'deploy-image' ? 2 : 0);
       for (const retrier of retriers) {
         assert.ok(patience(retrier) >= 1.25 * timeout, JSON.stringify(retrier));
         // A retry is scheduled, started and failed. Three states may use theirs up one after the other, beside the polls.
@@ -30,12 +32,12 @@ for (const [file, construct] of Object.entries(WORKFLOWS)) {
     });
   }
 
-  test(`${file}: nothing but the retriers of functions is changed`, () => {
+  test(`${file}: nothing but the retriers of functions and of SSM is changed`, () => {
     const longer: Json = JSON.parse(patient(written, 7 * 24 * HOUR));
     const before: Json = JSON.parse(written);
     const others = (machine: Json) =>
       JSON.stringify(machine, (name, value: Json) =>
-        name === 'Retry' ? value.filter((retrier: Json) => !isOfFunction(retrier)) : value,
+        name === 'Retry' ? value.filter((retrier: Json) => !isPatient(retrier)) : value,
       );
 
     assert.equal(others(longer), others(before));
@@ -56,16 +58,22 @@ for (const [file, construct] of Object.entries(WORKFLOWS)) {
   });
 }
 
-function isOfFunction(retrier: Json): boolean {
-  return ['Deploy.Unavailable', 'Sandbox.Timedout'].some((error) => retrier.ErrorEquals.includes(error));
+function isPatient(retrier: Json): boolean {
+  return (
+    isOfSsm(retrier) || ['Deploy.Unavailable', 'Sandbox.Timedout'].some((error) => retrier.ErrorEquals.includes(error))
+  );
 }
 
-/** The retriers of all functions, however deep their states stand. */
+function isOfSsm(retrier: Json): boolean {
+  return retrier.ErrorEquals.includes('Ssm.SsmException');
+}
+
+/** The retriers of all functions and of SSM, however deep their states stand. */
 function retriersOf(part: Json): Json[] {
   if (typeof part !== 'object' || part === null) {
     return [];
   }
-  const own: Json[] = (part.Retry ?? []).filter(isOfFunction);
+  const own: Json[] = (part.Retry ?? []).filter(isPatient);
   return [...own, ...Object.values<Json>(part).flatMap(retriersOf)];
 }
 
