@@ -515,9 +515,9 @@ function timeout(setting: string, given: Duration, pollIntervalSeconds: number):
     throw new SettingError(
       'pollInterval',
       `${pollIntervalSeconds}s`,
-      `with a rolloutTimeout of ${rolloutTimeoutSeconds}s that is more polls than the history of one execution holds; ` +
+      `with a ${setting} of ${rolloutTimeoutSeconds}s that is more polls than the history of one execution holds; ` +
         `give at least ${Math.ceil(rolloutTimeoutSeconds / MOST_POLLS)}s, ` +
-        `or a rolloutTimeout of at most ${MOST_POLLS * pollIntervalSeconds}s.`,
+        `or a ${setting} of at most ${MOST_POLLS * pollIntervalSeconds}s.`,
     );
   }
   return rolloutTimeoutSeconds;

@@ -42,13 +42,14 @@ export interface Stage {
    */
   readonly repositories?: readonly string[];
   /**
-   * Whether it owns only services whose own tag `ecr-deploy:stage` is its name.
+   * Whether it owns only services whose own tag `ecr-deploy:stage` is its name. Then it selects nothing by names.
    * @default false
    */
   readonly optIn?: boolean;
   /**
    * The rules for tags. Each is a name, a glob, `semver:<range>` or `regex:<expression>` for the whole tag; `!` in front
-   * excludes. The last rule that matches a tag decides; a tag that none matches is not taken.
+   * excludes. The last rule that matches a tag decides; a tag that none matches is not taken. A range takes a pre-release
+   * only where it names one of the same version: `semver:>=1.0.0` does not take `v1.1.0-rc.1`.
    */
   readonly tags: readonly string[];
   /**
@@ -117,8 +118,14 @@ const VERSION = (() => {
 })();
 /** `*`, or comparators with a space between two, each with its operator: what npm and Rust read alike. */
 const RANGE = new RegExp(String.raw`^(\*|(=|>=?|<=?|~|\^)${VERSION}( (=|>=?|<=?|~|\^)${VERSION})*)$`);
-/** Groups with a question mark but `(?:`, escapes but of classes and of signs, classes in classes: not read alike everywhere. */
-const UNLIKE = /\(\?(?!:)|\\(?![dDwWsS]|[^A-Za-z0-9])|\[[^\]]*\[/;
+/** Escapes but of classes and of signs: not read alike everywhere. */
+const UNLIKE_ESCAPE = /^[A-Za-z0-9]$/;
+/** Empty classes, classes in classes, and what combines classes. */
+const UNLIKE_CLASS = /^\[\^?\]$|^\[.*\[|&&|--|~~/s;
+/** How deep groups may stand in each other: the crate counts up to four levels for each, and takes fifty. */
+const DEEPEST_GROUPS = 10;
+/** How many signs a regex may stand for, with its counts written out: the crate takes ten megabytes. */
+const LONGEST_REGEX = 10_000;
 
 const SELECTORS = ['clusters', 'services', 'families', 'repositories'] as const;
 const MEMBERS: readonly string[] = [
@@ -344,6 +351,15 @@ function checkStage(given: unknown, index: number): Stage {
       throw new SettingError(`${at} (${stage.name}).${flag}`, stage[flag], 'give true or false, without quotes.');
     }
   }
+  const selector = SELECTORS.find((one) => stage.optIn === true && stage[one] !== undefined);
+  if (selector !== undefined) {
+    throw new SettingError(
+      `${at} (${stage.name}).${selector}`,
+      stage[selector],
+      'with optIn only the tag ecr-deploy:stage of a service chooses the stage, and this would narrow nothing; leave it out, ' +
+        'or leave optIn out.',
+    );
+  }
   if (stage.after !== undefined && typeof stage.after !== 'string') {
     throw new SettingError(`${at} (${stage.name}).after`, stage.after, 'give the name of a stage in quotes.');
   }
@@ -394,6 +410,22 @@ function checkStage(given: unknown, index: number): Stage {
       'every rule excludes, so it takes no tag; give what it takes first, such as "*".',
     );
   }
+  if ((tags as string[])[0]?.startsWith('!') === true) {
+    throw new SettingError(
+      `${at} (${stage.name}).tags`,
+      (tags as string[])[0],
+      'it excludes before anything is taken, and has no effect: the last rule that matches decides. Put it behind what it ' +
+        'excludes from, or leave it out.',
+    );
+  }
+  if (takesNothing(tags as string[])) {
+    throw new SettingError(
+      `${at} (${stage.name}).tags`,
+      tags,
+      'it takes no tag: what a rule takes, a later one excludes, and the last rule that matches decides. Put what excludes ' +
+        'before what it shall leave, or leave it out.',
+    );
+  }
   return stage;
 }
 
@@ -422,7 +454,9 @@ export function problemOf(rule: string): string | undefined {
       return isRegex(pattern)
         ? undefined
         : 'it is no regular expression that this reads; give groups as (?:…), no look around, no backreference, ' +
-            'escapes of signs and \\d \\w \\s only.';
+            'escapes of signs and ' +
+            `\\d \\w \\s only, no empty or combined class, at most ${DEEPEST_GROUPS} groups in each other, and counts that ` +
+            `make at most ${LONGEST_REGEX} signs.`;
     default:
       return /^[A-Za-z0-9._*?-]+$/.test(pattern)
         ? undefined
@@ -430,15 +464,63 @@ export function problemOf(rule: string): string | undefined {
   }
 }
 
+/** Whether JavaScript reads a regex, and the crate `regex-lite` of the functions reads it alike. */
 function isRegex(expression: string): boolean {
-  if (expression === '' || UNLIKE.test(expression)) {
+  const escapes = [...expression.matchAll(/\\(.)/gs)].map(([, sign = '']) => sign);
+  if (expression === '' || escapes.some((sign) => UNLIKE_ESCAPE.test(sign) && !'dDwWsS'.includes(sign))) {
     return false;
   }
   try {
-    return new RegExp(expression, 'u').source !== '';
+    new RegExp(expression, 'u');
   } catch {
     return false;
   }
+  // What is escaped stands for one sign, and so does a class.
+  const plain = expression.replaceAll(/\\./gs, 'e');
+  const classes = plain.match(/\[[^\]]*\]/g) ?? [];
+  return !classes.some((one) => UNLIKE_CLASS.test(one)) && isSmall(plain.replaceAll(/\[[^\]]*\]/g, 'c'));
+}
+
+/** Whether a regex without classes and escapes has few groups in groups and low counts, and no group of a special kind. */
+function isSmall(regex: string): boolean {
+  // How many signs each open group stands for, and the last part of it.
+  const open = [{ all: 0, last: 0 }];
+  for (const [token, least, most] of regex.matchAll(/\((?:\?:)?|\{(\d+),?(\d*)\}|./gs)) {
+    const group = open.at(-1) ?? { all: 0, last: 0 };
+    if (least !== undefined) {
+      const more = group.last * (Math.max(Number(least), Number(most), 1) - 1);
+      group.all += more;
+      group.last += more;
+    } else if (token.startsWith('(')) {
+      open.push({ all: 0, last: 0 });
+    } else {
+      const { all } = token === ')' ? (open.pop() ?? group) : { all: 0 };
+      const into = open.at(-1) ?? group;
+      into.last = all + 1;
+      into.all += all + 1;
+    }
+    if (open.length > DEEPEST_GROUPS + 1 || (open[0]?.all ?? 0) > LONGEST_REGEX) {
+      return false;
+    }
+  }
+  return !/\(\?(?!:)/.test(regex);
+}
+
+/** Whether rules take no tag at all: each that takes is followed by one that excludes all of it, as far as their texts tell. */
+function takesNothing(rules: readonly string[]): boolean {
+  return rules.every(
+    (rule, place) =>
+      rule.startsWith('!') ||
+      rules.slice(place + 1).some((later) => later.startsWith('!') && covers(later.slice(1), rule)),
+  );
+}
+
+/** Whether a pattern matches all that another one does. Of a glob's text, `*` is matched by `*` alone, and `?` by both. */
+function covers(pattern: string, other: string): boolean {
+  if (pattern === other || /^\*+$/.test(pattern) || /^regex:\.[*+]$/.test(pattern)) {
+    return true;
+  }
+  return !pattern.includes(':') && !other.includes(':') && glob(pattern, '[^*]').test(other);
 }
 
 /** Whether rules take `latest`, or another tag that is no version: the last one that matches decides. */
@@ -456,8 +538,8 @@ function matches(pattern: string, tag: string): boolean {
     : glob(pattern).test(tag);
 }
 
-/** What a name or a glob stands for. */
-export function glob(pattern: string): RegExp {
+/** What a name or a glob stands for; `one` is the regex of what `?` stands for. */
+export function glob(pattern: string, one = '.'): RegExp {
   const escaped = pattern.replaceAll(/[.\-/]/g, '\\$&');
-  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`);
+  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', one)}$`);
 }

@@ -26,6 +26,9 @@ test('a rule for tags is read or refused as the functions do', () => {
   for (const rule of RULES.refused as string[]) {
     assert.notEqual(problemOf(rule), undefined, rule);
   }
+  for (const tags of RULES.refusedTogether as string[][]) {
+    assert.throws(() => check([{ name: 'a', tags }]), { name: 'SettingError', message: /\(a\)\.tags/ }, tags.join());
+  }
 });
 
 test('the last rule that matches decides, as in the functions', () => {
@@ -93,7 +96,8 @@ const REFUSED: readonly (readonly [stages: unknown, message: string, more?: Part
   [
     [{ name: 'all', tags: ['regex:('] }],
     '"stages[0] (all).tags" is "regex:(": it is no regular expression that this reads; give groups as (?:…), no look around, ' +
-      'no backreference, escapes of signs and \\d \\w \\s only.',
+      'no backreference, escapes of signs and \\d \\w \\s only, no empty or combined class, at most 10 groups in each other, ' +
+      'and counts that make at most 10000 signs.',
   ],
   [
     [{ name: 'all', tags: ['pr-[0-9]'] }],
@@ -104,6 +108,33 @@ const REFUSED: readonly (readonly [stages: unknown, message: string, more?: Part
     [{ name: 'all', tags: ['!latest', '!pr-*'] }],
     '"stages[0] (all).tags" is ["!latest","!pr-*"]: every rule excludes, so it takes no tag; give what it takes first, such as "*".',
   ],
+  [
+    [{ name: 'all', tags: ['!latest', '*'] }],
+    '"stages[0] (all).tags" is "!latest": it excludes before anything is taken, and has no effect: the last rule that matches ' +
+      'decides. Put it behind what it excludes from, or leave it out.',
+  ],
+  ...[
+    ['*', '!*'],
+    ['v1', '!v1'],
+    ['main-7', 'main-1*', 'semver:*', '!main-*', '!semver:*'],
+    ['main-?', 'regex:a+', '!main-*', '!regex:.*'],
+    ['v1', '!regex:.+'],
+  ].map(
+    (tags) =>
+      [
+        [{ name: 'all', tags }],
+        `"stages[0] (all).tags" is ${JSON.stringify(tags)}: it takes no tag: what a rule takes, a later one excludes, and the ` +
+          'last rule that matches decides. Put what excludes before what it shall leave, or leave it out.',
+      ] as const,
+  ),
+  ...(['clusters', 'services', 'families', 'repositories'] as const).map(
+    (selector) =>
+      [
+        [{ ...ALL, optIn: true, [selector]: ['web'] }],
+        `"stages[0] (all).${selector}" is ["web"]: with optIn only the tag ecr-deploy:stage of a service chooses the stage, and ` +
+          'this would narrow nothing; leave it out, or leave optIn out.',
+      ] as const,
+  ),
   [[STAGING, STAGING], '"stages[1] (staging).name" is "staging": another stage has this name; give each its own.'],
   [
     [ALL, PRODUCTION],
@@ -141,6 +172,20 @@ for (const [stages, message, more] of REFUSED) {
     assert.throws(() => check(stages, more), { name: 'SettingError', message: `ecr-deploy: setting ${message}` });
   });
 }
+
+test('rules of which an exclusion leaves something are accepted', () => {
+  for (const tags of [
+    ['*', '!main-*'],
+    ['main-*', '!main-?'],
+    ['v1', 'v2', '!v1'],
+    ['*', '!*', 'v1'],
+    ['semver:>=1.0.0-rc.1', '!semver:*'],
+    ['semver:*', '!v*'],
+    ['regex:main-.*', '!main-*'],
+  ]) {
+    check([{ name: 'all', tags }]);
+  }
+});
 
 test('what only a service’s own tag can choose, or what selects more than the stages before it, is accepted', () => {
   check([ALL, { name: 'asked', optIn: true, tags: ['*'] }]);
@@ -274,5 +319,9 @@ test('a stage whose tag comes back to it by way of another stage is refused', ()
 test('a rolloutTimeout of a stage that takes more polls than an execution holds is refused', () => {
   const given = check.bind(undefined, [{ ...ALL, rolloutTimeout: Duration.days(2) }]);
 
-  assert.throws(given, /setting "pollInterval" is "15s": with a rolloutTimeout of 172800s that is more polls/);
+  assert.throws(given, {
+    message:
+      'ecr-deploy: setting "pollInterval" is "15s": with a stages[0] (all).rolloutTimeout of 172800s that is more polls than the ' +
+      'history of one execution holds; give at least 144s, or a stages[0] (all).rolloutTimeout of at most 18000s.',
+  });
 });

@@ -210,12 +210,25 @@ impl Stage {
     fn read(config: &Config, settings: &StageSettings) -> Result<Self, Error> {
         let refused = |problem: String| refused(&settings.name, problem);
         let selector = |member: &str, patterns: &[String]| {
+            if settings.opt_in && !patterns.is_empty() {
+                return Err(refused(format!("it is optIn, and its {member} would narrow nothing")));
+            }
             Selector::read(patterns).map_err(|problem| refused(format!("its {member}: {problem}")))
         };
         let tags = settings.tags.iter().map(|text| {
             let rule = TagRule::read(text);
             rule.map_err(|problem| refused(format!("its tag rule {text:?}: {problem}")))
         });
+        let tags: Vec<TagRule> = tags.collect::<Result<_, _>>()?;
+        if let Some(first) = tags.first().filter(|rule| rule.is_exclusion) {
+            let rule = &first.text;
+            return Err(refused(format!(
+                "its first tag rule {rule:?} excludes before anything is taken"
+            )));
+        }
+        if tags.last().is_some_and(|rule| rule.text == "!*") {
+            return Err(refused("its last tag rule excludes every tag".to_owned()));
+        }
         Ok(Self {
             name: settings.name.clone(),
             clusters: selector("clusters", &settings.clusters)?,
@@ -223,7 +236,7 @@ impl Stage {
             families: selector("families", &settings.families)?,
             repositories: selector("repositories", &settings.repositories)?,
             is_opt_in: settings.opt_in,
-            tags: tags.collect::<Result<_, _>>()?,
+            tags,
             allows_lower: settings.allow_lower,
             after: settings.after.clone(),
             soak: settings.soak_seconds,

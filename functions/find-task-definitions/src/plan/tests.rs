@@ -414,7 +414,9 @@ proptest! {
             (prop::sample::select(vec![None, Some("off"), Some("stage-0"), Some("stage-9")]), any::<bool>()), 2..3),
     ) {
         let settings = drawn.iter().enumerate().map(|(number, (selects, rules))| {
-            let tags: Vec<&str> = rules.iter().map(|(rule, _)| *rule).collect();
+            // No exclusion may be the first rule, and none of everything the last: another tag's rule, which says nothing of `v2`.
+            let drawn = rules.iter().map(|(rule, _)| *rule);
+            let tags: Vec<&str> = ["other"].into_iter().chain(drawn).chain(["other"]).collect();
             let mut stage = json!({"name": format!("stage-{number}"), "tags": tags});
             if let Some(service) = selects {
                 stage["services"] = json!([service]);

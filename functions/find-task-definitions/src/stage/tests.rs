@@ -51,18 +51,25 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
 fn a_rule_is_read_or_refused_as_the_construct_does() {
     let rules: Value = serde_json::from_str(TAG_RULES).unwrap();
     for rule in texts(&rules["accepted"]) {
-        stage(&json!([rule])).unwrap();
+        stage(&json!(["*", rule])).unwrap_or_else(|error| panic!("{rule}: {error}"));
     }
     for rule in texts(&rules["refused"]) {
         // The construct refuses more: what JavaScript's regexes and the crate's do not read alike.
         if rule.starts_with("regex:") && TagRule::read(rule).is_ok() {
             continue;
         }
-        let error = stage(&json!([rule])).expect_err(rule);
+        let error = stage(&json!(["*", rule])).expect_err(rule);
         assert_eq!(error.name(), "Deploy.InvalidInput");
         let message = error.to_string();
         assert!(
             message.contains("stage all") && message.contains(&format!("{rule:?}")),
+            "{message}"
+        );
+    }
+    for tags in rules["refusedTogether"].as_array().unwrap() {
+        let message = stage(tags).unwrap_err().to_string();
+        assert!(
+            message.contains("stage all of the settings cannot be used"),
             "{message}"
         );
     }
@@ -238,6 +245,16 @@ fn a_stage_that_is_there_twice_or_takes_latest_beside_tag_latest_is_refused() {
             is_refused,
             "{tags}"
         );
+    }
+}
+
+#[test]
+fn a_selector_that_an_opt_in_would_leave_without_effect_is_refused() {
+    for member in ["clusters", "services", "families", "repositories"] {
+        let error = stages(&json!([{"name": "a", "optIn": true, member: ["web"], "tags": ["*"]}])).unwrap_err();
+        let says =
+            format!("stage a of the settings cannot be used: it is optIn, and its {member} would narrow nothing");
+        assert!(error.to_string().contains(&says), "{error}");
     }
 }
 
