@@ -166,7 +166,7 @@ impl Stages {
     }
 
     /// The stages that come before a stage, the nearest first. In a circle it ends when each was there.
-    fn before<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Stage> {
+    pub fn before<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a Stage> {
         let next = |stage: &&'a Stage| self.find(stage.after.as_ref()?);
         std::iter::successors(next(&stage), next).take(self.all.len())
     }

@@ -50,7 +50,8 @@ pub struct Owners<'a> {
 ///
 /// A stage waits for the services of the stage before it that run the repository. Each of them must be in an earlier wave of
 /// this plan, or run this very digest in a complete rollout: so an image is promoted by a new tag. Where one does neither,
-/// nothing of the stage is deployed. A stage before it without such a service keeps nothing back. By the same rule a stage gives
+/// nothing of the stage is deployed. A stage before it without such a service keeps nothing back by itself: then the nearest one
+/// before that which has some is asked. By the same rule a stage gives
 /// the image its tag only where none of its own services is missing.
 ///
 /// A revision that services of several stages run is planned once for each way in which these deploy.
@@ -76,7 +77,10 @@ pub fn waves(
     let mut skipped = Vec::new();
     let mut kept_back: BTreeSet<&StageName> = BTreeSet::new();
     for stage in by_level(stages) {
-        let Some(before) = stage.after() else { continue };
+        let has_services = |before: &&Stage| running.iter().any(|of| of.stage == before.name());
+        let Some(before) = stages.before(stage).find(has_services).map(Stage::name) else {
+            continue;
+        };
         let is_planned =
             |of: &Running<'_>| !kept_back.contains(before) && owners.of_services.get(&of.id()) == Some(before);
         if let Some((first, more)) = missing(&running, before, is_planned) {

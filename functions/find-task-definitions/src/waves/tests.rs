@@ -189,6 +189,56 @@ fn a_stage_behind_one_that_is_kept_back_is_kept_back_too() {
     assert_eq!(resources, ["web in canary", "web in production"]);
 }
 
+/// No service of the canary runs the repository: production comes after staging then.
+#[test]
+fn behind_a_stage_without_services_the_one_before_that_keeps_the_stage_back() {
+    let three = |staging: &[&str]| {
+        stages(&json!([
+            {"name": "production", "clusters": ["production"], "tags": ["*"], "after": "canary"},
+            {"name": "canary", "clusters": ["canary"], "tags": ["*"], "after": "staging"},
+            {"name": "staging", "clusters": ["staging"], "tags": staging},
+        ]))
+    };
+    let production = || on("production", "web", deployment("web:1"));
+    let held = Service {
+        tags: ServiceTags {
+            hold: Some("ann: audit".to_owned()),
+            ..ServiceTags::default()
+        },
+        ..on("staging", "web", deployment("web:1"))
+    };
+    for (tags, staging) in [
+        ("main-*", on("staging", "web", deployment("web:1"))),
+        ("main-*", on("staging", "web", rolling("web:2"))),
+        ("v*", held),
+    ] {
+        let (waves, skipped) = put_in_order(&three(&[tags]), &[staging.clone(), production()]);
+        assert_eq!(waves, Vec::<String>::new(), "{staging:?}");
+        let [skipped] = skipped.as_slice() else {
+            panic!("{skipped:?}")
+        };
+        let says = "its stage production comes after staging, and web in staging is not stable on this image";
+        assert!(skipped.message.starts_with(says), "{}", skipped.message);
+    }
+    let stable = [on("staging", "web", deployment("web:2")), production()];
+    let (waves, skipped) = put_in_order(&three(&["main-*"]), &stable);
+    assert_eq!(
+        (waves.as_slice(), skipped),
+        (["production 0: web:1 production/web".to_owned()].as_slice(), vec![])
+    );
+    let (waves, skipped) = put_in_order(&three(&["main-*"]), &[production()]);
+    assert_eq!(
+        (waves.as_slice(), skipped),
+        (["production 0: web:1 production/web".to_owned()].as_slice(), vec![])
+    );
+    let in_push = [on("staging", "web", deployment("web:1")), production()];
+    let (waves, _) = put_in_order(&three(&["v*"]), &in_push);
+    assert_eq!(
+        waves,
+        ["staging 0: web:1 staging/web", "production 0: web:1 production/web"]
+    );
+}
+
 /// The services `web` of three clusters run one revision; so do three stages, each with what it says of itself.
 fn three_of(members: [Value; 3]) -> Stages {
     let named = ["preview", "staging", "production"]
