@@ -63,8 +63,9 @@ export interface Stage {
    */
   readonly after?: string;
   /**
-   * How long the services of the stages before must stay stable, up to seven days. In a settings file a number and its unit:
-   * `90s`, `15m`, `2h`, `1d`.
+   * How long the services of the stages before must stay stable, up to seven days. Of stages after equally many others, those
+   * that a push deploys to begin together, after the longest of their soaks. In a settings file a number and its unit: `90s`,
+   * `15m`, `2h`, `1d`.
    * @default - no time
    */
   readonly soak?: Duration;

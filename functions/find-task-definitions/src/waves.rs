@@ -150,7 +150,7 @@ pub fn waves(
     }
     let waves = levels
         .into_iter()
-        .filter_map(|(level, revisions)| wave(stages, level, owners, revisions));
+        .filter_map(|(level, revisions)| wave(stages, level, &planned_stages, revisions));
     Waves {
         waves: waves.collect(),
         settings: ways.all,
@@ -268,14 +268,17 @@ fn level(stages: &Stages, stage: Option<&StageName>) -> usize {
     stage.map_or(0, |stage| stages.level(stage))
 }
 
-/// The wave of a level, whose soak is the longest of its stages; `None` where it holds nothing.
-fn wave(stages: &Stages, level: usize, owners: &Owners<'_>, revisions: Vec<PlannedRevision>) -> Option<Wave> {
-    let of_level = |stage: &&Stage| stages.level(stage.name()) == level;
-    let planned: BTreeSet<&StageName> = owners.of_services.values().chain(owners.of_families.values()).collect();
+/// The wave of a level, whose soak is the longest of those of its stages that are `in_push`; `None` where it holds nothing.
+fn wave(
+    stages: &Stages,
+    level: usize,
+    in_push: &BTreeSet<&StageName>,
+    revisions: Vec<PlannedRevision>,
+) -> Option<Wave> {
+    let of_level = |stage: &&Stage| stages.level(stage.name()) == level && in_push.contains(stage.name());
     let all: Vec<&Stage> = stages.iter().filter(of_level).collect();
-    let named = all.iter().filter(|stage| planned.contains(stage.name()));
     (!revisions.is_empty()).then(|| Wave {
-        stages: named.map(|stage| stage.name().clone()).collect(),
+        stages: all.iter().map(|stage| stage.name().clone()).collect(),
         soak: all.iter().map(|stage| stage.soak()).max().unwrap_or_default(),
         revisions,
     })

@@ -239,6 +239,30 @@ fn behind_a_stage_without_services_the_one_before_that_keeps_the_stage_back() {
     );
 }
 
+/// Of the stages that come after equally many, only those soak that this push deploys to.
+#[test]
+fn a_stage_that_is_not_in_the_push_does_not_prolong_the_soak() {
+    let of = |bank: &str, after: &str| {
+        stages(&json!([
+            {"name": "staging", "clusters": ["staging"], "tags": ["v*"]},
+            {"name": "preview", "clusters": ["preview"], "tags": ["pr-*"]},
+            {"name": "eu", "clusters": ["eu"], "tags": ["v*"], "after": "staging", "soakSeconds": 900},
+            {"name": "bank", "clusters": ["bank"], "tags": [bank], "after": after, "soakSeconds": 604_800},
+        ]))
+    };
+    let services = ["staging", "preview", "eu", "bank"].map(|cluster| on(cluster, "web", deployment("web:1")));
+    let eu_alone = ["staging 0: web:1 staging/web", "eu 900: web:1 eu/web"];
+    let (waves, _) = put_in_order(&of("bank-*", "staging"), &services);
+    assert_eq!(waves, eu_alone, "the bank does not take the tag");
+    let (waves, skipped) = put_in_order(&of("v*", "preview"), &services);
+    assert_eq!(waves, eu_alone, "the bank is kept back by the preview");
+    assert_eq!(skipped.len(), 1, "{skipped:?}");
+    let (waves, _) = put_in_order(&of("v*", "staging"), &services[..3]);
+    assert_eq!(waves, eu_alone, "no service of the bank runs the repository");
+    let (waves, _) = put_in_order(&of("v*", "staging"), &services);
+    assert_eq!(waves, [eu_alone[0], "eu,bank 604800: web:1 bank/web eu/web"]);
+}
+
 /// The services `web` of three clusters run one revision; so do three stages, each with what it says of itself.
 fn three_of(members: [Value; 3]) -> Stages {
     let named = ["preview", "staging", "production"]
