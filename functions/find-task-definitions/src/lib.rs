@@ -56,7 +56,7 @@ const ASKED_ANEW: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 ///
-/// `Deploy.InvalidInput` when a stage of the settings cannot be used, when the event or the hold cannot be read or is from the future, or when the plan is too large for one execution; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
+/// `Deploy.InvalidInput` when a stage of the settings cannot be used, when the event, the member `plan` or the hold cannot be read or is from the future, or when the plan is too large for one execution; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
 pub async fn handle(
     ecs: &Ecs,
     config: &Config,
@@ -67,7 +67,7 @@ pub async fn handle(
     let mut stages = Stages::read(config)?;
     stages.hold = hold(&request.input)?;
     // The state machine ends after the plan then.
-    let is_alone = request.input["plan"] == Value::Bool(true);
+    let is_alone = is_plan_only(&request.input)?;
     let image = match parse_push(&request.input)? {
         Push::Tagged(image) => image,
         Push::Untold(image) => {
@@ -94,6 +94,19 @@ pub async fn handle(
     tokio::select! {
         plan = search(ecs, config, &stages, &pushes, request.now, image, is_alone) => plan,
         never = share(ecs, &pushes) => match never {},
+    }
+}
+
+/// Whether the plan alone is asked for. A member that only looks like it is refused: who asks for a plan wants nothing deployed.
+fn is_plan_only(input: &Value) -> Result<bool, Error> {
+    let mut members = input.as_object().into_iter().flatten();
+    match members.find(|(name, _)| name.trim().eq_ignore_ascii_case("plan")) {
+        None => Ok(false),
+        Some((name, Value::Bool(plan))) if name == "plan" => Ok(*plan),
+        Some((name, _)) => Err(Error::invalid_input(format_args!(
+            "the member {name:?} of the input cannot be read, and nothing was deployed: write \"plan\": true, without quotes \
+             around true, to be told the plan alone, or leave it out to deploy"
+        ))),
     }
 }
 

@@ -433,6 +433,37 @@ async fn an_event_that_cannot_be_read_and_an_ecs_that_refuses_are_errors_by_name
     );
 }
 
+/// Who asks for a plan wants nothing deployed: a slip of the pen must not deploy.
+#[tokio::test]
+async fn a_plan_that_is_no_boolean_is_refused_and_says_what_to_write() {
+    let asks = async |member: &str, value: Value| {
+        let mut input = event("v2");
+        input[member] = value;
+        let none = mock!(Client::list_clusters).then_http_response(|| answer(&json!({"clusterArns": []})));
+        found(&Config::default(), input, &[none, families(&[])], &Wire::default()).await
+    };
+    for (member, value) in [
+        ("plan", json!("true")),
+        ("plan", json!(1)),
+        ("plan", json!(null)),
+        ("plan", json!([true])),
+        ("Plan", json!(true)),
+        ("PLAN", json!(false)),
+        ("plan ", json!(true)),
+    ] {
+        let error = asks(member, value).await.unwrap_err();
+        let says = error.to_string();
+        assert_eq!(error.name(), "Deploy.InvalidInput", "{says}");
+        let member = format!(
+            "the member {member:?} of the input cannot be read, and nothing was deployed: write \"plan\": true"
+        );
+        assert!(says.contains(&member), "{says}");
+    }
+    for plan in [true, false] {
+        asks("plan", json!(plan)).await.unwrap();
+    }
+}
+
 /// ECS refuses the tags of a whole batch for the sake of one service.
 #[tokio::test]
 async fn a_service_with_an_old_arn_is_deployed_as_one_without_tags_and_takes_no_hold_from_its_neighbours() {
