@@ -9,7 +9,7 @@ use shared::config::{RolloutSettings, StageName};
 use shared::contract::{PlannedRevision, ServiceId, Skipped, StageTag, Wave};
 use shared::image::ImageTag;
 use shared::push::PushedImage;
-use shared::service::Service;
+use shared::service::{Service, ServiceStatus};
 use shared::task_definition::Outline;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,9 +50,9 @@ pub struct Owners<'a> {
 ///
 /// A stage waits for the services of the stage before it that run the repository. Each of them must be in an earlier wave of
 /// this plan, or run this very digest in a complete rollout: so an image is promoted by a new tag. Where one does neither,
-/// nothing of the stage is deployed. A stage before it without such a service keeps nothing back by itself: then the nearest one
-/// before that which has some is asked. By the same rule a stage gives
-/// the image its tag only where none of its own services is missing.
+/// nothing of the stage is deployed; nor where ECS does not describe its revision. A stage before it without such a service
+/// keeps nothing back by itself: then the nearest one before that which has some is asked. By the same rule a stage gives the
+/// image its tag only where none of its own services is missing.
 ///
 /// A revision that services of several stages run is planned once for each way in which these deploy.
 ///
@@ -209,7 +209,7 @@ fn missing(
     Some((first, more))
 }
 
-/// A service that runs the repository, in a stage.
+/// A service that runs the repository, or may, in a stage.
 struct Running<'a> {
     service: &'a Service,
     stage: &'a StageName,
@@ -232,12 +232,23 @@ fn running<'a>(
     definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
 ) -> Vec<Running<'a>> {
     let of_each = services.iter().filter_map(|service| {
-        let known = service.task_definitions.iter();
-        let mut known = known.filter_map(|revision| definitions.get(revision)?.as_ref());
-        let definition = known.find(|known| !known.containers_of(image).is_empty())?;
+        let named = || service.task_definitions.iter();
+        let mut known = named().filter_map(|revision| definitions.get(revision)?.as_ref());
+        let definition = known.find(|known| !known.containers_of(image).is_empty());
+        // A service that is there may run the repository: the order does not rest on what nobody knows.
+        let unknown = || {
+            let is_unknown = |revision: &&TaskDefinitionArn| definitions.get(revision).is_none_or(Option::is_none);
+            named()
+                .find(is_unknown)
+                .filter(|_| service.status == ServiceStatus::Active)
+        };
+        let family = match definition {
+            Some(definition) => definition.arn().family(),
+            None => unknown()?.family(),
+        };
         let candidate = Candidate {
             service: Some((service.cluster.as_str(), service.name.as_str())),
-            family: definition.arn().family(),
+            family,
             repository: image.repository.as_str(),
             own: service.tags.stage.as_deref(),
         };
@@ -247,11 +258,13 @@ fn running<'a>(
         Some(Running {
             service,
             stage: stage.name(),
-            is_stable_on_image: service.is_steady()
-                && service
-                    .primary()
-                    .is_some_and(|primary| primary.task_definition == *definition.arn())
-                && definition.has_digest(image),
+            is_stable_on_image: definition.is_some_and(|definition| {
+                service.is_steady()
+                    && service
+                        .primary()
+                        .is_some_and(|primary| primary.task_definition == *definition.arn())
+                    && definition.has_digest(image)
+            }),
         })
     });
     of_each.collect()

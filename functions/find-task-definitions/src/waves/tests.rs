@@ -239,6 +239,44 @@ fn behind_a_stage_without_services_the_one_before_that_keeps_the_stage_back() {
     );
 }
 
+/// ECS does not describe `gone:1`, so nobody knows whether it runs the repository.
+#[test]
+fn a_service_of_the_stage_before_that_cannot_be_read_keeps_the_stage_back() {
+    let production = || on("production", "web", deployment("web:1"));
+    let gone = on("staging", "web", deployment("gone:1"));
+    let deleted = Service {
+        status: shared::service::ServiceStatus::Draining,
+        ..gone.clone()
+    };
+    let external = Service {
+        controller: shared::service::Controller::External,
+        ..gone.clone()
+    };
+    let off = Service {
+        tags: ServiceTags {
+            stage: Some("off".to_owned()),
+            ..ServiceTags::default()
+        },
+        ..gone.clone()
+    };
+    for unknown in [gone, external] {
+        let (waves, skipped) = put_in_order(&two(&["v*"]), &[unknown.clone(), production()]);
+        assert_eq!(waves, Vec::<String>::new(), "{unknown:?}");
+        let [skipped] = skipped.as_slice() else {
+            panic!("{skipped:?}")
+        };
+        assert_eq!(
+            (skipped.resource.as_str(), skipped.reason),
+            ("web in production", SkipReason::NotPromoted)
+        );
+    }
+    for spared in [deleted, off] {
+        let (waves, skipped) = put_in_order(&two(&["v*"]), &[spared.clone(), production()]);
+        assert_eq!(waves, ["production 900: web:1 production/web"], "{spared:?}");
+        assert_eq!(skipped, []);
+    }
+}
+
 /// Of the stages that come after equally many, only those soak that this push deploys to.
 #[test]
 fn a_stage_that_is_not_in_the_push_does_not_prolong_the_soak() {
