@@ -50,8 +50,8 @@ fn the_commands_of_the_page_find_the_failed_push_and_redrive_stop_and_start_it()
         ] {
             assert!(said.contains(expected), "no {expected:?} in:\n{said}");
         }
-        // Two more of the same push: the one that was started by hand, and the one that was lost.
-        let executions = it.pushes("shop/web", 4).await;
+        // Three more of the same push: the one that was started by hand, its plan, and the one that was lost.
+        let executions = it.pushes("shop/web", 5).await;
         let redriven = it.aws.execution(&failed.arn).await.unwrap();
         assert_eq!(redriven.status, ExecutionStatus::Aborted);
         assert!(
