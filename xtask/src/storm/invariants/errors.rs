@@ -1,7 +1,7 @@
 //! A red execution tells a person which service, why, and what to do.
 
 use super::Violation;
-use crate::storm::aftermath::{Aftermath, Execution, Machine, ServiceId};
+use crate::storm::aftermath::{Aftermath, Execution, Machine, Service, ServiceId};
 use std::collections::{BTreeMap, BTreeSet};
 
 const ERRORS: &str = "every error names the service, the reason and the next step";
@@ -37,7 +37,10 @@ fn lacks_of_push(aftermath: &Aftermath, parent: &Execution) -> Option<String> {
         .executions
         .iter()
         .filter(|it| it.parent.as_ref() == Some(&parent.name));
-    let services: BTreeSet<&ServiceId> = children.filter_map(|child| child.service.as_ref()).collect();
+    // A service whose own tag names no stage has failed without an execution of its own.
+    let there: Vec<ServiceId> = aftermath.after.services.iter().map(Service::id).collect();
+    let of_children = children.filter_map(|child| child.service.as_ref());
+    let services: BTreeSet<&ServiceId> = of_children.chain(&there).collect();
     let named = services.iter().filter(|service| message.contains(&service.to_string()));
     match named.count() {
         NAMED.. => lacks(parent, [].iter()),
