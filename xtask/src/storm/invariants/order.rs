@@ -2,7 +2,8 @@
 
 use super::Violation;
 use super::permits::{looks, owners, permit};
-use crate::storm::aftermath::{Aftermath, Deployment, Execution, Found, Recorded, Service, ServiceId, short};
+use super::stages::wrongly_brought;
+use crate::storm::aftermath::{Aftermath, Deployment, Execution, Found, Recorded, Service, ServiceId};
 use crate::storm::stages::Stage;
 use std::collections::BTreeSet;
 
@@ -20,30 +21,9 @@ pub(super) fn a_stage_follows_the_one_before_it(aftermath: &Aftermath) -> Vec<Vi
 }
 
 fn too_early(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
-    let id = service.id();
-    let mut had: BTreeSet<Recorded<'_>> = BTreeSet::new();
-    let mut violations = Vec::new();
-    for rollout in &service.history {
-        let Some(revision) = aftermath.after.revision(&rollout.task_definition) else {
-            continue;
-        };
-        let pushes: BTreeSet<Recorded<'_>> = revision.pushes().collect();
-        if !aftermath.is_of_others(&id, rollout) {
-            let wrong = pushes.difference(&had).find_map(|push| {
-                let late = kept_back_by(aftermath, &id, rollout, push)?;
-                Some((push, late))
-            });
-            if let Some(((repository, push), late)) = wrong {
-                let what = format!(
-                    "{} brought it {repository} {push} before {late} had it",
-                    short(&rollout.task_definition)
-                );
-                violations.push(Violation::of_service(ORDER, id.clone(), what));
-            }
-        }
-        had.extend(pushes);
-    }
-    violations
+    wrongly_brought(aftermath, service, ORDER, |rollout, push| {
+        kept_back_by(aftermath, &service.id(), rollout, push).map(|late| format!(" before {late} had it"))
+    })
 }
 
 /// The service of the stage before that should have kept a rollout back, by each execution of the push that may have begun it.

@@ -37,6 +37,18 @@ fn look_of<'a>(aftermath: &'a Aftermath, child: &Execution) -> Option<&'a Found>
 }
 
 fn not_taken(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
+    wrongly_brought(aftermath, service, TAKEN, |rollout, push| {
+        refusal(aftermath, &service.id(), rollout, push).map(|why| format!(", but {why}"))
+    })
+}
+
+/// Each rollout of ours that brought a service a push which it had not had, where `wrong` says in words why it should not have.
+pub(super) fn wrongly_brought(
+    aftermath: &Aftermath,
+    service: &Service,
+    rule: &'static str,
+    wrong: impl Fn(&Deployment, &Recorded<'_>) -> Option<String>,
+) -> Vec<Violation> {
     let id = service.id();
     let mut had: BTreeSet<Recorded<'_>> = BTreeSet::new();
     let mut violations = Vec::new();
@@ -46,16 +58,13 @@ fn not_taken(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
         };
         let pushes: BTreeSet<Recorded<'_>> = revision.pushes().collect();
         if !aftermath.is_of_others(&id, rollout) {
-            let wrong = pushes.difference(&had).find_map(|push| {
-                let why = refusal(aftermath, &id, rollout, push)?;
-                Some((push, why))
-            });
-            if let Some(((repository, push), why)) = wrong {
-                let what = format!(
-                    "{} brought it {repository} {push}, but {why}",
-                    short(&rollout.task_definition)
-                );
-                violations.push(Violation::of_service(TAKEN, id.clone(), what));
+            let brought = pushes
+                .difference(&had)
+                .find_map(|push| Some((push, wrong(rollout, push)?)));
+            if let Some(((repository, push), why)) = brought {
+                let revision = short(&rollout.task_definition);
+                let what = format!("{revision} brought it {repository} {push}{why}");
+                violations.push(Violation::of_service(rule, id.clone(), what));
             }
         }
         had.extend(pushes);
