@@ -301,7 +301,7 @@ pub fn readable(error: &StateError) -> String {
 /// Concludes a push's execution.
 ///
 /// `tag_latest` is the setting; the image is to be tagged only when there are services or families on it, every one
-/// of them ended there, and none was left out that should follow. The tag of a stage is put on it as soon as all of that
+/// of them ended there, and none was skipped that should follow. The tag of a stage is put on it as soon as all of that
 /// stage ended there: also where another stage has failed, and then this is asked once more, and fails.
 ///
 /// # Errors
