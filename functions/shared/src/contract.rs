@@ -287,10 +287,10 @@ pub struct UpdateService {
     pub source: TaskDefinitionArn,
     /// Until when to wait for its turn; `None` the first time.
     pub deadline: Option<Timestamp>,
-    /// Whether the image is wanted again, although it may have failed here: after a redrive, or when something took the
-    /// rollout's place that has to give way. So it is when this execution has begun a rollout, or gave way itself to what
-    /// came at the same moment.
-    pub again: bool,
+    /// Since when the image is wanted again, although it may have failed here before: the time of a redrive, or when this
+    /// execution last began or found a rollout, whose place something may have taken that has to give way. `None` where it is
+    /// wanted since its push only.
+    pub wanted_since: Option<Timestamp>,
     /// Whether the family had a revision of the push, as [`RegisteredRevision`] says. Another execution of the push, under
     /// another tag of the image or started by a person, may have deployed it here then, and it is not tried again.
     pub repeated: bool,

@@ -497,7 +497,7 @@ impl Attempt<'_> {
         let mut rollout = self.rollout(&look.service, revision);
         // Another execution is watching it, and this one is to see the same. But where its rollout is over, maybe for
         // days, or an operator wants it again, what its tasks died of until now is no reason to go back.
-        if !is_steady(&look.service) && !self.input.again {
+        if !is_steady(&look.service) && self.input.wanted_since.is_none() {
             rollout.watched_since = rollout.started_at;
         }
         ServiceUpdate {

@@ -64,7 +64,8 @@ pub struct Seen<'a> {
     pub rollback_is_lost: bool,
     /// ECS's records of the service's rollouts, newest first, where they are needed and ECS tells them.
     pub history: Option<&'a [ServiceDeployment]>,
-    /// The revisions in those records that were registered for this push; needed where the push is `repeated` and not wanted again.
+    /// The revisions in those records that were registered for this push; needed where the push
+    /// [`may_have_had_its_turn`].
     pub of_push: &'a [TaskDefinitionArn],
     /// Whether the wanted revision was registered under another tag of the image, and the service is on a push that came
     /// between the two tags: then the wanted revision's turn is not this push's, and another one has to be made.
@@ -164,14 +165,16 @@ fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
             ServiceDeploymentStatus::Stopped => past.replaced_by.is_some_and(|next| !is_way_back(next)),
             _ => false,
         };
-        return if was_taken_on {
-            Start::TakenOn(on.clone())
-        } else {
-            Start::RolledBack {
+        if !was_taken_on {
+            return Start::RolledBack {
                 to: on.clone(),
                 why: record.status_reason.clone(),
-            }
-        };
+            };
+        }
+        // Where this execution has had a rollout here, what took its place without the image has to give way.
+        if wanted.wanted_since.is_none() {
+            return Start::TakenOn(on.clone());
+        }
     }
     if *on == wanted.source || leads_to_wanted {
         update
@@ -250,13 +253,13 @@ fn was_overrun(past: &PastTurn<'_>, on: &TaskDefinitionArn, seen: &Seen<'_>, wan
         && !past.was_good_before(on)
 }
 
-/// Whether the image of this push may have been here before: its revision was there before this execution asked for it; or the
-/// service was deployed to since the push, which may have been by another execution with that revision, and back.
+/// Whether the image of this push may have been here since it is wanted: its revision was there before this execution asked for
+/// it; or the service was deployed to since then, which may have been by another execution with the image, and back.
 #[must_use]
 pub fn may_have_had_its_turn(wanted: &UpdateService, service: &Service) -> bool {
-    let since = wanted.image.push.at();
+    let since = wanted.wanted_since.unwrap_or(wanted.image.push.at());
     let is_moved = service.primary().is_some_and(|primary| primary.created_at > since);
-    !wanted.again && (wanted.repeated || is_moved)
+    is_moved || (wanted.repeated && wanted.wanted_since.is_none())
 }
 
 /// The turn that this push has had here, by ECS's records. Its image may get another tag after it has failed here, or a
@@ -270,7 +273,9 @@ fn past_turn<'a>(
     let history = history.filter(|_| may_have_had_its_turn(wanted, service))?;
     let is_of_push =
         |record: &ServiceDeployment| record.target == wanted.task_definition || of_push.contains(&record.target);
-    let (after, before) = history.split_at(history.iter().position(is_of_push)?);
+    let counts = |record: &ServiceDeployment| wanted.wanted_since.is_none_or(|since| record.created_at > since);
+    let its_turn = |record: &ServiceDeployment| is_of_push(record) && counts(record);
+    let (after, before) = history.split_at(history.iter().position(its_turn)?);
     Some(PastTurn {
         record: before.first()?,
         replaced_by: after.last(),

@@ -122,7 +122,7 @@ fn wanted() -> UpdateService {
         task_definition: arn("web:2"),
         source: arn("web:1"),
         deadline: None,
-        again: false,
+        wanted_since: None,
         repeated: false,
         services: 1,
         settings: RolloutSettings::default(),
@@ -194,7 +194,7 @@ async fn a_failed_deployment_of_ours_is_started_again_by_force() {
 #[tokio::test]
 async fn of_a_failed_deployment_of_a_revision_of_ours_that_was_deregistered_the_wanted_one_takes_the_place() {
     let again = UpdateService {
-        again: true,
+        wanted_since: Some(at(60)),
         ..wanted()
     };
     for (status, sent) in [("ACTIVE", "web:4"), ("INACTIVE", "web:2")] {
@@ -429,8 +429,8 @@ async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_s
     let fake = Fake::new(service([deployment("web:1")]), &history, None)
         .knows(described_of_push("web:1", 1))
         .knows(described_of_push("web:2", 2));
-    let asked = |again| UpdateService {
-        again,
+    let asked = |again: bool| UpdateService {
+        wanted_since: again.then(|| at(60)),
         repeated: true,
         ..wanted()
     };
@@ -539,10 +539,10 @@ async fn a_first_turn_on_a_service_at_rest_needs_no_records() {
 
 #[tokio::test]
 async fn what_tasks_died_of_counts_for_whoever_watches_the_same_rollout_but_not_when_it_is_wanted_again() {
-    let watched = async |on: Deployment, again| {
+    let watched = async |on: Deployment, again: bool| {
         let fake = Fake::new(service([on]), &[], None);
         let asked = UpdateService {
-            again,
+            wanted_since: again.then(|| at(60)),
             repeated: true,
             ..wanted()
         };
@@ -968,7 +968,7 @@ async fn a_push_that_another_execution_had_its_turn_with_while_this_one_was_thro
     assert_eq!(update.unwrap_err().name(), "Deploy.RolledBack");
     assert_eq!(sent, ["web:2"]);
     let again = UpdateService {
-        again: true,
+        wanted_since: Some(at(60)),
         services: 1,
         ..wanted()
     };
@@ -1027,7 +1027,7 @@ async fn what_another_execution_has_deployed_while_this_one_was_throttled_was_th
     let goes_on: Change = |state| state.deployments[0].rollout_state = Some(RolloutState::InProgress);
     let answers = [(Answered::Throttled, failed), (Answered::Throttled, goes_on)];
     let redriven = UpdateService {
-        again: true,
+        wanted_since: Some(at(60)),
         ..wanted()
     };
     let (update, sent) = moved(&answers, &[], &redriven, &[]).await;

@@ -134,7 +134,7 @@ impl Functions {
                 after(begin, id).await;
                 let input = json!({
                     "image": image, "cluster": id["cluster"], "service": id["service"], "deadline": null,
-                    "taskDefinition": registered["taskDefinition"], "source": registered["source"], "again": false, "repeated": false,
+                    "taskDefinition": registered["taskDefinition"], "source": registered["source"], "wantedSince": null, "repeated": false,
                     "services": plan["services"], "settings": plan["settings"][0],
                 });
                 repeated(|| self.update(&input)).await.map(drop)

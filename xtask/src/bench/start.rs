@@ -100,7 +100,7 @@ async fn inputs(functions: &Functions) -> Result<BTreeMap<&'static str, Value>, 
     let service = &planned["services"][0];
     let update = json!({
         "image": image, "cluster": service["cluster"], "service": service["service"], "deadline": null,
-        "taskDefinition": registered["taskDefinition"], "source": registered["source"], "again": false, "repeated": false,
+        "taskDefinition": registered["taskDefinition"], "source": registered["source"], "wantedSince": null, "repeated": false,
         "services": 1, "settings": settings,
     });
     let updated = functions.update(&update).await.map_err(message)?;

@@ -16,7 +16,7 @@ fn wanted() -> UpdateService {
         task_definition: arn("web:2"),
         source: arn("web:1"),
         deadline: None,
-        again: false,
+        wanted_since: None,
         repeated: false,
         services: 1,
         settings: RolloutSettings::default(),
@@ -239,7 +239,7 @@ fn a_push_may_have_had_its_turn_where_the_service_was_deployed_to_since() {
             ..deployment("web:1")
         };
         let wanted = UpdateService {
-            again,
+            wanted_since: again.then(|| at(60)),
             repeated,
             ..wanted()
         };
@@ -337,7 +337,7 @@ fn decided_as(
     history: Option<&[ServiceDeployment]>,
 ) -> Start {
     let wanted = UpdateService {
-        again,
+        wanted_since: again.then(|| at(60)),
         repeated,
         ..wanted()
     };
@@ -525,6 +525,59 @@ fn a_push_is_deployed_when_it_never_had_its_turn_or_is_wanted_again() {
     for how in [[false, false], [false, true], [true, true]] {
         assert_eq!(decided(how, Some(&had[..])), update(false), "{how:?}");
     }
+}
+
+/// This execution began web:2; at 12:00:05 it saw that begun. Another push put web:7 on top, which has the image too.
+#[test]
+fn an_image_that_failed_inside_a_later_rollout_of_its_service_is_not_begun_once_more() {
+    let came = |short: &str, seconds: i64, status| ServiceDeployment {
+        created_at: at(seconds),
+        ..record(short, status)
+    };
+    let ended = |on: &str, records: &[ServiceDeployment]| {
+        let wanted = UpdateService {
+            wanted_since: Some(at(5)),
+            ..wanted()
+        };
+        let on = service([Deployment {
+            created_at: at(9),
+            ..deployment(on)
+        }]);
+        let seen = Seen {
+            primary_standing: Some(Standing::Older),
+            history: Some(records),
+            of_push: &[arn("web:7")],
+            ..seen(&on)
+        };
+        decide(&wanted, &seen)
+    };
+    let [first, good] = [came("web:2", 4, Stopped), came("web:1", 1, Successful)];
+    let moved = |on: &str| Start::Moved(arn(on));
+    let rolled_back = Start::RolledBack {
+        to: arn("web:1"),
+        why: None,
+    };
+    let by_ecs = [came("web:7", 7, RolledBack), first.clone(), good.clone()];
+    assert_eq!(ended("web:1", &by_ecs), rolled_back);
+    let by_an_update = [
+        came("web:1", 9, Successful),
+        came("web:7", 7, Stopped),
+        first.clone(),
+        good.clone(),
+    ];
+    assert_eq!(ended("web:1", &by_an_update), rolled_back);
+    // Its own rollout only gave way, and what is there now lacks the image.
+    assert_eq!(
+        ended("web:1", &[came("web:1", 9, Successful), first.clone(), good.clone()]),
+        update(false)
+    );
+    assert_eq!(
+        ended("web:3", &[came("web:3", 9, Successful), first.clone(), good.clone()]),
+        moved("web:3")
+    );
+    // So did the later one, which had the image.
+    let later_gave_way = [came("web:3", 9, Successful), came("web:7", 7, Stopped), first, good];
+    assert_eq!(ended("web:3", &later_gave_way), moved("web:3"));
 }
 
 #[test]
