@@ -13,7 +13,7 @@ const markdown = (folder: string) =>
     .filter((name) => name.endsWith('.md'))
     .map((name) => `${folder}/${name}`);
 
-const PAGES = ['README.md', ...markdown('docs')].map((page) => ({
+const PAGES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ...markdown('docs')].map((page) => ({
   page,
   text: readFileSync(join(REPOSITORY_ROOT, page), 'utf8'),
 }));
@@ -146,14 +146,28 @@ test('the tests that are said to run the commands of README.md and docs/ do so',
 
 test('each promise of docs/security.md names a test that is there', () => {
   const [, promises = ''] = read('docs/security.md').split('## Promises');
-  const named = [...promises.matchAll(/\[`([^`]+)`\]\(\.\.\/([^)]+)\)/g)];
   const rows = [...promises.matchAll(/^\| (?!promise|-)/gm)];
-  assert.ok(rows.length > 0 && named.length >= rows.length, 'a promise without a test');
+  assert.ok(rows.length > 0 && namedTests(promises) >= rows.length, 'a promise without a test');
+});
+
+test('each cell of the table in docs/concurrency.md names a test that is there', () => {
+  const table = matches(read('docs/concurrency.md'), /^\| \*\*(.*) \|$/gm);
+  const cells = table.flatMap((row) => row.split(' | ').slice(1));
+  assert.ok(table.length === 5 && cells.length === 5 * 4);
+  for (const cell of cells) {
+    assert.equal(namedTests(cell), 1, cell);
+  }
+});
+
+/** How many tests a text names with their files. Each is there. */
+function namedTests(text: string): number {
+  const named = [...text.matchAll(/\[`([^`]+)`\]\(\.\.\/([^)]+)\)/g)];
   for (const [, name = '', file = ''] of named) {
     const begin = file.endsWith('.rs') ? `fn ${name}(` : `test('${name}'`;
     assert.ok(read(file).includes(begin), `${file} has no test ${name}`);
   }
-});
+  return named.length;
+}
 
 test('README.md and docs/operations.md explain every error, and no other', () => {
   // No execution ends by this one: the steps turn it into the outcome SERVICE_DELETED.

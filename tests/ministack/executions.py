@@ -14,12 +14,16 @@
   iterations that have not ended well, each at its own state; what the others put out is kept. Where AWS would go on inside a
   Parallel, it is refused here.
 * A Wait until a time ends at that time; SFN_WAIT_SCALE, which shortens what is to last some seconds, would let it end before.
+* A JSONata expression may take a second of a processor. MiniStack gives it a second of the clock, which a busy machine may
+  need for any expression.
 
 What a function was doing when its execution was stopped goes on, as on AWS; a redrive waits for its end, which AWS does not.
 
 A test can hold back what functions answer to executions: while LOCAL_AWS_DIRECTORY has a file held/*.json, a list of texts, so
 long is held what is answered to a payload with all of these texts in it. Likewise, while it has such a file throttled/*.json, no
-function is invoked with such a payload: Lambda throttles, and Step Functions says so by its name for that.
+function is invoked with such a payload: Lambda throttles, and Step Functions says so by its name for that. While it has such a
+file kept/*.json, an execution stays in a state that has done its work: the texts are looked for in the name of the state and
+what the state sees as $states.context.Execution.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
@@ -37,6 +41,9 @@ import threading
 import time
 from datetime import datetime, timezone
 
+from jsonata.jexception import JException
+from jsonata.parser import Parser
+from jsonata.timebox import Timebox
 from ministack.core.concurrency import run_reentrant
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, now_iso
 from ministack.services import stepfunctions
@@ -94,6 +101,8 @@ def add() -> None:
     stepfunctions._call_lambda = _throttled(_held_back(stepfunctions._call_lambda))
     stepfunctions._run_sub_machine = _resuming_iterations(stepfunctions._run_sub_machine)
     stepfunctions._sleep_until = _unscaled
+    Parser.parse = _parsed_once(Parser.parse)
+    Timebox.__init__, Timebox.check_runaway = _by_processor_time(Timebox.__init__, Timebox.check_runaway)
     stepfunctions._run_execution = _walked(stepfunctions._run_execution)
     stepfunctions._fail_execution = _unless_stopped(stepfunctions._fail_execution)
     stepfunctions._stop_execution = _stopping_children(stepfunctions._stop_execution)
@@ -126,6 +135,7 @@ def _recorded(kind, run_state):
         outer = _current.set(arn)
         try:
             output, following = run_state(state, state_input, *rest)
+            _stay(json.dumps({"State": name, "Execution": context["Execution"]}))
         finally:
             _current.reset(outer)
         _require_running(execution)
@@ -145,6 +155,39 @@ def _is_named_in(folder, payload):
         if all(text in payload for text in texts):
             return True
     return False
+
+
+def _parsed_once(parse):
+    """An expression of a definition is evaluated thousands of times. To parse it takes longer than to evaluate it."""
+    parsed = {}
+
+    @functools.wraps(parse)
+    def wrapped(parser, expression, *rest):
+        if expression not in parsed:
+            parsed[expression] = parse(parser, expression, *rest)
+        return parsed[expression]
+
+    return wrapped
+
+
+def _by_processor_time(create, check):
+    @functools.wraps(create)
+    def created(timebox, expression, timeout=None, max_depth=None):
+        timebox.begun, timebox.limit = time.thread_time(), timeout
+        create(timebox, expression, None, max_depth)
+
+    @functools.wraps(check)
+    def checked(timebox):
+        check(timebox)
+        if timebox.limit is not None and 1000 * (time.thread_time() - timebox.begun) > timebox.limit:
+            raise JException("D1012", -1, timebox.limit)
+
+    return created, checked
+
+
+def _stay(text):
+    while _is_named_in("kept", text):
+        time.sleep(0.02)
 
 
 def _throttled(call_lambda):

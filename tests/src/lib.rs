@@ -19,7 +19,7 @@ mod stack;
 
 pub use error::Error;
 pub use prepare::tools;
-pub use server::{ACCOUNT, HeldAnswers, LocalAws, Options, REGION, Throttled};
+pub use server::{ACCOUNT, HeldAnswers, KeptIn, LocalAws, Options, REGION, Throttled};
 pub use stack::{Settings, Stack};
 
 use std::time::Duration;

@@ -60,6 +60,12 @@ pub struct HeldAnswers {
     _file: tempfile::NamedTempFile,
 }
 
+/// Executions stay in a state as long as this lives, see [`LocalAws::keep_in`].
+#[derive(Debug)]
+pub struct KeptIn {
+    _file: tempfile::NamedTempFile,
+}
+
 /// Functions are throttled as long as this lives, see [`LocalAws::throttle_functions`].
 #[derive(Debug)]
 pub struct Throttled {
@@ -264,6 +270,19 @@ impl LocalAws {
     pub fn hold_answers(&self, texts: &[&str]) -> Result<HeldAnswers, Error> {
         Ok(HeldAnswers {
             _file: self.told("held", texts)?,
+        })
+    }
+
+    /// Lets executions with `text` in their input stay in a state when its work is done, until what is returned is dropped: so
+    /// one can be stopped there, however busy the machine is. A state that has failed is left all the same.
+    ///
+    /// # Errors
+    ///
+    /// When the folder of the local AWS cannot be written to.
+    pub fn keep_in(&self, state: &str, text: &str) -> Result<KeptIn, Error> {
+        let state = format!("{{\"State\": {}", Value::from(state));
+        Ok(KeptIn {
+            _file: self.told("kept", &[&state, text])?,
         })
     }
 

@@ -158,6 +158,13 @@ impl Simulation {
         Ok(seeded)
     }
 
+    /// Lets every revision that is there have been registered so much earlier.
+    pub fn date_revisions_back(&mut self, by: Milliseconds) {
+        for revision in self.families.values_mut().flatten() {
+            revision.registered_at -= by;
+        }
+    }
+
     /// Makes one service that has been running for long, from a request of `CreateService`; returns its ARN.
     ///
     /// # Errors

@@ -33,6 +33,8 @@ scenarios![
     an_execution_of_deploy_image_that_concluded_red_deploys_only_what_failed,
     an_execution_of_deploy_image_stopped_while_it_concludes_concludes_again,
     an_execution_of_deploy_image_that_could_not_read_the_manifest_only_tags,
+    an_execution_of_deploy_image_stopped_while_it_tags_tags_again,
+    an_execution_of_push_stopped_while_it_starts_a_push_starts_no_second_one,
     a_stage_that_is_stable_gives_its_tag_also_where_another_fails_and_latest_follows_after_the_redrive,
     an_image_whose_repository_has_immutable_tags_is_deployed_and_the_summary_says_that_it_is_not_latest,
 ];
@@ -172,8 +174,7 @@ const STOPS: &[Stop] = &[
 /// The scene of a service that is moved after its revision was registered, so that another one is registered.
 const MOVED: &str = "stop-moved";
 
-/// What the payload of Conclude says in deploy-service and in deploy-image.
-const CONCLUDES_SERVICE: &str = r#""scope": "SERVICE""#;
+/// What the payload of Conclude says in deploy-image.
 const CONCLUDES_IMAGE: &str = r#""scope": "IMAGE""#;
 
 fn plain(scene: &Scene) {
@@ -345,7 +346,9 @@ async fn stopped(row: &Stop) {
     if let Some(tag) = row.pending {
         scene.hold_tasks(&scene.image(tag));
     }
-    let concluding = (row.state == "Conclude").then(|| scene.hold_answers(CONCLUDES_SERVICE));
+    // The state's first time is another one there.
+    let is_second_time = row.scene == MOVED;
+    let mut kept = (!is_second_time).then(|| scene.keep_in(row.state));
     if row.state == "Wait for its turn" {
         scene.hold("RegisterTaskDefinition", &scene.prefix());
     }
@@ -366,34 +369,19 @@ async fn stopped(row: &Stop) {
         until_entered(&scene, &child.arn, "Wait for rollout").await;
         scene.hold("RegisterTaskDefinition", &scene.prefix());
     }
-    if row.scene == MOVED {
+    if is_second_time {
         until_entered(&scene, &child.arn, "Has it started?").await;
+        kept = Some(scene.keep_in(row.state));
     }
-    // A state may be over before it is stopped: then it comes round once more.
-    let mut redrives = 1;
-    loop {
-        until_in(&scene, &child.arn, row.state).await;
-        stop(&scene, &child.arn).await;
-        let stopped = execution(&scene, &child.arn).await;
-        assert_eq!(stopped.status, ExecutionStatus::Aborted, "{}", row.state);
-        if scene
-            .states(&stopped)
-            .await
-            .last()
-            .is_some_and(|last| last == row.state)
-        {
-            break;
-        }
-        assert!(redrives < 10, "{} was over", row.state);
-        redrive(&scene, &child.arn).await;
-        redrives += 1;
-    }
+    until_in(&scene, &child.arn, row.state).await;
+    stop(&scene, &child.arn).await;
+    assert_eq!(execution(&scene, &child.arn).await.status, ExecutionStatus::Aborted, "{}", row.state);
     scene.release(&scene.prefix());
     scene.release(&larger(&scene));
     if let Some(tag) = row.pending {
         scene.release_tasks(&scene.image(tag));
     }
-    drop(concluding);
+    drop(kept);
     let failed = end(&scene, &parent).await;
     assert_eq!(failed.error.as_deref(), Some("Deploy.ServicesFailed"), "{failed:#?}");
 
@@ -403,7 +391,7 @@ async fn stopped(row: &Stop) {
     let entered = since_redrive(&scene, &child.arn).await;
     assert_eq!(entered[0], row.state, "it goes on where it was: {entered:?}");
     assert_eq!(outcome(&ended), row.ends, "{}: {ended:#?}", row.state);
-    assert_eq!(ended.redrive_count, redrives);
+    assert_eq!(ended.redrive_count, 1);
     let service = scene.state();
     assert_eq!(
         rollouts(&service),
@@ -829,8 +817,8 @@ const TAGGING_STAGES: &str = r#"[
     {"name": "rest", "tags": ["*", "!latest", "!tried"]}
 ]"#;
 
-/// Where every image gets the tag `tried` when staging is stable on it, and `latest` when all is. Step Functions calls ECR itself, and has the local AWS's own
-/// here, in which the simulated images are not.
+/// Where every image gets the tag `tried` when staging is stable on it, and `latest` when all is. Step Functions calls ECR
+/// itself, and has the local AWS's own here, in which the simulated images are not.
 static TAGGING: LazyLock<Deployed> = LazyLock::new(|| {
     let options = Options {
         simulated_ecs: Some(simulated_ecs::Settings {
@@ -952,6 +940,51 @@ async fn an_execution_of_deploy_image_that_could_not_read_the_manifest_only_tags
     .await;
     let tags = tags(&scene, &ecr, &push).await;
     assert!(tags.contains(&"latest".to_owned()), "{tags:?}");
+}
+
+async fn an_execution_of_deploy_image_stopped_while_it_tags_tags_again() {
+    let scene = Scene::on(&TAGGING, "stop-tags");
+    plain(&scene);
+    let ecr = registry(&scene);
+    let create = ecr.create_repository().repository_name(scene.repository());
+    create.send().await.unwrap();
+    let push = scene.push("v2");
+    store(&scene, &ecr, &push, None).await;
+    let kept = scene.keep_in("Tag on success");
+    let parent = scene.start(&push).await;
+    until_in(&scene, &parent, "Tag on success").await;
+    stop(&scene, &parent).await;
+    drop(kept);
+
+    only_tags(&scene, &parent, &["Tag on success", "What is left to do?", "Done"]).await;
+    let tags = tags(&scene, &ecr, &push).await;
+    assert!(tags.contains(&"latest".to_owned()), "{tags:?}");
+}
+
+async fn an_execution_of_push_stopped_while_it_starts_a_push_starts_no_second_one() {
+    const STARTS: &str = "Start deploy-image";
+    let scene = Scene::new("stop-start");
+    plain(&scene);
+    let push = scene.push("v2");
+    let kept = scene.keep_in(STARTS);
+    let start = scene.on.aws.sfn().start_execution();
+    let start = start.state_machine_arn(&scene.on.stack.push);
+    let launched = start.input(push.event.to_string()).send().await.unwrap().execution_arn;
+    let has_begun = |scene: &Scene| !scene.calls("UpdateService").is_empty();
+    scene.until("the push", has_begun).await;
+    until_in(&scene, &launched, STARTS).await;
+    stop(&scene, &launched).await;
+    drop(kept);
+
+    redrive(&scene, &launched).await;
+
+    let ended = end(&scene, &launched).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:#?}");
+    assert_eq!(since_redrive(&scene, &launched).await[0], STARTS);
+    let of_push = ended.output.as_ref().unwrap()["execution"].as_str().unwrap();
+    let deployed = scene.end(of_push).await;
+    assert_eq!(deployed.outcome(), "DEPLOYED", "{deployed:#?}");
+    assert_eq!(rollouts(&scene.state()), ["stop-start-web:1", "stop-start-web:2"]);
 }
 
 async fn a_stage_that_is_stable_gives_its_tag_also_where_another_fails_and_latest_follows_after_the_redrive() {

@@ -2,7 +2,7 @@
 
 use local_aws::executions::Execution;
 use local_aws::images::Push;
-use local_aws::{ACCOUNT, HeldAnswers, LocalAws, Options, Settings, Stack, Throttled, pause};
+use local_aws::{ACCOUNT, HeldAnswers, KeptIn, LocalAws, Options, Settings, Stack, Throttled, pause};
 use serde_json::{Map, Value, json};
 use simulated_ecs::{Api, Behaviour, Fault, Kind, Seed, Trigger, Weather};
 use std::sync::LazyLock;
@@ -357,6 +357,11 @@ impl Scene {
     /// Holds back what functions answer about this scene to a payload with `text` in it, until what is returned is dropped.
     pub(crate) fn hold_answers(&self, text: &str) -> HeldAnswers {
         self.on.aws.hold_answers(&[&self.prefix(), text]).expect("held answers")
+    }
+
+    /// Lets executions about this scene stay in a state when its work is done, until what is returned is dropped.
+    pub(crate) fn keep_in(&self, state: &str) -> KeptIn {
+        self.on.aws.keep_in(state, &self.prefix()).expect("a state to stay in")
     }
 
     /// Lets Lambda throttle what is invoked about this scene, until what is returned is dropped.

@@ -1,11 +1,11 @@
 //! "Redrive from failure" at the states between two waves: where it goes on, and that nothing is deployed twice.
 //!
-//! The stages that come after another one wait for all services of that one, and for a soak of three seconds. "Next wave" only
-//! assigns variables and takes no time, so nobody can stop an execution in it.
+//! The stages that come after another one wait for all services of that one, and for a soak of three seconds.
 
 use crate::redrive::{execution, redrive, rollouts, since_redrive, stop, until_entered, until_in};
 use crate::support::{Ending, STAGED, Scene, outcome, scenarios};
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
+use futures::future::join_all;
 use local_aws::pause;
 use serde_json::json;
 use simulated_ecs::{Fault, Kind, Seed, Weather};
@@ -15,6 +15,7 @@ scenarios![
     a_push_stopped_in_its_soak_and_redriven_at_once_waits_until_the_same_time,
     a_push_stopped_in_its_soak_and_redriven_when_that_is_over_does_not_wait,
     a_push_stopped_while_it_asks_whether_all_is_stable_still_asks_again,
+    a_push_stopped_in_any_state_between_two_waves_goes_on_there,
     a_push_stopped_while_its_second_wave_is_deployed_deploys_only_what_was_not_done,
     a_push_stopped_while_it_concludes_its_first_wave_goes_on_with_the_second,
     a_push_whose_first_wave_failed_deploys_what_failed_and_then_the_second_wave,
@@ -82,9 +83,11 @@ async fn redriven_at(scene: &Scene, arn: &str) -> i64 {
 /// Stops a push in its soak, and redrives it so much later. Returns when it was asked whether all is stable still: after the begin
 /// of the soak, and after the redrive, in milliseconds.
 async fn stopped_in_soak(scene: &Scene, later: Duration) -> [i64; 2] {
+    let kept = scene.keep_in("Soak");
     let parent = scene.start(&scene.push("v1.4.0")).await;
     until_in(scene, &parent, "Soak").await;
     stop(scene, &parent).await;
+    drop(kept);
     let stopped = execution(scene, &parent).await;
     assert_eq!(scene.states(&stopped).await.last().map(String::as_str), Some("Soak"));
     pause(later).await;
@@ -165,6 +168,35 @@ async fn a_push_stopped_while_it_asks_whether_all_is_stable_still_asks_again() {
         "{entered:?}"
     );
     assert_eq!(started(&scene, &end), ["other-staging 0", "production 2", "staging 0"]);
+}
+
+async fn a_push_stopped_in_any_state_between_two_waves_goes_on_there() {
+    let between = [
+        ("between-read", "Read hold again"),
+        ("between-asked", "On hold?"),
+        ("between-choice", "Does it follow?"),
+        ("between-next", "Next wave"),
+    ];
+    join_all(between.map(async |(name, state)| {
+        let scene = scene(name);
+        let kept = scene.keep_in(state);
+        let parent = scene.start(&scene.push("v1.4.0")).await;
+        until_in(&scene, &parent, state).await;
+        stop(&scene, &parent).await;
+        drop(kept);
+
+        redrive(&scene, &parent).await;
+
+        let end = scene.end(&parent).await;
+        is_green(&end);
+        let entered = since_redrive(&scene, &parent).await;
+        let states = [ASKS_FOR_HOLD.as_slice(), &["Next wave", "Deploy wave"]].concat();
+        let rest = states.iter().skip_while(|it| **it != state);
+        assert!(rest.eq(entered.iter().take(rest.clone().count())), "{state}: {entered:?}");
+        assert_eq!(started(&scene, &end), ["other-staging 0", "production 1", "staging 0"]);
+        is_deployed_once(&scene);
+    }))
+    .await;
 }
 
 async fn a_push_stopped_while_its_second_wave_is_deployed_deploys_only_what_was_not_done() {

@@ -71,11 +71,12 @@ impl Account {
             ..Settings::default()
         })
         .map_err(|error| error.to_string())?;
-        // Nobody pushes within the minute in which a family was made: its revisions would be searched for one of the push then.
         ecs.with(|simulation, now| {
-            let long_ago = now - 10 * 60 * 1000;
             simulation.push(now, "app", Some("v2"), None);
-            simulation.seed(long_ago, &size.seed())
+            let seeded = simulation.seed(now, &size.seed());
+            // A family of the last minute would be searched for a revision of the push, which costs a call more.
+            simulation.date_revisions_back(10 * 60 * 1000);
+            seeded
         })
         .map_err(|error| error.to_string())?;
         Ok(Self { ecs })

@@ -219,10 +219,8 @@ pub(crate) async fn push(functions: &Functions, account: &Account) -> Result<Run
     Ok(Run { time, calls })
 }
 
-/// Waits until the revisions are older than a push by more than the clocks of ECS and of ECR may differ, and opens the
-/// connections that warm sandboxes have open, by calls whose bucket no case comes near to.
+/// Opens the connections that warm sandboxes have open, by calls whose bucket no case comes near to.
 pub(crate) async fn warm_up(functions: &Functions, account: &Account) -> Result<(), Failure> {
-    local_aws::pause(Duration::from_secs(6)).await;
     let calls = (0..8).map(async |_| functions.find.clusters().await.map(drop));
     try_join_all(calls).await.map_err(|error| error.to_string())?;
     account.forget_calls();
