@@ -375,7 +375,12 @@ async fn stopped(row: &Stop) {
     }
     until_in(&scene, &child.arn, row.state).await;
     stop(&scene, &child.arn).await;
-    assert_eq!(execution(&scene, &child.arn).await.status, ExecutionStatus::Aborted, "{}", row.state);
+    assert_eq!(
+        execution(&scene, &child.arn).await.status,
+        ExecutionStatus::Aborted,
+        "{}",
+        row.state
+    );
     scene.release(&scene.prefix());
     scene.release(&larger(&scene));
     if let Some(tag) = row.pending {

@@ -191,8 +191,8 @@ async fn a_push_stopped_in_any_state_between_two_waves_goes_on_there() {
         is_green(&end);
         let entered = since_redrive(&scene, &parent).await;
         let states = [ASKS_FOR_HOLD.as_slice(), &["Next wave", "Deploy wave"]].concat();
-        let rest = states.iter().skip_while(|it| **it != state);
-        assert!(rest.eq(entered.iter().take(rest.clone().count())), "{state}: {entered:?}");
+        let rest: Vec<&str> = states.into_iter().skip_while(|it| *it != state).collect();
+        assert_eq!(entered[..rest.len()], rest, "{state}: {entered:?}");
         assert_eq!(started(&scene, &end), ["other-staging 0", "production 1", "staging 0"]);
         is_deployed_once(&scene);
     }))

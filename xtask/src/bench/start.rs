@@ -88,6 +88,9 @@ fn line(name: &str, zip: String, start: impl Fn() -> Result<lambda::ColdStart, F
     })
 }
 
+/// A time of a redrive: the service went back when the rollback was measured, and only a redrive moves it once more.
+const LATER: &str = "2199-01-01T00:00:00Z";
+
 /// An input for each function, as the state machine would make it for one of the services.
 async fn inputs(functions: &Functions) -> Result<BTreeMap<&'static str, Value>, Failure> {
     let message = |error: shared::error::Error| error.to_string();
@@ -100,7 +103,7 @@ async fn inputs(functions: &Functions) -> Result<BTreeMap<&'static str, Value>, 
     let service = &planned["services"][0];
     let update = json!({
         "image": image, "cluster": service["cluster"], "service": service["service"], "deadline": null,
-        "taskDefinition": registered["taskDefinition"], "source": registered["source"], "wantedSince": null, "repeated": false,
+        "taskDefinition": registered["taskDefinition"], "source": registered["source"], "wantedSince": LATER, "repeated": false,
         "services": 1, "settings": settings,
     });
     let updated = functions.update(&update).await.map_err(message)?;
