@@ -4,13 +4,15 @@ python drive.py URL
 
 An answer is checked before botocore parses it (parsing drops what the model does not know): members, types, enums,
 required members; for an error, that the operation can answer it. The end: every operation of shapes.json was answered at
-least once with success, the paginators saw everything once, the waiter saw the service stable.
+least once with success, the paginators saw everything once, the waiter saw the service stable; and whatever the model has
+of these operations is known to the simulation, or listed with a reason (members.py).
 """
 
 import json
 import pathlib
 import sys
 import time
+import urllib.request
 
 import boto3
 import botocore
@@ -18,6 +20,7 @@ import botocore.exceptions
 from botocore.config import Config
 
 import extract_shapes
+import members
 
 URL = sys.argv[1]
 SHAPES = json.loads((pathlib.Path(__file__).parent.parent / "src" / "shapes.json").read_text())
@@ -35,6 +38,8 @@ SCALARS = {
 
 faults = []
 succeeded = {"ecs": set(), "ecr": set()}
+# The members, as Structure.member, that an answer had.
+answered = set()
 
 
 def check(value, shape, path):
@@ -48,6 +53,7 @@ def check(value, shape, path):
                 if key not in shape.members:
                     faults.append(f"{path}.{key} is not in the model")
                 else:
+                    answered.add(f"{shape.name}.{key}")
                     check(item, shape.members[key], f"{path}.{key}")
             faults.extend(f"{path}.{key} is missing" for key in shape.required_members if key not in value)
         case "list":
@@ -222,6 +228,67 @@ def rollouts():
     until("a blue/green deployment", lambda: statuses()[0] == "SUCCESSFUL")
 
 
+def settings():
+    """Services whose rollouts ECS judges by settings of their own, and one in Express Mode."""
+    ecs.create_cluster(
+        clusterName="green",
+        settings=[{"name": "containerInsights", "value": "enabled"}],
+        configuration={"executeCommandConfiguration": {"logging": "DEFAULT"}},
+        capacityProviders=["FARGATE"],
+        defaultCapacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1, "base": 0}],
+    )
+    ecs.describe_clusters(clusters=["green"], include=["TAGS", "SETTINGS", "STATISTICS", "CONFIGURATIONS"])
+    group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web-drains-300/73e2d6bc24d8a067"
+    ecs.create_service(
+        cluster="green",
+        serviceName="web",
+        taskDefinition="web:1",
+        desiredCount=2,
+        deploymentConfiguration={
+            "deploymentCircuitBreaker": {
+                "enable": True,
+                "rollback": True,
+                "resetOnHealthyTask": False,
+                "thresholdConfiguration": {"type": "COUNT", "value": 2},
+            },
+            "earlySuccessCriteria": {"enable": True, "healthyPercent": 50, "sourceServiceRevisionCleanup": "DEFERRED"},
+            "maximumPercent": 200,
+            "minimumHealthyPercent": 100,
+        },
+        loadBalancers=[{"targetGroupArn": group, "containerName": "app", "containerPort": 80}],
+        placementConstraints=[{"type": "distinctInstance"}],
+        placementStrategy=[{"type": "spread", "field": "attribute:ecs.availability-zone"}],
+        capacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1, "base": 0}],
+        healthCheckGracePeriodSeconds=60,
+        availabilityZoneRebalancing="ENABLED",
+    )
+    for name, strategy in [
+        ("linear", {"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 50.0, "stepBakeTimeInMinutes": 1}}),
+        ("canary", {"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 5.0, "canaryBakeTimeInMinutes": 1}}),
+    ]:
+        ecs.create_service(
+            cluster="green", serviceName=name, taskDefinition="web:1", desiredCount=1, deploymentConfiguration=strategy
+        )
+    ecs.get_waiter("services_stable").wait(cluster="green", services=["web"], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    ecs.update_service(cluster="green", service="web", taskDefinition="web:3", forceNewDeployment=True)
+
+    def draining():
+        found = ecs.list_tasks(cluster="green", serviceName="web", desiredStatus="STOPPED")["taskArns"]
+        described = ecs.describe_tasks(cluster="green", tasks=found)["tasks"] if found else []
+        return any(task["lastStatus"] == "DEACTIVATING" for task in described)
+
+    until("a task that drains", draining)
+    ecs.describe_services(cluster="green", services=["web", "linear", "canary"])
+    listed = ecs.list_service_deployments(cluster="green", service="web")["serviceDeployments"]
+    ecs.describe_service_deployments(serviceDeploymentArns=[listed[0]["serviceDeploymentArn"]])
+    seed = json.dumps({"cluster": "green", "serviceName": "express", "express": True}).encode()
+    urllib.request.urlopen(urllib.request.Request(f"{URL}/_simulation/services", seed, method="POST")).close()
+    express = ecs.describe_services(cluster="green", services=["express"])["services"][0]
+    assert "taskDefinition" not in express and express["deployments"][0]["taskDefinition"], express
+    for arn in [arn for page in ecs.get_paginator("list_services").paginate(cluster="green") for arn in page["serviceArns"]]:
+        ecs.delete_service(cluster="green", service=arn, force=True)
+
+
 def tasks():
     started = ecs.run_task(cluster="blue", taskDefinition="web:1", count=2, startedBy="test")["tasks"]
     arns = [task["taskArn"] for task in started]
@@ -258,15 +325,18 @@ uri = images()
 spare = task_definitions(uri)
 services()
 rollouts()
+settings()
 tasks()
 refusals(spare)
 the_end()
 for service in succeeded:
     faults.extend(f"{name} was never answered" for name in set(SHAPES[service]["operations"]) - succeeded[service])
-if SHAPES["botocore"] == botocore.__version__:
-    for service in succeeded:
-        if extract_shapes.extract(service) != SHAPES[service]:
-            faults.append(f"shapes.json is not what extract_shapes.py makes of {service}")
+for service in succeeded:
+    if SHAPES["botocore"] == botocore.__version__ and extract_shapes.extract(service) != SHAPES[service]:
+        faults.append(f"shapes.json is not what extract_shapes.py makes of {service}")
+faults.extend(members.check(answered))
+if SHAPES["botocore"] != members.pinned_version():
+    faults.append(f"shapes.json is of botocore {SHAPES['botocore']}, and members.json of {members.pinned_version()}: renew both")
 if faults:
     sys.exit("\n".join(sorted(set(faults))))
 print(f"every operation answered as botocore {botocore.__version__} models it: {sum(map(len, succeeded.values()))}")

@@ -232,6 +232,7 @@ impl Simulation {
             "serviceName": service.name,
             "status": service.status,
             "config": service.config,
+            "isExpress": service.is_express,
             "tags": service.tags,
             "askedCount": service.desired_count,
             "taskDefinition": service.task_definition,

@@ -11,7 +11,7 @@ use crate::{clusters, ecr, service_deployments, services, tags, task_definitions
 /// Carries out a request that fits AWS's model, at a moment.
 type Handler = fn(&mut Simulation, &Value, Milliseconds) -> Result<Value, ApiError>;
 
-const ECS: [(&str, Category, Handler); 27] = [
+const ECS: [(&str, Category, Handler); 28] = [
     ("CreateCluster", Category::ClusterModify, clusters::create),
     ("DeleteCluster", Category::ClusterModify, clusters::delete),
     ("DescribeClusters", Category::ClusterRead, clusters::describe),
@@ -73,7 +73,8 @@ const ECS: [(&str, Category, Handler); 27] = [
     ("TagResource", Category::Unlimited, tags::tag),
     ("UntagResource", Category::Unlimited, tags::untag),
     ("ListTagsForResource", Category::Unlimited, tags::list),
-    // What a schedule can do and no API: gone at once, with everything in it.
+    // What a schedule can do and no API: a host that fails; gone at once, with everything in it.
+    ("_BreakHost", Category::Unlimited, services::break_host),
     ("_RemoveService", Category::Unlimited, services::remove),
     ("_RemoveCluster", Category::Unlimited, clusters::remove),
 ];

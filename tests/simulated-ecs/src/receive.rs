@@ -180,6 +180,7 @@ impl Simulation {
                 "operation": operation,
                 "subject": subject(request),
                 "outcome": outcome,
+                "message": reply.answer.as_ref().and_then(|answer| Some(&answer.as_ref().err()?.message)),
                 "applied": reply.applied,
                 "staleMilliseconds": reply.stale_milliseconds,
                 "parameters": plain_members(request),

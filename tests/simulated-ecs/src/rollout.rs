@@ -13,6 +13,8 @@ use crate::service::{
 };
 use crate::task::{Change, Container, STOPPED_TASK_SECONDS, Task};
 
+/// How long ECS waits until it tries again to place a task for which there was no room. Seen, not documented.
+const PLACEMENT_SECONDS: f64 = 300.0;
 /// From an accepted deployment to the first task, when tags are resolved.
 const START_SECONDS: f64 = 2.0;
 /// How long everything has to be as it should before ECS says COMPLETED.
@@ -23,6 +25,10 @@ const ALARM_BAKE_SECONDS: f64 = 300.0;
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html>
 const REPEATED_EVENT_SECONDS: f64 = 6.0 * 3600.0;
 const BACK_OFF_SECONDS: f64 = 5.0;
+/// ECS's words where another task has the port.
+const PORT_IN_USE: &str = "was unable to place a task because no container instance met all of its requirements. The closest matching \
+     (container-instance 5c1d5cf8b4e94d1f8a0d6f5c1a2b3c4d) is already using a port required by your task. For more information, see \
+     the Troubleshooting section of the Amazon ECS Developer Guide.";
 const LONGEST_BACK_OFF_SECONDS: f64 = 120.0;
 
 impl Service {
@@ -262,11 +268,18 @@ impl Service {
     pub(crate) fn stop_tasks(&mut self, world: &World, now: Milliseconds, indexes: &[usize]) {
         let Some(first) = indexes.first() else { return };
         let owner = self.tasks[*first].started_by.clone().unwrap_or_default();
+        let deregistration_seconds = self.deregistration_seconds();
         let mut names = String::new();
         for index in indexes {
             let task = &mut self.tasks[*index];
             let reason = format!("Scaling activity initiated by (deployment {owner})");
-            task.stop(&world.settings, now, "ServiceSchedulerInitiated", reason);
+            task.stop(
+                &world.settings,
+                now,
+                "ServiceSchedulerInitiated",
+                reason,
+                deregistration_seconds,
+            );
             let _ = write!(names, " (task {})", task.id);
         }
         let message = format!("has stopped {} running tasks:{names}.", indexes.len());
@@ -285,11 +298,7 @@ impl Service {
         let revision = self.deployments[0].revision;
         let containers = &self.revisions[revision].containers;
         if let Some(refusal) = containers.iter().find_map(|container| container.behaviour.refusal()) {
-            let is_told = |at| world.settings.after(at, REPEATED_EVENT_SECONDS) > now;
-            if !self.told_unplaced_at.is_some_and(is_told) {
-                self.told_unplaced_at = Some(now);
-                self.event(&world.settings, now, refusal);
-            }
+            self.tell_unplaced(world, now, refusal);
             let resets = true;
             self.deployments[0].note(Change::Failed, resets, &world.settings, now);
             if let Some(at) = self.deployments[0].next_launch_at {
@@ -297,7 +306,10 @@ impl Service {
             }
             return;
         }
-        self.told_unplaced_at = None;
+        let missing = self.placeable(world, now, missing);
+        if missing == 0 {
+            return;
+        }
         let mut names = String::new();
         for _ in 0..missing {
             let task = self.next_task(world, now).launched(&world.settings, now);
@@ -305,6 +317,39 @@ impl Service {
             self.tasks.push(task);
         }
         self.event(&world.settings, now, &format!("has started {missing} tasks:{names}."));
+    }
+
+    /// Says that no task can be placed, or launched, unless that was said a while ago.
+    fn tell_unplaced(&mut self, world: &World, now: Milliseconds, refusal: &str) {
+        let is_told = |at| world.settings.after(at, REPEATED_EVENT_SECONDS) > now;
+        if !self.told_unplaced_at.is_some_and(is_told) {
+            self.told_unplaced_at = Some(now);
+            self.event(&world.settings, now, refusal);
+        }
+    }
+
+    /// How many of the missing tasks there is room for: any number, unless each takes a port of its host, which is free again when
+    /// the task that has it has stopped.
+    fn placeable(&mut self, world: &World, now: Milliseconds, missing: u32) -> u32 {
+        let takes_port = |task: &&Task| self.revisions[task.revision].has_host_port;
+        let free = if self.revisions[self.deployments[0].revision].has_host_port {
+            let taken = count(self.tasks.iter().filter(takes_port));
+            world.settings.container_instances.saturating_sub(taken)
+        } else {
+            missing
+        };
+        if free >= missing {
+            self.told_unplaced_at = None;
+            return missing;
+        }
+        self.tell_unplaced(world, now, PORT_IN_USE);
+        let primary = &mut self.deployments[0];
+        let resets = true;
+        primary.note(Change::Failed, resets, &world.settings, now);
+        let again = world.settings.after(now, PLACEMENT_SECONDS);
+        primary.next_launch_at = Some(again);
+        self.wake_at(again);
+        free
     }
 
     /// The next task of the PRIMARY deployment, not started. Its images are pulled by the digests of the revision where that
@@ -363,7 +408,7 @@ impl Service {
         let alone = self
             .tasks
             .iter()
-            .all(|task| task.deployment == number || !task.is_live());
+            .all(|task| task.deployment == number || !(task.is_live() || task.is_draining()));
         let shifted = primary
             .stage
             .is_none_or(|(stage, _)| stage == crate::service::Stage::CleanUp);
@@ -419,7 +464,7 @@ impl Service {
     fn finish(&mut self, world: &World, now: Milliseconds) {
         let (number, tasks) = (self.deployments[0].number, &self.tasks);
         self.deployments.retain(|deployment| {
-            let runs = |task: &Task| task.deployment == deployment.number && task.is_live();
+            let runs = |task: &Task| task.deployment == deployment.number && (task.is_live() || task.is_draining());
             deployment.number == number || tasks.iter().any(runs)
         });
         let primary = &mut self.deployments[0];

@@ -173,6 +173,16 @@ impl Simulation {
         self.settled(now, request).map(|(_, arn)| arn)
     }
 
+    /// The same, in Express Mode.
+    ///
+    /// # Errors
+    /// Those of `CreateService`.
+    pub fn settled_in_express_mode(&mut self, now: Milliseconds, request: &Value) -> Result<String, ApiError> {
+        let (index, arn) = self.settled(now, request)?;
+        self.services[index as usize].is_express = true;
+        Ok(arn)
+    }
+
     fn settled(&mut self, now: Milliseconds, request: &Value) -> Result<(u32, String), ApiError> {
         self.advance(now);
         MODELS.ecs.check("CreateService", request)?;

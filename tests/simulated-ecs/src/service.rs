@@ -98,6 +98,8 @@ pub(crate) struct ServiceRevision {
     pub(crate) resolved: bool,
     pub(crate) containers: Vec<RevisionContainer>,
     pub(crate) has_health_check: bool,
+    /// Whether a container takes a port of its host, so that no two tasks fit on one container instance.
+    pub(crate) has_host_port: bool,
     /// The members of the service that are copied into the revision, as they were.
     pub(crate) config: Map<String, Value>,
 }
@@ -253,6 +255,17 @@ impl Service {
     /// ROLLING, `BLUE_GREEN`, LINEAR or CANARY.
     pub(crate) fn strategy(&self) -> &str {
         self.setting("/strategy").and_then(Value::as_str).unwrap_or("ROLLING")
+    }
+
+    /// How long its load balancer takes to take a task out: the `deregistration_delay.timeout_seconds` of its target group, which
+    /// belongs to another API. A target group whose name ends with `-drains-300` has one of 300 seconds, any other none.
+    pub(crate) fn deregistration_seconds(&self) -> f64 {
+        let balancers = self.config.get("loadBalancers").and_then(Value::as_array);
+        let seconds = balancers.into_iter().flatten().filter_map(|balancer| {
+            let name = balancer.get("targetGroupArn")?.as_str()?.split('/').nth(1)?;
+            name.rsplit_once("-drains-")?.1.parse::<f64>().ok()
+        });
+        seconds.fold(0.0, f64::max)
     }
 
     /// How many tasks should run: the desired count, or one on each container instance.

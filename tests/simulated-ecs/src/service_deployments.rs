@@ -44,6 +44,10 @@ impl Service {
             has_health_check: definition
                 .containers()
                 .any(|container| container.get("healthCheck").is_some()),
+            has_host_port: definition
+                .containers()
+                .flat_map(|container| container["portMappings"].as_array().into_iter().flatten())
+                .any(|mapping| mapping["hostPort"].as_u64().is_some_and(|port| port > 0)),
             config: copied.collect(),
         });
         place
@@ -75,6 +79,8 @@ impl Simulation {
                 .filter(|task| task.is_live() && task.revision == revision)
         };
         let pending = count(live().filter(|task| task.is_pending()));
+        let of_revision = service.tasks.iter().filter(|task| task.revision == revision);
+        let draining = count(of_revision.filter(|task| task.is_draining()));
         let is_primary = service
             .deployments
             .first()
@@ -87,7 +93,7 @@ impl Simulation {
         json!({
             "arn": self.service_revision_arn(service, revision),
             "requestedTaskCount": requested,
-            "runningTaskCount": count(live()) - pending,
+            "runningTaskCount": count(live()) - pending + draining,
             "pendingTaskCount": pending,
         })
     }

@@ -80,6 +80,8 @@ fn deployment(service: &Service, deployment: &Deployment, wanted: u32) -> Value 
     let is_primary = deployment.number == service.deployments[0].number;
     let live = count(service.live(deployment.number));
     let pending = count(service.live(deployment.number).filter(|task| task.is_pending()));
+    let of_deployment = service.tasks.iter().filter(|task| task.deployment == deployment.number);
+    let draining = count(of_deployment.filter(|task| task.is_draining()));
     let revision = &service.revisions[deployment.revision];
     // What ECS wants to be gone may be protected still.
     let primary = service.deployments[0].number;
@@ -92,7 +94,7 @@ fn deployment(service: &Service, deployment: &Deployment, wanted: u32) -> Value 
         "taskDefinition": revision.task_definition,
         "desiredCount": if is_primary { wanted } else { old },
         "pendingCount": pending,
-        "runningCount": live - pending,
+        "runningCount": live - pending + draining,
         "failedTasks": deployment.failed_tasks,
         "createdAt": timestamp(deployment.created_at),
         "updatedAt": timestamp(deployment.updated_at),
@@ -126,6 +128,7 @@ impl Simulation {
         let wanted = service.wanted(&self.world.settings);
         let live = || service.tasks.iter().filter(|task| task.is_live());
         let pending = count(live().filter(|task| task.is_pending()));
+        let draining = count(service.tasks.iter().filter(|task| task.is_draining()));
         let deployments: Vec<Value> = service
             .deployments
             .iter()
@@ -138,7 +141,7 @@ impl Simulation {
             "clusterArn": self.names.arn("cluster", &service.cluster),
             "status": service.status,
             "desiredCount": if service.status == ServiceStatus::Active { wanted } else { 0 },
-            "runningCount": count(live()) - pending,
+            "runningCount": count(live()) - pending + draining,
             "pendingCount": pending,
             "taskDefinition": service.task_definition,
             "deployments": deployments,
@@ -321,7 +324,10 @@ pub(crate) fn update(simulation: &mut Simulation, request: &Value, now: Millisec
         Some(simulation.runnable(&wanted)?)
     };
     let known = &simulation.services[place];
-    let has_tasks = |deployment: &&Deployment| known.live(deployment.number).next().is_some();
+    let has_tasks = |deployment: &&Deployment| {
+        let mut tasks = known.tasks.iter().filter(|task| task.deployment == deployment.number);
+        tasks.any(|task| task.is_live() || task.is_draining())
+    };
     let active = known.deployments.iter().filter(has_tasks).count();
     if active >= MOST_DEPLOYMENTS && target.is_some() && controller == Controller::Ecs {
         return Err(ApiError::new(
@@ -378,6 +384,18 @@ pub(crate) fn delete(simulation: &mut Simulation, request: &Value, now: Millisec
     service.status = ServiceStatus::Draining;
     simulation.touch(index, now);
     Ok(json!({"service": simulation.describe_service(&simulation.services[index as usize])}))
+}
+
+/// What only a schedule can do: the host of the service's newest task that runs fails, and takes the task with it.
+pub(crate) fn break_host(simulation: &mut Simulation, request: &Value, now: Milliseconds) -> Result<Value, ApiError> {
+    let index = simulation.service(request)?;
+    let Simulation { services, world, .. } = simulation;
+    let mut running = services[index as usize].tasks.iter_mut().filter(|task| task.ready);
+    if let Some(task) = running.next_back() {
+        task.lose_host(&world.settings, now);
+    }
+    simulation.touch(index, now);
+    Ok(json!({}))
 }
 
 /// What only a schedule can do: the service, gone at once.

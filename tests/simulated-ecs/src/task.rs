@@ -13,6 +13,8 @@ pub(crate) enum Phase {
     Provisioning,
     Pending,
     Running,
+    /// Runs on while its load balancer takes it out: nothing counts on it any more.
+    Draining,
     Stopping,
     Stopped,
 }
@@ -112,6 +114,11 @@ impl Task {
         self.stop.is_none()
     }
 
+    /// Whether it only runs on until its load balancer has taken it out: `DescribeServices` counts it as running.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.phase == Phase::Draining
+    }
+
     /// PROVISIONING and PENDING, which `DescribeServices` counts as pending.
     pub(crate) fn is_pending(&self) -> bool {
         matches!(self.phase, Phase::Provisioning | Phase::Pending)
@@ -171,6 +178,13 @@ impl Task {
                 }
             },
             Phase::Running => self.run_on(settings, now),
+            Phase::Draining => {
+                if let Some(Stop { code, reason }) = self.stop.take() {
+                    self.phase = Phase::Running;
+                    self.end(settings, now, code, reason, STOP_SECONDS);
+                }
+                None
+            }
             Phase::Stopping => {
                 self.phase = Phase::Stopped;
                 self.stopped_at = Some(now);
@@ -235,11 +249,37 @@ impl Task {
         );
     }
 
-    /// Stops the task from outside: a container that runs gets SIGTERM and ends with 143.
-    pub(crate) fn stop(&mut self, settings: &Settings, now: Milliseconds, code: &'static str, reason: String) {
-        if self.is_live() {
-            self.end(settings, now, code, reason, STOP_SECONDS);
+    /// Stops the task from outside: a container that runs gets SIGTERM and ends with 143, once the load balancer has taken the
+    /// task out, which takes `deregistration_seconds`.
+    pub(crate) fn stop(
+        &mut self,
+        settings: &Settings,
+        now: Milliseconds,
+        code: &'static str,
+        reason: String,
+        deregistration_seconds: f64,
+    ) {
+        if !self.is_live() {
+            return;
         }
+        if self.phase != Phase::Running || deregistration_seconds <= 0.0 {
+            self.end(settings, now, code, reason, STOP_SECONDS);
+            return;
+        }
+        self.phase = Phase::Draining;
+        self.ready = false;
+        self.stop = Some(Stop { code, reason });
+        self.stopping_at = Some(now);
+        self.next_at = Some(self.later(settings, now, "deregistration", deregistration_seconds));
+    }
+
+    /// The task as its host fails, if it runs: its containers end with code 1, and it is no fault of theirs.
+    pub(crate) fn lose_host(&mut self, settings: &Settings, now: Milliseconds) {
+        for container in &mut self.containers {
+            container.exit_code = Some(1);
+        }
+        let reason = "The infrastructure of the task is not healthy.".to_owned();
+        self.end(settings, now, "InfrastructureHealth", reason, EXIT_SECONDS);
     }
 
     fn end(&mut self, settings: &Settings, now: Milliseconds, code: &'static str, reason: String, seconds: f64) {
@@ -254,7 +294,7 @@ impl Task {
         self.phase = Phase::Stopping;
         self.ready = false;
         self.stop = Some(Stop { code, reason });
-        self.stopping_at = Some(now);
+        self.stopping_at.get_or_insert(now);
         self.next_at = Some(self.later(settings, now, "stop", seconds));
     }
 }

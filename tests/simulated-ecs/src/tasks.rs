@@ -52,6 +52,7 @@ impl Simulation {
             Phase::Provisioning => "PROVISIONING",
             Phase::Pending => "PENDING",
             Phase::Running => "RUNNING",
+            Phase::Draining => "DEACTIVATING",
             Phase::Stopping => "DEPROVISIONING",
             Phase::Stopped => "STOPPED",
         };
@@ -63,7 +64,7 @@ impl Simulation {
         };
         let container_status = match task.phase {
             Phase::Stopping | Phase::Stopped => "STOPPED",
-            Phase::Running => "RUNNING",
+            Phase::Running | Phase::Draining => "RUNNING",
             Phase::Provisioning | Phase::Pending => "PENDING",
         };
         let container = |container: &Container| {
@@ -244,12 +245,15 @@ pub(crate) fn stop(simulation: &mut Simulation, request: &Value, now: Millisecon
         .unwrap_or("Task stopped by user")
         .to_owned();
     let settings = simulation.world.settings.clone();
-    let tasks = match simulation.services.get_mut(index as usize) {
-        Some(service) => &mut service.tasks,
-        None => &mut simulation.standalone,
+    let (tasks, deregistration_seconds) = match simulation.services.get_mut(index as usize) {
+        Some(service) => {
+            let seconds = service.deregistration_seconds();
+            (&mut service.tasks, seconds)
+        }
+        None => (&mut simulation.standalone, 0.0),
     };
     if let Some(task) = tasks.iter_mut().find(|task| task.id == id) {
-        task.stop(&settings, now, "UserInitiated", reason);
+        task.stop(&settings, now, "UserInitiated", reason, deregistration_seconds);
     }
     if index == STANDALONE {
         simulation.plan_standalone();

@@ -110,7 +110,8 @@ pub struct Scheduled {
     /// After a client's call that succeeded.
     #[serde(default)]
     pub after: Option<Trigger>,
-    /// The operation: one of ECS's, or `_RemoveService`, `_RemoveCluster` for what is gone at once.
+    /// The operation: one of ECS's, or `_RemoveService`, `_RemoveCluster` for what is gone at once, or
+    /// `_BreakHost` for the host of a service's newest task that runs, which fails.
     pub operation: String,
     /// Its request, as AWS's model has it (for what is gone at once, that of the deletion). After a trigger, `cluster` and
     /// `service` are those of the triggering call unless they are given.
@@ -154,7 +155,10 @@ const OF_THE_CALL: [&str; 2] = ["cluster", "service"];
 impl Scheduled {
     /// The operation of AWS's model that takes the same request.
     fn modelled(&self) -> String {
-        self.operation.replace("_Remove", "Delete")
+        match self.operation.as_str() {
+            "_BreakHost" => "DeleteService".to_owned(),
+            operation => operation.replace("_Remove", "Delete"),
+        }
     }
 
     /// The request after a call: completed by what the operation takes of it.

@@ -5,6 +5,7 @@
 mod account;
 mod conformance;
 mod ecr;
+mod faults;
 mod going_back;
 mod requests;
 mod rollouts;
