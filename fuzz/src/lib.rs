@@ -4,6 +4,7 @@
 //! a second time, changed on its way through, or refused without a clear error. libFuzzer looks for such an input
 //! (`cargo xtask fuzz`); the tests of this package replay the inputs of `corpus/`, the seeds and what was found since.
 
+mod answer;
 mod arn;
 mod event;
 mod image;
@@ -17,7 +18,8 @@ use shared::error::{EXCERPT_LENGTH, Error};
 pub type Check = fn(&[u8]);
 
 /// Every target: its name, which is also its folder in `corpus/`, and its check.
-pub const TARGETS: [(&str, Check); 6] = [
+pub const TARGETS: [(&str, Check); 7] = [
+    ("answer", answer::check),
     ("arn", arn::check),
     ("event", event::check),
     ("image", image::check),

@@ -181,7 +181,7 @@ mod tests {
             "{containers}"
         );
         assert!(containers.ends_with("because no Docker engine answers"), "{containers}");
-        assert!(compiler.contains("6 targets") && compiler.contains("g++"), "{compiler}");
+        assert!(compiler.contains("7 targets") && compiler.contains("g++"), "{compiler}");
     }
 
     #[test]
