@@ -13,6 +13,7 @@ mod page;
 mod picture;
 mod steps;
 mod storm;
+mod table;
 mod test;
 
 use clap::{Parser, Subcommand};

@@ -13,7 +13,7 @@ mod scenario;
 mod stages;
 
 use crate::Failure;
-use aftermath::Aftermath;
+use aftermath::{Aftermath, Execution};
 use clap::Args;
 use exercised::Exercised;
 use local_aws::{LocalAws, Options, Settings, Stack, tools};
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     /// How many services there are.
     #[arg(long, default_value_t = 200)]
     services: usize,
-    /// Fail where the seeds together do not exercise every rule about stages and holds.
+    /// Fail where the seeds together do not exercise every rule about stages and holds, and every fault.
     #[arg(long, conflicts_with = "judge")]
     exercise: bool,
     /// Judge the storm that left this folder once more, and play none.
@@ -111,10 +111,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         eprintln!("{} ({seconds} s)", report::summary(&aftermath));
         let again = format!("cargo xtask storm --seed {seed} --services {}", arguments.services);
         let of_seed = Exercised::by(&aftermath);
-        if !scenario.stages.is_empty() && of_seed.is_nothing() {
+        if !scenario.stages.is_empty() && of_seed.has_no_stages() {
             failed.push(format!(
                 "seed {seed}: it has stages, and no rule about them decided anything"
             ));
+        }
+        if !aftermath.executions.iter().any(Execution::says_deployed) {
+            failed.push(format!("seed {seed}: nothing was deployed"));
         }
         exercised += of_seed;
         match judge(&folder, &aftermath, &again)? {

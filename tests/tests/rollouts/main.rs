@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
+mod faults;
 mod going_back;
 mod peers;
 mod pushes;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         peers::SCENARIOS,
         pushes::SCENARIOS,
         verdicts::SCENARIOS,
+        faults::SCENARIOS,
         going_back::SCENARIOS,
         redrive::SCENARIOS,
         repetition::SCENARIOS,

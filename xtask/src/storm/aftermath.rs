@@ -93,6 +93,9 @@ pub(crate) struct Service {
     /// The members of `CreateService` that are neither its name, nor its revision, nor its desired count.
     pub(crate) config: Map<String, Value>,
     pub(crate) tags: Value,
+    /// Whether it is in Express Mode.
+    #[serde(default)]
+    pub(crate) is_express: bool,
     /// `desiredCount`, as it was asked for.
     pub(crate) asked_count: u32,
     /// The ARN of the revision it was moved to last; empty without one.
@@ -166,6 +169,9 @@ pub(crate) struct Call {
     pub(crate) subject: String,
     /// "ok", "cut", or the error's code.
     pub(crate) outcome: String,
+    /// The words of the error.
+    #[serde(default)]
+    pub(crate) message: Option<String>,
     /// Whether it took effect.
     pub(crate) applied: bool,
     /// For how long reads showed the service as it had been before.
@@ -317,6 +323,16 @@ impl Service {
     }
 }
 
+impl Pushed {
+    /// Whether nothing of it ends badly: its tasks run, or end well where those before them did.
+    pub(crate) fn runs(&self) -> bool {
+        matches!(
+            self.behaviour,
+            Some(Behaviour::Good | Behaviour::Protected | Behaviour::Job)
+        )
+    }
+}
+
 /// What the key of the record of a push begins with, before its repository.
 const PUSH_TAG: &str = "ecr-deploy:push/";
 
@@ -446,6 +462,12 @@ impl Call {
         !self.applied && matches!(self.outcome.as_str(), "ok" | "AccessDeniedException")
     }
 
+    /// Whether ECS refused it since five deployments of the service had tasks.
+    pub(crate) fn is_refused_for_deployments(&self) -> bool {
+        let message = self.message.as_deref().unwrap_or_default();
+        message.contains("active deployments exist")
+    }
+
     /// Whether it is about this service.
     pub(crate) fn is_of(&self, id: &ServiceId) -> bool {
         self.subject == id.service && self.parameter("cluster") == id.cluster
@@ -559,11 +581,11 @@ impl Aftermath {
             .filter(move |execution| execution.service.as_ref() == Some(id))
     }
 
-    /// What second deployers did to a service, successfully.
+    /// What second deployers did to a service, successfully. That a host failed is nobody's deed.
     pub(crate) fn deeds_on<'a>(&'a self, id: &'a ServiceId) -> impl Iterator<Item = &'a Deed> {
-        self.others
-            .iter()
-            .filter(move |deed| deed.is_done() && deed.service().as_ref() == Some(id))
+        let is_of_somebody = |deed: &&Deed| deed.is_done() && deed.operation != "_BreakHost";
+        let deeds = self.others.iter().filter(is_of_somebody);
+        deeds.filter(move |deed| deed.service().as_ref() == Some(id))
     }
 
     /// Whether a second deployer began this deployment: he moved the service at that very moment, and no call of ours did.
@@ -587,6 +609,13 @@ impl Aftermath {
         revision.pushes().filter(is_new).collect()
     }
 
+    /// The push that an execution is for.
+    pub(crate) fn pushed(&self, execution: &Execution) -> Option<&Pushed> {
+        let (repository, _) = execution.image.split_once(':')?;
+        let mut pushes = self.pushes.iter();
+        pushes.find(|push| push.repository == repository && Some(&push.id) == execution.push.as_ref())
+    }
+
     /// Whether an image is one of a push whose tasks do not simply run, or did so under its tag at some time.
     pub(crate) fn is_bad(&self, image: &str) -> bool {
         let Some(repository) = repository_of(image) else {
@@ -598,7 +627,7 @@ impl Aftermath {
                 Some((_, digest)) => digest == push.digest,
                 None => image.ends_with(&format!(":{}", push.tag)),
             };
-            is_it && push.behaviour != Some(Behaviour::Good)
+            is_it && !push.runs()
         })
     }
 

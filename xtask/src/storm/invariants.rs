@@ -1,6 +1,7 @@
 //! The invariants: what holds after every storm. Each is a function from an aftermath to what breaks it.
 
 mod ended;
+mod ends;
 mod errors;
 mod leaks;
 mod looks;
@@ -80,7 +81,7 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 25] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 30] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     ended::every_deed_is_done,
@@ -88,6 +89,11 @@ const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 25] = [
     stable::deployed_means_completed,
     stable::rolled_back_means_gone,
     stable::deleted_means_gone,
+    ends::what_cannot_run_is_not_deployed,
+    ends::thresholds_are_the_services_own,
+    ends::an_early_success_is_not_the_end,
+    ends::five_deployments_are_waited_for,
+    ends::what_cannot_be_launched_says_why,
     newest::no_service_is_below_its_newest_success,
     newest::no_good_newest_push_is_rolled_back,
     superseded::only_a_newer_push_supersedes,

@@ -110,7 +110,7 @@ fn build(simulation: &mut Simulation, now: i64, scenario: &Scenario) -> Result<(
         call("RegisterTaskDefinition", family)?;
     }
     for service in &scenario.services {
-        let made = simulation.settled_service(now, &service.request);
+        let made = service.settle(simulation, now);
         made.map_err(|error| format!("CreateService: {error}: {}", service.request))?;
     }
     Ok(())

@@ -75,7 +75,7 @@ pub(crate) fn summary(aftermath: &Aftermath) -> String {
     let ends: Vec<String> = ends.iter().map(|(end, count)| format!("{count} {end}")).collect();
     let refused = aftermath.calls.iter().filter(|call| call.outcome != "ok").count();
     format!(
-        "{} pushes, {} deeds of others, {} redriven, {} calls of which {refused} failed; {}; {}",
+        "{} pushes, {} deeds of others, {} redriven, {} calls of which {refused} failed; {}\n{}",
         aftermath.pushes.len(),
         aftermath.others.iter().filter(|deed| deed.is_done()).count(),
         aftermath.redriven.len(),

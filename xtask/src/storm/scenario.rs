@@ -3,6 +3,7 @@
 
 mod applies;
 mod deeds;
+mod faults;
 mod kinds;
 mod pushes;
 mod sky;
@@ -16,7 +17,7 @@ use local_aws::{ACCOUNT, REGION};
 use pushes::Push;
 use serde::Serialize;
 use serde_json::{Value, json};
-use simulated_ecs::Weather;
+use simulated_ecs::{ApiError, Simulation, Weather};
 
 /// The clusters that the stack is for. The last one is deleted half-way in some storms, and not there in the others.
 pub(crate) const CLUSTERS: [&str; 4] = ["north", "south", "west", DOOMED];
@@ -74,6 +75,18 @@ impl Service {
     fn cluster(&self) -> &str {
         self.text("cluster")
     }
+
+    /// Makes it in a simulation, as one that has been running for long.
+    ///
+    /// # Errors
+    ///
+    /// Those of `CreateService`.
+    pub(crate) fn settle(&self, simulation: &mut Simulation, now: i64) -> Result<String, ApiError> {
+        match self.kind {
+            Kind::Express => simulation.settled_in_express_mode(now, &self.request),
+            _ => simulation.settled_service(now, &self.request),
+        }
+    }
 }
 
 /// One of several, each as likely as its weight.
@@ -104,11 +117,15 @@ impl Scenario {
     pub(crate) fn new(seed: u64, services: usize) -> Self {
         let mut rng = Rng::with_seed(seed);
         let repositories = (services / 24).max(3);
-        let families = families(&mut rng, (services / 8).max(4), repositories);
+        let mut families = families(&mut rng, (services / 8).max(4), repositories);
         let has_doomed = happens(&mut rng, 40);
         let mut services = services_on(&mut rng, services, &families, has_doomed);
+        let mut of_faults = Rng::with_seed(seed ^ faults::OWN);
+        faults::families(&mut of_faults, &mut families, repositories);
+        faults::services(&mut of_faults, &families, &mut services);
         let length = 30_000 + 150 * i64::try_from(services.len()).unwrap_or(0);
         let mut pushes = pushes::pushes(&mut rng, repositories, length);
+        faults::pushes(&mut of_faults, &families, &mut pushes);
         let mut weather = sky::sky(&mut rng, length);
         weather.schedule = deeds::deeds(&mut rng, &services, &families, length, has_doomed);
         let alarms = deeds::alarms(&mut rng, &services, length);
@@ -127,6 +144,8 @@ impl Scenario {
         }
         let applies = applies::applies(&mut rng, &services, &families, length);
         weather.schedule.extend(applies);
+        weather.schedule.extend(faults::hosts(&mut of_faults, &services));
+        faults::pile(&mut of_faults, &mut families, &mut services, &mut pushes, length);
         Self {
             seed,
             families,
@@ -238,7 +257,7 @@ fn services_on(rng: &mut Rng, count: usize, families: &[Value], has_doomed: bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use simulated_ecs::{Api, Settings, Simulation};
+    use simulated_ecs::{Api, Behaviour, Settings};
 
     fn written(seed: u64, services: usize) -> String {
         serde_json::to_string(&Scenario::new(seed, services)).unwrap()
@@ -265,7 +284,7 @@ mod tests {
                 assert!(made.is_ok(), "{seed}: {family}: {made:?}");
             }
             for service in &scenario.services {
-                let made = simulation.settled_service(0, &service.request);
+                let made = service.settle(&mut simulation, 0);
                 assert!(made.is_ok(), "{seed}: {:?}: {made:?}", service.request);
             }
             assert_eq!(simulation.set_weather(0, scenario.weather), Ok(()), "{seed}");
@@ -276,9 +295,15 @@ mod tests {
     fn a_hundred_scenarios_hold_every_kind_of_service_every_behaviour_every_deed_fault_and_setting() {
         let scenarios: Vec<String> = (0..100).map(|seed| written(seed, 40)).collect();
         let all = scenarios.join("\n");
-        let kinds = kinds::ALL.map(|kind| serde_json::to_string(&kind).unwrap());
-        let behaviours = pushes::BEHAVIOURS.map(|(_, behaviour)| serde_json::to_string(&behaviour).unwrap());
+        let of_faults = kinds::OF_FAULTS.map(|(_, kind)| kind);
+        let kinds = kinds::ALL.into_iter().chain(of_faults);
+        let kinds: Vec<String> = kinds.map(|kind| serde_json::to_string(&kind).unwrap()).collect();
+        let of_faults = [Behaviour::Protected, Behaviour::Job, Behaviour::Nolaunch];
+        let behaviours = pushes::BEHAVIOURS.into_iter().map(|(_, behaviour)| behaviour);
+        let behaviours = behaviours.chain(of_faults);
+        let behaviours: Vec<String> = behaviours.map(|it| serde_json::to_string(&it).unwrap()).collect();
         let operations = [
+            "_BreakHost",
             "_RemoveService",
             "_RemoveCluster",
             "DeleteService",

@@ -50,10 +50,16 @@ pub(super) fn every_event_is_heard(aftermath: &Aftermath) -> Vec<Violation> {
     violations.collect()
 }
 
-/// What others try is done, or refused since what it is about is gone, or not active any more. Else it is not what the scenario
-/// means, and a storm without it.
+/// What others try is done, or refused since what it is about is gone, or not active any more, or has five deployments. Else it is
+/// not what the scenario means, and a storm without it.
 pub(super) fn every_deed_is_done(aftermath: &Aftermath) -> Vec<Violation> {
-    const GONE: [&str; 4] = ["not found", "NotFoundException", "NotActiveException", "inactive"];
+    const GONE: [&str; 5] = [
+        "not found",
+        "NotFoundException",
+        "NotActiveException",
+        "inactive",
+        "active deployments exist",
+    ];
     let refused = aftermath
         .others
         .iter()
@@ -86,6 +92,7 @@ mod tests {
             Some("ServiceNotActiveException: Service was not ACTIVE."),
             Some("ClientException: TaskDefinition is inactive"),
             Some("ClientException: TaskDefinition not found."),
+            Some("ClientException: 5 active deployments exist, unable to create new deployment."),
         ] {
             assert_eq!(found(fine), 0, "{fine:?}");
         }

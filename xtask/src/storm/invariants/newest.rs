@@ -2,7 +2,9 @@
 
 use super::Violation;
 use super::permits::{looks, may_move};
-use crate::storm::aftermath::{Aftermath, Deed, Deployment, Execution, Pushed, Service, short};
+use crate::storm::aftermath::{
+    Aftermath, Deed, Deployment, Execution, Pushed, Revision, Service, StoppedTask, repository_of, short,
+};
 use shared::push::PushId;
 use simulated_ecs::Behaviour;
 use std::collections::BTreeMap;
@@ -117,7 +119,7 @@ fn last_executions<'a>(aftermath: &'a Aftermath, service: &Service) -> BTreeMap<
 /// - somebody else did something to the service: what comes of that is his, also that ours failed with it;
 /// - from our first rollout on, a revision with an image that is not good was rolled out: beside ours in one revision it fails
 ///   both, and after ours it is taken back to where the service was before, which may be before ours. What went on until then
-///   is no reason: ours takes its place.
+///   is no reason: ours takes its place. Nor is that its tasks end well, if tasks of the good revision before had ended so.
 ///
 /// A service that is gone is gone. That AWS was slow, throttled or did not answer is no reason, and none of the services of a
 /// storm is set up so that nothing could be rolled out on it. (A push that no permit lets come to the service is none for it.)
@@ -128,9 +130,7 @@ pub(super) fn no_good_newest_push_is_rolled_back(aftermath: &Aftermath) -> Vec<V
     let wrong = rolled_back.filter_map(|execution| {
         let push = newest_of(aftermath, execution)?;
         let service = aftermath.after.service(execution.service.as_ref()?)?;
-        let is_wrong = service.is_active()
-            && push.behaviour == Some(Behaviour::Good)
-            && !is_explained(aftermath, service, execution, push);
+        let is_wrong = service.is_active() && push.runs() && !is_explained(aftermath, service, execution, push);
         is_wrong.then(|| {
             let message = execution.message.as_deref().unwrap_or_default();
             Violation::of_execution(GOOD, execution, message)
@@ -170,12 +170,36 @@ fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution,
     };
     let mut rollouts = service.history.iter().filter(|it| during.contains(&it.created_at));
     let first = rollouts.find(is_ours);
-    let mut bad = first
-        .into_iter()
-        .chain(rollouts)
-        .filter_map(revision)
-        .filter(|revision| revision.images().any(|image| aftermath.is_bad(image)));
-    bad.next().is_some()
+    let mut since_ours = first.into_iter().chain(rollouts);
+    since_ours.any(|rollout| {
+        let mut images = revision(rollout).into_iter().flat_map(Revision::images);
+        images.any(|image| aftermath.is_bad(image)) || brings_unknown_work(aftermath, service, rollout, until)
+    })
+}
+
+/// Whether the tasks of a rollout end by themselves, and none of the good revision before it had ended so until then: that this is no
+/// crash loop can be told only by those.
+fn brings_unknown_work(aftermath: &Aftermath, service: &Service, rollout: &Deployment, until: i64) -> bool {
+    let is_work = |image: &str| {
+        let tag = image.rsplit(':').next().unwrap_or_default();
+        let mut pushes = aftermath
+            .pushes
+            .iter()
+            .filter(|push| repository_of(image) == Some(&push.repository));
+        tag.starts_with("job") || pushes.any(|push| push.behaviour == Some(Behaviour::Job))
+    };
+    let revision = aftermath.after.revision(&rollout.task_definition);
+    let before = service
+        .history
+        .iter()
+        .take_while(|it| it.created_at < rollout.created_at);
+    let good = before.filter(|it| it.status == "SUCCESSFUL").last();
+    let has_ended = |task: &StoppedTask| {
+        task.stop_code.as_deref() == Some("EssentialContainerExited")
+            && good.is_some_and(|good| task.task_definition == good.task_definition)
+            && task.stopped_at.is_some_and(|at| at < until)
+    };
+    revision.is_some_and(|revision| revision.images().any(is_work)) && !service.stopped_tasks.iter().any(has_ended)
 }
 
 #[cfg(test)]

@@ -37,6 +37,20 @@ pub(crate) enum Kind {
     CodeDeploy,
     /// Deployed from outside ECS.
     External,
+    /// Behind a target group that drains old tasks for minutes, up to an hour.
+    Draining,
+    /// A circuit breaker with a threshold of its own.
+    Threshold,
+    /// ECS calls a rollout successful early, once the old tasks are gone.
+    EarlyBlocking,
+    /// ECS calls a rollout successful early, and leaves the old tasks for later.
+    EarlyDeferred,
+    /// In Express Mode.
+    Express,
+    /// Its tasks take a port of their hosts.
+    HostPort,
+    /// May have five deployments at once that have tasks.
+    Piled,
 }
 
 /// Each kind, and how many of a hundred services are of it.
@@ -55,6 +69,18 @@ const WEIGHTS: [(u32, Kind); 14] = [
     (4, Kind::ClassicLoadBalancer),
     (3, Kind::CodeDeploy),
     (3, Kind::External),
+];
+
+/// The kinds that are about a fault, and how often each takes the place of another one; those without a number have families of
+/// their own.
+pub(super) const OF_FAULTS: [(u32, Kind); 7] = [
+    (22, Kind::Draining),
+    (30, Kind::Threshold),
+    (14, Kind::EarlyBlocking),
+    (14, Kind::EarlyDeferred),
+    (20, Kind::Express),
+    (0, Kind::HostPort),
+    (0, Kind::Piled),
 ];
 
 #[cfg(test)]
@@ -86,6 +112,11 @@ impl Kind {
             Self::Daemon => request["schedulingStrategy"] = "DAEMON".into(),
             Self::Idle => request["desiredCount"] = 0.into(),
             Self::Large => request["desiredCount"] = 12.into(),
+            Self::Threshold => request["desiredCount"] = rng.u32(2..=6).into(),
+            Self::EarlyBlocking | Self::EarlyDeferred => request["desiredCount"] = 4.into(),
+            // As many as there are container instances at most.
+            Self::HostPort => request["desiredCount"] = rng.u32(1..=3).into(),
+            Self::Piled => request["desiredCount"] = 1.into(),
             _ => request["desiredCount"] = rng.u32(1..=4).into(),
         }
         if let Some(configuration) = self.deployment_configuration(rng, name) {
@@ -96,6 +127,15 @@ impl Kind {
             Self::External => request["deploymentController"] = json!({"type": "EXTERNAL"}),
             Self::ClassicLoadBalancer => {
                 let balancer = json!({"loadBalancerName": name, "containerName": "app", "containerPort": 80});
+                request["loadBalancers"] = json!([balancer]);
+            }
+            Self::Draining => {
+                // The default of AWS, and the most that it takes.
+                let seconds = [300, 300, 600, 3_600][rng.usize(..4)];
+                let group = format!(
+                    "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/{name}-drains-{seconds}/73e2d6bc24d8a067"
+                );
+                let balancer = json!({"targetGroupArn": group, "containerName": "app", "containerPort": 80});
                 request["loadBalancers"] = json!([balancer]);
             }
             _ => {}
@@ -125,6 +165,38 @@ impl Kind {
                 let canary = json!({"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 1});
                 json!({"strategy": "CANARY", "canaryConfiguration": canary, "bakeTimeInMinutes": 1})
             }
+            Self::Threshold => {
+                let thresholds = [
+                    ("COUNT", [1, 2, 6]),
+                    ("BOUNDED_PERCENT", [25, 50, 100]),
+                    ("UNBOUNDED_PERCENT", [25, 100, 200]),
+                ];
+                let (kind, values) = thresholds[rng.usize(..3)];
+                let mut breaker =
+                    json!({"enable": rng.bool(), "rollback": rng.bool(), "resetOnHealthyTask": rng.bool()});
+                breaker["thresholdConfiguration"] = json!({"type": kind, "value": values[rng.usize(..3)]});
+                json!({"deploymentCircuitBreaker": breaker})
+            }
+            Self::EarlyBlocking | Self::EarlyDeferred => {
+                let cleanup = if self == Self::EarlyBlocking {
+                    "BLOCKING"
+                } else {
+                    "DEFERRED"
+                };
+                let criteria = json!({"enable": true, "healthyPercent": 25, "sourceServiceRevisionCleanup": cleanup});
+                // One new task at a time, so that a success is early.
+                json!({"earlySuccessCriteria": criteria, "minimumHealthyPercent": 25, "maximumPercent": 125})
+            }
+            // As ECS sets them up by itself, with less time.
+            Self::Express => {
+                let canary = json!({"canaryPercent": 5.0, "canaryBakeTimeInMinutes": 3});
+                json!({"strategy": "CANARY", "canaryConfiguration": canary, "bakeTimeInMinutes": 3})
+            }
+            Self::HostPort => {
+                let least = if rng.bool() { 0 } else { 33 };
+                json!({"minimumHealthyPercent": least, "maximumPercent": 200})
+            }
+            Self::Piled => json!({"maximumPercent": 1_000}),
             Self::Rolling if rng.bool() => json!({"minimumHealthyPercent": 50, "maximumPercent": 200}),
             _ => return None,
         };
