@@ -527,7 +527,7 @@ fn a_push_is_deployed_when_it_never_had_its_turn_or_is_wanted_again() {
     }
 }
 
-/// This execution began web:2; at 12:00:05 it saw that begun. Another push put web:7 on top, which has the image too.
+/// This execution began web:2 at 12:00:05. Another push put web:7 on top, which has the image too.
 #[test]
 fn an_image_that_failed_inside_a_later_rollout_of_its_service_is_not_begun_once_more() {
     let came = |short: &str, seconds: i64, status| ServiceDeployment {
@@ -551,7 +551,7 @@ fn an_image_that_failed_inside_a_later_rollout_of_its_service_is_not_begun_once_
         };
         decide(&wanted, &seen)
     };
-    let [first, good] = [came("web:2", 4, Stopped), came("web:1", 1, Successful)];
+    let [first, good] = [came("web:2", 5, Stopped), came("web:1", 1, Successful)];
     let moved = |on: &str| Start::Moved(arn(on));
     let rolled_back = Start::RolledBack {
         to: arn("web:1"),
