@@ -40,12 +40,14 @@ def main() -> None:
 
     import ecr_events
     import ecs_answers
+    import ecs_draining
     import ecs_images
     import executions
     import iam
 
     ecr_events.add()
     ecs_answers.add()
+    ecs_draining.add()
     ecs_images.add()
     executions.add()
     iam.add()

@@ -21,6 +21,8 @@ pub enum Behaviour {
     Healthy,
     /// It exits with code 1 as soon as it has started.
     Broken,
+    /// It runs until it is told to stop, and takes 40 seconds to do so. In a simulated ECS the target group of the service does.
+    Draining,
 }
 
 impl Behaviour {
@@ -28,6 +30,7 @@ impl Behaviour {
         match self {
             Self::Healthy => "healthy.Dockerfile",
             Self::Broken => "broken.Dockerfile",
+            Self::Draining => "draining.Dockerfile",
         }
     }
 }
@@ -67,7 +70,7 @@ impl LocalAws {
     pub async fn push(&self, repository: &str, tag: &str, behaviour: Behaviour) -> Result<String, Error> {
         if self.simulated_ecs().is_some() {
             let behaviour = match behaviour {
-                Behaviour::Healthy => simulated_ecs::Behaviour::Good,
+                Behaviour::Healthy | Behaviour::Draining => simulated_ecs::Behaviour::Good,
                 Behaviour::Broken => simulated_ecs::Behaviour::Crash,
             };
             let push = self.push_simulated(repository, tag, Some(behaviour))?;

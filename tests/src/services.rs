@@ -3,7 +3,7 @@
 use crate::{ACCOUNT, Error, LocalAws, pause};
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentController,
-    DeploymentControllerType, DeploymentRolloutState, Service,
+    DeploymentControllerType, DeploymentRolloutState, LoadBalancer, Service,
 };
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ pub struct Setup {
     pub circuit_breaker: Option<bool>,
     /// What deploys it.
     pub controller: DeploymentControllerType,
+    /// The ARN of the target group that its first container is behind.
+    pub target_group: Option<String>,
 }
 
 impl Default for Setup {
@@ -25,6 +27,7 @@ impl Default for Setup {
             desired_count: 1,
             circuit_breaker: None,
             controller: DeploymentControllerType::Ecs,
+            target_group: None,
         }
     }
 }
@@ -51,6 +54,20 @@ impl LocalAws {
     ///
     /// When ECS refuses.
     pub async fn register(&self, family: &str, containers: &[(&str, &str)]) -> Result<String, Error> {
+        self.register_stopping(family, containers, None).await
+    }
+
+    /// The same, with containers that may take so many seconds to stop.
+    ///
+    /// # Errors
+    ///
+    /// When ECS refuses.
+    pub async fn register_stopping(
+        &self,
+        family: &str,
+        containers: &[(&str, &str)],
+        stop_timeout: Option<i32>,
+    ) -> Result<String, Error> {
         let ecs = self.ecs();
         let mut register = ecs
             .register_task_definition()
@@ -63,6 +80,7 @@ impl LocalAws {
                 .name(*name)
                 .image(*image)
                 .memory(32)
+                .set_stop_timeout(stop_timeout)
                 .essential(true);
             register = register.container_definitions(container.build());
         }
@@ -99,6 +117,10 @@ impl LocalAws {
                 .deployment_circuit_breaker(breaker)
                 .build();
             create = create.deployment_configuration(configuration);
+        }
+        if let Some(arn) = &setup.target_group {
+            let balancer = LoadBalancer::builder().target_group_arn(arn).container_name(name);
+            create = create.load_balancers(balancer.container_port(80).build());
         }
         if setup.controller != DeploymentControllerType::Ecs {
             let controller = DeploymentController::builder().r#type(setup.controller.clone()).build();

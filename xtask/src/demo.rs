@@ -1,7 +1,7 @@
-//! The demo: the real stack in a local AWS with two stages, the image of a pull request, a release, a broken release, and what
+//! The demo: the real stack in a local AWS with three stages, the image of a pull request, a release, a broken release, and what
 //! comes of each.
 
-use crate::{Failure, page};
+use crate::{Failure, page, table};
 use local_aws::executions::Execution;
 use local_aws::images::Behaviour;
 use local_aws::services::Setup;
@@ -18,10 +18,12 @@ const FIRST: &str = "v1";
 /// How long one push may take on a busy machine.
 const LIMIT: Duration = Duration::from_mins(3);
 
-/// The stages: a pull request goes to staging alone, a release there first.
+/// The stages: a pull request goes to staging alone, a release there first; and one whose rollouts have less time than an old task
+/// of its service takes to stop.
 const STAGES: &str = r#"[
     {"name": "staging", "clusters": ["staging"], "tags": ["pr-*", "semver:*"]},
-    {"name": "production", "clusters": ["production"], "tags": ["semver:*"], "after": "staging", "soak": "2s"}
+    {"name": "production", "clusters": ["production"], "tags": ["semver:*"], "after": "staging", "soak": "2s"},
+    {"name": "queues", "clusters": ["queues"], "tags": ["semver:*"], "rolloutTimeout": "20s"}
 ]"#;
 
 /// A service of the demo: its cluster, its name, its family, its containers by name and repository, and its circuit breaker.
@@ -79,6 +81,23 @@ const WORKLOADS: [Workload; 4] = [
         circuit_breaker: None,
     },
 ];
+
+/// The service whose old task takes 40 seconds to stop, after the words of [`Behaviour::Draining`].
+const QUEUE: Workload = Workload {
+    cluster: "queues",
+    service: "queue",
+    family: "queue",
+    containers: &[("queue", QUEUE_REPOSITORY)],
+    circuit_breaker: None,
+};
+const QUEUE_REPOSITORY: &str = "shop/queue";
+/// What is pushed to it, while the pushes to [`REPOSITORY`] go on.
+const QUEUE_TAG: &str = "v1.1.0";
+/// How long a container may take to stop until ECS ends it, in seconds.
+const STOP_TIMEOUT: i32 = 60;
+/// In a simulated ECS, which is twenty times as fast, it is this target group that takes as long.
+const DRAINING_GROUP: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/queue-drains-800/73e2d6bc24d8a067";
 
 /// What is pushed, and how it has to end in staging and in production.
 struct Push {
@@ -165,9 +184,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 struct Demo {
     aws: LocalAws,
     stack: Stack,
-    rows: Vec<Row>,
     /// The lines that were shown since the first push.
     shown: Mutex<Vec<String>>,
+}
+
+/// What came of pushes: lines of the table, and what is not as it should be.
+struct Ended {
+    rows: Vec<Row>,
+    wrong: Vec<String>,
 }
 
 /// A line of the table.
@@ -214,7 +238,6 @@ impl Demo {
         let demo = Self {
             aws,
             stack,
-            rows: Vec::new(),
             shown: Mutex::default(),
         };
         demo.create_services().await.map_err(|error| error.to_string())?;
@@ -223,13 +246,15 @@ impl Demo {
 
     async fn create_services(&self) -> Result<(), local_aws::Error> {
         say(&format!(
-            "pushing {FIRST} of three repositories; creating four services in two clusters"
+            "pushing {FIRST} of four repositories; creating five services in three clusters"
         ));
         for repository in [REPOSITORY, "shop/proxy", "shop/billing"] {
             self.aws.create_repository(repository).await?;
             self.aws.push(repository, FIRST, Behaviour::Healthy).await?;
         }
-        for cluster in ["staging", "production"] {
+        self.aws.create_repository(QUEUE_REPOSITORY).await?;
+        self.aws.push(QUEUE_REPOSITORY, FIRST, Behaviour::Draining).await?;
+        for cluster in ["staging", "production", QUEUE.cluster] {
             self.aws.create_cluster(cluster).await?;
         }
         let image = |repository: &str| self.aws.image(repository, FIRST);
@@ -251,19 +276,42 @@ impl Demo {
                 .create_service(workload.cluster, workload.service, workload.family, &setup)
                 .await?;
         }
-        for workload in &WORKLOADS {
+        let containers = [(QUEUE.service, &*image(QUEUE_REPOSITORY))];
+        let stop_timeout = Some(STOP_TIMEOUT);
+        self.aws
+            .register_stopping(QUEUE.family, &containers, stop_timeout)
+            .await?;
+        let setup = Setup {
+            target_group: self.aws.simulated_ecs().map(|_| DRAINING_GROUP.to_owned()),
+            ..Setup::default()
+        };
+        self.aws
+            .create_service(QUEUE.cluster, QUEUE.service, QUEUE.family, &setup)
+            .await?;
+        for workload in WORKLOADS.iter().chain([&QUEUE]) {
             self.aws.stable(workload.cluster, workload.service, LIMIT).await?;
         }
         Ok(())
     }
 
-    async fn play(mut self, arguments: Arguments) -> Result<(), Failure> {
-        let mut wrong = Vec::new();
-        for push in &PUSHES {
-            wrong.extend(self.push(push).await?);
-        }
+    async fn play(self, arguments: Arguments) -> Result<(), Failure> {
+        let in_turn = async {
+            let (mut rows, mut wrong) = (Vec::new(), Vec::new());
+            for push in &PUSHES {
+                let ended = self.push(push).await?;
+                rows.extend(ended.rows);
+                wrong.extend(ended.wrong);
+            }
+            Ok::<_, Failure>(Ended { rows, wrong })
+        };
+        let (Ended { mut rows, mut wrong }, (beside, says)) = tokio::try_join!(in_turn, self.push_to_queue())?;
+        rows.extend(beside.rows);
+        wrong.extend(beside.wrong);
+        self.show(&format!(
+            "▸ {QUEUE_REPOSITORY}:{QUEUE_TAG}, pushed meanwhile; an old task takes 40 s to stop, a rollout may take 20 s: {says}"
+        ));
         self.show("");
-        for line in table(&self.rows) {
+        for line in outcomes(&rows) {
             self.show(&line);
         }
         if arguments.write && wrong.is_empty() {
@@ -281,8 +329,33 @@ impl Demo {
         }
     }
 
+    /// Pushes an image for the service whose old task takes longer to stop than a rollout may take. Returns what the service's
+    /// execution says, too.
+    async fn push_to_queue(&self) -> Result<(Ended, String), Failure> {
+        let failure = |error: local_aws::Error| error.to_string();
+        let before = self.revision(&QUEUE).await.map_err(failure)?;
+        let pushed = self.aws.push(QUEUE_REPOSITORY, QUEUE_TAG, Behaviour::Healthy).await;
+        pushed.map_err(failure)?;
+        let (_, children) = self.follow(QUEUE_REPOSITORY, QUEUE_TAG, false).await.map_err(failure)?;
+        let [child] = children.as_slice() else {
+            return Err(format!("{} executions for {}", children.len(), QUEUE.title()));
+        };
+        let to = self.target(child).await.map_err(failure)?;
+        let row = row(QUEUE_REPOSITORY, QUEUE_TAG, child, to);
+        let says = child.output.as_ref().and_then(|output| output["message"].as_str());
+        let says = says.unwrap_or_default().to_owned();
+        let now = self.revision(&QUEUE).await.map_err(failure)?;
+        let is_right = row.outcome == "DEPLOYED" && now != before && says.contains("old ones still draining");
+        let wrong = format!("- {QUEUE_REPOSITORY}:{QUEUE_TAG}: {} ({now}): {says}", row.outcome);
+        let ended = Ended {
+            rows: vec![row],
+            wrong: Some(wrong).filter(|_| !is_right).into_iter().collect(),
+        };
+        Ok((ended, says))
+    }
+
     /// Pushes an image, shows what happens, and says what is not as it should be afterwards.
-    async fn push(&mut self, push: &Push) -> Result<Vec<String>, Failure> {
+    async fn push(&self, push: &Push) -> Result<Ended, Failure> {
         let failure = |error: local_aws::Error| error.to_string();
         let Push { tag, behaviour, .. } = *push;
         self.show(&format!("▸ docker push {REPOSITORY}:{tag}, {}", push.what));
@@ -291,21 +364,20 @@ impl Demo {
             before.insert(workload.title(), self.revision(workload).await.map_err(failure)?);
         }
         self.aws.push(REPOSITORY, tag, behaviour).await.map_err(failure)?;
-        let (parent, children) = self.follow(tag).await.map_err(failure)?;
-        let mut outcomes = BTreeMap::new();
+        let (parent, children) = self.follow(REPOSITORY, tag, true).await.map_err(failure)?;
+        let (mut outcomes, mut rows) = (BTreeMap::new(), Vec::new());
         for child in &children {
             let to = self.target(child).await.map_err(failure)?;
-            let row = row(tag, child, to);
+            let row = row(REPOSITORY, tag, child, to);
             outcomes.insert(row.service.clone(), row.outcome.clone());
-            self.rows.push(row);
+            rows.push(row);
         }
         for workload in WORKLOADS.iter().filter(|workload| workload.runs_repository()) {
             let service = workload.title();
             if !outcomes.contains_key(&service) {
                 let outcome = not_deployed(&parent, workload);
                 outcomes.insert(service.clone(), outcome.clone());
-                self.rows
-                    .push(untouched(tag, service, before[&workload.title()].clone(), outcome));
+                rows.push(untouched(tag, service, before[&workload.title()].clone(), outcome));
             }
         }
         let mut wrong = Vec::new();
@@ -347,7 +419,7 @@ impl Demo {
                 message.contains("exited with code 1") && message.contains("not reached: 2 services of production"),
             );
         }
-        Ok(wrong)
+        Ok(Ended { rows, wrong })
     }
 
     /// The revision that a service's execution has moved it to, whatever came of that: what "Update service" has put out.
@@ -370,19 +442,30 @@ impl Demo {
         Ok(short(described.task_definition().unwrap_or_default()).to_owned())
     }
 
-    /// Shows the states of the push's execution and of its services' executions as they are entered, to the end.
-    async fn follow(&self, tag: &str) -> Result<(Execution, Vec<Execution>), local_aws::Error> {
+    /// Waits for the end of a push's execution. Shows its states and those of its services' executions as they are entered, if that
+    /// is wanted.
+    async fn follow(
+        &self,
+        repository: &str,
+        tag: &str,
+        is_shown: bool,
+    ) -> Result<(Execution, Vec<Execution>), local_aws::Error> {
         let begun = Instant::now();
-        let is_ours = |execution: &Execution| execution.is_of_push_to(REPOSITORY) && pushed_tag(execution) == Some(tag);
+        let is_ours = |execution: &Execution| execution.is_of_push_to(repository) && pushed_tag(execution) == Some(tag);
         let mut shown = HashSet::new();
         loop {
             let parents = self.aws.executions(&self.stack.deploy_image, None, is_ours).await?;
             if let Some(parent) = parents.into_iter().next() {
                 let is_child = |execution: &Execution| execution.is_child_of(&parent.arn);
                 let children = self.aws.executions(&self.stack.deploy_service, None, is_child).await?;
-                self.follow_states("deploy-image", &parent, &mut shown, begun).await?;
-                for child in &children {
-                    self.follow_states(&service_of(child), child, &mut shown, begun).await?;
+                if is_shown {
+                    self.follow_states("deploy-image", &parent, &mut shown, begun).await?;
+                    for child in &children {
+                        self.follow_states(&service_of(child), child, &mut shown, begun).await?;
+                    }
+                }
+                if parent.has_ended() && !is_shown {
+                    return Ok((parent, children));
                 }
                 if parent.has_ended() {
                     match parent.error_message() {
@@ -403,7 +486,7 @@ impl Demo {
                 }
             }
             if begun.elapsed() > LIMIT {
-                let what = format!("the end of the push of {tag}");
+                let what = format!("the end of the push of {repository}:{tag}");
                 return Err(local_aws::Error::Late {
                     what,
                     limit: LIMIT,
@@ -519,7 +602,7 @@ fn untouched(tag: &str, service: String, on: String, outcome: String) -> Row {
     }
 }
 
-fn row(tag: &str, child: &Execution, to: String) -> Row {
+fn row(repository: &str, tag: &str, child: &Execution, to: String) -> Row {
     let text = |value: &Value| short(value.as_str().unwrap_or_default()).to_owned();
     let seconds = child
         .ended
@@ -530,7 +613,7 @@ fn row(tag: &str, child: &Execution, to: String) -> Row {
         .and_then(|output| output["outcome"].as_str())
         .or(child.error.as_deref());
     Row {
-        push: format!("{REPOSITORY}:{tag}"),
+        push: format!("{repository}:{tag}"),
         service: service_of(child),
         from: text(&child.input["source"]),
         to,
@@ -546,7 +629,7 @@ fn short(arn: &str) -> &str {
 }
 
 /// The outcome of each service of each push, one a line.
-fn table(rows: &[Row]) -> Vec<String> {
+fn outcomes(rows: &[Row]) -> Vec<String> {
     let cells = |row: &Row| {
         [
             &row.push,
@@ -561,15 +644,7 @@ fn table(rows: &[Row]) -> Vec<String> {
     };
     let header = HEADER.map(str::to_owned);
     let lines: Vec<[String; 7]> = std::iter::once(header).chain(rows.iter().map(cells)).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or_default();
-    let padded = |line: &[String; 7]| {
-        let cells = line.iter().enumerate();
-        let cells: Vec<String> = cells
-            .map(|(column, cell)| format!("{cell:<0$}", width(column)))
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    lines.iter().map(padded).collect()
+    table::lines(&lines)
 }
 
 /// What the README shows of a run: of the last push what the steps of its first service have said, each thing once; its end;
@@ -599,7 +674,8 @@ fn excerpt(shown: &str) -> String {
         .iter()
         .find(|line| line.starts_with(header))
         .and_then(|line| line.find(HEADER[6]));
-    let is_row = |line: &str| line.starts_with(header) || line.starts_with(REPOSITORY);
+    let is_row =
+        |line: &str| line.starts_with(header) || line.starts_with(REPOSITORY) || line.starts_with(QUEUE_REPOSITORY);
     let cut = |line: &str| match executions {
         Some(at) if is_row(line) => line.get(..at).unwrap_or(line).trim_end().to_owned(),
         _ => line.to_owned(),
@@ -674,7 +750,10 @@ shop/web:v2  staging/web  DEPLOYED  17.3"
                 assert!(outcomes.contains(&(&image, &service, outcome)), "{outcomes:?}");
             }
         }
+        let queue = format!("{QUEUE_REPOSITORY}:{QUEUE_TAG}");
+        assert!(outcomes.contains(&(&queue, &QUEUE.title(), "DEPLOYED")), "{outcomes:?}");
         for told in [
+            "old ones still draining",
             "Deploy.ServicesFailed",
             "web exited with code 1",
             "It is back on staging-web:3 and stable",

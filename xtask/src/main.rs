@@ -31,7 +31,7 @@ struct Arguments {
 enum Task {
     /// Check what every save should keep: formatting, lints, unit tests, contracts, the CDK app. Starts no local AWS.
     Check,
-    /// Show it: a local AWS, a real `cdk deploy`, two stages, a pull request, a release, a broken release, and the rollback.
+    /// Show it: a local AWS, a real `cdk deploy`, stages, a pull request, a release, a broken release, and the rollback.
     Demo(demo::Arguments),
     /// Run every check and every test: what CI runs.
     Test,

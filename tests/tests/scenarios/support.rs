@@ -120,6 +120,7 @@ impl From<Setup> for services::Setup {
                 Controller::CodeDeploy => DeploymentControllerType::CodeDeploy,
                 Controller::External => DeploymentControllerType::External,
             },
+            ..Self::default()
         }
     }
 }
