@@ -135,7 +135,7 @@ export function updateService(settings: Settings): Permission[] {
 
 /** check-stability: one look at a rollout and at its tasks. */
 export function checkStability(settings: Settings): Permission[] {
-  return [...readRollouts(settings), ...readTasks(settings)];
+  return [...readRollouts(settings), readHooks(settings), ...readTasks(settings)];
 }
 
 /** roll-back: ends the rollout or starts one of the last good revision. What has to be registered for it, register-revision does. */
@@ -264,6 +264,16 @@ function readRollouts(settings: Settings): Permission[] {
     },
     readTaskDefinitions(),
   ];
+}
+
+/** The lifecycle hooks that a rollout waits at. To continue it is up to somebody else. */
+function readHooks(settings: Settings): Permission {
+  return {
+    sid: 'DescribeServiceDeployments',
+    actions: ['ecs:DescribeServiceDeployments'],
+    resources: [...inEachCluster(settings, 'service'), ...inEachCluster(settings, 'service-deployment')],
+    wildcard: 'Rollouts come and go; the configured clusters, if any, limit them.',
+  };
 }
 
 function startRollout(settings: Settings): Permission {

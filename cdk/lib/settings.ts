@@ -121,8 +121,8 @@ export interface EcrDeployProps {
 
   /**
    * How long one rollout may take until it counts as failed and is rolled back, and how long a rollback may take.
-   * Blue/green, linear and canary rollouts need their bake time on top: give them more. At most seven days, and at most
-   * 1,200 times `pollInterval`.
+   * Blue/green, linear and canary rollouts need their bake time on top: give them more. The time during which a rollout
+   * waits at a lifecycle hook does not count. At most seven days, and at most 1,200 times `pollInterval`.
    *
    * @default Duration.minutes(30)
    */
@@ -130,7 +130,8 @@ export interface EcrDeployProps {
 
   /**
    * How long to wait at least between two polls of a rollout, from one second to one hour. Each poll reads the service
-   * from ECS and costs three state transitions. A rollout that takes long, or one of many, is polled less often.
+   * from ECS and costs three state transitions. A rollout that takes long, that waits at a lifecycle hook, or one of
+   * many is polled less often.
    *
    * @default Duration.seconds(15)
    */

@@ -16,7 +16,8 @@ use shared::runtime::{Request, log_image, log_service};
 use shared::service::StoppedTask;
 use shared::task_definition::Standing;
 use soak::still_stable;
-use verdict::{Look, came_between, judge, needs_history};
+use verdict::hooks::moved;
+use verdict::{Look, came_between, has_hooks, held, judge, needs_history};
 
 /// How long before a rollout ECS's records are read, since clocks differ.
 const RECORDS_BEFORE: SignedDuration = SignedDuration::from_mins(2);
@@ -34,6 +35,8 @@ pub enum Answer {
 /// Reads a rollout, or a rollback, once and judges it: the step "Check stability"; or, after a soak, all services that a push
 /// has deployed: the step "Still stable?". It changes nothing.
 ///
+/// While lifecycle hooks hold the rollout, its deadline moves on with the clock, and it is looked at less and less often.
+///
 /// `running` is how many services are waited for, see [`shared::executions`]: the more, the later is the next look.
 ///
 /// # Errors
@@ -50,11 +53,21 @@ pub async fn handle(
         log_image(&asked.image);
         return still_stable(ecs, &asked).await.map(Answer::StillStable);
     }
-    let Request { now, input: asked, .. } = request.typed::<CheckStability>()?;
+    let Request {
+        now, input: mut asked, ..
+    } = request.typed::<CheckStability>()?;
+    asked.rollout.deadline = asked.deadline.unwrap_or(asked.rollout.deadline);
     let rollout = &asked.rollout;
     log_image(&asked.image);
     log_service(&shared::service::title(&rollout.cluster, &rollout.service));
-    let (check, running) = tokio::join!(look(ecs, &asked, now), running);
+    let (looked, running) = tokio::join!(look(ecs, &asked, now), running);
+    let (check, held_until) = match looked {
+        Ok(looked) => looked,
+        Err(error) => match ecs.failed_at(&rollout.cluster, &rollout.service, error).await {
+            Error::ServiceDeleted(message) => (deleted(message), None),
+            error => return Err(error),
+        },
+    };
     let waiting = Waiting {
         cluster: &rollout.cluster,
         service: &rollout.service,
@@ -62,17 +75,15 @@ pub async fn handle(
         running,
         // Not since it began: one that is found under way, maybe for days, is told of as soon as any other.
         age: now.duration_since(rollout.watched_since),
-        left: rollout.deadline.duration_since(now),
+        left: held_until.unwrap_or(rollout.deadline).duration_since(now),
+        is_held: held_until.is_some(),
     };
-    let check = match check {
-        Ok(check) => check,
-        Err(error) => match ecs.failed_at(&rollout.cluster, &rollout.service, error).await {
-            Error::ServiceDeleted(message) => deleted(message),
-            error => return Err(error),
-        },
-    };
+    let wait = poll::wait(config.poll_interval, now, &waiting);
     let check = Check {
-        wait: poll::wait(config.poll_interval, now, &waiting),
+        wait,
+        deadline: held_until
+            .map(|until| moved(rollout.deadline, now, wait, until))
+            .or(asked.deadline),
         ..check
     };
     tracing::info!(verdict = ?check.verdict, task_definition = rollout.task_definition.short(), "{}", check.message);
@@ -89,10 +100,12 @@ fn deleted(message: String) -> Check {
         running: 0,
         desired: 0,
         wait: 0,
+        deadline: None,
     }
 }
 
-async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Check, Error> {
+/// The verdict, and until when lifecycle hooks hold the rollout where it goes on and they do.
+async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<(Check, Option<Timestamp>), Error> {
     let rollout = &asked.rollout;
     let service = ecs.describe_service(&rollout.cluster, &rollout.service).await?;
     let stopped = ecs.stopped_tasks(&rollout.cluster, &rollout.service).await?;
@@ -104,6 +117,10 @@ async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Check
             .await?
     } else {
         None
+    };
+    let lifecycle = match has_hooks(&service, history.as_deref(), asked) {
+        Some(service_deployment) => ecs.lifecycle(service_deployment).await?,
+        None => None,
     };
     let other = service
         .primary()
@@ -143,6 +160,7 @@ async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Check
     let look = Look {
         service: &service,
         history: history.as_deref(),
+        lifecycle: lifecycle.as_ref(),
         stopped: &stopped,
         primary,
         between,
@@ -150,5 +168,7 @@ async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Check
         essential: &essential,
         now,
     };
-    Ok(judge(&look, asked))
+    let check = judge(&look, asked);
+    let hold = held(&look, asked).filter(|_| check.verdict == Verdict::InProgress);
+    Ok((check, hold.map(|hold| hold.until)))
 }

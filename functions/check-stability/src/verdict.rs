@@ -3,11 +3,14 @@
 //! Only a completed rollout of *our* revision is stable. That ECS calls a service stable says nothing: it is that after
 //! a rollback too.
 
+pub mod hooks;
+
 use crate::death::{describe, failed_containers, sentence};
 use jiff::{SignedDuration, Timestamp};
 use shared::arn::TaskDefinitionArn;
 use shared::config::BaseSetting;
 use shared::contract::{Check, CheckStability, Rollout, Verdict};
+use shared::lifecycle::{HookAction, Lifecycle};
 use shared::service::{
     Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceEvent, StoppedTask,
 };
@@ -35,6 +38,8 @@ pub struct Look<'a> {
     pub service: &'a Service,
     /// ECS's records of the service's rollouts since ours began, newest first, where ECS tells them.
     pub history: Option<&'a [ServiceDeployment]>,
+    /// How the lifecycle hooks stand of the rollout that counts, see [`has_hooks`]; where ECS tells.
+    pub lifecycle: Option<&'a Lifecycle>,
     /// The tasks that stopped lately, of whatever deployment.
     pub stopped: &'a [StoppedTask],
     /// What the revision of the primary deployment is to the push, where that is another revision than ours.
@@ -55,10 +60,41 @@ pub fn needs_history(service: &Service, rollout: &Rollout) -> bool {
     match service.primary() {
         Some(primary) if primary.task_definition == rollout.task_definition => {
             // Nothing is being started while one goes on that somebody has stopped.
-            primary.rollout_state != Some(RolloutState::InProgress) || primary.pending_count == 0
+            service.has_lifecycle_hooks
+                || primary.rollout_state != Some(RolloutState::InProgress)
+                || primary.pending_count == 0
         }
         _ => true,
     }
+}
+
+/// The ARN of the service deployment whose lifecycle hooks are worth a call: the one of our rollout, or of ECS's way back from
+/// it. `None` where the service has no hooks, or that one is over and went well, or another one took its place.
+#[must_use]
+pub fn has_hooks<'a>(
+    service: &Service,
+    history: Option<&'a [ServiceDeployment]>,
+    asked: &CheckStability,
+) -> Option<&'a str> {
+    use ServiceDeploymentStatus::{Stopped, Successful};
+    let record = our_record(history, asked).filter(|_| service.has_lifecycle_hooks)?;
+    (!matches!(record.status, Successful | Stopped)).then_some(record.arn.as_str())
+}
+
+/// The hold by lifecycle hooks, where the rollout waits at any.
+#[must_use]
+pub fn held(look: &Look<'_>, asked: &CheckStability) -> Option<hooks::Hold> {
+    let record = our_record(look.history, asked)?;
+    let is_there = look
+        .service
+        .primary()
+        .is_some_and(|primary| primary.task_definition == record.target);
+    let end_of_pause = if is_rollback(record.status) {
+        is_there.then_some(HookAction::RollBack)
+    } else {
+        Some(HookAction::Continue)
+    };
+    hooks::hold(look.lifecycle?, &asked.rollout, end_of_pause, look.now)
 }
 
 /// The revision of a rollout that took the place of ours and is over too, by ECS's records: one that began after ours and
@@ -90,7 +126,7 @@ pub fn judge(look: &Look<'_>, asked: &CheckStability) -> Check {
         Some(primary) => judge_displaced(look, asked, primary, &crashes),
         None => {
             let message = format!("{} shows no deployment of its own", look.service.title());
-            ended_by_deadline(look, rollout, check(Verdict::InProgress, message, Vec::new(), 0, 0))
+            ended_by_deadline(look, asked, check(Verdict::InProgress, message, Vec::new(), 0, 0))
         }
     };
     Check {
@@ -102,7 +138,8 @@ pub fn judge(look: &Look<'_>, asked: &CheckStability) -> Check {
 /// Our revision is what the service is on, or moving to.
 fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, crashes: &[&StoppedTask]) -> Check {
     let rollout = &asked.rollout;
-    let reasons = reasons(crashes, look, rollout);
+    let record = our_record(look.history, asked);
+    let reasons = reasons(crashes, look, rollout, record);
     let draining = draining(look, primary);
     let mut progress = progress(primary, crashes.len(), &reasons);
     if draining > 0 {
@@ -117,7 +154,6 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, cra
             primary.desired_count,
         )
     };
-    let record = our_record(look, asked);
     match record.map(|record| record.status) {
         Some(ServiceDeploymentStatus::RolledBack | ServiceDeploymentStatus::RollingBack)
             if asked.rolls_back.is_none() =>
@@ -150,7 +186,7 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, cra
     if crashes.len() >= look.service.crash_threshold.tasks(primary.desired_count) {
         return ended(Verdict::Failed, progress);
     }
-    if cannot_launch(look, rollout, primary) {
+    if cannot_launch(look, asked, primary) {
         return ended(Verdict::Failed, progress);
     }
     let may_lag = record.is_none() && tells_of_others(look) && look.now < later(rollout.watched_since, STALE);
@@ -158,10 +194,11 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, cra
         return ended(Verdict::Stable, progress);
     }
     // Nothing that could go wrong with ours is left to wait for, and to go back would change nothing.
-    if draining > 0 && look.now >= rollout.deadline && is_quiet(look, rollout, primary, crashes) {
+    let is_held = held(look, asked).is_some();
+    if draining > 0 && !is_held && look.now >= rollout.deadline && is_quiet(look, rollout, primary, crashes) {
         return ended(Verdict::Stable, progress);
     }
-    ended_by_deadline(look, rollout, ended(Verdict::InProgress, progress))
+    ended_by_deadline(look, asked, ended(Verdict::InProgress, progress))
 }
 
 /// Another revision than ours is what the service is on.
@@ -169,8 +206,8 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
     let rollout = &asked.rollout;
     let there = primary.task_definition.short();
     let ours = ours(look.service, rollout);
-    let record = our_record(look, asked);
-    let reasons = reasons(crashes, look, rollout);
+    let record = our_record(look.history, asked);
+    let reasons = reasons(crashes, look, rollout, record);
     let (running, desired) = ours.map_or((0, primary.desired_count), |ours| {
         (ours.running_count, ours.desired_count)
     });
@@ -179,7 +216,7 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
     let gave_up = record.is_some_and(|record| is_rollback(record.status));
     if primary.created_at < rollout.started_at && !primary.says_rollback() && is_about_to_show(look, asked) {
         let waits = format!("the rollout of {} does not show yet", rollout.task_definition.short());
-        return ended_by_deadline(look, rollout, says(Verdict::InProgress, waits));
+        return ended_by_deadline(look, asked, says(Verdict::InProgress, waits));
     }
     let standing = look.primary.map(|primary| primary.standing);
     if standing == Some(Standing::Newer) {
@@ -207,7 +244,7 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
         return if primary.rollout_state == Some(RolloutState::Completed) {
             says(Verdict::Stable, message)
         } else {
-            ended_by_deadline(look, rollout, says(Verdict::InProgress, message))
+            ended_by_deadline(look, asked, says(Verdict::InProgress, message))
         };
     }
     if went_back {
@@ -274,7 +311,7 @@ fn judge_displaced_rollback(look: &Look<'_>, asked: &CheckStability, primary: &D
     let does_not_show_yet = primary.created_at < rollout.started_at && may_be_old;
     if asked.rolls_back.as_ref() == Some(&primary.task_definition) || does_not_show_yet {
         let waits = says(Verdict::InProgress, format!("the service is still on {there}"));
-        return ended_by_deadline(look, rollout, waits);
+        return ended_by_deadline(look, asked, waits);
     }
     match look.primary.map(|primary| primary.standing) {
         Some(Standing::Newer) => says(
@@ -298,17 +335,25 @@ fn check(verdict: Verdict, message: String, reasons: Vec<String>, running: u32, 
         running,
         desired,
         wait: 0,
+        deadline: None,
     }
 }
 
-/// The deadline ends what is still in progress, and nothing else.
-fn ended_by_deadline(look: &Look<'_>, rollout: &Rollout, check: Check) -> Check {
-    if look.now < rollout.deadline {
+/// The deadline ends what is still in progress, and nothing else; nor what waits at a lifecycle hook.
+fn ended_by_deadline(look: &Look<'_>, asked: &CheckStability, check: Check) -> Check {
+    let deadline = asked.rollout.deadline;
+    if let Some(hold) = held(look, asked) {
+        return Check {
+            message: format!("{}; {}", check.message, hold.says),
+            ..check
+        };
+    }
+    if look.now < deadline {
         return check;
     }
     Check {
         verdict: Verdict::Failed,
-        message: format!("not stable by {}: {}", rollout.deadline, check.message),
+        message: format!("not stable by {deadline}: {}", check.message),
         ..check
     }
 }
@@ -369,7 +414,7 @@ fn ours<'a>(service: &'a Service, rollout: &Rollout) -> Option<&'a Deployment> {
 fn is_about_to_show(look: &Look<'_>, asked: &CheckStability) -> bool {
     let rollout = &asked.rollout;
     let may_be_old = look.now < later(rollout.watched_since, STALE);
-    let record = our_record(look, asked);
+    let record = our_record(look.history, asked);
     match record.map(|record| record.status) {
         None => ours(look.service, rollout).is_none() && may_be_old,
         Some(ServiceDeploymentStatus::UnderWay) => is_newest(look, record),
@@ -379,8 +424,8 @@ fn is_about_to_show(look: &Look<'_>, asked: &CheckStability) -> bool {
 }
 
 /// ECS's record that tells how our rollout goes. A rollback by ECS has no record of its own: there it is the newest one.
-fn our_record<'a>(look: &Look<'a>, asked: &CheckStability) -> Option<&'a ServiceDeployment> {
-    let history = look.history?;
+fn our_record<'a>(history: Option<&'a [ServiceDeployment]>, asked: &CheckStability) -> Option<&'a ServiceDeployment> {
+    let history = history?;
     let of_rollout = record_of_rollout(history, asked);
     if asked.rolls_back.is_none() {
         return of_rollout;
@@ -468,7 +513,7 @@ fn ends_as_well(task: &StoppedTask, good: &StoppedTask, essential: &[String]) ->
 /// Whether ECS cannot launch any task of ours: none runs or starts, and as many failed as make a crash loop, or ECS has said so
 /// long ago. While tasks of other deployments are still to go, it makes room, and tries again some minutes after the last one
 /// has gone.
-fn cannot_launch(look: &Look<'_>, rollout: &Rollout, primary: &Deployment) -> bool {
+fn cannot_launch(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> bool {
     if primary.desired_count == 0 || primary.running_count > 0 || primary.pending_count > 0 {
         return false;
     }
@@ -480,10 +525,11 @@ fn cannot_launch(look: &Look<'_>, rollout: &Rollout, primary: &Deployment) -> bo
     if others.clone().any(|other| other.running_count > other.desired_count) {
         return false;
     }
-    let patience = rollout.deadline.duration_since(rollout.watched_since) / UNPLACED;
+    // Not by the deadline, which moves while a lifecycle hook holds the rollout.
+    let patience = asked.settings.rollout_timeout / UNPLACED;
     let gone = look.stopped.iter().filter(|task| !is_ours(&task.started_by));
     let room_since = gone.filter_map(|task| task.stopped_at).max();
-    launch_failures(look, rollout).any(|failure| {
+    launch_failures(look, &asked.rollout).any(|failure| {
         let since = room_since.map_or(failure.at, |gone| gone.max(failure.at));
         look.now >= later(since, patience)
     })
@@ -517,8 +563,14 @@ fn draining(look: &Look<'_>, primary: &Deployment) -> u32 {
     others().map(|other| other.running_count).sum()
 }
 
-/// Why tasks died, each reason once with how often, the most frequent first; then why none could be placed.
-fn reasons(crashes: &[&StoppedTask], look: &Look<'_>, rollout: &Rollout) -> Vec<String> {
+/// Why tasks died, each reason once with how often, the most frequent first; then why none could be placed; then which lifecycle
+/// hooks failed, where ECS went back.
+fn reasons(
+    crashes: &[&StoppedTask],
+    look: &Look<'_>,
+    rollout: &Rollout,
+    record: Option<&ServiceDeployment>,
+) -> Vec<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for task in crashes {
         *counts.entry(describe(task)).or_default() += 1;
@@ -535,7 +587,12 @@ fn reasons(crashes: &[&StoppedTask], look: &Look<'_>, rollout: &Rollout) -> Vec<
     let unplaced = launch_failures(look, rollout)
         .next()
         .map(|failure| sentence(&failure.message));
-    died.chain(unplaced).take(REASONS).collect()
+    let went_back = record.is_some_and(|record| is_rollback(record.status));
+    let hooks = look.lifecycle.filter(|_| went_back).map(hooks::failures);
+    died.chain(unplaced)
+        .take(REASONS)
+        .chain(hooks.unwrap_or_default())
+        .collect()
 }
 
 /// "2 of 3 tasks running; 1 stopped: web exited with code 1".

@@ -51,6 +51,10 @@ fn ecs(service: &Service, history: &[ServiceDeployment], died: usize) -> Vec<Rul
 }
 
 async fn asked(rules: &[Rule], rollback: bool) -> (Check, Wire) {
+    asked_at(rules, rollback, 300).await
+}
+
+async fn asked_at(rules: &[Rule], rollback: bool, seconds: i64) -> (Check, Wire) {
     let wire = Wire::default();
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules, |to| to
         .interceptor(wire.clone()));
@@ -60,6 +64,7 @@ async fn asked(rules: &[Rule], rollback: bool) -> (Check, Wire) {
         rollout: rollout(to),
         previous: Some(arn("web:1")),
         rolls_back: rollback.then(|| arn("web:2")),
+        deadline: None,
         services: 1,
         settings: RolloutSettings::default(),
     };
@@ -67,7 +72,7 @@ async fn asked(rules: &[Rule], rollback: bool) -> (Check, Wire) {
         &Ecs::with_client(ecs),
         &Config::default(),
         ready(None),
-        request(&input, 300),
+        request(&input, seconds),
     )
     .await
     .unwrap();
@@ -88,6 +93,97 @@ async fn a_rollout_under_way_takes_two_calls_a_look() {
     let (check, wire) = asked(&ecs(&service([rolling("web:2"), deployment("web:1")]), &[], 0), false).await;
     assert_eq!(check.verdict, Verdict::InProgress);
     assert_eq!(wire.operations(), ["DescribeServices", "ListTasks"]);
+}
+
+/// A service with hooks, whose rollout waits at one that expires at this second.
+fn paused(expires_at: i64) -> Vec<Rule> {
+    let service = Service {
+        has_lifecycle_hooks: true,
+        ..service([rolling("web:2"), deployment("web:1")])
+    };
+    let record = record("web:2", UnderWay);
+    let described = json!({"serviceDeployments": [{
+        "serviceDeploymentArn": record.arn,
+        // The SDK does not know this one.
+        "lifecycleStage": "PRE_PRODUCTION_TRAFFIC_SHIFT",
+        "lifecycleHookDetails": [{
+            "hookId": "ecs-pause-1", "targetType": "PAUSE", "status": "AWAITING_ACTION",
+            "expiresAt": at(expires_at).as_second(), "timeoutAction": "ROLLBACK",
+        }],
+    }]});
+    let mut rules = ecs(&service, &[record], 0);
+    rules.push(mock!(Client::describe_service_deployments).then_http_response(move || answer(&described)));
+    rules
+}
+
+#[tokio::test]
+async fn a_rollout_that_waits_at_a_hook_keeps_the_time_that_it_has_left_and_is_looked_at_ever_less_often() {
+    const DAY: i64 = 86_400;
+    for (seconds, expires_at, wait, rule) in [
+        (60, DAY, 15, "the setting"),
+        (902, DAY, 45, "a twentieth of its age"),
+        (2 + DAY, 3 * DAY, 3600, "not more than an hour"),
+        (2 + DAY, 2 + DAY + 30, 31, "until just after the hook expires"),
+    ] {
+        let (check, wire) = asked_at(&paused(expires_at), false, seconds).await;
+        assert_eq!(
+            wire.operations(),
+            [
+                "DescribeServices",
+                "ListTasks",
+                "ListServiceDeployments",
+                "DescribeServiceRevisions",
+                "DescribeServiceDeployments"
+            ]
+        );
+        assert_eq!((check.verdict, check.wait), (Verdict::InProgress, wait), "{rule}");
+        assert!(
+            check
+                .message
+                .contains("waits at PRE_PRODUCTION_TRAFFIC_SHIFT for somebody"),
+            "{}",
+            check.message
+        );
+        let held = i64::from(wait).min(expires_at - seconds);
+        let deadline = rollout("web:2").deadline.max(at(seconds)) + jiff::SignedDuration::from_secs(held);
+        assert_eq!(check.deadline, Some(deadline), "{rule}");
+    }
+    let (check, _) = asked_at(&paused(300), false, 302).await;
+    assert_eq!(
+        (check.verdict, check.deadline),
+        (Verdict::InProgress, None),
+        "it has expired"
+    );
+    let (check, _) = asked_at(&paused(3600), false, 302).await;
+    assert_eq!(check.verdict, Verdict::InProgress);
+    let mut crashed = paused(3600);
+    let mut tasks = ecs(&service([]), &[], 3).into_iter().skip(3);
+    (crashed[3], crashed[4]) = (tasks.next().unwrap(), tasks.next().unwrap());
+    let (check, _) = asked_at(&crashed, false, 302).await;
+    assert_eq!((check.verdict, check.deadline), (Verdict::Failed, None), "{check:?}");
+}
+
+#[tokio::test]
+async fn where_ecs_does_not_tell_of_the_hooks_the_deadline_counts() {
+    let refused = [
+        refusal_of("AccessDeniedException"),
+        refusal_of("UnsupportedFeatureException"),
+        mock!(Client::describe_service_deployments).then_http_response(|| answer(&json!({}))),
+    ];
+    for refused in refused {
+        let mut rules = paused(3600);
+        rules.pop();
+        rules.push(refused);
+        let (check, wire) = asked_at(&rules, false, 1801).await;
+        assert_eq!((check.verdict, check.deadline), (Verdict::InProgress, None));
+        assert_eq!(wire.bodies("DescribeServiceDeployments").len(), 1);
+        let (check, _) = asked_at(&rules, false, 1802).await;
+        assert_eq!(check.verdict, Verdict::Failed);
+    }
+}
+
+fn refusal_of(code: &'static str) -> Rule {
+    mock!(Client::describe_service_deployments).then_http_response(move || refusal(code, "no"))
 }
 
 #[tokio::test]
@@ -169,6 +265,7 @@ async fn a_service_that_was_deleted_is_a_verdict() {
         rollout: rollout("web:2"),
         previous: None,
         rolls_back: None,
+        deadline: None,
         services: 1,
         settings: RolloutSettings::default(),
     };
@@ -203,6 +300,7 @@ async fn the_longer_a_rollout_lasts_and_the_more_services_wait_the_later_is_the_
             rollout: rollout("web:2"),
             previous: Some(arn("web:1")),
             rolls_back: None,
+            deadline: None,
             services,
             settings: RolloutSettings::default(),
         };

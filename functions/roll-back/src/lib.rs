@@ -56,6 +56,7 @@ pub async fn handle(
         running,
         age: SignedDuration::ZERO,
         left: input.settings.rollout_timeout,
+        is_held: false,
     };
     let rollback = match rollback {
         Ok(rollback) => rollback,

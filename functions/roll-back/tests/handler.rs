@@ -138,6 +138,7 @@ impl Fake {
                 running: 0,
                 desired: 2,
                 wait: 15,
+                deadline: None,
             }),
             services: 1,
             settings: RolloutSettings::default(),

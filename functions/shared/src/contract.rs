@@ -389,6 +389,8 @@ pub struct CheckStability {
     pub previous: Option<TaskDefinitionArn>,
     /// The revision that is rolled back, when the rollout is a rollback.
     pub rolls_back: Option<TaskDefinitionArn>,
+    /// The deadline that the last look told, since a lifecycle hook held the rollout; `None`: the rollout's own.
+    pub deadline: Option<Timestamp>,
     /// How many services the push deploys to: the more, the less often each is looked at.
     pub services: u32,
     /// How the stage deploys.
@@ -413,6 +415,9 @@ pub struct Check {
     pub desired: u32,
     /// In how many seconds to look again while it goes on.
     pub wait: u32,
+    /// Until when the rollout must be stable from now on, for the next look: the time during which it waits at a lifecycle hook
+    /// does not count. `None` while the rollout's own deadline counts.
+    pub deadline: Option<Timestamp>,
 }
 
 /// How a rollout stands.

@@ -3,6 +3,7 @@
 
 mod cache;
 mod convert;
+mod lifecycle;
 mod rate;
 mod raw;
 

@@ -5,6 +5,7 @@
 //! - [`artifact`]: whether what was pushed is an image, or a signature, a cache, a chart
 //! - [`task_definition`]: a task definition as a document of which no member is lost
 //! - [`service`]: what a look at an ECS service shows: its deployments and its stopped tasks
+//! - [`lifecycle`]: the hooks at which ECS makes a deployment wait
 //! - [`hold`]: whether a service, or everything, is to stay as it is
 //! - [`text`], [`arn`]: names and ARNs, each parsed once
 //! - [`contract`]: the JSON on every arrow between the steps
@@ -26,6 +27,7 @@ pub mod error;
 pub mod executions;
 pub mod hold;
 pub mod image;
+pub mod lifecycle;
 pub mod overrun;
 pub mod pace;
 pub mod poll;

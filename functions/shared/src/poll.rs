@@ -19,6 +19,13 @@ const PART_OF_AGE: i64 = 20;
 /// The longest wait that a rollout's age alone brings about, in seconds.
 const LONGEST_BY_AGE: u32 = 5 * 60;
 
+/// The same where a lifecycle hook holds the rollout, maybe for days; or [`PART_OF_HELD`], whichever is longer.
+const LONGEST_HELD: u32 = 60 * 60;
+
+/// A rollout that is held is looked at again after a hundredth of its age at the latest: so a month's looks have room in the
+/// 25,000 events of an execution, beside as many looks as the settings allow for a rollout and a rollback.
+const PART_OF_HELD: i64 = 100;
+
 /// A service that is to be looked at again.
 #[derive(Debug, Clone, Copy)]
 pub struct Waiting<'a> {
@@ -32,8 +39,11 @@ pub struct Waiting<'a> {
     pub running: Option<u32>,
     /// For how long it has been waited for.
     pub age: SignedDuration,
-    /// The time until the deadline, after which one look more tells that it was not kept.
+    /// The time until the deadline, after which one look more tells that it was not kept; or until the hook that holds it
+    /// expires, after which ECS goes on or back.
     pub left: SignedDuration,
+    /// Whether it waits at a lifecycle hook.
+    pub is_held: bool,
 }
 
 /// The seconds to wait at `now` until the next look. `poll_interval`, the setting, is the least.
@@ -43,7 +53,13 @@ pub struct Waiting<'a> {
 #[must_use]
 pub fn wait(poll_interval: SignedDuration, now: Timestamp, waiting: &Waiting<'_>) -> u32 {
     let poll_interval = seconds(poll_interval.as_secs());
-    let by_age = seconds(waiting.age.as_secs() / PART_OF_AGE).min(LONGEST_BY_AGE);
+    let age = waiting.age.as_secs();
+    let longest = if waiting.is_held {
+        LONGEST_HELD.max(seconds(age / PART_OF_HELD))
+    } else {
+        LONGEST_BY_AGE
+    };
+    let by_age = seconds(age / PART_OF_AGE).min(longest);
     let services = waiting.services.max(waiting.running.unwrap_or_default());
     let period = by_number(services).max(poll_interval);
     let wait = if services <= AT_ONCE {
@@ -113,6 +129,7 @@ mod tests {
             running,
             age: duration(age),
             left: duration(left),
+            is_held: false,
         };
         wait(duration(15), at(now), &waiting)
     }
@@ -133,6 +150,34 @@ mod tests {
                 let wait = after(&web(1), services, None, 0, age, left);
                 assert_eq!(wait, wanted, "{services} services, age {age}, left {left}: {rule}");
             }
+        }
+    }
+
+    #[test]
+    fn a_rollout_that_a_hook_holds_is_looked_at_as_often_at_first_and_once_in_hours_after_days() {
+        const DAY: i64 = 86_400;
+        for (age, left, wanted, rule) in [
+            (0, 1800, 15, "the setting"),
+            (600, 86_400, 30, "a twentieth of its age"),
+            (8 * 3600, 86_400, 1440, "a twentieth of its age"),
+            (DAY, 13 * DAY, 3600, "not more than an hour"),
+            (4 * DAY, 10 * DAY, 3600, "not more than an hour"),
+            (14 * DAY, 14 * DAY, 12_096, "a hundredth of its age"),
+            (DAY, 60, 61, "until just after the hook expires"),
+            (DAY, -60, 1, "never not at all"),
+        ] {
+            let duration = SignedDuration::from_secs;
+            let waiting = Waiting {
+                cluster: &cluster(),
+                service: &web(1),
+                services: 1,
+                running: None,
+                age: duration(age),
+                left: duration(left),
+                is_held: true,
+            };
+            let wait = wait(duration(15), at(0), &waiting);
+            assert_eq!(wait, wanted, "age {age}, left {left}: {rule}");
         }
     }
 
@@ -176,6 +221,7 @@ mod tests {
                     running: Some(services),
                     age: duration(now - begun),
                     left: duration(ENDLESS),
+                    is_held: false,
                 };
                 now += i64::from(wait(duration(poll_interval), at(now), &waiting));
                 looks.push(now);
@@ -225,11 +271,12 @@ mod tests {
         #[test]
         fn a_wait_is_never_much_longer_than_the_time_left_and_never_shorter_than_the_setting(
             services in 0_u32..5000, poll_interval in 1_i64..3600, now in 0_i64..10_000, age in 0_i64..700_000,
-            left in 0_i64..700_000,
+            left in 0_i64..700_000, is_held: bool,
         ) {
             let duration = SignedDuration::from_secs;
             let waiting = Waiting {
                 cluster: &cluster(), service: &web(1), services, running: None, age: duration(age), left: duration(left),
+                is_held,
             };
             let wait = i64::from(wait(duration(poll_interval), at(now), &waiting));
             prop_assert!(wait <= left + 1);

@@ -35,6 +35,8 @@ pub struct Service {
     pub crash_threshold: CrashThreshold,
     /// Whether ECS may call a rollout complete before all of its tasks run: `earlySuccessCriteria`.
     pub completes_early: bool,
+    /// Whether its deployments may wait at lifecycle hooks, for a person or a Lambda function.
+    pub has_lifecycle_hooks: bool,
     /// Whether ECS manages it in Express Mode, and may refuse what it takes for other services.
     pub is_express: bool,
     /// What ECS says has happened to it, newest first.

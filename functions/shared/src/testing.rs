@@ -175,6 +175,7 @@ pub fn service(deployments: impl IntoIterator<Item = Deployment>) -> Service {
         deployments,
         crash_threshold: CrashThreshold::default(),
         completes_early: false,
+        has_lifecycle_hooks: false,
         is_express: false,
         events: Vec::new(),
     }
@@ -293,6 +294,12 @@ pub fn wire(service: &Service) -> Value {
         CrashThreshold::Count(count) => ("COUNT", count),
     };
     let threshold = json!({"type": kind, "value": value});
+    let pause = json!({"targetType": "PAUSE", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"]});
+    let hooks = if service.has_lifecycle_hooks {
+        vec![pause]
+    } else {
+        Vec::new()
+    };
     json!({
         "tags": tags.collect::<Vec<_>>(),
         "serviceName": service.name,
@@ -313,6 +320,7 @@ pub fn wire(service: &Service) -> Value {
         "deploymentConfiguration": {
             "deploymentCircuitBreaker": {"enable": true, "rollback": true, "thresholdConfiguration": threshold},
             "earlySuccessCriteria": {"enable": service.completes_early, "healthyPercent": 50},
+            "lifecycleHooks": hooks,
         },
         "desiredCount": service.desired_count,
         "runningCount": service.running_count,

@@ -63,6 +63,7 @@ pub async fn handle(
         running,
         age: SignedDuration::ZERO,
         left: update.deadline.duration_since(now),
+        is_held: false,
     };
     tracing::info!(outcome = ?update.outcome, "{}", update.message);
     Ok(ServiceUpdate {

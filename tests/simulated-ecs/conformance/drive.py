@@ -226,6 +226,37 @@ def rollouts():
         ]
     )["serviceDeployments"][0].get("lifecycleStage") == "BAKE_TIME")
     until("a blue/green deployment", lambda: statuses()[0] == "SUCCESSFUL")
+    pause = {
+        "targetType": "PAUSE",
+        "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"],
+        "timeoutConfiguration": {"timeoutInMinutes": 1440, "action": "ROLLBACK"},
+    }
+    function = {
+        "hookTargetArn": "arn:aws:lambda:eu-west-1:123456789012:function:check",
+        "roleArn": "arn:aws:iam::123456789012:role/hooks",
+        "lifecycleStages": ["POST_SCALE_UP"],
+    }
+    ecs.update_service(
+        cluster="blue",
+        service="web",
+        forceNewDeployment=True,
+        deploymentConfiguration={"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0, "lifecycleHooks": [function, pause]},
+    )
+
+    def newest():
+        arn = ecs.list_service_deployments(cluster="blue", service="web")["serviceDeployments"][0]["serviceDeploymentArn"]
+        return ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"][0]
+
+    until("a pause after a function", lambda: [hook["status"] for hook in newest().get("lifecycleHookDetails", [])] == [
+        "SUCCEEDED", "AWAITING_ACTION"
+    ])
+    paused = newest()
+    of_it = {"serviceDeploymentArn": paused["serviceDeploymentArn"], "hookId": paused["lifecycleHookDetails"][1]["hookId"]}
+    refused("InvalidParameterException", ecs.continue_service_deployment, **{**of_it, "hookId": "none"})
+    ecs.continue_service_deployment(**of_it, action="CONTINUE")
+    refused("ClientException", ecs.continue_service_deployment, **of_it)
+    until("a deployment that was continued", lambda: statuses()[0] == "SUCCESSFUL")
+    ecs.update_service(cluster="blue", service="web", deploymentConfiguration={"strategy": "ROLLING", "lifecycleHooks": []})
 
 
 def settings():

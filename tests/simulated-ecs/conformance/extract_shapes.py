@@ -16,8 +16,8 @@ OPERATIONS = {
     "ecs": """CreateCluster DeleteCluster DescribeClusters ListClusters CreateService DeleteService DescribeServices
         ListServices UpdateService RegisterTaskDefinition DescribeTaskDefinition DeregisterTaskDefinition
         ListTaskDefinitions ListTaskDefinitionFamilies ListTasks DescribeTasks RunTask StopTask ListServiceDeployments
-        DescribeServiceDeployments DescribeServiceRevisions StopServiceDeployment TagResource UntagResource
-        ListTagsForResource""".split(),
+        DescribeServiceDeployments DescribeServiceRevisions StopServiceDeployment ContinueServiceDeployment TagResource
+        UntagResource ListTagsForResource""".split(),
     "ecr": """DescribeImages BatchGetImage PutImage CreateRepository DescribeRepositories ListImages
         BatchDeleteImage""".split(),
 }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::behaviour::Behaviour;
+use crate::hooks::Hook;
 use crate::names::Milliseconds;
 use crate::seed::Seed;
 use crate::service::Service;
@@ -217,6 +218,7 @@ impl Simulation {
                 "statusReason": entry.status_reason,
                 "createdAt": entry.created_at,
                 "finishedAt": entry.finished_at,
+                "lifecycleHooks": entry.hooks.iter().map(Hook::describe).collect::<Vec<_>>(),
             })
         });
         let stopped = service.stopped.iter().map(|task| {

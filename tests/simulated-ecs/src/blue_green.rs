@@ -28,6 +28,9 @@ impl Service {
                 let own = count(self.live(number));
                 self.launch(world, now, wanted.saturating_sub(own));
             }
+            if self.waits_at_hooks(now) {
+                return;
+            }
             match (stage, until) {
                 (Stage::CleanUp, _) => {
                     let old: Vec<usize> = (0..self.tasks.len())
@@ -40,6 +43,9 @@ impl Service {
                 (_, Some(until)) if until > now => {
                     self.wake_at(until);
                     return;
+                }
+                (Stage::ProductionTrafficShift, _) if self.deployments[0].shifts < self.steps() => {
+                    self.enter(world, now, Stage::PreProductionTrafficShift);
                 }
                 _ => {
                     self.enter(world, now, stage.next());
@@ -57,8 +63,13 @@ impl Service {
     }
 
     fn enter(&mut self, world: &World, now: Milliseconds, stage: Stage) -> (Stage, Option<Milliseconds>) {
+        if stage == Stage::ProductionTrafficShift {
+            self.deployments[0].shifts += 1;
+        }
         let seconds = match stage {
             Stage::ScaleUp | Stage::CleanUp => None,
+            // It is there for its hooks.
+            Stage::PreProductionTrafficShift => Some(0.0),
             Stage::ProductionTrafficShift => Some(self.seconds_of_shift()),
             Stage::BakeTime => self.number("/bakeTimeInMinutes").map(|minutes| minutes * 60.0),
             _ => Some(STAGE_SECONDS),
@@ -69,19 +80,34 @@ impl Service {
         primary.updated_at = now;
         let history = primary.history;
         self.history[history].updated_at = now;
+        self.begin_hooks(world, now, stage);
         current
     }
 
-    /// How long the production traffic takes to move: at once, in equal steps, or a canary first.
-    fn seconds_of_shift(&self) -> f64 {
-        let number = |path, default| self.number(path).unwrap_or(default);
+    /// In how many steps the production traffic moves: at once, in equal ones, or a canary first.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // AWS: steps of 3 to 100 percent
+    fn steps(&self) -> u32 {
         match self.strategy() {
             "LINEAR" => {
-                let steps = (100.0 / number("/linearConfiguration/stepPercent", DEFAULT_STEP_PERCENT)).ceil();
-                (steps - 1.0) * number("/linearConfiguration/stepBakeTimeInMinutes", DEFAULT_STEP_MINUTES) * 60.0
+                let percent = self.number("/linearConfiguration/stepPercent");
+                (100.0 / percent.unwrap_or(DEFAULT_STEP_PERCENT)).ceil() as u32
             }
-            "CANARY" => number("/canaryConfiguration/canaryBakeTimeInMinutes", DEFAULT_CANARY_MINUTES) * 60.0,
-            _ => STAGE_SECONDS,
+            "CANARY" => 2,
+            _ => 1,
+        }
+    }
+
+    /// How long a step takes: with its bake time, which the last of several has not.
+    fn seconds_of_shift(&self) -> f64 {
+        let (path, default) = match self.strategy() {
+            "LINEAR" => ("/linearConfiguration/stepBakeTimeInMinutes", DEFAULT_STEP_MINUTES),
+            "CANARY" => ("/canaryConfiguration/canaryBakeTimeInMinutes", DEFAULT_CANARY_MINUTES),
+            _ => return STAGE_SECONDS,
+        };
+        if self.deployments[0].shifts < self.steps() {
+            self.number(path).unwrap_or(default) * 60.0
+        } else {
+            0.0
         }
     }
 }
@@ -95,7 +121,8 @@ impl Stage {
             Self::ScaleUp => Self::PostScaleUp,
             Self::PostScaleUp => Self::TestTrafficShift,
             Self::TestTrafficShift => Self::PostTestTrafficShift,
-            Self::PostTestTrafficShift => Self::ProductionTrafficShift,
+            Self::PostTestTrafficShift => Self::PreProductionTrafficShift,
+            Self::PreProductionTrafficShift => Self::ProductionTrafficShift,
             Self::ProductionTrafficShift => Self::PostProductionTrafficShift,
             Self::PostProductionTrafficShift => Self::BakeTime,
             Self::BakeTime | Self::CleanUp => Self::CleanUp,

@@ -64,6 +64,18 @@ impl Service {
             };
             return self.fail(world, now, &failure, self.flag("/deploymentCircuitBreaker/rollback"));
         }
+        let by_hook = self.history[history]
+            .hook_failure()
+            .filter(|_| !self.deployments[0].is_rollback);
+        if let Some(cause) = by_hook {
+            let failure = Failure {
+                failed: format!("ECS deployment failed: {cause}."),
+                rolling_back: "ECS deployment lifecycle hook: rolling back to deploymentId",
+                event: "lifecycle hook failed",
+                cause,
+            };
+            return self.fail(world, now, &failure, true);
+        }
         let triggered = self.triggered_alarms(world);
         if triggered.is_empty() {
             return false;
@@ -112,6 +124,7 @@ impl Service {
             &format!("(deployment {id}) deployment failed: {}.", failure.event),
         );
         let entry = &mut self.history[history];
+        entry.close_hooks();
         if let Some(target) = entry.rollback_target.filter(|_| may_roll_back && !is_rollback) {
             entry.status_reason = Some(format!("Service deployment rolled back because the {}.", failure.cause));
             self.roll_back(
@@ -206,6 +219,7 @@ impl Service {
         let primary = &mut self.deployments[0];
         primary.stalled = true;
         primary.updated_at = now;
+        entry.close_hooks();
         if entry.status == DeploymentStatus::StopRequested {
             entry.status = DeploymentStatus::Stopped;
             entry.status_reason = Some("Service deployment stopped by a StopServiceDeployment call.".to_owned());

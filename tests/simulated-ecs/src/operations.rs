@@ -6,12 +6,12 @@ use crate::buckets::Category;
 use crate::error::ApiError;
 use crate::names::Milliseconds;
 use crate::simulation::{Api, Simulation};
-use crate::{clusters, ecr, service_deployments, services, tags, task_definitions, tasks};
+use crate::{clusters, ecr, hooks, service_deployments, services, tags, task_definitions, tasks};
 
 /// Carries out a request that fits AWS's model, at a moment.
 type Handler = fn(&mut Simulation, &Value, Milliseconds) -> Result<Value, ApiError>;
 
-const ECS: [(&str, Category, Handler); 28] = [
+const ECS: [(&str, Category, Handler); 29] = [
     ("CreateCluster", Category::ClusterModify, clusters::create),
     ("DeleteCluster", Category::ClusterModify, clusters::delete),
     ("DescribeClusters", Category::ClusterRead, clusters::describe),
@@ -69,6 +69,12 @@ const ECS: [(&str, Category, Handler); 28] = [
         "StopServiceDeployment",
         Category::ServiceModify,
         service_deployments::stop,
+    ),
+    (
+        "ContinueServiceDeployment",
+        // AWS's table of rates does not have it.
+        Category::Unlimited,
+        hooks::proceed,
     ),
     ("TagResource", Category::Unlimited, tags::tag),
     ("UntagResource", Category::Unlimited, tags::untag),

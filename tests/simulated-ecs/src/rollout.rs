@@ -129,6 +129,7 @@ impl Service {
                 next_launch_at: None,
                 settled_since: None,
                 stage: None,
+                shifts: 0,
             },
         );
         self.steady = false;
@@ -145,6 +146,7 @@ impl Service {
             } else {
                 DeploymentStatus::Stopped
             };
+            last.close_hooks();
             last.status_reason = Some("Replaced by a new service deployment.".to_owned());
             last.stopped_at = Some(now);
             last.finished_at = Some(now);
@@ -173,6 +175,7 @@ impl Service {
             breaker_failures: 0,
             triggered_alarms: Vec::new(),
             request_due_at: None,
+            hooks: Vec::new(),
             config: self.config.get("deploymentConfiguration").cloned().unwrap_or_default(),
         });
         self.begin(world, now, revision, self.history.len() - 1);

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::behaviour::Behaviour;
+use crate::hooks::Hook;
 use crate::names::Milliseconds;
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -114,6 +115,7 @@ pub(crate) enum Stage {
     PostScaleUp,
     TestTrafficShift,
     PostTestTrafficShift,
+    PreProductionTrafficShift,
     ProductionTrafficShift,
     PostProductionTrafficShift,
     BakeTime,
@@ -146,6 +148,8 @@ pub(crate) struct Deployment {
     /// Since when exactly its tasks, all ready, are what runs.
     pub(crate) settled_since: Option<Milliseconds>,
     pub(crate) stage: Option<(Stage, Option<Milliseconds>)>,
+    /// How often production traffic has been shifted.
+    pub(crate) shifts: u32,
 }
 
 /// An entry of the history that `ListServiceDeployments` shows.
@@ -170,6 +174,8 @@ pub(crate) struct ServiceDeployment {
     pub(crate) triggered_alarms: Vec<String>,
     /// When a requested stop or rollback is carried out.
     pub(crate) request_due_at: Option<Milliseconds>,
+    /// The hooks that have begun, unless they were open when nobody could wait for them any more.
+    pub(crate) hooks: Vec<Hook>,
     pub(crate) config: Value,
 }
 

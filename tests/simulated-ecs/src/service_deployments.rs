@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
+use crate::hooks::Hook;
 use crate::names::{Milliseconds, digits, resource_path, timestamp};
 use crate::operations::{batch, page, text, texts};
 use crate::rollout::count;
@@ -155,6 +156,9 @@ impl Simulation {
         if let Some((stage, _)) = runs.and_then(|primary| primary.stage) {
             body["lifecycleStage"] = json!(stage);
         }
+        if !entry.hooks.is_empty() {
+            body["lifecycleHookDetails"] = entry.hooks.iter().map(Hook::describe).collect();
+        }
         body
     }
 
@@ -170,13 +174,20 @@ impl Simulation {
     }
 
     /// The service deployment an ARN names: the service, and the place in its history.
-    fn find_deployment(&self, arn: &str) -> Option<(u32, usize)> {
-        let (index, id) = self.find_by_arn(arn, "service-deployment")?;
-        let place = self.services[index as usize]
-            .history
-            .iter()
-            .position(|entry| entry.id == id)?;
-        Some((index, place))
+    ///
+    /// # Errors
+    /// `ServiceDeploymentNotFoundException`.
+    pub(crate) fn find_deployment(&self, arn: &str) -> Result<(u32, usize), ApiError> {
+        let found = self.find_by_arn(arn, "service-deployment").and_then(|(index, id)| {
+            let mut history = self.services[index as usize].history.iter();
+            Some((index, history.position(|entry| entry.id == id)?))
+        });
+        found.ok_or_else(|| {
+            ApiError::new(
+                "ServiceDeploymentNotFoundException",
+                "The service deployment was not found.",
+            )
+        })
     }
 }
 
@@ -240,7 +251,7 @@ pub(crate) fn list(simulation: &mut Simulation, request: &Value, now: Millisecon
 pub(crate) fn describe(simulation: &mut Simulation, request: &Value, now: Milliseconds) -> Result<Value, ApiError> {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for arn in batch(request, "serviceDeploymentArns", 20)? {
-        let Some((index, place)) = simulation.find_deployment(arn) else {
+        let Ok((index, place)) = simulation.find_deployment(arn) else {
             failures.push(json!({"arn": arn, "reason": "MISSING"}));
             continue;
         };
@@ -304,13 +315,7 @@ pub(crate) fn describe_revisions(
 
 pub(crate) fn stop(simulation: &mut Simulation, request: &Value, now: Milliseconds) -> Result<Value, ApiError> {
     let arn = text(request, "serviceDeploymentArn");
-    let missing = || {
-        ApiError::new(
-            "ServiceDeploymentNotFoundException",
-            "The service deployment was not found.",
-        )
-    };
-    let (index, place) = simulation.find_deployment(arn).ok_or_else(missing)?;
+    let (index, place) = simulation.find_deployment(arn)?;
     let roll_back = text(request, "stopType") != "ABORT";
     simulation.keep_for_stale_reads(index, now);
     let Simulation { services, world, .. } = simulation;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
+use crate::hooks;
 use crate::names::{Milliseconds, resource_path, timestamp};
 use crate::operations::{batch, page, text, texts};
 use crate::rollout::count;
@@ -210,6 +211,7 @@ impl Simulation {
             Some(ServiceStatus::Inactive) | None => {}
         }
         tags::check(request)?;
+        hooks::check(request)?;
         let controller = match request.pointer("/deploymentController/type").and_then(Value::as_str) {
             Some("CODE_DEPLOY") => Controller::CodeDeploy,
             Some("EXTERNAL") => Controller::External,
@@ -300,6 +302,7 @@ pub(crate) fn update(simulation: &mut Simulation, request: &Value, now: Millisec
     if simulation.services[place].status != ServiceStatus::Active {
         return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
     }
+    hooks::check(request)?;
     let given = text(request, "taskDefinition");
     let force = request.get("forceNewDeployment") == Some(&true.into());
     let desired_count = desired_count(request)?;

@@ -4,7 +4,7 @@ use crate::account::{Account, Caller, Grain};
 use crate::machine::step_functions::StepFunctions;
 use crate::machine::{Execution, Sandboxes};
 use crate::support::run;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::config::Config;
 use simulated_ecs::{Seed, Settings};
 use std::time::Duration;
@@ -67,4 +67,40 @@ fn three_hundred_services_that_wait_leave_three_quarters_of_the_service_reads() 
             ("ListTasks", 4642),
         ]
     );
+}
+
+/// A rollout may take half an hour; a pause of two weeks is the longest that ECS has.
+#[test]
+fn a_pause_of_days_is_read_less_and_less_often_and_does_not_count_for_the_deadline() {
+    for (days, looks) in [(1, 110..=170), (14, 300..=400)] {
+        let report = run(async {
+            let account = Account::on_tokios_clock(Settings {
+                speed: 1.0,
+                ..Settings::default()
+            });
+            let timeout = json!({"timeoutInMinutes": days * 1440, "action": "CONTINUE"});
+            let hook =
+                json!({"targetType": "PAUSE", "lifecycleStages": ["POST_SCALE_UP"], "timeoutConfiguration": timeout});
+            let configuration = json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1, "lifecycleHooks": [hook]});
+            let service = json!({"deploymentConfiguration": configuration});
+            account.seed(Seed {
+                service_name: "web".to_owned(),
+                service: service.as_object().cloned().unwrap_or_default(),
+                ..Seed::default()
+            });
+            account.with(|it, _| it.reset_calls());
+            let sandboxes = Sandboxes::new(StepFunctions::new());
+            let caller = Caller::new(&account, Grain::Alone, None);
+            let execution = Execution::among(&sandboxes, caller, Config::default());
+            let ended = execution.deploy(&account.push("v2")).await;
+            assert!(ended.is_ok(), "{ended:?}");
+            report(&account)
+        });
+        let calls = |operation: &str| report["operations"][operation]["calls"].as_u64().unwrap_or_default();
+        assert_eq!(calls("UpdateService"), 1, "the update, and nothing back: {report:#}");
+        assert!(
+            looks.contains(&calls("DescribeServiceDeployments")),
+            "{days} days: {report:#}"
+        );
+    }
 }

@@ -9,6 +9,7 @@
 
 mod faults;
 mod going_back;
+mod hooks;
 mod peers;
 mod pushes;
 mod redrive;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         verdicts::SCENARIOS,
         faults::SCENARIOS,
         going_back::SCENARIOS,
+        hooks::SCENARIOS,
         redrive::SCENARIOS,
         repetition::SCENARIOS,
         stages::SCENARIOS,

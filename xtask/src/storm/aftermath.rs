@@ -134,6 +134,39 @@ pub(crate) struct Deployment {
     /// When ECS began to go back from it, if it did.
     #[serde(default)]
     pub(crate) rolling_back_since: Option<i64>,
+    /// The lifecycle hooks that it came to, unless they were open when another one took its place.
+    #[serde(default)]
+    pub(crate) lifecycle_hooks: Vec<Hook>,
+}
+
+/// One run of a lifecycle hook, as ECS records it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Hook {
+    /// `PAUSE`, `AWS_LAMBDA`.
+    pub(crate) target_type: String,
+    /// `SUCCEEDED`, `FAILED`, `TIMED_OUT` …. A pause is `FAILED` where somebody took the deployment back.
+    pub(crate) status: String,
+    /// What comes when its time is over: `CONTINUE`, `ROLLBACK`.
+    pub(crate) timeout_action: String,
+}
+
+impl Hook {
+    /// Whether ECS had to go back because of it.
+    fn failed(&self) -> bool {
+        match self.status.as_str() {
+            "FAILED" => true,
+            "TIMED_OUT" => self.timeout_action == "ROLLBACK",
+            _ => false,
+        }
+    }
+}
+
+impl Deployment {
+    /// Whether a lifecycle hook of it failed, or was not over in time, so that ECS had to go back.
+    pub(crate) fn was_ended_by_a_hook(&self) -> bool {
+        self.lifecycle_hooks.iter().any(Hook::failed)
+    }
 }
 
 /// A revision of a task definition.

@@ -1,6 +1,7 @@
 //! What a storm exercised, counted: so that one in which something never happened is seen to be one.
 
 mod faults;
+mod hooks;
 mod stages;
 
 use super::aftermath::{Aftermath, Execution};
@@ -19,10 +20,11 @@ struct Rule {
 const OF_STAGES: [Rule; 9] = stages::RULES;
 /// What every storm of enough services meets.
 const OF_FAULTS: [Rule; 16] = faults::RULES;
-const COUNT: usize = OF_STAGES.len() + OF_FAULTS.len();
+const OF_HOOKS: [Rule; 4] = hooks::RULES;
+const COUNT: usize = OF_STAGES.len() + OF_FAULTS.len() + OF_HOOKS.len();
 
 fn rules() -> impl Iterator<Item = Rule> {
-    OF_STAGES.into_iter().chain(OF_FAULTS)
+    OF_STAGES.into_iter().chain(OF_FAULTS).chain(OF_HOOKS)
 }
 
 /// How often each rule decided something, in the order of the rules.

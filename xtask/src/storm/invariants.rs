@@ -3,6 +3,7 @@
 mod ended;
 mod ends;
 mod errors;
+mod hooks;
 mod leaks;
 mod looks;
 mod moves;
@@ -81,7 +82,7 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 30] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 31] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     ended::every_deed_is_done,
@@ -104,6 +105,7 @@ const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 30] = [
     untouched::revisions_keep_what_is_not_ours,
     leaks::no_revision_leaks,
     errors::every_error_says_what_to_do,
+    hooks::what_a_hook_has_ended_is_told,
     one_at_a_time::one_rollout_of_ours_at_a_time,
     one_digest::one_digest_is_rolled_out_once,
     rollbacks::no_rollout_cuts_into_a_rollback,

@@ -3,7 +3,7 @@
 use super::aftermath::{
     Account, Aftermath, Call, Deed, Execution, Found, Machine, Pushed, Service, ServiceId, StoppedTask,
 };
-use super::scenario::{CLUSTERS, ELSEWHERE, SPEED, Scenario};
+use super::scenario::{Answer, CLUSTERS, ELSEWHERE, SPEED, Scenario};
 use crate::Failure;
 use aws_sdk_sfn::error::DisplayErrorContext;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
@@ -57,14 +57,14 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
     })?;
     let (pushes, alarms) = push(aws, ecs, scenario).await?;
     let mut stopped = Stopped::default();
-    wait_for_the_end(aws, stack, ecs, &mut stopped).await?;
+    wait_for_the_end(aws, stack, ecs, scenario, &mut stopped).await?;
     let morning = ecs.with(|_, now| now);
     let redriven = redrive(aws, stack, scenario, begun).await?;
     if !redriven.is_empty() {
-        wait_for_the_end(aws, stack, ecs, &mut stopped).await?;
+        wait_for_the_end(aws, stack, ecs, scenario, &mut stopped).await?;
     }
     ecs.with(|simulation, now| simulation.set_weather(now, Weather::default()))?;
-    come_to_rest(ecs).await;
+    come_to_rest(ecs, scenario).await?;
     let (calls, mut others) = records(ecs)?;
     others.extend(alarms);
     others.sort_by_key(|deed| deed.at);
@@ -143,6 +143,7 @@ async fn push(aws: &LocalAws, ecs: &SimulatedEcs, scenario: &Scenario) -> Result
     for (at, step) in steps {
         let at = Duration::from_millis(u64::try_from(at).unwrap_or_default());
         pause(at.saturating_sub(begun.elapsed())).await;
+        answer(ecs, &scenario.answers)?;
         match step {
             Step::Push(place) => {
                 let push = &scenario.pushes[place];
@@ -274,12 +275,14 @@ async fn wait_for_the_end(
     aws: &LocalAws,
     stack: &Stack,
     ecs: &SimulatedEcs,
+    scenario: &Scenario,
     stopped: &mut Stopped,
 ) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut quiet = 0;
     loop {
         stopped.note(ecs)?;
+        answer(ecs, &scenario.answers)?;
         // What has been delivered starts its execution soon.
         pause(Duration::from_secs(1)).await;
         let mut running = Vec::new();
@@ -323,7 +326,7 @@ async fn redrive(aws: &LocalAws, stack: &Stack, scenario: &Scenario, begun: i64)
 }
 
 /// Waits until no rollout is under way. One that goes on for ever is left to the invariants.
-async fn come_to_rest(ecs: &SimulatedEcs) {
+async fn come_to_rest(ecs: &SimulatedEcs, scenario: &Scenario) -> Result<(), Failure> {
     let begun = Instant::now();
     let is_moving = || {
         let state = ecs.with(|simulation, _| simulation.state());
@@ -331,8 +334,44 @@ async fn come_to_rest(ecs: &SimulatedEcs) {
         services.iter().any(|service| service["rolloutState"] == "IN_PROGRESS")
     };
     while is_moving() && begun.elapsed() < REST {
+        answer(ecs, &scenario.answers)?;
         pause(Duration::from_millis(500)).await;
     }
+    Ok(())
+}
+
+/// Somebody looks which rollouts pause, and ends each pause as it is meant.
+fn answer(ecs: &SimulatedEcs, answers: &BTreeMap<String, Answer>) -> Result<(), Failure> {
+    if answers.is_empty() {
+        return Ok(());
+    }
+    ecs.with(|simulation, now| {
+        let state = simulation.state();
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        for service in list(&state["services"]) {
+            let name = service["serviceName"].as_str().unwrap_or_default();
+            let Some(answer) = answers.get(name) else { continue };
+            let Some(newest) = list(&service["history"]).pop() else {
+                continue;
+            };
+            if newest["status"] != "IN_PROGRESS" || service["status"] != "ACTIVE" {
+                continue;
+            }
+            for hook in list(&newest["lifecycleHooks"]) {
+                if hook["status"] != "AWAITING_ACTION" {
+                    continue;
+                }
+                let request = json!({
+                    "serviceDeploymentArn": newest["serviceDeploymentArn"],
+                    "hookId": hook["hookId"],
+                    "action": answer.action(),
+                });
+                let ended = simulation.call(now, Api::Ecs, "ContinueServiceDeployment", &request);
+                ended.map_err(|error| format!("ContinueServiceDeployment: {error}: {request}"))?;
+            }
+        }
+        Ok(())
+    })
 }
 
 fn account(ecs: &SimulatedEcs) -> Result<Account, Failure> {

@@ -4,6 +4,7 @@
 mod applies;
 mod deeds;
 mod faults;
+mod hooks;
 mod kinds;
 mod pushes;
 mod sky;
@@ -12,12 +13,14 @@ mod stages;
 use super::stages::Stage;
 use deeds::Alarm;
 use fastrand::Rng;
+pub(crate) use hooks::Answer;
 use kinds::Kind;
 use local_aws::{ACCOUNT, REGION};
 use pushes::Push;
 use serde::Serialize;
 use serde_json::{Value, json};
 use simulated_ecs::{ApiError, Simulation, Weather};
+use std::collections::BTreeMap;
 
 /// The clusters that the stack is for. The last one is deleted half-way in some storms, and not there in the others.
 pub(crate) const CLUSTERS: [&str; 4] = ["north", "south", "west", DOOMED];
@@ -50,6 +53,8 @@ pub(crate) struct Scenario {
     pub(crate) by_digest: bool,
     /// The setting `trigger`: whether pushes are heard of by ECR's own event, and not by CloudTrail's.
     pub(crate) by_image_action: bool,
+    /// What somebody does as soon as a rollout pauses at a lifecycle hook, by the name of the service.
+    pub(crate) answers: BTreeMap<String, Answer>,
     /// How many of a hundred red executions an operator redrives when all have ended.
     pub(crate) redriven_percent: u32,
 }
@@ -146,6 +151,7 @@ impl Scenario {
         weather.schedule.extend(applies);
         weather.schedule.extend(faults::hosts(&mut of_faults, &services));
         faults::pile(&mut of_faults, &mut families, &mut services, &mut pushes, length);
+        let answers = hooks::hooks(&mut rng, &mut services);
         Self {
             seed,
             families,
@@ -156,6 +162,7 @@ impl Scenario {
             alarms,
             by_digest,
             by_image_action,
+            answers,
             redriven_percent,
         }
     }
@@ -318,6 +325,16 @@ mod tests {
             scenarios.iter().any(|scenario| !scenario.contains("\"alarms\":[]")),
             "alarms"
         );
+        let hooks = [
+            "\"CONTINUE\"}",
+            "\"ROLLBACK\"}",
+            "function:check",
+            "function:slow-check",
+            "function:fail-check",
+        ];
+        for wanted in hooks {
+            assert!(all.contains(wanted), "{wanted}");
+        }
         let settings = ["byDigest", "byImageAction"].map(|setting| format!("\"{setting}\":true"));
         let wanted = kinds.iter().chain(&behaviours).chain(&operations);
         for wanted in wanted.chain(&faults).chain(&stale).chain(&settings) {

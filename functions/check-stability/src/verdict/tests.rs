@@ -1,6 +1,8 @@
 //! The rules of a verdict. In every case `web:2` is ours, `web:1` was good before it, and five minutes have passed.
 //! A name with `peer_<n>` is about a report by the users of another tool, where the verdict was wrong.
 
+mod held;
+
 use super::*;
 use proptest::prelude::*;
 use shared::config::{BaseSetting, RolloutSettings};
@@ -16,6 +18,7 @@ use shared::testing::{arn, at, crash, deployment, given_up, pushed, record, roll
 struct Case {
     service: Service,
     history: Option<Vec<ServiceDeployment>>,
+    lifecycle: Option<Lifecycle>,
     stopped: Vec<StoppedTask>,
     primary: Option<OtherRevision>,
     between: Option<Standing>,
@@ -34,6 +37,7 @@ fn case(deployments: impl IntoIterator<Item = Deployment>) -> Case {
     Case {
         service,
         history: None,
+        lifecycle: None,
         stopped: Vec::new(),
         primary: is_other.then_some(beside(Standing::Unrecorded)),
         between: None,
@@ -45,6 +49,7 @@ fn case(deployments: impl IntoIterator<Item = Deployment>) -> Case {
             rollout: rollout("web:2"),
             previous: Some(arn("web:1")),
             rolls_back: None,
+            deadline: None,
             services: 1,
             settings: RolloutSettings::default(),
         },
@@ -119,6 +124,7 @@ impl Case {
         Look {
             service: &self.service,
             history: self.history.as_deref(),
+            lifecycle: self.lifecycle.as_ref(),
             stopped: &self.stopped,
             primary: self.primary,
             between: self.between,

@@ -46,6 +46,7 @@ fn check(verdict: Verdict, message: &str) -> Check {
         running: 0,
         desired: 2,
         wait: 15,
+        deadline: None,
     }
 }
 

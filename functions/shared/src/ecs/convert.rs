@@ -57,6 +57,7 @@ pub(super) fn service(cluster: &ClusterName, service: types::Service) -> Result<
         completes_early: configuration
             .and_then(|configuration| configuration.early_success_criteria.as_ref())
             .is_some_and(|criteria| criteria.enable),
+        has_lifecycle_hooks: configuration.is_some_and(|configuration| !configuration.lifecycle_hooks().is_empty()),
         is_express: service.resource_management_type == Some(types::ResourceManagementType::Ecs),
         deployments,
         events: events
@@ -191,7 +192,7 @@ fn count(count: i32) -> u32 {
     u32::try_from(count).unwrap_or(0)
 }
 
-fn timestamp(at: Option<DateTime>) -> Timestamp {
+pub(super) fn timestamp(at: Option<DateTime>) -> Timestamp {
     at.and_then(|at| Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok())
         .unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use shared::arn::TaskDefinitionArn;
 use shared::ecs::{DescribedServices, Ecs};
 use shared::error::Error;
+use shared::lifecycle::{Hook, HookAction, HookStatus};
 use shared::service::{CrashThreshold, ServiceDeploymentStatus};
 use shared::task_definition::{ImageForm, TaskDefinition};
 use std::sync::{Arc, Mutex};
@@ -607,6 +608,84 @@ async fn a_deployment_is_stopped_by_going_back() {
     for name in ["Deploy.Rejected", "Deploy.NotFound"] {
         assert_eq!(ecs.stop_service_deployment(arn).await.unwrap_err().name(), name);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whether_a_service_has_lifecycle_hooks_is_read() {
+    let pause = json!({"targetType": "PAUSE", "lifecycleStages": ["POST_SCALE_UP"]});
+    for (configuration, expected) in [
+        (json!({"lifecycleHooks": [pause]}), true),
+        (json!({"lifecycleHooks": []}), false),
+        (json!({}), false),
+        (Value::Null, false),
+    ] {
+        let service = read(json!({"deploymentConfiguration": configuration})).await;
+        assert_eq!(service.has_lifecycle_hooks, expected, "{configuration}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hooks_of_a_service_deployment_are_read_whatever_aws_adds_to_them() {
+    let arn = "arn:aws:ecs:eu-west-1:123456789012:service-deployment/production/web/42";
+    let other = "arn:aws:ecs:eu-west-1:123456789012:service-deployment/production/web/41";
+    let function = "arn:aws:lambda:eu-west-1:123456789012:function:check";
+    let details = json!([
+        {"hookId": "1", "targetType": "PAUSE", "status": "AWAITING_ACTION", "expiresAt": 1_521_331_200, "timeoutAction": "ROLLBACK"},
+        {"hookId": "2", "targetType": "AWS_LAMBDA", "targetArn": function, "status": "IN_PROGRESS", "timeoutAction": "CONTINUE"},
+        {"hookId": "3", "status": "SUCCEEDED", "timeoutAction": "ACTION_OF_TOMORROW"},
+        {"hookId": "4", "status": "FAILED"},
+        {"hookId": "5", "status": "TIMED_OUT"},
+        {"hookId": "6", "status": "STATUS_OF_TOMORROW", "targetType": "TYPE_OF_TOMORROW"},
+        {},
+    ]);
+    let (ecs, wire) = ecs_answering(move |_, _| {
+        ok(&json!({"serviceDeployments": [
+            {"serviceDeploymentArn": other, "lifecycleStage": "BAKE_TIME"},
+            {"serviceDeploymentArn": arn, "lifecycleStage": "STAGE_OF_TOMORROW", "lifecycleHookDetails": details},
+        ]}))
+    });
+    let told = ecs.lifecycle(arn).await.unwrap().unwrap();
+    assert_eq!(wire.sent()[0].json(), json!({"serviceDeploymentArns": [arn]}));
+    assert_eq!(told.service_deployment, arn);
+    assert_eq!(told.stage.as_deref(), Some("STAGE_OF_TOMORROW"));
+    let hook = |id: &str, status| Hook {
+        id: id.to_owned(),
+        status,
+        function: None,
+        expires_at: None,
+        timeout_action: None,
+    };
+    let expected = [
+        Hook {
+            expires_at: Some(jiff::Timestamp::from_second(1_521_331_200).unwrap()),
+            timeout_action: Some(HookAction::RollBack),
+            ..hook("1", HookStatus::AwaitingAction)
+        },
+        Hook {
+            function: Some(function.to_owned()),
+            timeout_action: Some(HookAction::Continue),
+            ..hook("2", HookStatus::InProgress)
+        },
+        hook("3", HookStatus::Succeeded),
+        hook("4", HookStatus::Failed),
+        hook("5", HookStatus::TimedOut),
+        hook("6", HookStatus::Unknown),
+        hook("", HookStatus::Unknown),
+    ];
+    assert_eq!(told.hooks, expected);
+
+    for answer in [
+        ok(&json!({"serviceDeployments": [], "failures": [{"arn": arn, "reason": "MISSING"}]})),
+        ok(&json!({})),
+        refused("AccessDeniedException", "not authorized"),
+        refused("UnsupportedFeatureException", "not here"),
+        refused("ServiceNotFoundException", "it is gone"),
+    ] {
+        let (ecs, _) = ecs_answering(move |_, _| answer.clone());
+        assert_eq!(ecs.lifecycle(arn).await.unwrap(), None);
+    }
+    let (ecs, _) = ecs_answering(|_, _| refused("ThrottlingException", "Rate exceeded"));
+    assert_eq!(ecs.lifecycle(arn).await.unwrap_err().name(), "Deploy.Unavailable");
 }
 
 /// What ECS's service deployments API answers: three rollouts, of web:41 to web:43.

@@ -96,10 +96,12 @@ fn of_ecs(names: &Names, operation: &str, request: &Value, known: &Known<'_>) ->
                 names.arn("task", &format!("{cluster}/{task}"))
             })
         }),
-        // [open] Whether AWS asks for both resources of these three, or for one: both.
+        // [open] Whether AWS asks for both resources of these four, or for one: both.
         "DescribeServiceDeployments" => with_service(names, &action, &texts(request, "serviceDeploymentArns"), known),
         "DescribeServiceRevisions" => with_service(names, &action, &texts(request, "serviceRevisionArns"), known),
-        "StopServiceDeployment" => with_service(names, &action, &[text(request, "serviceDeploymentArn")], known),
+        "StopServiceDeployment" | "ContinueServiceDeployment" => {
+            with_service(names, &action, &[text(request, "serviceDeploymentArn")], known)
+        }
         "UpdateService" => {
             let mut need = known.tagged(in_cluster(service(text(request, "service"))));
             let task_definition = text(request, "taskDefinition");
@@ -338,6 +340,14 @@ mod tests {
                 vec![
                     "ecs:DescribeServiceRevisions service-revision/prod/web/7 ecs:cluster=cluster/prod",
                     "ecs:DescribeServiceRevisions service/prod/web aws:resourcetag/ecr-deploy:stage=staging ecs:cluster=cluster/prod",
+                ],
+            ),
+            (
+                "ContinueServiceDeployment",
+                json!({"serviceDeploymentArn": arn("service-deployment/prod/web/7"), "hookId": "ecs-pause-1"}),
+                vec![
+                    "ecs:ContinueServiceDeployment service-deployment/prod/web/7 ecs:cluster=cluster/prod",
+                    "ecs:ContinueServiceDeployment service/prod/web aws:resourcetag/ecr-deploy:stage=staging ecs:cluster=cluster/prod",
                 ],
             ),
             (

@@ -7,6 +7,7 @@ mod conformance;
 mod ecr;
 mod faults;
 mod going_back;
+mod hooks;
 mod requests;
 mod rollouts;
 mod server;

@@ -119,7 +119,9 @@ fn last_executions<'a>(aftermath: &'a Aftermath, service: &Service) -> BTreeMap<
 /// - somebody else did something to the service: what comes of that is his, also that ours failed with it;
 /// - from our first rollout on, a revision with an image that is not good was rolled out: beside ours in one revision it fails
 ///   both, and after ours it is taken back to where the service was before, which may be before ours. What went on until then
-///   is no reason: ours takes its place. Nor is that its tasks end well, if tasks of the good revision before had ended so.
+///   is no reason: ours takes its place. Nor is that its tasks end well, if tasks of the good revision before had ended so;
+/// - a lifecycle hook of a rollout failed, was not over in time, or somebody chose there to go back. That a hook took long is no
+///   reason.
 ///
 /// A service that is gone is gone. That AWS was slow, throttled or did not answer is no reason, and none of the services of a
 /// storm is set up so that nothing could be rolled out on it. (A push that no permit lets come to the service is none for it.)
@@ -162,6 +164,10 @@ fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution,
     let since = of_push.map(|it| it.started).min().unwrap_or(execution.started);
     let during = since..=until;
     if aftermath.deeds_on(&id).any(|deed| during.contains(&deed.at)) {
+        return true;
+    }
+    let mut at_hooks = service.history.iter().filter(|it| it.was_ended_by_a_hook());
+    if at_hooks.any(|it| during.contains(&it.created_at)) {
         return true;
     }
     let revision = |rollout: &Deployment| aftermath.after.revision(&rollout.task_definition);

@@ -86,6 +86,7 @@ pub(super) fn rollout(revision: u32, number: u32, status: &str) -> Deployment {
         created_at,
         finished_at: Some(created_at + 2_000),
         rolling_back_since: None,
+        lifecycle_hooks: Vec::new(),
     }
 }
 

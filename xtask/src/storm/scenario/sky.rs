@@ -33,7 +33,11 @@ pub(super) const KINDS: [Kind; 8] = [
 ];
 
 /// The operations of the service deployments API that answer with lists.
-const LISTS: [&str; 2] = ["ListServiceDeployments", "DescribeServiceRevisions"];
+const LISTS: [&str; 3] = [
+    "ListServiceDeployments",
+    "DescribeServiceRevisions",
+    "DescribeServiceDeployments",
+];
 
 /// Faults that pass, until some time after the last push; and a service deployments API that is there, or not, for good.
 pub(super) fn sky(rng: &mut Rng, length: i64) -> Weather {
