@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use shared::arn::{ClusterName, ServiceName};
+use shared::arn::{ClusterName, ServiceName, TaskDefinitionArn};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::service::{CrashThreshold, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
@@ -257,7 +257,7 @@ fn check_service(service: &Service, told: Option<ToldService>) {
             .filter(|it| it.status.as_deref() == Some("PRIMARY"));
         named.extend(primaries.next().and_then(|primary| primary.task_definition.clone()));
     }
-    let read: Vec<&str> = service.task_definitions.iter().map(|arn| arn.as_str()).collect();
+    let read: Vec<&str> = service.task_definitions.iter().map(TaskDefinitionArn::as_str).collect();
     assert_eq!(read, named);
 }
 

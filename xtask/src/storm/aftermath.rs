@@ -3,6 +3,7 @@
 //!
 //! Moments are milliseconds since 1970, of the one clock that the simulation and the functions share.
 
+use super::scenario::SPEED;
 use super::stages::{Stage, Tags, all};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ const ONE_PUSH: SignedDuration = SignedDuration::from_mins(1);
 pub(crate) struct Aftermath {
     /// The setting `clusters`; empty for all.
     pub(crate) clusters: Vec<String>,
+    /// When everything was on hold, if it was.
+    #[serde(default)]
+    pub(crate) all_held: Option<AllHeld>,
     /// The setting `imageReference`: by digest, and not by tag.
     #[serde(default)]
     pub(crate) by_digest: bool,
@@ -44,6 +48,16 @@ pub(crate) struct Aftermath {
     pub(crate) redriven: Vec<Execution>,
     /// When he did; `None` when he redrove none.
     pub(crate) redriven_at: Option<i64>,
+}
+
+/// A hold of everything. To set it and to lift it takes a while.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AllHeld {
+    pub(crate) perhaps_from: i64,
+    pub(crate) certainly_from: i64,
+    pub(crate) certainly_to: i64,
+    pub(crate) perhaps_to: i64,
 }
 
 /// A push, and how often the rules were told of it.
@@ -347,6 +361,17 @@ impl Service {
             .into_iter()
             .flatten()
             .any(|balancer| balancer.get("loadBalancerName").is_some())
+    }
+
+    /// For how many milliseconds of the storm at least its target group drains an old task: 0 for one without.
+    pub(crate) fn drains_for(&self) -> f64 {
+        let balancers = self.config.get("loadBalancers").and_then(Value::as_array);
+        let seconds = balancers.into_iter().flatten().filter_map(|balancer| {
+            let (_, seconds) = balancer["targetGroupArn"].as_str()?.split_once("-drains-")?;
+            seconds.split('/').next()?.parse::<f64>().ok()
+        });
+        // No two tasks take the same time: a tenth more or less.
+        seconds.fold(0.0, f64::max) * 1_000.0 / SPEED * 0.9
     }
 
     /// Whether ECS itself deploys it.

@@ -19,7 +19,7 @@ struct Rule {
 /// What only a storm with several stages meets.
 const OF_STAGES: [Rule; 9] = stages::RULES;
 /// What every storm of enough services meets.
-const OF_FAULTS: [Rule; 16] = faults::RULES;
+const OF_FAULTS: [Rule; 17] = faults::RULES;
 const OF_HOOKS: [Rule; 4] = hooks::RULES;
 const COUNT: usize = OF_STAGES.len() + OF_FAULTS.len() + OF_HOOKS.len();
 

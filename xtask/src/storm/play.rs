@@ -1,7 +1,7 @@
 //! Plays a scenario on a local AWS, and records what it leaves behind.
 
 use super::aftermath::{
-    Account, Aftermath, Call, Deed, Execution, Found, Machine, Pushed, Service, ServiceId, StoppedTask,
+    Account, Aftermath, AllHeld, Call, Deed, Execution, Found, Machine, Pushed, Service, ServiceId, StoppedTask,
 };
 use super::scenario::{Answer, CLUSTERS, ELSEWHERE, SPEED, Scenario};
 use crate::Failure;
@@ -55,7 +55,7 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
         let weather = simulation.set_weather(now, scenario.weather.clone());
         weather.map(|()| now)
     })?;
-    let (pushes, alarms) = push(aws, ecs, scenario).await?;
+    let (pushes, alarms, all_held) = push(aws, stack, ecs, scenario).await?;
     let mut stopped = Stopped::default();
     wait_for_the_end(aws, stack, ecs, scenario, &mut stopped).await?;
     let morning = ecs.with(|_, now| now);
@@ -75,6 +75,7 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
     note_rollbacks(ecs, &mut after)?;
     Ok(Aftermath {
         clusters: CLUSTERS.map(str::to_owned).to_vec(),
+        all_held,
         by_digest: scenario.by_digest,
         stages: scenario.stages.clone(),
         pushes,
@@ -116,13 +117,19 @@ fn build(simulation: &mut Simulation, now: i64, scenario: &Scenario) -> Result<(
     Ok(())
 }
 
-/// Pushes and delivers, and has alarms go off and be over, each at its time. Puts out what was pushed, and what the alarms did
-/// as what others did.
-async fn push(aws: &LocalAws, ecs: &SimulatedEcs, scenario: &Scenario) -> Result<(Vec<Pushed>, Vec<Deed>), Failure> {
+/// Pushes and delivers, has alarms go off and be over, and puts everything on hold, each at its time. Returns what was pushed, what
+/// the alarms did as what others did, and when everything was on hold.
+async fn push(
+    aws: &LocalAws,
+    stack: &Stack,
+    ecs: &SimulatedEcs,
+    scenario: &Scenario,
+) -> Result<(Vec<Pushed>, Vec<Deed>, Option<AllHeld>), Failure> {
     enum Step {
         Push(usize),
         Deliver(usize),
         Alarm(usize, bool),
+        Hold(bool),
     }
     let mut steps: Vec<(i64, Step)> = Vec::new();
     for (place, push) in scenario.pushes.iter().enumerate() {
@@ -134,11 +141,15 @@ async fn push(aws: &LocalAws, ecs: &SimulatedEcs, scenario: &Scenario) -> Result
         steps.push((alarm.at, Step::Alarm(place, true)));
         steps.push((alarm.at + alarm.lasts, Step::Alarm(place, false)));
     }
+    if let Some((at, lasts)) = scenario.hold {
+        steps.push((at, Step::Hold(true)));
+        steps.push((at + lasts, Step::Hold(false)));
+    }
     // Stable: a push comes before its deliveries.
     steps.sort_by_key(|(at, _)| *at);
     let begun = Instant::now();
     let mut events = vec![Value::Null; scenario.pushes.len()];
-    let (mut pushed, mut alarms) = (Vec::new(), Vec::new());
+    let (mut pushed, mut alarms, mut all_held) = (Vec::new(), Vec::new(), None::<AllHeld>);
     let mut digests: BTreeMap<usize, String> = BTreeMap::new();
     for (at, step) in steps {
         let at = Duration::from_millis(u64::try_from(at).unwrap_or_default());
@@ -169,6 +180,23 @@ async fn push(aws: &LocalAws, ecs: &SimulatedEcs, scenario: &Scenario) -> Result
                 events[place] = event;
             }
             Step::Deliver(place) => aws.dispatch(&events[place]).map_err(|error| error.to_string())?,
+            Step::Hold(is_on) => {
+                let before = ecs.with(|_, now| now);
+                let held = aws.hold_everything(stack, is_on.then_some("ann: looks into something"));
+                held.map_err(|error| error.to_string())?;
+                let after = ecs.with(|_, now| now);
+                match &mut all_held {
+                    Some(held) => (held.certainly_to, held.perhaps_to) = (before, after),
+                    None => {
+                        all_held = Some(AllHeld {
+                            perhaps_from: before,
+                            certainly_from: after,
+                            certainly_to: i64::MAX,
+                            perhaps_to: i64::MAX,
+                        });
+                    }
+                }
+            }
             Step::Alarm(place, in_alarm) => {
                 let alarm = &scenario.alarms[place];
                 let at = ecs.with(|simulation, now| {
@@ -189,7 +217,7 @@ async fn push(aws: &LocalAws, ecs: &SimulatedEcs, scenario: &Scenario) -> Result
             }
         }
     }
-    Ok((pushed, alarms))
+    Ok((pushed, alarms, all_held))
 }
 
 /// The event by which ECR itself tells of a push that CloudTrail tells of too.

@@ -49,6 +49,8 @@ pub(crate) struct Scenario {
     pub(crate) weather: Weather,
     /// The alarms that go off for a reason of their own.
     pub(crate) alarms: Vec<Alarm>,
+    /// When somebody puts everything on hold, and for how long, in milliseconds since the storm began.
+    pub(crate) hold: Option<(i64, i64)>,
     /// The setting `imageReference`: whether revisions name the pushed image by its digest, and not by its tag.
     pub(crate) by_digest: bool,
     /// The setting `trigger`: whether pushes are heard of by ECR's own event, and not by CloudTrail's.
@@ -150,8 +152,11 @@ impl Scenario {
         let applies = applies::applies(&mut rng, &services, &families, length);
         weather.schedule.extend(applies);
         weather.schedule.extend(faults::hosts(&mut of_faults, &services));
+        let hold = faults::hold(&mut of_faults, length);
         faults::pile(&mut of_faults, &mut families, &mut services, &mut pushes, length);
         let answers = hooks::hooks(&mut rng, &mut services);
+        let meets_each = faults::one_of_each(&mut of_faults, &mut families, &mut services, &mut pushes);
+        weather.schedule.extend(meets_each);
         Self {
             seed,
             families,
@@ -160,6 +165,7 @@ impl Scenario {
             pushes,
             weather,
             alarms,
+            hold,
             by_digest,
             by_image_action,
             answers,

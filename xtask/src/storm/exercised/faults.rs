@@ -2,17 +2,16 @@
 
 use super::{Rule, sum};
 use crate::storm::aftermath::{Aftermath, Execution, Service};
-use serde_json::Value;
 use simulated_ecs::Behaviour;
 
-pub(super) const RULES: [Rule; 16] = [
+pub(super) const RULES: [Rule; 17] = [
     Rule {
         name: "deployed while old tasks only drained",
         count: |aftermath| deployed(aftermath, |it, _| told(it).contains("still draining")),
     },
     Rule {
         name: "deployed behind a target group that drains",
-        count: |aftermath| deployed(aftermath, |_, service| drains(service)),
+        count: |aftermath| deployed(aftermath, |_, service| service.drains_for() > 0.0),
     },
     Rule {
         name: "deployed with tasks that protect themselves",
@@ -80,6 +79,17 @@ pub(super) const RULES: [Rule; 16] = [
             lost.count() as u64
         },
     },
+    Rule {
+        name: "kept as they were since everything was on hold",
+        count: |aftermath| {
+            sum(aftermath, |execution| {
+                let skipped = execution.found.as_ref().map(|found| &found.skipped);
+                skipped
+                    .and_then(|skipped| skipped.get("ALL_ON_HOLD").copied())
+                    .unwrap_or_default()
+            })
+        },
+    },
 ];
 
 /// What a green execution says.
@@ -129,16 +139,6 @@ fn cleanup(service: &Service) -> Option<&str> {
     configured(service, "/earlySuccessCriteria/sourceServiceRevisionCleanup")
 }
 
-fn drains(service: &Service) -> bool {
-    let balancers = service.config.get("loadBalancers").and_then(Value::as_array);
-    let mut groups = balancers.into_iter().flatten();
-    groups.any(|balancer| {
-        balancer["targetGroupArn"]
-            .as_str()
-            .is_some_and(|arn| arn.contains("-drains-"))
-    })
-}
-
 /// Whether its tasks take a port of their hosts.
 fn waits_for_room(aftermath: &Aftermath, service: &Service) -> bool {
     let revision = aftermath.before.revision(&service.task_definition);
@@ -152,7 +152,7 @@ fn waits_for_room(aftermath: &Aftermath, service: &Service) -> bool {
 mod tests {
     use super::*;
     use crate::storm::aftermath::{Account, Call, Machine, Pushed, ServiceId, StoppedTask};
-    use serde_json::json;
+    use serde_json::{Value, json};
     use shared::push::PushId;
 
     fn push(behaviour: Behaviour) -> Pushed {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     /// One execution for one service, on a revision with these containers.
-    fn aftermath(service: &Value, containers: Value, behaviour: Behaviour, error: Option<&str>) -> Aftermath {
+    fn aftermath(service: &Value, containers: &Value, behaviour: Behaviour, error: Option<&str>) -> Aftermath {
         let mut members = json!({
             "cluster": "north", "serviceName": "web", "status": "ACTIVE", "config": {}, "askedCount": 1, "tags": [],
             "taskDefinition": "web:1", "rolloutState": null, "history": [],
@@ -274,12 +274,12 @@ mod tests {
             (&plain, &none, Behaviour::Job, None, &[draining, RULES[14].name]),
         ] {
             assert_eq!(
-                met(&aftermath(service, containers.clone(), behaviour, error)),
+                met(&aftermath(service, containers, behaviour, error)),
                 wanted,
                 "{service}"
             );
         }
-        let mut last = aftermath(&plain, none, Behaviour::Crash, back);
+        let mut last = aftermath(&plain, &none, Behaviour::Crash, back);
         last.calls = vec![Call {
             at: 1,
             operation: "UpdateService".to_owned(),

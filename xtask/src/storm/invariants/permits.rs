@@ -58,10 +58,34 @@ pub(super) fn permit(aftermath: &Aftermath, id: &ServiceId, tag: &str, found: &F
         });
     let refused: Vec<String> = refused.collect();
     match refused.first() {
+        _ if is_all_held(aftermath, found) => Permit::Refused("everything was on hold".to_owned()),
+        None if may_be_all_held(aftermath, id, found) => Permit::Unsettled,
         None => Permit::Given,
         Some(why) if refused.len() == states.len() => Permit::Refused(why.clone()),
         Some(_) => Permit::Unsettled,
     }
+}
+
+/// How long before it looks for services an execution may have read that everything is on hold, in milliseconds.
+const BEFORE: i64 = 5_000;
+
+/// Whether everything was on hold when an execution looked.
+pub(super) fn is_all_held(aftermath: &Aftermath, found: &Found) -> bool {
+    let held = aftermath.all_held.as_ref();
+    held.is_some_and(|held| held.certainly_from <= found.from - BEFORE && found.to <= held.certainly_to)
+}
+
+/// Whether everything may have been on hold when an execution looked, or, for a service whose stage comes after another one, when
+/// its turn came.
+fn may_be_all_held(aftermath: &Aftermath, id: &ServiceId, found: &Found) -> bool {
+    let mut stages = owners(aftermath, id, found).into_iter().flatten();
+    let to = if stages.any(|stage| stage.after.is_some()) {
+        i64::MAX
+    } else {
+        found.to
+    };
+    let held = aftermath.all_held.as_ref();
+    held.is_some_and(|held| held.perhaps_from <= to && found.from - BEFORE <= held.perhaps_to)
 }
 
 /// The executions of deploy-image of a push, each with its tag and with when it looked: of several tags of one image, all.
@@ -86,6 +110,7 @@ pub(super) fn may_move(aftermath: &Aftermath, id: &ServiceId, repository: &str, 
 mod tests {
     use super::super::sample::{calm, hold, production, web};
     use super::*;
+    use crate::storm::aftermath::AllHeld;
     use crate::storm::stages::{STAGE_TAG, Tags};
 
     #[test]
@@ -104,6 +129,31 @@ mod tests {
         assert!(of_hold(20_000, Some(31_001)).is_refused());
         assert_eq!(of_hold(20_000, Some(30_500)), Permit::Unsettled);
         assert_eq!(of_hold(10_000, Some(20_000)), Permit::Given);
+    }
+
+    #[test]
+    fn a_hold_of_everything_refuses_what_looks_meanwhile_and_unsettles_what_looks_about_then() {
+        // The execution of the third push looks from the second 30 to the second 31.
+        let of_hold = |from: i64, to: i64, is_after_another: bool| {
+            let mut aftermath = calm();
+            production(&mut aftermath, &["v*"]);
+            let stages = aftermath.stages.iter_mut().filter(|stage| stage.name == "production");
+            stages.for_each(|stage| stage.after = is_after_another.then(|| "staging".to_owned()));
+            aftermath.all_held = Some(AllHeld {
+                perhaps_from: from - 1_000,
+                certainly_from: from,
+                certainly_to: to,
+                perhaps_to: to + 1_000,
+            });
+            let found = aftermath.executions[2].found.clone().unwrap();
+            permit(&aftermath, &web(), "v3", &found)
+        };
+        assert!(of_hold(25_000, 31_000, false).is_refused());
+        assert_eq!(of_hold(25_001, 31_000, false), Permit::Unsettled);
+        assert_eq!(of_hold(25_000, 30_999, false), Permit::Unsettled);
+        assert_eq!(of_hold(32_001, 40_000, false), Permit::Given);
+        assert_eq!(of_hold(32_001, 40_000, true), Permit::Unsettled, "its turn comes later");
+        assert_eq!(of_hold(10_000, 23_999, true), Permit::Given);
     }
 
     #[test]

@@ -276,6 +276,7 @@ pub(super) fn calm() -> Aftermath {
     });
     Aftermath {
         clusters: vec!["north".to_owned()],
+        all_held: None,
         by_digest: false,
         stages: Vec::new(),
         pushes: pushes.to_vec(),

@@ -20,7 +20,8 @@ const DEPLOYED: &str = "what is called deployed has completed its rollout";
 /// told nothing of that: then the red execution of that push has told already.
 ///
 /// Not a rollout that somebody else began, or that somebody else's came after. Nor one that ended well and whose tasks die
-/// only later: nobody watches a service for ever, which is what alarms and bake times are for.
+/// only later: nobody watches a service for ever, which is what alarms and bake times are for. Nor one whose old tasks drain for longer
+/// than a rollout may take, and which a green execution calls deployed.
 pub(super) fn nothing_is_left_failing_in_silence(aftermath: &Aftermath) -> Vec<Violation> {
     let services = aftermath.after.services.iter();
     let ours = services.filter(|service| service.is_active() && service.is_deployed_by_ecs());
@@ -45,7 +46,13 @@ fn failed<'a>(
     let id = service.id();
     let last_of_others = service.history.iter().rposition(|it| aftermath.is_of_others(&id, it));
     let ours = &service.history[last_of_others.map_or(0, |place| place + 1)..];
-    let last = ours.last().filter(|last| last.status != "SUCCESSFUL");
+    let is_draining = |rollout: &Deployment| {
+        let mut executions = aftermath.executions_of(&id);
+        executions.any(|it| it.says_deployed() && only_drains(aftermath, service, it, rollout))
+    };
+    let last = ours
+        .last()
+        .filter(|last| last.status != "SUCCESSFUL" && !is_draining(last));
     let below = newest_below(aftermath, service, ours);
     last.map(|rollout| (rollout, "did not end well"))
         .into_iter()
@@ -102,8 +109,25 @@ fn names(message: &str, revision: &str) -> bool {
     ends.any(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
 }
 
+/// The setting `rolloutTimeout` of a storm, in milliseconds, less what clocks may differ.
+const ROLLOUT_TIMEOUT: i64 = 89_000;
+
+/// Whether a rollout of the push of an execution had all the time that it may take when the execution ended, and was not over since
+/// the service's old tasks drained for longer than that, by the settings of its target group.
+#[expect(clippy::cast_precision_loss, reason = "the milliseconds of a storm")]
+fn only_drains(aftermath: &Aftermath, service: &Service, execution: &Execution, rollout: &Deployment) -> bool {
+    let repository = execution.image.split(':').next().unwrap_or_default();
+    let revision = aftermath.after.revision(&rollout.task_definition);
+    let is_of_push = revision.and_then(|revision| revision.push_of(repository)) == execution.push;
+    let ended = execution.ended.unwrap_or(i64::MAX);
+    let goes_on =
+        rollout.finished_at.is_none_or(|at| at > ended) && matches!(&*rollout.status, "IN_PROGRESS" | "SUCCESSFUL");
+    let took = ended - rollout.created_at;
+    is_of_push && goes_on && took >= ROLLOUT_TIMEOUT && service.drains_for() >= ROLLOUT_TIMEOUT as f64
+}
+
 /// Where deploy-service says DEPLOYED or `ALREADY_DEPLOYED`, a rollout of a revision with that very push had completed by
-/// then, by ECS's own record.
+/// then, by ECS's own record; or only its old tasks drained still, for longer than a rollout may take.
 pub(super) fn deployed_means_completed(aftermath: &Aftermath) -> Vec<Violation> {
     let claims = aftermath
         .executions
@@ -126,6 +150,10 @@ fn has_completed(aftermath: &Aftermath, execution: &Execution) -> bool {
     let (repository, _) = execution.image.split_once(':').unwrap_or_default();
     let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
     let rollouts = service.into_iter().flat_map(|service| &service.history);
+    let is_draining = |rollout: &Deployment| service.is_some_and(|it| only_drains(aftermath, it, execution, rollout));
+    if rollouts.clone().any(is_draining) {
+        return true;
+    }
     let mut of_push = rollouts.filter(|rollout| {
         let revision = aftermath.after.revision(&rollout.task_definition);
         revision.and_then(|revision| revision.push_of(repository)) == execution.push
@@ -306,6 +334,27 @@ mod tests {
         assert_eq!(found(false, false), 0);
         assert_eq!(found(true, false), 1, "the records told");
         assert_eq!(found(false, true), 1, "its own push failed again");
+    }
+
+    #[test]
+    fn a_rollout_that_goes_on_since_old_tasks_drain_for_longer_than_it_may_take_is_deployed_when_its_time_is_over() {
+        let found = |drains: u32, took: i64| {
+            let mut aftermath = calm();
+            let service = &mut aftermath.after.services[0];
+            let group = format!("arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web-drains-{drains}/1");
+            let balancers = json!([{"targetGroupArn": group}]);
+            service.config.insert("loadBalancers".to_owned(), balancers);
+            let last = &mut service.history[2];
+            (last.status, last.finished_at) = ("IN_PROGRESS".to_owned(), None);
+            let ended = last.created_at + took;
+            let own = aftermath.executions.iter_mut().rfind(|it| it.service.is_some());
+            own.unwrap().ended = Some(ended);
+            let silent = nothing_is_left_failing_in_silence(&aftermath).len();
+            (silent, deployed_means_completed(&aftermath).len())
+        };
+        assert_eq!(found(3_600, 90_000), (0, 0));
+        assert_eq!(found(3_600, 80_000), (1, 1), "it had more time");
+        assert_eq!(found(300, 90_000), (1, 1), "it drains for ten seconds only");
     }
 
     #[test]

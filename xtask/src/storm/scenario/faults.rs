@@ -174,6 +174,94 @@ pub(super) fn pile(
     pushes.sort_by_key(|push| push.at);
 }
 
+/// A repository of services that ECS judges by settings of their own, one of work that ends well, and one of a service whose old
+/// task drains for longer than a rollout may take.
+const EACH: [&str; 3] = ["shop/each", "shop/job", "shop/drain"];
+
+/// Adds one service for each kind of fault, and pushes that meet them: a good one, one that crashes, and what can be neither placed
+/// nor launched; and hosts that fail. So every storm has them, however small it is.
+pub(super) fn one_of_each(
+    rng: &mut Rng,
+    families: &mut Vec<Value>,
+    services: &mut Vec<Service>,
+    pushes: &mut Vec<Push>,
+) -> Vec<Scheduled> {
+    let [each, job, drain] = EACH;
+    for (name, repository, tag) in [("each", each, "v1"), ("job", job, "job-v1"), ("drain", drain, "v1")] {
+        let mut document = family(rng, name, repository);
+        if let Some(container) = app_of(&mut document) {
+            container["image"] = image(repository, tag).into();
+        }
+        families.push(document);
+    }
+    let mut add = |rng: &mut Rng, kind: Kind, name: &str, family: &str, is_it: &dyn Fn(&Value) -> bool| {
+        // One of the many of its kind.
+        let request = std::iter::repeat_with(|| kind.request(rng, "south", name, family)).find(is_it);
+        services.extend(request.map(|request| Service { kind, request }));
+    };
+    for threshold in ["COUNT", "BOUNDED_PERCENT", "UNBOUNDED_PERCENT"] {
+        let is_it = |request: &Value| {
+            let breaker = &request["deploymentConfiguration"]["deploymentCircuitBreaker"];
+            breaker["thresholdConfiguration"]["type"] == threshold
+        };
+        add(
+            rng,
+            Kind::Threshold,
+            &format!("each-{}", threshold.to_lowercase()),
+            "each",
+            &is_it,
+        );
+    }
+    for (kind, name) in [
+        (Kind::EarlyBlocking, "each-early-blocking"),
+        (Kind::EarlyDeferred, "each-early-deferred"),
+        (Kind::Express, "each-express"),
+    ] {
+        add(rng, kind, name, "each", &|_| true);
+    }
+    add(rng, Kind::Breaker, "job", "job", &|_| true);
+    let drains_longest = |request: &Value| {
+        let group = request["loadBalancers"][0]["targetGroupArn"]
+            .as_str()
+            .unwrap_or_default();
+        group.contains("-drains-3600/")
+    };
+    add(rng, Kind::Draining, "drain", "drain", &drains_longest);
+    let first = pushes.iter().map(|push| push.image).max().unwrap_or_default() + 1;
+    let begin = rng.i64(500..3_000);
+    let meet = [
+        (each, begin, Behaviour::Good),
+        (each, begin + 14_000, Behaviour::Crash),
+        (each, begin + 30_000, Behaviour::Nolaunch),
+        (each, begin + 46_000, Behaviour::Noplace),
+        (job, begin + 9_000, Behaviour::Job),
+        (
+            job,
+            begin + 30_000,
+            if rng.bool() { Behaviour::Crash } else { Behaviour::Job },
+        ),
+        (drain, begin, Behaviour::Good),
+    ];
+    for (number, (repository, at, behaviour)) in meet.into_iter().enumerate() {
+        pushes.push(Push {
+            at,
+            image: first + number,
+            repository: repository.to_owned(),
+            tag: format!("v3.{number}.0"),
+            behaviour,
+            deliveries: vec![rng.i64(50..600)],
+        });
+    }
+    pushes.sort_by_key(|push| push.at);
+    failing_hosts("south", "each-bounded_percent", 0).collect()
+}
+
+/// Puts everything on hold for a while, in most storms.
+pub(super) fn hold(rng: &mut Rng, length: i64) -> Option<(i64, i64)> {
+    let (at, lasts) = (rng.i64(length / 4..length), rng.i64(6_000..15_000));
+    happens(rng, 60).then_some((at, lasts))
+}
+
 /// Has hosts fail under about one service in eight while ours is rolled out: so often that it would make a crash loop.
 pub(super) fn hosts(rng: &mut Rng, services: &[Service]) -> Vec<Scheduled> {
     let mut schedule = Vec::new();
@@ -185,22 +273,26 @@ pub(super) fn hosts(rng: &mut Rng, services: &[Service]) -> Vec<Scheduled> {
         if !is_ours || !happens(rng, 12) {
             continue;
         }
-        let skip = rng.u64(..2);
-        schedule.extend((1..=4).map(|number| Scheduled {
-            at_milliseconds: None,
-            after: Some(Trigger {
-                operation: "UpdateService".to_owned(),
-                subject: Some(format!("\"{}\"", service.name())),
-                chance: 1.0,
-                skip,
-                times: 1,
-                milliseconds: 800 * number,
-            }),
-            operation: "_BreakHost".to_owned(),
-            request: json!({"cluster": service.cluster(), "service": service.name()}),
-        }));
+        schedule.extend(failing_hosts(service.cluster(), service.name(), rng.u64(..2)));
     }
     schedule
+}
+
+/// Four hosts that fail under a service, one after another, after so many of our updates and one more.
+fn failing_hosts(cluster: &str, service: &str, skip: u64) -> impl Iterator<Item = Scheduled> {
+    (1..=4).map(move |number| Scheduled {
+        at_milliseconds: None,
+        after: Some(Trigger {
+            operation: "UpdateService".to_owned(),
+            subject: Some(format!("\"{service}\"")),
+            chance: 1.0,
+            skip,
+            times: 1,
+            milliseconds: 800 * number,
+        }),
+        operation: "_BreakHost".to_owned(),
+        request: json!({"cluster": cluster, "service": service}),
+    })
 }
 
 #[cfg(test)]
