@@ -290,9 +290,12 @@ for (const [step, construct] of Object.entries(STEPS)) {
 /** The calls that the code of a step makes by way of `shared::ecs`, read off the sources: `ecs:ListServices`, ... */
 function callsOf(step: string): string[] {
   const methods = new Map(
-    source('functions', 'shared', 'src', 'ecs.rs')
-      .split(/\basync fn /)
-      .slice(1)
+    [['ecs.rs'], ['ecs', 'lifecycle.rs']]
+      .flatMap((file) =>
+        source('functions', 'shared', 'src', ...file)
+          .split(/\basync fn /)
+          .slice(1),
+      )
       .map((method) => [/^\w+/.exec(method)?.[0] ?? '', method] as const),
   );
   const calls = new Set<string>();

@@ -136,11 +136,11 @@ async fn a_rollout_that_waits_for_somebody_outlasts_its_deadline_and_says_how_to
 async fn hooks_that_end_by_themselves_or_are_taken_back_end_the_rollout_and_are_told() {
     let scene = Scene::on(&IMPATIENT, "ended");
     // Five minutes are fifteen seconds here, and ten thirty: a rollout may take ten.
-    let stage = "POST_TEST_TRAFFIC_SHIFT";
+    let tested = "POST_TEST_TRAFFIC_SHIFT";
     let hooks = [
-        ("goes-on", pause_at(stage, 5, "CONTINUE")),
-        ("goes-back", pause_at(stage, 5, "ROLLBACK")),
-        ("refused", pause_at(stage, A_DAY, "CONTINUE")),
+        ("goes-on", pause_at(tested, 5, "CONTINUE")),
+        ("goes-back", pause_at(tested, 5, "ROLLBACK")),
+        ("refused", pause_at(tested, A_DAY, "CONTINUE")),
         ("slow", function("slow-check", 60)),
         ("too-slow", function("slow-check", 5)),
         ("fails", function("fail-check", 60)),
