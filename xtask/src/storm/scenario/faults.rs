@@ -256,9 +256,9 @@ pub(super) fn one_of_each(
     failing_hosts("south", "each-bounded_percent", 0).collect()
 }
 
-/// Puts everything on hold for a while, in most storms.
+/// Puts everything on hold for a while, in most storms: not before the pile is there.
 pub(super) fn hold(rng: &mut Rng, length: i64) -> Option<(i64, i64)> {
-    let (at, lasts) = (rng.i64(length / 4..length), rng.i64(6_000..15_000));
+    let (at, lasts) = (rng.i64(29_000..length.max(36_000)), rng.i64(6_000..15_000));
     happens(rng, 60).then_some((at, lasts))
 }
 
