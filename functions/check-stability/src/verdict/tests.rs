@@ -729,11 +729,14 @@ fn a_sidecar_that_ecs_stopped_makes_no_bad_end_of_a_job_as_those_of_the_last_goo
     let killed: &[(&str, i32)] = &[("runner", 137), ("router", 0)];
     let failed: &[(&str, i32)] = &[("runner", 1), ("router", 0)];
     let both: &[(&str, i32)] = &[("runner", 0), ("router", 0)];
+    let renamed: &[(&str, i32)] = &[("worker", 0), ("router", 0)];
     for (ours, before, essential, verdict) in [
         (job, Some(job), &["runner", "router"][..], Stable),
         (job, Some(job), &["runner"], Stable),
         (both, Some(job), &["runner"], Stable),
         (both, Some(both), &["runner"], Stable),
+        // Where all containers of both ended well, it is no matter that one has another name now.
+        (renamed, Some(both), &["worker"], Stable),
         (job, None, &["runner"], Failed),
         // The app was killed for want of memory, and the sidecar ended as it was told to.
         (killed, Some(job), &["runner", "router"], Failed),
@@ -787,8 +790,12 @@ fn peer_4_tasks_of_a_second_deployment_of_our_revision_count() {
         started_by: "ecs-svc/60".to_owned(),
         ..crash("web:2", 200)
     };
-    case([forced]).stopped(vec![task; 3]).is(Failed);
+    case([forced.clone()]).stopped(vec![task.clone(); 3]).is(Failed);
     case([again(60, rolling("web:2"))]).stopped(crashes(3)).is(Failed);
+    // Also when a third one has replaced it.
+    case([again(61, rolling("web:2")), forced])
+        .stopped(vec![task; 3])
+        .is(Failed);
 }
 
 fn cannot_place(seconds: i64) -> ServiceEvent {
