@@ -128,14 +128,20 @@ export function registerRevision(settings: Settings): Permission[] {
   return [readTaskDefinitions(['ecs:ListTaskDefinitions']), ...registerTaskDefinition(), passRole(settings)];
 }
 
-/** update-service: starts a rollout, after a look at what runs. */
+/** update-service: starts a rollout, after a look at what runs. After a redrive the image may not be there any more. */
 export function updateService(settings: Settings): Permission[] {
-  return [...readRollouts(settings), ...readTasks(settings), startRollout(settings), passRole(settings)];
+  return [
+    ...readRollouts(settings),
+    ...readTasks(settings),
+    startRollout(settings),
+    passRole(settings),
+    describeImages(settings),
+  ];
 }
 
-/** check-stability: one look at a rollout and at its tasks. */
+/** check-stability: one look at a rollout, at its tasks, and at which images the pushed one lists. */
 export function checkStability(settings: Settings): Permission[] {
-  return [...readRollouts(settings), readHooks(settings), ...readTasks(settings)];
+  return [...readRollouts(settings), readHooks(settings), ...readTasks(settings), readManifest(settings)];
 }
 
 /** roll-back: ends the rollout or starts one of the last good revision. What has to be registered for it, register-revision does. */
@@ -345,6 +351,16 @@ function describeImages(settings: Settings): Permission {
   return {
     sid: 'DescribeImages',
     actions: ['ecr:DescribeImages'],
+    resources: repositories(settings),
+    wildcard: 'Any repository may be deployed unless the setting repositories names some.',
+  };
+}
+
+/** The manifest of a pushed image. Of an index, tasks may run the images that it lists, each by a digest of its own. */
+function readManifest(settings: Settings): Permission {
+  return {
+    sid: 'ReadManifest',
+    actions: ['ecr:BatchGetImage'],
     resources: repositories(settings),
     wildcard: 'Any repository may be deployed unless the setting repositories names some.',
   };

@@ -128,6 +128,22 @@ impl LocalAws {
         })
     }
 
+    /// Pushes a multi-architecture image to the simulated ECR, and tells nobody. The digest is that of its index.
+    ///
+    /// # Errors
+    ///
+    /// When the ECS of this local AWS is not the simulated one.
+    pub fn push_index(
+        &self,
+        repository: &str,
+        tag: &str,
+        behaviour: Option<simulated_ecs::Behaviour>,
+    ) -> Result<Push, Error> {
+        told(self.simulated()?, repository, tag, |simulation, now| {
+            simulation.push_index(now, repository, tag, behaviour)
+        })
+    }
+
     /// Pushes an image of the simulated ECR once more, under another tag, and tells nobody.
     ///
     /// # Errors

@@ -31,6 +31,12 @@ pub(crate) fn failed_containers(crashes: &[&StoppedTask]) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
+/// The container that a task died of, where it ran: only then it may have written a log.
+pub(crate) fn logged_container(task: &StoppedTask) -> Option<&str> {
+    let culprit = culprit(task).filter(|container| container.exit_code.is_some());
+    culprit.map(|container| container.name.as_str())
+}
+
 /// Why one task died: "web exited with code 1 (`OutOfMemoryError`: Container killed due to memory usage)".
 pub(crate) fn describe(task: &StoppedTask) -> String {
     let reason = |text: &Option<String>| text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();

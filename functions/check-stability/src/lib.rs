@@ -1,23 +1,28 @@
 //! One look at a rollout: stable, in progress, failed, superseded.
 
 mod death;
+mod failed;
 pub mod soak;
 pub mod verdict;
 
+use death::logged_container;
+use failed::with_times;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use shared::config::Config;
-use shared::contract::{Check, CheckStability, StillStableInput, StillStableOutput, Verdict};
+use shared::contract::{Check, CheckStability, Rollout, StillStableInput, StillStableOutput, Verdict};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::poll::{self, Waiting};
+use shared::registry::listed_by;
 use shared::runtime::{Request, log_image, log_service};
-use shared::service::StoppedTask;
-use shared::task_definition::Standing;
+use shared::service::{Service, ServiceDeployment, StoppedTask};
+use shared::task_definition::{ImageForm, LogStream, Standing};
 use soak::still_stable;
+use verdict::bits::{Bits, judge_bits};
 use verdict::hooks::moved;
-use verdict::{Look, came_between, has_hooks, held, judge, needs_history};
+use verdict::{Look, came_between, first_crash, has_hooks, held, judge, needs_history, record_of_rollout};
 
 /// How long before a rollout ECS's records are read, since clocks differ.
 const RECORDS_BEFORE: SignedDuration = SignedDuration::from_mins(2);
@@ -41,9 +46,10 @@ pub enum Answer {
 ///
 /// # Errors
 ///
-/// `Deploy.NotFound`, `Deploy.Rejected`, `Deploy.Unavailable` by ECS.
+/// `Deploy.NotFound`, `Deploy.Rejected`, `Deploy.Unavailable` by ECS; `Deploy.Unavailable` by ECR.
 pub async fn handle(
     ecs: &Ecs,
+    ecr: &aws_sdk_ecr::Client,
     config: &Config,
     running: impl Future<Output = Option<u32>>,
     request: Request<Value>,
@@ -60,7 +66,7 @@ pub async fn handle(
     let rollout = &asked.rollout;
     log_image(&asked.image);
     log_service(&shared::service::title(&rollout.cluster, &rollout.service));
-    let (looked, running) = tokio::join!(look(ecs, &asked, now), running);
+    let (looked, running) = tokio::join!(look(ecs, ecr, &asked, now), running);
     let (check, held_until) = match looked {
         Ok(looked) => looked,
         Err(error) => match ecs.failed_at(&rollout.cluster, &rollout.service, error).await {
@@ -105,7 +111,12 @@ fn deleted(message: String) -> Check {
 }
 
 /// The verdict, and until when lifecycle hooks hold the rollout where it goes on and they do.
-async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<(Check, Option<Timestamp>), Error> {
+async fn look(
+    ecs: &Ecs,
+    ecr: &aws_sdk_ecr::Client,
+    asked: &CheckStability,
+    now: Timestamp,
+) -> Result<(Check, Option<Timestamp>), Error> {
     let rollout = &asked.rollout;
     let service = ecs.describe_service(&rollout.cluster, &rollout.service).await?;
     let stopped = ecs.stopped_tasks(&rollout.cluster, &rollout.service).await?;
@@ -169,6 +180,61 @@ async fn look(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<(Chec
         now,
     };
     let check = judge(&look, asked);
-    let hold = held(&look, asked).filter(|_| check.verdict == Verdict::InProgress);
-    Ok((check, hold.map(|hold| hold.until)))
+    match check.verdict {
+        Verdict::InProgress => {
+            let hold = held(&look, asked);
+            Ok((check, hold.map(|hold| hold.until)))
+        }
+        Verdict::Failed => {
+            let first = first_crash(&look, asked);
+            let log = match first {
+                Some(first) => log_of(ecs, rollout, first).await,
+                None => None,
+            };
+            Ok((with_times(check, rollout, now, first, log.as_ref()), None))
+        }
+        Verdict::Stable if asked.rolls_back.is_none() => {
+            let bits = bits(ecs, asked, &service, history.as_deref(), check.running).await?;
+            let Bits::Others(others) = bits else {
+                return Ok((check, None));
+            };
+            let listed = listed_by(ecr, &asked.image).await?;
+            Ok((judge_bits(check, &asked.image, &others, &listed), None))
+        }
+        _ => Ok((check, None)),
+    }
+}
+
+/// Where the log of a task of a rollout is that died. That ECS does not tell is no reason to do without a verdict.
+async fn log_of(ecs: &Ecs, rollout: &Rollout, task: &StoppedTask) -> Option<LogStream> {
+    let container = logged_container(task)?;
+    match ecs.describe_task_definition(rollout.task_definition.as_str()).await {
+        Ok(revision) => revision.log_stream(container, &task.id),
+        Err(error) => {
+            tracing::warn!("where the log of the task is, is not told: {error}");
+            None
+        }
+    }
+}
+
+/// What a stable rollout runs of the pushed repository: by ECS's record of it, which has been read by then; else, where revisions
+/// name the image by its tag, by its tasks.
+async fn bits(
+    ecs: &Ecs,
+    asked: &CheckStability,
+    service: &Service,
+    history: Option<&[ServiceDeployment]>,
+    running: u32,
+) -> Result<Bits, Error> {
+    let record = history.and_then(|history| record_of_rollout(history, asked));
+    let recorded = record.map_or(Bits::Untold, |record| Bits::recorded(record, &asked.image));
+    let is_by_tag = asked.settings.image_reference == ImageForm::Tag;
+    match service.primary().filter(|_| is_by_tag && running > 0) {
+        Some(primary) if recorded == Bits::Untold => {
+            let Service { cluster, name, .. } = service;
+            let images = ecs.running_digests(cluster, name, &primary.id).await?;
+            Ok(Bits::of(&images, &asked.image))
+        }
+        _ => Ok(recorded),
+    }
 }

@@ -3,6 +3,7 @@
 //! Only a completed rollout of *our* revision is stable. That ECS calls a service stable says nothing: it is that after
 //! a rollback too.
 
+pub mod bits;
 pub mod hooks;
 
 use crate::death::{describe, failed_containers, sentence};
@@ -436,7 +437,11 @@ fn our_record<'a>(history: Option<&'a [ServiceDeployment]>, asked: &CheckStabili
 
 /// The newest record of our revision since the rollout began. Its time is AWS's, as is the rollout's when ECS told the
 /// deployment; else that is ours.
-fn record_of_rollout<'a>(history: &'a [ServiceDeployment], asked: &CheckStability) -> Option<&'a ServiceDeployment> {
+#[must_use]
+pub fn record_of_rollout<'a>(
+    history: &'a [ServiceDeployment],
+    asked: &CheckStability,
+) -> Option<&'a ServiceDeployment> {
     let rollout = &asked.rollout;
     let slack = if rollout.deployment.is_some() {
         SignedDuration::from_secs(5)
@@ -459,6 +464,12 @@ fn is_newest(look: &Look<'_>, record: Option<&ServiceDeployment>) -> bool {
 fn is_rollback(status: ServiceDeploymentStatus) -> bool {
     use ServiceDeploymentStatus::{RollbackFailed, RolledBack, RollingBack};
     matches!(status, RollingBack | RolledBack | RollbackFailed)
+}
+
+/// The task of our rollout that died first by itself while it was watched.
+#[must_use]
+pub fn first_crash<'a>(look: &Look<'a>, asked: &CheckStability) -> Option<&'a StoppedTask> {
+    failed_tasks(look, asked).into_iter().min_by_key(|task| task.stopped_at)
 }
 
 /// The tasks of our rollout that died by themselves while it was watched.

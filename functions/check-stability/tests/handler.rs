@@ -12,11 +12,12 @@ use shared::contract::{
 };
 use shared::ecs::Ecs;
 use shared::error::Error;
-use shared::service::ServiceDeploymentStatus::{RollbackFailed, RolledBack, UnderWay};
-use shared::service::{Service, ServiceDeployment};
+use shared::service::ServiceDeploymentStatus::{RollbackFailed, RolledBack, Successful, UnderWay};
+use shared::service::{Deployment, Service, ServiceDeployment};
+use shared::task_definition::ImageForm;
 use shared::testing::{
-    Wire, answer, arn, at, deployment, described_of_push, described_services, given_up, listed_deployments, pushed,
-    record, refusal, request, rolling, rollout, service,
+    REGISTRY, Wire, answer, arn, at, deployment, described_of_push, described_services, digest, given_up,
+    listed_deployments, pushed, record, refusal, request, rolling, rollout, service,
 };
 use std::future::ready;
 
@@ -28,10 +29,15 @@ fn ecs(service: &Service, history: &[ServiceDeployment], died: usize) -> Vec<Rul
         .map(|task| format!("arn:aws:ecs:eu-west-1:123456789012:task/production/{task}"))
         .collect();
     let task = json!({
-        "startedBy": "ecs-svc/2", "stopCode": "EssentialContainerExited", "stoppedAt": at(100).as_second(),
+        "taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/production/3f2a", "startedBy": "ecs-svc/2", "stopCode": "EssentialContainerExited", "stoppedAt": at(100).as_second(),
         "containers": [{"name": "web", "exitCode": 1}],
     });
     let (tasks, stopped) = (json!({"tasks": vec![task; died]}), json!({"taskArns": arns}));
+    let mut ours = described_of_push("web:2", 2);
+    ours["taskDefinition"]["containerDefinitions"][0]["logConfiguration"] = json!({
+        "logDriver": "awslogs",
+        "options": {"awslogs-group": "/ecs/web", "awslogs-stream-prefix": "app"},
+    });
     vec![
         mock!(Client::describe_services).then_http_response(move || answer(&now)),
         mock!(Client::list_service_deployments).then_http_response(move || answer(&listed)),
@@ -47,7 +53,15 @@ fn ecs(service: &Service, history: &[ServiceDeployment], died: usize) -> Vec<Rul
         mock!(Client::describe_task_definition)
             .match_requests(|input| input.task_definition() == Some(arn("web:3").as_str()))
             .then_http_response(|| answer(&described_of_push("web:3", 3))),
+        mock!(Client::describe_task_definition)
+            .match_requests(|input| input.task_definition() == Some(arn("web:2").as_str()))
+            .then_http_response(move || answer(&ours)),
     ]
+}
+
+/// An ECR that nobody is to ask.
+fn unasked() -> aws_sdk_ecr::Client {
+    mock_client!(aws_sdk_ecr, RuleMode::MatchAny, [])
 }
 
 async fn asked(rules: &[Rule], rollback: bool) -> (Check, Wire) {
@@ -55,9 +69,25 @@ async fn asked(rules: &[Rule], rollback: bool) -> (Check, Wire) {
 }
 
 async fn asked_at(rules: &[Rule], rollback: bool, seconds: i64) -> (Check, Wire) {
+    asked_for(rules, rollback, seconds, ImageForm::Tag, &[]).await
+}
+
+/// Where new revisions name the image so, beside an ECR with these rules.
+async fn asked_beside(rules: &[Rule], rollback: bool, image_reference: ImageForm, ecr: &[Rule]) -> (Check, Wire) {
+    asked_for(rules, rollback, 300, image_reference, ecr).await
+}
+
+async fn asked_for(
+    rules: &[Rule],
+    rollback: bool,
+    seconds: i64,
+    image_reference: ImageForm,
+    ecr: &[Rule],
+) -> (Check, Wire) {
     let wire = Wire::default();
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules, |to| to
         .interceptor(wire.clone()));
+    let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, ecr, |to| to.interceptor(wire.clone()));
     let to = if rollback { "web:1" } else { "web:2" };
     let input = CheckStability {
         image: pushed(2),
@@ -66,10 +96,14 @@ async fn asked_at(rules: &[Rule], rollback: bool, seconds: i64) -> (Check, Wire)
         rolls_back: rollback.then(|| arn("web:2")),
         deadline: None,
         services: 1,
-        settings: RolloutSettings::default(),
+        settings: RolloutSettings {
+            image_reference,
+            ..RolloutSettings::default()
+        },
     };
     let check = check_stability::handle(
         &Ecs::with_client(ecs),
+        &ecr,
         &Config::default(),
         ready(None),
         request(&input, seconds),
@@ -82,7 +116,7 @@ async fn asked_at(rules: &[Rule], rollback: bool, seconds: i64) -> (Check, Wire)
     assert!(
         wire.operations()
             .iter()
-            .all(|call| call.starts_with("List") || call.starts_with("Describe")),
+            .all(|call| call.starts_with("List") || call.starts_with("Describe") || call == "BatchGetImage"),
         "{wire:?}"
     );
     (check, wire)
@@ -196,6 +230,41 @@ async fn peer_5_a_crash_loop_is_seen_in_the_stopped_tasks() {
 }
 
 #[tokio::test]
+async fn a_failure_says_since_when_and_in_which_log_to_look_by_one_call_more() {
+    let (check, wire) = asked(&ecs(&service([rolling("web:2"), deployment("web:1")]), &[], 3), false).await;
+    assert_eq!(
+        check.message,
+        "0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times); failed after 4m 58s, first crash 1m 38s after start: \
+         task 3f2a, log stream app/web/3f2a of log group /ecs/web"
+    );
+    let calls = [
+        "DescribeServices",
+        "ListTasks",
+        "DescribeTasks",
+        "DescribeTaskDefinition",
+    ];
+    assert_eq!(wire.operations(), calls);
+
+    let mut denied = ecs(&service([rolling("web:2"), deployment("web:1")]), &[], 3);
+    let refused = || refusal("AccessDeniedException", "not yours");
+    denied.insert(0, mock!(Client::describe_task_definition).then_http_response(refused));
+    let (check, _) = asked(&denied, false).await;
+    assert_eq!(check.verdict, Verdict::Failed, "a verdict all the same");
+    assert!(
+        check.message.ends_with("first crash 1m 38s after start: task 3f2a"),
+        "{check:?}"
+    );
+
+    let (check, wire) = asked(&ecs(&service([given_up("web:2")]), &[], 0), false).await;
+    assert!(check.message.ends_with("; failed after 4m 58s"), "{check:?}");
+    assert_eq!(
+        wire.operations(),
+        TO_STABLE[..3],
+        "no task died, and there is no log to be looked for"
+    );
+}
+
+#[tokio::test]
 async fn a_completed_rollout_is_checked_against_ecss_own_records_since_it_began() {
     let (check, wire) = asked(
         &ecs(&service([deployment("web:2")]), &[record("web:2", UnderWay)], 0),
@@ -223,6 +292,8 @@ async fn a_rollback_is_checked_against_all_records() {
 async fn where_the_service_deployments_api_is_denied_the_deployments_tell() {
     let mut rules = ecs(&service([deployment("web:2")]), &[], 0);
     rules[1] = mock!(Client::list_service_deployments).then_http_response(|| refusal("AccessDeniedException", "no"));
+    // Which digest the tasks run is not told either.
+    rules.push(mock!(Client::list_tasks).then_http_response(|| answer(&json!({"taskArns": []}))));
     assert_eq!(asked(&rules, false).await.0.verdict, Verdict::Stable);
 }
 
@@ -240,7 +311,8 @@ async fn peer_13_whose_push_took_our_place_is_read_off_its_revision() {
 #[tokio::test]
 async fn whether_a_container_of_the_push_died_is_read_off_our_revision_where_the_service_is_on_another_one_of_the_push()
 {
-    for (died, verdict) in [(3, Verdict::Failed), (0, Verdict::Stable)] {
+    // Once more for the log of a task that died.
+    for (died, verdict, reads) in [(3, Verdict::Failed, 3), (0, Verdict::Stable, 2)] {
         let back = service([deployment("web:4"), given_up("web:2")]);
         let mut rules = ecs(&back, &[record("web:2", RolledBack)], died);
         for short in ["web:4", "web:2"] {
@@ -251,8 +323,185 @@ async fn whether_a_container_of_the_push_died_is_read_off_our_revision_where_the
         }
         let (check, wire) = asked(&rules, false).await;
         assert_eq!(check.verdict, verdict, "{check:?}");
-        assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 2);
+        assert_eq!(wire.bodies("DescribeTaskDefinition").len(), reads);
     }
+}
+
+/// ECS's record of our rollout, whose image resolved to the digest of this number.
+fn resolved(number: u32) -> ServiceDeployment {
+    let mut record = record("web:2", Successful);
+    record.target_digests[0].digest = digest(number);
+    record
+}
+
+/// What a look at a rollout takes that is stable by ECS's record.
+const TO_STABLE: [&str; 4] = [
+    "DescribeServices",
+    "ListTasks",
+    "ListServiceDeployments",
+    "DescribeServiceRevisions",
+];
+
+fn after_stable(more: &[&'static str]) -> Vec<&'static str> {
+    [&TO_STABLE, more].concat()
+}
+
+#[tokio::test]
+async fn where_the_record_tells_that_the_pushed_digest_runs_nothing_more_is_asked() {
+    let service = service([deployment("web:2")]);
+    for form in [ImageForm::Tag, ImageForm::Digest] {
+        let (check, wire) = asked_beside(&ecs(&service, &[resolved(2)], 0), false, form, &[]).await;
+        assert_eq!(check.verdict, Verdict::Stable, "{check:?}");
+        assert_eq!(wire.operations(), TO_STABLE);
+    }
+}
+
+/// What ECR answers to a question for the manifest of the pushed image, or by which code it refuses.
+fn stored(answered: Result<Value, &'static str>) -> Rule {
+    mock!(aws_sdk_ecr::Client::batch_get_image)
+        .match_requests(|input| {
+            let id = &input.image_ids()[0];
+            input.repository_name() == Some("app")
+                && input.registry_id() == Some("123456789012")
+                && id.image_digest() == Some(digest(2).as_str())
+                && id.image_tag().is_none()
+        })
+        .then_http_response(move || match &answered {
+            Ok(body) => answer(body),
+            Err(code) => refusal(code, "ask somebody else"),
+        })
+}
+
+fn manifest(image: &Value) -> Rule {
+    stored(Ok(
+        json!({"images": [{"imageManifest": image.to_string()}], "failures": []}),
+    ))
+}
+
+#[tokio::test]
+async fn where_the_record_tells_of_another_digest_ecr_tells_whether_it_is_of_the_pushed_index() {
+    let index = |numbers: &[u32]| {
+        let listed: Vec<Value> = numbers
+            .iter()
+            .map(|number| json!({"digest": digest(*number)}))
+            .collect();
+        manifest(&json!({"schemaVersion": 2, "manifests": listed}))
+    };
+    let gone = json!({"images": [], "failures": [{"failureCode": "ImageNotFound", "failureReason": "no such image"}]});
+    let runs = digest(3).to_string();
+    for (answered, verdict, says) in [
+        (index(&[4, 3]), Verdict::Stable, "2 of 2 tasks running"),
+        (index(&[4]), Verdict::Superseded, runs.as_str()),
+        (manifest(&json!({"config": {}})), Verdict::Superseded, runs.as_str()),
+        (stored(Err("AccessDeniedException")), Verdict::Stable, runs.as_str()),
+        (
+            stored(Err("RepositoryNotFoundException")),
+            Verdict::Stable,
+            "ask somebody else",
+        ),
+        (stored(Ok(gone)), Verdict::Stable, "no such image"),
+    ] {
+        let rules = ecs(&service([deployment("web:2")]), &[resolved(3)], 0);
+        let (check, wire) = asked_beside(&rules, false, ImageForm::Tag, &[answered]).await;
+        assert_eq!(check.verdict, verdict, "{check:?}");
+        assert!(check.message.contains(says), "{says}: {check:?}");
+        assert_eq!(wire.operations(), after_stable(&["BatchGetImage"]));
+        let accepted = wire.bodies("BatchGetImage")[0]["acceptedMediaTypes"].to_string();
+        assert!(
+            accepted.contains("image.index.v1+json"),
+            "or ECR tells of one platform's image: {accepted}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn where_no_record_tells_the_digest_of_a_tag_the_running_tasks_do() {
+    let unresolved = ServiceDeployment {
+        target_digests: Vec::new(),
+        unresolved: vec![format!("{REGISTRY}/app:v2")],
+        ..record("web:2", Successful)
+    };
+    let task = |deployment: &str, number: u32| {
+        json!({"startedBy": deployment, "taskDefinitionArn": arn("web:2"), "containers": [
+            {"name": "web", "image": format!("{REGISTRY}/app:v2"), "imageDigest": digest(number)},
+        ]})
+    };
+    let both = ["ListTasks", "DescribeTasks"];
+    for (history, tasks, verdict, more) in [
+        (
+            vec![unresolved.clone()],
+            vec![task("ecs-svc/2", 2)],
+            Verdict::Stable,
+            after_stable(&both),
+        ),
+        // A task of an earlier deployment of the same revision.
+        (
+            vec![unresolved.clone()],
+            vec![task("ecs-svc/2", 2), task("ecs-svc/1", 3)],
+            Verdict::Stable,
+            after_stable(&both),
+        ),
+        (
+            vec![unresolved],
+            vec![task("ecs-svc/2", 2), task("ecs-svc/2", 3)],
+            Verdict::Superseded,
+            after_stable(&["ListTasks", "DescribeTasks", "BatchGetImage"]),
+        ),
+        // The service deployments API does not answer.
+        (
+            vec![],
+            vec![task("ecs-svc/2", 3)],
+            Verdict::Superseded,
+            [&TO_STABLE[..3], &["ListTasks", "DescribeTasks", "BatchGetImage"]].concat(),
+        ),
+    ] {
+        let mut rules = ecs(&service([deployment("web:2")]), &history, 0);
+        rules.insert(
+            0,
+            mock!(Client::list_tasks)
+                .match_requests(|input| {
+                    input
+                        .desired_status()
+                        .is_some_and(|status| status.as_str() == "RUNNING")
+                })
+                .then_http_response(|| {
+                    answer(&json!({"taskArns": ["arn:aws:ecs:eu-west-1:123456789012:task/production/1"]}))
+                }),
+        );
+        let described = json!({"tasks": tasks});
+        rules.insert(
+            0,
+            mock!(Client::describe_tasks).then_http_response(move || answer(&described)),
+        );
+        let ecr = [manifest(&json!({"config": {}}))];
+        let (check, wire) = asked_beside(&rules, false, ImageForm::Tag, &ecr).await;
+        assert_eq!(check.verdict, verdict, "{check:?}");
+        assert_eq!(wire.operations(), more, "{check:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_no_record_tells_the_digest_and_revisions_name_it_nothing_more_is_asked() {
+    let (check, wire) = asked_beside(
+        &ecs(&service([deployment("web:2")]), &[], 0),
+        false,
+        ImageForm::Digest,
+        &[],
+    )
+    .await;
+    assert_eq!(check.verdict, Verdict::Stable, "{check:?}");
+    assert_eq!(wire.operations(), TO_STABLE[..3]);
+}
+
+#[tokio::test]
+async fn a_rollback_is_not_asked_for_the_pushed_digest() {
+    let back = Deployment {
+        id: "ecs-svc/1".to_owned(),
+        ..deployment("web:1")
+    };
+    let (check, wire) = asked(&ecs(&service([back]), &[], 0), true).await;
+    assert_eq!(check.verdict, Verdict::Stable, "{check:?}");
+    assert_eq!(wire.operations(), TO_STABLE[..3]);
 }
 
 #[tokio::test]
@@ -269,7 +518,7 @@ async fn a_service_that_was_deleted_is_a_verdict() {
         services: 1,
         settings: RolloutSettings::default(),
     };
-    let check = check_stability::handle(&ecs, &Config::default(), ready(None), request(&input, 300))
+    let check = check_stability::handle(&ecs, &unasked(), &Config::default(), ready(None), request(&input, 300))
         .await
         .unwrap();
     let Answer::Check(check) = check else {
@@ -310,9 +559,15 @@ async fn the_longer_a_rollout_lasts_and_the_more_services_wait_the_later_is_the_
             .duration_since(shared::testing::at(0))
             .as_secs();
         let asked = request(&input, watched_since + seconds);
-        let check = check_stability::handle(&Ecs::with_client(ecs), &Config::default(), ready(running), asked)
-            .await
-            .unwrap();
+        let check = check_stability::handle(
+            &Ecs::with_client(ecs),
+            &unasked(),
+            &Config::default(),
+            ready(running),
+            asked,
+        )
+        .await
+        .unwrap();
         let Answer::Check(check) = check else {
             panic!("{check:?}")
         };
@@ -350,7 +605,14 @@ async fn still_stable(services: [Service; 2]) -> (Result<Answer, Error>, Wire) {
         ],
     };
     let asked = request(&input, 300);
-    let answer = check_stability::handle(&Ecs::with_client(ecs), &Config::default(), ready(None), asked).await;
+    let answer = check_stability::handle(
+        &Ecs::with_client(ecs),
+        &unasked(),
+        &Config::default(),
+        ready(None),
+        asked,
+    )
+    .await;
     (answer, wire)
 }
 

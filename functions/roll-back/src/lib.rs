@@ -1,10 +1,8 @@
 //! Takes a service back to its last good revision and bits.
 
-pub mod registry;
 pub mod target;
 
 use jiff::{SignedDuration, Timestamp};
-use registry::{By, Stored, look_up};
 use serde_json::Value;
 use shared::arn::TaskDefinitionArn;
 use shared::config::Config;
@@ -14,6 +12,7 @@ use shared::error::Error;
 use shared::image::ImageDigest;
 use shared::overrun::{Overrun, overrun, overrun_by_records};
 use shared::poll::{self, Waiting};
+use shared::registry::{By, Stored, look_up, restore};
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
@@ -528,12 +527,12 @@ impl WayBack<'_> {
                 image.repository
             ))),
             Stored::Archived => Err(Error::Rejected(format!(
-                "{} cannot go back to {}: its image {}{by} is archived, and no task can pull it. Nothing was touched; restore it (aws ecr \
-                 update-image-storage-class --target-storage-class STANDARD, up to 20 minutes) and redrive this execution, or push a good \
-                 image",
+                "{} cannot go back to {}: its image {}{by} is archived, and no task can pull it. Nothing was touched; {} and redrive \
+                 this execution, or push a good image",
                 self.title(),
                 to.short(),
-                image.repository
+                image.repository,
+                restore(image, by)
             ))),
             Stored::Untold(message) => {
                 tracing::warn!("going back without asking ECR for the old image: {message}");

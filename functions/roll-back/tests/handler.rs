@@ -6,13 +6,13 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_sdk_ecs::types::DesiredStatus;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use roll_back::registry::{By, Stored, look_up};
 use serde_json::{Value, json};
 use shared::config::{Config, RolloutSettings};
 use shared::contract::{Check, RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Verdict};
 use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::image::ImageDigest;
+use shared::registry::{By, Stored, look_up};
 use shared::service::ServiceDeploymentStatus::{RollingBack, Successful, UnderWay};
 use shared::service::{Deployment, Service, ServiceDeployment};
 use shared::testing::{

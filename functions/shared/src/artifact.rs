@@ -7,8 +7,9 @@
 //! See <https://github.com/opencontainers/image-spec/blob/main/manifest.md> and
 //! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema>.
 
-use crate::image::ImageTag;
+use crate::image::{ImageDigest, ImageTag};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What was pushed, as far as it is told.
@@ -164,6 +165,18 @@ fn of_children(children: &[Value]) -> Kind {
         }
     }
     Kind::Artifact(other)
+}
+
+/// The digests of the manifests that an index lists: of a multi-architecture image, one for each platform. None where the manifest
+/// is of no index.
+#[must_use]
+pub fn listed_in(manifest: &Value) -> BTreeSet<ImageDigest> {
+    let listed = manifest.get("manifests").and_then(Value::as_array);
+    let digests = listed
+        .into_iter()
+        .flatten()
+        .filter_map(|child| child["digest"].as_str());
+    digests.filter_map(|digest| digest.parse().ok()).collect()
 }
 
 fn is_manifest(media_type: &str) -> bool {

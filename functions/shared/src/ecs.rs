@@ -633,6 +633,22 @@ impl Ecs {
         Ok(Vec::new())
     }
 
+    /// What the images of the running tasks of one of a service's deployments, `ecs-svc/…`, resolved to, as far as ECS says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::describe_service`].
+    pub async fn running_digests(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        deployment: &str,
+    ) -> Result<Vec<ContainerDigest>, Error> {
+        let tasks = self.tasks(cluster, service, DesiredStatus::Running).await?;
+        let of_deployment = tasks.into_iter().filter(|task| task.started_by() == Some(deployment));
+        Ok(of_deployment.flat_map(convert::task_digests).collect())
+    }
+
     async fn tasks(
         &self,
         cluster: &ClusterName,

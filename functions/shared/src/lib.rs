@@ -13,6 +13,7 @@
 //! - [`pace`], [`poll`], [`executions`]: how fast a push goes, and how often it looks, so that the account's other tools can
 //!   work too
 //! - [`registration`]: a revision is registered once, whoever asks and however often
+//! - [`registry`]: what ECR tells of an image
 //! - [`overrun`]: what an update has taken the place of without having seen it
 //! - [`tries`]: what is sent once is looked at again before it is sent again
 //! - [`config`], [`error`], [`runtime`]: settings, the errors' names, the one entry point
@@ -34,6 +35,7 @@ pub mod poll;
 pub mod push;
 pub mod records;
 pub mod registration;
+pub mod registry;
 pub mod runtime;
 pub mod service;
 pub mod task_definition;

@@ -212,6 +212,8 @@ pub struct ServiceDeployment {
     pub target: TaskDefinitionArn,
     /// The digests that the revision's images resolved to, by container.
     pub target_digests: Vec<ContainerDigest>,
+    /// The images of the revision of which no digest is told: each of their tasks pulls what the tag stands for by then.
+    pub unresolved: Vec<String>,
     /// When it was asked for.
     pub created_at: Timestamp,
 }
@@ -266,6 +268,8 @@ pub enum ServiceDeploymentStatus {
 /// A task of a service that has stopped, by `DescribeTasks`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoppedTask {
+    /// Its id, the end of its ARN; empty where AWS does not say.
+    pub id: String,
     /// The deployment that started it.
     pub started_by: String,
     /// The revision it ran, as far as AWS says.

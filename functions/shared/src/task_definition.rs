@@ -7,12 +7,15 @@
 //!
 //! See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>.
 
+mod awslogs;
+
 use crate::arn::TaskDefinitionArn;
 use crate::error::Error;
 use crate::image::{ImageDigest, ImageReference, ImageTag, RepositoryName};
 use crate::push::{PushId, PushedImage};
 use crate::records;
 pub use crate::records::Descent;
+pub use awslogs::LogStream;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

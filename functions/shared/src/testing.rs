@@ -219,15 +219,17 @@ pub fn record(short: &str, status: ServiceDeploymentStatus) -> ServiceDeployment
             image: format!("{REGISTRY}/app:v{number}"),
             digest: digest(u32::try_from(number).unwrap()),
         }],
+        unresolved: Vec::new(),
         target: deployment.task_definition,
         created_at: deployment.created_at,
     }
 }
 
-/// A task of [`deployment`]`(short)` whose container `web` exited with code 1 `seconds` after noon.
+/// The task `3f2a<seconds>` of [`deployment`]`(short)`, whose container `web` exited with code 1 so many seconds after noon.
 #[must_use]
 pub fn crash(short: &str, seconds: i64) -> StoppedTask {
     StoppedTask {
+        id: format!("3f2a{seconds}"),
         started_by: deployment(short).id,
         task_definition: Some(arn(short)),
         stop_code: "EssentialContainerExited".to_owned(),
@@ -387,10 +389,14 @@ pub fn listed_deployments(records: &[ServiceDeployment]) -> (Value, Value) {
             .target_digests
             .iter()
             .map(|image| json!({"containerName": image.container, "image": image.image, "imageDigest": image.digest}));
+        let unresolved = record
+            .unresolved
+            .iter()
+            .map(|image| json!({"containerName": "web", "image": image}));
         json!({
             "serviceRevisionArn": revision(record),
             "taskDefinition": record.target,
-            "containerImages": images.collect::<Vec<_>>(),
+            "containerImages": images.chain(unresolved).collect::<Vec<_>>(),
         })
     });
     (

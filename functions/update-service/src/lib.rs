@@ -12,6 +12,7 @@ use shared::error::Error;
 use shared::overrun::{Overrun, overrun, overrun_by_records};
 use shared::poll::{self, Waiting};
 use shared::push::PushedImage;
+use shared::registry::{By, Stored, look_up, restore};
 use shared::runtime::{Request, log_image, log_service};
 use shared::service::{Service, ServiceDeployment};
 use shared::task_definition::{ONE_PUSH, Standing, TaskDefinition};
@@ -31,15 +32,18 @@ const LOOKS: usize = 3;
 /// not sent again on the same look: all begins anew with the look. Nor is anything decided by a look that took long, unless
 /// the service is still as it was at its beginning.
 ///
+/// An image that is wanted again may have been archived or deleted since it was pushed: then nothing is started.
+///
 /// `running` is how many services are waited for, see [`shared::executions`]: the more, the later is the first look.
 ///
 /// # Errors
 ///
 /// `Deploy.RolledBack` when the push has been rolled back from it before and
-/// nobody asks for it again; `Deploy.Rejected` when ECS refuses, or when the service's turn did not
-/// come before the deadline; `Deploy.Unavailable`.
+/// nobody asks for it again; `Deploy.Rejected` when ECS refuses, when no task can pull an image that is wanted again, or when the
+/// service's turn did not come before the deadline; `Deploy.Unavailable`.
 pub async fn handle(
     ecs: &Ecs,
+    ecr: &aws_sdk_ecr::Client,
     config: &Config,
     running: impl Future<Output = Option<u32>>,
     request: Request<Value>,
@@ -48,7 +52,7 @@ pub async fn handle(
     log_image(&input.image);
     log_service(&shared::service::title(&input.cluster, &input.service));
     of_one_family(&input)?;
-    let (update, running) = tokio::join!(update(ecs, now, &mut input), running);
+    let (update, running) = tokio::join!(update(ecs, ecr, now, &mut input), running);
     let update = match update {
         Ok(update) => update,
         Err(error) => match ecs.failed_at(&input.cluster, &input.service, error).await {
@@ -91,13 +95,19 @@ fn of_one_family(input: &UpdateService) -> Result<(), Error> {
     )))
 }
 
-async fn update(ecs: &Ecs, now: Timestamp, input: &mut UpdateService) -> Result<ServiceUpdate, Error> {
+async fn update(
+    ecs: &Ecs,
+    ecr: &aws_sdk_ecr::Client,
+    now: Timestamp,
+    input: &mut UpdateService,
+) -> Result<ServiceUpdate, Error> {
     let mut tries = Tries::begin();
     let mut sent = None;
     loop {
         let now = tries.now(now);
         let deadline = now.saturating_add(input.settings.rollout_timeout);
         let mut attempt = Attempt {
+            ecr,
             input,
             now,
             deadline: deadline.unwrap_or(Timestamp::MAX),
@@ -279,6 +289,7 @@ async fn is_active(ecs: &Ecs, revision: &TaskDefinitionArn) -> Result<bool, Erro
 
 /// One attempt at a service: who asks, when, and until when it may take.
 struct Attempt<'a> {
+    ecr: &'a aws_sdk_ecr::Client,
     input: &'a mut UpdateService,
     now: Timestamp,
     deadline: Timestamp,
@@ -402,6 +413,9 @@ impl Attempt<'_> {
         sent: &mut Option<Sent>,
     ) -> Result<ServiceUpdate, Error> {
         let UpdateService { cluster, service, .. } = &*self.input;
+        if self.input.wanted_since.is_some() {
+            self.require_image().await?;
+        }
         let answer = ecs.update_service(cluster, service, &revision, force).await;
         let sent = sent.insert(Sent {
             lasted: SignedDuration::try_from(look.begun.elapsed()).unwrap_or(SignedDuration::MAX),
@@ -430,6 +444,27 @@ impl Attempt<'_> {
                 self.wait(UpdateOutcome::Moved, on.or(Some(self.input.source.clone())), &what)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Makes sure, before anything is started, that tasks can pull an image that was pushed a while ago.
+    async fn require_image(&self) -> Result<(), Error> {
+        let image = &self.input.image;
+        let by = By::Digest(&image.digest);
+        let what = format!("{}{by}", image.repository);
+        match look_up(self.ecr, self.input.task_definition.region(), image, by).await? {
+            Stored::Archived => Err(Error::Rejected(format!(
+                "its image {what} is archived, and no task can pull it: {}",
+                restore(image, by)
+            ))),
+            Stored::Gone => Err(Error::Rejected(format!(
+                "its image {what} is gone from ECR (a lifecycle policy?): push it again"
+            ))),
+            Stored::Untold(message) => {
+                tracing::warn!("starting without asking ECR for the image: {message}");
+                Ok(())
+            }
+            Stored::Tagged(_) => Ok(()),
         }
     }
 

@@ -12,8 +12,8 @@ use shared::ecs::Ecs;
 use shared::error::Error;
 use shared::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
 use shared::testing::{
-    answer, arn, at, deployment, described, described_of_push, described_services, given_up, listed_deployments, pass,
-    pushed, record, refusal, request, rolling, service, service_id, wire,
+    answer, arn, at, deployment, described, described_of_push, described_services, digest, given_up,
+    listed_deployments, pass, pushed, record, refusal, request, rolling, service, service_id, wire,
 };
 use std::future::ready;
 use std::sync::{Arc, Mutex};
@@ -24,6 +24,8 @@ struct Fake {
     updates: Arc<Mutex<Vec<UpdateServiceInput>>>,
     reads_history: Rule,
     rules: Vec<Rule>,
+    /// What ECR tells of the pushed image.
+    image: Rule,
 }
 
 impl Fake {
@@ -72,6 +74,7 @@ impl Fake {
             updates,
             rules: vec![describe, reads_history.clone(), describe_revisions, update, no_tasks()],
             reads_history,
+            image: image_is("ACTIVE"),
         }
     }
 
@@ -99,7 +102,8 @@ impl Fake {
         seconds: i64,
     ) -> Result<ServiceUpdate, Error> {
         let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &self.rules));
-        update_service::handle(&ecs, &Config::default(), ready(running), request(input, seconds)).await
+        let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, [&self.image]);
+        update_service::handle(&ecs, &ecr, &Config::default(), ready(running), request(input, seconds)).await
     }
 
     fn sent(&self) -> Vec<String> {
@@ -108,6 +112,20 @@ impl Fake {
             |input: &UpdateServiceInput| input.task_definition().unwrap().rsplit_once('/').unwrap().1.to_owned();
         updates.iter().map(short).collect()
     }
+}
+
+/// ECR has the pushed image in this state.
+fn image_is(status: &'static str) -> Rule {
+    mock!(aws_sdk_ecr::Client::describe_images)
+        .match_requests(|input| {
+            input.repository_name() == Some("app") && input.image_ids()[0].image_digest() == Some(digest(2).as_str())
+        })
+        .then_http_response(move || answer(&json!({"imageDetails": [{"imageTags": ["v2"], "imageStatus": status}]})))
+}
+
+/// An ECR that has the pushed image.
+fn stored() -> aws_sdk_ecr::Client {
+    mock_client!(aws_sdk_ecr, RuleMode::MatchAny, [&image_is("ACTIVE")])
 }
 
 fn no_tasks() -> Rule {
@@ -126,6 +144,52 @@ fn wanted() -> UpdateService {
         repeated: false,
         services: 1,
         settings: RolloutSettings::default(),
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_is_wanted_again_must_be_one_that_tasks_can_pull() {
+    let refuses = |code: &'static str| {
+        mock!(aws_sdk_ecr::Client::describe_images).then_http_response(move || refusal(code, "ask somebody else"))
+    };
+    let of_image = format!("app@{}", digest(2));
+    let restore = format!(
+        "its image {of_image} is archived, and no task can pull it: restore it first (aws ecr update-image-storage-class \
+         --repository-name app --image-id imageDigest={} --target-storage-class STANDARD, up to 20 minutes)",
+        digest(2)
+    );
+    let gone = format!("its image {of_image} is gone from ECR (a lifecycle policy?): push it again");
+    for (image, is_wanted_again, refused) in [
+        (image_is("ACTIVE"), true, None),
+        (image_is("ARCHIVED"), true, Some(&restore)),
+        (image_is("ACTIVATING"), true, Some(&restore)),
+        (refuses("ImageNotFoundException"), true, Some(&gone)),
+        // Nobody says that it cannot be pulled.
+        (refuses("AccessDeniedException"), true, None),
+        // The first time, nobody asks.
+        (image_is("ARCHIVED"), false, None),
+    ] {
+        let fake = Fake {
+            image: image.clone(),
+            ..Fake::new(service([deployment("web:1")]), &[], None).knows(described("web:1", "app:v1", &[]))
+        };
+        let input = UpdateService {
+            wanted_since: is_wanted_again.then(|| at(60)),
+            ..wanted()
+        };
+        let updated = fake.asked(&input, 60).await;
+        match refused {
+            Some(says) => {
+                let error = updated.unwrap_err();
+                assert_eq!((error.name(), &error.to_string()), ("Deploy.Rejected", says));
+                assert_eq!(fake.sent(), [""; 0], "nothing is started");
+            }
+            None => {
+                assert_eq!(updated.unwrap().outcome, UpdateOutcome::Started);
+                assert_eq!(fake.sent(), ["web:2"]);
+            }
+        }
+        assert_eq!(image.num_calls(), usize::from(is_wanted_again));
     }
 }
 
@@ -638,7 +702,7 @@ async fn a_service_that_was_deleted_is_an_outcome_and_one_that_refuses_an_error_
     let missing = mock!(Client::describe_services)
         .then_http_response(|| answer(&json!({"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]})));
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&missing]));
-    let gone = update_service::handle(&ecs, &Config::default(), ready(None), request(&wanted(), 60))
+    let gone = update_service::handle(&ecs, &stored(), &Config::default(), ready(None), request(&wanted(), 60))
         .await
         .unwrap();
     assert_eq!((gone.outcome, gone.rollout), (UpdateOutcome::ServiceDeleted, None));
@@ -693,7 +757,7 @@ async fn refused_by(
             described => answer(described),
         });
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&there, &refuse, &tells]));
-    update_service::handle(&ecs, &Config::default(), ready(None), request(&wanted(), 60)).await
+    update_service::handle(&ecs, &stored(), &Config::default(), ready(None), request(&wanted(), 60)).await
 }
 
 #[tokio::test]
@@ -807,7 +871,7 @@ async fn moved_from(
         });
     rules.push(update);
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules));
-    let update = update_service::handle(&ecs, &Config::default(), ready(None), request(asked, 60)).await;
+    let update = update_service::handle(&ecs, &stored(), &Config::default(), ready(None), request(asked, 60)).await;
     let sent = sent.lock().unwrap().clone();
     (update, sent)
 }
@@ -1007,7 +1071,7 @@ async fn a_look_that_fails_is_the_clients_to_repeat_and_the_state_machines() {
     let later = mock!(Client::describe_services).then_http_response(|| refusal("RequestExpired", "later"));
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&later]));
     let before = tokio::time::Instant::now();
-    let error = update_service::handle(&ecs, &Config::default(), ready(None), request(&wanted(), 60)).await;
+    let error = update_service::handle(&ecs, &stored(), &Config::default(), ready(None), request(&wanted(), 60)).await;
     assert_eq!(error.unwrap_err().name(), "Deploy.Unavailable");
     assert!(before.elapsed().is_zero(), "it does not wait and look again");
 }
@@ -1143,6 +1207,7 @@ async fn input_that_does_not_fit_the_contract_is_named() {
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &fake.rules));
     let error = update_service::handle(
         &ecs,
+        &stored(),
         &Config::default(),
         ready(None),
         request(&json!({"cluster": ""}), 60),

@@ -211,6 +211,8 @@ impl Simulation {
         digests.dedup();
         let history = service.history.iter().map(|entry| {
             let (target, status) = (&service.revisions[entry.target], entry.status);
+            let images = target.containers.iter();
+            let images = images.map(|container| json!({"image": container.image, "digest": container.digest}));
             json!({
                 "serviceDeploymentArn": self.service_deployment_arn(service, entry),
                 "taskDefinition": target.task_definition,
@@ -219,6 +221,7 @@ impl Simulation {
                 "createdAt": entry.created_at,
                 "finishedAt": entry.finished_at,
                 "lifecycleHooks": entry.hooks.iter().map(Hook::describe).collect::<Vec<_>>(),
+                "images": images.collect::<Vec<_>>(),
             })
         });
         let stopped = service.stopped.iter().map(|task| {

@@ -6,7 +6,7 @@ use crate::behaviour::Behaviour;
 use crate::error::ApiError;
 use crate::names::{Milliseconds, timestamp};
 use crate::operations::{page, text};
-use crate::registry::{Image, MEDIA_TYPE, Repository, digest_of, made_up_manifest};
+use crate::registry::{INDEX, Image, MEDIA_TYPE, Repository, digest_of, made_up_manifest};
 use crate::simulation::Simulation;
 
 fn no_repository(name: &str) -> ApiError {
@@ -91,12 +91,32 @@ impl Simulation {
                 manifest,
                 media_type: MEDIA_TYPE.to_owned(),
                 pushed_at: now,
+                archived: false,
             },
         )
     }
 }
 
 impl Simulation {
+    /// Pushes a multi-architecture image as `docker push` would: first the image of each of two platforms, without a tag, then the
+    /// index that lists them, to which the tag moves. Returns the digest of the index.
+    pub fn push_index(
+        &mut self,
+        now: Milliseconds,
+        repository: &str,
+        tag: &str,
+        behaviour: Option<Behaviour>,
+    ) -> String {
+        let behaviour = behaviour.unwrap_or_else(|| Behaviour::of_tag(tag));
+        let listed = ["amd64", "arm64"].map(|architecture| {
+            let digest = self.push(now, repository, None, Some(behaviour));
+            let platform = json!({"os": "linux", "architecture": architecture});
+            json!({"mediaType": MEDIA_TYPE, "digest": digest, "platform": platform})
+        });
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed});
+        self.push_manifest(now, repository, tag, &index)
+    }
+
     /// Pushes whatever this manifest is of, under a tag. Returns its digest.
     pub fn push_manifest(&mut self, now: Milliseconds, repository: &str, tag: &str, manifest: &Value) -> String {
         let repositories = &mut self.world.registry.repositories;
@@ -106,6 +126,7 @@ impl Simulation {
             manifest: manifest.to_string(),
             media_type: manifest["mediaType"].as_str().unwrap_or(MEDIA_TYPE).to_owned(),
             pushed_at: now,
+            archived: false,
         };
         held.push(Some(tag), image)
     }
@@ -116,6 +137,15 @@ impl Simulation {
         let held = self.world.registry.repositories.get_mut(repository);
         if let Some(held) = held.filter(|held| held.images.contains_key(digest)) {
             held.tags.insert(tag.to_owned(), digest.to_owned());
+        }
+    }
+
+    /// Puts an image into the archive, as `UpdateImageStorageClass` or a lifecycle policy does, or takes it out of there; that takes
+    /// no time here. Nothing changes where the image is not there.
+    pub fn archive(&mut self, repository: &str, digest: &str, archived: bool) {
+        let held = self.world.registry.repositories.get_mut(repository);
+        if let Some(image) = held.and_then(|held| held.images.get_mut(digest)) {
+            image.archived = archived;
         }
     }
 
@@ -186,6 +216,7 @@ pub(crate) fn describe_images(
             "imageSizeInBytes": image.manifest.len(),
             "imagePushedAt": timestamp(image.pushed_at),
             "imageManifestMediaType": image.media_type,
+            "imageStatus": if image.archived { "ARCHIVED" } else { "ACTIVE" },
         });
         if let Some(artifact) = image.artifact_media_type() {
             body["artifactMediaType"] = artifact.into();
@@ -221,7 +252,11 @@ pub(crate) fn list_images(simulation: &mut Simulation, request: &Value, _: Milli
 }
 
 fn failure(id: &Value, code: &str) -> Value {
-    json!({"imageId": id, "failureCode": code, "failureReason": "Requested image not found"})
+    let reason = match code {
+        "ImageInaccessible" => "Requested image is archived",
+        _ => "Requested image not found",
+    };
+    json!({"imageId": id, "failureCode": code, "failureReason": reason})
 }
 
 pub(crate) fn batch_get_image(
@@ -237,6 +272,7 @@ pub(crate) fn batch_get_image(
             .find(id)
             .and_then(|digest| held.images.get(&digest).map(|i| (digest, i)).ok_or("ImageNotFound"));
         match found {
+            Ok((_, image)) if image.archived => failures.push(failure(id, "ImageInaccessible")),
             Ok((digest, image)) => {
                 let mut image_id = json!({"imageDigest": digest});
                 if let Some(tag) = id.get("imageTag") {
@@ -330,6 +366,7 @@ pub(crate) fn put_image(simulation: &mut Simulation, request: &Value, now: Milli
             manifest: manifest.clone(),
             media_type: media_type.clone(),
             pushed_at: now,
+            archived: false,
         },
     );
     let mut image_id = json!({"imageDigest": digest});

@@ -31,6 +31,8 @@ pub(crate) struct Image {
     pub(crate) manifest: String,
     pub(crate) media_type: String,
     pub(crate) pushed_at: Milliseconds,
+    /// In the archive: it is listed and described, and cannot be pulled.
+    pub(crate) archived: bool,
 }
 
 impl Image {
@@ -78,6 +80,9 @@ pub(crate) fn made_up_manifest(repository: &str, tag: &str, salt: &str) -> Strin
 /// The media type of an image's config.
 pub(crate) const CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
+/// The media type of an index, which lists an image for each platform.
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
 /// The media type of a manifest that says none.
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
@@ -90,6 +95,17 @@ impl Repository {
             self.tags.insert(tag.to_owned(), digest.clone());
         }
         digest
+    }
+
+    /// The digest of what a task really runs of an image: of an index, the first one that it lists and that is there. AWS does not
+    /// document whether ECS tells that of the index or that of the platform's image; to tell the latter asks more of its clients.
+    fn of_platform(&self, digest: String) -> String {
+        let manifest = self.images.get(&digest).map_or("", |image| &image.manifest);
+        let manifest: Value = serde_json::from_str(manifest).unwrap_or_default();
+        let listed = manifest["manifests"].as_array().into_iter().flatten();
+        let mut listed = listed.filter_map(|image| image["digest"].as_str());
+        let of_platform = listed.find(|listed| self.images.contains_key(*listed));
+        of_platform.map_or(digest, str::to_owned)
     }
 
     /// The tags that point to a digest, in alphabetical order.
@@ -128,9 +144,13 @@ impl Registry {
             .or_else(|| found.tags.get(tag.unwrap_or("latest")).map(String::as_str))
             .map(str::to_owned);
         match wanted.as_ref().and_then(|digest| found.images.get(digest)) {
+            Some(image) if image.archived => Pulled {
+                digest: None,
+                behaviour: Behaviour::Nopull,
+            },
             Some(image) => Pulled {
-                digest: wanted,
                 behaviour: image.behaviour,
+                digest: wanted.map(|digest| found.of_platform(digest)),
             },
             None if found.created => Pulled {
                 digest: None,
@@ -145,6 +165,7 @@ impl Registry {
                     manifest,
                     media_type: MEDIA_TYPE.to_owned(),
                     pushed_at: now,
+                    archived: false,
                 };
                 let digest = match wanted {
                     Some(digest) => {

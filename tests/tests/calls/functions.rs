@@ -34,6 +34,8 @@ pub(crate) struct Functions {
 /// What a function keeps from one invocation to the next.
 struct Sandbox {
     ecs: Ecs,
+    /// It has no region: an ordinary push asks ECR for nothing.
+    ecr: aws_sdk_ecr::Client,
     executions: Executions,
 }
 
@@ -57,6 +59,11 @@ impl Functions {
         let sandbox = idle().pop();
         let sandbox = sandbox.unwrap_or_else(|| Sandbox {
             ecs: (self.client)(),
+            ecr: aws_sdk_ecr::Client::from_conf(
+                aws_sdk_ecr::Config::builder()
+                    .behavior_version(aws_sdk_ecr::config::BehaviorVersion::latest())
+                    .build(),
+            ),
             executions: self.executions.client(),
         });
         let answer = invocation(&sandbox, &self.config).await;
@@ -93,7 +100,13 @@ impl Functions {
         self.in_sandbox(async |sandbox, config| {
             let execution = request.execution.id.clone();
             let running = sandbox.executions.running(&execution, request.now);
-            let updated = Box::pin(update_service::handle(&sandbox.ecs, config, running, request));
+            let updated = Box::pin(update_service::handle(
+                &sandbox.ecs,
+                &sandbox.ecr,
+                config,
+                running,
+                request,
+            ));
             value(as_function("updateService", updated).await)
         })
         .await

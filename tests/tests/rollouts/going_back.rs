@@ -1,6 +1,7 @@
 //! The way back: to the last good revision and bits, once, and never against somebody else.
 
-use crate::support::{DEADLINE, Ending, IMPATIENT, Scene, message, object, scenarios, short};
+use crate::redrive::{self, redrive};
+use crate::support::{DEADLINE, Ending, IMPATIENT, Scene, message, object, outcome, scenarios, short};
 use local_aws::images::Push;
 use serde_json::{Value, json};
 use simulated_ecs::{Behaviour, Fault, Kind, Scheduled, Seed, Weather};
@@ -26,6 +27,8 @@ scenarios![
     a_rollback_that_a_newer_push_overtakes_has_its_own_outcome,
     a_rollback_that_a_person_overtakes_stays_red,
     the_old_image_by_tag_is_gone_and_nothing_is_touched,
+    the_old_image_is_archived_and_nothing_is_touched_until_it_is_restored,
+    a_pushed_image_that_was_archived_since_is_not_started_by_a_redrive,
     back_to_a_revision_that_was_deregistered_meanwhile_is_back_to_a_copy_of_it,
     a_rollback_leaves_every_revision_registered,
     each_service_goes_back_to_its_own_last_good_revision,
@@ -489,6 +492,67 @@ async fn the_old_image_by_tag_is_gone_and_nothing_is_touched() {
     assert!(message.contains("gone from ECR"), "{message}");
     assert!(message.contains(&old), "which image: {message}");
     assert_eq!(scene.changes(&scene.service()).len(), 1, "no way back was begun");
+}
+
+/// By ECS's own stop, and by our update where ECS keeps no records.
+async fn the_old_image_is_archived_and_nothing_is_touched_until_it_is_restored() {
+    for (name, keeps_records) in [("archive-recorded", true), ("archive-unrecorded", false)] {
+        let scene = Scene::new(name);
+        let old = scene.push("v0").digest;
+        scene.seed(Seed {
+            image: Some(scene.image("v0")),
+            ..Seed::default()
+        });
+        if !keeps_records {
+            scene.weather(scene.without_service_deployments());
+        }
+        scene.archive(&old, true);
+
+        let end = scene.deploy("crash").await;
+
+        assert_eq!(end.outcome(), "Deploy.RollBackFailed", "{end:#?}");
+        let message = end.message();
+        let says = format!("{}@{old} is archived", scene.repository());
+        assert!(
+            message.contains(&says) && message.contains("restore it first"),
+            "{message}"
+        );
+        assert_eq!(scene.changes(&scene.service()).len(), 1, "no way back was begun");
+
+        scene.archive(&old, false);
+        redrive(&scene, &end.children[0].arn).await;
+        let again = redrive::end(&scene, &end.children[0].arn).await;
+        assert_eq!(outcome(&again), "Deploy.RolledBack", "{again:#?}");
+        assert_eq!(scene.state()["imageDigests"], json!([old]));
+    }
+}
+
+/// A rule of ECR's may archive what nobody has pulled for long, and an operator may come late.
+async fn a_pushed_image_that_was_archived_since_is_not_started_by_a_redrive() {
+    let scene = Scene::new("archive-since");
+    scene.seed(Seed::default());
+    let push = scene.push("crash");
+    let failed = scene.end(&scene.start(&push).await).await;
+    assert_eq!(failed.outcome(), "Deploy.RolledBack", "{failed:#?}");
+    let (before, child) = (scene.changes(&scene.service()).len(), &failed.children[0].arn);
+
+    scene.archive(&push.digest, true);
+    redrive(&scene, child).await;
+    let again = redrive::end(&scene, child).await;
+    assert_eq!(outcome(&again), "Deploy.Rejected", "{again:#?}");
+    let says = format!(
+        "{}@{} is archived, and no task can pull it: restore it first",
+        scene.repository(),
+        push.digest
+    );
+    assert!(message(&again).contains(&says), "{}", message(&again));
+    assert_eq!(scene.changes(&scene.service()).len(), before, "nothing is started");
+
+    scene.archive(&push.digest, false);
+    redrive(&scene, child).await;
+    let again = redrive::end(&scene, child).await;
+    assert_eq!(outcome(&again), "Deploy.RolledBack", "it is tried again: {again:#?}");
+    assert!(scene.changes(&scene.service()).len() > before);
 }
 
 /// ECS starts no deployment of a deregistered revision, but its document is still there.

@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
+mod bits;
 mod faults;
 mod going_back;
 mod hooks;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         peers::SCENARIOS,
         pushes::SCENARIOS,
         verdicts::SCENARIOS,
+        bits::SCENARIOS,
         faults::SCENARIOS,
         going_back::SCENARIOS,
         hooks::SCENARIOS,

@@ -300,7 +300,7 @@ pub(crate) async fn redrive(scene: &Scene, arn: &str) {
     redriven.unwrap();
 }
 
-async fn end(scene: &Scene, arn: &str) -> Execution {
+pub(crate) async fn end(scene: &Scene, arn: &str) -> Execution {
     let begun = Instant::now();
     loop {
         let now = execution(scene, arn).await;
@@ -824,7 +824,7 @@ const TAGGING_STAGES: &str = r#"[
 
 /// Where every image gets the tag `tried` when staging is stable on it, and `latest` when all is. Step Functions calls ECR
 /// itself, and has the local AWS's own here, in which the simulated images are not.
-static TAGGING: LazyLock<Deployed> = LazyLock::new(|| {
+pub(crate) static TAGGING: LazyLock<Deployed> = LazyLock::new(|| {
     let options = Options {
         simulated_ecs: Some(simulated_ecs::Settings {
             speed: SPEED,

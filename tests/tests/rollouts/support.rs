@@ -229,6 +229,16 @@ impl Scene {
         self.on.aws.push_simulated(&self.repository(), tag, behaviour).unwrap()
     }
 
+    /// The same of a multi-architecture image.
+    pub(crate) fn push_index(&self, tag: &str) -> Push {
+        self.on.aws.push_index(&self.repository(), tag, None).unwrap()
+    }
+
+    /// Puts an image of the scene's repository into the archive, or takes it out of there.
+    pub(crate) fn archive(&self, digest: &str, archived: bool) {
+        self.simulation(|it, _| it.archive(&self.repository(), digest, archived));
+    }
+
     /// Starts an execution of deploy-image for a push, as a person does, so that a push can have several. Returns its ARN.
     pub(crate) async fn start(&self, push: &Push) -> String {
         let start = self

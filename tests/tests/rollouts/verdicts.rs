@@ -16,6 +16,7 @@ scenarios![
     a_task_out_of_memory_fails_at_the_third,
     a_task_that_cannot_be_placed_fails_long_before_the_deadline,
     a_task_that_cannot_be_launched_fails_long_before_the_deadline_and_says_why,
+    a_failure_says_after_how_long_and_in_which_log_to_look,
     half_of_the_tasks_of_a_larger_service_have_to_die,
     a_services_own_circuit_breaker_tells_how_many_tasks_may_crash,
     old_tasks_that_only_drain_are_no_reason_to_go_back,
@@ -130,6 +131,34 @@ fn third_stopped(state: &Value, revision: &str) -> Option<i64> {
     let mut times: Vec<i64> = of_revision.filter_map(|task| task["stoppedAt"].as_i64()).collect();
     times.sort_unstable();
     times.get(2).copied()
+}
+
+async fn a_failure_says_after_how_long_and_in_which_log_to_look() {
+    let scene = Scene::new("logged");
+    let options =
+        json!({"awslogs-group": "/ecs/logged", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "web"});
+    scene.seed(Seed {
+        container: object(json!({"logConfiguration": {"logDriver": "awslogs", "options": options}})),
+        ..Seed::default()
+    });
+
+    let end = scene.deploy("crash").await;
+
+    assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
+    let said = end.message();
+    let (_, times) = said.split_once("; failed after ").expect(&said);
+    let (_, first) = times.split_once("s, first crash ").expect(&said);
+    let (_, first) = first.split_once("s after start: task ").expect(&said);
+    let (task, log) = first.split_once(", ").expect(&said);
+    let named = format!("log stream web/app/{task} of log group /ecs/logged");
+    assert!(log.starts_with(&named), "{said}");
+    let described = scene.ecs("DescribeTasks", &json!({"cluster": scene.cluster(), "tasks": [task]}));
+    let described = &described["tasks"][0];
+    assert_eq!(short(&described["taskDefinitionArn"]), "logged-web:2", "{said}");
+    assert_eq!(
+        described["containers"][0]["exitCode"], 1,
+        "it is one that crashed: {described}"
+    );
 }
 
 async fn half_of_the_tasks_of_a_larger_service_have_to_die() {

@@ -389,8 +389,8 @@ impl Functions {
                     value(find_task_definitions::handle(ecs, config, pushes, stored, request).await)
                 }
                 "${registerRevision}" => value(register_revision::handle(sandbox, request).await),
-                "${updateService}" => value(update_service::handle(sandbox, config, running, request).await),
-                "${checkStability}" => value(check_stability::handle(sandbox, config, running, request).await),
+                "${updateService}" => value(update_service::handle(sandbox, ecr, config, running, request).await),
+                "${checkStability}" => value(check_stability::handle(sandbox, ecr, config, running, request).await),
                 "${rollBack}" => value(roll_back::handle(sandbox, ecr, config, running, request).await),
                 "${conclude}" => value(conclude::handle(config, request)),
                 other => panic!("{other} is no function"),

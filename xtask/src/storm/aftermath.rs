@@ -34,6 +34,9 @@ pub(crate) struct Aftermath {
     pub(crate) stages: Vec<Stage>,
     /// The pushes, in the order in which they were made.
     pub(crate) pushes: Vec<Pushed>,
+    /// The images that were archived.
+    #[serde(default)]
+    pub(crate) archived: Vec<Archived>,
     /// Before the first push.
     pub(crate) before: Account,
     /// When all executions had ended.
@@ -72,6 +75,19 @@ pub(crate) struct Pushed {
     /// What its tasks do; storms that were recorded early do not say.
     #[serde(default)]
     pub(crate) behaviour: Option<Behaviour>,
+}
+
+/// For how many milliseconds an image must have been archived for everybody to know: a step may have looked at it before, and act
+/// only then.
+pub(crate) const AFTER_ARCHIVING: i64 = 5_000;
+
+/// An image that no task can pull any more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Archived {
+    pub(crate) at: i64,
+    pub(crate) repository: String,
+    pub(crate) digest: String,
 }
 
 /// Services and revisions at a moment.
@@ -151,6 +167,17 @@ pub(crate) struct Deployment {
     /// The lifecycle hooks that it came to, unless they were open when another one took its place.
     #[serde(default)]
     pub(crate) lifecycle_hooks: Vec<Hook>,
+    /// The images of its revision, and the digests that they resolved to.
+    #[serde(default)]
+    pub(crate) images: Vec<ResolvedImage>,
+}
+
+/// An image of a revision that is deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ResolvedImage {
+    pub(crate) image: String,
+    /// `None` before the deployment has started.
+    pub(crate) digest: Option<String>,
 }
 
 /// One run of a lifecycle hook, as ECS records it.
@@ -180,6 +207,15 @@ impl Deployment {
     /// Whether a lifecycle hook of it failed, or was not over in time, so that ECS had to go back.
     pub(crate) fn was_ended_by_a_hook(&self) -> bool {
         self.lifecycle_hooks.iter().any(Hook::failed)
+    }
+
+    /// What its images of a repository of this account's ECR resolved to.
+    pub(crate) fn digests_of<'a>(&'a self, repository: &'a str) -> impl Iterator<Item = &'a str> {
+        let of_repository = self
+            .images
+            .iter()
+            .filter(move |image| repository_of(&image.image) == Some(repository));
+        of_repository.filter_map(|image| image.digest.as_deref())
     }
 }
 
@@ -535,6 +571,11 @@ impl Call {
 impl Execution {
     pub(crate) fn is_red(&self) -> bool {
         self.status != "SUCCEEDED"
+    }
+
+    /// "shop/web" of "shop/web:v2".
+    pub(crate) fn repository(&self) -> &str {
+        self.image.split(':').next().unwrap_or_default()
     }
 
     /// How a service's execution that succeeded ended: "DEPLOYED", "SUPERSEDED" ….

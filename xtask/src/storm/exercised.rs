@@ -2,6 +2,7 @@
 
 mod faults;
 mod hooks;
+mod images;
 mod stages;
 
 use super::aftermath::{Aftermath, Execution};
@@ -21,10 +22,12 @@ const OF_STAGES: [Rule; 9] = stages::RULES;
 /// What every storm of enough services meets.
 const OF_FAULTS: [Rule; 17] = faults::RULES;
 const OF_HOOKS: [Rule; 4] = hooks::RULES;
-const COUNT: usize = OF_STAGES.len() + OF_FAULTS.len() + OF_HOOKS.len();
+/// What becomes of images meanwhile: in every storm of enough services, too.
+const OF_IMAGES: [Rule; 2] = images::RULES;
+const COUNT: usize = OF_STAGES.len() + OF_FAULTS.len() + OF_HOOKS.len() + OF_IMAGES.len();
 
 fn rules() -> impl Iterator<Item = Rule> {
-    OF_STAGES.into_iter().chain(OF_FAULTS).chain(OF_HOOKS)
+    OF_STAGES.into_iter().chain(OF_FAULTS).chain(OF_HOOKS).chain(OF_IMAGES)
 }
 
 /// How often each rule decided something, in the order of the rules.

@@ -1,5 +1,6 @@
 //! The invariants: what holds after every storm. Each is a function from an aftermath to what breaks it.
 
+mod archived;
 mod ended;
 mod ends;
 mod errors;
@@ -82,12 +83,13 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 31] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 33] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     ended::every_deed_is_done,
     stable::nothing_is_left_failing_in_silence,
     stable::deployed_means_completed,
+    stable::deployed_means_the_pushed_image_runs,
     stable::rolled_back_means_gone,
     stable::deleted_means_gone,
     ends::what_cannot_run_is_not_deployed,
@@ -97,6 +99,7 @@ const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 31] = [
     ends::what_cannot_be_launched_says_why,
     newest::no_service_is_below_its_newest_success,
     newest::no_good_newest_push_is_rolled_back,
+    archived::nothing_archived_is_started,
     superseded::only_a_newer_push_supersedes,
     superseded::every_push_reaches_its_services,
     untouched::services_keep_what_is_not_ours,

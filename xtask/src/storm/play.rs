@@ -1,9 +1,10 @@
 //! Plays a scenario on a local AWS, and records what it leaves behind.
 
 use super::aftermath::{
-    Account, Aftermath, AllHeld, Call, Deed, Execution, Found, Machine, Pushed, Service, ServiceId, StoppedTask,
+    AFTER_ARCHIVING, Account, Aftermath, AllHeld, Archived, Call, Deed, Execution, Found, Machine, Pushed, Service,
+    ServiceId, StoppedTask,
 };
-use super::scenario::{Answer, CLUSTERS, ELSEWHERE, SPEED, Scenario};
+use super::scenario::{Answer, Archive, CLUSTERS, ELSEWHERE, SPEED, Scenario};
 use crate::Failure;
 use aws_sdk_sfn::error::DisplayErrorContext;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
@@ -23,6 +24,8 @@ const REST: Duration = Duration::from_secs(25);
 
 /// The `detail-type` of ECR's own event.
 const IMAGE_ACTION: &str = "ECR Image Action";
+/// How long before the operator comes images have been archived: longer than a step lasts that looks for them.
+const ARCHIVING: Duration = Duration::from_millis(AFTER_ARCHIVING.unsigned_abs() + 1_000);
 /// How often it is noted which tasks have stopped. ECS forgets one after an hour, which is two minutes here.
 const NOTING: Duration = Duration::from_secs(20);
 
@@ -55,11 +58,16 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
         let weather = simulation.set_weather(now, scenario.weather.clone());
         weather.map(|()| now)
     })?;
-    let (pushes, alarms, all_held) = push(aws, stack, ecs, scenario).await?;
+    let (pushes, alarms, all_held, mut archived) = push(aws, stack, ecs, scenario).await?;
     let mut stopped = Stopped::default();
     wait_for_the_end(aws, stack, ecs, scenario, &mut stopped).await?;
     let morning = ecs.with(|_, now| now);
-    let redriven = redrive(aws, stack, scenario, begun).await?;
+    let redriven = redrive(aws, stack, scenario, begun, |execution| {
+        let of_image = pushes.iter().rfind(|push| execution.push.as_ref() == Some(&push.id));
+        let pushed = of_image.filter(|_| scenario.archives(&execution.image));
+        archived.extend(pushed.and_then(|push| archive(ecs, &push.repository, &json!({"imageDigest": push.digest}))));
+    })
+    .await?;
     if !redriven.is_empty() {
         wait_for_the_end(aws, stack, ecs, scenario, &mut stopped).await?;
     }
@@ -79,6 +87,7 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
         by_digest: scenario.by_digest,
         stages: scenario.stages.clone(),
         pushes,
+        archived,
         before,
         after,
         calls,
@@ -117,19 +126,20 @@ fn build(simulation: &mut Simulation, now: i64, scenario: &Scenario) -> Result<(
     Ok(())
 }
 
-/// Pushes and delivers, has alarms go off and be over, and puts everything on hold, each at its time. Returns what was pushed, what
-/// the alarms did as what others did, and when everything was on hold.
+/// Pushes and delivers, has alarms go off and be over, images archived, and puts everything on hold, each at its time. Returns what was pushed, what
+/// the alarms did as what others did, when everything was on hold, and what was archived.
 async fn push(
     aws: &LocalAws,
     stack: &Stack,
     ecs: &SimulatedEcs,
     scenario: &Scenario,
-) -> Result<(Vec<Pushed>, Vec<Deed>, Option<AllHeld>), Failure> {
+) -> Result<(Vec<Pushed>, Vec<Deed>, Option<AllHeld>, Vec<Archived>), Failure> {
     enum Step {
         Push(usize),
         Deliver(usize),
         Alarm(usize, bool),
         Hold(bool),
+        Archive(usize),
     }
     let mut steps: Vec<(i64, Step)> = Vec::new();
     for (place, push) in scenario.pushes.iter().enumerate() {
@@ -145,11 +155,14 @@ async fn push(
         steps.push((at, Step::Hold(true)));
         steps.push((at + lasts, Step::Hold(false)));
     }
+    let archived = scenario.archived.iter().enumerate();
+    steps.extend(archived.map(|(place, archive)| (archive.at, Step::Archive(place))));
     // Stable: a push comes before its deliveries.
     steps.sort_by_key(|(at, _)| *at);
     let begun = Instant::now();
     let mut events = vec![Value::Null; scenario.pushes.len()];
     let (mut pushed, mut alarms, mut all_held) = (Vec::new(), Vec::new(), None::<AllHeld>);
+    let mut archived_images = Vec::new();
     let mut digests: BTreeMap<usize, String> = BTreeMap::new();
     for (at, step) in steps {
         let at = Duration::from_millis(u64::try_from(at).unwrap_or_default());
@@ -197,6 +210,10 @@ async fn push(
                     }
                 }
             }
+            Step::Archive(place) => {
+                let repository = &scenario.archived[place].repository;
+                archived_images.extend(archive(ecs, repository, &json!({"imageTag": Archive::TAG})));
+            }
             Step::Alarm(place, in_alarm) => {
                 let alarm = &scenario.alarms[place];
                 let at = ecs.with(|simulation, now| {
@@ -217,7 +234,22 @@ async fn push(
             }
         }
     }
-    Ok((pushed, alarms, all_held))
+    Ok((pushed, alarms, all_held, archived_images))
+}
+
+/// Archives an image, where it is there.
+fn archive(ecs: &SimulatedEcs, repository: &str, id: &Value) -> Option<Archived> {
+    let request = json!({"repositoryName": repository, "imageIds": [id]});
+    ecs.with(|simulation, now| {
+        let described = simulation.call(now, Api::Ecr, "DescribeImages", &request).ok()?;
+        let digest = described["imageDetails"][0]["imageDigest"].as_str()?.to_owned();
+        simulation.archive(repository, &digest, true);
+        Some(Archived {
+            at: now,
+            repository: repository.to_owned(),
+            digest,
+        })
+    })
 }
 
 /// The event by which ECR itself tells of a push that CloudTrail tells of too.
@@ -339,16 +371,31 @@ async fn wait_for_the_end(
     }
 }
 
-/// What an operator does next morning. Puts out the executions as they were before.
-async fn redrive(aws: &LocalAws, stack: &Stack, scenario: &Scenario, begun: i64) -> Result<Vec<Execution>, Failure> {
+/// What an operator does next morning, when that has happened to each execution which he redrives that happened in the night. Puts
+/// out the executions as they were before.
+async fn redrive(
+    aws: &LocalAws,
+    stack: &Stack,
+    scenario: &Scenario,
+    begun: i64,
+    mut at_night: impl FnMut(&Execution),
+) -> Result<Vec<Execution>, Failure> {
     let mut redriven = Vec::new();
-    for (arn, execution) in executions(aws, stack, begun).await? {
+    let wanted = |execution: &Execution| {
         let service = execution.service.as_ref().map_or("", |id| id.service.as_str());
-        if execution.is_red() && scenario.redrives(&execution.image, service) {
-            let redrive = aws.sfn().redrive_execution().execution_arn(&arn).send().await;
-            redrive.map_err(|error| format!("RedriveExecution of {arn}: {}", DisplayErrorContext(error)))?;
-            redriven.push(execution);
-        }
+        execution.is_red() && scenario.redrives(&execution.image, service)
+    };
+    let all = executions(aws, stack, begun).await?;
+    let wanted: Vec<(String, Execution)> = all.into_iter().filter(|(_, execution)| wanted(execution)).collect();
+    wanted.iter().for_each(|(_, execution)| at_night(execution));
+    if !wanted.is_empty() {
+        // So that what was archived was so before any of them looks.
+        pause(ARCHIVING).await;
+    }
+    for (arn, execution) in wanted {
+        let redrive = aws.sfn().redrive_execution().execution_arn(&arn).send().await;
+        redrive.map_err(|error| format!("RedriveExecution of {arn}: {}", DisplayErrorContext(error)))?;
+        redriven.push(execution);
     }
     Ok(redriven)
 }

@@ -51,6 +51,8 @@ pub(crate) struct Scenario {
     pub(crate) alarms: Vec<Alarm>,
     /// When somebody puts everything on hold, and for how long, in milliseconds since the storm began.
     pub(crate) hold: Option<(i64, i64)>,
+    /// The images that a lifecycle policy archives.
+    pub(crate) archived: Vec<Archive>,
     /// The setting `imageReference`: whether revisions name the pushed image by its digest, and not by its tag.
     pub(crate) by_digest: bool,
     /// The setting `trigger`: whether pushes are heard of by ECR's own event, and not by CloudTrail's.
@@ -60,6 +62,22 @@ pub(crate) struct Scenario {
     /// How many of a hundred red executions an operator redrives when all have ended.
     pub(crate) redriven_percent: u32,
 }
+
+/// What a lifecycle policy does to the first image of an app.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Archive {
+    /// When, in milliseconds since the storm began.
+    pub(crate) at: i64,
+    pub(crate) repository: String,
+}
+
+impl Archive {
+    /// The tag of the image.
+    pub(crate) const TAG: &str = FIRST;
+}
+
+/// The tag of what runs before the storm.
+const FIRST: &str = "v1";
 
 /// A service to be.
 #[derive(Debug, Clone, Serialize)]
@@ -149,6 +167,7 @@ impl Scenario {
                 .schedule
                 .extend(stages::tagged_meanwhile(&mut rng, &services, length));
         }
+        pushes::pushed_over(&mut rng, &mut pushes);
         let applies = applies::applies(&mut rng, &services, &families, length);
         weather.schedule.extend(applies);
         weather.schedule.extend(faults::hosts(&mut of_faults, &services));
@@ -157,6 +176,7 @@ impl Scenario {
         let answers = hooks::hooks(&mut rng, &mut services);
         let meets_each = faults::one_of_each(&mut of_faults, &mut families, &mut services, &mut pushes);
         weather.schedule.extend(meets_each);
+        let archived = archives(&mut rng, repositories, length);
         Self {
             seed,
             families,
@@ -166,6 +186,7 @@ impl Scenario {
             weather,
             alarms,
             hold,
+            archived,
             by_digest,
             by_image_action,
             answers,
@@ -175,10 +196,30 @@ impl Scenario {
 
     /// Whether an operator redrives the red execution for this image, of this service where it is one's.
     pub(crate) fn redrives(&self, image: &str, service: &str) -> bool {
-        let name = image.bytes().chain([0]).chain(service.bytes());
-        let mixed = name.fold(self.seed, |mixed, byte| mixed.rotate_left(8) ^ u64::from(byte));
-        happens(&mut Rng::with_seed(mixed), self.redriven_percent)
+        self.happens_to(&[image, service], self.redriven_percent)
     }
+
+    /// Whether this image has been archived when the operator comes.
+    pub(crate) fn archives(&self, image: &str) -> bool {
+        self.happens_to(&[image, "archived"], 25)
+    }
+
+    fn happens_to(&self, name: &[&str], percent: u32) -> bool {
+        let name = name.join("\0");
+        let mixed = name
+            .bytes()
+            .fold(self.seed, |mixed, byte| mixed.rotate_left(8) ^ u64::from(byte));
+        happens(&mut Rng::with_seed(mixed), percent)
+    }
+}
+
+/// In some storms, the first image of one app is archived while pushes come.
+fn archives(rng: &mut Rng, repositories: usize, length: i64) -> Vec<Archive> {
+    let archive = Archive {
+        at: rng.i64(length / 4..length),
+        repository: app_repository(rng.usize(0..repositories)),
+    };
+    if happens(rng, 40) { vec![archive] } else { Vec::new() }
 }
 
 /// The repository of the app of a family, and that of its sidecar: shared by many families.
@@ -216,12 +257,12 @@ fn family(rng: &mut Rng, name: &str, repository: &str) -> Value {
             "dockerLabels": {"owner": "somebody"},
         })
     };
-    let mut containers = vec![container("app", image(repository, "v1"))];
+    let mut containers = vec![container("app", image(repository, FIRST))];
     if name.starts_with("family-") {
         for sidecar in SIDECARS {
             if happens(rng, 20) {
                 let last = sidecar.rsplit('/').next().unwrap_or(sidecar);
-                containers.push(container(last, image(sidecar, "v1")));
+                containers.push(container(last, image(sidecar, FIRST)));
             }
         }
     }

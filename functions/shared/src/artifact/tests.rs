@@ -40,6 +40,21 @@ fn a_tag_that_names_another_image_by_its_digest_is_of_no_image() {
 }
 
 #[test]
+fn an_index_lists_its_images_by_their_digests() {
+    let digest = |letter: &str| format!("sha256:{}", letter.repeat(64));
+    let index = json!({"mediaType": INDEX, "manifests": [
+        {"mediaType": OCI, "digest": digest("a"), "platform": {"os": "linux", "architecture": "arm64"}},
+        {"mediaType": OCI, "digest": digest("b"), "platform": {"os": "linux", "architecture": "amd64"}},
+        {"mediaType": OCI, "digest": "b"},
+        {"mediaType": OCI},
+    ]});
+    let listed: Vec<String> = listed_in(&index).into_iter().map(String::from).collect();
+    assert_eq!(listed, [digest("a"), digest("b")]);
+    let image = json!({"mediaType": OCI, "config": {"digest": digest("c")}, "layers": [{"digest": digest("d")}]});
+    assert!(listed_in(&image).is_empty() && listed_in(&json!({"manifests": 1})).is_empty());
+}
+
+#[test]
 fn media_types_tell_an_image_by_a_list_of_what_can_run() {
     let list = "application/vnd.docker.distribution.manifest.list.v2+json";
     for (manifest, artifact, kind) in [

@@ -2,6 +2,7 @@
 
 use crate::arn::{ClusterName, TaskDefinitionArn};
 use crate::error::Error;
+use crate::image::ImageReference;
 use crate::service::{
     ContainerDigest, Controller, CrashThreshold, Deployment, RolloutState, Service, ServiceDeployment,
     ServiceDeploymentStatus, ServiceEvent, ServiceStatus, ServiceTags, StoppedContainer, StoppedTask,
@@ -123,7 +124,12 @@ pub(super) fn service_deployment(
     let target = revisions
         .iter()
         .find(|revision| revision.service_revision_arn == brief.target_service_revision_arn)?;
-    let digests = target.container_images.iter().flatten();
+    let images = || target.container_images.iter().flatten();
+    let digest = |image: &types::ContainerImage| match &image.image_digest {
+        Some(digest) => digest.parse().ok(),
+        // What names a digest has nothing to be resolved.
+        None => image.image.as_ref()?.parse::<ImageReference>().ok()?.digest().cloned(),
+    };
     Some(ServiceDeployment {
         arn: brief.service_deployment_arn.clone()?,
         status: status(brief.status.as_ref()),
@@ -132,14 +138,18 @@ pub(super) fn service_deployment(
             .task_definition
             .clone()
             .and_then(|arn| TaskDefinitionArn::try_from(arn).ok())?,
-        target_digests: digests
+        target_digests: images()
             .filter_map(|image| {
                 Some(ContainerDigest {
                     container: image.container_name.clone()?,
                     image: image.image.clone()?,
-                    digest: image.image_digest.as_ref()?.parse().ok()?,
+                    digest: digest(image)?,
                 })
             })
+            .collect(),
+        unresolved: images()
+            .filter(|image| digest(image).is_none())
+            .filter_map(|image| image.image.clone())
             .collect(),
         created_at: timestamp(brief.created_at),
     })
@@ -172,7 +182,9 @@ pub(super) fn task_digests(task: types::Task) -> Vec<ContainerDigest> {
 
 pub(super) fn stopped_task(task: types::Task) -> StoppedTask {
     let containers = task.containers.unwrap_or_default().into_iter();
+    let arn = task.task_arn.unwrap_or_default();
     StoppedTask {
+        id: arn.rsplit('/').next().unwrap_or_default().to_owned(),
         started_by: task.started_by.unwrap_or_default(),
         task_definition: task.task_definition_arn.and_then(|arn| arn.try_into().ok()),
         stop_code: task.stop_code.map(|code| code.as_str().to_owned()).unwrap_or_default(),

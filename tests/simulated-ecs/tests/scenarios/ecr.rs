@@ -70,6 +70,58 @@ fn a_tag_moves_by_put_unless_its_repository_says_that_tags_are_immutable() {
 }
 
 #[test]
+fn a_multi_architecture_image_is_an_index_and_its_tasks_run_the_image_of_their_platform() {
+    let mut account = Account::with_service(1, &json!({}));
+    let index = account.simulation.push_index(account.now, "web", "v2", None);
+    let asked = json!({"repositoryName": "web", "imageIds": [{"imageDigest": index}]});
+    let image = account.call("BatchGetImage", asked)["images"][0].clone();
+    let manifest: Value = serde_json::from_str(image["imageManifest"].as_str().unwrap()).unwrap();
+    let listed: Vec<&Value> = manifest["manifests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["digest"])
+        .collect();
+    assert_eq!(listed.len(), 2);
+    assert_eq!(digest_of(&mut account, "v2"), json!(index));
+    account.deploy("v2");
+    account.wait(300);
+    assert_eq!(account.statuses()[0], "SUCCESSFUL");
+    let runs = account.tasks("RUNNING")[0]["containers"][0]["imageDigest"].clone();
+    assert!(listed.contains(&&runs), "{runs}");
+    let next = account.simulation.push_index(account.now, "web", "v2", None);
+    assert_ne!(index, next, "two pushes are two images");
+}
+
+#[test]
+fn what_is_archived_is_described_and_cannot_be_pulled_before_it_is_restored() {
+    let mut account = Account::with_service(1, &json!({}));
+    let digest = account.simulation.push(account.now, "web", Some("v2"), None);
+    account.simulation.archive("web", &digest, true);
+    let request = json!({"repositoryName": "web", "imageIds": [{"imageTag": "v2"}]});
+    let described = account.call("DescribeImages", request.clone())["imageDetails"][0].clone();
+    assert_eq!(
+        (&described["imageStatus"], &described["imageTags"]),
+        (&json!("ARCHIVED"), &json!(["v2"]))
+    );
+    let failures = account.call("BatchGetImage", request.clone())["failures"].clone();
+    assert_eq!(failures[0]["failureCode"], json!("ImageInaccessible"));
+    account.deploy("v2");
+    account.wait(60);
+    let reason = account.tasks("STOPPED")[0]["stoppedReason"].clone();
+    assert!(
+        reason.as_str().unwrap().starts_with("CannotPullContainerError"),
+        "{reason}"
+    );
+
+    account.simulation.archive("web", &digest, false);
+    account.wait(600);
+    assert_eq!(account.statuses()[0], "SUCCESSFUL");
+    let described = account.call("DescribeImages", request)["imageDetails"][0].clone();
+    assert_eq!(described["imageStatus"], json!("ACTIVE"));
+}
+
+#[test]
 fn what_is_missing_has_a_name() {
     let mut account = Account::new();
     let image = json!([{"imageTag": "none"}]);

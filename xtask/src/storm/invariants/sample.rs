@@ -2,7 +2,8 @@
 //! two pushes of `shop/web` that both went well.
 
 use crate::storm::aftermath::{
-    Account, Aftermath, Call, Deed, Deployment, Execution, Found, Machine, Pushed, Revision, Service, ServiceId, Tag,
+    Account, Aftermath, Call, Deed, Deployment, Execution, Found, Machine, Pushed, ResolvedImage, Revision, Service,
+    ServiceId, Tag,
 };
 use crate::storm::stages::{HOLD_TAG, Stage, all};
 use serde_json::{Map, Value, json};
@@ -87,6 +88,10 @@ pub(super) fn rollout(revision: u32, number: u32, status: &str) -> Deployment {
         finished_at: Some(created_at + 2_000),
         rolling_back_since: None,
         lifecycle_hooks: Vec::new(),
+        images: vec![ResolvedImage {
+            image: format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/{REPOSITORY}:v{revision}"),
+            digest: Some(digest(revision)),
+        }],
     }
 }
 
@@ -280,6 +285,7 @@ pub(super) fn calm() -> Aftermath {
         by_digest: false,
         stages: Vec::new(),
         pushes: pushes.to_vec(),
+        archived: Vec::new(),
         before: Account {
             services: vec![service(1, vec![first])],
             revisions: vec![plain(1, ":v1")],

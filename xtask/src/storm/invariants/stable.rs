@@ -8,6 +8,7 @@ use shared::push::PushId;
 const SILENT: &str = "what failed on a service is told by a red execution that names the service";
 const GONE: &str = "what is called rolled back is not on the service";
 const DELETED: &str = "what is called deleted is not there";
+const BITS: &str = "what is called deployed runs the pushed image, by its digest";
 const DEPLOYED: &str = "what is called deployed has completed its rollout";
 
 /// A rollout of ours that did not go well is told: by a red execution of deploy-service that ended after the rollout began,
@@ -147,24 +148,57 @@ pub(super) fn deployed_means_completed(aftermath: &Aftermath) -> Vec<Violation> 
 }
 
 fn has_completed(aftermath: &Aftermath, execution: &Execution) -> bool {
-    let (repository, _) = execution.image.split_once(':').unwrap_or_default();
+    let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
+    let mut rollouts = service.into_iter().flat_map(|service| &service.history);
+    let is_draining = |rollout: &Deployment| service.is_some_and(|it| only_drains(aftermath, it, execution, rollout));
+    rollouts.any(is_draining) || completed(aftermath, execution).next().is_some()
+}
+
+/// The rollouts of a revision with an execution's very push that had completed when it ended.
+fn completed<'a>(aftermath: &'a Aftermath, execution: &'a Execution) -> impl Iterator<Item = &'a Deployment> {
     let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
     let rollouts = service.into_iter().flat_map(|service| &service.history);
-    let is_draining = |rollout: &Deployment| service.is_some_and(|it| only_drains(aftermath, it, execution, rollout));
-    if rollouts.clone().any(is_draining) {
-        return true;
-    }
-    let mut of_push = rollouts.filter(|rollout| {
+    let of_push = rollouts.filter(|rollout| {
         let revision = aftermath.after.revision(&rollout.task_definition);
-        revision.and_then(|revision| revision.push_of(repository)) == execution.push
+        revision.and_then(|revision| revision.push_of(execution.repository())) == execution.push
     });
-    of_push.any(|rollout| {
+    of_push.filter(|rollout| {
         let by_then = rollout
             .finished_at
             .zip(execution.ended)
             .is_some_and(|(at, ended)| at <= ended);
         rollout.status == "SUCCESSFUL" && by_then
     })
+}
+
+/// Where deploy-service says DEPLOYED or `ALREADY_DEPLOYED`, the images of the repository had resolved to the pushed digest in one
+/// of the rollouts that had completed by then. Not of a service that wants no task, of which nothing runs.
+pub(super) fn deployed_means_the_pushed_image_runs(aftermath: &Aftermath) -> Vec<Violation> {
+    let mut wrong = Vec::new();
+    for execution in aftermath.executions.iter().filter(|it| it.says_deployed()) {
+        let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
+        let is_idle = service.is_none_or(|service| service.asked_count == 0);
+        let mut pushes = aftermath.pushes.iter();
+        let Some(push) = pushes.find(|push| Some(&push.id) == execution.push.as_ref()) else {
+            continue;
+        };
+        let repository = execution.repository();
+        let mut rollouts = completed(aftermath, execution).peekable();
+        let runs_pushed = |rollout: &Deployment| rollout.digests_of(repository).all(|digest| digest == push.digest);
+        if is_idle || rollouts.peek().is_none() || rollouts.any(runs_pushed) {
+            continue;
+        }
+        let resolved = completed(aftermath, execution).flat_map(|rollout| rollout.digests_of(repository));
+        let runs: Vec<&str> = resolved.collect();
+        let outcome = execution.outcome().unwrap_or_default();
+        let what = format!(
+            "{outcome}, but {} runs, and {} was pushed",
+            runs.join(", "),
+            push.digest
+        );
+        wrong.push(Violation::of_execution(BITS, execution, what));
+    }
+    wrong
 }
 
 /// Where the last execution of a push for a service says `Deploy.RolledBack`, the service is not, in the end, on a
@@ -225,7 +259,7 @@ fn is_there(aftermath: &Aftermath, execution: &Execution) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{ROLLED_BACK, calm, child, deed, push, red, rolled_back, tag, update, web};
+    use super::super::sample::{ROLLED_BACK, calm, child, deed, digest, push, red, rolled_back, tag, update, web};
     use super::*;
     use crate::storm::aftermath::Call;
     use serde_json::json;
@@ -241,6 +275,31 @@ mod tests {
             aftermath.executions.push(red(3, "Deploy.RollBackFailed", ROLLED_BACK));
             assert_eq!(nothing_is_left_failing_in_silence(&aftermath), [], "{status}");
         }
+    }
+
+    #[test]
+    fn what_is_called_deployed_and_runs_another_image_is_found_unless_no_task_is_wanted() {
+        let mut aftermath = calm();
+        assert_eq!(deployed_means_the_pushed_image_runs(&aftermath), []);
+        let rollout = &mut aftermath.after.services[0].history[2];
+        rollout.images[0].digest = Some(digest(9));
+        let found = deployed_means_the_pushed_image_runs(&aftermath);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].execution.as_deref(), Some("web-v3"));
+        assert!(
+            found[0].what.contains(&digest(9)) && found[0].what.contains(&digest(3)),
+            "{found:?}"
+        );
+
+        let mut idle = aftermath.clone();
+        idle.after.services[0].asked_count = 0;
+        assert_eq!(deployed_means_the_pushed_image_runs(&idle), []);
+        let mut of_another_repository = aftermath.clone();
+        of_another_repository.after.services[0].history[2].images[0].image = "public.ecr.aws/log:1".to_owned();
+        assert_eq!(deployed_means_the_pushed_image_runs(&of_another_repository), []);
+        let mut superseded = aftermath;
+        superseded.executions[3].output = Some(json!({"outcome": "SUPERSEDED"}));
+        assert_eq!(deployed_means_the_pushed_image_runs(&superseded), []);
     }
 
     #[test]

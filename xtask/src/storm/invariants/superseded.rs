@@ -28,7 +28,9 @@ pub(super) fn only_a_newer_push_supersedes(aftermath: &Aftermath) -> Vec<Violati
 
 fn has_newer(aftermath: &Aftermath, execution: &Execution) -> bool {
     aftermath.executions.iter().any(|other| {
-        other.service == execution.service && repository(other) == repository(execution) && other.push > execution.push
+        other.service == execution.service
+            && other.repository() == execution.repository()
+            && other.push > execution.push
     })
 }
 
@@ -37,10 +39,6 @@ fn is_moved_by_others(aftermath: &Aftermath, execution: &Execution) -> bool {
     let service = aftermath.after.service(id);
     let mut rollouts = service.into_iter().flat_map(|service| service.history.iter().skip(1));
     rollouts.any(|rollout| aftermath.is_of_others(id, rollout))
-}
-
-fn repository(execution: &Execution) -> &str {
-    execution.image.split(':').next().unwrap_or_default()
 }
 
 /// For every push that was told of, and every service that ran its repository before and is still there, there is an
@@ -119,7 +117,7 @@ fn had_higher(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
 
 fn is_reached(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
     let id = service.id();
-    let reaches = |it: &Execution| repository(it) == push.repository && it.push.as_ref() >= Some(&push.id);
+    let reaches = |it: &Execution| it.repository() == push.repository && it.push.as_ref() >= Some(&push.id);
     aftermath.executions_of(&id).any(reaches)
 }
 

@@ -1,6 +1,7 @@
 //! What is pushed, when, and when anybody hears of it.
 
 use super::{SIDECARS, app_repository, happens, weighted};
+use crate::storm::stages::version;
 use fastrand::Rng;
 use serde::Serialize;
 use simulated_ecs::Behaviour;
@@ -90,6 +91,31 @@ fn more_tags(rng: &mut Rng, first: &Push, all: &[Push]) -> Vec<Push> {
         ..first.clone()
     });
     tagged.collect()
+}
+
+/// Pushes some tags of good images once more, to another good image, before anybody deploys the first; its own event comes late. Not a version, and
+/// not one of several tags of an image, between which no other image comes.
+pub(super) fn pushed_over(rng: &mut Rng, pushes: &mut Vec<Push>) {
+    let next = pushes.iter().map(|push| push.image).max().unwrap_or_default() + 1;
+    let is_near = |push: &Push, other: &Push| {
+        other.image != push.image && other.repository == push.repository && (push.at - other.at).abs() <= 3 * TAGGING
+    };
+    let alone = pushes.iter().filter(|push| {
+        let tags = pushes.iter().filter(|other| other.image == push.image);
+        push.behaviour == Behaviour::Good
+            && tags.count() == 1
+            && version(&push.tag).is_none()
+            && !pushes.iter().any(|other| is_near(push, other))
+    });
+    let over: Vec<Push> = alone.filter(|_| happens(rng, 30)).cloned().collect();
+    pushes.extend((next..).zip(over).map(|(image, first)| Push {
+        at: first.at + rng.i64(50..1_200),
+        image,
+        behaviour: Behaviour::Good,
+        deliveries: vec![rng.i64(12_000..25_000)],
+        ..first
+    }));
+    pushes.sort_by_key(|push| push.at);
 }
 
 fn push(rng: &mut Rng, repository: &str, length: i64) -> Push {

@@ -1,0 +1,158 @@
+//! The little of ECR that a rollout needs: whether an image is still there and can be pulled, by which tags, and which images it
+//! lists.
+
+use crate::artifact::listed_in;
+use crate::error::Error;
+use crate::image::{ImageDigest, ImageTag};
+use crate::push::PushedImage;
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::config::Region;
+use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier, ImageStatus};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// What ECR says of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// It is there, under these tags.
+    Tagged(Vec<String>),
+    /// It is there, but no task can pull it before somebody has restored it, which takes up to 20 minutes
+    /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html>).
+    Archived,
+    /// It is gone.
+    Gone,
+    /// Nobody has said that it is gone: the registry is another account's, which does not let us ask, or another region's.
+    Untold(String),
+}
+
+impl Stored {
+    /// Whether `tag` is known to stand for other bits by now.
+    #[must_use]
+    pub fn has_lost(&self, tag: &ImageTag) -> bool {
+        matches!(self, Self::Tagged(tags) if tags.iter().all(|stored| stored != tag.as_str()))
+    }
+}
+
+/// What an image is asked for by.
+#[derive(Debug, Clone, Copy)]
+pub enum By<'a> {
+    /// Its bits.
+    Digest(&'a ImageDigest),
+    /// A name that it may have lost to others.
+    Tag(&'a ImageTag),
+}
+
+/// As it stands in a reference, behind the repository: `@sha256:…` or `:v1`.
+impl std::fmt::Display for By<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Digest(digest) => write!(f, "@{digest}"),
+            Self::Tag(tag) => write!(f, ":{tag}"),
+        }
+    }
+}
+
+/// What to do about an image that is [`Stored::Archived`].
+#[must_use]
+pub fn restore(image: &PushedImage, by: By<'_>) -> String {
+    let id = match by {
+        By::Digest(digest) => format!("imageDigest={digest}"),
+        By::Tag(tag) => format!("imageTag={tag}"),
+    };
+    format!(
+        "restore it first (aws ecr update-image-storage-class --repository-name {} --image-id {id} --target-storage-class STANDARD, \
+         up to 20 minutes)",
+        image.repository
+    )
+}
+
+/// Asks ECR for an image of the repository of `image`, where that is the ECR of `here`, the region of the services. No other
+/// region's is asked: this one would say of an image there that it is not there.
+///
+/// # Errors
+///
+/// `Deploy.Unavailable`.
+pub async fn look_up(ecr: &Client, here: &str, image: &PushedImage, by: By<'_>) -> Result<Stored, Error> {
+    if image.region.as_str() != here {
+        return Ok(Stored::Untold(format!(
+            "{}{by} is in the registry of {}, and only that of {here} can be asked",
+            image.repository, image.region
+        )));
+    }
+    let id = match by {
+        By::Digest(digest) => ImageIdentifier::builder().image_digest(digest.as_str()),
+        By::Tag(tag) => ImageIdentifier::builder().image_tag(tag.as_str()),
+    };
+    let request = ecr
+        .describe_images()
+        .registry_id(image.registry_id.as_str())
+        .repository_name(image.repository.as_str());
+    match request.image_ids(id.build()).send().await {
+        Ok(described) => match described.image_details.unwrap_or_default().into_iter().next() {
+            Some(ImageDetail {
+                image_status: Some(ImageStatus::Archived | ImageStatus::Activating),
+                ..
+            }) => Ok(Stored::Archived),
+            Some(detail) => Ok(Stored::Tagged(detail.image_tags.unwrap_or_default())),
+            None => Ok(Stored::Gone),
+        },
+        Err(error) => match Error::from_aws(&format!("DescribeImages of {}{by}", image.repository), &error) {
+            Error::NotFound(_) => Ok(Stored::Gone),
+            Error::Rejected(message) => Ok(Stored::Untold(message)),
+            error => Err(error),
+        },
+    }
+}
+
+/// What ECR tells of the images that another one lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listed {
+    /// Those of an index, one for each platform; none where the image is no index.
+    Images(BTreeSet<ImageDigest>),
+    /// Nothing, and why.
+    Untold(String),
+}
+
+/// The manifests that are asked for as they were pushed; ECR would turn others into these.
+const MANIFESTS: [&str; 4] = [
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+];
+
+/// Asks the registry of `image`, which may be of another account or region, for the images that it lists.
+///
+/// See <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html>.
+///
+/// # Errors
+///
+/// `Deploy.Unavailable`.
+pub async fn listed_by(ecr: &Client, image: &PushedImage) -> Result<Listed, Error> {
+    let id = ImageIdentifier::builder().image_digest(image.digest.as_str()).build();
+    let request = ecr
+        .batch_get_image()
+        .registry_id(image.registry_id.as_str())
+        .repository_name(image.repository.as_str())
+        .image_ids(id)
+        .set_accepted_media_types(Some(MANIFESTS.map(str::to_owned).to_vec()))
+        .customize()
+        .config_override(aws_sdk_ecr::config::Builder::default().region(Region::new(image.region.to_string())));
+    let call = format!("BatchGetImage of {}@{}", image.repository, image.digest);
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(error) => match Error::from_aws(&call, &error) {
+            Error::NotFound(message) | Error::Rejected(message) => return Ok(Listed::Untold(message)),
+            error => return Err(error),
+        },
+    };
+    let manifest = answer
+        .images()
+        .first()
+        .and_then(|found| serde_json::from_str::<Value>(found.image_manifest()?).ok());
+    Ok(match (manifest, answer.failures().first()) {
+        (Some(manifest), _) => Listed::Images(listed_in(&manifest)),
+        (None, Some(failure)) => Listed::Untold(format!("{call}: {}", failure.failure_reason().unwrap_or_default())),
+        (None, None) => Listed::Untold(format!("{call}: the answer holds no manifest")),
+    })
+}
