@@ -37,16 +37,18 @@ enum End {
     Function(&'static str),
 }
 
-/// A minute takes two seconds, and a rollout may take ninety.
-const ENDS: [(u32, End); 8] = [
-    (28, End::Answered(Answer::Continue)),
-    (14, End::Answered(Answer::Rollback)),
-    (14, End::Expires(5, "ROLLBACK")),
-    (8, End::Expires(5, "CONTINUE")),
-    (10, End::Expires(55, "CONTINUE")),
-    (10, End::Function("check")),
-    (10, End::Function("slow-check")),
-    (6, End::Function("fail-check")),
+/// A minute takes two seconds, and a rollout may take ninety. A storm of few such services has the first four of them.
+const ENDS: [End; 4] = [
+    End::Answered(Answer::Continue),
+    End::Answered(Answer::Rollback),
+    End::Expires(5, "ROLLBACK"),
+    End::Function("check"),
+];
+const MORE_ENDS: [End; 4] = [
+    End::Expires(5, "CONTINUE"),
+    End::Expires(55, "CONTINUE"),
+    End::Function("slow-check"),
+    End::Function("fail-check"),
 ];
 
 /// Where a rollout may pause.
@@ -61,15 +63,18 @@ const STAGES: [(u32, &str); 5] = [
 /// Gives hooks to some services; puts out what somebody does about them, by the name of the service.
 pub(super) fn hooks(rng: &mut Rng, services: &mut [Service]) -> BTreeMap<String, Answer> {
     let mut answers = BTreeMap::new();
+    let (mut first, mut more) = (ENDS, MORE_ENDS);
+    rng.shuffle(&mut first);
+    rng.shuffle(&mut more);
+    let mut ends = first.into_iter().chain(more).cycle();
     for service in services {
         let shifts_traffic = matches!(service.kind, Kind::BlueGreen | Kind::Linear | Kind::Canary);
-        let (stage, end) = (weighted(rng, &STAGES), weighted(rng, &ENDS));
-        let (Some(stage), Some(end)) = (stage, end) else {
-            continue;
-        };
-        if !happens(rng, 60) || !shifts_traffic {
+        if !shifts_traffic || !happens(rng, 75) {
             continue;
         }
+        let (Some(stage), Some(end)) = (weighted(rng, &STAGES), ends.next()) else {
+            continue;
+        };
         let pause = |minutes: u32, action: &str| {
             let timeout = json!({"timeoutInMinutes": minutes, "action": action});
             json!({"targetType": "PAUSE", "lifecycleStages": [stage], "timeoutConfiguration": timeout})
