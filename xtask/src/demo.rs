@@ -345,7 +345,7 @@ impl Demo {
         let says = child.output.as_ref().and_then(|output| output["message"].as_str());
         let says = says.unwrap_or_default().to_owned();
         let now = self.revision(&QUEUE).await.map_err(failure)?;
-        let is_right = row.outcome == "DEPLOYED" && now != before && says.contains("old ones still draining");
+        let is_right = row.outcome == "DEPLOYED" && now != before && says.contains("still draining");
         let wrong = format!("- {QUEUE_REPOSITORY}:{QUEUE_TAG}: {} ({now}): {says}", row.outcome);
         let ended = Ended {
             rows: vec![row],
@@ -753,7 +753,7 @@ shop/web:v2  staging/web  DEPLOYED  17.3"
         let queue = format!("{QUEUE_REPOSITORY}:{QUEUE_TAG}");
         assert!(outcomes.contains(&(&queue, &QUEUE.title(), "DEPLOYED")), "{outcomes:?}");
         for told in [
-            "old ones still draining",
+            "still draining",
             "Deploy.ServicesFailed",
             "web exited with code 1",
             "It is back on staging-web:3 and stable",

@@ -144,7 +144,8 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, cra
     let draining = draining(look, primary);
     let mut progress = progress(primary, crashes.len(), &reasons);
     if draining > 0 {
-        progress.extend(["; ", &draining.to_string(), " old ones still draining"]);
+        let tasks = if draining == 1 { "old task" } else { "old tasks" };
+        progress.extend(["; ", &draining.to_string(), " ", tasks, " still draining"]);
     }
     let ended = |verdict, message: String| {
         check(

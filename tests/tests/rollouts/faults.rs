@@ -24,7 +24,7 @@ async fn connections_that_drain_for_longer_than_a_rollout_may_take_are_no_reason
     let end = scene.deploy("v2").await;
 
     assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
-    let says = "2 of 2 tasks running; 2 old ones still draining";
+    let says = "2 of 2 tasks running; 2 old tasks still draining";
     assert!(end.message().contains(says), "{}", end.message());
     assert_eq!(short(&scene.state()["taskDefinition"]), "connections-web:2");
     assert_eq!(scene.changes("connections-web").len(), 1, "nothing was taken back");

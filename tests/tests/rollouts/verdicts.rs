@@ -211,7 +211,7 @@ async fn old_tasks_that_only_drain_are_no_reason_to_go_back() {
     let end = scene.deploy("v2").await;
 
     assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
-    let says = "2 of 2 tasks running; 2 old ones still draining";
+    let says = "2 of 2 tasks running; 2 old tasks still draining";
     assert!(end.message().contains(says), "{}", end.message());
     let state = scene.state();
     assert_eq!(short(&state["taskDefinition"]), "drain-web:2");

@@ -938,7 +938,7 @@ fn old_tasks_that_are_only_draining_are_no_reason_to_go_back() {
         running_count: 2,
         ..deployment("web:1")
     };
-    let says = "2 of 2 tasks running; 2 old ones still draining";
+    let says = "2 of 2 tasks running; 2 old tasks still draining";
     let goes_on = || vec![record("web:2", UnderWay)];
     for history in [None, Some(goes_on())] {
         let with = |deployments: [Deployment; 2]| Case {

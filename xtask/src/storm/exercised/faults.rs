@@ -196,7 +196,7 @@ mod tests {
                 message: None,
                 output: error
                     .is_none()
-                    .then(|| json!({"outcome": "DEPLOYED", "message": "2 old ones still draining"})),
+                    .then(|| json!({"outcome": "DEPLOYED", "message": "2 old tasks still draining"})),
                 push: Some(push.id.clone()),
                 image: "shop/web:v2".to_owned(),
                 service: Some(ServiceId {
