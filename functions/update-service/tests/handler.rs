@@ -178,16 +178,13 @@ async fn an_image_that_is_wanted_again_must_be_one_that_tasks_can_pull() {
             ..wanted()
         };
         let updated = fake.asked(&input, 60).await;
-        match refused {
-            Some(says) => {
-                let error = updated.unwrap_err();
-                assert_eq!((error.name(), &error.to_string()), ("Deploy.Rejected", says));
-                assert_eq!(fake.sent(), [""; 0], "nothing is started");
-            }
-            None => {
-                assert_eq!(updated.unwrap().outcome, UpdateOutcome::Started);
-                assert_eq!(fake.sent(), ["web:2"]);
-            }
+        if let Some(says) = refused {
+            let error = updated.unwrap_err();
+            assert_eq!((error.name(), &error.to_string()), ("Deploy.Rejected", says));
+            assert_eq!(fake.sent(), [""; 0], "nothing is started");
+        } else {
+            assert_eq!(updated.unwrap().outcome, UpdateOutcome::Started);
+            assert_eq!(fake.sent(), ["web:2"]);
         }
         assert_eq!(image.num_calls(), usize::from(is_wanted_again));
     }

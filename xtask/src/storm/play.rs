@@ -64,8 +64,8 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
     let morning = ecs.with(|_, now| now);
     let redriven = redrive(aws, stack, scenario, begun, |execution| {
         let of_image = pushes.iter().rfind(|push| execution.push.as_ref() == Some(&push.id));
-        let pushed = of_image.filter(|_| scenario.archives(&execution.image));
-        archived.extend(pushed.and_then(|push| archive(ecs, &push.repository, &json!({"imageDigest": push.digest}))));
+        let unlucky = of_image.filter(|_| scenario.archives(&execution.image));
+        archived.extend(unlucky.and_then(|push| archive(ecs, &push.repository, &json!({"imageDigest": push.digest}))));
     })
     .await?;
     if !redriven.is_empty() {
@@ -128,6 +128,7 @@ fn build(simulation: &mut Simulation, now: i64, scenario: &Scenario) -> Result<(
 
 /// Pushes and delivers, has alarms go off and be over, images archived, and puts everything on hold, each at its time. Returns what was pushed, what
 /// the alarms did as what others did, when everything was on hold, and what was archived.
+#[expect(clippy::too_many_lines, reason = "it is one list of steps, each a few lines")]
 async fn push(
     aws: &LocalAws,
     stack: &Stack,
@@ -387,7 +388,9 @@ async fn redrive(
     };
     let all = executions(aws, stack, begun).await?;
     let wanted: Vec<(String, Execution)> = all.into_iter().filter(|(_, execution)| wanted(execution)).collect();
-    wanted.iter().for_each(|(_, execution)| at_night(execution));
+    for (_, execution) in &wanted {
+        at_night(execution);
+    }
     if !wanted.is_empty() {
         // So that what was archived was so before any of them looks.
         pause(ARCHIVING).await;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A stream of CloudWatch Logs.
+/// A stream of `CloudWatch` Logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogStream {
     /// Its group, `/ecs/web`.
