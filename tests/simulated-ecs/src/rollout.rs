@@ -322,11 +322,11 @@ impl Service {
         self.event(&world.settings, now, &format!("has started {missing} tasks:{names}."));
     }
 
-    /// Says that no task can be placed, or launched, unless that was said a while ago.
-    fn tell_unplaced(&mut self, world: &World, now: Milliseconds, refusal: &str) {
-        let is_told = |at| world.settings.after(at, REPEATED_EVENT_SECONDS) > now;
-        if !self.told_unplaced_at.is_some_and(is_told) {
-            self.told_unplaced_at = Some(now);
+    /// Says why no task can be placed, or launched, unless the same was said a while ago. Another reason is no duplicate.
+    fn tell_unplaced(&mut self, world: &World, now: Milliseconds, refusal: &'static str) {
+        let is_told = |(at, told)| told == refusal && world.settings.after(at, REPEATED_EVENT_SECONDS) > now;
+        if !self.told_unplaced.is_some_and(is_told) {
+            self.told_unplaced = Some((now, refusal));
             self.event(&world.settings, now, refusal);
         }
     }
@@ -342,7 +342,7 @@ impl Service {
             missing
         };
         if free >= missing {
-            self.told_unplaced_at = None;
+            self.told_unplaced = None;
             return missing;
         }
         self.tell_unplaced(world, now, PORT_IN_USE);
@@ -437,7 +437,7 @@ impl Service {
         self.deployments.truncate(1);
         if !self.steady {
             self.steady = true;
-            self.told_unplaced_at = None;
+            self.told_unplaced = None;
             self.event(&world.settings, now, "has reached a steady state.");
         }
     }

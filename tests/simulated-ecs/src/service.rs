@@ -231,8 +231,8 @@ pub(crate) struct Service {
     pub(crate) stopped: VecDeque<Task>,
     pub(crate) events: VecDeque<(String, Milliseconds, String)>,
     pub(crate) event_count: u64,
-    /// When an event said that no task can be placed. None: not yet, or one could be since.
-    pub(crate) told_unplaced_at: Option<Milliseconds>,
+    /// When an event said that no task can be placed or launched, and why. None: not yet, or one could be since.
+    pub(crate) told_unplaced: Option<(Milliseconds, &'static str)>,
     pub(crate) deployment_count: u32,
     pub(crate) task_count: u64,
     pub(crate) last_completed: Option<usize>,

@@ -261,7 +261,7 @@ impl Simulation {
             stopped: VecDeque::new(),
             events: VecDeque::new(),
             event_count: 0,
-            told_unplaced_at: None,
+            told_unplaced: None,
             deployment_count: 0,
             task_count: 0,
             last_completed: None,

@@ -161,6 +161,23 @@ fn that_no_task_can_be_placed_is_told_again_after_six_hours_or_once_none_was_mis
 }
 
 #[test]
+fn another_reason_why_no_task_starts_is_told_at_once() {
+    let mut account = Account::with_service(1, &json!({}));
+    let mut told = |tag: &str| {
+        account.deploy(tag);
+        account.wait(10);
+        let service = account.service();
+        let events = service["events"].as_array().unwrap().iter();
+        let messages = events.map(|event| event["message"].as_str().unwrap());
+        let count = |words: &str| messages.clone().filter(|message| message.contains(words)).count();
+        (count("unable to place a task"), count("failed to launch a task"))
+    };
+    assert_eq!(told("nolaunch"), (0, 1));
+    assert_eq!(told("nolaunch-2"), (0, 1), "the same reason");
+    assert_eq!(told("noplace"), (1, 1));
+}
+
+#[test]
 fn a_rolling_update_keeps_to_the_minimum_and_the_maximum() {
     for (minimum, maximum, least, most) in [(100, 200, 4, 8), (50, 100, 2, 4), (100, 125, 4, 5), (0, 100, 0, 4)] {
         let bounds = json!({"minimumHealthyPercent": minimum, "maximumPercent": maximum});
