@@ -5,6 +5,7 @@
 
 pub mod bits;
 pub mod hooks;
+mod launch;
 
 use crate::death::{describe, failed_containers, sentence};
 use jiff::{SignedDuration, Timestamp};
@@ -12,9 +13,7 @@ use shared::arn::TaskDefinitionArn;
 use shared::config::BaseSetting;
 use shared::contract::{Check, CheckStability, Rollout, Verdict};
 use shared::lifecycle::{HookAction, Lifecycle};
-use shared::service::{
-    Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceEvent, StoppedTask,
-};
+use shared::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
 use shared::task_definition::{OtherRevision, Standing};
 use std::collections::BTreeMap;
 
@@ -26,9 +25,6 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 const QUIET: SignedDuration = SignedDuration::from_secs(60);
 /// Of so many tasks one may die in that time: a large service always has some that do.
 const DEATHS_ARE_NORMAL: u32 = 100;
-/// For what part of its time a rollout may go without any task that ECS can launch. ECS tells it once in six hours, however often it fails
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html>).
-const UNPLACED: i32 = 6;
 /// How many reasons are told.
 const REASONS: usize = 5;
 
@@ -188,7 +184,7 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, cra
     if crashes.len() >= look.service.crash_threshold.tasks(primary.desired_count) {
         return ended(Verdict::Failed, progress);
     }
-    if cannot_launch(look, asked, primary) {
+    if launch::fails(look, asked, primary) {
         return ended(Verdict::Failed, progress);
     }
     let may_lag = record.is_none() && tells_of_others(look) && look.now < later(rollout.watched_since, STALE);
@@ -522,47 +518,6 @@ fn ends_as_well(task: &StoppedTask, good: &StoppedTask, essential: &[String]) ->
         || (there.is_subset(&here) && (!task.was_partly_stopped() || there.iter().any(is_essential)))
 }
 
-/// Whether ECS cannot launch any task of ours: none runs or starts, and as many failed as make a crash loop, or ECS has said so
-/// long ago. While tasks of other deployments are still to go, it makes room, and tries again some minutes after the last one
-/// has gone.
-fn cannot_launch(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> bool {
-    if primary.desired_count == 0 || primary.running_count > 0 || primary.pending_count > 0 {
-        return false;
-    }
-    if primary.failed_tasks as usize >= look.service.crash_threshold.tasks(primary.desired_count) {
-        return true;
-    }
-    let is_ours = |id: &str| primary.id == id;
-    let others = look.service.deployments.iter().filter(|other| !is_ours(&other.id));
-    if others.clone().any(|other| other.running_count > other.desired_count) {
-        return false;
-    }
-    // Not by the deadline, which moves while a lifecycle hook holds the rollout.
-    let patience = asked.settings.rollout_timeout / UNPLACED;
-    let gone = look.stopped.iter().filter(|task| !is_ours(&task.started_by));
-    let room_since = gone.filter_map(|task| task.stopped_at).max();
-    launch_failures(look, &asked.rollout).any(|failure| {
-        let since = room_since.map_or(failure.at, |gone| gone.max(failure.at));
-        look.now >= later(since, patience)
-    })
-}
-
-/// What ECS says when it cannot bring a task to run
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
-const LAUNCH_FAILURES: [&str; 5] = [
-    "unable to place a task",
-    "failed to launch a task",
-    "unable to stop or start tasks during a deployment",
-    "failed to register targets",
-    "unable to consistently start tasks",
-];
-
-fn launch_failures<'a>(look: &Look<'a>, rollout: &Rollout) -> impl Iterator<Item = &'a ServiceEvent> {
-    let since = rollout.started_at.max(earlier(rollout.watched_since, CLOCK_SKEW));
-    let events = look.service.events.iter().filter(move |event| event.at >= since);
-    events.filter(|event| LAUNCH_FAILURES.iter().any(|words| event.message.contains(words)))
-}
-
 /// How many tasks of other deployments are only still draining, where ECS has all that it wants of ours and wants none of theirs.
 /// Task protection keeps a task up to 48 hours, and deregistration from a target up to one.
 /// Zero while ECS wants any of them still: then ours run, but do not count for it yet.
@@ -596,9 +551,7 @@ fn reasons(
             format!("{reason} ({count} times)")
         }
     });
-    let unplaced = launch_failures(look, rollout)
-        .next()
-        .map(|failure| sentence(&failure.message));
+    let unplaced = launch::failure(look, rollout).map(|failure| sentence(&failure.message));
     let went_back = record.is_some_and(|record| is_rollback(record.status));
     let hooks = look.lifecycle.filter(|_| went_back).map(hooks::failures);
     died.chain(unplaced)

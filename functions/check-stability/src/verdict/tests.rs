@@ -884,6 +884,44 @@ fn while_room_is_made_a_task_without_a_place_is_no_failure() {
     with(Some(old(0, 1)), Vec::new()).now(1802).is(Failed);
 }
 
+/// ECS omits duplicates of an event "until either the cause is resolved or six hours passes".
+#[test]
+fn a_reason_that_ecs_told_of_the_rollout_before_is_told_where_it_has_launched_no_task_since() {
+    let says = |failed_tasks, running_count, events: &[(i64, &str)]| {
+        let ours = Deployment {
+            pending_count: 0,
+            running_count,
+            failed_tasks,
+            ..rolling("web:2")
+        };
+        let case = case([ours]).now(30);
+        let events = events.iter().map(|(seconds, message)| ServiceEvent {
+            at: at(*seconds),
+            message: format!("(service web) {message}"),
+        });
+        let service = Service {
+            events: events.collect(),
+            ..case.service
+        };
+        let reasons = Case { service, ..case }.judged().reasons;
+        reasons.first().cloned().unwrap_or_default()
+    };
+    let before = (-20, "failed to launch a task with (error no role).");
+    let other = (-40, "was unable to place a task because of its memory.");
+    let told = "(service web) failed to launch a task with (error no role)";
+    assert_eq!(says(3, 0, &[before, other]), told);
+    assert_eq!(says(3, 0, &[(-10, "has stopped 2 running tasks."), before]), told);
+    assert_eq!(says(0, 0, &[before]), "", "nothing of ours failed yet");
+    assert_eq!(says(3, 1, &[before]), "", "one runs");
+    for launch in ["has started 2 tasks: (task 1).", "has reached a steady state."] {
+        assert_eq!(says(3, 0, &[(-10, launch), before]), "", "{launch}");
+        assert_eq!(says(3, 0, &[before, (-30, launch)]), told, "{launch}");
+    }
+    let own = (20, "was unable to place a task because of its ports.");
+    let newer = "(service web) was unable to place a task because of its ports";
+    assert_eq!(says(3, 0, &[own, before]), newer);
+}
+
 #[test]
 fn ecss_own_reason_is_told_from_the_first_and_fails_a_rollout_that_ecs_cannot_launch() {
     let waiting = |failed_tasks| Deployment {
