@@ -202,7 +202,8 @@ pub(super) fn deployed_means_the_pushed_image_runs(aftermath: &Aftermath) -> Vec
 }
 
 /// Where the last execution of a push for a service says `Deploy.RolledBack`, the service is not, in the end, on a
-/// completed rollout of that very push; unless somebody else moved it.
+/// completed rollout of that very push; unless somebody else moved it. Nor where tasks of the image do die, and it says that it went
+/// back to a revision that has the image too, while the service's records told of none that has not.
 pub(super) fn rolled_back_means_gone(aftermath: &Aftermath) -> Vec<Violation> {
     let claims = aftermath.executions.iter().filter(|execution| {
         let later = |other: &&Execution| other.service == execution.service && other.push == execution.push;
@@ -213,12 +214,24 @@ pub(super) fn rolled_back_means_gone(aftermath: &Aftermath) -> Vec<Violation> {
             .max_by_key(|other| other.ended);
         execution.error.as_deref() == Some("Deploy.RolledBack") && last.is_some_and(|last| last.name == execution.name)
     });
-    let wrong = claims.filter(|execution| is_there(aftermath, execution));
+    let wrong = claims.filter(|execution| is_there(aftermath, execution) && !says_it_is_there(aftermath, execution));
     wrong
         .map(|execution| {
             Violation::of_execution(GONE, execution, "red, but the service is on this very push and stable")
         })
         .collect()
+}
+
+/// Whether an execution says rightly that the service went back to a revision with an image whose tasks die.
+fn says_it_is_there(aftermath: &Aftermath, execution: &Execution) -> bool {
+    let message = execution.message.as_deref().unwrap_or_default();
+    let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
+    let is_without_records = service.is_some_and(|service| {
+        let back = service.history.last();
+        back.is_some_and(|back| may_have_no_records(aftermath, service, back))
+    });
+    let dies = aftermath.pushed(execution).is_some_and(|push| !push.runs());
+    dies && is_without_records && message.contains(", which was stable before but has the image too")
 }
 
 /// Where deploy-service says `SERVICE_DELETED`, which is green, the service is gone.
@@ -438,6 +451,29 @@ mod tests {
         assert_eq!(rolled_back_means_gone(&later), [], "its last execution is green");
         aftermath.after.services[0].rollout_state = Some("IN_PROGRESS".to_owned());
         assert_eq!(rolled_back_means_gone(&aftermath), []);
+    }
+
+    #[test]
+    fn a_service_back_on_an_image_whose_tasks_die_is_found_unless_that_is_said_and_no_record_told_of_another() {
+        use simulated_ecs::Behaviour::{Good, Once};
+        let found = |behaviour, list_is_told: bool, says: &str| {
+            let mut aftermath = calm();
+            aftermath.pushes[1].behaviour = Some(behaviour);
+            let message = format!("web in north did not become stable on web:4: it crashed. It is back on web:3{says}");
+            aftermath.executions[3] = red(3, "Deploy.RolledBack", &message);
+            aftermath.calls.push(Call {
+                operation: "ListServiceDeployments".to_owned(),
+                at: 31_000,
+                applied: list_is_told,
+                ..update(3, 3)
+            });
+            rolled_back_means_gone(&aftermath).len()
+        };
+        let has_image = ", which was stable before but has the image too. Push again";
+        assert_eq!(found(Once, false, has_image), 0);
+        assert_eq!(found(Once, true, has_image), 1, "the records told of web:2");
+        assert_eq!(found(Good, false, has_image), 1, "no task of it dies");
+        assert_eq!(found(Once, false, " and stable. Push again"), 1);
     }
 
     #[test]
