@@ -730,6 +730,26 @@ impl Aftermath {
         })
     }
 
+    /// Whether an image of a rollout was archived before that was over, so that no task of it can be pulled. It is told by what the
+    /// image resolved to, or, where ECS did not find it any more, by what it has resolved to in another rollout of the service.
+    pub(crate) fn lost_an_image(&self, service: &Service, rollout: &Deployment) -> bool {
+        let until = rollout.finished_at.unwrap_or(i64::MAX);
+        let resolved = |image: &ResolvedImage, digest: &str| {
+            let mut of_service = service.history.iter().flat_map(|rollout| &rollout.images);
+            image.digest.as_deref().map_or_else(
+                || of_service.any(|it| it.image == image.image && it.digest.as_deref() == Some(digest)),
+                |resolved| resolved == digest,
+            )
+        };
+        let mut lost = self.archived.iter().filter(|archived| archived.at <= until);
+        lost.any(|archived| {
+            let mut images = rollout.images.iter();
+            images.any(|image| {
+                repository_of(&image.image) == Some(&archived.repository) && resolved(image, &archived.digest)
+            })
+        })
+    }
+
     /// Whether the services of a cluster are to be deployed to.
     pub(crate) fn is_watched(&self, cluster: &str) -> bool {
         self.clusters.is_empty() || self.clusters.iter().any(|watched| watched == cluster)

@@ -75,7 +75,11 @@ pub(super) fn thresholds_are_the_services_own(aftermath: &Aftermath) -> Vec<Viol
         }
         let ends = match execution.outcome().or(execution.error.as_deref())? {
             "DEPLOYED" if tolerated == 1 => "called deployed",
-            "Deploy.RolledBack" if tolerated > 1 && is_only_bad(aftermath, execution, push) => "taken back",
+            "Deploy.RolledBack"
+                if tolerated > 1 && is_only_bad(aftermath, execution, push) && !lost_an_image(aftermath, execution) =>
+            {
+                "taken back"
+            }
             _ => return None,
         };
         Some(format!(
@@ -147,6 +151,16 @@ fn is_only_bad(aftermath: &Aftermath, execution: &Execution, push: &Pushed) -> b
     !others.any(|image| aftermath.is_bad(image))
 }
 
+/// Whether somebody archived an image of a rollout that began while an execution was on its way.
+fn lost_an_image(aftermath: &Aftermath, execution: &Execution) -> bool {
+    let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
+    let until = execution.ended.unwrap_or(i64::MAX);
+    service.is_some_and(|service| {
+        let mut rollouts = service.history.iter();
+        rollouts.any(|it| (execution.started..=until).contains(&it.created_at) && aftermath.lost_an_image(service, it))
+    })
+}
+
 fn configured<'a>(service: &'a Service, path: &str) -> Option<&'a Value> {
     service.config.get("deploymentConfiguration")?.pointer(path)
 }
@@ -180,8 +194,9 @@ fn tasks_running(message: &str) -> Option<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{ROLLED_BACK, calm, deed, red, rolled_back};
+    use super::super::sample::{REPOSITORY, ROLLED_BACK, calm, deed, digest, red, rolled_back};
     use super::*;
+    use crate::storm::aftermath::Archived;
     use serde_json::json;
 
     /// The third push behaves so, and its service is configured so.
@@ -273,6 +288,13 @@ mod tests {
             assert_eq!(is_wrong(&deployed), usize::from(tolerated == 1), "{kind} {value}");
             assert_eq!(is_wrong(&taken_back), usize::from(tolerated > 1), "{kind} {value}");
         }
+        let mut lost = of(rolled_back(), Behaviour::Once, &count("COUNT", 4));
+        lost.archived.push(Archived {
+            at: 0,
+            repository: REPOSITORY.to_owned(),
+            digest: digest(3),
+        });
+        assert_eq!(thresholds_are_the_services_own(&lost), []);
         let of_default = of(calm(), Behaviour::Once, &json!({}));
         assert_eq!(thresholds_are_the_services_own(&of_default), []);
     }

@@ -14,7 +14,7 @@ const RECORDS: [&str; 3] = [
 
 /// Where ECS went back since a hook failed, or was not over in time, the execution that was watching the rollout names the hook.
 ///
-/// Nothing is asked of a rollout of others, or with an image that is not good, or during which others did something: there may be
+/// Nothing is asked of a rollout of others, or with an image that is not good or was archived, or during which others did something: there may be
 /// another reason. Nor where ECS kept any of its records to itself in this storm.
 pub(super) fn what_a_hook_has_ended_is_told(aftermath: &Aftermath) -> Vec<Violation> {
     let mut records = aftermath
@@ -35,6 +35,7 @@ fn untold(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
         rollout.was_ended_by_a_hook()
             && !aftermath.is_of_others(&id, rollout)
             && revision.is_some_and(|revision| !revision.images().any(|image| aftermath.is_bad(image)))
+            && !aftermath.lost_an_image(service, rollout)
     });
     let wrong = ours.flat_map(|rollout| {
         let watching = aftermath
@@ -73,9 +74,9 @@ fn is_watching(aftermath: &Aftermath, execution: &Execution, rollout: &Deploymen
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{rolled_back, update};
+    use super::super::sample::{REPOSITORY, digest, rolled_back, update};
     use super::*;
-    use crate::storm::aftermath::Hook;
+    use crate::storm::aftermath::{Archived, Hook};
     use simulated_ecs::Behaviour;
 
     fn ended_by(status: &str, timeout_action: &str, message: &str) -> Aftermath {
@@ -125,5 +126,12 @@ mod tests {
         let mut bad = ended_by("FAILED", "ROLLBACK", "silent");
         bad.pushes[1].behaviour = Some(Behaviour::Crash);
         assert_eq!(found(&bad), 0, "there may be another reason");
+        let mut lost = ended_by("FAILED", "ROLLBACK", "silent");
+        lost.archived.push(Archived {
+            at: 0,
+            repository: REPOSITORY.to_owned(),
+            digest: digest(3),
+        });
+        assert_eq!(found(&lost), 0, "there may be another reason");
     }
 }

@@ -120,6 +120,7 @@ fn last_executions<'a>(aftermath: &'a Aftermath, service: &Service) -> BTreeMap<
 /// - from our first rollout on, a revision with an image that is not good was rolled out: beside ours in one revision it fails
 ///   both, and after ours it is taken back to where the service was before, which may be before ours. What went on until then
 ///   is no reason: ours takes its place. Nor is that its tasks end well, if tasks of the good revision before had ended so;
+/// - from our first rollout on, a revision was rolled out of which somebody archived an image;
 /// - a lifecycle hook of a rollout failed, was not over in time, or somebody chose there to go back. That a hook took long is no
 ///   reason.
 ///
@@ -179,7 +180,9 @@ fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution,
     let mut since_ours = first.into_iter().chain(rollouts);
     since_ours.any(|rollout| {
         let mut images = revision(rollout).into_iter().flat_map(Revision::images);
-        images.any(|image| aftermath.is_bad(image)) || brings_unknown_work(aftermath, service, rollout, until)
+        images.any(|image| aftermath.is_bad(image))
+            || aftermath.lost_an_image(service, rollout)
+            || brings_unknown_work(aftermath, service, rollout, until)
     })
 }
 
@@ -210,8 +213,9 @@ fn brings_unknown_work(aftermath: &Aftermath, service: &Service, rollout: &Deplo
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{ROLLED_BACK, calm, child, deed, red, rolled_back, rollout, tag};
+    use super::super::sample::{ROLLED_BACK, calm, child, deed, digest, red, rolled_back, rollout, tag};
     use super::*;
+    use crate::storm::aftermath::{Archived, ResolvedImage};
     use serde_json::json;
 
     /// The third push, which is good, was rolled back.
@@ -277,6 +281,33 @@ mod tests {
         before.pushes[0].behaviour = Some(Behaviour::Crash);
         before.after.services[0].history.truncate(3);
         assert_eq!(no_good_newest_push_is_rolled_back(&before).len(), 1, "before it");
+    }
+
+    #[test]
+    fn an_image_beside_a_good_push_that_was_archived_explains_that_it_was_rolled_back() {
+        let found = |at: i64, resolved: Option<u32>, archived: u32| {
+            let mut aftermath = wrongly_rolled_back();
+            let image = "1.dkr.ecr.us-east-1.amazonaws.com/ops/log:v1";
+            let history = &mut aftermath.after.services[0].history;
+            for (place, resolved) in [(0, Some(8)), (2, resolved)] {
+                history[place].images.push(ResolvedImage {
+                    image: image.to_owned(),
+                    digest: resolved.map(digest),
+                });
+            }
+            aftermath.archived.push(Archived {
+                at,
+                repository: "ops/log".to_owned(),
+                digest: digest(archived),
+            });
+            no_good_newest_push_is_rolled_back(&aftermath).len()
+        };
+        let over = wrongly_rolled_back().after.services[0].history[2].finished_at.unwrap();
+        assert_eq!(found(over, Some(8), 8), 0);
+        assert_eq!(found(over + 1, Some(8), 8), 1, "the rollout was over");
+        assert_eq!(found(over, None, 8), 0, "not found any more");
+        assert_eq!(found(over, Some(9), 8), 1, "another image");
+        assert_eq!(found(over, None, 9), 1, "another image");
     }
 
     fn on(revision: u32) -> Aftermath {
