@@ -70,6 +70,21 @@ pub(crate) fn create(simulation: &mut Simulation, request: &Value, _: Millisecon
 }
 
 impl Simulation {
+    /// Lists a cluster no more, nor the families of its services. All else knows them still, so that a search that has listed
+    /// them before ends as it would have.
+    pub fn unlist_cluster(&mut self, name: &str) {
+        let services = self
+            .clusters
+            .get(name)
+            .into_iter()
+            .flat_map(|cluster| cluster.services.values());
+        let on = services.map(|index| self.services[*index as usize].task_definition.clone());
+        let families = on.filter_map(|on| Some(self.find_task_definition(&on)?.family.clone()));
+        let families: Vec<String> = families.collect();
+        self.world.unlisted.extend(families);
+        self.world.unlisted.insert(name.to_owned());
+    }
+
     /// Creates a cluster with the members of a `CreateCluster` request, unless it is there already.
     pub(crate) fn ensure_cluster(&mut self, name: &str, request: &Value) {
         if self.clusters.get(name).is_some_and(|cluster| cluster.active) {
@@ -149,7 +164,8 @@ pub(crate) fn describe(simulation: &mut Simulation, request: &Value, _: Millisec
 
 pub(crate) fn list(simulation: &mut Simulation, request: &Value, _: Milliseconds) -> Result<Value, ApiError> {
     let active = simulation.clusters.values().filter(|cluster| cluster.active);
-    let (clusters, token) = page(request, 100, active)?;
+    let listed = active.filter(|cluster| !simulation.world.unlisted.contains(&cluster.name));
+    let (clusters, token) = page(request, 100, listed)?;
     let arns: Vec<String> = clusters
         .iter()
         .map(|cluster| simulation.names.arn("cluster", &cluster.name))

@@ -19,6 +19,8 @@ pub(crate) struct World {
     pub(crate) registry: Registry,
     pub(crate) alarms: BTreeSet<String>,
     pub(crate) held_images: BTreeSet<String>,
+    /// Clusters and families that no list has any more.
+    pub(crate) unlisted: BTreeSet<String>,
 }
 
 /// `deployments[].rolloutState`.

@@ -88,6 +88,7 @@ impl Simulation {
                 registry: Registry::default(),
                 alarms: BTreeSet::new(),
                 held_images: BTreeSet::new(),
+                unlisted: BTreeSet::new(),
             },
             clusters: BTreeMap::new(),
             services: Vec::new(),

@@ -288,7 +288,8 @@ pub(crate) fn list_families(
     let families = simulation
         .families
         .iter()
-        .filter(|(name, revisions)| name.starts_with(prefix) && fits(revisions));
+        .filter(|(name, revisions)| name.starts_with(prefix) && fits(revisions))
+        .filter(|(name, _)| !simulation.world.unlisted.contains(*name));
     let (families, token) = page(request, 100, families.map(|(name, _)| name))?;
     Ok(json!({"families": families, "nextToken": token}))
 }

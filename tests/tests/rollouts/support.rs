@@ -120,6 +120,13 @@ pub(crate) struct Scene {
     name: &'static str,
 }
 
+impl Drop for Scene {
+    /// Every push reads the services of all clusters, so that each scene that stayed would make the later ones slower.
+    fn drop(&mut self) {
+        self.simulation(|it, _| it.unlist_cluster(&self.cluster()));
+    }
+}
+
 /// How the deployment of one push ended.
 #[derive(Debug)]
 pub(crate) struct Ending {
