@@ -143,6 +143,22 @@ pub(crate) struct Plan {
     pub(crate) fate: Fate,
 }
 
+impl Plan {
+    /// The life of a task with one more container: it runs once both can, is protected as long as either is, and ends as the first
+    /// of them ends.
+    pub(crate) fn beside(self, other: Self) -> Self {
+        Self {
+            pending_seconds: self.pending_seconds.max(other.pending_seconds),
+            protected_seconds: self.protected_seconds.max(other.protected_seconds),
+            fate: if other.fate.ends_at() < self.fate.ends_at() {
+                other.fate
+            } else {
+                self.fate
+            },
+        }
+    }
+}
+
 /// How a task ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) enum Fate {
@@ -158,4 +174,16 @@ pub(crate) enum Fate {
     NeverHealthy {
         seconds: f64,
     },
+}
+
+impl Fate {
+    /// In seconds since the task is RUNNING; below 0 for what never runs.
+    fn ends_at(self) -> f64 {
+        match self {
+            Self::NeverPulled => -2.0,
+            Self::ExitsBeforeRunning => -1.0,
+            Self::Exits { seconds, .. } | Self::NeverHealthy { seconds } => seconds,
+            Self::KeepsRunning => f64::INFINITY,
+        }
+    }
 }

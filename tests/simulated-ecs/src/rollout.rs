@@ -372,10 +372,12 @@ impl Service {
                 _ => &container.image,
             };
             let pulled = world.registry.pull(reference, now);
-            let healthy = Behaviour::Good.plan(first);
-            if plan == healthy && (container.essential || pulled.behaviour == Behaviour::Nopull) {
-                plan = pulled.behaviour.plan(first);
-                culprit = index;
+            if container.essential || pulled.behaviour == Behaviour::Nopull {
+                let both = plan.beside(pulled.behaviour.plan(first));
+                if both.fate != plan.fate {
+                    culprit = index;
+                }
+                plan = both;
             }
             containers.push(Container {
                 name: container.name.clone(),

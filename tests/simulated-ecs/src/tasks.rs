@@ -196,9 +196,11 @@ pub(crate) fn run(simulation: &mut Simulation, request: &Value, now: Millisecond
         for (place, container) in definition.containers().enumerate() {
             let image = text(container, "image").to_owned();
             let pulled = simulation.world.registry.pull(&image, now);
-            if plan == Behaviour::Good.plan(true) {
-                (plan, culprit) = (pulled.behaviour.plan(true), place);
+            let both = plan.beside(pulled.behaviour.plan(true));
+            if both.fate != plan.fate {
+                culprit = place;
             }
+            plan = both;
             let name = text(container, "name").to_owned();
             containers.push(Container {
                 name,

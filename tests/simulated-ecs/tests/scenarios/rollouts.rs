@@ -114,6 +114,37 @@ fn a_stopped_task_says_why() {
 }
 
 #[test]
+fn a_task_ends_as_the_first_of_its_containers_does_in_whatever_order_they_are_listed() {
+    for (one, other, culprit) in [
+        ("protected-v1", "nopull", "nopull"),
+        ("slow-v1", "exit-early", "exit-early"),
+        ("unhealthy", "crash", "crash"),
+        ("crash", "nopull", "nopull"),
+    ] {
+        for tags in [[one, other], [other, one]] {
+            let mut account = Account::with_service(1, &json!({}));
+            let containers = tags.map(|tag| json!({"name": tag, "image": image(tag), "essential": true}));
+            let revision = account.call(
+                "RegisterTaskDefinition",
+                json!({"family": "web", "containerDefinitions": containers}),
+            );
+            let revision = &revision["taskDefinition"]["taskDefinitionArn"];
+            account.call("UpdateService", json!({"service": "web", "taskDefinition": revision}));
+            account.wait(600);
+            let stopped = account.tasks("STOPPED");
+            let task = stopped.iter().find(|task| task["taskDefinitionArn"] == *revision);
+            let containers = task.expect(one)["containers"].as_array().unwrap();
+            let ended: Vec<&Value> = containers
+                .iter()
+                .filter(|container| container["exitCode"] == 1 || container["reason"].is_string())
+                .map(|container| &container["name"])
+                .collect();
+            assert_eq!(ended, [culprit], "{tags:?}: {containers:?}");
+        }
+    }
+}
+
+#[test]
 fn an_image_that_cannot_be_placed_leaves_an_event_and_no_task() {
     let mut account = Account::with_service(1, &json!({}));
     let revision = account.deploy("noplace");

@@ -174,9 +174,9 @@ pub(super) fn pile(
     pushes.sort_by_key(|push| push.at);
 }
 
-/// A repository of services that ECS judges by settings of their own, one of work that ends well, and one of a service whose old
-/// task drains for longer than a rollout may take.
-const EACH: [&str; 3] = ["shop/each", "shop/job", "shop/drain"];
+/// A repository of services that ECS judges by settings of their own, one of work that ends well, one of a service whose old task
+/// drains for longer than a rollout may take, and one whose tag is pushed over before the first image of it is deployed.
+const EACH: [&str; 4] = ["shop/each", "shop/job", "shop/drain", "shop/over"];
 
 /// Adds one service for each kind of fault, and pushes that meet them: a good one, one that crashes, and what can be neither placed
 /// nor launched; and hosts that fail. So every storm has them, however small it is.
@@ -186,8 +186,13 @@ pub(super) fn one_of_each(
     services: &mut Vec<Service>,
     pushes: &mut Vec<Push>,
 ) -> Vec<Scheduled> {
-    let [each, job, drain] = EACH;
-    for (name, repository, tag) in [("each", each, "v1"), ("job", job, "job-v1"), ("drain", drain, "v1")] {
+    let [each, job, drain, over] = EACH;
+    for (name, repository, tag) in [
+        ("each", each, "v1"),
+        ("job", job, "job-v1"),
+        ("drain", drain, "v1"),
+        ("over", over, "v1"),
+    ] {
         let mut document = family(rng, name, repository);
         if let Some(container) = app_of(&mut document) {
             container["image"] = image(repository, tag).into();
@@ -227,6 +232,7 @@ pub(super) fn one_of_each(
         group.contains("-drains-3600/")
     };
     add(rng, Kind::Draining, "drain", "drain", &drains_longest);
+    add(rng, Kind::Breaker, "over", "over", &|_| true);
     let first = pushes.iter().map(|push| push.image).max().unwrap_or_default() + 1;
     let begin = rng.i64(500..3_000);
     let meet = [
@@ -250,6 +256,18 @@ pub(super) fn one_of_each(
             tag: format!("v3.{number}.0"),
             behaviour,
             deliveries: vec![rng.i64(50..600)],
+        });
+    }
+    let next = first + meet.len();
+    // The event of the second comes once the first has been deployed.
+    for (image, at, delivery) in [(next, begin, 50), (next + 1, begin + 300, 15_000)] {
+        pushes.push(Push {
+            at,
+            image,
+            repository: over.to_owned(),
+            tag: "main".to_owned(),
+            behaviour: Behaviour::Good,
+            deliveries: vec![delivery],
         });
     }
     pushes.sort_by_key(|push| push.at);
