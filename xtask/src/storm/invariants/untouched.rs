@@ -14,7 +14,8 @@ const OTHERS: &str = "what somebody else deployed is neither stopped nor undone"
 const SENT: [&str; 4] = ["cluster", "service", "taskDefinition", "forceNewDeployment"];
 
 /// What the functions call.
-const CALLED: [&str; 15] = [
+const CALLED: [&str; 16] = [
+    "BatchGetImage",
     "DescribeImages",
     "DescribeServiceDeployments",
     "DescribeServiceRevisions",
