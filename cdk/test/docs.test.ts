@@ -171,14 +171,14 @@ function namedTests(text: string): number {
 
 test('README.md and docs/operations.md explain every error, and no other', () => {
   // No execution ends by this one: the steps turn it into the outcome SERVICE_DELETED.
-  const errors = matches(read('functions/shared/src/error.rs'), /"(Deploy\.(?!ServiceDeleted)\w+)"/g);
+  const errors = matches(read('functions/ecr-deploy/src/error.rs'), /"(Deploy\.(?!ServiceDeleted)\w+)"/g);
   for (const page of ['README.md', 'docs/operations.md']) {
     assert.deepEqual(matches(read(page), /^\| `(Deploy\.\w+)`/gm), errors, page);
   }
 });
 
 test('docs/operations.md explains every outcome of a service and every reason to skip something', () => {
-  const contract = read('functions/shared/src/contract.rs');
+  const contract = read('functions/ecr-deploy/src/contract.rs');
   const words = [...new Set([...variants(contract, 'ServiceOutcome'), ...variants(contract, 'SkipReason')])].sort();
   assert.deepEqual(matches(read('docs/operations.md'), /^\| `([A-Z_]+)` \|/gm), words);
 });

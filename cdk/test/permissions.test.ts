@@ -287,12 +287,12 @@ for (const [step, construct] of Object.entries(STEPS)) {
   });
 }
 
-/** The calls that the code of a step makes by way of `shared::ecs`, read off the sources: `ecs:ListServices`, ... */
+/** The calls that the code of a step makes by way of `ecr_deploy::ecs`, read off the sources: `ecs:ListServices`, ... */
 function callsOf(step: string): string[] {
   const methods = new Map(
     [['ecs.rs'], ['ecs', 'lifecycle.rs']]
       .flatMap((file) =>
-        source('functions', 'shared', 'src', ...file)
+        source('functions', 'ecr-deploy', 'src', ...file)
           .split(/\basync fn /)
           .slice(1),
       )
@@ -316,7 +316,7 @@ function callsOf(step: string): string[] {
   const code = source('functions', step, 'src', 'lib.rs');
   visit(code, 'ecs');
   if (code.includes('Registration {')) {
-    visit(source('functions', 'shared', 'src', 'registration.rs'), 'ecs');
+    visit(source('functions', 'ecr-deploy', 'src', 'registration.rs'), 'ecs');
   }
   return [...calls].sort();
 }

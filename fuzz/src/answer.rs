@@ -9,12 +9,12 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use ecr_deploy::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use ecr_deploy::ecs::Ecs;
+use ecr_deploy::error::Error;
+use ecr_deploy::service::{CrashThreshold, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use shared::arn::{ClusterName, ServiceName, TaskDefinitionArn};
-use shared::ecs::Ecs;
-use shared::error::Error;
-use shared::service::{CrashThreshold, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
 use std::sync::{Arc, LazyLock};
 
 /// The input: what ECS answers of one service, each part as it stands there.

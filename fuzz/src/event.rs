@@ -3,14 +3,14 @@
 
 use crate::image::{DIGEST, REPOSITORY, TAG};
 use crate::{ACCOUNT, LONGEST, REGION, assert_clear, pattern};
+use ecr_deploy::contract::{CheckStability, Conclude, Execution, RegisterRevision, RollBack, UpdateService};
+use ecr_deploy::push::{NothingPushed, Push, PushedImage, Pusher, parse_push};
+use ecr_deploy::runtime::Request;
 use jiff::Timestamp;
 use regex_lite::Regex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use shared::contract::{CheckStability, Conclude, Execution, RegisterRevision, RollBack, UpdateService};
-use shared::push::{NothingPushed, Push, PushedImage, Pusher, parse_push};
-use shared::runtime::Request;
 use std::sync::LazyLock;
 
 /// Where a form of the event says what: JSON pointers, of which the first that is there counts.

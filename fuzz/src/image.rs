@@ -3,9 +3,9 @@
 //! See <https://pkg.go.dev/github.com/distribution/reference>.
 
 use crate::{ACCOUNT, REGION, assert_clear, pattern};
+use ecr_deploy::error::Error;
+use ecr_deploy::image::{ImageDigest, ImageReference, ImageTag, Registry};
 use regex_lite::Regex;
-use shared::error::Error;
-use shared::image::{ImageDigest, ImageReference, ImageTag, Registry};
 use std::sync::LazyLock;
 
 /// The repository of a push, its tag and its digest.

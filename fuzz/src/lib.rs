@@ -11,8 +11,8 @@ mod image;
 mod settings;
 mod task_definition;
 
+use ecr_deploy::error::{EXCERPT_LENGTH, Error};
 use regex_lite::Regex;
-use shared::error::{EXCERPT_LENGTH, Error};
 
 /// Reads an input and panics when it is taken wrongly.
 pub type Check = fn(&[u8]);

@@ -3,9 +3,9 @@
 use crate::arn::cluster_name;
 use crate::image::REPOSITORY;
 use crate::{assert_clear, pattern};
+use ecr_deploy::config::Config;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
-use shared::config::Config;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 

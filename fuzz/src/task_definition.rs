@@ -2,13 +2,13 @@
 //! but for the images of the containers that run the pushed repository.
 
 use crate::assert_clear;
+use ecr_deploy::image::ImageReference;
+use ecr_deploy::push::PushedImage;
+use ecr_deploy::records::MOST_TAGS;
+use ecr_deploy::task_definition::{ImageForm, Tag, TaskDefinition};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use shared::image::ImageReference;
-use shared::push::PushedImage;
-use shared::records::MOST_TAGS;
-use shared::task_definition::{ImageForm, Tag, TaskDefinition};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;

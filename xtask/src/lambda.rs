@@ -3,9 +3,9 @@
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 use crate::Failure;
+use ecr_deploy::config;
 use local_aws::tools;
 use serde_json::{Value, json};
-use shared::config;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

@@ -1,10 +1,10 @@
 //! What is told of a rollout that failed besides the reason: after how long, and where to look.
 
+use ecr_deploy::contract::{Check, Rollout};
+use ecr_deploy::service::StoppedTask;
+use ecr_deploy::task_definition::LogStream;
 use jiff::fmt::friendly::{Designator, SpanPrinter};
 use jiff::{SignedDuration, Timestamp};
-use shared::contract::{Check, Rollout};
-use shared::service::StoppedTask;
-use shared::task_definition::LogStream;
 
 /// Adds to the message of a rollout that failed at `now` after how long that was, when the `first` of its tasks died, and where that
 /// task's log is.
@@ -39,8 +39,8 @@ fn lasted(from: Timestamp, to: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::contract::Verdict;
-    use shared::testing::{at, crash, rollout};
+    use ecr_deploy::contract::Verdict;
+    use ecr_deploy::testing::{at, crash, rollout};
 
     #[test]
     fn a_failure_says_after_how_long_and_where_the_first_crash_is_logged() {

@@ -6,19 +6,19 @@ pub mod soak;
 pub mod verdict;
 
 use death::logged_container;
+use ecr_deploy::config::Config;
+use ecr_deploy::contract::{Check, CheckStability, Rollout, StillStableInput, StillStableOutput, Verdict};
+use ecr_deploy::ecs::Ecs;
+use ecr_deploy::error::Error;
+use ecr_deploy::poll::{self, Waiting};
+use ecr_deploy::registry::listed_by;
+use ecr_deploy::runtime::{Request, log_image, log_service};
+use ecr_deploy::service::{Service, ServiceDeployment, StoppedTask};
+use ecr_deploy::task_definition::{ImageForm, LogStream, Standing};
 use failed::with_times;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
-use shared::config::Config;
-use shared::contract::{Check, CheckStability, Rollout, StillStableInput, StillStableOutput, Verdict};
-use shared::ecs::Ecs;
-use shared::error::Error;
-use shared::poll::{self, Waiting};
-use shared::registry::listed_by;
-use shared::runtime::{Request, log_image, log_service};
-use shared::service::{Service, ServiceDeployment, StoppedTask};
-use shared::task_definition::{ImageForm, LogStream, Standing};
 use soak::still_stable;
 use verdict::bits::{Bits, judge_bits};
 use verdict::hooks::moved;
@@ -42,7 +42,7 @@ pub enum Answer {
 ///
 /// While lifecycle hooks hold the rollout, its deadline moves on with the clock, and it is looked at less and less often.
 ///
-/// `running` is how many services are waited for, see [`shared::executions`]: the more, the later is the next look.
+/// `running` is how many services are waited for, see [`ecr_deploy::executions`]: the more, the later is the next look.
 ///
 /// # Errors
 ///
@@ -65,7 +65,7 @@ pub async fn handle(
     asked.rollout.deadline = asked.deadline.unwrap_or(asked.rollout.deadline);
     let rollout = &asked.rollout;
     log_image(&asked.image);
-    log_service(&shared::service::title(&rollout.cluster, &rollout.service));
+    log_service(&ecr_deploy::service::title(&rollout.cluster, &rollout.service));
     let (looked, running) = tokio::join!(look(ecs, ecr, &asked, now), running);
     let (check, held_until) = match looked {
         Ok(looked) => looked,

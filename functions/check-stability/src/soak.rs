@@ -1,13 +1,13 @@
 //! A soak is over when everything that a push has deployed so far is stable on its image still: the step "Still stable?".
 
+use ecr_deploy::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use ecr_deploy::contract::{ServiceOutcome, StillStableInput, StillStableOutput};
+use ecr_deploy::ecs::{Ecs, SERVICES_PER_CALL};
+use ecr_deploy::error::Error;
+use ecr_deploy::push::PushedImage;
+use ecr_deploy::service::{Service, ServiceStatus, title};
+use ecr_deploy::task_definition::Outline;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use shared::arn::{ClusterName, ServiceName, TaskDefinitionArn};
-use shared::contract::{ServiceOutcome, StillStableInput, StillStableOutput};
-use shared::ecs::{Ecs, SERVICES_PER_CALL};
-use shared::error::Error;
-use shared::push::PushedImage;
-use shared::service::{Service, ServiceStatus, title};
-use shared::task_definition::Outline;
 use std::collections::BTreeMap;
 
 /// How many services are named; the rest is counted.
@@ -96,8 +96,8 @@ fn unstable(service: &Service, revision: Option<&Outline>, image: &PushedImage) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::service::{Deployment, RolloutState};
-    use shared::testing::{definition, deployment, described_of_push, pushed, rolling, service};
+    use ecr_deploy::service::{Deployment, RolloutState};
+    use ecr_deploy::testing::{definition, deployment, described_of_push, pushed, rolling, service};
 
     #[test]
     fn a_service_is_stable_still_when_a_complete_rollout_of_the_image_has_all_its_tasks() {

@@ -8,13 +8,13 @@ pub mod hooks;
 mod launch;
 
 use crate::death::{describe, failed_containers, sentence};
+use ecr_deploy::arn::TaskDefinitionArn;
+use ecr_deploy::config::BaseSetting;
+use ecr_deploy::contract::{Check, CheckStability, Rollout, Verdict};
+use ecr_deploy::lifecycle::{HookAction, Lifecycle};
+use ecr_deploy::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
+use ecr_deploy::task_definition::{OtherRevision, Standing};
 use jiff::{SignedDuration, Timestamp};
-use shared::arn::TaskDefinitionArn;
-use shared::config::BaseSetting;
-use shared::contract::{Check, CheckStability, Rollout, Verdict};
-use shared::lifecycle::{HookAction, Lifecycle};
-use shared::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
-use shared::task_definition::{OtherRevision, Standing};
 use std::collections::BTreeMap;
 
 /// How long after an update a look may still show the service as it was before it.

@@ -5,20 +5,20 @@
 use aws_sdk_ecs::Client;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use check_stability::Answer;
-use serde_json::{Value, json};
-use shared::config::{Config, RolloutSettings};
-use shared::contract::{
+use ecr_deploy::config::{Config, RolloutSettings};
+use ecr_deploy::contract::{
     Check, CheckStability, ServiceOutcome, ServiceResult, StillStableInput, StillStableOutput, Verdict,
 };
-use shared::ecs::Ecs;
-use shared::error::Error;
-use shared::service::ServiceDeploymentStatus::{RollbackFailed, RolledBack, Successful, UnderWay};
-use shared::service::{Deployment, Service, ServiceDeployment};
-use shared::task_definition::ImageForm;
-use shared::testing::{
+use ecr_deploy::ecs::Ecs;
+use ecr_deploy::error::Error;
+use ecr_deploy::service::ServiceDeploymentStatus::{RollbackFailed, RolledBack, Successful, UnderWay};
+use ecr_deploy::service::{Deployment, Service, ServiceDeployment};
+use ecr_deploy::task_definition::ImageForm;
+use ecr_deploy::testing::{
     REGISTRY, Wire, answer, arn, at, deployment, described_of_push, described_services, digest, given_up,
     listed_deployments, pushed, record, refusal, request, rolling, rollout, service,
 };
+use serde_json::{Value, json};
 use std::future::ready;
 
 /// ECS with this service, these records, and as many tasks of `web:2` that died.
@@ -556,7 +556,7 @@ async fn the_longer_a_rollout_lasts_and_the_more_services_wait_the_later_is_the_
         let watched_since = input
             .rollout
             .watched_since
-            .duration_since(shared::testing::at(0))
+            .duration_since(ecr_deploy::testing::at(0))
             .as_secs();
         let asked = request(&input, watched_since + seconds);
         let check = check_stability::handle(

@@ -1,18 +1,18 @@
 //! How an execution ends: what its steps have come to, in one word and one message.
 
-use jiff::Timestamp;
-use shared::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
-use shared::config::{RollbackSetting, StageName};
-use shared::contract::{
+use ecr_deploy::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
+use ecr_deploy::config::{RollbackSetting, StageName};
+use ecr_deploy::contract::{
     ImageConclusion, ImageEnd, NextWave, PlannedResult, PlannedRevision, PlannedService, RevisionResult, Rollback,
     RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, ServiceResult, SkipReason, Skipped,
     StageTag, StateError, UpdateOutcome, Verdict, Wave, WaveDue,
 };
-use shared::error::Error;
-use shared::image::{EcrRegistry, ImageTag};
-use shared::pace::pace;
-use shared::push::PushedImage;
-use shared::service::title;
+use ecr_deploy::error::Error;
+use ecr_deploy::image::{EcrRegistry, ImageTag};
+use ecr_deploy::pace::pace;
+use ecr_deploy::push::PushedImage;
+use ecr_deploy::service::title;
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 
 /// How many services that failed, or were deleted, are named; the rest is counted.

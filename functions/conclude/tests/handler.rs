@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that builds nonsense should panic")]
 
 use conclude::{Conclusion, handle};
+use ecr_deploy::config::{Config, RolloutSettings};
+use ecr_deploy::error::Error;
+use ecr_deploy::runtime::Request;
+use ecr_deploy::testing::{arn, pushed, request};
 use serde_json::{Value, json};
-use shared::config::{Config, RolloutSettings};
-use shared::error::Error;
-use shared::runtime::Request;
-use shared::testing::{arn, pushed, request};
 
 fn service_end() -> Value {
     json!({
@@ -26,7 +26,7 @@ fn image_end() -> Value {
 
 fn concluded(input: &Value, redrives: u32, tag_latest: bool) -> Result<Value, Error> {
     let asked = request(input, 0);
-    let execution = shared::contract::Execution {
+    let execution = ecr_deploy::contract::Execution {
         redrive_count: redrives,
         ..asked.execution
     };

@@ -3,15 +3,15 @@
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>.
 
 use crate::waves::Waves;
-use serde::Serialize;
-use shared::contract::{
+use ecr_deploy::contract::{
     Conclude, ImageConclusion, ImageEnd, Plan, PlannedResult, PlannedRevision, PlannedService, RevisionResult,
     ServiceOutcome, ServiceResult,
 };
-use shared::error::Error;
-use shared::image::ImageTag;
-use shared::pace::pace;
-use shared::push::PushedImage;
+use ecr_deploy::error::Error;
+use ecr_deploy::image::ImageTag;
+use ecr_deploy::pace::pace;
+use ecr_deploy::push::PushedImage;
+use serde::Serialize;
 
 /// What a state may be given, and what it may put out, in bytes of JSON.
 const MOST_BYTES: usize = 256 * 1024;

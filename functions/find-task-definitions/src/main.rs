@@ -1,19 +1,19 @@
 //! The step "Find task definitions": see the library.
 
 use aws_sdk_ecr::Client;
+use ecr_deploy::config::Config;
+use ecr_deploy::ecs::Ecs;
+use ecr_deploy::executions::Executions;
+use ecr_deploy::push::PushedImage;
+use ecr_deploy::runtime::aws_config;
 use find_task_definitions::registry::kind_of;
-use shared::config::Config;
-use shared::ecs::Ecs;
-use shared::executions::Executions;
-use shared::push::PushedImage;
-use shared::runtime::aws_config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let config = Config::from_env()?;
     let ecs = Ecs::from_env();
     let executions = Executions::from_env();
-    shared::runtime::serve(async |request| {
+    ecr_deploy::runtime::serve(async |request| {
         let (execution, now) = (request.execution.id.clone(), request.now);
         let pushes = async || executions.begun_lately(&execution, now).await;
         // A client is made only for the few pushes of which the event does not tell enough: it would cost every start.

@@ -3,13 +3,13 @@
 
 use crate::policy;
 use crate::stage::{Stage, Stages};
+use ecr_deploy::arn::{RevisionName, TaskDefinitionArn};
+use ecr_deploy::config::StageName;
+use ecr_deploy::contract::{PlannedRevision, PlannedService, ServiceId, Skipped};
+use ecr_deploy::push::PushedImage;
+use ecr_deploy::service::Service;
+use ecr_deploy::task_definition::Outline;
 use jiff::Timestamp;
-use shared::arn::{RevisionName, TaskDefinitionArn};
-use shared::config::StageName;
-use shared::contract::{PlannedRevision, PlannedService, ServiceId, Skipped};
-use shared::push::PushedImage;
-use shared::service::Service;
-use shared::task_definition::Outline;
 use std::collections::BTreeMap;
 
 /// What is planned and what is left out.

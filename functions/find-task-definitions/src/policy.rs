@@ -15,17 +15,17 @@
 //! `SERVICE_DELETED` comes after the plan: conclude says it of a service that was deleted since.
 
 use crate::stage::{self, Candidate, Owner, Stage, Stages};
+use ecr_deploy::arn::{ClusterName, TaskDefinitionArn};
+use ecr_deploy::artifact::Artifact;
+use ecr_deploy::config::{Config, StageName};
+use ecr_deploy::contract::{SkipReason, Skipped};
+use ecr_deploy::hold::hold;
+use ecr_deploy::image::ImageTag;
+use ecr_deploy::push::{NothingPushed, PushedImage, Pusher};
+use ecr_deploy::records::MOST_TAGS;
+use ecr_deploy::service::{Controller, Service, ServiceStatus, ServiceTags};
+use ecr_deploy::task_definition::{Outline, SOURCE_TAG, Standing};
 use jiff::Timestamp;
-use shared::arn::{ClusterName, TaskDefinitionArn};
-use shared::artifact::Artifact;
-use shared::config::{Config, StageName};
-use shared::contract::{SkipReason, Skipped};
-use shared::hold::hold;
-use shared::image::ImageTag;
-use shared::push::{NothingPushed, PushedImage, Pusher};
-use shared::records::MOST_TAGS;
-use shared::service::{Controller, Service, ServiceStatus, ServiceTags};
-use shared::task_definition::{Outline, SOURCE_TAG, Standing};
 use std::fmt::Display;
 
 /// Why an event without a tagged image has nothing to deploy.

@@ -1,14 +1,14 @@
 //! A stage is a named set of services, with the rule that says which tags may move them.
 //!
 //! All decisions are here, over plain data: which stage owns a service ([`Stages::owner`]), whether a stage takes a tag, and
-//! by which rule ([`Stage::decide`]), and whether a version is lower than another ([`lower`]). The settings' own type is [`shared::config::StageSettings`].
+//! by which rule ([`Stage::decide`]), and whether a version is lower than another ([`lower`]). The settings' own type is [`ecr_deploy::config::StageSettings`].
 
+use ecr_deploy::config::{Config, RolloutSettings, StageName, StageSettings};
+use ecr_deploy::contract::Hold;
+use ecr_deploy::error::Error;
+use ecr_deploy::image::ImageTag;
 use regex_lite::Regex;
 use semver::{Version, VersionReq};
-use shared::config::{Config, RolloutSettings, StageName, StageSettings};
-use shared::contract::Hold;
-use shared::error::Error;
-use shared::image::ImageTag;
 use std::fmt::Display;
 
 /// The value of a service's own tag that keeps it out of every stage.
@@ -71,7 +71,7 @@ pub struct Candidate<'a> {
     pub family: &'a str,
     /// The repository that was pushed to.
     pub repository: &'a str,
-    /// The service's own tag, [`shared::service::ServiceTags::STAGE`].
+    /// The service's own tag, [`ecr_deploy::service::ServiceTags::STAGE`].
     pub own: Option<&'a str>,
 }
 

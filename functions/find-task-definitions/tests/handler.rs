@@ -5,18 +5,18 @@
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::describe_services::DescribeServicesInput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use find_task_definitions::registry::kind_of;
-use serde_json::{Value, json};
-use shared::artifact::Kind;
-use shared::config::{Config, StageSettings};
-use shared::contract::{Plan, SkipReason};
-use shared::ecs::Ecs;
-use shared::error::Error;
-use shared::push::PushedImage;
-use shared::service::{Service, ServiceTags};
-use shared::testing::{
+use ecr_deploy::artifact::Kind;
+use ecr_deploy::config::{Config, StageSettings};
+use ecr_deploy::contract::{Plan, SkipReason};
+use ecr_deploy::ecs::Ecs;
+use ecr_deploy::error::Error;
+use ecr_deploy::push::PushedImage;
+use ecr_deploy::service::{Service, ServiceTags};
+use ecr_deploy::testing::{
     REGISTRY, Wire, answer, deployment, described, described_of_push, described_services, refusal, request, service,
 };
+use find_task_definitions::registry::kind_of;
+use serde_json::{Value, json};
 
 const IMAGE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
@@ -259,7 +259,7 @@ async fn every_service_of_every_cluster_is_found_and_each_revision_read_once() {
     );
     let read = wire.bodies("DescribeTaskDefinition");
     let read: Vec<&Value> = read.iter().map(|body| &body["taskDefinition"]).collect();
-    let arn = |short: &str| json!(shared::testing::arn(short));
+    let arn = |short: &str| json!(ecr_deploy::testing::arn(short));
     assert_eq!(
         read,
         [&arn("web:1"), &arn("other:3"), &json!("nightly")],

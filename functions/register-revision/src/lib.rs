@@ -3,17 +3,17 @@
 pub mod base;
 
 use base::Base;
+use ecr_deploy::arn::TaskDefinitionArn;
+use ecr_deploy::config::{BaseSetting, RolloutSettings};
+use ecr_deploy::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
+use ecr_deploy::ecs::Ecs;
+use ecr_deploy::error::Error;
+use ecr_deploy::push::PushedImage;
+use ecr_deploy::registration::{Kin, Registration};
+use ecr_deploy::runtime::{Request, log_image};
+use ecr_deploy::task_definition::{ONE_PUSH, TaskDefinition};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use shared::arn::TaskDefinitionArn;
-use shared::config::{BaseSetting, RolloutSettings};
-use shared::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
-use shared::ecs::Ecs;
-use shared::error::Error;
-use shared::push::PushedImage;
-use shared::registration::{Kin, Registration};
-use shared::runtime::{Request, log_image};
-use shared::task_definition::{ONE_PUSH, TaskDefinition};
 
 /// How far the clocks of ECS and of ECR may differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);

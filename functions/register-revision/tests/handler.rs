@@ -4,16 +4,16 @@
 
 use aws_sdk_ecs::Client;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use register_revision::is_wanted;
-use serde_json::{Value, json};
-use shared::config::{BaseSetting, RollbackSetting, RolloutSettings};
-use shared::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
-use shared::ecs::Ecs;
-use shared::error::Error;
-use shared::task_definition::ImageForm;
-use shared::testing::{
+use ecr_deploy::config::{BaseSetting, RollbackSetting, RolloutSettings};
+use ecr_deploy::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
+use ecr_deploy::ecs::Ecs;
+use ecr_deploy::error::Error;
+use ecr_deploy::task_definition::ImageForm;
+use ecr_deploy::testing::{
     REGISTRY, Wire, answer, arn, at, definition, described, described_of_push, digest, pushed, refusal, request,
 };
+use register_revision::is_wanted;
+use serde_json::{Value, json};
 
 /// ECS describes `described` to whoever asks for `name`, a family or a revision.
 fn knows(name: &'static str, described: Value) -> Rule {
@@ -72,7 +72,7 @@ async fn asked_to_roll_back(
 ) -> (Result<RegisteredRevision, Error>, Wire) {
     let wire = Wire::default();
     let rollback = RollbackCopy {
-        digest: digest.map(shared::testing::digest),
+        digest: digest.map(ecr_deploy::testing::digest),
         rolls_back: arn("web:2"),
     };
     let done = asked_for(RolloutSettings::default(), short, Some(rollback), rules, &wire).await;

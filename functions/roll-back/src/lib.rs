@@ -2,21 +2,21 @@
 
 pub mod target;
 
+use ecr_deploy::arn::TaskDefinitionArn;
+use ecr_deploy::config::Config;
+use ecr_deploy::contract::{RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Rollout};
+use ecr_deploy::ecs::Ecs;
+use ecr_deploy::error::Error;
+use ecr_deploy::image::ImageDigest;
+use ecr_deploy::overrun::{Overrun, overrun, overrun_by_records};
+use ecr_deploy::poll::{self, Waiting};
+use ecr_deploy::registry::{By, Stored, look_up, restore};
+use ecr_deploy::runtime::{Request, log_image, log_service};
+use ecr_deploy::service::{Service, ServiceDeployment};
+use ecr_deploy::task_definition::{OtherRevision, Standing, TaskDefinition};
+use ecr_deploy::tries::{PROMPT, Tries};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use shared::arn::TaskDefinitionArn;
-use shared::config::Config;
-use shared::contract::{RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Rollout};
-use shared::ecs::Ecs;
-use shared::error::Error;
-use shared::image::ImageDigest;
-use shared::overrun::{Overrun, overrun, overrun_by_records};
-use shared::poll::{self, Waiting};
-use shared::registry::{By, Stored, look_up, restore};
-use shared::runtime::{Request, log_image, log_service};
-use shared::service::{Service, ServiceDeployment};
-use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
-use shared::tries::{PROMPT, Tries};
 use target::{Bits, Seen, Way, decide, good_before, keeps_old_bits, old_bits, on, recorded_digests, serves};
 use tokio::time::Instant;
 
@@ -30,7 +30,7 @@ use tokio::time::Instant;
 /// sent again on the same look: all begins anew with the look. So it does where the service has moved since it was looked at. To
 /// stop a rollout can be repeated on any, since it names that one.
 ///
-/// `running` is how many services are waited for, see [`shared::executions`]: the more, the later is the first look.
+/// `running` is how many services are waited for, see [`ecr_deploy::executions`]: the more, the later is the first look.
 ///
 /// # Errors
 ///
@@ -46,7 +46,7 @@ pub async fn handle(
     let Request { now, input, .. } = request.typed::<RollBack>()?;
     let Rollout { cluster, service, .. } = &input.rollout;
     log_image(&input.image);
-    log_service(&shared::service::title(cluster, service));
+    log_service(&ecr_deploy::service::title(cluster, service));
     let (rollback, running) = tokio::join!(roll_back(ecs, ecr, now, &input), running);
     let waiting = Waiting {
         cluster,
@@ -595,7 +595,7 @@ impl WayBack<'_> {
     }
 
     fn title(&self) -> String {
-        shared::service::title(&self.input.rollout.cluster, &self.input.rollout.service)
+        ecr_deploy::service::title(&self.input.rollout.cluster, &self.input.rollout.service)
     }
 }
 

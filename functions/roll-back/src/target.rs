@@ -1,11 +1,11 @@
 //! Where a service goes back to, and how.
 
-use shared::arn::TaskDefinitionArn;
-use shared::contract::Rollout;
-use shared::image::{ImageDigest, ImageReference, ImageTag};
-use shared::push::PushedImage;
-use shared::service::{self, ContainerDigest, Deployment, Service, ServiceDeployment, ServiceDeploymentStatus};
-use shared::task_definition::{OtherRevision, Standing, TaskDefinition};
+use ecr_deploy::arn::TaskDefinitionArn;
+use ecr_deploy::contract::Rollout;
+use ecr_deploy::image::{ImageDigest, ImageReference, ImageTag};
+use ecr_deploy::push::PushedImage;
+use ecr_deploy::service::{self, ContainerDigest, Deployment, Service, ServiceDeployment, ServiceDeploymentStatus};
+use ecr_deploy::task_definition::{OtherRevision, Standing, TaskDefinition};
 
 /// How to go back.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,19 +6,19 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_sdk_ecs::types::DesiredStatus;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use serde_json::{Value, json};
-use shared::config::{Config, RolloutSettings};
-use shared::contract::{Check, RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Verdict};
-use shared::ecs::Ecs;
-use shared::error::Error;
-use shared::image::ImageDigest;
-use shared::registry::{By, Stored, look_up};
-use shared::service::ServiceDeploymentStatus::{RollingBack, Successful, UnderWay};
-use shared::service::{Deployment, Service, ServiceDeployment};
-use shared::testing::{
+use ecr_deploy::config::{Config, RolloutSettings};
+use ecr_deploy::contract::{Check, RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Verdict};
+use ecr_deploy::ecs::Ecs;
+use ecr_deploy::error::Error;
+use ecr_deploy::image::ImageDigest;
+use ecr_deploy::registry::{By, Stored, look_up};
+use ecr_deploy::service::ServiceDeploymentStatus::{RollingBack, Successful, UnderWay};
+use ecr_deploy::service::{Deployment, Service, ServiceDeployment};
+use ecr_deploy::testing::{
     REGISTRY, Wire, answer, arn, at, deployment, described, described_of_push, described_services, digest, given_up,
     listed_deployments, pass, pushed, record, refusal, request, rolling, rollout, service,
 };
+use serde_json::{Value, json};
 use std::future::ready;
 use std::sync::{Arc, Mutex};
 
@@ -64,7 +64,7 @@ impl Fake {
                 .then_http_response(move || {
                     let log = log.lock().unwrap();
                     let to = short(log.last().unwrap());
-                    answer(&json!({"service": shared::testing::wire(&updated_to(&to))}))
+                    answer(&json!({"service": ecr_deploy::testing::wire(&updated_to(&to))}))
                 }),
         ];
         let images = mock!(aws_sdk_ecr::Client::describe_images).match_requests(|input| {
@@ -444,7 +444,7 @@ async fn a_registered_revision_that_serves_another_rollback_or_that_is_gone_is_n
 
 #[tokio::test]
 async fn a_service_that_has_moved_while_the_revision_was_registered_is_not_touched() {
-    let newer = shared::testing::service([rolling("web:4"), rolling("web:2")]);
+    let newer = ecr_deploy::testing::service([rolling("web:4"), rolling("web:2")]);
     let fake = Fake::new(&newer, &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
     let fake = fake
         .knows(described_of_push("web:4", 3))
@@ -672,7 +672,7 @@ async fn tried(looks: &[Service], tells: &[bool]) -> (Result<Rollback, Error>, V
         })
         .then_http_response(move || {
             if tells.get(log.lock().unwrap().len() - 1) == Some(&true) {
-                answer(&json!({"service": shared::testing::wire(&back())}))
+                answer(&json!({"service": ecr_deploy::testing::wire(&back())}))
             } else {
                 refusal("ThrottlingException", "Rate exceeded")
             }
@@ -707,7 +707,7 @@ async fn overran(third: Value, is_lost: bool) -> (Result<Rollback, Error>, Vec<S
             if is_lost && update.lock().unwrap().len() == 1 {
                 refusal("ServerException", "the answer is lost")
             } else {
-                answer(&json!({"service": shared::testing::wire(&after)}))
+                answer(&json!({"service": ecr_deploy::testing::wire(&after)}))
             }
         });
     fake.ecs.splice(0..0, [looks, updates]);
@@ -806,7 +806,7 @@ async fn slowly(looks: &[Service], seconds: u64) -> (Result<Rollback, Error>, Fa
 
 #[tokio::test(start_paused = true)]
 async fn what_took_its_time_to_make_ready_is_not_done_where_the_service_has_moved_meanwhile() {
-    let newer = || shared::testing::service([rolling("web:3"), rolling("web:2")]);
+    let newer = || ecr_deploy::testing::service([rolling("web:3"), rolling("web:2")]);
     let (rollback, fake, _) = slowly(&[on_ours(), newer(), newer()], 7).await;
     assert_eq!(rollback.unwrap().method, RollbackMethod::Superseded);
     fake.sent(0, &[]);
@@ -824,7 +824,7 @@ async fn where_the_service_has_not_moved_it_is_done_and_a_prompt_look_is_not_com
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_moves_again_and_again_is_given_back_to_the_state_machine() {
-    let other = shared::testing::service([rolling("web:2")]);
+    let other = ecr_deploy::testing::service([rolling("web:2")]);
     let (rollback, fake, looks) = slowly(&[on_ours(), other], 7).await;
     assert_eq!(
         rollback.unwrap_err().to_string(),
@@ -836,7 +836,7 @@ async fn a_service_that_moves_again_and_again_is_given_back_to_the_state_machine
 
 #[tokio::test(start_paused = true)]
 async fn a_registered_revision_that_is_read_slowly_is_not_used_where_the_service_has_moved_meanwhile() {
-    let newer = || shared::testing::service([rolling("web:4"), rolling("web:2")]);
+    let newer = || ecr_deploy::testing::service([rolling("web:4"), rolling("web:2")]);
     for (looks, updates) in [
         (vec![on_ours(), newer(), newer()], vec![]),
         (vec![on_ours()], vec!["web:3"]),
@@ -860,7 +860,7 @@ async fn a_registered_revision_that_is_read_slowly_is_not_used_where_the_service
 
 #[tokio::test(start_paused = true)]
 async fn an_update_back_that_was_throttled_is_not_sent_on_the_old_look() {
-    let newer = shared::testing::service([rolling("web:3"), rolling("web:2")]);
+    let newer = ecr_deploy::testing::service([rolling("web:3"), rolling("web:2")]);
     let (rollback, sent) = tried(&[on_ours(), newer], &[]).await;
     assert_eq!(rollback.unwrap().method, RollbackMethod::Superseded);
     assert_eq!(sent, ["web:1"]);
@@ -883,7 +883,7 @@ async fn an_update_back_whose_answer_is_lost_is_one_deployment_and_the_same_answ
 
 #[tokio::test(start_paused = true)]
 async fn what_came_back_to_another_revision_while_the_update_was_throttled_is_only_watched() {
-    let pinned = shared::testing::service([rolling("web:4"), rolling("web:2")]);
+    let pinned = ecr_deploy::testing::service([rolling("web:4"), rolling("web:2")]);
     let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     fake = fake.knows(described("web:4", "app:v1", &[("ecr-deploy:rolled-back", "web:2")]));
     let looks = [described_services([&on_ours()]), described_services([&pinned])];
@@ -924,7 +924,7 @@ async fn throttling_by_ecr_is_tried_again_by_the_state_machine_before_anything_i
 
 #[test]
 fn the_registry_of_the_tests_is_the_one_of_the_push() {
-    let reference: shared::image::ImageReference = format!("{REGISTRY}/app:v1").parse().unwrap();
+    let reference: ecr_deploy::image::ImageReference = format!("{REGISTRY}/app:v1").parse().unwrap();
     assert!(pushed(2).is_repository_of(&reference));
 }
 

@@ -5,16 +5,16 @@
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use serde_json::{Value, json};
-use shared::config::{Config, RolloutSettings};
-use shared::contract::{ServiceUpdate, UpdateOutcome, UpdateService};
-use shared::ecs::Ecs;
-use shared::error::Error;
-use shared::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
-use shared::testing::{
+use ecr_deploy::config::{Config, RolloutSettings};
+use ecr_deploy::contract::{ServiceUpdate, UpdateOutcome, UpdateService};
+use ecr_deploy::ecs::Ecs;
+use ecr_deploy::error::Error;
+use ecr_deploy::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
+use ecr_deploy::testing::{
     answer, arn, at, deployment, described, described_of_push, described_services, digest, given_up,
     listed_deployments, pass, pushed, record, refusal, request, rolling, service, service_id, wire,
 };
+use serde_json::{Value, json};
 use std::future::ready;
 use std::sync::{Arc, Mutex};
 
@@ -62,7 +62,7 @@ impl Fake {
                     .chain(others)
                     .chain(before.collect::<Vec<_>>())
                     .collect();
-                *state = shared::testing::service(all);
+                *state = ecr_deploy::testing::service(all);
                 true
             })
             .then_http_response({
@@ -512,8 +512,8 @@ async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_s
 
 /// `web:2` as it was registered for the same image under another tag, so many seconds after noon; the push is at two.
 fn described_of_other_tag(seconds: i64) -> Value {
-    let push = format!("{} 9f9f", shared::testing::at(seconds));
-    let digest = shared::testing::digest(2).to_string();
+    let push = format!("{} 9f9f", ecr_deploy::testing::at(seconds));
+    let digest = ecr_deploy::testing::digest(2).to_string();
     let tags = [
         ("ecr-deploy:push/app", push.as_str()),
         ("ecr-deploy:digest/app", &digest),

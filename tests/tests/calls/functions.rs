@@ -2,18 +2,18 @@
 //! calls them.
 
 use super::machine::step_functions::StepFunctions;
+use ecr_deploy::artifact::Kind;
+use ecr_deploy::config::Config;
+use ecr_deploy::contract::Execution;
+use ecr_deploy::ecs::Ecs;
+use ecr_deploy::error::Error;
+use ecr_deploy::executions::Executions;
+use ecr_deploy::push::PushedImage;
+use ecr_deploy::runtime::Request;
 use futures::future::join_all;
 use jiff::Timestamp;
 use local_aws::roles::as_function;
 use serde_json::{Value, json};
-use shared::artifact::Kind;
-use shared::config::Config;
-use shared::contract::Execution;
-use shared::ecs::Ecs;
-use shared::error::Error;
-use shared::executions::Executions;
-use shared::push::PushedImage;
-use shared::runtime::Request;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;

@@ -4,8 +4,8 @@ use crate::account::{Account, Caller, Grain};
 use crate::machine::step_functions::StepFunctions;
 use crate::machine::{Execution, Sandboxes};
 use crate::support::run;
+use ecr_deploy::config::Config;
 use serde_json::{Value, json};
-use shared::config::Config;
 use simulated_ecs::{Seed, Settings};
 use std::time::Duration;
 

@@ -7,16 +7,16 @@
 //! | 3 | back to the previous number, which was never good | `peer_3_…`, and `going_back` |
 //! | 4 | it watches a deployment that is not its own | `peer_4_…` |
 //! | 5 | no circuit breaker counts tasks that die after RUNNING | `peer_5_…`, and `verdicts` |
-//! | 6 | members of the task definition get lost | `peer_6_…`; member by member in `functions/shared/tests/contract` |
-//! | 7 | members that AWS adds break describe-and-register | `peer_7_…`; member by member in `functions/shared/tests/contract` |
+//! | 6 | members of the task definition get lost | `peer_6_…`; member by member in `functions/ecr-deploy/tests/contract` |
+//! | 7 | members that AWS adds break describe-and-register | `peer_7_…`; member by member in `functions/ecr-deploy/tests/contract` |
 //! | 8 | settings of the service are sent along and overwritten | `peer_8_…` |
 //! | 9 | over a hundred tasks; throttling | `peer_9_…` |
 //! | 10 | "Too many concurrent attempts" is taken for final | `peer_10_…` |
 //! | 11 | revisions are deregistered that are needed yet | `peer_11_…` |
 //! | 12 | the image behind the old revision is gone | `peer_12_…` |
 //! | 13 | of two pushes the older one wins | `peer_13_…` |
-//! | 14 | the wrong container changes, by its name's likeness | `peer_14_…`; reference by reference in `functions/shared/src/image.rs` |
-//! | 15 | untagged events of multi-architecture pushes | `peer_15_…`; event by event in `functions/shared/src/push.rs` |
+//! | 14 | the wrong container changes, by its name's likeness | `peer_14_…`; reference by reference in `functions/ecr-deploy/src/image.rs` |
+//! | 15 | untagged events of multi-architecture pushes | `peer_15_…`; event by event in `functions/ecr-deploy/src/push.rs` |
 //! | 16 | nothing happens by itself when an image is pushed | `peer_16_…`, and all of `tests/scenarios` |
 
 use crate::support::{DEADLINE, LIMIT, Scene, message, object, scenarios, short};

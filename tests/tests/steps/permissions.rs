@@ -4,9 +4,9 @@ use super::account::{Account, CLUSTER, Caller, Grain, REPOSITORY, short};
 use super::machine::Execution;
 use super::situations::{SITUATIONS, Situation, outcome};
 use super::support::{all, run};
+use ecr_deploy::config::Config;
 use local_aws::roles::{Roles, narrow_props, template};
 use serde_json::{Value, json};
-use shared::config::Config;
 use std::sync::Arc;
 
 /// The template with the settings that narrow everything, without a statement of the role of a function.

@@ -4,9 +4,9 @@ use crate::account::{Account, Caller, Grain, list};
 use crate::machine::Execution;
 use crate::situations::{Played, SITUATIONS, Situation, Walked, config, outcome};
 use crate::support::{all, run};
+use ecr_deploy::task_definition::SOURCE_TAG;
 use proptest::prelude::*;
 use serde_json::Value;
-use shared::task_definition::SOURCE_TAG;
 
 /// Walks a push, and once more by `again`. Returns what came of that, and what there was before and after it.
 async fn twice(played: &Played<'_>, again: impl AsyncFnOnce() -> Walked) -> (Walked, Value, Value) {

@@ -3,11 +3,11 @@
 
 use crate::account::{Account, CLUSTER, Caller, Grain, Mishap, REGISTRY, REPOSITORY};
 use crate::machine::{Execution, Functions, Thrown};
+use ecr_deploy::arn::ClusterName;
+use ecr_deploy::config::{Config, StageSettings};
+use ecr_deploy::task_definition::ImageForm;
 use local_aws::roles::Roles;
 use serde_json::{Value, json};
-use shared::arn::ClusterName;
-use shared::config::{Config, StageSettings};
-use shared::task_definition::ImageForm;
 use simulated_ecs::{Behaviour, Seed};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;

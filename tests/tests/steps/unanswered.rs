@@ -5,8 +5,8 @@ use crate::account::{Account, Caller, Grain, list};
 use crate::machine::{Execution, Thrown};
 use crate::situations::config;
 use crate::support::{all, run};
+use ecr_deploy::error::Error;
 use serde_json::{Value, json};
-use shared::error::Error;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 

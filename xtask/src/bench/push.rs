@@ -7,10 +7,10 @@ use super::runs::{Run, Runs};
 use super::table::{ratio, seconds};
 use crate::Failure;
 use aws_sdk_ecs::config::{BehaviorVersion, Builder, Credentials, Region};
+use ecr_deploy::ecs::Ecs;
+use ecr_deploy::error::Error;
 use futures::future::try_join_all;
 use serde_json::Value;
-use shared::ecs::Ecs;
-use shared::error::Error;
 use simulated_ecs::Seed;
 use std::time::{Duration, Instant};
 

@@ -93,7 +93,7 @@ const LATER: &str = "2199-01-01T00:00:00Z";
 
 /// An input for each function, as the state machine would make it for one of the services.
 async fn inputs(functions: &Functions) -> Result<BTreeMap<&'static str, Value>, Failure> {
-    let message = |error: shared::error::Error| error.to_string();
+    let message = |error: ecr_deploy::error::Error| error.to_string();
     let event = event("v2");
     let plan = functions.find(&event).await.map_err(message)?;
     let (image, planned) = (&plan["image"], &plan["revisions"][0]);

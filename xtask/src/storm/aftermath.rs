@@ -5,10 +5,10 @@
 
 use super::scenario::SPEED;
 use super::stages::{Stage, Tags, all};
+use ecr_deploy::push::PushId;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use shared::push::PushId;
 use simulated_ecs::Behaviour;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -8,9 +8,9 @@ use super::scenario::{Answer, Archive, CLUSTERS, ELSEWHERE, SPEED, Scenario};
 use crate::Failure;
 use aws_sdk_sfn::error::DisplayErrorContext;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
+use ecr_deploy::push::PushId;
 use local_aws::{ACCOUNT, LocalAws, REGION, Stack, pause};
 use serde_json::{Value, json};
-use shared::push::PushId;
 use simulated_ecs::{Api, SimulatedEcs, Simulation, Weather};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -566,7 +566,7 @@ fn execution(machine: Machine, it: local_aws::executions::Execution) -> Executio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::push::{Push, parse_push};
+    use ecr_deploy::push::{Push, parse_push};
 
     #[test]
     fn ecrs_own_event_tells_of_the_same_image_and_of_a_push_that_is_known_by_its_own_time_and_id() {

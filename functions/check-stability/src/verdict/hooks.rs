@@ -2,9 +2,9 @@
 //!
 //! See <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/pause-lifecycle-hooks.html>.
 
+use ecr_deploy::contract::Rollout;
+use ecr_deploy::lifecycle::{Hook, HookAction, HookStatus, Lifecycle};
 use jiff::{SignedDuration, Timestamp};
-use shared::contract::Rollout;
-use shared::lifecycle::{Hook, HookAction, HookStatus, Lifecycle};
 
 /// For how long after its beginning a rollout may be held. One hook waits for two weeks at most, but a rollout may have several,
 /// and an execution has room for 25,000 events.

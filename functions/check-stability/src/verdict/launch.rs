@@ -1,8 +1,8 @@
 //! Tasks that ECS cannot launch: none of them ever exists, and only the service's events tell why.
 
 use super::{CLOCK_SKEW, Look, earlier, later, ours};
-use shared::contract::{CheckStability, Rollout};
-use shared::service::{Deployment, ServiceEvent};
+use ecr_deploy::contract::{CheckStability, Rollout};
+use ecr_deploy::service::{Deployment, ServiceEvent};
 
 /// For what part of its time a rollout may go without any task that ECS can launch. ECS tells it once in six hours, however often it fails
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html>).

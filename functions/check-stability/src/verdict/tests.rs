@@ -4,14 +4,14 @@
 mod held;
 
 use super::*;
-use proptest::prelude::*;
-use shared::config::{BaseSetting, RolloutSettings};
-use shared::contract::Verdict::{Displaced, Failed, InProgress, Stable, Superseded};
-use shared::service::ServiceDeploymentStatus::{
+use ecr_deploy::config::{BaseSetting, RolloutSettings};
+use ecr_deploy::contract::Verdict::{Displaced, Failed, InProgress, Stable, Superseded};
+use ecr_deploy::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
-use shared::service::{CrashThreshold, ServiceEvent, StoppedContainer};
-use shared::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, rollout, service};
+use ecr_deploy::service::{CrashThreshold, ServiceEvent, StoppedContainer};
+use ecr_deploy::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, rollout, service};
+use proptest::prelude::*;
 
 /// One look, and what it is asked about.
 #[derive(Debug, Clone)]

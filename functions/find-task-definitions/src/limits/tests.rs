@@ -1,11 +1,11 @@
 //! What fits into one execution. The push is that of `app:v2`.
 
 use super::*;
+use ecr_deploy::config::RolloutSettings;
+use ecr_deploy::contract::{PlannedService, SkipReason, Skipped, StageTag, Wave};
+use ecr_deploy::testing::pushed;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use shared::config::RolloutSettings;
-use shared::contract::{PlannedService, SkipReason, Skipped, StageTag, Wave};
-use shared::testing::pushed;
 use std::collections::BTreeSet;
 
 /// So many services on so many families, each name of so many characters.

@@ -1,12 +1,12 @@
 //! The rules of a plan. The push is that of `app:v2`.
 
 use super::*;
+use ecr_deploy::config::Config;
+use ecr_deploy::contract::SkipReason;
+use ecr_deploy::service::{Controller, ServiceStatus, ServiceTags};
+use ecr_deploy::testing::{REGISTRY, arn, at, definition, deployment, described, described_of_push, pushed, service};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use shared::config::Config;
-use shared::contract::SkipReason;
-use shared::service::{Controller, ServiceStatus, ServiceTags};
-use shared::testing::{REGISTRY, arn, at, definition, deployment, described, described_of_push, pushed, service};
 
 /// A service by this name on this revision.
 fn on(name: &str, short: &str) -> Service {
@@ -62,8 +62,8 @@ fn a_service_that_runs_the_repository_is_planned_with_its_revision() {
         after: 0,
         settings: 0,
         services: vec![PlannedService {
-            cluster: shared::testing::service_id().cluster,
-            service: shared::testing::service_id().service,
+            cluster: ecr_deploy::testing::service_id().cluster,
+            service: ecr_deploy::testing::service_id().service,
             stage: None,
             after: 0,
         }],
@@ -72,7 +72,7 @@ fn a_service_that_runs_the_repository_is_planned_with_its_revision() {
         planned,
         Planned {
             revisions: vec![revision],
-            stages: BTreeMap::from([(shared::testing::service_id(), "all".parse().unwrap())]),
+            stages: BTreeMap::from([(ecr_deploy::testing::service_id(), "all".parse().unwrap())]),
             families: BTreeMap::new(),
             skipped: vec![]
         }

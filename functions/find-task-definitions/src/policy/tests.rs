@@ -1,10 +1,12 @@
 //! Every reason, by what it is decided from. The push is that of `app:v2`.
 
 use super::*;
+use ecr_deploy::artifact::Kind;
+use ecr_deploy::contract::Hold;
+use ecr_deploy::testing::{
+    arn, at, definition, deployment, described, described_of_push, digest, pushed, service as web,
+};
 use serde_json::{Value, json};
-use shared::artifact::Kind;
-use shared::contract::Hold;
-use shared::testing::{arn, at, definition, deployment, described, described_of_push, digest, pushed, service as web};
 
 const ASSETS: &str = "cdk-hnb659fds-container-assets-123456789012-eu-west-1";
 
@@ -95,7 +97,7 @@ fn row(reason: SkipReason) -> Row {
         ),
         SkipReason::NotAnImage => {
             let signature = "application/vnd.dev.cosign.artifact.sig.v1+json";
-            let Kind::Artifact(artifact) = shared::artifact::of_media_types(None, Some(signature)) else {
+            let Kind::Artifact(artifact) = ecr_deploy::artifact::of_media_types(None, Some(signature)) else {
                 panic!("{signature} is an image");
             };
             let told = nothing_pushed(&NothingPushed::Artifact {
@@ -342,7 +344,7 @@ fn every_reason_is_told_by_its_name_with_its_resource_and_with_what_to_do() {
         assert!(count < 100, "the rows go round");
     }
     // The table above has a row for each reason; that the loop has been at each is shown by their number.
-    let contract = include_str!("../../../shared/src/contract.rs");
+    let contract = include_str!("../../../ecr-deploy/src/contract.rs");
     let (_, variants) = contract.split_once("pub enum SkipReason {").unwrap();
     let (variants, _) = variants.split_once("\n}").unwrap();
     let variants = variants

@@ -1,9 +1,9 @@
 //! What a new revision is made from. In every case `web:5` runs, of ours, with the push of `app:v1`; `web:3` is what it descends from.
 
 use super::*;
+use ecr_deploy::task_definition::ImageForm;
+use ecr_deploy::testing::{REGISTRY, definition, described, digest, pushed};
 use serde_json::{Value, json};
-use shared::task_definition::ImageForm;
-use shared::testing::{REGISTRY, definition, described, digest, pushed};
 
 const FAMILY: Descent = Descent { base: 3, seen: 7 };
 

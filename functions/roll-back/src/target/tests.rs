@@ -1,15 +1,15 @@
 //! The rules of going back. In every case `web:2` has failed and `web:1` was good before it.
 
 use super::*;
-use proptest::prelude::*;
-use shared::service::ServiceDeploymentStatus::{
+use ecr_deploy::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
-use shared::service::{Deployment, RolloutState};
-use shared::testing::{
+use ecr_deploy::service::{Deployment, RolloutState};
+use ecr_deploy::testing::{
     REGISTRY, arn, definition, deployment, described, described_of_push, digest, given_up, pushed, record, rolling,
     rollout, service,
 };
+use proptest::prelude::*;
 
 const ANOTHER: OtherRevision = OtherRevision {
     standing: Standing::Unrecorded,

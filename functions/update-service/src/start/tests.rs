@@ -1,12 +1,12 @@
 //! The rules by which a rollout begins. In every case `web:2`, made from `web:1`, is the revision of the second push.
 
 use super::*;
-use proptest::prelude::*;
-use shared::config::RolloutSettings;
-use shared::service::ServiceDeploymentStatus::{
+use ecr_deploy::config::RolloutSettings;
+use ecr_deploy::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
-use shared::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, service, service_id};
+use ecr_deploy::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, service, service_id};
+use proptest::prelude::*;
 
 fn wanted() -> UpdateService {
     UpdateService {

@@ -152,8 +152,8 @@ fn waits_for_room(aftermath: &Aftermath, service: &Service) -> bool {
 mod tests {
     use super::*;
     use crate::storm::aftermath::{Account, Call, Machine, Pushed, ServiceId, StoppedTask};
+    use ecr_deploy::push::PushId;
     use serde_json::{Value, json};
-    use shared::push::PushId;
 
     fn push(behaviour: Behaviour) -> Pushed {
         Pushed {

@@ -2,7 +2,7 @@
 
 use super::Violation;
 use crate::storm::aftermath::{Aftermath, Execution, Machine, Pushed};
-use shared::error::Error;
+use ecr_deploy::error::Error;
 
 const ENDS: &str = "every execution ends, and by a name of ours if it is red";
 const DEEDS: &str = "what others do is done, unless what it is about is gone";

@@ -6,8 +6,8 @@ use crate::storm::aftermath::{
     ServiceId, Tag,
 };
 use crate::storm::stages::{HOLD_TAG, Stage, all};
+use ecr_deploy::push::PushId;
 use serde_json::{Map, Value, json};
-use shared::push::PushId;
 use simulated_ecs::Behaviour;
 
 pub(super) const REPOSITORY: &str = "shop/web";

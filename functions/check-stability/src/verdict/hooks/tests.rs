@@ -1,9 +1,9 @@
 //! What hooks hold, for how long, and what is said of it. In every case `web:2` is ours and has been watched since 12:00:02.
 
 use super::*;
+use ecr_deploy::poll::{Waiting, wait};
+use ecr_deploy::testing::{at, rollout};
 use proptest::prelude::*;
-use shared::poll::{Waiting, wait};
-use shared::testing::{at, rollout};
 
 const ARN: &str = "arn:aws:ecs:eu-west-1:123456789012:service-deployment/production/web/2";
 const FUNCTION: &str = "arn:aws:lambda:eu-west-1:123456789012:function:smoke-test:live";

@@ -5,12 +5,12 @@
 
 use crate::examples::examples_of;
 use crate::{repository, text};
+use ecr_deploy::config::RollbackSetting;
+use ecr_deploy::contract::{Hold, RollbackMethod, UpdateOutcome, Verdict};
+use ecr_deploy::error::Error;
+use ecr_deploy::pace::UPDATES;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use shared::config::RollbackSetting;
-use shared::contract::{Hold, RollbackMethod, UpdateOutcome, Verdict};
-use shared::error::Error;
-use shared::pace::UPDATES;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -315,7 +315,7 @@ fn patience_seconds(retrier: &Value) -> f64 {
 /// the default.
 #[test]
 fn every_lambda_task_tries_again_for_as_long_as_a_rollout_may_take_whatever_passes_by_itself() {
-    let rollout = shared::config::Config::default().rollout_timeout.as_secs_f64();
+    let rollout = ecr_deploy::config::Config::default().rollout_timeout.as_secs_f64();
     let mut lambda_tasks = 0;
     for state in states().iter().filter(|state| state.function().is_some()) {
         lambda_tasks += 1;
@@ -414,7 +414,7 @@ fn every_placeholder_is_a_function_or_a_known_setting() {
     let functions: BTreeSet<String> = std::fs::read_dir(repository("functions"))
         .unwrap()
         .map(|folder| folder.unwrap().file_name().into_string().unwrap())
-        .filter(|folder| folder != "shared")
+        .filter(|folder| folder != "ecr-deploy")
         .collect();
     for function in &functions {
         let manifest = text(&format!("functions/{function}/Cargo.toml"));
@@ -785,7 +785,7 @@ fn the_hold_of_everything_is_read_before_the_search_and_before_each_later_wave()
         let state = state(DEPLOY_IMAGE, name);
         let patience = patience_seconds(&state["Retry"][0]);
         assert!(
-            patience >= 1.25 * shared::config::Config::default().rollout_timeout.as_secs_f64(),
+            patience >= 1.25 * ecr_deploy::config::Config::default().rollout_timeout.as_secs_f64(),
             "{name}: {patience} s"
         );
         assert_eq!(
@@ -795,7 +795,7 @@ fn the_hold_of_everything_is_read_before_the_search_and_before_each_later_wave()
         );
         let hold = serde_json::from_value::<Hold>(state["Assign"]["hold"].clone()).unwrap();
         assert_eq!(hold.parameter, "${hold}");
-        let none = format!("'{}'", shared::hold::NONE);
+        let none = format!("'{}'", ecr_deploy::hold::NONE);
         assert!(hold.value.contains(&none), "{}", hold.value);
     }
 }
@@ -806,7 +806,7 @@ fn the_launcher_tries_for_as_long_as_a_rollout_may_take_and_takes_a_name_that_is
     let start = state("push", "Start deploy-image");
     let patience = patience_seconds(&start["Retry"][0]);
     assert!(
-        patience >= 1.25 * shared::config::Config::default().rollout_timeout.as_secs_f64(),
+        patience >= 1.25 * ecr_deploy::config::Config::default().rollout_timeout.as_secs_f64(),
         "{patience} s"
     );
     assert_eq!(start["Arguments"]["Input"], "{% $states.input %}", "the whole event");

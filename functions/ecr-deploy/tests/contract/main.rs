@@ -11,8 +11,8 @@ mod examples;
 mod task_definition;
 mod walk;
 
+use ecr_deploy::push::{PushId, PushedImage};
 use serde_json::Value;
-use shared::push::{PushId, PushedImage};
 use std::path::PathBuf;
 
 /// A file of the repository, by its path from the root.

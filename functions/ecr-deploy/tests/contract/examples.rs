@@ -1,15 +1,15 @@
 //! The examples of the contract: one of each arrow, and variants (`<arrow>.<variant>.json`) where they matter.
 
 use crate::{example, repository, text};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use shared::contract::{
+use ecr_deploy::contract::{
     Check, CheckStability, Conclude, Envelope, ImageConclusion, NextWave, Plan, RegisterRevision, RegisteredRevision,
     RollBack, Rollback, RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceUpdate, StillStableInput,
     StillStableOutput, UpdateOutcome, UpdateService, Verdict,
 };
-use shared::push::{Push, parse_push};
+use ecr_deploy::push::{Push, parse_push};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An arrow of the state machines.
@@ -52,7 +52,7 @@ fn arrows() -> Vec<Arrow> {
     ]
 }
 
-/// AWS's own events, which are read by `shared::push` and never refused for a member that is new.
+/// AWS's own events, which are read by `ecr_deploy::push` and never refused for a member that is new.
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
@@ -164,7 +164,7 @@ fn objects(value: &Value, at: &str) -> Vec<String> {
 /// The state machines log every arrow with its data.
 #[test]
 fn no_arrow_has_room_for_an_environment_a_secret_or_a_whole_document() {
-    let source = text("functions/shared/src/contract.rs");
+    let source = text("functions/ecr-deploy/src/contract.rs");
     let is_name = |name: &str| name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
     let members: Vec<(&str, &str)> = source
         .lines()
@@ -212,7 +212,7 @@ fn every_example_has_a_type_and_every_type_an_example() {
     let arrows_shown: BTreeSet<&str> = names.iter().filter_map(|name| name.split('.').next()).collect();
     assert_eq!(arrows_shown, known);
 
-    let source = text("functions/shared/src/contract.rs");
+    let source = text("functions/ecr-deploy/src/contract.rs");
     let declared = source.lines().filter_map(|line| {
         let name = line
             .strip_prefix("pub struct ")

@@ -4,15 +4,15 @@
 //! `fixtures/make_task_definition.py` makes it.
 
 use crate::{busybox, json, push, text};
+use ecr_deploy::image::RepositoryName;
+use ecr_deploy::push::PushedImage;
+use ecr_deploy::task_definition::{ImageForm, OUTPUT_ONLY_MEMBERS, SOURCE_TAG, Standing, TaskDefinition};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use shared::image::RepositoryName;
-use shared::push::PushedImage;
-use shared::task_definition::{ImageForm, OUTPUT_ONLY_MEMBERS, SOURCE_TAG, Standing, TaskDefinition};
 use std::collections::BTreeSet;
 
-const DESCRIBED: &str = "functions/shared/tests/fixtures/task-definition.json";
-const MEMBERS: &str = "functions/shared/tests/fixtures/task-definition-members.json";
+const DESCRIBED: &str = "functions/ecr-deploy/tests/fixtures/task-definition.json";
+const MEMBERS: &str = "functions/ecr-deploy/tests/fixtures/task-definition-members.json";
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 fn read(response: &Value) -> TaskDefinition {
