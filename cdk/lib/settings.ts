@@ -254,9 +254,9 @@ const MOST_AT_ONCE = 1600;
 
 const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,255}$/;
 /**
- * ECR's own rule, which `functions/ecr-deploy/src/image.rs` has too: parts separated by slashes, and words in them by a dot, one
- * or two underscores, or hyphens. A registry's host would pass as the first part of a name, so it is ruled out by itself.
- * https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
+ * ECR's own rule, which `functions/ecr-deploy/src/domain/image.rs` has too: parts separated by slashes, and words in
+ * them by a dot, one or two underscores, or hyphens. A registry's host would pass as the first part of a name, so it is
+ * ruled out by itself. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
  */
 const REPOSITORY_NAME =
   /^(?=.{2,256}$)(?!\d{12}\.dkr)([a-z0-9]+((\.|__?|-+)[a-z0-9]+)*\/)*[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*$/;
@@ -309,7 +309,7 @@ export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullab
   rolePrefix: text(ROLE_PREFIX),
 };
 
-/** The settings that the functions read: `Config` in `functions/ecr-deploy/src/config.rs` has the same members. */
+/** The settings of the functions: `Config` in `functions/ecr-deploy/src/function/config.rs` has the same members. */
 const OF_FUNCTIONS = [
   'clusters',
   'repositories',

@@ -92,7 +92,7 @@ for (const construct of Object.values(STEPS)) {
       const { Variables } = functionOf(synthesized, construct).Environment;
 
       assert.deepEqual(Object.keys(Variables), ['SETTINGS']);
-      // functions/ecr-deploy/src/config.rs reads these files.
+      // functions/ecr-deploy/src/function/config.rs reads these files.
       assertGolden(`settings-${name}.json`, `${JSON.stringify(JSON.parse(Variables.SETTINGS), undefined, 2)}\n`);
     }
   });

@@ -287,12 +287,12 @@ for (const [step, construct] of Object.entries(STEPS)) {
   });
 }
 
-/** The calls that the code of a step makes by way of `ecr_deploy::ecs`, read off the sources: `ecs:ListServices`, ... */
+/** The calls that a step's code makes by way of `ecr_deploy::aws::ecs`, read off the sources: `ecs:ListServices`, ... */
 function callsOf(step: string): string[] {
   const methods = new Map(
     [['ecs.rs'], ['ecs', 'lifecycle.rs']]
       .flatMap((file) =>
-        source('functions', 'ecr-deploy', 'src', ...file)
+        source('functions', 'ecr-deploy', 'src', 'aws', ...file)
           .split(/\basync fn /)
           .slice(1),
       )
@@ -316,7 +316,7 @@ function callsOf(step: string): string[] {
   const code = source('functions', step, 'src', 'lib.rs');
   visit(code, 'ecs');
   if (code.includes('Registration {')) {
-    visit(source('functions', 'ecr-deploy', 'src', 'registration.rs'), 'ecs');
+    visit(source('functions', 'ecr-deploy', 'src', 'change', 'registration.rs'), 'ecs');
   }
   return [...calls].sort();
 }

@@ -1,7 +1,7 @@
 //! ARNs: exactly those of ECS are read, and come out as they went in.
 
 use crate::{ACCOUNT, ECS_NAME, REGION, assert_clear, pattern};
-use ecr_deploy::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
+use ecr_deploy::domain::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
 use ecr_deploy::error::Error;
 use regex_lite::{Captures, Regex};
 use std::sync::LazyLock;

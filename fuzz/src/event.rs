@@ -4,8 +4,8 @@
 use crate::image::{DIGEST, REPOSITORY, TAG};
 use crate::{ACCOUNT, LONGEST, REGION, assert_clear, pattern};
 use ecr_deploy::contract::{CheckStability, Conclude, Execution, RegisterRevision, RollBack, UpdateService};
-use ecr_deploy::push::{NothingPushed, Push, PushedImage, Pusher, parse_push};
-use ecr_deploy::runtime::Request;
+use ecr_deploy::domain::push::{NothingPushed, Push, PushedImage, Pusher, parse_push};
+use ecr_deploy::function::runtime::Request;
 use jiff::Timestamp;
 use regex_lite::Regex;
 use serde::Serialize;

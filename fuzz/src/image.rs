@@ -3,8 +3,8 @@
 //! See <https://pkg.go.dev/github.com/distribution/reference>.
 
 use crate::{ACCOUNT, REGION, assert_clear, pattern};
+use ecr_deploy::domain::image::{ImageDigest, ImageReference, ImageTag, Registry};
 use ecr_deploy::error::Error;
-use ecr_deploy::image::{ImageDigest, ImageReference, ImageTag, Registry};
 use regex_lite::Regex;
 use std::sync::LazyLock;
 

@@ -3,7 +3,7 @@
 use crate::arn::cluster_name;
 use crate::image::REPOSITORY;
 use crate::{assert_clear, pattern};
-use ecr_deploy::config::Config;
+use ecr_deploy::function::config::Config;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;

@@ -2,10 +2,10 @@
 //! but for the images of the containers that run the pushed repository.
 
 use crate::assert_clear;
-use ecr_deploy::image::ImageReference;
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::records::MOST_TAGS;
-use ecr_deploy::task_definition::{ImageForm, Tag, TaskDefinition};
+use ecr_deploy::domain::image::ImageReference;
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::records::MOST_TAGS;
+use ecr_deploy::domain::task_definition::{ImageForm, Tag, TaskDefinition};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;

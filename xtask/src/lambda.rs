@@ -3,7 +3,7 @@
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 use crate::Failure;
-use ecr_deploy::config;
+use ecr_deploy::function::config;
 use local_aws::tools;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,6 +1,6 @@
 //! A death is a task that stopped by itself: what it died of, in words that an operator understands.
 
-use ecr_deploy::service::{StoppedContainer, StoppedTask};
+use ecr_deploy::domain::service::{StoppedContainer, StoppedTask};
 use std::collections::BTreeSet;
 
 /// The container that a task died of, as far as ECS tells; else one that tells something.

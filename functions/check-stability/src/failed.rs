@@ -1,8 +1,8 @@
 //! What is told of a rollout that failed besides the reason: after how long, and where to look.
 
 use ecr_deploy::contract::{Check, Rollout};
-use ecr_deploy::service::StoppedTask;
-use ecr_deploy::task_definition::LogStream;
+use ecr_deploy::domain::service::StoppedTask;
+use ecr_deploy::domain::task_definition::LogStream;
 use jiff::fmt::friendly::{Designator, SpanPrinter};
 use jiff::{SignedDuration, Timestamp};
 

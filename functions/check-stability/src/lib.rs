@@ -6,15 +6,15 @@ pub mod soak;
 pub mod verdict;
 
 use death::logged_container;
-use ecr_deploy::config::Config;
+use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::aws::registry::listed_by;
 use ecr_deploy::contract::{Check, CheckStability, Rollout, StillStableInput, StillStableOutput, Verdict};
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::domain::service::{Service, ServiceDeployment, StoppedTask};
+use ecr_deploy::domain::task_definition::{ImageForm, LogStream, Standing};
 use ecr_deploy::error::Error;
-use ecr_deploy::poll::{self, Waiting};
-use ecr_deploy::registry::listed_by;
-use ecr_deploy::runtime::{Request, log_image, log_service};
-use ecr_deploy::service::{Service, ServiceDeployment, StoppedTask};
-use ecr_deploy::task_definition::{ImageForm, LogStream, Standing};
+use ecr_deploy::function::config::Config;
+use ecr_deploy::function::runtime::{Request, log_image, log_service};
+use ecr_deploy::quota::poll::{self, Waiting};
 use failed::with_times;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -42,7 +42,8 @@ pub enum Answer {
 ///
 /// While lifecycle hooks hold the rollout, its deadline moves on with the clock, and it is looked at less and less often.
 ///
-/// `running` is how many services are waited for, see [`ecr_deploy::executions`]: the more, the later is the next look.
+/// `running` is how many services are waited for, see [`ecr_deploy::quota::executions`]: the more, the later is the
+/// next look.
 ///
 /// # Errors
 ///
@@ -65,7 +66,7 @@ pub async fn handle(
     asked.rollout.deadline = asked.deadline.unwrap_or(asked.rollout.deadline);
     let rollout = &asked.rollout;
     log_image(&asked.image);
-    log_service(&ecr_deploy::service::title(&rollout.cluster, &rollout.service));
+    log_service(&ecr_deploy::domain::service::title(&rollout.cluster, &rollout.service));
     let (looked, running) = tokio::join!(look(ecs, ecr, &asked, now), running);
     let (check, held_until) = match looked {
         Ok(looked) => looked,

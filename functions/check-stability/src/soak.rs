@@ -1,12 +1,12 @@
 //! A soak is over when everything that a push has deployed so far is stable on its image still: the step "Still stable?".
 
-use ecr_deploy::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use ecr_deploy::aws::ecs::{Ecs, SERVICES_PER_CALL};
 use ecr_deploy::contract::{ServiceOutcome, StillStableInput, StillStableOutput};
-use ecr_deploy::ecs::{Ecs, SERVICES_PER_CALL};
+use ecr_deploy::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::service::{Service, ServiceStatus, title};
+use ecr_deploy::domain::task_definition::Outline;
 use ecr_deploy::error::Error;
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::service::{Service, ServiceStatus, title};
-use ecr_deploy::task_definition::Outline;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 
@@ -96,7 +96,7 @@ fn unstable(service: &Service, revision: Option<&Outline>, image: &PushedImage) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ecr_deploy::service::{Deployment, RolloutState};
+    use ecr_deploy::domain::service::{Deployment, RolloutState};
     use ecr_deploy::testing::{definition, deployment, described_of_push, pushed, rolling, service};
 
     #[test]

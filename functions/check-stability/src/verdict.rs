@@ -8,12 +8,14 @@ pub mod hooks;
 mod launch;
 
 use crate::death::{describe, failed_containers, sentence};
-use ecr_deploy::arn::TaskDefinitionArn;
-use ecr_deploy::config::BaseSetting;
 use ecr_deploy::contract::{Check, CheckStability, Rollout, Verdict};
-use ecr_deploy::lifecycle::{HookAction, Lifecycle};
-use ecr_deploy::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
-use ecr_deploy::task_definition::{OtherRevision, Standing};
+use ecr_deploy::domain::arn::TaskDefinitionArn;
+use ecr_deploy::domain::lifecycle::{HookAction, Lifecycle};
+use ecr_deploy::domain::service::{
+    Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask,
+};
+use ecr_deploy::domain::stage::BaseSetting;
+use ecr_deploy::domain::task_definition::{OtherRevision, Standing};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 

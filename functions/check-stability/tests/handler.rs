@@ -5,15 +5,16 @@
 use aws_sdk_ecs::Client;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use check_stability::Answer;
-use ecr_deploy::config::{Config, RolloutSettings};
+use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::contract::{
     Check, CheckStability, ServiceOutcome, ServiceResult, StillStableInput, StillStableOutput, Verdict,
 };
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::domain::service::ServiceDeploymentStatus::{RollbackFailed, RolledBack, Successful, UnderWay};
+use ecr_deploy::domain::service::{Deployment, Service, ServiceDeployment};
+use ecr_deploy::domain::stage::RolloutSettings;
+use ecr_deploy::domain::task_definition::ImageForm;
 use ecr_deploy::error::Error;
-use ecr_deploy::service::ServiceDeploymentStatus::{RollbackFailed, RolledBack, Successful, UnderWay};
-use ecr_deploy::service::{Deployment, Service, ServiceDeployment};
-use ecr_deploy::task_definition::ImageForm;
+use ecr_deploy::function::config::Config;
 use ecr_deploy::testing::{
     REGISTRY, Wire, answer, arn, at, deployment, described_of_push, described_services, digest, given_up,
     listed_deployments, pushed, record, refusal, request, rolling, rollout, service,

@@ -2,11 +2,11 @@
 
 pub mod outcome;
 
-use ecr_deploy::config::Config;
 use ecr_deploy::contract::{Conclude, ImageConclusion, NextWave, ServiceConclusion};
+use ecr_deploy::domain::image::EcrRegistry;
 use ecr_deploy::error::Error;
-use ecr_deploy::image::EcrRegistry;
-use ecr_deploy::runtime::{Request, log_image, log_service};
+use ecr_deploy::function::config::Config;
+use ecr_deploy::function::runtime::{Request, log_image, log_service};
 use outcome::{conclude_image, conclude_service, next_wave, tagged_only};
 use serde::Serialize;
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub fn handle(config: &Config, request: Request<Value>) -> Result<Conclusion, Er
     match input {
         Conclude::Service(end) => {
             log_image(&end.image);
-            log_service(&ecr_deploy::service::title(&end.cluster, &end.service));
+            log_service(&ecr_deploy::domain::service::title(&end.cluster, &end.service));
             conclude_service(&end, execution.redrive_count).map(Conclusion::Service)
         }
         Conclude::Image(end) => {

@@ -1,17 +1,17 @@
 //! How an execution ends: what its steps have come to, in one word and one message.
 
-use ecr_deploy::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
-use ecr_deploy::config::{RollbackSetting, StageName};
 use ecr_deploy::contract::{
     ImageConclusion, ImageEnd, NextWave, PlannedResult, PlannedRevision, PlannedService, RevisionResult, Rollback,
     RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, ServiceResult, SkipReason, Skipped,
     StageTag, StateError, UpdateOutcome, Verdict, Wave, WaveDue,
 };
+use ecr_deploy::domain::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
+use ecr_deploy::domain::image::{EcrRegistry, ImageTag};
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::service::title;
+use ecr_deploy::domain::stage::{RollbackSetting, StageName};
 use ecr_deploy::error::Error;
-use ecr_deploy::image::{EcrRegistry, ImageTag};
-use ecr_deploy::pace::pace;
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::service::title;
+use ecr_deploy::quota::pace::pace;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 

@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that builds nonsense should panic")]
 
 use conclude::{Conclusion, handle};
-use ecr_deploy::config::{Config, RolloutSettings};
+use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::error::Error;
-use ecr_deploy::runtime::Request;
+use ecr_deploy::function::config::Config;
+use ecr_deploy::function::runtime::Request;
 use ecr_deploy::testing::{arn, pushed, request};
 use serde_json::{Value, json};
 

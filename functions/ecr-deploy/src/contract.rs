@@ -4,11 +4,12 @@
 //! they matter; `tests/contract` reads every one of them and writes it back. Unknown members are refused: a state machine and functions that do not fit each other fail at
 //! once, by name.
 
-use crate::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
-use crate::config::{RolloutSettings, StageName};
+use crate::domain::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
+use crate::domain::hold;
+use crate::domain::image::{ImageDigest, ImageTag};
+use crate::domain::push::PushedImage;
+use crate::domain::stage::{RolloutSettings, StageName};
 use crate::error::Error;
-use crate::image::{ImageDigest, ImageTag};
-use crate::push::PushedImage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +99,8 @@ pub struct Wave {
 pub struct PlannedRevision {
     /// The revision that the new one is made from.
     pub task_definition: RevisionName,
-    /// How many seconds after the begin the new one may be registered, see [`crate::pace`]. Left out when it is 0.
+    /// How many seconds after the begin the new one may be registered, see [`crate::quota::pace`]. Left out when it is
+    /// 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub after: u32,
     /// By which of the plan's settings it is deployed. Left out when it is by the first.
@@ -120,8 +122,8 @@ pub struct PlannedService {
     /// what a state may be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<StageName>,
-    /// How many seconds after the begin it may be updated, see [`crate::pace`]. Left out when that is as soon as its
-    /// revision is registered.
+    /// How many seconds after the begin it may be updated, see [`crate::quota::pace`]. Left out when that is as soon as
+    /// its revision is registered.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub after: u32,
 }
@@ -678,14 +680,26 @@ pub struct NextWave {
     pub skipped: Vec<Skipped>,
 }
 
-/// A hold of everything, as it was read: see [`crate::hold`].
+/// A hold of everything, as it was read: see [`crate::domain::hold`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hold {
     /// The name of the parameter.
     pub parameter: String,
-    /// The beginning of its text; [`crate::hold::NONE`] where there is no such parameter.
+    /// The beginning of its text; [`crate::domain::hold::NONE`] where there is no such parameter.
     pub value: String,
+}
+
+impl Hold {
+    /// Why everything is on hold at `now`, and what to do, for a person; `None` where it is not.
+    #[must_use]
+    pub fn reason(&self, now: Timestamp) -> Option<String> {
+        let text = hold::hold(&self.value, now)?;
+        Some(format!(
+            "everything is on hold by the parameter {}: {text:?}. Push again, or start the event by hand, when that is lifted",
+            self.parameter
+        ))
+    }
 }
 
 /// What came of one planned revision.
@@ -770,4 +784,22 @@ pub struct ImageConclusion {
     pub pending: Vec<StageTag>,
     /// Whether something has failed beside what is to be tagged now: "Conclude" is asked once more then, and throws it.
     pub failed: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_of_everything_tells_its_text_and_what_lifts_it() {
+        let now: Timestamp = "2026-12-24T06:00:00Z".parse().unwrap();
+        let held = |value: &str| Hold {
+            parameter: "/ecr-deploy/shop/hold".to_owned(),
+            value: value.to_owned(),
+        };
+        assert_eq!(held("none").reason(now), None);
+        let says = "everything is on hold by the parameter /ecr-deploy/shop/hold: \"ann - audit\". Push again, or start \
+                    the event by hand, when that is lifted";
+        assert_eq!(held("ann - audit").reason(now).unwrap(), says);
+    }
 }

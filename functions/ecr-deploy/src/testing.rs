@@ -10,16 +10,16 @@
     reason = "a test that builds nonsense should panic"
 )]
 
-use crate::arn::TaskDefinitionArn;
 use crate::contract::{Execution, Rollout, ServiceId};
-use crate::image::ImageDigest;
-use crate::push::{PushId, PushedImage};
-use crate::runtime::Request;
-use crate::service::{
+use crate::domain::arn::TaskDefinitionArn;
+use crate::domain::image::ImageDigest;
+use crate::domain::push::{PushId, PushedImage};
+use crate::domain::service::{
     ContainerDigest, Controller, CrashThreshold, Deployment, RolloutState, Service, ServiceDeployment,
     ServiceDeploymentStatus, ServiceStatus, ServiceTags, StoppedContainer, StoppedTask,
 };
-use crate::task_definition::TaskDefinition;
+use crate::domain::task_definition::TaskDefinition;
+use crate::function::runtime::Request;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;

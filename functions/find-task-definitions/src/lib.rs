@@ -7,17 +7,18 @@ pub mod registry;
 pub mod stage;
 pub mod waves;
 
-use ecr_deploy::arn::{ClusterName, TaskDefinitionArn};
-use ecr_deploy::artifact::Kind;
-use ecr_deploy::config::{Config, StageName};
+use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::contract::{Hold, Plan, PlannedRevision, ServiceId, Skipped, Wave};
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::domain::arn::{ClusterName, TaskDefinitionArn};
+use ecr_deploy::domain::artifact::Kind;
+use ecr_deploy::domain::push::{NothingPushed, Push, PushedImage, parse_push};
+use ecr_deploy::domain::service::Service;
+use ecr_deploy::domain::stage::StageName;
+use ecr_deploy::domain::task_definition::Outline;
 use ecr_deploy::error::Error;
-use ecr_deploy::pace::is_long;
-use ecr_deploy::push::{NothingPushed, Push, PushedImage, parse_push};
-use ecr_deploy::runtime::{Request, log_image};
-use ecr_deploy::service::Service;
-use ecr_deploy::task_definition::Outline;
+use ecr_deploy::function::config::Config;
+use ecr_deploy::function::runtime::{Request, log_image};
+use ecr_deploy::quota::pace::is_long;
 use futures::channel::mpsc::{self, UnboundedSender};
 use futures::future::try_join3;
 use futures::stream::TryStreamExt;
@@ -51,8 +52,9 @@ const ASKED_ANEW: Duration = Duration::from_secs(10);
 /// stage of each service. Beside them, too, stands the [`Hold`] of everything as the state before has read it: then the plan skips
 /// all that it would deploy. The plan lists each revision in use with its services, then the newest
 /// revision of each family without a service; it changes nothing. `pushes` tells how many are deployed just now, this one among
-/// them, see [`ecr_deploy::executions`]: they share what may be read, registered and updated, where there is too little for all.
-/// `stored` tells what ECR holds, see [`registry::kind_of`]; it is asked only where the event does not tell what was pushed.
+/// them, see [`ecr_deploy::quota::executions`]: they share what may be read, registered and updated, where there is too
+/// little for all. `stored` tells what ECR holds, see [`registry::kind_of`]; it is asked only where the event does not
+/// tell what was pushed.
 ///
 /// # Errors
 ///

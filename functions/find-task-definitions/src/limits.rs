@@ -7,10 +7,10 @@ use ecr_deploy::contract::{
     Conclude, ImageConclusion, ImageEnd, Plan, PlannedResult, PlannedRevision, PlannedService, RevisionResult,
     ServiceOutcome, ServiceResult,
 };
+use ecr_deploy::domain::image::ImageTag;
+use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::error::Error;
-use ecr_deploy::image::ImageTag;
-use ecr_deploy::pace::pace;
-use ecr_deploy::push::PushedImage;
+use ecr_deploy::quota::pace::pace;
 use serde::Serialize;
 
 /// What a state may be given, and what it may put out, in bytes of JSON.

@@ -3,12 +3,12 @@
 
 use crate::policy;
 use crate::stage::{Stage, Stages};
-use ecr_deploy::arn::{RevisionName, TaskDefinitionArn};
-use ecr_deploy::config::StageName;
 use ecr_deploy::contract::{PlannedRevision, PlannedService, ServiceId, Skipped};
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::service::Service;
-use ecr_deploy::task_definition::Outline;
+use ecr_deploy::domain::arn::{RevisionName, TaskDefinitionArn};
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::service::Service;
+use ecr_deploy::domain::stage::StageName;
+use ecr_deploy::domain::task_definition::Outline;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 

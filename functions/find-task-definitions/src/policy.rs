@@ -15,16 +15,17 @@
 //! `SERVICE_DELETED` comes after the plan: conclude says it of a service that was deleted since.
 
 use crate::stage::{self, Candidate, Owner, Stage, Stages};
-use ecr_deploy::arn::{ClusterName, TaskDefinitionArn};
-use ecr_deploy::artifact::Artifact;
-use ecr_deploy::config::{Config, StageName};
 use ecr_deploy::contract::{SkipReason, Skipped};
-use ecr_deploy::hold::hold;
-use ecr_deploy::image::ImageTag;
-use ecr_deploy::push::{NothingPushed, PushedImage, Pusher};
-use ecr_deploy::records::MOST_TAGS;
-use ecr_deploy::service::{Controller, Service, ServiceStatus, ServiceTags};
-use ecr_deploy::task_definition::{Outline, SOURCE_TAG, Standing};
+use ecr_deploy::domain::arn::{ClusterName, TaskDefinitionArn};
+use ecr_deploy::domain::artifact::Artifact;
+use ecr_deploy::domain::hold::hold;
+use ecr_deploy::domain::image::ImageTag;
+use ecr_deploy::domain::push::{NothingPushed, PushedImage, Pusher};
+use ecr_deploy::domain::records::MOST_TAGS;
+use ecr_deploy::domain::service::{Controller, Service, ServiceStatus, ServiceTags};
+use ecr_deploy::domain::stage::StageName;
+use ecr_deploy::domain::task_definition::{Outline, SOURCE_TAG, Standing};
+use ecr_deploy::function::config::Config;
 use jiff::Timestamp;
 use std::fmt::Display;
 

@@ -4,8 +4,8 @@ use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::Region;
 use aws_sdk_ecr::error::DisplayErrorContext;
 use aws_sdk_ecr::types::ImageIdentifier;
-use ecr_deploy::artifact::{self, Kind};
-use ecr_deploy::push::PushedImage;
+use ecr_deploy::domain::artifact::{self, Kind};
+use ecr_deploy::domain::push::PushedImage;
 
 /// What was pushed, by the media types under which ECR keeps it.
 ///

@@ -1,12 +1,14 @@
 //! A stage is a named set of services, with the rule that says which tags may move them.
 //!
 //! All decisions are here, over plain data: which stage owns a service ([`Stages::owner`]), whether a stage takes a tag, and
-//! by which rule ([`Stage::decide`]), and whether a version is lower than another ([`lower`]). The settings' own type is [`ecr_deploy::config::StageSettings`].
+//! by which rule ([`Stage::decide`]), and whether a version is lower than another ([`lower`]). The settings' own type
+//! is [`ecr_deploy::function::config::StageSettings`].
 
-use ecr_deploy::config::{Config, RolloutSettings, StageName, StageSettings};
 use ecr_deploy::contract::Hold;
+use ecr_deploy::domain::image::ImageTag;
+use ecr_deploy::domain::stage::{RolloutSettings, StageName};
 use ecr_deploy::error::Error;
-use ecr_deploy::image::ImageTag;
+use ecr_deploy::function::config::{Config, StageSettings};
 use regex_lite::Regex;
 use semver::{Version, VersionReq};
 use std::fmt::Display;
@@ -71,7 +73,7 @@ pub struct Candidate<'a> {
     pub family: &'a str,
     /// The repository that was pushed to.
     pub repository: &'a str,
-    /// The service's own tag, [`ecr_deploy::service::ServiceTags::STAGE`].
+    /// The service's own tag, [`ecr_deploy::domain::service::ServiceTags::STAGE`].
     pub own: Option<&'a str>,
 }
 

@@ -4,13 +4,13 @@
 
 use crate::policy;
 use crate::stage::{Candidate, Owner, Stage, Stages};
-use ecr_deploy::arn::{RevisionName, TaskDefinitionArn};
-use ecr_deploy::config::{RolloutSettings, StageName};
 use ecr_deploy::contract::{PlannedRevision, ServiceId, Skipped, StageTag, Wave};
-use ecr_deploy::image::ImageTag;
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::service::{Service, ServiceStatus};
-use ecr_deploy::task_definition::Outline;
+use ecr_deploy::domain::arn::{RevisionName, TaskDefinitionArn};
+use ecr_deploy::domain::image::ImageTag;
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::service::{Service, ServiceStatus};
+use ecr_deploy::domain::stage::{RolloutSettings, StageName};
+use ecr_deploy::domain::task_definition::Outline;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is planned in waves, and what is skipped of it.
@@ -120,7 +120,7 @@ pub fn waves(
             };
             let stage = owners.of_services.get(&id);
             if is_kept_back(stage) {
-                let title = ecr_deploy::service::title(&service.cluster, &service.service);
+                let title = ecr_deploy::domain::service::title(&service.cluster, &service.service);
                 not_promoted.extend(stage.map(|stage| (title, stage)));
             } else {
                 let (level, settings) = place(stage);

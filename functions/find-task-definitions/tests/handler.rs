@@ -5,13 +5,13 @@
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::describe_services::DescribeServicesInput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use ecr_deploy::artifact::Kind;
-use ecr_deploy::config::{Config, StageSettings};
+use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::contract::{Plan, SkipReason};
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::domain::artifact::Kind;
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::service::{Service, ServiceTags};
 use ecr_deploy::error::Error;
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::service::{Service, ServiceTags};
+use ecr_deploy::function::config::{Config, StageSettings};
 use ecr_deploy::testing::{
     REGISTRY, Wire, answer, deployment, described, described_of_push, described_services, refusal, request, service,
 };

@@ -3,11 +3,11 @@
 //! Infrastructure as code registers a revision of its own where it changes a task definition, and may move no service to it. A
 //! stage with `base: 'newest'` takes it up with the next push.
 
+use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::contract::BaseNote;
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::task_definition::{Descent, TaskDefinition};
 use ecr_deploy::error::Error;
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::task_definition::{Descent, TaskDefinition};
 
 /// How many revisions are read to find out what the family has.
 const MOST_READ: usize = 100;

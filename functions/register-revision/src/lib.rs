@@ -3,15 +3,15 @@
 pub mod base;
 
 use base::Base;
-use ecr_deploy::arn::TaskDefinitionArn;
-use ecr_deploy::config::{BaseSetting, RolloutSettings};
+use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::change::registration::{Kin, Registration};
 use ecr_deploy::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::domain::arn::TaskDefinitionArn;
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::stage::{BaseSetting, RolloutSettings};
+use ecr_deploy::domain::task_definition::{ONE_PUSH, TaskDefinition};
 use ecr_deploy::error::Error;
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::registration::{Kin, Registration};
-use ecr_deploy::runtime::{Request, log_image};
-use ecr_deploy::task_definition::{ONE_PUSH, TaskDefinition};
+use ecr_deploy::function::runtime::{Request, log_image};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 

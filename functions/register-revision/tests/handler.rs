@@ -4,11 +4,11 @@
 
 use aws_sdk_ecs::Client;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use ecr_deploy::config::{BaseSetting, RollbackSetting, RolloutSettings};
+use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::contract::{RegisterRevision, RegisteredRevision, RollbackCopy};
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::domain::stage::{BaseSetting, RollbackSetting, RolloutSettings};
+use ecr_deploy::domain::task_definition::ImageForm;
 use ecr_deploy::error::Error;
-use ecr_deploy::task_definition::ImageForm;
 use ecr_deploy::testing::{
     REGISTRY, Wire, answer, arn, at, definition, described, described_of_push, digest, pushed, refusal, request,
 };

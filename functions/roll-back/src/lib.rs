@@ -2,19 +2,19 @@
 
 pub mod target;
 
-use ecr_deploy::arn::TaskDefinitionArn;
-use ecr_deploy::config::Config;
+use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::aws::registry::{By, Stored, look_up, restore};
+use ecr_deploy::change::overrun::{Overrun, overrun, overrun_by_records};
+use ecr_deploy::change::tries::{PROMPT, Tries};
 use ecr_deploy::contract::{RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Rollout};
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::domain::arn::TaskDefinitionArn;
+use ecr_deploy::domain::image::ImageDigest;
+use ecr_deploy::domain::service::{Service, ServiceDeployment};
+use ecr_deploy::domain::task_definition::{OtherRevision, Standing, TaskDefinition};
 use ecr_deploy::error::Error;
-use ecr_deploy::image::ImageDigest;
-use ecr_deploy::overrun::{Overrun, overrun, overrun_by_records};
-use ecr_deploy::poll::{self, Waiting};
-use ecr_deploy::registry::{By, Stored, look_up, restore};
-use ecr_deploy::runtime::{Request, log_image, log_service};
-use ecr_deploy::service::{Service, ServiceDeployment};
-use ecr_deploy::task_definition::{OtherRevision, Standing, TaskDefinition};
-use ecr_deploy::tries::{PROMPT, Tries};
+use ecr_deploy::function::config::Config;
+use ecr_deploy::function::runtime::{Request, log_image, log_service};
+use ecr_deploy::quota::poll::{self, Waiting};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use target::{Bits, Seen, Way, decide, good_before, keeps_old_bits, old_bits, on, recorded_digests, serves};
@@ -30,7 +30,8 @@ use tokio::time::Instant;
 /// sent again on the same look: all begins anew with the look. So it does where the service has moved since it was looked at. To
 /// stop a rollout can be repeated on any, since it names that one.
 ///
-/// `running` is how many services are waited for, see [`ecr_deploy::executions`]: the more, the later is the first look.
+/// `running` is how many services are waited for, see [`ecr_deploy::quota::executions`]: the more, the later is the
+/// first look.
 ///
 /// # Errors
 ///
@@ -46,7 +47,7 @@ pub async fn handle(
     let Request { now, input, .. } = request.typed::<RollBack>()?;
     let Rollout { cluster, service, .. } = &input.rollout;
     log_image(&input.image);
-    log_service(&ecr_deploy::service::title(cluster, service));
+    log_service(&ecr_deploy::domain::service::title(cluster, service));
     let (rollback, running) = tokio::join!(roll_back(ecs, ecr, now, &input), running);
     let waiting = Waiting {
         cluster,
@@ -595,7 +596,7 @@ impl WayBack<'_> {
     }
 
     fn title(&self) -> String {
-        ecr_deploy::service::title(&self.input.rollout.cluster, &self.input.rollout.service)
+        ecr_deploy::domain::service::title(&self.input.rollout.cluster, &self.input.rollout.service)
     }
 }
 

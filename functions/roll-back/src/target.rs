@@ -1,11 +1,13 @@
 //! Where a service goes back to, and how.
 
-use ecr_deploy::arn::TaskDefinitionArn;
 use ecr_deploy::contract::Rollout;
-use ecr_deploy::image::{ImageDigest, ImageReference, ImageTag};
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::service::{self, ContainerDigest, Deployment, Service, ServiceDeployment, ServiceDeploymentStatus};
-use ecr_deploy::task_definition::{OtherRevision, Standing, TaskDefinition};
+use ecr_deploy::domain::arn::TaskDefinitionArn;
+use ecr_deploy::domain::image::{ImageDigest, ImageReference, ImageTag};
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::service::{
+    self, ContainerDigest, Deployment, Service, ServiceDeployment, ServiceDeploymentStatus,
+};
+use ecr_deploy::domain::task_definition::{OtherRevision, Standing, TaskDefinition};
 
 /// How to go back.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,14 +6,15 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_sdk_ecs::types::DesiredStatus;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use ecr_deploy::config::{Config, RolloutSettings};
+use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::aws::registry::{By, Stored, look_up};
 use ecr_deploy::contract::{Check, RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Verdict};
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::domain::image::ImageDigest;
+use ecr_deploy::domain::service::ServiceDeploymentStatus::{RollingBack, Successful, UnderWay};
+use ecr_deploy::domain::service::{Deployment, Service, ServiceDeployment};
+use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::error::Error;
-use ecr_deploy::image::ImageDigest;
-use ecr_deploy::registry::{By, Stored, look_up};
-use ecr_deploy::service::ServiceDeploymentStatus::{RollingBack, Successful, UnderWay};
-use ecr_deploy::service::{Deployment, Service, ServiceDeployment};
+use ecr_deploy::function::config::Config;
 use ecr_deploy::testing::{
     REGISTRY, Wire, answer, arn, at, deployment, described, described_of_push, described_services, digest, given_up,
     listed_deployments, pass, pushed, record, refusal, request, rolling, rollout, service,
@@ -924,7 +925,7 @@ async fn throttling_by_ecr_is_tried_again_by_the_state_machine_before_anything_i
 
 #[test]
 fn the_registry_of_the_tests_is_the_one_of_the_push() {
-    let reference: ecr_deploy::image::ImageReference = format!("{REGISTRY}/app:v1").parse().unwrap();
+    let reference: ecr_deploy::domain::image::ImageReference = format!("{REGISTRY}/app:v1").parse().unwrap();
     assert!(pushed(2).is_repository_of(&reference));
 }
 

@@ -2,19 +2,19 @@
 
 pub mod start;
 
-use ecr_deploy::arn::TaskDefinitionArn;
-use ecr_deploy::config::Config;
+use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::aws::registry::{By, Stored, look_up, restore};
+use ecr_deploy::change::overrun::{Overrun, overrun, overrun_by_records};
+use ecr_deploy::change::tries::{PROMPT, Tries};
 use ecr_deploy::contract::{Rollout, ServiceUpdate, UpdateOutcome, UpdateService};
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::domain::arn::TaskDefinitionArn;
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::service::{Service, ServiceDeployment};
+use ecr_deploy::domain::task_definition::{ONE_PUSH, Standing, TaskDefinition};
 use ecr_deploy::error::Error;
-use ecr_deploy::overrun::{Overrun, overrun, overrun_by_records};
-use ecr_deploy::poll::{self, Waiting};
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::registry::{By, Stored, look_up, restore};
-use ecr_deploy::runtime::{Request, log_image, log_service};
-use ecr_deploy::service::{Service, ServiceDeployment};
-use ecr_deploy::task_definition::{ONE_PUSH, Standing, TaskDefinition};
-use ecr_deploy::tries::{PROMPT, Tries};
+use ecr_deploy::function::config::Config;
+use ecr_deploy::function::runtime::{Request, log_image, log_service};
+use ecr_deploy::quota::poll::{self, Waiting};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use start::{Seen, Start, decide, is_lost, is_steady, last_good, may_have_had_its_turn, tells_everything};
@@ -34,7 +34,8 @@ const LOOKS: usize = 3;
 ///
 /// An image that is wanted again may have been archived or deleted since it was pushed: then nothing is started.
 ///
-/// `running` is how many services are waited for, see [`ecr_deploy::executions`]: the more, the later is the first look.
+/// `running` is how many services are waited for, see [`ecr_deploy::quota::executions`]: the more, the later is the
+/// first look.
 ///
 /// # Errors
 ///
@@ -50,7 +51,7 @@ pub async fn handle(
 ) -> Result<ServiceUpdate, Error> {
     let Request { now, mut input, .. } = request.typed::<UpdateService>()?;
     log_image(&input.image);
-    log_service(&ecr_deploy::service::title(&input.cluster, &input.service));
+    log_service(&ecr_deploy::domain::service::title(&input.cluster, &input.service));
     of_one_family(&input)?;
     let (update, running) = tokio::join!(update(ecs, ecr, now, &mut input), running);
     let update = match update {
@@ -91,7 +92,7 @@ fn of_one_family(input: &UpdateService) -> Result<(), Error> {
         "{} is not made from {}: a service stays in the family of its task definition. {} is left as it is",
         task_definition.short(),
         source.short(),
-        ecr_deploy::service::title(&input.cluster, &input.service)
+        ecr_deploy::domain::service::title(&input.cluster, &input.service)
     )))
 }
 
@@ -552,7 +553,7 @@ impl Attempt<'_> {
             .unwrap_or_default();
         Error::RolledBack(format!(
             "{} was on {} for this push before, which did not become stable{why}, and is on {} now",
-            ecr_deploy::service::title(&self.input.cluster, &self.input.service),
+            ecr_deploy::domain::service::title(&self.input.cluster, &self.input.service),
             self.input.task_definition.short(),
             to.short()
         ))
@@ -576,7 +577,7 @@ impl Attempt<'_> {
         if self.now > deadline {
             return Err(Error::Rejected(format!(
                 "{} {what}, and its turn did not come until {deadline}; look at what keeps the service, then redrive this execution",
-                ecr_deploy::service::title(&self.input.cluster, &self.input.service)
+                ecr_deploy::domain::service::title(&self.input.cluster, &self.input.service)
             )));
         }
         Ok(ServiceUpdate {
@@ -602,7 +603,7 @@ impl Attempt<'_> {
     fn outcome(&self, outcome: UpdateOutcome, message: &str) -> ServiceUpdate {
         let message = format!(
             "{} {message}",
-            ecr_deploy::service::title(&self.input.cluster, &self.input.service)
+            ecr_deploy::domain::service::title(&self.input.cluster, &self.input.service)
         );
         ServiceUpdate {
             outcome,

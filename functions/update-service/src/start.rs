@@ -1,12 +1,12 @@
 //! Whether to start a rollout on a service, and what it would go back to.
 
-use ecr_deploy::arn::TaskDefinitionArn;
 use ecr_deploy::contract::UpdateService;
-use ecr_deploy::service::{
+use ecr_deploy::domain::arn::TaskDefinitionArn;
+use ecr_deploy::domain::service::{
     Controller, CrashThreshold, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus,
     StoppedTask,
 };
-use ecr_deploy::task_definition::Standing;
+use ecr_deploy::domain::task_definition::Standing;
 use jiff::{SignedDuration, Timestamp};
 
 /// What to do with a service that is to be moved to a revision.
@@ -367,7 +367,7 @@ fn is_complete(service: &Service, deployment: &Deployment) -> bool {
 }
 
 /// The last good revision: that of the newest deployment that completed, other than one of `ours`, of the first of these `looks`
-/// that lists one; where none does, by the records ([`ecr_deploy::service::last_good`]).
+/// that lists one; where none does, by the records ([`ecr_deploy::domain::service::last_good`]).
 ///
 /// A deployment without a rollout state counts only then before the records when its own does not tell otherwise: that its tasks
 /// run for a moment makes no revision good. `None` when nothing ever completed.
@@ -393,7 +393,7 @@ pub fn last_good(
         })
     };
     listed(&|deployment| !is_told_otherwise(deployment))
-        .or_else(|| ecr_deploy::service::last_good(history?, ours))
+        .or_else(|| ecr_deploy::domain::service::last_good(history?, ours))
         .or_else(|| listed(&|_| true))
         .cloned()
 }

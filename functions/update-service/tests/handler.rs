@@ -5,11 +5,12 @@
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use ecr_deploy::config::{Config, RolloutSettings};
+use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::contract::{ServiceUpdate, UpdateOutcome, UpdateService};
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::domain::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
+use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::error::Error;
-use ecr_deploy::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
+use ecr_deploy::function::config::Config;
 use ecr_deploy::testing::{
     answer, arn, at, deployment, described, described_of_push, described_services, digest, given_up,
     listed_deployments, pass, pushed, record, refusal, request, rolling, service, service_id, wire,

@@ -2,14 +2,14 @@
 //! calls them.
 
 use super::machine::step_functions::StepFunctions;
-use ecr_deploy::artifact::Kind;
-use ecr_deploy::config::Config;
+use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::contract::Execution;
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::domain::artifact::Kind;
+use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::error::Error;
-use ecr_deploy::executions::Executions;
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::runtime::Request;
+use ecr_deploy::function::config::Config;
+use ecr_deploy::function::runtime::Request;
+use ecr_deploy::quota::executions::Executions;
 use futures::future::join_all;
 use jiff::Timestamp;
 use local_aws::roles::as_function;

@@ -5,7 +5,7 @@ use crate::account::{Account, Caller, Grain, REGISTRY, REPOSITORY, list};
 use crate::machine::step_functions::{AT_ONCE, Listed, StepFunctions};
 use crate::machine::{Execution, Sandboxes};
 use crate::support::run;
-use ecr_deploy::config::Config;
+use ecr_deploy::function::config::Config;
 use futures::future::join_all;
 use serde_json::Value;
 use simulated_ecs::{Seed, Settings};

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use ecr_deploy::executions::Executions;
+use ecr_deploy::quota::executions::Executions;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use crate::account::{Account, Caller, Grain};
 use crate::machine::step_functions::StepFunctions;
 use crate::machine::{Execution, Sandboxes};
 use crate::support::run;
-use ecr_deploy::config::Config;
+use ecr_deploy::function::config::Config;
 use serde_json::{Value, json};
 use simulated_ecs::{Seed, Settings};
 use std::time::Duration;

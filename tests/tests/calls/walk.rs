@@ -2,7 +2,7 @@
 
 use super::account::{Account, Caller, Grain};
 use super::machine::Execution;
-use ecr_deploy::config::Config;
+use ecr_deploy::function::config::Config;
 use simulated_ecs::{Seed, Settings};
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::aws::ecs::Ecs;
 use jiff::Timestamp;
 use local_aws::roles::{Roles, current_function};
 use serde_json::{Map, Value, json};

@@ -4,7 +4,7 @@ use crate::account::{Account, Caller, Grain, REGISTRY, REPOSITORY, list, short};
 use crate::machine::{Execution, Thrown};
 use crate::situations::config;
 use crate::support::run;
-use ecr_deploy::config::Config;
+use ecr_deploy::function::config::Config;
 use serde_json::{Value, json};
 use simulated_ecs::Seed;
 use std::cell::RefCell;

@@ -10,12 +10,12 @@ pub(crate) mod step_functions;
 
 use super::account::{Begun, Caller, list};
 use bumpalo::Bump;
-use ecr_deploy::config::Config;
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::error::Error;
-use ecr_deploy::executions::Executions;
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::runtime::Request;
+use ecr_deploy::function::config::Config;
+use ecr_deploy::function::runtime::Request;
+use ecr_deploy::quota::executions::Executions;
 use futures::future::{FutureExt, LocalBoxFuture};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;

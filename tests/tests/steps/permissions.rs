@@ -4,7 +4,7 @@ use super::account::{Account, CLUSTER, Caller, Grain, REPOSITORY, short};
 use super::machine::Execution;
 use super::situations::{SITUATIONS, Situation, outcome};
 use super::support::{all, run};
-use ecr_deploy::config::Config;
+use ecr_deploy::function::config::Config;
 use local_aws::roles::{Roles, narrow_props, template};
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use crate::account::{Account, Caller, Grain, list};
 use crate::machine::Execution;
 use crate::situations::{Played, SITUATIONS, Situation, Walked, config, outcome};
 use crate::support::{all, run};
-use ecr_deploy::task_definition::SOURCE_TAG;
+use ecr_deploy::domain::task_definition::SOURCE_TAG;
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -3,9 +3,9 @@
 
 use crate::account::{Account, CLUSTER, Caller, Grain, Mishap, REGISTRY, REPOSITORY};
 use crate::machine::{Execution, Functions, Thrown};
-use ecr_deploy::arn::ClusterName;
-use ecr_deploy::config::{Config, StageSettings};
-use ecr_deploy::task_definition::ImageForm;
+use ecr_deploy::domain::arn::ClusterName;
+use ecr_deploy::domain::task_definition::ImageForm;
+use ecr_deploy::function::config::{Config, StageSettings};
 use local_aws::roles::Roles;
 use serde_json::{Value, json};
 use simulated_ecs::{Behaviour, Seed};

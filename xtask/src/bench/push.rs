@@ -7,7 +7,7 @@ use super::runs::{Run, Runs};
 use super::table::{ratio, seconds};
 use crate::Failure;
 use aws_sdk_ecs::config::{BehaviorVersion, Builder, Credentials, Region};
-use ecr_deploy::ecs::Ecs;
+use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::error::Error;
 use futures::future::try_join_all;
 use serde_json::Value;

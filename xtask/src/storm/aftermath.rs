@@ -5,7 +5,7 @@
 
 use super::scenario::SPEED;
 use super::stages::{Stage, Tags, all};
-use ecr_deploy::push::PushId;
+use ecr_deploy::domain::push::PushId;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -8,7 +8,7 @@ use super::scenario::{Answer, Archive, CLUSTERS, ELSEWHERE, SPEED, Scenario};
 use crate::Failure;
 use aws_sdk_sfn::error::DisplayErrorContext;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
-use ecr_deploy::push::PushId;
+use ecr_deploy::domain::push::PushId;
 use local_aws::{ACCOUNT, LocalAws, REGION, Stack, pause};
 use serde_json::{Value, json};
 use simulated_ecs::{Api, SimulatedEcs, Simulation, Weather};
@@ -566,7 +566,7 @@ fn execution(machine: Machine, it: local_aws::executions::Execution) -> Executio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ecr_deploy::push::{Push, parse_push};
+    use ecr_deploy::domain::push::{Push, parse_push};
 
     #[test]
     fn ecrs_own_event_tells_of_the_same_image_and_of_a_push_that_is_known_by_its_own_time_and_id() {

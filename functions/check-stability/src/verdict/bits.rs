@@ -1,11 +1,11 @@
 //! The bits of a rollout: deployed means that its tasks run the pushed image, by its digest. A revision that names the image by its
 //! tag runs what the tag stood for when its deployment started, and that may be another push by then.
 
+use ecr_deploy::aws::registry::Listed;
 use ecr_deploy::contract::{Check, Verdict};
-use ecr_deploy::image::{ImageDigest, ImageReference};
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::registry::Listed;
-use ecr_deploy::service::{ContainerDigest, ServiceDeployment};
+use ecr_deploy::domain::image::{ImageDigest, ImageReference};
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::service::{ContainerDigest, ServiceDeployment};
 use std::collections::BTreeSet;
 
 /// What a rollout runs of the pushed repository.
@@ -86,7 +86,7 @@ pub fn judge_bits(stable: Check, image: &PushedImage, others: &BTreeSet<ImageDig
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ecr_deploy::service::ServiceDeploymentStatus::Successful;
+    use ecr_deploy::domain::service::ServiceDeploymentStatus::Successful;
     use ecr_deploy::testing::{REGISTRY, digest, pushed, record};
 
     fn of(image: &str, number: u32) -> ContainerDigest {

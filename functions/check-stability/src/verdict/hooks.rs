@@ -3,7 +3,7 @@
 //! See <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/pause-lifecycle-hooks.html>.
 
 use ecr_deploy::contract::Rollout;
-use ecr_deploy::lifecycle::{Hook, HookAction, HookStatus, Lifecycle};
+use ecr_deploy::domain::lifecycle::{Hook, HookAction, HookStatus, Lifecycle};
 use jiff::{SignedDuration, Timestamp};
 
 /// For how long after its beginning a rollout may be held. One hook waits for two weeks at most, but a rollout may have several,

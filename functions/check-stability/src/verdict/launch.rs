@@ -2,7 +2,7 @@
 
 use super::{CLOCK_SKEW, Look, earlier, later, ours};
 use ecr_deploy::contract::{CheckStability, Rollout};
-use ecr_deploy::service::{Deployment, ServiceEvent};
+use ecr_deploy::domain::service::{Deployment, ServiceEvent};
 
 /// For what part of its time a rollout may go without any task that ECS can launch. ECS tells it once in six hours, however often it fails
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html>).

@@ -4,12 +4,12 @@
 mod held;
 
 use super::*;
-use ecr_deploy::config::{BaseSetting, RolloutSettings};
 use ecr_deploy::contract::Verdict::{Displaced, Failed, InProgress, Stable, Superseded};
-use ecr_deploy::service::ServiceDeploymentStatus::{
+use ecr_deploy::domain::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
-use ecr_deploy::service::{CrashThreshold, ServiceEvent, StoppedContainer};
+use ecr_deploy::domain::service::{CrashThreshold, ServiceEvent, StoppedContainer};
+use ecr_deploy::domain::stage::{BaseSetting, RolloutSettings};
 use ecr_deploy::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, rollout, service};
 use proptest::prelude::*;
 

@@ -1,8 +1,8 @@
 //! How executions end. In every case `app:v2` was to run on `web:2`, and `web:1` was good before it.
 
 use super::*;
-use ecr_deploy::config::RolloutSettings;
 use ecr_deploy::contract::{Check, Hold, Rollback, ServiceUpdate, Skipped};
+use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::testing::{arn, at, pushed, rollout, service_id};
 use proptest::prelude::*;
 use serde_json::json;
@@ -637,9 +637,9 @@ fn a_push_of_which_all_is_stable_succeeds_with_a_summary() {
 
 #[test]
 fn a_push_tells_who_pushed_it_in_the_end_whether_it_succeeds_or_fails() {
-    let by: ecr_deploy::push::Pusher = "arn:aws:sts::123456789012:assumed-role/ci-push/run-42".parse().unwrap();
+    let by: ecr_deploy::domain::push::Pusher = "arn:aws:sts::123456789012:assumed-role/ci-push/run-42".parse().unwrap();
     let pushed_by = |end: ImageEnd| ImageEnd {
-        image: end.image.map(|image| ecr_deploy::push::PushedImage {
+        image: end.image.map(|image| ecr_deploy::domain::push::PushedImage {
             by: Some(by.clone()),
             ..image
         }),
@@ -1056,7 +1056,7 @@ fn latest_is_tagged_only_when_everything_ended_on_the_image() {
     }
     assert!(tags(&push(vec![registered("nightly:5")])), "a family is enough");
     assert!(!tags(&push(vec![])), "nothing is on it");
-    let latest = ecr_deploy::push::PushedImage {
+    let latest = ecr_deploy::domain::push::PushedImage {
         tag: "latest".parse().unwrap(),
         ..pushed(2)
     };

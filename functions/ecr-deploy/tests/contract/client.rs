@@ -5,12 +5,12 @@ use crate::{busybox, example, text};
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_async::time::StaticTimeSource;
 use aws_smithy_http_client::test_util::infallible_client_fn;
-use ecr_deploy::arn::TaskDefinitionArn;
-use ecr_deploy::ecs::{DescribedServices, Ecs};
+use ecr_deploy::aws::ecs::{DescribedServices, Ecs};
+use ecr_deploy::domain::arn::TaskDefinitionArn;
+use ecr_deploy::domain::lifecycle::{Hook, HookAction, HookStatus};
+use ecr_deploy::domain::service::{CrashThreshold, ServiceDeploymentStatus};
+use ecr_deploy::domain::task_definition::{ImageForm, TaskDefinition};
 use ecr_deploy::error::Error;
-use ecr_deploy::lifecycle::{Hook, HookAction, HookStatus};
-use ecr_deploy::service::{CrashThreshold, ServiceDeploymentStatus};
-use ecr_deploy::task_definition::{ImageForm, TaskDefinition};
 use futures::stream::{self, TryStreamExt};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -157,7 +157,7 @@ async fn the_signature_is_of_the_document_not_of_what_the_sdk_wrote() {
     let (ecs, wire) = ecs_answering(|_, _| (200, text(DESCRIBED)));
     // As long as the other, so that only the bytes differ.
     let v1 = web_41().with_image(&busybox(), ImageForm::Tag);
-    let v2 = ecr_deploy::push::PushedImage {
+    let v2 = ecr_deploy::domain::push::PushedImage {
         tag: "v2".parse().unwrap(),
         ..busybox()
     };
@@ -408,7 +408,7 @@ async fn services_are_listed_a_hundred_a_page_and_described_ten_a_call_in_the_or
 }
 
 /// The service `web`, as ECS answers with these members.
-async fn read(members: Value) -> ecr_deploy::service::Service {
+async fn read(members: Value) -> ecr_deploy::domain::service::Service {
     let (ecs, _) = ecs_answering(move |_, _| {
         let mut service = service("production", "web");
         let known = service.as_object_mut().unwrap();
@@ -767,7 +767,7 @@ async fn service_deployments_are_done_without_where_ecs_does_not_tell_of_them() 
     );
 }
 
-async fn deployments_of_web(ecs: &Ecs) -> Result<Option<Vec<ecr_deploy::service::ServiceDeployment>>, Error> {
+async fn deployments_of_web(ecs: &Ecs) -> Result<Option<Vec<ecr_deploy::domain::service::ServiceDeployment>>, Error> {
     ecs.service_deployments(&"production".parse().unwrap(), &"web".parse().unwrap(), None)
         .await
 }
@@ -775,7 +775,7 @@ async fn deployments_of_web(ecs: &Ecs) -> Result<Option<Vec<ecr_deploy::service:
 #[test]
 fn a_payload_that_does_not_fit_is_invalid_input_and_names_the_member() {
     use ecr_deploy::contract::RegisterRevision;
-    use ecr_deploy::runtime::Request;
+    use ecr_deploy::function::runtime::Request;
     let open = |payload: Value| Request::open(payload, jiff::Timestamp::UNIX_EPOCH);
     let typed = |payload: Value| open(payload)?.typed::<RegisterRevision>();
     let request = typed(example("envelope")).unwrap();

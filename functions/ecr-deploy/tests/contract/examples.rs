@@ -6,7 +6,7 @@ use ecr_deploy::contract::{
     RollBack, Rollback, RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceUpdate, StillStableInput,
     StillStableOutput, UpdateOutcome, UpdateService, Verdict,
 };
-use ecr_deploy::push::{Push, parse_push};
+use ecr_deploy::domain::push::{Push, parse_push};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ fn arrows() -> Vec<Arrow> {
     ]
 }
 
-/// AWS's own events, which are read by `ecr_deploy::push` and never refused for a member that is new.
+/// AWS's own events, which are read by `ecr_deploy::domain::push` and never refused for a member that is new.
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.

@@ -10,8 +10,9 @@ mod client;
 mod examples;
 mod task_definition;
 mod walk;
+mod wings;
 
-use ecr_deploy::push::{PushId, PushedImage};
+use ecr_deploy::domain::push::{PushId, PushedImage};
 use serde_json::Value;
 use std::path::PathBuf;
 

@@ -4,9 +4,9 @@
 //! `fixtures/make_task_definition.py` makes it.
 
 use crate::{busybox, json, push, text};
-use ecr_deploy::image::RepositoryName;
-use ecr_deploy::push::PushedImage;
-use ecr_deploy::task_definition::{ImageForm, OUTPUT_ONLY_MEMBERS, SOURCE_TAG, Standing, TaskDefinition};
+use ecr_deploy::domain::image::RepositoryName;
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::task_definition::{ImageForm, OUTPUT_ONLY_MEMBERS, SOURCE_TAG, Standing, TaskDefinition};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;

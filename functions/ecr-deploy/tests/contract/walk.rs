@@ -5,10 +5,10 @@
 
 use crate::examples::examples_of;
 use crate::{repository, text};
-use ecr_deploy::config::RollbackSetting;
 use ecr_deploy::contract::{Hold, RollbackMethod, UpdateOutcome, Verdict};
+use ecr_deploy::domain::stage::RollbackSetting;
 use ecr_deploy::error::Error;
-use ecr_deploy::pace::UPDATES;
+use ecr_deploy::quota::pace::UPDATES;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -315,7 +315,9 @@ fn patience_seconds(retrier: &Value) -> f64 {
 /// the default.
 #[test]
 fn every_lambda_task_tries_again_for_as_long_as_a_rollout_may_take_whatever_passes_by_itself() {
-    let rollout = ecr_deploy::config::Config::default().rollout_timeout.as_secs_f64();
+    let rollout = ecr_deploy::function::config::Config::default()
+        .rollout_timeout
+        .as_secs_f64();
     let mut lambda_tasks = 0;
     for state in states().iter().filter(|state| state.function().is_some()) {
         lambda_tasks += 1;
@@ -785,7 +787,11 @@ fn the_hold_of_everything_is_read_before_the_search_and_before_each_later_wave()
         let state = state(DEPLOY_IMAGE, name);
         let patience = patience_seconds(&state["Retry"][0]);
         assert!(
-            patience >= 1.25 * ecr_deploy::config::Config::default().rollout_timeout.as_secs_f64(),
+            patience
+                >= 1.25
+                    * ecr_deploy::function::config::Config::default()
+                        .rollout_timeout
+                        .as_secs_f64(),
             "{name}: {patience} s"
         );
         assert_eq!(
@@ -795,7 +801,7 @@ fn the_hold_of_everything_is_read_before_the_search_and_before_each_later_wave()
         );
         let hold = serde_json::from_value::<Hold>(state["Assign"]["hold"].clone()).unwrap();
         assert_eq!(hold.parameter, "${hold}");
-        let none = format!("'{}'", ecr_deploy::hold::NONE);
+        let none = format!("'{}'", ecr_deploy::domain::hold::NONE);
         assert!(hold.value.contains(&none), "{}", hold.value);
     }
 }
@@ -806,7 +812,11 @@ fn the_launcher_tries_for_as_long_as_a_rollout_may_take_and_takes_a_name_that_is
     let start = state("push", "Start deploy-image");
     let patience = patience_seconds(&start["Retry"][0]);
     assert!(
-        patience >= 1.25 * ecr_deploy::config::Config::default().rollout_timeout.as_secs_f64(),
+        patience
+            >= 1.25
+                * ecr_deploy::function::config::Config::default()
+                    .rollout_timeout
+                    .as_secs_f64(),
         "{patience} s"
     );
     assert_eq!(start["Arguments"]["Input"], "{% $states.input %}", "the whole event");

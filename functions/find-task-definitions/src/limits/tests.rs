@@ -1,8 +1,8 @@
 //! What fits into one execution. The push is that of `app:v2`.
 
 use super::*;
-use ecr_deploy::config::RolloutSettings;
 use ecr_deploy::contract::{PlannedService, SkipReason, Skipped, StageTag, Wave};
+use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::testing::pushed;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
 //! The rules of a plan. The push is that of `app:v2`.
 
 use super::*;
-use ecr_deploy::config::Config;
 use ecr_deploy::contract::SkipReason;
-use ecr_deploy::service::{Controller, ServiceStatus, ServiceTags};
+use ecr_deploy::domain::service::{Controller, ServiceStatus, ServiceTags};
+use ecr_deploy::function::config::Config;
 use ecr_deploy::testing::{REGISTRY, arn, at, definition, deployment, described, described_of_push, pushed, service};
 use proptest::prelude::*;
 use serde_json::{Value, json};

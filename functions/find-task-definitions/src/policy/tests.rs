@@ -1,8 +1,8 @@
 //! Every reason, by what it is decided from. The push is that of `app:v2`.
 
 use super::*;
-use ecr_deploy::artifact::Kind;
 use ecr_deploy::contract::Hold;
+use ecr_deploy::domain::artifact::Kind;
 use ecr_deploy::testing::{
     arn, at, definition, deployment, described, described_of_push, digest, pushed, service as web,
 };
@@ -97,7 +97,7 @@ fn row(reason: SkipReason) -> Row {
         ),
         SkipReason::NotAnImage => {
             let signature = "application/vnd.dev.cosign.artifact.sig.v1+json";
-            let Kind::Artifact(artifact) = ecr_deploy::artifact::of_media_types(None, Some(signature)) else {
+            let Kind::Artifact(artifact) = ecr_deploy::domain::artifact::of_media_types(None, Some(signature)) else {
                 panic!("{signature} is an image");
             };
             let told = nothing_pushed(&NothingPushed::Artifact {

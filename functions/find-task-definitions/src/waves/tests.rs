@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::plan::{Planned, plan};
-use ecr_deploy::config::Config;
 use ecr_deploy::contract::SkipReason;
-use ecr_deploy::service::{Deployment, ServiceTags};
+use ecr_deploy::domain::service::{Deployment, ServiceTags};
+use ecr_deploy::function::config::Config;
 use ecr_deploy::testing::{at, definition, deployment, described, described_of_push, pushed, rolling, service};
 use serde_json::{Value, json};
 
@@ -245,11 +245,11 @@ fn a_service_of_the_stage_before_that_cannot_be_read_keeps_the_stage_back() {
     let production = || on("production", "web", deployment("web:1"));
     let gone = on("staging", "web", deployment("gone:1"));
     let deleted = Service {
-        status: ecr_deploy::service::ServiceStatus::Draining,
+        status: ecr_deploy::domain::service::ServiceStatus::Draining,
         ..gone.clone()
     };
     let external = Service {
-        controller: ecr_deploy::service::Controller::External,
+        controller: ecr_deploy::domain::service::Controller::External,
         ..gone.clone()
     };
     let off = Service {
@@ -330,9 +330,9 @@ fn a_revision_is_planned_once_for_each_way_in_which_its_stages_deploy() {
     assert_eq!(lines(&two_ways), expected);
     let settings = RolloutSettings {
         rollout_timeout: jiff::SignedDuration::from_secs(60),
-        image_reference: ecr_deploy::task_definition::ImageForm::Digest,
-        rollback: ecr_deploy::config::RollbackSetting::None,
-        base: ecr_deploy::config::BaseSetting::Newest,
+        image_reference: ecr_deploy::domain::task_definition::ImageForm::Digest,
+        rollback: ecr_deploy::domain::stage::RollbackSetting::None,
+        base: ecr_deploy::domain::stage::BaseSetting::Newest,
     };
     assert_eq!(
         (two_ways.settings, two_ways.tags),

@@ -1,7 +1,7 @@
 //! What a new revision is made from. In every case `web:5` runs, of ours, with the push of `app:v1`; `web:3` is what it descends from.
 
 use super::*;
-use ecr_deploy::task_definition::ImageForm;
+use ecr_deploy::domain::task_definition::ImageForm;
 use ecr_deploy::testing::{REGISTRY, definition, described, digest, pushed};
 use serde_json::{Value, json};
 

@@ -1,10 +1,10 @@
 //! The rules of going back. In every case `web:2` has failed and `web:1` was good before it.
 
 use super::*;
-use ecr_deploy::service::ServiceDeploymentStatus::{
+use ecr_deploy::domain::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
-use ecr_deploy::service::{Deployment, RolloutState};
+use ecr_deploy::domain::service::{Deployment, RolloutState};
 use ecr_deploy::testing::{
     REGISTRY, arn, definition, deployment, described, described_of_push, digest, given_up, pushed, record, rolling,
     rollout, service,

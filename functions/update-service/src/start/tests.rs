@@ -1,10 +1,10 @@
 //! The rules by which a rollout begins. In every case `web:2`, made from `web:1`, is the revision of the second push.
 
 use super::*;
-use ecr_deploy::config::RolloutSettings;
-use ecr_deploy::service::ServiceDeploymentStatus::{
+use ecr_deploy::domain::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
+use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, service, service_id};
 use proptest::prelude::*;
 

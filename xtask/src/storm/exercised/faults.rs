@@ -152,7 +152,7 @@ fn waits_for_room(aftermath: &Aftermath, service: &Service) -> bool {
 mod tests {
     use super::*;
     use crate::storm::aftermath::{Account, Call, Machine, Pushed, ServiceId, StoppedTask};
-    use ecr_deploy::push::PushId;
+    use ecr_deploy::domain::push::PushId;
     use serde_json::{Value, json};
 
     fn push(behaviour: Behaviour) -> Pushed {

@@ -5,7 +5,7 @@ use super::permits::{looks, may_move};
 use crate::storm::aftermath::{
     Aftermath, Deed, Deployment, Execution, Pushed, Revision, Service, StoppedTask, repository_of, short,
 };
-use ecr_deploy::push::PushId;
+use ecr_deploy::domain::push::PushId;
 use simulated_ecs::Behaviour;
 use std::collections::BTreeMap;
 

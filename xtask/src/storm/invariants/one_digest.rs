@@ -161,7 +161,7 @@ mod tests {
         let mut aftermath = rolled_out_twice();
         let mut between = aftermath.pushes[0].clone();
         let at = push(3).at();
-        between.id = ecr_deploy::push::PushId::new(at, "00000003-event-2").unwrap();
+        between.id = ecr_deploy::domain::push::PushId::new(at, "00000003-event-2").unwrap();
         aftermath.pushes.push(between);
         assert_eq!(found(&aftermath), 0);
     }

@@ -2,7 +2,7 @@
 
 use crate::storm::aftermath::{Aftermath, Execution, Found, Machine, ServiceId};
 use crate::storm::stages::{Owner, Stage, is_held, owner};
-use ecr_deploy::push::PushId;
+use ecr_deploy::domain::push::PushId;
 
 /// For how many milliseconds reads may show a service as it was before: no storm lets them do so for longer.
 const STALE: i64 = 6_500;

@@ -6,7 +6,7 @@ use crate::storm::aftermath::{
     ServiceId, Tag,
 };
 use crate::storm::stages::{HOLD_TAG, Stage, all};
-use ecr_deploy::push::PushId;
+use ecr_deploy::domain::push::PushId;
 use serde_json::{Map, Value, json};
 use simulated_ecs::Behaviour;
 

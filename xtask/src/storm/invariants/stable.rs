@@ -3,7 +3,7 @@
 use super::Violation;
 use super::looks::may_have_no_records;
 use crate::storm::aftermath::{Aftermath, Deployment, Execution, Revision, Service, short};
-use ecr_deploy::push::PushId;
+use ecr_deploy::domain::push::PushId;
 
 const SILENT: &str = "what failed on a service is told by a red execution that names the service";
 const GONE: &str = "what is called rolled back is not on the service";

@@ -4,7 +4,7 @@ use super::Violation;
 use super::newest::goes_back_with_another;
 use super::untouched::without_images;
 use crate::storm::aftermath::{Aftermath, Deed, Execution, Revision, Service};
-use ecr_deploy::push::PushId;
+use ecr_deploy::domain::push::PushId;
 use std::collections::BTreeMap;
 
 const DOCUMENT: &str = "a service ends on a document that somebody meant";

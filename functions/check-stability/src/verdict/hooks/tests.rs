@@ -1,7 +1,7 @@
 //! What hooks hold, for how long, and what is said of it. In every case `web:2` is ours and has been watched since 12:00:02.
 
 use super::*;
-use ecr_deploy::poll::{Waiting, wait};
+use ecr_deploy::quota::poll::{Waiting, wait};
 use ecr_deploy::testing::{at, rollout};
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! A rollout that waits at lifecycle hooks, and one that hooks have ended.
 
 use super::*;
-use ecr_deploy::lifecycle::{Hook, HookStatus};
+use ecr_deploy::domain::lifecycle::{Hook, HookStatus};
 
 /// A pause that waits until one o'clock; ECS then goes back.
 fn pause(status: HookStatus) -> Hook {

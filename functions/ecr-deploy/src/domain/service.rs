@@ -1,10 +1,10 @@
 //! A service is what a look at ECS shows of it: its deployments, its service deployments, its stopped tasks. Plain data
-//! for the decisions; [`crate::ecs`] reads it.
+//! for the decisions; [`crate::aws::ecs`] reads it.
 //!
 //! See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html>.
 
-use crate::arn::{ClusterName, ServiceName, TaskDefinitionArn};
-use crate::image::ImageDigest;
+use crate::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use crate::domain::image::ImageDigest;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 

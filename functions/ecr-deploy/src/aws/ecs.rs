@@ -1,5 +1,5 @@
 //! The thin client of ECS: paging, batching, bounded concurrency, retries. It reads into the plain types of
-//! [`crate::service`] and [`crate::task_definition`] and decides nothing.
+//! [`crate::domain::service`] and [`crate::domain::task_definition`] and decides nothing.
 
 mod cache;
 mod convert;
@@ -7,10 +7,11 @@ mod lifecycle;
 mod rate;
 mod raw;
 
-use crate::arn::{ClusterName, ServiceName, TaskDefinitionArn};
-use crate::error::{Error, is_too_many_concurrent_attempts};
-use crate::service::{ContainerDigest, Service, ServiceDeployment, ServiceStatus, StoppedTask, title};
-use crate::task_definition::{Outline, TaskDefinition};
+use crate::aws::error::is_too_many_concurrent_attempts;
+use crate::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use crate::domain::service::{ContainerDigest, Service, ServiceDeployment, ServiceStatus, StoppedTask, title};
+use crate::domain::task_definition::{Outline, TaskDefinition};
+use crate::error::Error;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::config::retry::{RetryConfig, RetryPartition, TokenBucket};
@@ -69,7 +70,7 @@ impl Ecs {
     /// A client from the environment of the function.
     #[must_use]
     pub fn from_env() -> Self {
-        Self::with_config(Builder::from(&crate::runtime::aws_config("ECS")))
+        Self::with_config(Builder::from(&crate::aws::environment::aws_config("ECS")))
     }
 
     /// A client with `config`, to which the retries and time limits of this project are added.
@@ -204,7 +205,7 @@ impl Ecs {
                     tracing::warn!(
                         "{} has an ARN of the old form, so it can have no tags: none of its own holds it or names its stage. \
                          Migrate the service to the long ARN format to tag it",
-                        crate::service::title(cluster, name)
+                        crate::domain::service::title(cluster, name)
                     );
                     self.describe_service_batch(cluster, one, None).await?
                 }
@@ -466,8 +467,8 @@ impl Ecs {
     /// Moves a service to `revision`; with `force`, by a new deployment even when the service is on that revision.
     /// Nothing else about the service is sent, so nothing else about it changes.
     ///
-    /// It is sent once, since what it stands on grows old: whoever wants it again looks first, as [`crate::tries`] says.
-    /// After `Deploy.Unavailable` it may have taken effect all the same.
+    /// It is sent once, since what it stands on grows old: whoever wants it again looks first, as
+    /// [`crate::change::tries`] says. After `Deploy.Unavailable` it may have taken effect all the same.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! An overrun is a deployment that an update has taken the place of without having seen it: ECS has no update on a condition, so
 //! what begins between a look and the update that stands on it is seen only afterwards.
 
-use crate::arn::TaskDefinitionArn;
-use crate::service::{Deployment, Service, ServiceDeployment};
+use crate::domain::arn::TaskDefinitionArn;
+use crate::domain::service::{Deployment, Service, ServiceDeployment};
 use jiff::SignedDuration;
 
 /// A deployment that the look did not show, and that the update has taken the place of.
@@ -56,7 +56,7 @@ pub fn overrun_by_records(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::ServiceDeploymentStatus::{Stopped, Successful};
+    use crate::domain::service::ServiceDeploymentStatus::{Stopped, Successful};
     use crate::testing::{arn, at, deployment, given_up, record, rolling, service};
 
     #[test]

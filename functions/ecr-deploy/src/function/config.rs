@@ -3,11 +3,11 @@
 //!
 //! The tests read what the construct writes: a CDK test keeps `cdk/test/golden/settings-*.json` current.
 
-use crate::arn::ClusterName;
+use crate::domain::arn::ClusterName;
+use crate::domain::image::{ImageTag, RepositoryName};
+use crate::domain::stage::{self, BaseSetting, RollbackSetting, RolloutSettings, StageName};
+use crate::domain::task_definition::ImageForm;
 use crate::error::Error;
-use crate::image::{ImageTag, RepositoryName};
-use crate::task_definition::ImageForm;
-use crate::text::parsed_text;
 use jiff::SignedDuration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -40,10 +40,10 @@ pub struct Config {
     /// Whether families without a service get a new revision too.
     pub scan_families: bool,
     /// How long a rollout, or a rollback, may take where its stage does not say it: `rolloutTimeoutSeconds`, above 0.
-    #[serde(rename = "rolloutTimeoutSeconds", with = "seconds")]
+    #[serde(rename = "rolloutTimeoutSeconds", with = "stage::seconds")]
     pub rollout_timeout: SignedDuration,
     /// How long to wait at least between two polls of a rollout: `pollIntervalSeconds`, above 0.
-    #[serde(rename = "pollIntervalSeconds", with = "seconds")]
+    #[serde(rename = "pollIntervalSeconds", with = "stage::seconds")]
     pub poll_interval: SignedDuration,
 }
 
@@ -96,89 +96,12 @@ pub struct StageSettings {
     pub base: BaseSetting,
 }
 
-/// Which revision a new one is made from: a stage's `base`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BaseSetting {
-    /// The one that runs.
-    #[default]
-    Running,
-    /// The family's newest one that somebody else has registered, where that is newer than what the running one descends from.
-    Newest,
-}
-
-impl BaseSetting {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// Whether a rollout that failed is rolled back: a stage's `rollback`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RollbackSetting {
-    /// It is.
-    #[default]
-    Automatic,
-    /// The service stays as it is: a person decides.
-    None,
-}
-
-impl RollbackSetting {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// How the services of a stage are deployed. It stands in the plan, and goes from there to each step: so a redrive goes by what was
-/// set when the push began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RolloutSettings {
-    /// How long a rollout, or a rollback, may take: `rolloutTimeoutSeconds`, above 0.
-    #[serde(rename = "rolloutTimeoutSeconds", with = "seconds")]
-    pub rollout_timeout: SignedDuration,
-    /// How a new revision names the image.
-    pub image_reference: ImageForm,
-    /// Whether a rollout that failed is rolled back.
-    pub rollback: RollbackSetting,
-    /// Which revision a new one is made from.
-    pub base: BaseSetting,
-}
-
-/// The settings of an installation that sets none. A test compares them with the construct's defaults.
-impl Default for RolloutSettings {
-    fn default() -> Self {
-        let config = Config::default();
-        Self {
-            rollout_timeout: config.rollout_timeout,
-            image_reference: config.image_reference,
-            rollback: RollbackSetting::default(),
-            base: BaseSetting::default(),
-        }
-    }
-}
-
-parsed_text!(
-    /// The name of a stage, `staging`.
-    StageName,
-    |text| Some(text).filter(|text| is_stage_name(text)),
-    "the name of a stage (1 to 32 letters, digits, hyphens and underscores; not off)"
-);
-
-fn is_stage_name(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    (1..=32).contains(&text.len()) && text.bytes().all(is_plain) && text != "off"
-}
-
 impl StageSettings {
     /// The one stage of an installation that names none: it owns everything, and takes tags by `rules`.
     #[must_use]
     pub fn all(rules: &[&str]) -> Self {
         Self {
-            name: StageName("all".to_owned()),
+            name: StageName::all(),
             clusters: Vec::new(),
             services: Vec::new(),
             families: Vec::new(),
@@ -206,14 +129,15 @@ fn is_zero(number: &u32) -> bool {
 /// A test compares them with the construct's defaults.
 impl Default for Config {
     fn default() -> Self {
+        let rollout = RolloutSettings::default();
         Self {
             clusters: Vec::new(),
             repositories: Vec::new(),
             stages: vec![StageSettings::all(&["*", "!latest"])],
             tag_latest: false,
-            image_reference: ImageForm::Tag,
+            image_reference: rollout.image_reference,
             scan_families: true,
-            rollout_timeout: SignedDuration::from_mins(30),
+            rollout_timeout: rollout.rollout_timeout,
             poll_interval: SignedDuration::from_secs(15),
         }
     }
@@ -294,32 +218,16 @@ where
     Ok(items)
 }
 
-/// A duration as a whole number of seconds above 0.
-mod seconds {
-    use jiff::SignedDuration;
-    use serde::{Deserialize, Deserializer, Serializer};
-    use std::num::NonZeroU32;
-
-    pub(super) fn serialize<S: Serializer>(duration: &SignedDuration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_i64(duration.as_secs())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
-        let seconds = NonZeroU32::deserialize(deserializer)?;
-        Ok(SignedDuration::from_secs(seconds.get().into()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::{Value, json};
 
     /// What the construct writes without any setting, with many, with `tagLatest`, and with stages.
-    const DEFAULT: &str = include_str!("../../../cdk/test/golden/settings-default.json");
-    const GIVEN: &str = include_str!("../../../cdk/test/golden/settings-given.json");
-    const TAG_LATEST: &str = include_str!("../../../cdk/test/golden/settings-tag-latest.json");
-    const STAGES: &str = include_str!("../../../cdk/test/golden/settings-stages.json");
+    const DEFAULT: &str = include_str!("../../../../cdk/test/golden/settings-default.json");
+    const GIVEN: &str = include_str!("../../../../cdk/test/golden/settings-given.json");
+    const TAG_LATEST: &str = include_str!("../../../../cdk/test/golden/settings-tag-latest.json");
+    const STAGES: &str = include_str!("../../../../cdk/test/golden/settings-stages.json");
 
     /// The construct's defaults with one member changed, or without it.
     fn with(member: &str, value: Option<Value>) -> Result<Config, Error> {

@@ -8,10 +8,10 @@
 //! Revisions of earlier versions have the digest in a tag of its own, `ecr-deploy:digest/<repository>`; it is read still. So it is
 //! of a revision that no push was recorded for and that was pinned to roll back.
 
-use crate::arn::TaskDefinitionArn;
-use crate::image::{ImageDigest, ImageTag, RepositoryName};
-use crate::push::{PushId, PushedImage};
-use crate::task_definition::{BY_TAG, ROLLED_BACK_TAG, SOURCE_TAG, Tag};
+use crate::domain::arn::TaskDefinitionArn;
+use crate::domain::image::{ImageDigest, ImageTag, RepositoryName};
+use crate::domain::push::{PushId, PushedImage};
+use crate::domain::task_definition::{BY_TAG, ROLLED_BACK_TAG, SOURCE_TAG, Tag};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
 //! The little of ECR that a rollout needs: whether an image is still there and can be pulled, by which tags, and which images it
 //! lists.
 
-use crate::artifact::listed_in;
+use crate::domain::artifact::listed_in;
+use crate::domain::image::{ImageDigest, ImageTag};
+use crate::domain::push::PushedImage;
 use crate::error::Error;
-use crate::image::{ImageDigest, ImageTag};
-use crate::push::PushedImage;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::Region;
 use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier, ImageStatus};

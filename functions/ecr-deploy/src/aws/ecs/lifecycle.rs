@@ -2,8 +2,8 @@
 
 use super::Ecs;
 use super::convert::timestamp;
+use crate::domain::lifecycle::{Hook, HookAction, HookStatus, Lifecycle};
 use crate::error::Error;
-use crate::lifecycle::{Hook, HookAction, HookStatus, Lifecycle};
 use aws_sdk_ecs::types;
 
 impl Ecs {

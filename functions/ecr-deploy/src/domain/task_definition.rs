@@ -9,12 +9,12 @@
 
 mod awslogs;
 
-use crate::arn::TaskDefinitionArn;
+use crate::domain::arn::TaskDefinitionArn;
+use crate::domain::image::{ImageDigest, ImageReference, ImageTag, RepositoryName};
+use crate::domain::push::{PushId, PushedImage};
+use crate::domain::records;
+pub use crate::domain::records::Descent;
 use crate::error::Error;
-use crate::image::{ImageDigest, ImageReference, ImageTag, RepositoryName};
-use crate::push::{PushId, PushedImage};
-use crate::records;
-pub use crate::records::Descent;
 pub use awslogs::LogStream;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;

@@ -45,7 +45,7 @@ impl Executions {
             .connect_timeout(Duration::from_secs(1))
             .operation_timeout(Duration::from_secs(2))
             .build();
-        let config = Builder::from(&crate::runtime::aws_config("SFN"))
+        let config = Builder::from(&crate::aws::environment::aws_config("SFN"))
             .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(300)))
             .timeout_config(limits);
         Self::with_client(Client::from_conf(config.build()))

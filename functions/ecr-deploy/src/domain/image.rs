@@ -6,7 +6,7 @@
 //! See <https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html> and the grammar at
 //! <https://pkg.go.dev/github.com/distribution/reference>.
 
-use crate::text::{ParseTextError, parsed_text};
+use crate::domain::text::{ParseTextError, parsed_text};
 use std::fmt;
 use std::str::FromStr;
 

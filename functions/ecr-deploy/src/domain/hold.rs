@@ -1,9 +1,8 @@
 //! A hold: a service, or all of them, stay as they are until somebody says otherwise.
 //!
-//! One rule reads both kinds: the tag [`crate::service::ServiceTags::HOLD`] of a service, and the parameter of the stack that
-//! holds everything, see [`Hold`].
+//! One rule reads both kinds: the tag [`crate::domain::service::ServiceTags::HOLD`] of a service, and the parameter of
+//! the stack that holds everything, see [`crate::contract::Hold`].
 
-use crate::contract::Hold;
 use jiff::Timestamp;
 
 /// The text that says that there is no hold, in whatever case: a parameter cannot be empty.
@@ -18,18 +17,6 @@ pub fn hold(text: &str, now: Timestamp) -> Option<&str> {
     let until = until.and_then(|time| time.parse::<Timestamp>().ok());
     let is_over = until.is_some_and(|until| until <= now) || text.eq_ignore_ascii_case(NONE);
     (!is_over).then_some(text)
-}
-
-impl Hold {
-    /// Why everything is on hold at `now`, and what to do, for a person; `None` where it is not.
-    #[must_use]
-    pub fn reason(&self, now: Timestamp) -> Option<String> {
-        let text = hold(&self.value, now)?;
-        Some(format!(
-            "everything is on hold by the parameter {}: {text:?}. Push again, or start the event by hand, when that is lifted",
-            self.parameter
-        ))
-    }
 }
 
 #[cfg(test)]
@@ -61,18 +48,5 @@ mod tests {
         ] {
             assert_eq!(hold(text, now), expected, "{text:?}");
         }
-    }
-
-    #[test]
-    fn a_hold_of_everything_tells_its_text_and_what_lifts_it() {
-        let now: Timestamp = "2026-12-24T06:00:00Z".parse().unwrap();
-        let held = |value: &str| Hold {
-            parameter: "/ecr-deploy/shop/hold".to_owned(),
-            value: value.to_owned(),
-        };
-        assert_eq!(held("none").reason(now), None);
-        let says = "everything is on hold by the parameter /ecr-deploy/shop/hold: \"ann - audit\". Push again, or start \
-                    the event by hand, when that is lifted";
-        assert_eq!(held("ann - audit").reason(now).unwrap(), says);
     }
 }

@@ -6,10 +6,10 @@
 //! See <https://docs.aws.amazon.com/AmazonECR/latest/userguide/logging-using-cloudtrail.html> and
 //! <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>.
 
-use crate::artifact::{self, Artifact, Kind};
+use crate::domain::artifact::{self, Artifact, Kind};
+use crate::domain::image::{AccountId, EcrRegistry, ImageDigest, ImageReference, ImageTag, Region, RepositoryName};
+use crate::domain::text::parsed_text;
 use crate::error::{Error, excerpt};
-use crate::image::{AccountId, EcrRegistry, ImageDigest, ImageReference, ImageTag, Region, RepositoryName};
-use crate::text::parsed_text;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,12 +1,12 @@
 //! From the SDK's types to the plain ones. An enum value that the SDK does not know is read as "not finished".
 
-use crate::arn::{ClusterName, TaskDefinitionArn};
-use crate::error::Error;
-use crate::image::ImageReference;
-use crate::service::{
+use crate::domain::arn::{ClusterName, TaskDefinitionArn};
+use crate::domain::image::ImageReference;
+use crate::domain::service::{
     ContainerDigest, Controller, CrashThreshold, Deployment, RolloutState, Service, ServiceDeployment,
     ServiceDeploymentStatus, ServiceEvent, ServiceStatus, ServiceTags, StoppedContainer, StoppedTask,
 };
+use crate::error::Error;
 use aws_sdk_ecs::types;
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;

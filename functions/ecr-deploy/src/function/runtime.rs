@@ -1,14 +1,10 @@
-//! The one entry point of every function: it opens the envelope, reads the clock, runs the handler, and logs. And what a
-//! function has of AWS in its environment.
+//! The one entry point of every function: it opens the envelope, reads the clock, runs the handler, and logs.
 
 use crate::contract::{Envelope, Execution};
+use crate::domain::push::PushedImage;
 use crate::error::Error;
-use crate::push::PushedImage;
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ecs::config::SharedCredentialsProvider;
 use jiff::Timestamp;
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -80,24 +76,13 @@ pub fn log_service(service: &impl Display) {
     Span::current().record("service", display(service));
 }
 
-/// What Lambda puts into the environment of a function for the clients of AWS: the region and the credentials; and the
-/// endpoint of `service` (`ECS`) where somebody has set one, as tests do.
-///
-/// The SDK's own search would look at more places, none of which a function has, and sets up a client of STS for that, with
-/// TLS and all: a tenth of the start, and code that is never run.
-///
-/// See <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>.
-#[must_use]
-pub fn aws_config(service: &str) -> SdkConfig {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let endpoint = variable(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| variable("AWS_ENDPOINT_URL"));
-    let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
-    let mut config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(credentials);
-    config.set_region(variable("AWS_REGION").map(Region::new));
-    config.set_endpoint_url(endpoint);
-    config.build()
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        Diagnostic {
+            error_type: error.name().to_owned(),
+            error_message: error.to_string(),
+        }
+    }
 }
 
 /// Serves invocations with `handler` until the sandbox ends: the whole `main` of a function but for its clients.
@@ -199,9 +184,9 @@ fn now() -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::ecs::Ecs;
     use crate::contract::RegisterRevision;
-    use crate::ecs::Ecs;
-    use crate::task_definition::{ImageForm, TaskDefinition};
+    use crate::domain::task_definition::{ImageForm, TaskDefinition};
     use aws_sdk_ecs::config::{BehaviorVersion, Builder, Credentials, Region};
     use aws_smithy_http_client::test_util::infallible_client_fn;
     use serde_json::json;

@@ -26,19 +26,19 @@ macro_rules! parsed_text {
         }
 
         impl TryFrom<String> for $name {
-            type Error = $crate::text::ParseTextError;
+            type Error = $crate::domain::text::ParseTextError;
 
             fn try_from(text: String) -> Result<Self, Self::Error> {
                 let parse: fn(&str) -> Option<&str> = $parse;
                 match parse(&text) {
                     Some(kept) => Ok(Self(kept.to_owned())),
-                    None => Err($crate::text::ParseTextError { text, expected: $expected }),
+                    None => Err($crate::domain::text::ParseTextError { text, expected: $expected }),
                 }
             }
         }
 
         impl std::str::FromStr for $name {
-            type Err = $crate::text::ParseTextError;
+            type Err = $crate::domain::text::ParseTextError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 text.to_owned().try_into()

@@ -7,7 +7,7 @@
 //! See <https://github.com/opencontainers/image-spec/blob/main/manifest.md> and
 //! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema>.
 
-use crate::image::{ImageDigest, ImageTag};
+use crate::domain::image::{ImageDigest, ImageTag};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;

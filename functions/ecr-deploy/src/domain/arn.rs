@@ -1,7 +1,7 @@
 //! An ARN names a thing in AWS; here are the ones that the steps hand to each other, each parsed once.
 
-use crate::image::{AccountId, Region};
-use crate::text::{ParseTextError, parsed_text};
+use crate::domain::image::{AccountId, Region};
+use crate::domain::text::{ParseTextError, parsed_text};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -3,7 +3,7 @@
 //!
 //! See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>.
 
-use crate::arn::{ClusterName, ServiceName};
+use crate::domain::arn::{ClusterName, ServiceName};
 use jiff::{SignedDuration, Timestamp};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -35,7 +35,7 @@ pub struct Waiting<'a> {
     pub service: &'a ServiceName,
     /// How many services the push deploys to; all of them may be waiting.
     pub services: u32,
-    /// How many of all pushes wait, as far as that is known, see [`crate::executions`].
+    /// How many of all pushes wait, as far as that is known, see [`crate::quota::executions`].
     pub running: Option<u32>,
     /// For how long it has been waited for.
     pub age: SignedDuration,
@@ -102,7 +102,7 @@ fn seconds(seconds: i64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pace::UPDATES;
+    use crate::quota::pace::UPDATES;
     use proptest::prelude::*;
 
     const ENDLESS: i64 = 1_000_000;

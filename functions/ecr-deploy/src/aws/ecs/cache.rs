@@ -1,7 +1,7 @@
 //! A cache keeps what a warm function has read of revisions, none of which ever changes its containers.
 
-use crate::arn::TaskDefinitionArn;
-use crate::task_definition::Outline;
+use crate::domain::arn::TaskDefinitionArn;
+use crate::domain::task_definition::Outline;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
@@ -41,7 +41,7 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task_definition::TaskDefinition;
+    use crate::domain::task_definition::TaskDefinition;
 
     fn outline(revision: usize) -> Outline {
         let body = format!(

@@ -5,10 +5,10 @@
 //! come of it the lowest one counts, so that all who ask agree without asking each other. A duplicate stays in its family,
 //! where it does no harm: nothing here may deregister a revision, since no policy can say which.
 
-use crate::arn::TaskDefinitionArn;
-use crate::ecs::Ecs;
+use crate::aws::ecs::Ecs;
+use crate::domain::arn::TaskDefinitionArn;
+use crate::domain::task_definition::TaskDefinition;
 use crate::error::Error;
-use crate::task_definition::TaskDefinition;
 use std::ops::Range;
 
 /// How many numbers that a list of revisions does not hold are read all the same.

@@ -1,0 +1,152 @@
+//! Names what AWS answers: what can pass by itself, what is gone, and what is refused.
+
+use crate::error::Error;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+impl Error {
+    /// Names what AWS answered to `call` (an operation and its subject, "`UpdateService` of web in production").
+    ///
+    /// The AWS error code and request id stay in the message. What can pass by itself becomes `Unavailable`, what is gone
+    /// becomes `NotFound`, every other refusal `Rejected`.
+    ///
+    /// See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html>.
+    pub fn from_aws<E>(call: &str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let Some(service_error) = error.as_service_error() else {
+            return Self::from_unanswered(call, error);
+        };
+        let code = service_error.meta().code().unwrap_or("no error code");
+        let text = service_error.meta().message().unwrap_or("no message");
+        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+        let request_id = error
+            .raw_response()
+            .and_then(|response| response.headers().get("x-amzn-requestid"))
+            .unwrap_or("none");
+        let message = format!("{call}: {code}: {text} (request id {request_id})");
+        match classify(code, text, status) {
+            Class::Passing => Self::Unavailable(message),
+            Class::Gone => Self::NotFound(message),
+            Class::Refused => Self::Rejected(message),
+        }
+    }
+
+    fn from_unanswered<E>(call: &str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: std::error::Error + 'static,
+    {
+        let chain = error_chain(error);
+        match error {
+            SdkError::ConstructionFailure(_) => {
+                Self::Rejected(format!("{call}: the request could not be made: {chain}"))
+            }
+            _ => Self::Unavailable(format!("{call}: no usable answer from AWS: {chain}")),
+        }
+    }
+}
+
+/// How an error answer of AWS is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Passing,
+    Gone,
+    Refused,
+}
+
+fn classify(code: &str, message: &str, status: u16) -> Class {
+    if status >= 500 || is_too_many_concurrent_attempts(message) || is_full_of_deployments(message) {
+        return Class::Passing;
+    }
+    match code {
+        "ThrottlingException"
+        | "Throttling"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "ServerException"
+        | "ServiceUnavailable"
+        | "InternalFailure"
+        | "RequestTimeout"
+        | "RequestTimeoutException"
+        | "RequestExpired"
+        | "UpdateInProgressException" => Class::Passing,
+        "ClusterNotFoundException"
+        | "ServiceNotFoundException"
+        | "ServiceNotActiveException"
+        | "ServiceDeploymentNotFoundException"
+        | "RepositoryNotFoundException"
+        | "ImageNotFoundException" => Class::Gone,
+        "ClientException" | "InvalidParameterException" if message.contains("Unable to describe task definition") => {
+            Class::Gone
+        }
+        _ => Class::Refused,
+    }
+}
+
+/// Whether ECS refused a registration only because another one of the same family was under way.
+///
+/// It comes as a `ClientException`, which no SDK takes for something that passes.
+#[must_use]
+pub(crate) fn is_too_many_concurrent_attempts(message: &str) -> bool {
+    message.contains("Too many concurrent attempts")
+}
+
+/// Whether ECS refused an update only because the service has as many deployments as it may have at once: "5 active deployments
+/// exist, unable to create new deployment." It comes as a 400, whose code is not documented, and passes as the older ones end.
+fn is_full_of_deployments(message: &str) -> bool {
+    message.contains("active deployments exist")
+}
+
+/// An error and its causes, outermost first, each once.
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut parts: Vec<String> = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if parts.last() != Some(&text) {
+            parts.push(text);
+        }
+        source = cause.source();
+    }
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_passing_gone_or_refused() {
+        use Class::{Gone, Passing, Refused};
+        let table = [
+            ("ThrottlingException", "Rate exceeded", 400, Passing),
+            ("ServerException", "", 500, Passing),
+            ("Unheard", "", 503, Passing),
+            (
+                "ClientException",
+                "Too many concurrent attempts to create a new revision of the specified family.",
+                400,
+                Passing,
+            ),
+            (
+                "InvalidParameterException",
+                "5 active deployments exist, unable to create new deployment.",
+                400,
+                Passing,
+            ),
+            ("ClusterNotFoundException", "Cluster not found.", 400, Gone),
+            ("ServiceNotFoundException", "", 400, Gone),
+            ("ServiceNotActiveException", "Service was not ACTIVE.", 400, Gone),
+            ("ClientException", "Unable to describe task definition.", 400, Gone),
+            ("AccessDeniedException", "not authorized", 400, Refused),
+            ("InvalidParameterException", "TaskDefinition is inactive", 400, Refused),
+            ("LimitExceededException", "", 400, Refused),
+            ("ClientException", "Tags can not be more than 50.", 400, Refused),
+        ];
+        for (code, message, status, class) in table {
+            assert_eq!(classify(code, message, status), class, "{code}: {message}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A stage: its name, and how its services are deployed.
+
+use crate::domain::task_definition::ImageForm;
+use crate::domain::text::parsed_text;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+/// Which revision a new one is made from: a stage's `base`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BaseSetting {
+    /// The one that runs.
+    #[default]
+    Running,
+    /// The family's newest one that somebody else has registered, where that is newer than what the running one descends from.
+    Newest,
+}
+
+impl BaseSetting {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Whether a rollout that failed is rolled back: a stage's `rollback`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RollbackSetting {
+    /// It is.
+    #[default]
+    Automatic,
+    /// The service stays as it is: a person decides.
+    None,
+}
+
+impl RollbackSetting {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How the services of a stage are deployed. It stands in the plan, and goes from there to each step: so a redrive goes by what was
+/// set when the push began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RolloutSettings {
+    /// How long a rollout, or a rollback, may take: `rolloutTimeoutSeconds`, above 0.
+    #[serde(rename = "rolloutTimeoutSeconds", with = "seconds")]
+    pub rollout_timeout: SignedDuration,
+    /// How a new revision names the image.
+    pub image_reference: ImageForm,
+    /// Whether a rollout that failed is rolled back.
+    pub rollback: RollbackSetting,
+    /// Which revision a new one is made from.
+    pub base: BaseSetting,
+}
+
+/// How an installation deploys that sets nothing: images by tag, half an hour for a rollout.
+impl Default for RolloutSettings {
+    fn default() -> Self {
+        Self {
+            rollout_timeout: SignedDuration::from_mins(30),
+            image_reference: ImageForm::Tag,
+            rollback: RollbackSetting::default(),
+            base: BaseSetting::default(),
+        }
+    }
+}
+
+parsed_text!(
+    /// The name of a stage, `staging`.
+    StageName,
+    |text| Some(text).filter(|text| is_stage_name(text)),
+    "the name of a stage (1 to 32 letters, digits, hyphens and underscores; not off)"
+);
+
+impl StageName {
+    /// The name of the one stage of an installation that names none.
+    pub(crate) fn all() -> Self {
+        Self("all".to_owned())
+    }
+}
+
+fn is_stage_name(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=32).contains(&text.len()) && text.bytes().all(is_plain) && text != "off"
+}
+
+/// A duration as a whole number of seconds above 0.
+pub(crate) mod seconds {
+    use jiff::SignedDuration;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::num::NonZeroU32;
+
+    pub(crate) fn serialize<S: Serializer>(duration: &SignedDuration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(duration.as_secs())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
+        let seconds = NonZeroU32::deserialize(deserializer)?;
+        Ok(SignedDuration::from_secs(seconds.get().into()))
+    }
+}
