@@ -179,6 +179,52 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         ..PLAIN
     },
     Situation {
+        name: "a rollout that waits at a lifecycle hook for some minutes",
+        tag: "v2",
+        before: |account| {
+            let hook = json!({
+                "targetType": "PAUSE", "lifecycleStages": ["POST_SCALE_UP"],
+                "timeoutConfiguration": {"timeoutInMinutes": 5, "action": "CONTINUE"},
+            });
+            let strategy = json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1, "lifecycleHooks": [hook]});
+            account.seed_web("v1", &json!({"deploymentConfiguration": strategy}));
+        },
+        ends: Some("DEPLOYED"),
+        on: "web:2",
+        ..PLAIN
+    },
+    Situation {
+        name: "a tag that is pushed over before the rollout begins",
+        tag: "v2",
+        meanwhile: Some(("Update service", |account| {
+            account.push("v2");
+        })),
+        ends: Some("SUPERSEDED"),
+        on: "web:2",
+        ..PLAIN
+    },
+    Situation {
+        name: "a push of another repository, made from an older state, replaces the rollout",
+        tag: "slow",
+        meanwhile: Some(("Wait for rollout", |account| {
+            account.push_to("sidecar", "v2", None);
+            let containers = json!([
+                {"name": "app", "image": format!("{REGISTRY}/{REPOSITORY}:v1"), "essential": true},
+                {"name": "sidecar", "image": format!("{REGISTRY}/sidecar:v2"), "essential": true},
+            ]);
+            let tags = json!([
+                {"key": "ecr-deploy:push/sidecar", "value": "2026-01-01T00:00:00Z 00000000"},
+                {"key": "ecr-deploy:source", "value": "web:1"},
+            ]);
+            let document = json!({"family": "web", "containerDefinitions": containers, "tags": tags});
+            let registered = account.ecs("RegisterTaskDefinition", &document);
+            update(account, &registered["taskDefinition"]["taskDefinitionArn"]);
+        })),
+        ends: Some("DEPLOYED"),
+        on: "web:4",
+        ..PLAIN
+    },
+    Situation {
         name: "a broken image, which ECS itself rolls back",
         tag: "exit-early",
         before: |account| account.seed_web("v1", &breaker(true)),
