@@ -14,6 +14,7 @@ mod picture;
 mod steps;
 mod storm;
 mod table;
+mod terminal;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -54,7 +55,7 @@ enum Task {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
-    /// Draw the state machines anew in docs/architecture.md.
+    /// Draw the state machines anew in docs/architecture.md, and docs/demo.svg from docs/demo.txt.
     Picture,
     /// Play storms: hundreds of services, faults, second deployers, overlapping pushes; and check what must hold afterwards.
     Storm(storm::Arguments),

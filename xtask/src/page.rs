@@ -13,6 +13,15 @@ pub(crate) fn read(page: &str) -> Result<String, Failure> {
     std::fs::read_to_string(workspace().join(page)).map_err(|error| format!("{page}: {error}"))
 }
 
+/// Writes a whole file, by its path in the repository.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub(crate) fn write_whole(file: &str, text: &str) -> Result<(), Failure> {
+    std::fs::write(workspace().join(file), text).map_err(|error| format!("{file}: {error}"))
+}
+
 /// Writes parts of a page anew, each by its name.
 ///
 /// # Errors
@@ -20,7 +29,7 @@ pub(crate) fn read(page: &str) -> Result<String, Failure> {
 /// When the page cannot be read or written, or has no such part.
 pub(crate) fn write(page: &str, parts: &[(&str, String)]) -> Result<(), Failure> {
     let text = with_parts(page, &read(page)?, parts)?;
-    std::fs::write(workspace().join(page), text).map_err(|error| format!("{page}: {error}"))
+    write_whole(page, &text)
 }
 
 /// The text of a page with these parts instead of those that it has.

@@ -1,5 +1,6 @@
-//! The pictures of the state machines in docs/architecture.md, drawn from their definitions.
+//! The pictures of the state machines in docs/architecture.md, drawn from their definitions; and that of the demo, from its record.
 
+use crate::demo::record;
 use crate::{Failure, page};
 use serde_json::{Map, Value};
 use std::fmt::Write;
@@ -7,13 +8,14 @@ use std::fmt::Write;
 /// The page with the pictures.
 const PAGE: &str = "docs/architecture.md";
 
-/// Draws both pictures anew.
+/// Draws all pictures anew.
 ///
 /// # Errors
 ///
-/// When a definition cannot be read, or the page cannot be written.
+/// When a definition or the record cannot be read, or a file cannot be written.
 pub(crate) fn write() -> Result<(), Failure> {
-    page::write(PAGE, &pictures()?)
+    page::write(PAGE, &pictures()?)?;
+    record::draw()
 }
 
 /// The picture of each machine.
