@@ -1,0 +1,89 @@
+/** What stands in examples/ is true to the construct. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { type Json, Synthesized, WITHOUT_BUNDLING } from './synthesized';
+
+const EXAMPLES = join(REPOSITORY_ROOT, 'examples');
+const CDK = join(REPOSITORY_ROOT, 'cdk');
+
+test('the CDK app of the example compiles and synthesizes its stacks', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ecr-deploy-example-'));
+  try {
+    cpSync(join(EXAMPLES, 'cdk'), directory, { recursive: true });
+    // As npm links a workspace, with the packages of the construct as those of the app.
+    mkdirSync(join(directory, 'node_modules'));
+    symlinkSync(CDK, join(directory, 'node_modules', 'ecr-deploy'));
+    for (const name of ['aws-cdk-lib', 'constructs', '@types']) {
+      symlinkSync(join(CDK, 'node_modules', name), join(directory, 'node_modules', name));
+    }
+    const run = (...words: string[]) =>
+      spawnSync(process.execPath, words, {
+        encoding: 'utf8',
+        cwd: directory,
+        env: {
+          CDK_CONTEXT_JSON: JSON.stringify(WITHOUT_BUNDLING),
+          CDK_OUTDIR: join(directory, 'cdk.out'),
+          CDK_VALIDATION: 'false',
+        },
+      });
+    const compiled = run(join(CDK, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.');
+    assert.equal(compiled.status, 0, compiled.stdout);
+    const app = run('dist/app.js');
+    assert.equal(app.status, 0, app.stderr);
+    const template: Json = JSON.parse(readFileSync(join(directory, 'cdk.out', 'deployments.template.json'), 'utf8'));
+    const types = Object.values<Json>(template.Resources).map(({ Type }) => Type);
+    for (const type of ['AWS::StepFunctions::StateMachine', 'AWS::Events::Rule', 'AWS::CloudWatch::Alarm']) {
+      assert.ok(types.includes(type), type);
+    }
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('the CDK app of the example names the versions that the construct has', () => {
+  const json = (file: string): Json => JSON.parse(readFileSync(file, 'utf8'));
+  const [example, own] = [json(join(EXAMPLES, 'cdk', 'package.json')), json(join(CDK, 'package.json'))];
+  for (const [name, version] of Object.entries<Json>({ ...example.dependencies, ...example.devDependencies })) {
+    assert.equal(version, name === own.name ? '*' : (own.dependencies[name] ?? own.devDependencies[name]), name);
+  }
+});
+
+test('the rule of the application account forwards every event that the rule of the stack takes', () => {
+  const template: Json = parse(readFileSync(join(EXAMPLES, 'forwarded-events', 'application-account.yaml'), 'utf8'));
+  const forwarded = template.Resources.ForwardPushes.Properties.EventPattern;
+  const [rule] = new Synthesized({ accounts: ['111122223333'] }).ofType('AWS::Events::Rule');
+  const { EventPattern: taken } = rule?.properties ?? {};
+  assert.ok(JSON.stringify(taken.account).includes('111122223333'));
+  // A pattern with fewer members takes more events.
+  for (const [member, values] of Object.entries<Json>(forwarded)) {
+    if (member === 'detail') {
+      for (const [name, value] of Object.entries(values)) {
+        assert.deepEqual(value, taken.detail[name], name);
+      }
+    } else {
+      assert.deepEqual(values, taken[member], member);
+    }
+  }
+});
+
+test('the repositories of the application account let the roles of ecr-deploy read what they have to', () => {
+  const template: Json = parse(readFileSync(join(EXAMPLES, 'forwarded-events', 'application-account.yaml'), 'utf8'));
+  const policy = template.Resources.Repository.Properties.RepositoryPolicyText;
+  const granted: string[] = policy.Statement.flatMap(({ Action }: Json) => Action);
+  const needed = new Synthesized()
+    .ofType('AWS::IAM::Policy')
+    .flatMap(({ properties }) => properties.PolicyDocument.Statement)
+    .flatMap(({ Action }) => Action as string | string[])
+    .filter((action) => action.startsWith('ecr:'));
+  assert.ok(needed.length > 0);
+  assert.deepEqual(
+    needed.filter((action) => !granted.includes(action)),
+    [],
+  );
+});
