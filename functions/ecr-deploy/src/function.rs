@@ -1,5 +1,4 @@
-//! What makes a handler a Lambda function: its settings and its entry point. Uses [`crate::domain`] and
-//! [`crate::contract`].
+//! The settings and the entry point of a Lambda function. Uses [`crate::domain`] and [`crate::contract`].
 //!
 //! - [`config`]: the settings of one installation, from the environment
 //! - [`runtime`]: the envelope, the clock, the log

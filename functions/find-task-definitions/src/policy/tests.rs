@@ -344,7 +344,7 @@ fn every_reason_is_told_by_its_name_with_its_resource_and_with_what_to_do() {
         assert!(count < 100, "the rows go round");
     }
     // The table above has a row for each reason; that the loop has been at each is shown by their number.
-    let contract = include_str!("../../../ecr-deploy/src/contract.rs");
+    let contract = include_str!("../../../ecr-deploy/src/contract/common.rs");
     let (_, variants) = contract.split_once("pub enum SkipReason {").unwrap();
     let (variants, _) = variants.split_once("\n}").unwrap();
     let variants = variants

@@ -1,0 +1,89 @@
+//! The input and the output of check-stability: at each look at a rollout, and after the soak before a wave.
+
+use crate::contract::common::Rollout;
+use crate::contract::conclude::ServiceResult;
+use crate::domain::arn::TaskDefinitionArn;
+use crate::domain::push::PushedImage;
+use crate::domain::stage::RolloutSettings;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What check-stability takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CheckStability {
+    /// The pushed image.
+    pub image: PushedImage,
+    /// The rollout to look at.
+    pub rollout: Rollout,
+    /// The last good revision.
+    pub previous: Option<TaskDefinitionArn>,
+    /// The revision that is rolled back, when the rollout is a rollback.
+    pub rolls_back: Option<TaskDefinitionArn>,
+    /// The deadline that the last look told, since a lifecycle hook held the rollout; `None`: the rollout's own.
+    pub deadline: Option<Timestamp>,
+    /// How many services the push deploys to: the more, the less often each is looked at.
+    pub services: u32,
+    /// How the stage deploys.
+    pub settings: RolloutSettings,
+}
+
+/// What check-stability puts out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Check {
+    /// How the rollout stands.
+    pub verdict: Verdict,
+    /// For a person, in one line: "2 of 3 tasks running; 1 stopped: web exited with code 1".
+    pub message: String,
+    /// Why, one reason a line, most telling first. Empty when all is well.
+    pub reasons: Vec<String>,
+    /// The containers that its tasks died of, each once, as far as ECS tells.
+    pub failed_containers: Vec<String>,
+    /// How many tasks of the rollout run.
+    pub running: u32,
+    /// How many should.
+    pub desired: u32,
+    /// In how many seconds to look again while it goes on.
+    pub wait: u32,
+    /// Until when the rollout must be stable from now on, for the next look: the time during which it waits at a lifecycle hook
+    /// does not count. `None` while the rollout's own deadline counts.
+    pub deadline: Option<Timestamp>,
+}
+
+/// How a rollout stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Verdict {
+    /// The rollout of our revision is complete.
+    Stable,
+    /// It goes on.
+    InProgress,
+    /// It cannot become stable, or ECS has given it up.
+    Failed,
+    /// Another deployment took its place, and that one counts.
+    Superseded,
+    /// A deployment that does not have our image took its place, of an older push or of another repository's push made
+    /// from the same old revision: ours has to be brought in again. Of a rollback: one that is of no newer push.
+    Displaced,
+    /// The service, or its cluster, is not there any more.
+    ServiceDeleted,
+}
+
+/// What check-stability takes at the step "Still stable?": services that were stable on the image some time ago.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StillStableInput {
+    /// The pushed image.
+    pub image: PushedImage,
+    /// Every service that the push has deployed so far.
+    pub soaked: Vec<ServiceResult>,
+}
+
+/// What check-stability returns at the step "Still stable?".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StillStableOutput {
+    /// How many services are stable on the image still: all of them, since it fails otherwise.
+    pub stable: u32,
+}
