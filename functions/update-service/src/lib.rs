@@ -589,6 +589,9 @@ impl Attempt<'_> {
 
     fn rollout(&self, service: &Service, revision: &TaskDefinitionArn) -> Rollout {
         let deployment = service.deployment_of(revision);
+        // A rollout has all of its time, also where ECS took long to answer the update that began it.
+        let late = deployment.map_or(SignedDuration::ZERO, |it| it.created_at.duration_since(self.now));
+        let deadline = self.deadline.saturating_add(late.max(SignedDuration::ZERO));
         Rollout {
             cluster: self.input.cluster.clone(),
             service: self.input.service.clone(),
@@ -596,7 +599,7 @@ impl Attempt<'_> {
             deployment: deployment.map(|deployment| deployment.id.clone()),
             started_at: deployment.map_or(self.now, |deployment| deployment.created_at),
             watched_since: self.now,
-            deadline: self.deadline,
+            deadline: deadline.unwrap_or(Timestamp::MAX),
         }
     }
 

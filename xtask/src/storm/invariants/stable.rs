@@ -110,8 +110,9 @@ fn names(message: &str, revision: &str) -> bool {
     ends.any(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
 }
 
-/// The setting `rolloutTimeout` of a storm, in milliseconds, less what clocks may differ.
-const ROLLOUT_TIMEOUT: i64 = 89_000;
+/// The setting `rolloutTimeout` of a storm, in milliseconds, less what clocks may differ and what a slow answer to the update takes: the
+/// time begins before the update.
+const ROLLOUT_TIMEOUT: i64 = 85_000;
 
 /// Whether a rollout of the push of an execution had all the time that it may take when the execution ended, and was not over since
 /// the service's old tasks drained for longer than that, by the settings of its target group.

@@ -10,14 +10,17 @@ const SUPERSEDED: &str = "only a newer push of the repository, or somebody else,
 const REACHED: &str = "a push reaches every service that runs its repository";
 
 /// Where deploy-service says SUPERSEDED or `ROLL_BACK_SUPERSEDED`, there is an execution for the same service of a newer
-/// push to the same repository, or somebody else moved the service.
+/// push to the same repository, or somebody else moved the service, or the service runs the image by which its tag was pushed over.
 pub(super) fn only_a_newer_push_supersedes(aftermath: &Aftermath) -> Vec<Violation> {
     let claims = aftermath
         .executions
         .iter()
         .filter(|it| matches!(it.outcome(), Some("SUPERSEDED" | "ROLL_BACK_SUPERSEDED")));
-    let wrong =
-        claims.filter(|execution| !has_newer(aftermath, execution) && !is_moved_by_others(aftermath, execution));
+    let wrong = claims.filter(|execution| {
+        !has_newer(aftermath, execution)
+            && !is_moved_by_others(aftermath, execution)
+            && !runs_what_came_over(aftermath, execution)
+    });
     wrong
         .map(|execution| {
             let outcome = execution.outcome().unwrap_or_default();
@@ -32,6 +35,27 @@ fn has_newer(aftermath: &Aftermath, execution: &Execution) -> bool {
             && other.repository() == execution.repository()
             && other.push > execution.push
     })
+}
+
+/// Whether a rollout during the execution ran another image, of a newer push under its very tag.
+fn runs_what_came_over(aftermath: &Aftermath, execution: &Execution) -> bool {
+    let Some((push, id)) = aftermath.pushed(execution).zip(execution.service.as_ref()) else {
+        return false;
+    };
+    let is_over = |other: &&Pushed| {
+        other.repository == push.repository
+            && other.tag == push.tag
+            && other.id > push.id
+            && other.digest != push.digest
+    };
+    let until = execution.ended.unwrap_or(i64::MAX);
+    let history = aftermath.after.service(id).map_or(&[][..], |service| &service.history);
+    let during = history
+        .iter()
+        .filter(|it| (execution.started..=until).contains(&it.created_at));
+    let digests: Vec<&str> = during.flat_map(|it| it.digests_of(&push.repository)).collect();
+    let mut over = aftermath.pushes.iter().filter(is_over);
+    over.any(|other| digests.contains(&&*other.digest))
 }
 
 fn is_moved_by_others(aftermath: &Aftermath, execution: &Execution) -> bool {
@@ -123,7 +147,7 @@ fn is_reached(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{calm, deed, hold, in_order, production, rollout, web};
+    use super::super::sample::{calm, deed, digest, hold, in_order, production, push, rollout, web};
     use super::*;
     use serde_json::json;
 
@@ -143,6 +167,28 @@ mod tests {
         let mut back = superseded(3);
         back.executions[3].output = Some(json!({"outcome": "ROLL_BACK_SUPERSEDED"}));
         assert_eq!(only_a_newer_push_supersedes(&back).len(), 1);
+    }
+
+    #[test]
+    fn an_image_that_runs_by_a_tag_that_was_pushed_over_supersedes_though_nobody_deployed_it() {
+        let mut aftermath = superseded(3);
+        let (first, service) = (aftermath.pushed(&aftermath.executions[3]).unwrap().clone(), web());
+        let over = Pushed {
+            digest: digest(9),
+            id: push(9),
+            ..first.clone()
+        };
+        aftermath.pushes.push(over);
+        assert_eq!(only_a_newer_push_supersedes(&aftermath).len(), 1, "it does not run");
+        let began = aftermath.executions[3].started;
+        let after = aftermath.after.services.iter_mut().find(|it| it.id() == service);
+        let during = after.unwrap().history.iter_mut().filter(|it| it.created_at >= began);
+        for image in during.flat_map(|it| &mut it.images) {
+            image.digest = Some(digest(9));
+        }
+        assert_eq!(only_a_newer_push_supersedes(&aftermath), []);
+        aftermath.pushes.last_mut().unwrap().tag = "v9".to_owned();
+        assert_eq!(only_a_newer_push_supersedes(&aftermath).len(), 1, "under another tag");
     }
 
     #[test]
