@@ -47,9 +47,22 @@ fn the_commands_of_the_page_find_the_failed_push_and_redrive_stop_and_start_it()
             "redriveDate",
             "stopDate",
             "\"image\":\"shop/web:v2\"",
+            // The service with its revision, what runs in it, its rollouts, and the revisions to go back to.
+            "web\tarn:aws:ecs:us-east-1:123456789012:task-definition/web:1",
+            "dkr.ecr.us-east-1.amazonaws.com/shop/web:v1",
+            "\tROLLBACK_SUCCESSFUL",
+            "task-definition/web:2\tarn:aws:ecs:us-east-1:123456789012:task-definition/web:1",
+            "CREATE_COMPLETE",
         ] {
             assert!(said.contains(expected), "no {expected:?} in:\n{said}");
         }
+        // It went back by hand, to where it was, and its hold is lifted.
+        let service = it.aws.describe_service("production", "web").await.unwrap();
+        assert!(service.task_definition().is_some_and(|on| on.ends_with("/web:1")));
+        let service_arn = service.service_arn().unwrap();
+        let tags = it.aws.ecs().list_tags_for_resource().resource_arn(service_arn).send();
+        let tags = tags.await.unwrap().tags.unwrap_or_default();
+        assert!(!tags.iter().any(|tag| tag.key() == Some("ecr-deploy:hold")), "{tags:?}");
         // Three more of the same push: the one that was started by hand, its plan, and the one that was lost.
         let executions = it.pushes("shop/web", 5).await;
         let redriven = it.aws.execution(&failed.arn).await.unwrap();
