@@ -15,8 +15,13 @@ const markdown = (folder: string) =>
 
 const PAGES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ...markdown('docs')].map((page) => ({
   page,
-  text: readFileSync(join(REPOSITORY_ROOT, page), 'utf8'),
+  text: read(page),
 }));
+
+/** The pages of the examples. */
+const EXAMPLES = ['examples', 'examples/cdk', 'examples/forwarded-events']
+  .flatMap(markdown)
+  .map((page) => ({ page, text: read(page) }));
 
 test('the README is at most 150 lines', () => {
   const [readme] = PAGES;
@@ -37,9 +42,9 @@ test('a setting without documentation, or an optional one without its default, i
   );
 });
 
-test('every link and every anchor in README.md and docs/ leads somewhere', () => {
+test('every link and every anchor in README.md, docs/ and examples/ leads somewhere', () => {
   const broken: string[] = [];
-  for (const { page, text } of PAGES) {
+  for (const { page, text } of [...PAGES, ...EXAMPLES]) {
     for (const [, target = ''] of outsideOfCode(text).matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(target)) {
         continue;
