@@ -10,12 +10,12 @@
 export const WRITTEN_FOR_SECONDS = 30 * 60;
 
 /**
- * A retry takes 3 of the 25,000 events of an execution. With delays of at least this part of the timeout, the tries of one
+ * A retry takes 3 of the 25,000 events of an execution. With delays of at least this part of the timeout, the attempts of one
  * state stay below 4,000 events, also in seven days.
  */
 const LONGEST_DELAYS_PER_TIMEOUT = 400;
 
-/** The delay before a try is any time up to the limit, half of it on average; half as much again leaves nothing to chance. */
+/** The delay before an attempt is any time up to the limit, half of it on average; half as much again leaves nothing to chance. */
 const LIMITS_PER_SECOND = 3;
 
 /**

@@ -128,7 +128,7 @@ export function registerRevision(settings: Settings): Permission[] {
   return [readTaskDefinitions(['ecs:ListTaskDefinitions']), ...registerTaskDefinition(), passRole(settings)];
 }
 
-/** update-service: starts a rollout, after a look at what runs. After a redrive the image may not be there any more. */
+/** update-service: starts a rollout, after a read of what runs. After a redrive the image may not be there any more. */
 export function updateService(settings: Settings): Permission[] {
   return [
     ...readRollouts(settings),
@@ -139,7 +139,7 @@ export function updateService(settings: Settings): Permission[] {
   ];
 }
 
-/** check-stability: one look at a rollout, at its tasks, and at which images the pushed one lists. */
+/** check-stability: one read of a rollout, at its tasks, and at which images the pushed one lists. */
 export function checkStability(settings: Settings): Permission[] {
   return [...readRollouts(settings), readHooks(settings), ...readTasks(settings), readManifest(settings)];
 }
@@ -200,7 +200,7 @@ export function runExecution(child: { readonly arn: string; readonly name: strin
 }
 
 /**
- * How many executions run. Of deploy-service: how many services are waited for, for the steps that look at one. Of
+ * How many executions run. Of deploy-service: how many services are waited for, for the steps that read one. Of
  * deploy-image: how many pushes search at the same time, for find-task-definitions.
  */
 export function countExecutions({ stateMachineArn }: { readonly stateMachineArn: string }): Permission {

@@ -539,7 +539,7 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** A setting without a default: left out, or text that matches, or a construct that has its ARN under `arn`. */
+/** A setting without a default: omitted, or text that matches, or a construct that has its ARN under `arn`. */
 function optional<K extends 'holdParameter' | 'encryptionKey' | 'permissionsBoundary' | 'rolePath' | 'rolePrefix'>(
   setting: K,
   given: EcrDeployProps[K],
@@ -578,7 +578,7 @@ function isRole(role: unknown): role is IRole {
   return typeof role === 'object' && role !== null && 'roleArn' in role;
 }
 
-/** A list is left out, for its default, or names something: an empty one may come from a script that found nothing. */
+/** A list is omitted, for its default, or names something: an empty one may come from a script that found nothing. */
 function names(
   setting: keyof EcrDeployProps,
   given: readonly string[] | undefined,

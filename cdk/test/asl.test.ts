@@ -5,10 +5,10 @@ import { toJson } from '../lib/asl';
 test('anchors and merge keys are resolved, and what holds them is dropped', () => {
   const text = `
 x-task: &task { Type: Task, Retry: [&retrier { MaxAttempts: 6 }] }
-StartAt: Look
+StartAt: Read
 States:
-  Look: { <<: *task, Comment: Looks., Next: Done? }
-  Look again: { Retry: [*retrier], <<: [*task, { Type: Pass, End: true }] }
+  Read: { <<: *task, Comment: Reads., Next: Done? }
+  Read again: { Retry: [*retrier], <<: [*task, { Type: Pass, End: true }] }
   Done?:
     Condition: >-
       {% $a = 'B'
@@ -16,10 +16,10 @@ States:
 `;
 
   assert.deepEqual(JSON.parse(toJson(text)), {
-    StartAt: 'Look',
+    StartAt: 'Read',
     States: {
-      Look: { Type: 'Task', Retry: [{ MaxAttempts: 6 }], Comment: 'Looks.', Next: 'Done?' },
-      'Look again': { Type: 'Task', Retry: [{ MaxAttempts: 6 }], End: true },
+      Read: { Type: 'Task', Retry: [{ MaxAttempts: 6 }], Comment: 'Reads.', Next: 'Done?' },
+      'Read again': { Type: 'Task', Retry: [{ MaxAttempts: 6 }], End: true },
       'Done?': { Condition: "{% $a = 'B' and $c %}" },
     },
   });

@@ -103,7 +103,7 @@ test('every command in README.md and docs/ is run by a test, or is known not to 
   const unknown: string[] = [];
   const seen = new Set<string>();
   const known = [...Object.keys(RUN), ...Object.keys(NOT_RUN)].sort((a, b) => b.length - a.length);
-  const look = (page: string, command: string) => {
+  const read = (page: string, command: string) => {
     const found = known.find((start) => command === start || command.startsWith(`${start} `));
     seen.add(found ?? '');
     if (found === undefined) {
@@ -114,14 +114,14 @@ test('every command in README.md and docs/ is run by a test, or is known not to 
     for (const { mark, commands } of blocks(text)) {
       if (mark === '') {
         commands.forEach((command) => {
-          look(page, command);
+          read(page, command);
         });
       } else if (TYPED[mark] === undefined) {
         unknown.push(`${page}: no test types the blocks marked ${mark}`);
       }
     }
     for (const [, command = ''] of outsideOfCode(text).matchAll(/`((?:cargo|npm|npx|aws|git|rustup) [^`]+)`/g)) {
-      look(page, command);
+      read(page, command);
     }
   }
   assert.deepEqual(unknown, []);

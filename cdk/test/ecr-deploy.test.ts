@@ -255,7 +255,7 @@ test('the stack says in one sentence which tags move which services', () => {
   );
 });
 
-test('the rule starts push with the whole event, tries for a day, and then keeps the event in the queue', () => {
+test('the rule starts push with the whole event, attempts for a day, and then keeps the event in the queue', () => {
   const synthesized = DEFAULT;
   const rule = synthesized.properties('EcrDeploy/Push');
   const [target, ...others] = rule.Targets;

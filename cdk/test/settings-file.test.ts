@@ -58,7 +58,7 @@ for (const setting of ['rolloutTimeout', 'pollInterval'] as const) {
   }
 }
 
-test('a setting that the file does not have is left out, for its default', () => {
+test('a setting that the file does not have is omitted, for its default', () => {
   assert.deepEqual(read({}), { props: {} });
 });
 

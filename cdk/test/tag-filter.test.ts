@@ -133,7 +133,7 @@ test('whatever stages may take passes their filter, for stages and tags by chanc
     );
     const trigger = one(TRIGGERS);
     const filter = tagFilter(stages(...tags), trigger);
-    for (let tries = 0; tries < 10; tries += 1) {
+    for (let attempts = 0; attempts < 10; attempts += 1) {
       const tag = text([]);
       if (tags.some((rules) => mayTake(rules, tag))) {
         assert.ok(passes(filter, tag), `${trigger}, ${JSON.stringify(tags)}: ${tag}; ${JSON.stringify(filter)}`);

@@ -272,14 +272,14 @@ fn check_tasks(tasks: &[StoppedTask], told: Option<Vec<ToldTask>>) {
         let failed = |it: &ToldContainer| it.exit_code.is_some_and(|code| code != 0) && !is_signal(it);
         let reason = told.stopped_reason.unwrap_or_default().to_ascii_lowercase();
         let code = told.stop_code.unwrap_or_default();
-        let died = match code.as_str() {
+        let crashed = match code.as_str() {
             "EssentialContainerExited" | "TaskFailedToStart" => true,
             "ServiceSchedulerInitiated" => reason.contains("health check") || reason.contains("unhealthy"),
             // A person, and the hardware.
             "UserInitiated" | "SpotInterruption" | "TerminationNotice" | "InfrastructureHealth" => false,
             _ => containers.iter().any(failed),
         };
-        assert_eq!(task.died(), died, "{code}");
+        assert_eq!(task.crashed(), crashed, "{code}");
         let well = containers.iter().filter(|it| it.exit_code == Some(0)).count();
         let all_well = containers.iter().all(|it| it.exit_code == Some(0) || is_signal(it));
         let ended_well = code == "EssentialContainerExited" && all_well && well > 0;

@@ -20,7 +20,7 @@ static IMAGE: LazyLock<PushedImage> = LazyLock::new(|| {
     serde_json::from_value(example["image"].clone()).expect("an example fits the contract")
 });
 
-/// What a request does not take from the answer as it is: what ECS only puts out, and what is compared by itself.
+/// What a request does not take from the answer as it is: what ECS only returns, and what is compared by itself.
 const NOT_KEPT: [&str; 11] = [
     "compatibilities",
     "containerDefinitions",
@@ -44,7 +44,7 @@ const OUR_TAGS: [&str; 5] = [
     "ecr-deploy:by",
 ];
 
-/// The members of a JSON object as they stand there, doubled ones and all.
+/// The members of a JSON object as they stand there, duplicate ones and all.
 struct Members(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Members {

@@ -1,8 +1,8 @@
-"""ECS's answers: what MiniStack's ECS leaves out and a deployment tool reads.
+"""ECS's answers: what MiniStack's ECS omits and a deployment tool reads.
 
 * A service's task carries the id of its deployment as `startedBy`; MiniStack says the service's name.
 * A task definition is described with every member it was registered with; MiniStack keeps those it knows, and answers "" or
-  null for those it was not given, which AWS leaves out.
+  null for those it was not given, which AWS omits.
 * Lists come in pages, at most 100 entries long (services: 10 unless asked for more), and a list of the services of a cluster
   that does not exist is an error; MiniStack gives everything, or nothing, at once.
 * A deployment that its circuit breaker stopped without rolling back leaves the tasks before it running; MiniStack stops them.

@@ -3,7 +3,7 @@
 MiniStack's ECR is a registry on the gateway's port, and Docker trusts a registry on 127.0.0.1 without TLS. So what was pushed
 to `127.0.0.1:4566/shop/web:v1` is what a container definition calls `123456789012.dkr.ecr.us-east-1.amazonaws.com/shop/web:v1`.
 MiniStack would ask AWS for it. With the registry the digests are real: a tag is resolved once per deployment, a task says
-which bits it runs, and a revision that names a digest starts.
+which contents it runs, and a revision that names a digest starts.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
 """

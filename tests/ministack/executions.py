@@ -1,4 +1,4 @@
-"""Step Functions' executions: what MiniStack leaves out and the state machines stand on.
+"""Step Functions' executions: what MiniStack omits and the state machines stand on.
 
 * A child that failed under `startExecution.sync` fails its task with `States.TaskFailed`, and the child's description is the
   cause; MiniStack hands on the child's own error.
@@ -11,7 +11,7 @@
   afterwards, and leaves its children running.
 * RedriveExecution: the same execution goes on at the state that it was in when it failed or was stopped, with the input and
   the variables it had there, and sees the redrive count. A Wait of some seconds waits once more as long. A Map goes on with those of its
-  iterations that have not ended well, each at its own state; what the others put out is kept. Where AWS would go on inside a
+  iterations that have not ended well, each at its own state; what the others returned is kept. Where AWS would go on inside a
   Parallel, it is refused here.
 * A Wait until a time ends at that time; SFN_WAIT_SCALE, which shortens what is to last some seconds, would let it end before.
 * A JSONata expression may take a second of a processor. MiniStack gives it a second of the clock, which a busy machine may
@@ -75,7 +75,7 @@ class _In:
 
 
 class _Done:
-    """What an iteration of a Map put out."""
+    """What an iteration of a Map returned."""
 
     def __init__(self, output):
         self.output = copy.deepcopy(output)

@@ -126,7 +126,7 @@ def _judged_target(invoke_target):
     def wrapped(target, event, rule, view=None):
         if ":stateMachine:" in target.get("Arn", ""):
             if _refusal(_caller(rule["Name"]), "states", "StartExecution", {"stateMachineArn": target["Arn"]}):
-                # As on AWS, nobody is told but whoever looks at the metrics of the rule; the judge has noted it.
+                # As on AWS, nobody is told but whoever reads the metrics of the rule; the judge has noted it.
                 return None
         return invoke_target(target, event, rule, view)
 

@@ -1,4 +1,4 @@
-"""Starts MiniStack with what it leaves out of AWS and this project stands on.
+"""Starts MiniStack with what it omits of AWS and this project stands on.
 
 MiniStack is used as it comes from PyPI. Each module beside this one adds to one of its services, by wrapping functions of
 exactly the pinned version before its server runs, and says which behaviour of AWS it adds. Nothing of MiniStack is replaced

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-/// An execution, as it was when it was looked at.
+/// An execution, as it was when it was read.
 #[derive(Debug, Clone)]
 pub struct Execution {
     /// Its ARN.

@@ -24,7 +24,7 @@ pub use stack::{Settings, Stack};
 
 use std::time::Duration;
 
-/// Waits before the next look at something that is not there yet.
+/// Waits before the next read of something that is not there yet.
 pub async fn pause(time: Duration) {
     #[expect(
         clippy::disallowed_methods,

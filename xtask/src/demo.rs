@@ -427,7 +427,7 @@ impl Demo {
         Ok(Ended { rows, wrong })
     }
 
-    /// The revision that a service's execution has moved it to, whatever came of that: what "Update service" has put out.
+    /// The revision that a service's execution has moved it to, whatever came of that: what "Update service" has returned.
     async fn target(&self, child: &Execution) -> Result<String, local_aws::Error> {
         let history = self.aws.history(&child.arn).await?;
         let outputs = history.iter().filter_map(|event| {

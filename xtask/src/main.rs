@@ -16,6 +16,8 @@ mod storm;
 mod table;
 mod terminal;
 mod test;
+#[cfg(test)]
+mod words;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -51,7 +53,7 @@ enum Task {
     Fuzz {
         /// One target instead of all: a folder of fuzz/corpus.
         target: Option<String>,
-        /// How long to look, for each target.
+        /// How long to read, for each target.
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },

@@ -109,7 +109,7 @@ pub(crate) struct Lacking {
 }
 
 impl Lacking {
-    /// Looks at the machine.
+    /// Reads the machine.
     pub(crate) fn here() -> Self {
         Self {
             containers: containers::available().err(),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_missing_nothing_is_told_or_left_out() {
+    fn where_nothing_is_missing_nothing_is_told_or_skipped() {
         let lacking = Lacking {
             containers: None,
             compiler: false,

@@ -11,7 +11,7 @@ use std::time::Instant;
 const STORMS: &str = "cargo xtask storm --services 40 --exercise --seed 3 --seed 5 --seed 13 --seed today";
 
 /// The functions as they are deployed: once for all six, where the CDK would build one after the other. For the processor of
-/// this machine, into the folder where the CDK looks. It yields to whatever runs beside it.
+/// this machine, into the folder where the CDK reads. It yields to whatever runs beside it.
 const RELEASE: &str = if cfg!(target_arch = "aarch64") {
     "nice -n 19 cargo lambda build --release --locked --arm64"
 } else {

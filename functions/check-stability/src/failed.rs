@@ -6,7 +6,7 @@ use ecr_deploy::domain::task_definition::LogStream;
 use jiff::fmt::friendly::{Designator, SpanPrinter};
 use jiff::{SignedDuration, Timestamp};
 
-/// Adds to the message of a rollout that failed at `now` after how long that was, when the `first` of its tasks died, and where that
+/// Adds to the message of a rollout that failed at `now` after how long that was, when the `first` of its tasks crashed, and where that
 /// task's log is.
 #[must_use]
 pub(crate) fn with_times(

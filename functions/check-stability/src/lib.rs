@@ -1,11 +1,11 @@
-//! One look at a rollout: stable, in progress, failed, superseded.
+//! One read of a rollout: stable, in progress, failed, superseded.
 
-mod death;
+mod crash;
 mod failed;
 pub mod soak;
 pub mod verdict;
 
-use death::logged_container;
+use crash::logged_container;
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::aws::registry::listed_by;
 use ecr_deploy::contract::{Check, CheckStability, Rollout, StillStableInput, StillStableOutput, Verdict};
@@ -20,9 +20,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use soak::still_stable;
-use verdict::bits::{Bits, judge_bits};
+use verdict::contents::{Contents, judge_contents};
 use verdict::hooks::moved;
-use verdict::{Look, came_between, first_crash, has_hooks, held, judge, needs_history, record_of_rollout};
+use verdict::{Snapshot, came_between, first_crash, has_hooks, held, judge, needs_history, record_of_rollout};
 
 /// How long before a rollout ECS's records are read, since clocks differ.
 const RECORDS_BEFORE: SignedDuration = SignedDuration::from_mins(2);
@@ -40,10 +40,10 @@ pub enum Answer {
 /// Reads a rollout, or a rollback, once and judges it: the step "Check stability"; or, after a soak, all services that a push
 /// has deployed: the step "Still stable?". It changes nothing.
 ///
-/// While lifecycle hooks hold the rollout, its deadline moves on with the clock, and it is looked at less and less often.
+/// While lifecycle hooks hold the rollout, its deadline moves on with the clock, and it is read less and less often.
 ///
 /// `running` is how many services are waited for, see [`ecr_deploy::quota::executions`]: the more, the later is the
-/// next look.
+/// next read.
 ///
 /// # Errors
 ///
@@ -67,9 +67,9 @@ pub async fn handle(
     let rollout = &asked.rollout;
     log_image(&asked.image);
     log_service(&ecr_deploy::domain::service::title(&rollout.cluster, &rollout.service));
-    let (looked, running) = tokio::join!(look(ecs, ecr, &asked, now), running);
-    let (check, held_until) = match looked {
-        Ok(looked) => looked,
+    let (read, running) = tokio::join!(read(ecs, ecr, &asked, now), running);
+    let (check, held_until) = match read {
+        Ok(read) => read,
         Err(error) => match ecs.failed_at(&rollout.cluster, &rollout.service, error).await {
             Error::ServiceDeleted(message) => (deleted(message), None),
             error => return Err(error),
@@ -112,7 +112,7 @@ fn deleted(message: String) -> Check {
 }
 
 /// The verdict, and until when lifecycle hooks hold the rollout where it goes on and they do.
-async fn look(
+async fn read(
     ecs: &Ecs,
     ecr: &aws_sdk_ecr::Client,
     asked: &CheckStability,
@@ -169,7 +169,7 @@ async fn look(
         Vec::new()
     };
     let image_containers = ours.map_or_else(Vec::new, |ours| ours.containers_of(&asked.image));
-    let look = Look {
+    let snapshot = Snapshot {
         service: &service,
         history: history.as_deref(),
         lifecycle: lifecycle.as_ref(),
@@ -180,14 +180,14 @@ async fn look(
         essential: &essential,
         now,
     };
-    let check = judge(&look, asked);
+    let check = judge(&snapshot, asked);
     match check.verdict {
         Verdict::InProgress => {
-            let hold = held(&look, asked);
+            let hold = held(&snapshot, asked);
             Ok((check, hold.map(|hold| hold.until)))
         }
         Verdict::Failed => {
-            let first = first_crash(&look, asked);
+            let first = first_crash(&snapshot, asked);
             let log = match first {
                 Some(first) => log_of(ecs, rollout, first).await,
                 None => None,
@@ -195,18 +195,18 @@ async fn look(
             Ok((with_times(check, rollout, now, first, log.as_ref()), None))
         }
         Verdict::Stable if asked.rolls_back.is_none() => {
-            let bits = bits(ecs, asked, &service, history.as_deref(), check.running).await?;
-            let Bits::Others(others) = bits else {
+            let contents = contents(ecs, asked, &service, history.as_deref(), check.running).await?;
+            let Contents::Others(others) = contents else {
                 return Ok((check, None));
             };
             let listed = listed_by(ecr, &asked.image).await?;
-            Ok((judge_bits(check, &asked.image, &others, &listed), None))
+            Ok((judge_contents(check, &asked.image, &others, &listed), None))
         }
         _ => Ok((check, None)),
     }
 }
 
-/// Where the log of a task of a rollout is that died. That ECS does not tell is no reason to do without a verdict.
+/// Where the log of a task of a rollout is that crashed. That ECS does not tell is no reason to do without a verdict.
 async fn log_of(ecs: &Ecs, rollout: &Rollout, task: &StoppedTask) -> Option<LogStream> {
     let container = logged_container(task)?;
     match ecs.describe_task_definition(rollout.task_definition.as_str()).await {
@@ -220,21 +220,21 @@ async fn log_of(ecs: &Ecs, rollout: &Rollout, task: &StoppedTask) -> Option<LogS
 
 /// What a stable rollout runs of the pushed repository: by ECS's record of it, which has been read by then; else, where revisions
 /// name the image by its tag, by its tasks.
-async fn bits(
+async fn contents(
     ecs: &Ecs,
     asked: &CheckStability,
     service: &Service,
     history: Option<&[ServiceDeployment]>,
     running: u32,
-) -> Result<Bits, Error> {
+) -> Result<Contents, Error> {
     let record = history.and_then(|history| record_of_rollout(history, asked));
-    let recorded = record.map_or(Bits::Untold, |record| Bits::recorded(record, &asked.image));
+    let recorded = record.map_or(Contents::Untold, |record| Contents::recorded(record, &asked.image));
     let is_by_tag = asked.settings.image_reference == ImageForm::Tag;
     match service.primary().filter(|_| is_by_tag && running > 0) {
-        Some(primary) if recorded == Bits::Untold => {
+        Some(primary) if recorded == Contents::Untold => {
             let Service { cluster, name, .. } = service;
             let images = ecs.running_digests(cluster, name, &primary.id).await?;
-            Ok(Bits::of(&images, &asked.image))
+            Ok(Contents::of(&images, &asked.image))
         }
         _ => Ok(recorded),
     }

@@ -1,13 +1,13 @@
-//! A verdict says how a rollout stands, from one look at it.
+//! A verdict says how a rollout stands, from one read of it.
 //!
 //! Only a completed rollout of *our* revision is stable. That ECS calls a service stable says nothing: it is that after
 //! a rollback too.
 
-pub mod bits;
+pub mod contents;
 pub mod hooks;
 mod launch;
 
-use crate::death::{describe, failed_containers, sentence};
+use crate::crash::{describe, failed_containers, sentence};
 use ecr_deploy::contract::{Check, CheckStability, Rollout, Verdict};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::lifecycle::{HookAction, Lifecycle};
@@ -19,20 +19,20 @@ use ecr_deploy::domain::task_definition::{OtherRevision, Standing};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
-/// How long after an update a look may still show the service as it was before it.
+/// How long after an update a read may still show the service as it was before it.
 const STALE: SignedDuration = SignedDuration::from_secs(30);
 /// How far our clock and AWS's may differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
-/// How long a completed rollout in which a task died must have been quiet.
+/// How long a completed rollout in which a task crashed must have been quiet.
 const QUIET: SignedDuration = SignedDuration::from_secs(60);
 /// Of so many tasks one may die in that time: a large service always has some that do.
 const DEATHS_ARE_NORMAL: u32 = 100;
 /// How many reasons are told.
 const REASONS: usize = 5;
 
-/// What one look shows.
+/// What one read shows.
 #[derive(Debug, Clone, Copy)]
-pub struct Look<'a> {
+pub struct Snapshot<'a> {
     /// The service.
     pub service: &'a Service,
     /// ECS's records of the service's rollouts since ours began, newest first, where ECS tells them.
@@ -49,7 +49,7 @@ pub struct Look<'a> {
     pub image_containers: &'a [String],
     /// The essential containers of our revision, where one of its tasks [was partly stopped](StoppedTask::was_partly_stopped).
     pub essential: &'a [String],
-    /// When the look was taken.
+    /// When the read was taken.
     pub now: Timestamp,
 }
 
@@ -68,7 +68,7 @@ pub fn needs_history(service: &Service, rollout: &Rollout) -> bool {
 }
 
 /// The ARN of the service deployment whose lifecycle hooks are worth a call: the one of our rollout, or of ECS's way back from
-/// it. `None` where the service has no hooks, or that one is over and went well, or another one took its place.
+/// it. `None` where the service has no hooks, or that one is over and went well, or another one replaced it.
 #[must_use]
 pub fn has_hooks<'a>(
     service: &Service,
@@ -82,9 +82,9 @@ pub fn has_hooks<'a>(
 
 /// The hold by lifecycle hooks, where the rollout waits at any.
 #[must_use]
-pub fn held(look: &Look<'_>, asked: &CheckStability) -> Option<hooks::Hold> {
-    let record = our_record(look.history, asked)?;
-    let is_there = look
+pub fn held(snapshot: &Snapshot<'_>, asked: &CheckStability) -> Option<hooks::Hold> {
+    let record = our_record(snapshot.history, asked)?;
+    let is_there = snapshot
         .service
         .primary()
         .is_some_and(|primary| primary.task_definition == record.target);
@@ -93,10 +93,10 @@ pub fn held(look: &Look<'_>, asked: &CheckStability) -> Option<hooks::Hold> {
     } else {
         Some(HookAction::Continue)
     };
-    hooks::hold(look.lifecycle?, &asked.rollout, end_of_pause, look.now)
+    hooks::hold(snapshot.lifecycle?, &asked.rollout, end_of_pause, snapshot.now)
 }
 
-/// The revision of a rollout that took the place of ours and is over too, by ECS's records: one that began after ours and
+/// The revision of a rollout that replaced ours and is over too, by ECS's records: one that began after ours and
 /// is neither of our revision nor of the one that the service is on now.
 #[must_use]
 pub fn came_between<'a>(
@@ -114,18 +114,18 @@ pub fn came_between<'a>(
 
 /// Judges a rollout.
 #[must_use]
-pub fn judge(look: &Look<'_>, asked: &CheckStability) -> Check {
+pub fn judge(snapshot: &Snapshot<'_>, asked: &CheckStability) -> Check {
     let rollout = &asked.rollout;
-    let crashes = failed_tasks(look, asked);
-    let judged = match look.service.primary() {
+    let crashes = failed_tasks(snapshot, asked);
+    let judged = match snapshot.service.primary() {
         Some(primary) if primary.task_definition == rollout.task_definition => {
-            judge_ours(look, asked, primary, &crashes)
+            judge_ours(snapshot, asked, primary, &crashes)
         }
-        Some(primary) if asked.rolls_back.is_some() => judge_displaced_rollback(look, asked, primary),
-        Some(primary) => judge_displaced(look, asked, primary, &crashes),
+        Some(primary) if asked.rolls_back.is_some() => judge_displaced_rollback(snapshot, asked, primary),
+        Some(primary) => judge_displaced(snapshot, asked, primary, &crashes),
         None => {
-            let message = format!("{} shows no deployment of its own", look.service.title());
-            ended_by_deadline(look, asked, check(Verdict::InProgress, message, Vec::new(), 0, 0))
+            let message = format!("{} shows no deployment of its own", snapshot.service.title());
+            ended_by_deadline(snapshot, asked, check(Verdict::InProgress, message, Vec::new(), 0, 0))
         }
     };
     Check {
@@ -135,11 +135,16 @@ pub fn judge(look: &Look<'_>, asked: &CheckStability) -> Check {
 }
 
 /// Our revision is what the service is on, or moving to.
-fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, crashes: &[&StoppedTask]) -> Check {
+fn judge_ours(
+    snapshot: &Snapshot<'_>,
+    asked: &CheckStability,
+    primary: &Deployment,
+    crashes: &[&StoppedTask],
+) -> Check {
     let rollout = &asked.rollout;
-    let record = our_record(look.history, asked);
-    let reasons = reasons(crashes, look, rollout, record);
-    let draining = draining(look, primary);
+    let record = our_record(snapshot.history, asked);
+    let reasons = reasons(crashes, snapshot, rollout, record);
+    let draining = draining(snapshot, primary);
     let mut progress = progress(primary, crashes.len(), &reasons);
     if draining > 0 {
         let tasks = if draining == 1 { "old task" } else { "old tasks" };
@@ -169,7 +174,7 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, cra
                 format!("ECS could not roll back: {}", because(record, primary, &progress)),
             );
         }
-        Some(ServiceDeploymentStatus::Stopped) if asked.rolls_back.is_none() && is_newest(look, record) => {
+        Some(ServiceDeploymentStatus::Stopped) if asked.rolls_back.is_none() && is_newest(snapshot, record) => {
             return ended(
                 Verdict::Failed,
                 format!("the deployment was stopped: {}", because(record, primary, &progress)),
@@ -183,49 +188,57 @@ fn judge_ours(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, cra
             format!("ECS has given the rollout up: {}", because(record, primary, &progress)),
         );
     }
-    if crashes.len() >= look.service.crash_threshold.tasks(primary.desired_count) {
+    if crashes.len() >= snapshot.service.crash_threshold.tasks(primary.desired_count) {
         return ended(Verdict::Failed, progress);
     }
-    if launch::fails(look, asked, primary) {
+    if launch::fails(snapshot, asked, primary) {
         return ended(Verdict::Failed, progress);
     }
-    let may_lag = record.is_none() && tells_of_others(look) && look.now < later(rollout.watched_since, STALE);
-    if !may_lag && is_complete(look, rollout.deadline, primary, record) && is_quiet(look, rollout, primary, crashes) {
+    let may_lag = record.is_none() && tells_of_others(snapshot) && snapshot.now < later(rollout.watched_since, STALE);
+    if !may_lag
+        && is_complete(snapshot, rollout.deadline, primary, record)
+        && is_quiet(snapshot, rollout, primary, crashes)
+    {
         return ended(Verdict::Stable, progress);
     }
     // Nothing that could go wrong with ours is left to wait for, and to go back would change nothing.
-    let is_held = held(look, asked).is_some();
-    if draining > 0 && !is_held && look.now >= rollout.deadline && is_quiet(look, rollout, primary, crashes) {
+    let is_held = held(snapshot, asked).is_some();
+    if draining > 0 && !is_held && snapshot.now >= rollout.deadline && is_quiet(snapshot, rollout, primary, crashes) {
         return ended(Verdict::Stable, progress);
     }
-    ended_by_deadline(look, asked, ended(Verdict::InProgress, progress))
+    ended_by_deadline(snapshot, asked, ended(Verdict::InProgress, progress))
 }
 
 /// Another revision than ours is what the service is on.
-fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment, crashes: &[&StoppedTask]) -> Check {
+fn judge_displaced(
+    snapshot: &Snapshot<'_>,
+    asked: &CheckStability,
+    primary: &Deployment,
+    crashes: &[&StoppedTask],
+) -> Check {
     let rollout = &asked.rollout;
     let there = primary.task_definition.short();
-    let ours = ours(look.service, rollout);
-    let record = our_record(look.history, asked);
-    let reasons = reasons(crashes, look, rollout, record);
+    let ours = ours(snapshot.service, rollout);
+    let record = our_record(snapshot.history, asked);
+    let reasons = reasons(crashes, snapshot, rollout, record);
     let (running, desired) = ours.map_or((0, primary.desired_count), |ours| {
         (ours.running_count, ours.desired_count)
     });
     let says = |verdict, message: String| check(verdict, message, reasons.clone(), running, desired);
 
     let gave_up = record.is_some_and(|record| is_rollback(record.status));
-    if primary.created_at < rollout.started_at && !primary.says_rollback() && is_about_to_show(look, asked) {
+    if primary.created_at < rollout.started_at && !primary.says_rollback() && is_about_to_show(snapshot, asked) {
         let waits = format!("the rollout of {} does not show yet", rollout.task_definition.short());
-        return ended_by_deadline(look, asked, says(Verdict::InProgress, waits));
+        return ended_by_deadline(snapshot, asked, says(Verdict::InProgress, waits));
     }
-    let standing = look.primary.map(|primary| primary.standing);
+    let standing = snapshot.primary.map(|primary| primary.standing);
     if standing == Some(Standing::Newer) {
-        return says(Verdict::Superseded, format!("{there}, of a newer push, took its place"));
+        return says(Verdict::Superseded, format!("{there}, of a newer push, replaced it"));
     }
-    if !gave_up && look.between == Some(Standing::Newer) {
+    if !gave_up && snapshot.between == Some(Standing::Newer) {
         return says(
             Verdict::Superseded,
-            format!("a newer push took its place, and it is on {there} now"),
+            format!("a newer push replaced it, and it is on {there} now"),
         );
     }
     let is_previous = asked.previous.as_ref() == Some(&primary.task_definition);
@@ -237,14 +250,16 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
         || primary.says_rollback()
         || is_back_after_crashes;
     let failed = failed_containers(crashes);
-    let image_failed = failed.iter().any(|container| look.image_containers.contains(container));
+    let image_failed = failed
+        .iter()
+        .any(|container| snapshot.image_containers.contains(container));
     if went_back && standing == Some(Standing::Ours) && !image_failed {
         // What failed is what came in with another push.
         let message = format!("ECS went back to {there}, which has the image too");
         return if primary.rollout_state == Some(RolloutState::Completed) {
             says(Verdict::Stable, message)
         } else {
-            ended_by_deadline(look, asked, says(Verdict::InProgress, message))
+            ended_by_deadline(snapshot, asked, says(Verdict::InProgress, message))
         };
     }
     if went_back {
@@ -255,11 +270,11 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
     if standing == Some(Standing::Ours) {
         return says(
             Verdict::Displaced,
-            format!("{there}, which has the image too, took its place"),
+            format!("{there}, which has the image too, replaced it"),
         );
     }
-    let is_back = is_previous || look.primary.is_some_and(|primary| primary.rolls_ours_back);
-    if is_back && look.between.is_none() {
+    let is_back = is_previous || snapshot.primary.is_some_and(|primary| primary.rolls_ours_back);
+    if is_back && snapshot.between.is_none() {
         let why = reasons.first().map_or("ECS or a person took it back", String::as_str);
         return says(Verdict::Failed, format!("it is back on {there}: {why}"));
     }
@@ -271,24 +286,24 @@ fn judge_displaced(look: &Look<'_>, asked: &CheckStability, primary: &Deployment
     if is_back || (standing == Some(Standing::Older) && is_later) {
         return says(
             Verdict::Displaced,
-            format!("{there}, made from an older state, took its place"),
+            format!("{there}, made from an older state, replaced it"),
         );
     }
     // Infrastructure as code has changed the document, and names an image of its own.
     if asked.settings.base == BaseSetting::Newest && standing == Some(Standing::Unrecorded) && is_later {
         return says(
             Verdict::Displaced,
-            format!("{there}, which somebody else registered, took its place: it is to have the image too"),
+            format!("{there}, which somebody else registered, replaced it: it is to have the image too"),
         );
     }
     says(
         Verdict::Superseded,
-        format!("another deployment, of {there}, took its place"),
+        format!("another deployment, of {there}, replaced it"),
     )
 }
 
 /// The service is not on the revision it was rolled back to.
-fn judge_displaced_rollback(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> Check {
+fn judge_displaced_rollback(snapshot: &Snapshot<'_>, asked: &CheckStability, primary: &Deployment) -> Check {
     let rollout = &asked.rollout;
     let there = primary.task_definition.short();
     let says = |verdict, message| {
@@ -300,8 +315,8 @@ fn judge_displaced_rollback(look: &Look<'_>, asked: &CheckStability, primary: &D
             primary.desired_count,
         )
     };
-    let newest = look.history.and_then(<[_]>::first).map(|record| record.status);
-    let may_be_old = look.now < later(rollout.watched_since, STALE);
+    let newest = snapshot.history.and_then(<[_]>::first).map(|record| record.status);
+    let may_be_old = snapshot.now < later(rollout.watched_since, STALE);
     if newest == Some(ServiceDeploymentStatus::RollbackFailed) && !may_be_old {
         return says(
             Verdict::Failed,
@@ -311,9 +326,9 @@ fn judge_displaced_rollback(look: &Look<'_>, asked: &CheckStability, primary: &D
     let does_not_show_yet = primary.created_at < rollout.started_at && may_be_old;
     if asked.rolls_back.as_ref() == Some(&primary.task_definition) || does_not_show_yet {
         let waits = says(Verdict::InProgress, format!("the service is still on {there}"));
-        return ended_by_deadline(look, asked, waits);
+        return ended_by_deadline(snapshot, asked, waits);
     }
-    match look.primary.map(|primary| primary.standing) {
+    match snapshot.primary.map(|primary| primary.standing) {
         Some(Standing::Newer) => says(
             Verdict::Superseded,
             format!("{there}, of a newer push, took over during the rollback"),
@@ -340,15 +355,15 @@ fn check(verdict: Verdict, message: String, reasons: Vec<String>, running: u32, 
 }
 
 /// The deadline ends what is still in progress, and nothing else; nor what waits at a lifecycle hook.
-fn ended_by_deadline(look: &Look<'_>, asked: &CheckStability, check: Check) -> Check {
+fn ended_by_deadline(snapshot: &Snapshot<'_>, asked: &CheckStability, check: Check) -> Check {
     let deadline = asked.rollout.deadline;
-    if let Some(hold) = held(look, asked) {
+    if let Some(hold) = held(snapshot, asked) {
         return Check {
             message: format!("{}; {}", check.message, hold.says),
             ..check
         };
     }
-    if look.now < deadline {
+    if snapshot.now < deadline {
         return check;
     }
     Check {
@@ -360,10 +375,15 @@ fn ended_by_deadline(look: &Look<'_>, asked: &CheckStability, check: Check) -> C
 
 /// Whether the rollout is over and went well. ECS's own record counts where there is one, since the deployment may read
 /// COMPLETED while a blue/green bake time is still running.
-fn is_complete(look: &Look<'_>, deadline: Timestamp, primary: &Deployment, record: Option<&ServiceDeployment>) -> bool {
+fn is_complete(
+    snapshot: &Snapshot<'_>,
+    deadline: Timestamp,
+    primary: &Deployment,
+    record: Option<&ServiceDeployment>,
+) -> bool {
     // ECS goes on to start tasks after an early success, and undoes nothing any more: at the deadline it is over all the same.
-    let is_early = look.service.completes_early
-        && look.now < deadline
+    let is_early = snapshot.service.completes_early
+        && snapshot.now < deadline
         && (primary.running_count < primary.desired_count || primary.pending_count > 0);
     if is_early {
         return false;
@@ -379,7 +399,7 @@ fn is_complete(look: &Look<'_>, deadline: Timestamp, primary: &Deployment, recor
         Some(state) => state == RolloutState::Completed,
         // Behind a Classic Load Balancer ECS tells no state: then it is what runs that counts.
         None => {
-            look.service.deployments.len() == 1
+            snapshot.service.deployments.len() == 1
                 && primary.running_count >= primary.desired_count
                 && primary.pending_count == 0
         }
@@ -387,16 +407,16 @@ fn is_complete(look: &Look<'_>, deadline: Timestamp, primary: &Deployment, recor
 }
 
 /// Whether ECS keeps records of this service's rollouts: then ours is about to show among them.
-fn tells_of_others(look: &Look<'_>) -> bool {
-    look.history.is_some_and(|history| !history.is_empty())
+fn tells_of_others(snapshot: &Snapshot<'_>) -> bool {
+    snapshot.history.is_some_and(|history| !history.is_empty())
 }
 
-/// Whether no task has died, or all tasks run and hardly any has died for a while: a crash that comes only some time after
-/// RUNNING completes a rollout again and again. At the deadline, deaths that make no crash loop are no reason to go back.
-fn is_quiet(look: &Look<'_>, rollout: &Rollout, primary: &Deployment, crashes: &[&StoppedTask]) -> bool {
-    let is_late = |task: &&&StoppedTask| task.stopped_at.is_some_and(|at| look.now < later(at, QUIET));
+/// Whether no task has crashed, or all tasks run and hardly any has crashed for a while: a crash that comes only some time after
+/// RUNNING completes a rollout again and again. At the deadline, crashes that make no crash loop are no reason to go back.
+fn is_quiet(snapshot: &Snapshot<'_>, rollout: &Rollout, primary: &Deployment, crashes: &[&StoppedTask]) -> bool {
+    let is_late = |task: &&&StoppedTask| task.stopped_at.is_some_and(|at| snapshot.now < later(at, QUIET));
     let late = u32::try_from(crashes.iter().filter(is_late).count()).unwrap_or(u32::MAX);
-    let is_normal = late <= primary.desired_count / DEATHS_ARE_NORMAL || look.now >= rollout.deadline;
+    let is_normal = late <= primary.desired_count / DEATHS_ARE_NORMAL || snapshot.now >= rollout.deadline;
     crashes.is_empty() || (primary.running_count >= primary.desired_count && is_normal)
 }
 
@@ -411,14 +431,14 @@ fn ours<'a>(service: &'a Service, rollout: &Rollout) -> Option<&'a Deployment> {
 
 /// Whether the service is shown as it was before our rollout, which is in none of its deployments: nothing tells of ours yet, or
 /// ECS's newest record tells that it goes on, or went well.
-fn is_about_to_show(look: &Look<'_>, asked: &CheckStability) -> bool {
+fn is_about_to_show(snapshot: &Snapshot<'_>, asked: &CheckStability) -> bool {
     let rollout = &asked.rollout;
-    let may_be_old = look.now < later(rollout.watched_since, STALE);
-    let record = our_record(look.history, asked);
+    let may_be_old = snapshot.now < later(rollout.watched_since, STALE);
+    let record = our_record(snapshot.history, asked);
     match record.map(|record| record.status) {
-        None => ours(look.service, rollout).is_none() && may_be_old,
-        Some(ServiceDeploymentStatus::UnderWay) => is_newest(look, record),
-        Some(ServiceDeploymentStatus::Successful) => is_newest(look, record) && may_be_old,
+        None => ours(snapshot.service, rollout).is_none() && may_be_old,
+        Some(ServiceDeploymentStatus::UnderWay) => is_newest(snapshot, record),
+        Some(ServiceDeploymentStatus::Successful) => is_newest(snapshot, record) && may_be_old,
         Some(_) => false,
     }
 }
@@ -455,8 +475,8 @@ pub fn record_of_rollout<'a>(
 
 /// Whether no rollout began after this record's. One that another rollout follows was stopped by that, not by a person: if
 /// the service still shows ours, it is shown as it was some seconds ago.
-fn is_newest(look: &Look<'_>, record: Option<&ServiceDeployment>) -> bool {
-    look.history.and_then(<[_]>::first) == record
+fn is_newest(snapshot: &Snapshot<'_>, record: Option<&ServiceDeployment>) -> bool {
+    snapshot.history.and_then(<[_]>::first) == record
 }
 
 /// Whether ECS is going back, went back, or could not.
@@ -465,21 +485,23 @@ fn is_rollback(status: ServiceDeploymentStatus) -> bool {
     matches!(status, RollingBack | RolledBack | RollbackFailed)
 }
 
-/// The task of our rollout that died first by itself while it was watched.
+/// The task of our rollout that crashed first by itself while it was watched.
 #[must_use]
-pub fn first_crash<'a>(look: &Look<'a>, asked: &CheckStability) -> Option<&'a StoppedTask> {
-    failed_tasks(look, asked).into_iter().min_by_key(|task| task.stopped_at)
+pub fn first_crash<'a>(snapshot: &Snapshot<'a>, asked: &CheckStability) -> Option<&'a StoppedTask> {
+    failed_tasks(snapshot, asked)
+        .into_iter()
+        .min_by_key(|task| task.stopped_at)
 }
 
-/// The tasks of our rollout that died by themselves while it was watched.
+/// The tasks of our rollout that crashed by themselves while it was watched.
 ///
 /// A service may run work that ends well and is started again, by ECS, for ever: where tasks of the last good revision
 /// ended so, it is no failure that ours do.
-fn failed_tasks<'a>(look: &Look<'a>, asked: &CheckStability) -> Vec<&'a StoppedTask> {
+fn failed_tasks<'a>(snapshot: &Snapshot<'a>, asked: &CheckStability) -> Vec<&'a StoppedTask> {
     let rollout = &asked.rollout;
     // During a rollback the deployment that was good before may be listed still.
     let counts = |deployment: &&Deployment| asked.rolls_back.is_none() || deployment.is_primary;
-    let revision = look
+    let revision = snapshot
         .service
         .deployments
         .iter()
@@ -496,15 +518,19 @@ fn failed_tasks<'a>(look: &Look<'a>, asked: &CheckStability) -> Vec<&'a StoppedT
         Some(_) => Some(&rollout.task_definition),
         None => asked.previous.as_ref(),
     };
-    let before = look
+    let before = snapshot
         .stopped
         .iter()
         .filter(|task| !is_ours(task) && good.is_some() && task.task_definition.as_ref() == good);
     let good_ends: Vec<&StoppedTask> = before.filter(|task| task.succeeded().is_some()).collect();
-    let ended_as_well = |task: &StoppedTask| good_ends.iter().any(|good| ends_as_well(task, good, look.essential));
-    let ours = look.stopped.iter().filter(is_ours);
+    let ended_as_well = |task: &StoppedTask| {
+        good_ends
+            .iter()
+            .any(|good| ends_as_well(task, good, snapshot.essential))
+    };
+    let ours = snapshot.stopped.iter().filter(is_ours);
     ours.filter(|task| task.stopped_at.is_none_or(|at| at >= since))
-        .filter(|task| task.died() && !ended_as_well(task))
+        .filter(|task| task.crashed() && !ended_as_well(task))
         .collect()
 }
 
@@ -523,8 +549,14 @@ fn ends_as_well(task: &StoppedTask, good: &StoppedTask, essential: &[String]) ->
 /// How many tasks of other deployments are only still draining, where ECS has all that it wants of ours and wants none of theirs.
 /// Task protection keeps a task up to 48 hours, and deregistration from a target up to one.
 /// Zero while ECS wants any of them still: then ours run, but do not count for it yet.
-fn draining(look: &Look<'_>, primary: &Deployment) -> u32 {
-    let others = || look.service.deployments.iter().filter(|other| other.id != primary.id);
+fn draining(snapshot: &Snapshot<'_>, primary: &Deployment) -> u32 {
+    let others = || {
+        snapshot
+            .service
+            .deployments
+            .iter()
+            .filter(|other| other.id != primary.id)
+    };
     let is_there = primary.running_count >= primary.desired_count && primary.pending_count == 0;
     if !is_there || others().any(|other| other.desired_count > 0) {
         return 0;
@@ -532,11 +564,11 @@ fn draining(look: &Look<'_>, primary: &Deployment) -> u32 {
     others().map(|other| other.running_count).sum()
 }
 
-/// Why tasks died, each reason once with how often, the most frequent first; then why none could be placed; then which lifecycle
+/// Why tasks crashed, each reason once with how often, the most frequent first; then why none could be placed; then which lifecycle
 /// hooks failed, where ECS went back.
 fn reasons(
     crashes: &[&StoppedTask],
-    look: &Look<'_>,
+    snapshot: &Snapshot<'_>,
     rollout: &Rollout,
     record: Option<&ServiceDeployment>,
 ) -> Vec<String> {
@@ -546,17 +578,18 @@ fn reasons(
     }
     let mut counted: Vec<(String, usize)> = counts.into_iter().collect();
     counted.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let died = counted.into_iter().map(|(reason, count)| {
+    let sentences = counted.into_iter().map(|(reason, count)| {
         if count == 1 {
             reason
         } else {
             format!("{reason} ({count} times)")
         }
     });
-    let unplaced = launch::failure(look, rollout).map(|failure| sentence(&failure.message));
+    let unplaced = launch::failure(snapshot, rollout).map(|failure| sentence(&failure.message));
     let went_back = record.is_some_and(|record| is_rollback(record.status));
-    let hooks = look.lifecycle.filter(|_| went_back).map(hooks::failures);
-    died.chain(unplaced)
+    let hooks = snapshot.lifecycle.filter(|_| went_back).map(hooks::failures);
+    sentences
+        .chain(unplaced)
         .take(REASONS)
         .chain(hooks.unwrap_or_default())
         .collect()
@@ -579,7 +612,7 @@ fn progress(deployment: &Deployment, stopped: usize, reasons: &[String]) -> Stri
     }
 }
 
-/// Why a rollout was given up: what its tasks died of if that is known, and ECS's own words.
+/// Why a rollout was given up: why its tasks crashed if that is known, and ECS's own words.
 fn because(record: Option<&ServiceDeployment>, deployment: &Deployment, progress: &str) -> String {
     let words = record
         .and_then(|record| record.status_reason.as_deref())

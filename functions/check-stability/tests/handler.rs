@@ -22,18 +22,18 @@ use ecr_deploy::testing::{
 use serde_json::{Value, json};
 use std::future::ready;
 
-/// ECS with this service, these records, and as many tasks of `web:2` that died.
-fn ecs(service: &Service, history: &[ServiceDeployment], died: usize) -> Vec<Rule> {
+/// ECS with this service, these records, and as many tasks of `web:2` that crashed.
+fn ecs(service: &Service, history: &[ServiceDeployment], crashed: usize) -> Vec<Rule> {
     let now = described_services([service]);
     let (listed, revisions) = listed_deployments(history);
-    let arns: Vec<String> = (0..died)
+    let arns: Vec<String> = (0..crashed)
         .map(|task| format!("arn:aws:ecs:eu-west-1:123456789012:task/production/{task}"))
         .collect();
     let task = json!({
         "taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/production/3f2a", "startedBy": "ecs-svc/2", "stopCode": "EssentialContainerExited", "stoppedAt": at(100).as_second(),
         "containers": [{"name": "web", "exitCode": 1}],
     });
-    let (tasks, stopped) = (json!({"tasks": vec![task; died]}), json!({"taskArns": arns}));
+    let (tasks, stopped) = (json!({"tasks": vec![task; crashed]}), json!({"taskArns": arns}));
     let mut ours = described_of_push("web:2", 2);
     ours["taskDefinition"]["containerDefinitions"][0]["logConfiguration"] = json!({
         "logDriver": "awslogs",
@@ -124,7 +124,7 @@ async fn asked_for(
 }
 
 #[tokio::test]
-async fn a_rollout_under_way_takes_two_calls_a_look() {
+async fn a_rollout_under_way_takes_two_calls_a_read() {
     let (check, wire) = asked(&ecs(&service([rolling("web:2"), deployment("web:1")]), &[], 0), false).await;
     assert_eq!(check.verdict, Verdict::InProgress);
     assert_eq!(wire.operations(), ["DescribeServices", "ListTasks"]);
@@ -152,7 +152,7 @@ fn paused(expires_at: i64) -> Vec<Rule> {
 }
 
 #[tokio::test]
-async fn a_rollout_that_waits_at_a_hook_keeps_the_time_that_it_has_left_and_is_looked_at_ever_less_often() {
+async fn a_rollout_that_waits_at_a_hook_keeps_the_time_that_it_has_left_and_is_read_ever_less_often() {
     const DAY: i64 = 86_400;
     for (seconds, expires_at, wait, rule) in [
         (60, DAY, 15, "the setting"),
@@ -261,7 +261,7 @@ async fn a_failure_says_since_when_and_in_which_log_to_look_by_one_call_more() {
     assert_eq!(
         wire.operations(),
         TO_STABLE[..3],
-        "no task died, and there is no log to be looked for"
+        "no task crashed, and there is no log to be looked for"
     );
 }
 
@@ -304,18 +304,18 @@ async fn peer_13_whose_push_took_our_place_is_read_off_its_revision() {
     let (check, wire) = asked(&newer, false).await;
     assert_eq!(
         (check.verdict, check.message.as_str()),
-        (Verdict::Superseded, "web:3, of a newer push, took its place")
+        (Verdict::Superseded, "web:3, of a newer push, replaced it")
     );
     assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 1);
 }
 
 #[tokio::test]
-async fn whether_a_container_of_the_push_died_is_read_off_our_revision_where_the_service_is_on_another_one_of_the_push()
-{
-    // Once more for the log of a task that died.
-    for (died, verdict, reads) in [(3, Verdict::Failed, 3), (0, Verdict::Stable, 2)] {
+async fn whether_a_container_of_the_push_crashed_is_read_off_our_revision_where_the_service_is_on_another_one_of_the_push()
+ {
+    // Once more for the log of a task that crashed.
+    for (crashed, verdict, reads) in [(3, Verdict::Failed, 3), (0, Verdict::Stable, 2)] {
         let back = service([deployment("web:4"), given_up("web:2")]);
-        let mut rules = ecs(&back, &[record("web:2", RolledBack)], died);
+        let mut rules = ecs(&back, &[record("web:2", RolledBack)], crashed);
         for short in ["web:4", "web:2"] {
             let known = mock!(Client::describe_task_definition)
                 .match_requests(move |input| input.task_definition() == Some(arn(short).as_str()))
@@ -335,7 +335,7 @@ fn resolved(number: u32) -> ServiceDeployment {
     record
 }
 
-/// What a look at a rollout takes that is stable by ECS's record.
+/// What a read of a rollout takes that is stable by ECS's record.
 const TO_STABLE: [&str; 4] = [
     "DescribeServices",
     "ListTasks",
@@ -534,7 +534,7 @@ async fn a_service_that_was_deleted_is_a_verdict() {
 }
 
 #[tokio::test]
-async fn the_longer_a_rollout_lasts_and_the_more_services_wait_the_later_is_the_next_look() {
+async fn the_longer_a_rollout_lasts_and_the_more_services_wait_the_later_is_the_next_read() {
     for (services, running, seconds, wait, rule) in [
         (1, None, 60, 15..=15, "the setting"),
         (1, Some(25), 60, 15..=15, "the setting"),

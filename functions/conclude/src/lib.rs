@@ -11,7 +11,7 @@ use outcome::{conclude_image, conclude_service, next_wave, tagged_only};
 use serde::Serialize;
 use serde_json::Value;
 
-/// What "Conclude" puts out, as the execution it ends needs it.
+/// What "Conclude" returns, as the execution it ends needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Conclusion {

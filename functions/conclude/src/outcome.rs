@@ -24,7 +24,7 @@ const CUT: &str = "...";
 /// Concludes one service's execution.
 ///
 /// `redrive_count` is how often the execution has been redriven by now. When it is higher than the count with which
-/// the failure came about, an operator wants the service again: then it is put out as `retry`.
+/// the failure came about, an operator wants the service again: then it is returned as `retry`.
 ///
 /// # Errors
 ///
@@ -84,7 +84,7 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
     match (update.outcome, &end.check, &end.error) {
         (UpdateOutcome::Superseded, _, _) => return Ok((ServiceOutcome::Superseded, update.message.clone())),
         (UpdateOutcome::ServiceDeleted, _, _) => return Ok((ServiceOutcome::ServiceDeleted, update.message.clone())),
-        (UpdateOutcome::Busy | UpdateOutcome::Moved, _, _) => return Err(unchanged(end, &not_updated)),
+        (UpdateOutcome::RollingBack | UpdateOutcome::Rebase, _, _) => return Err(unchanged(end, &not_updated)),
         (_, Some(check), None) if check.verdict == Verdict::Stable => {
             let message = format!("{name} is stable on {to}: {}{}", check.message, told_of_base(end, "; "));
             let was_there = update.outcome == UpdateOutcome::AlreadyDeployed;
@@ -164,7 +164,7 @@ impl Failed {
         let why = match (&end.error, &end.check) {
             (Some(error), _) => said(error),
             (None, Some(check)) => check.message.clone(),
-            (None, None) => "it was never looked at".to_owned(),
+            (None, None) => "it was never read".to_owned(),
         };
         if end.error.as_ref().is_some_and(StateError::is_passing) {
             return Self {
@@ -251,7 +251,7 @@ fn gone_back(end: &ServiceEnd, failed: &Failed) -> Result<(ServiceOutcome, Strin
         Some((Verdict::Displaced, message)) => displaced(message),
         Some((Verdict::ServiceDeleted, message)) => deleted(message),
         other => {
-            let why = other.map_or("it was never looked at", |(_, message)| message.as_str());
+            let why = other.map_or("it was never read", |(_, message)| message.as_str());
             Err(Error::RollBackFailed(format!(
                 "{failed} The rollback to {back} failed too: {why}. {look_now}"
             )))
@@ -307,7 +307,7 @@ pub fn readable(error: &StateError) -> String {
 /// # Errors
 ///
 /// `Deploy.ServicesFailed`, naming each service and why, unless the execution was redriven since: then what failed is
-/// put out as `retry`. A service whose own tag names no stage has failed too, and a redrive does not help it. `Deploy.InvalidInput` when something that was planned has no result: it is never taken for deployed.
+/// returned as `retry`. A service whose own tag names no stage has failed too, and a redrive does not help it. `Deploy.InvalidInput` when something that was planned has no result: it is never taken for deployed.
 pub fn conclude_image(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> Result<ImageConclusion, Error> {
     let planned = end.planned as usize;
     let is_told = end.settings.is_empty() || end.settings.len() == planned;
@@ -776,8 +776,8 @@ fn summary(image: Option<&PushedImage>, services: &[ServiceResult], families: us
         message.extend(["; ", &superseded, " superseded by another deployment"]);
     }
     if !skipped.is_empty() {
-        let left_out: u32 = skipped.iter().map(|skipped| skipped.count).sum();
-        message.extend(["; ", &left_out.to_string(), " left out"]);
+        let skipped: u32 = skipped.iter().map(|skipped| skipped.count).sum();
+        message.extend(["; ", &skipped.to_string(), " skipped"]);
     }
     if let Some(held) = skipped.iter().find(|skipped| skipped.reason == SkipReason::AllOnHold) {
         message.extend(["; ", &held.message]);

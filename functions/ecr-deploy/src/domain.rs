@@ -6,7 +6,7 @@
 //! - [`artifact`]: whether what was pushed is an image, or a signature, a cache, a chart
 //! - [`task_definition`]: a task definition as a document of which no member is lost
 //! - [`records`]: the tags by which a revision tells of which pushes it is
-//! - [`service`]: what a look at an ECS service shows: its deployments and its stopped tasks
+//! - [`service`]: what a read of an ECS service shows: its deployments and its stopped tasks
 //! - [`lifecycle`]: the hooks at which ECS makes a deployment wait
 //! - [`stage`]: a stage's name, and how its services are deployed
 //! - [`hold`]: whether a service, or everything, is to stay as it is

@@ -100,7 +100,7 @@ pub(crate) fn excerpt(text: String) -> String {
     let head = text.floor_char_boundary(EXCERPT_LENGTH / 2);
     let tail = text.ceil_char_boundary(text.len() - EXCERPT_LENGTH / 2);
     format!(
-        "{} … ({} bytes left out) … {}",
+        "{} … ({} bytes omitted) … {}",
         &text[..head],
         tail - head,
         &text[tail..]

@@ -7,7 +7,7 @@
 //! | [`domain`] | plain data and pure rules | nothing |
 //! | [`contract`] | the JSON on every arrow between the steps | `domain` |
 //! | [`aws`] | the clients of AWS | `domain` |
-//! | [`quota`] | how fast a push goes, and how often it looks | `domain`, `contract`, `aws` |
+//! | [`quota`] | how fast a push goes, and how often it reads | `domain`, `contract`, `aws` |
 //! | [`function`] | the settings, and the one entry point of every function | `domain`, `contract` |
 //! | [`change`] | what changes ECS, exactly once | all |
 //!

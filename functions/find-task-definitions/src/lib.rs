@@ -35,7 +35,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use waves::{Owners, Waves, waves};
 
-/// After so long it is seen anew whether reads are turned away.
+/// After so long it is seen anew whether reads are throttled.
 const SEEN_ANEW: Duration = Duration::from_millis(200);
 
 /// A count of pushes that is older is asked for once more: of pushes that come at the same moment, the first ones do not see the
@@ -149,14 +149,14 @@ async fn search(
             Ok(Vec::new())
         }
     };
-    let looked = async {
-        let seen = look_at_services(ecs, config, found).await?;
+    let read = async {
+        let seen = read_services(ecs, config, found).await?;
         // While the last revisions are read: a short search does not wait for it.
         Ok((seen, pushes().await, Instant::now()))
     };
-    let ((seen, counted, at), definitions, families) = try_join3(looked, ecs.outlines_of(revisions), families).await?;
+    let ((seen, counted, at), definitions, families) = try_join3(read, ecs.outlines_of(revisions), families).await?;
     let Seen { services, mut skipped } = seen;
-    let standalone = look_at_families(ecs, &families, &services).await?;
+    let standalone = read_families(ecs, &families, &services).await?;
     let planned = plan(stages, &image, &services, &definitions, &standalone, now);
     let Planned {
         revisions,
@@ -208,11 +208,7 @@ struct Seen {
 
 /// Every service of the configured clusters. The revisions that they run are told to `found`, each once, which is closed
 /// at the end.
-async fn look_at_services(
-    ecs: &Ecs,
-    config: &Config,
-    found: UnboundedSender<TaskDefinitionArn>,
-) -> Result<Seen, Error> {
+async fn read_services(ecs: &Ecs, config: &Config, found: UnboundedSender<TaskDefinitionArn>) -> Result<Seen, Error> {
     let clusters = if config.clusters.is_empty() {
         ecs.clusters().await?
     } else {
@@ -221,7 +217,7 @@ async fn look_at_services(
     let mut seen = Seen::default();
     let mut told = HashSet::new();
     for cluster in &clusters {
-        match look_at_cluster(ecs, cluster, &mut told, &found).await {
+        match read_cluster(ecs, cluster, &mut told, &found).await {
             Ok(of_cluster) => {
                 seen.services.extend(of_cluster.services);
                 seen.skipped.extend(of_cluster.skipped);
@@ -233,7 +229,7 @@ async fn look_at_services(
     Ok(seen)
 }
 
-async fn look_at_cluster(
+async fn read_cluster(
     ecs: &Ecs,
     cluster: &ClusterName,
     told: &mut HashSet<TaskDefinitionArn>,
@@ -245,7 +241,7 @@ async fn look_at_cluster(
         for mut service in batch.services {
             for revision in &service.task_definitions {
                 if told.insert(revision.clone()) {
-                    // Nobody listens any more when reading a revision has failed, and then this look fails too.
+                    // Nobody listens any more when reading a revision has failed, and then this read fails too.
                     let _failed = found.unbounded_send(revision.clone());
                 }
             }
@@ -262,7 +258,7 @@ async fn look_at_cluster(
 }
 
 /// The newest ACTIVE revision of every one of `families` that no service is on.
-async fn look_at_families(ecs: &Ecs, families: &[String], services: &[Service]) -> Result<Vec<Outline>, Error> {
+async fn read_families(ecs: &Ecs, families: &[String], services: &[Service]) -> Result<Vec<Outline>, Error> {
     let of_services = services.iter().flat_map(|service| &service.task_definitions);
     let in_service: HashSet<&str> = of_services.map(TaskDefinitionArn::family).collect();
     let families = families.iter().map(String::as_str);
@@ -288,6 +284,6 @@ fn log_plan(image: &PushedImage, seen: &[Service], waves: &[Wave], skipped: &[Sk
         ..
     } in skipped
     {
-        tracing::info!(%resource, ?reason, "left out: {message}");
+        tracing::info!(%resource, ?reason, "skipped: {message}");
     }
 }

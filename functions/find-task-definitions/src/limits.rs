@@ -13,7 +13,7 @@ use ecr_deploy::error::Error;
 use ecr_deploy::quota::pace::pace;
 use serde::Serialize;
 
-/// What a state may be given, and what it may put out, in bytes of JSON.
+/// What a state may be given, and what it may return, in bytes of JSON.
 const MOST_BYTES: usize = 256 * 1024;
 
 /// What stands around a step's input and output: the names of the function and of the execution, and a message.
@@ -209,7 +209,7 @@ fn all_failed(plan: &Plan) -> ImageEnd {
     }
 }
 
-/// What "Conclude" puts out when nothing fails, with the longest outcome for each service.
+/// What "Conclude" returns when nothing fails, with the longest outcome for each service.
 fn all_superseded(plan: &Plan) -> ImageConclusion {
     let services = all(plan).flat_map(|revision| &revision.services);
     let services = services.map(|service| ServiceResult {
@@ -229,7 +229,7 @@ fn all_superseded(plan: &Plan) -> ImageConclusion {
     }
 }
 
-/// What "Conclude" puts out when all is to be done again.
+/// What "Conclude" returns when all is to be done again.
 fn all_again(plan: &Plan) -> ImageConclusion {
     ImageConclusion {
         image: plan.image.clone(),

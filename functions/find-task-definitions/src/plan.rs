@@ -12,7 +12,7 @@ use ecr_deploy::domain::task_definition::Outline;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// What is planned and what is left out.
+/// What is planned and what is skipped.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Planned {
     /// One entry per revision in use that runs the image's repository, in the order of their ARNs.
@@ -21,7 +21,7 @@ pub struct Planned {
     pub stages: BTreeMap<ServiceId, StageName>,
     /// The stage that owns each planned family without a service, by the family's revision.
     pub families: BTreeMap<RevisionName, StageName>,
-    /// What is left out, with its reason.
+    /// What is skipped, with its reason.
     pub skipped: Vec<Skipped>,
 }
 
@@ -34,7 +34,7 @@ pub struct Planned {
 /// What has services comes first: somebody waits for that. Else the order is that of the ARNs.
 ///
 /// - `stages`: what says whose a service is, and which tags may move it
-/// - `services`: every service of the clusters looked at, in whatever state, in any order
+/// - `services`: every service of the clusters read, in whatever state, in any order
 /// - `definitions`: the revisions that the services run; `None` where ECS does not describe one any more
 /// - `standalone`: the newest ACTIVE revision of each family without a service
 /// - `now`: a push that is recorded as of a time after it is ignored, with a warning among what is skipped
@@ -166,10 +166,10 @@ fn planned(definition: &Outline) -> PlannedRevision {
     }
 }
 
-/// How many of what is left out for one reason are named; the rest is counted.
+/// How many of what is skipped for one reason are named; the rest is counted.
 const NAMED_SKIPPED: usize = 20;
 
-/// Bounds what is left out, so that it never keeps the rest from fitting into an execution: of each reason, what is more
+/// Bounds what is skipped, so that it never keeps the rest from fitting into an execution: of each reason, what is more
 /// than twenty becomes one entry that has its number.
 #[must_use]
 pub fn bounded(skipped: Vec<Skipped>) -> Vec<Skipped> {
@@ -185,7 +185,7 @@ pub fn bounded(skipped: Vec<Skipped>) -> Vec<Skipped> {
         let place = place.unwrap_or_else(|| {
             more.push(Skipped {
                 resource: String::new(),
-                message: "left out for the same reason; the log of find-task-definitions names each".to_owned(),
+                message: "skipped for the same reason; the log of find-task-definitions names each".to_owned(),
                 count: 0,
                 reason: skipped.reason,
             });

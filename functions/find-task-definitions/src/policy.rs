@@ -320,24 +320,24 @@ pub fn revision(image: &PushedImage, resource: impl Display, definition: &Outlin
     Some(skipped(resource, SkipReason::Superseded, message))
 }
 
-/// What is ignored, or left out, of a revision that is deployed all the same.
+/// What is ignored, or skipped, of a revision that is deployed all the same.
 pub fn warnings(image: &PushedImage, definition: &Outline, now: Timestamp) -> impl Iterator<Item = Skipped> {
     let revision = definition.arn().short();
     let to_come = definition.push_to_come(&image.repository, now).map(|push| {
         let message = format!(
-            "its tag says that it is of a push that is still to come ({push}); that is ignored, and {image} is deployed. Look who \
+            "its tag says that it is of a push that is still to come ({push}); that is ignored, and {image} is deployed. Snapshot who \
              sets its tag ecr-deploy:push/{}",
             image.repository
         );
         skipped(revision, SkipReason::PushTimeIgnored, message)
     });
-    let left_out = definition.tags_left_out(image);
-    let no_room = (!left_out.is_empty()).then(|| {
+    let without_room = definition.tags_without_room(image);
+    let no_room = (!without_room.is_empty()).then(|| {
         let mut message = format!(
             "its own tags leave no room on its new revision for {}; ECS takes {MOST_TAGS} tags",
-            left_out.join(", ")
+            without_room.join(", ")
         );
-        if left_out.iter().any(|key| key == SOURCE_TAG) {
+        if without_room.iter().any(|key| key == SOURCE_TAG) {
             message.push_str(
                 ". Nothing then says which push it is of, so an older push whose event arrives late would replace it; remove a tag",
             );

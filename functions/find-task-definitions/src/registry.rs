@@ -1,4 +1,4 @@
-//! What ECR tells of an image where the event of its push does not: CloudTrail leaves out a manifest over 100 KB.
+//! What ECR tells of an image where the event of its push does not: CloudTrail omits a manifest over 100 KB.
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::Region;

@@ -56,7 +56,7 @@ pub struct Owners<'a> {
 ///
 /// A revision that services of several stages run is planned once for each way in which these deploy.
 ///
-/// - `services`: every service of the clusters looked at, with its primary deployment
+/// - `services`: every service of the clusters read, with its primary deployment
 /// - `definitions`: the revisions that they run
 /// - `planned`: one entry per revision in use that is to be deployed
 #[must_use]

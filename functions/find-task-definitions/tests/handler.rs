@@ -144,7 +144,7 @@ fn stored_as(media_type: &str, artifact: Option<&str>) -> Rule {
 }
 
 #[tokio::test]
-async fn where_the_manifest_was_left_out_ecr_tells_whether_it_is_an_image() {
+async fn where_the_manifest_was_skipped_ecr_tells_whether_it_is_an_image() {
     let oci = "application/vnd.oci.image.manifest.v1+json";
     let cache = stored_as(oci, Some("application/vnd.buildkit.cacheconfig.v0"));
     let plan = found_by_ecr(cache, &[]).await.unwrap();
@@ -321,7 +321,7 @@ async fn a_cluster_that_is_gone_is_skipped_and_the_rest_is_found() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_deleted_while_it_is_looked_at_is_skipped() {
+async fn a_service_that_is_deleted_while_it_is_read_is_skipped() {
     let [list, _] = cluster("production", vec![on("web", "web:1")]);
     let missing = json!({"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]});
     let describe = mock!(Client::describe_services).then_http_response(move || answer(&missing));

@@ -89,14 +89,14 @@ pub fn decide(running: &TaskDefinition, found: Found, image: &PushedImage) -> Ba
 pub struct Found {
     /// The newest ACTIVE revision that somebody else has registered, where it is above what the running one descends from.
     pub newest: Option<TaskDefinition>,
-    /// What the running one descends from, and up to where the family was looked through.
+    /// What the running one descends from, and up to where the family was read through.
     pub descent: Descent,
 }
 
-/// Looks through the family of `running`, of which `newest` is the newest revision that can be used, for what somebody else has
+/// Reads through the family of `running`, of which `newest` is the newest revision that can be used, for what somebody else has
 /// registered. Records on revisions of ours tell what is below them, so hardly any has to be read.
 ///
-/// Of a family that has many revisions of ours without such a record, only the newest are looked through: from then on it has
+/// Of a family that has many revisions of ours without such a record, only the newest are read through: from then on it has
 /// records.
 ///
 /// # Errors

@@ -101,7 +101,7 @@ async fn for_push(
         None => source.with_image(image, settings.image_reference),
     };
     let wanted = made(image);
-    log_tags_left_out(&wanted);
+    log_tags_without_room(&wanted);
     let kin = |candidate: &TaskDefinition| {
         // A revision whose tags have no room for the push is known by its document and its time alone.
         if !wanted.is_of_push(image) && candidate.is_copy_of(&wanted) && !is_from_before(candidate, image) {
@@ -151,7 +151,7 @@ async fn for_rollback(
         Some(digest) => source.pinned(image, digest, rolls_back),
         None => source.copy_for_rollback(rolls_back),
     };
-    log_tags_left_out(&wanted);
+    log_tags_without_room(&wanted);
     let kin = |candidate: &TaskDefinition| {
         if candidate.rolled_back() == wanted.rolled_back() && candidate.is_same_document(&wanted) {
             Kin::Wanted
@@ -178,13 +178,13 @@ async fn for_rollback(
 }
 
 /// Logs which tags of ours the user's own leave no room for. The plan tells the operator.
-fn log_tags_left_out(wanted: &TaskDefinition) {
-    let left_out = wanted.tags_left_out();
-    if !left_out.is_empty() {
+fn log_tags_without_room(wanted: &TaskDefinition) {
+    let without_room = wanted.tags_without_room();
+    if !without_room.is_empty() {
         tracing::warn!(
             source = wanted.arn().short(),
             "there is no room for the tags {}",
-            left_out.join(", ")
+            without_room.join(", ")
         );
     }
 }

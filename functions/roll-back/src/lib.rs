@@ -1,11 +1,11 @@
-//! Takes a service back to its last good revision and bits.
+//! Takes a service back to its last good revision and contents.
 
 pub mod target;
 
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::aws::registry::{By, Stored, look_up, restore};
-use ecr_deploy::change::overrun::{Overrun, overrun, overrun_by_records};
-use ecr_deploy::change::tries::{PROMPT, Tries};
+use ecr_deploy::change::attempts::{Attempts, FRESH};
+use ecr_deploy::change::lost_update::{LostUpdate, lost_update, lost_update_by_records};
 use ecr_deploy::contract::{RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Rollout};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::image::ImageDigest;
@@ -17,21 +17,23 @@ use ecr_deploy::function::runtime::{Request, log_image, log_service};
 use ecr_deploy::quota::poll::{self, Waiting};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use target::{Bits, Seen, Way, decide, good_before, keeps_old_bits, old_bits, on, recorded_digests, serves};
+use target::{
+    Contents, Seen, Way, decide, good_before, keeps_old_contents, old_contents, on, recorded_digests, serves,
+};
 use tokio::time::Instant;
 
 /// Takes a service back from a rollout that failed: the step "Roll back".
 ///
 /// ECS is told to stop the rollout while that is possible; else the service is updated to the last good revision, or to
-/// a copy of it: pinned to the old digest when its tag stands for other bits by now, or since it was deregistered. This step may
+/// a copy of it: pinned to the old digest when its tag stands for other contents by now, or since it was deregistered. This step may
 /// not register that copy, since no role may both register a revision and start it: it says what is to be registered, and is
 /// asked again with the revision. If ECS goes back by itself, or
-/// is back, nothing is done. A newer deployment is never touched; one that came in between the look and the update is put back. An update that was throttled, or whose answer is lost, is not
-/// sent again on the same look: all begins anew with the look. So it does where the service has moved since it was looked at. To
+/// is back, nothing is done. A newer deployment is never touched; one that came in between the read and the update is put back. An update that was throttled, or whose answer is lost, is not
+/// sent again on the same read: all begins anew with the read. So it does where the service has moved since it was read. To
 /// stop a rollout can be repeated on any, since it names that one.
 ///
 /// `running` is how many services are waited for, see [`ecr_deploy::quota::executions`]: the more, the later is the
-/// first look.
+/// first read.
 ///
 /// # Errors
 ///
@@ -87,10 +89,10 @@ fn deleted(message: String) -> Rollback {
 }
 
 async fn roll_back(ecs: &Ecs, ecr: &aws_sdk_ecr::Client, now: Timestamp, input: &RollBack) -> Result<Rollback, Error> {
-    let mut tries = Tries::begin();
+    let mut attempts = Attempts::begin();
     let mut sent = None;
     loop {
-        let now = tries.now(now);
+        let now = attempts.now(now);
         let way_back = WayBack {
             ecs,
             ecr,
@@ -102,9 +104,9 @@ async fn roll_back(ecs: &Ecs, ecr: &aws_sdk_ecr::Client, now: Timestamp, input: 
         };
         match way_back.take(&mut sent).await {
             Ok(Some(rollback)) => return Ok(rollback),
-            Ok(None) => tries.again(way_back.has_moved()).await?,
+            Ok(None) => attempts.again(way_back.has_moved()).await?,
             Err(error) if sent.is_none() => return Err(error),
-            Err(error) => tries.again(error).await?,
+            Err(error) => attempts.again(error).await?,
         }
     }
 }
@@ -120,10 +122,10 @@ struct Sent {
     good: Vec<TaskDefinitionArn>,
     /// The service as it was shown before.
     before: Service,
-    /// How long look and update took together.
+    /// How long read and update took together.
     lasted: SignedDuration,
-    /// What it has taken the place of, and still has.
-    overrun: Option<Overrun>,
+    /// What it has replaced, and still has.
+    lost_update: Option<LostUpdate>,
 }
 
 struct WayBack<'a> {
@@ -135,7 +137,7 @@ struct WayBack<'a> {
 }
 
 /// What is known before the decision.
-struct Look {
+struct Snapshot {
     /// When the service was read.
     begun: Instant,
     service: Service,
@@ -145,55 +147,56 @@ struct Look {
     last_good: Option<TaskDefinitionArn>,
     /// Where to go back to.
     previous: Option<TaskDefinitionArn>,
-    /// Whether tasks died of the pushed image, by their containers.
+    /// True if a container of the pushed image crashed.
     image_failed: bool,
 }
 
 impl WayBack<'_> {
-    /// Looks, decides, goes back; `None` when the service has moved meanwhile, and is to be looked at again.
+    /// Reads, decides, goes back; `None` when the service has moved meanwhile, and is to be read again.
     async fn take(&self, sent: &mut Option<Sent>) -> Result<Option<Rollback>, Error> {
-        let look = self.look().await?;
-        match self.decide(&look, true) {
+        let snapshot = self.read().await?;
+        match self.decide(&snapshot, true) {
             Way::Stop { service_deployment, to } => {
-                let old = self.old_image(&to, &look).await?;
+                let old = self.old_image(&to, &snapshot).await?;
                 // No service can be moved to a revision that was deregistered, by ECS as little as by us.
-                let may_be_stopped = old.revision().is_active() && self.comes_back(&old, &look);
+                let may_be_stopped = old.revision().is_active() && self.comes_back(&old, &snapshot);
                 if !may_be_stopped {
-                    return self.without_stop(&look, sent).await;
+                    return self.without_stop(&snapshot, sent).await;
                 }
                 match self.ecs.stop_service_deployment(&service_deployment).await {
                     Ok(()) => Ok(Some(Rollback {
                         has_image: self.is_of_push(old.revision()),
-                        image_failed: look.image_failed,
+                        image_failed: snapshot.image_failed,
                         ..self.watched(RollbackMethod::StoppedDeployment, &to, None)
                     })),
-                    // It ended between the look and the call: look again, and go the other way.
+                    // It ended between the read and the call: read again, and go the other way.
                     Err(Error::NotFound(message) | Error::Rejected(message)) => {
                         tracing::warn!("the deployment could not be stopped: {message}");
-                        let look = self.look().await?;
-                        self.without_stop(&look, sent).await
+                        let snapshot = self.read().await?;
+                        self.without_stop(&snapshot, sent).await
                     }
                     Err(error) => Err(error),
                 }
             }
-            _ => self.without_stop(&look, sent).await,
+            _ => self.without_stop(&snapshot, sent).await,
         }
     }
 
-    async fn without_stop(&self, look: &Look, sent: &mut Option<Sent>) -> Result<Option<Rollback>, Error> {
-        let rollback = match self.decide(look, false) {
-            Way::Update(to) | Way::Stop { to, .. } => return self.update(&to, look, sent).await,
+    async fn without_stop(&self, snapshot: &Snapshot, sent: &mut Option<Sent>) -> Result<Option<Rollback>, Error> {
+        let rollback = match self.decide(snapshot, false) {
+            Way::Update(to) | Way::Stop { to, .. } => return self.update(&to, snapshot, sent).await,
             Way::Watch(to) if let Some(sent) = sent.as_mut().filter(|sent| sent.target == to) => {
-                self.updated(&look.service, look.history.as_deref(), sent).await?
+                self.updated(&snapshot.service, snapshot.history.as_deref(), sent)
+                    .await?
             }
             Way::Watch(to) => Rollback {
                 // Not by what the service shows: ECS may be about to go there.
                 has_image: self.has_image(&to).await?,
-                image_failed: look.image_failed,
+                image_failed: snapshot.image_failed,
                 ..self.watched(
                     RollbackMethod::Watching,
                     &to,
-                    look.service.deployment_of(&to).map(|on| on.id.clone()),
+                    snapshot.service.deployment_of(&to).map(|on| on.id.clone()),
                 )
             },
             Way::Superseded(by) => self.untouched(
@@ -215,28 +218,28 @@ impl WayBack<'_> {
         Ok(Some(rollback))
     }
 
-    fn decide(&self, look: &Look, may_stop: bool) -> Way {
+    fn decide(&self, snapshot: &Snapshot, may_stop: bool) -> Way {
         decide(&Seen {
-            service: &look.service,
+            service: &snapshot.service,
             failed: &self.input.rollout,
-            last_good: look.last_good.as_ref(),
-            previous: look.previous.as_ref(),
-            primary: look.primary,
-            history: look.history.as_deref(),
+            last_good: snapshot.last_good.as_ref(),
+            previous: snapshot.previous.as_ref(),
+            primary: snapshot.primary,
+            history: snapshot.history.as_deref(),
             may_stop,
         })
     }
 
-    /// Whether ECS would bring back the old bits of a revision: also where its tag was pushed over.
-    fn comes_back(&self, old: &OldImage, look: &Look) -> bool {
+    /// Whether ECS would bring back the old contents of a revision: also where its tag was pushed over.
+    fn comes_back(&self, old: &OldImage, snapshot: &Snapshot) -> bool {
         let OldImage::Overwritten(previous, _) = old else {
             return true;
         };
-        let resolved = recorded_digests(look.history.as_deref(), previous.arn());
-        keeps_old_bits(previous, &self.input.image, &resolved)
+        let resolved = recorded_digests(snapshot.history.as_deref(), previous.arn());
+        keeps_old_contents(previous, &self.input.image, &resolved)
     }
 
-    async fn look(&self) -> Result<Look, Error> {
+    async fn read(&self) -> Result<Snapshot, Error> {
         let failed = &self.input.rollout;
         let begun = Instant::now();
         let service = self.ecs.describe_service(&failed.cluster, &failed.service).await?;
@@ -264,7 +267,7 @@ impl WayBack<'_> {
             None
         };
         let last_good = good.into_iter().next();
-        Ok(Look {
+        Ok(Snapshot {
             begun,
             service,
             primary,
@@ -295,7 +298,7 @@ impl WayBack<'_> {
     }
 
     /// The first revision of `good` that was not registered for the push: a rollout with the image may have been successful
-    /// before its tasks died.
+    /// before its tasks crashed.
     async fn first_without_image(&self, good: &[TaskDefinitionArn]) -> Result<Option<TaskDefinitionArn>, Error> {
         for revision in good {
             if !self.has_image(revision).await? {
@@ -308,10 +311,10 @@ impl WayBack<'_> {
     async fn update(
         &self,
         to: &TaskDefinitionArn,
-        look: &Look,
+        snapshot: &Snapshot,
         sent: &mut Option<Sent>,
     ) -> Result<Option<Rollback>, Error> {
-        let old = self.old_image(to, look).await?;
+        let old = self.old_image(to, snapshot).await?;
         let has_image = self.is_of_push(old.revision());
         let (copied, digest, method) = match old {
             OldImage::InPlace(previous) if previous.is_active() => (None, None, RollbackMethod::UpdatedService),
@@ -331,12 +334,12 @@ impl WayBack<'_> {
             None => Some(to.clone()),
         };
         // Also before a revision is registered that nobody would use.
-        if !self.still_holds(look).await? {
+        if !self.still_holds(snapshot).await? {
             return Ok(None);
         }
         let target = match (target, copied) {
             (Some(target), _) => target,
-            (None, Some(previous)) => return Ok(Some(self.needs(look, &previous, digest))),
+            (None, Some(previous)) => return Ok(Some(self.needs(snapshot, &previous, digest))),
             (None, None) => to.clone(),
         };
         let Rollout { cluster, service, .. } = &self.input.rollout;
@@ -345,52 +348,52 @@ impl WayBack<'_> {
             target,
             method,
             has_image,
-            image_failed: look.image_failed,
-            good: look.last_good.iter().chain([to]).cloned().collect(),
-            before: look.service.clone(),
-            lasted: SignedDuration::try_from(look.begun.elapsed()).unwrap_or(SignedDuration::MAX),
-            overrun: None,
+            image_failed: snapshot.image_failed,
+            good: snapshot.last_good.iter().chain([to]).cloned().collect(),
+            before: snapshot.service.clone(),
+            lasted: SignedDuration::try_from(snapshot.begun.elapsed()).unwrap_or(SignedDuration::MAX),
+            lost_update: None,
         });
         Ok(Some(self.updated(&answer?, None, sent).await?))
     }
 
-    /// Whether the service is where `look` has seen it. A prompt look is as good as a new one.
-    async fn still_holds(&self, look: &Look) -> Result<bool, Error> {
-        if look.begun.elapsed() <= PROMPT {
+    /// Whether the service is where `snapshot` has seen it. A fresh read is as good as a new one.
+    async fn still_holds(&self, snapshot: &Snapshot) -> Result<bool, Error> {
+        if snapshot.begun.elapsed() <= FRESH {
             return Ok(true);
         }
         let Rollout { cluster, service, .. } = &self.input.rollout;
         let now = self.ecs.describe_service(cluster, service).await?;
-        Ok(!now.has_moved_since(&look.service))
+        Ok(!now.has_moved_since(&snapshot.service))
     }
 
     fn has_moved(&self) -> Error {
         Error::Unavailable(format!("{} has moved while its way back was made ready", self.title()))
     }
 
-    /// The update has taken effect, as `after` shows, and ECS's records where `after` is a look of later. A deployment that the
-    /// look did not show is newer than the failed one: it is put back, and that is all.
+    /// The update has taken effect, as `after` shows, and ECS's records where `after` is a read of later. A deployment that the
+    /// read did not show is newer than the failed one: it is put back, and that is all.
     async fn updated(
         &self,
         after: &Service,
         records: Option<&[ServiceDeployment]>,
         sent: &mut Sent,
     ) -> Result<Rollback, Error> {
-        if sent.overrun.is_none() {
-            let by_records = || overrun_by_records(&sent.before, records?, &sent.target, sent.lasted);
-            sent.overrun = overrun(&sent.before, after, &sent.target, sent.lasted).or_else(by_records);
+        if sent.lost_update.is_none() {
+            let by_records = || lost_update_by_records(&sent.before, records?, &sent.target, sent.lasted);
+            sent.lost_update = lost_update(&sent.before, after, &sent.target, sent.lasted).or_else(by_records);
         }
         match sent
-            .overrun
+            .lost_update
             .as_ref()
-            .filter(|overrun| !sent.good.contains(&overrun.revision))
+            .filter(|lost_update| !sent.good.contains(&lost_update.revision))
         {
-            Some(overrun) if let Some(given_way) = self.give_way(&overrun.revision).await? => Ok(given_way),
+            Some(lost_update) if let Some(given_way) = self.give_way(&lost_update.revision).await? => Ok(given_way),
             _ => Ok(self.begun(after, sent)),
         }
     }
 
-    /// Puts back what the update has taken the place of. `None` when that is of the push that failed, or on its way back itself.
+    /// Puts back what the update has replaced. `None` when that is of the push that failed, or on its way back itself.
     async fn give_way(&self, to: &TaskDefinitionArn) -> Result<Option<Rollback>, Error> {
         let Rollout {
             cluster,
@@ -406,7 +409,7 @@ impl WayBack<'_> {
         if standing == Standing::Ours || rolls_ours_back || !revision.is_active() {
             return Ok(None);
         }
-        // When that is not answered, the next try looks whether the service is still on its way back.
+        // When that is not answered, the next attempt checks whether the service is still on its way back.
         self.ecs.update_service(cluster, service, to, false).await?;
         let (method, of) = match standing {
             Standing::Newer => (RollbackMethod::Superseded, ", of a newer push,"),
@@ -456,7 +459,7 @@ impl WayBack<'_> {
     }
 
     /// Nothing is touched before a copy of `previous` is registered.
-    fn needs(&self, look: &Look, previous: &TaskDefinition, digest: Option<ImageDigest>) -> Rollback {
+    fn needs(&self, snapshot: &Snapshot, previous: &TaskDefinition, digest: Option<ImageDigest>) -> Rollback {
         let of = previous.arn().short();
         let what = match &digest {
             Some(digest) => {
@@ -466,7 +469,7 @@ impl WayBack<'_> {
         };
         Rollback {
             has_image: self.is_of_push(previous),
-            image_failed: look.image_failed,
+            image_failed: snapshot.image_failed,
             register: Some(RollbackRevision {
                 task_definition: previous.arn().name(),
                 rollback: RollbackCopy {
@@ -479,21 +482,21 @@ impl WayBack<'_> {
     }
 
     /// Makes sure, before anything is touched, that the old image can still be started.
-    async fn old_image(&self, to: &TaskDefinitionArn, look: &Look) -> Result<OldImage, Error> {
+    async fn old_image(&self, to: &TaskDefinitionArn, snapshot: &Snapshot) -> Result<OldImage, Error> {
         let image = &self.input.image;
         let previous = match self.ecs.describe_task_definition(to.as_str()).await {
             // Not found would say that the service is gone.
             Err(Error::NotFound(message)) => return Err(Error::Rejected(message)),
             described => described?,
         };
-        let mut bits = old_bits(&previous, image, &recorded_digests(look.history.as_deref(), to));
-        if let Bits::Unknown(_) = bits {
+        let mut contents = old_contents(&previous, image, &recorded_digests(snapshot.history.as_deref(), to));
+        if let Contents::Unknown(_) = contents {
             let Rollout { cluster, service, .. } = &self.input.rollout;
-            bits = old_bits(&previous, image, &self.ecs.task_digests(cluster, service, to).await?);
+            contents = old_contents(&previous, image, &self.ecs.task_digests(cluster, service, to).await?);
         }
-        let (tag, digest) = match bits {
-            Bits::Tagged(tag, digest) => (tag, digest),
-            Bits::Pinned => {
+        let (tag, digest) = match contents {
+            Contents::Tagged(tag, digest) => (tag, digest),
+            Contents::Pinned => {
                 let pinned_to = previous
                     .references_of(image)
                     .find_map(|reference| reference.digest().cloned());
@@ -502,8 +505,8 @@ impl WayBack<'_> {
                 }
                 return Ok(OldImage::InPlace(previous));
             }
-            Bits::Unknown(tag) if tag == image.tag => return Ok(OldImage::Lost(previous)),
-            Bits::Unknown(tag) => {
+            Contents::Unknown(tag) if tag == image.tag => return Ok(OldImage::Lost(previous)),
+            Contents::Unknown(tag) => {
                 tracing::warn!(to = to.short(), "the old digest is not known; going back by the tag");
                 self.require(By::Tag(&tag), to).await?;
                 return Ok(OldImage::InPlace(previous));
@@ -600,11 +603,11 @@ impl WayBack<'_> {
     }
 }
 
-/// The last good revision, and whether it still means its old bits.
+/// The last good revision, and whether it still means its old contents.
 enum OldImage {
     /// It does.
     InPlace(TaskDefinition),
-    /// Its tag stands for other bits; this is the digest to pin it to.
+    /// Its tag stands for other contents; this is the digest to pin it to.
     Overwritten(TaskDefinition, ImageDigest),
     /// Its tag is the pushed one, and nothing tells what it stood for: only ECS can go back to it.
     Lost(TaskDefinition),

@@ -133,7 +133,7 @@ pub fn decide(seen: &Seen<'_>) -> Way {
 }
 
 /// The revisions that were good before the `failed` one, newest first: by ECS's records as they are now, since a rollout may
-/// have become successful after the look that the update stood on; then the one that was known at the update.
+/// have become successful after the read that the update stood on; then the one that was known at the update.
 #[must_use]
 pub fn good_before(
     history: Option<&[ServiceDeployment]>,
@@ -152,10 +152,10 @@ pub fn good_before(
     good
 }
 
-/// The old bits of the last good revision, as far as they are at risk.
+/// The old contents of the last good revision, as far as they are at risk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bits {
-    /// The revision names the repository by digest, so it is always the same bits.
+pub enum Contents {
+    /// The revision names the repository by digest, so it is always the same contents.
     Pinned,
     /// It names the repository by this tag, which stood for this digest.
     Tagged(ImageTag, ImageDigest),
@@ -165,26 +165,26 @@ pub enum Bits {
 
 /// What the last good revision ran: by what its images `resolved` to, else by what was recorded on it.
 #[must_use]
-pub fn old_bits(previous: &TaskDefinition, image: &PushedImage, resolved: &[ContainerDigest]) -> Bits {
+pub fn old_contents(previous: &TaskDefinition, image: &PushedImage, resolved: &[ContainerDigest]) -> Contents {
     let Some(reference) = previous
         .references_of(image)
         .find(|reference| reference.digest().is_none())
     else {
-        return Bits::Pinned;
+        return Contents::Pinned;
     };
     let tag = reference.tag().cloned().unwrap_or_else(ImageTag::latest);
     let digest = digest_of(reference, resolved).or_else(|| previous.recorded_digest(&image.repository));
     match digest {
-        Some(digest) => Bits::Tagged(tag, digest),
-        None => Bits::Unknown(tag),
+        Some(digest) => Contents::Tagged(tag, digest),
+        None => Contents::Unknown(tag),
     }
 }
 
-/// Whether ECS goes back to the old bits of a revision by itself: where it has resolved the pushed image of it. It does not for a
+/// Whether ECS goes back to the old contents of a revision by itself: where it has resolved the pushed image of it. It does not for a
 /// container whose `versionConsistency` is `disabled`
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>).
 #[must_use]
-pub fn keeps_old_bits(previous: &TaskDefinition, image: &PushedImage, resolved: &[ContainerDigest]) -> bool {
+pub fn keeps_old_contents(previous: &TaskDefinition, image: &PushedImage, resolved: &[ContainerDigest]) -> bool {
     previous
         .references_of(image)
         .all(|reference| reference.digest().is_some() || digest_of(reference, resolved).is_some())
@@ -223,7 +223,7 @@ pub fn serves(
 }
 
 /// What the images of a revision resolved to in its rollouts that were successful, by ECS's records, newest first. The same
-/// revision may have failed with other bits since, when its tag was pushed over.
+/// revision may have failed with other contents since, when its tag was pushed over.
 #[must_use]
 pub fn recorded_digests(history: Option<&[ServiceDeployment]>, revision: &TaskDefinitionArn) -> Vec<ContainerDigest> {
     let of_revision = history

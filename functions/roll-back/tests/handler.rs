@@ -31,7 +31,7 @@ struct Fake {
     registered: Option<&'static str>,
     updates: Arc<Mutex<Vec<UpdateServiceInput>>>,
     wire: Wire,
-    died_of: &'static str,
+    crashed_container: &'static str,
 }
 
 /// What ECR has of the images that are asked for.
@@ -88,13 +88,13 @@ impl Fake {
             registered: None,
             updates,
             wire: Wire::default(),
-            died_of: "",
+            crashed_container: "",
         }
     }
 
-    /// The container that the tasks of `web:2` died of, which the last look saw.
-    fn died_of(mut self, container: &'static str) -> Self {
-        self.died_of = container;
+    /// The container that crashed in the tasks of `web:2`, which the last read saw.
+    fn crashed_container(mut self, container: &'static str) -> Self {
+        self.crashed_container = container;
         self
     }
 
@@ -131,11 +131,14 @@ impl Fake {
             rollout: rollout("web:2"),
             previous: Some(arn("web:1")),
             registered: self.registered.map(arn),
-            check: (!self.died_of.is_empty()).then(|| Check {
+            check: (!self.crashed_container.is_empty()).then(|| Check {
                 verdict: Verdict::Failed,
-                message: format!("0 of 2 tasks running; 3 stopped: {} exited with code 1", self.died_of),
-                reasons: vec![format!("{} exited with code 1", self.died_of)],
-                failed_containers: vec![self.died_of.to_owned()],
+                message: format!(
+                    "0 of 2 tasks running; 3 stopped: {} exited with code 1",
+                    self.crashed_container
+                ),
+                reasons: vec![format!("{} exited with code 1", self.crashed_container)],
+                failed_containers: vec![self.crashed_container.to_owned()],
                 running: 0,
                 desired: 2,
                 wait: 15,
@@ -182,7 +185,7 @@ async fn a_rollout_under_way_is_stopped_and_its_rollback_watched() {
 }
 
 #[tokio::test]
-async fn the_more_services_are_waited_for_the_later_is_the_first_look_at_a_rollback() {
+async fn the_more_services_are_waited_for_the_later_is_the_first_read_of_a_rollback() {
     for (running, waits) in [(None, 15..=15), (Some(25), 15..=15), (Some(5000), 16..=1515)] {
         let fake = Fake::new(&on_ours(), &under_way(), InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
         let wait = fake.asked_among(running, 2).await.unwrap().wait;
@@ -234,8 +237,8 @@ async fn a_rollback_by_ecs_that_does_not_show_yet_is_to_a_revision_that_may_have
 }
 
 #[tokio::test]
-async fn where_the_pushed_image_died_a_revision_that_has_it_is_no_way_back_although_it_was_stable() {
-    let fake = good_with_the_image().died_of("web");
+async fn where_the_pushed_image_crashed_a_revision_that_has_it_is_no_way_back_although_it_was_stable() {
+    let fake = good_with_the_image().crashed_container("web");
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(rollback.method, RollbackMethod::UpdatedService);
     assert_eq!((rollback.has_image, rollback.image_failed), (false, true));
@@ -244,34 +247,42 @@ async fn where_the_pushed_image_died_a_revision_that_has_it_is_no_way_back_altho
 }
 
 #[tokio::test]
-async fn where_another_container_died_the_last_good_revision_is_the_way_back_whatever_image_it_has() {
-    for died_of in ["agent", ""] {
-        let fake = good_with_the_image().died_of(died_of);
+async fn where_another_container_crashed_the_last_good_revision_is_the_way_back_whatever_image_it_has() {
+    for crashed_container in ["agent", ""] {
+        let fake = good_with_the_image().crashed_container(crashed_container);
         let rollback = fake.asked(2).await.unwrap();
-        assert_eq!((rollback.has_image, rollback.image_failed), (true, false), "{died_of}");
-        assert_eq!(rollback.rollout.unwrap().task_definition, arn("web:1"), "{died_of}");
+        assert_eq!(
+            (rollback.has_image, rollback.image_failed),
+            (true, false),
+            "{crashed_container}"
+        );
+        assert_eq!(
+            rollback.rollout.unwrap().task_definition,
+            arn("web:1"),
+            "{crashed_container}"
+        );
         fake.sent(1, &[]);
     }
 }
 
 #[tokio::test]
-async fn where_nothing_was_good_without_the_image_that_died_the_last_good_revision_is_better_than_nothing() {
+async fn where_nothing_was_good_without_the_image_that_crashed_the_last_good_revision_is_better_than_nothing() {
     let fake = Fake::new(&on_ours(), &under_way(), InEcr::Tagged(&["v1", "v2"]))
         .knows(described_of_push("web:2", 2))
         .knows(described_of_push("web:1", 2))
-        .died_of("web");
+        .crashed_container("web");
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!((rollback.has_image, rollback.image_failed), (true, true));
     fake.sent(1, &[]);
 }
 
 #[tokio::test]
-async fn a_rollback_by_ecs_to_a_revision_with_the_image_that_died_is_watched_and_told() {
+async fn a_rollback_by_ecs_to_a_revision_with_the_image_that_crashed_is_watched_and_told() {
     let back = Deployment {
         rollout_state_reason: Some("Rollback in progress".to_owned()),
         ..rolling("web:1")
     };
-    let mut fake = good_with_the_image().died_of("web");
+    let mut fake = good_with_the_image().crashed_container("web");
     let now = described_services([&service([back, given_up("web:2")])]);
     fake.ecs[0] = mock!(Client::describe_services).then_http_response(move || answer(&now));
     let rollback = fake.asked(2).await.unwrap();
@@ -354,7 +365,7 @@ async fn peer_12_an_old_image_that_is_gone_is_said_before_anything_is_touched() 
     }
 }
 
-/// The previous revision names the image by the tag that the failed push has put on other bits.
+/// The previous revision names the image by the tag that the failed push has put on other contents.
 fn previous_of_a_re_pushed_tag() -> Value {
     let digest = digest(1).to_string();
     described("web:1", "app:v2", &[("ecr-deploy:digest/app", &digest)])
@@ -417,7 +428,7 @@ async fn a_registered_revision_that_serves_another_rollback_or_that_is_gone_is_n
     let tags = [("ecr-deploy:rolled-back", "web:2"), ("ecr-deploy:source", "web:0")];
     let of_another_source = described("web:3", &format!("app@{}", digest(1)), &tags);
     let tags = [("ecr-deploy:rolled-back", "web:2"), ("ecr-deploy:source", "web:1")];
-    let of_other_bits = described("web:3", &format!("app@{}", digest(5)), &tags);
+    let of_other_contents = described("web:3", &format!("app@{}", digest(5)), &tags);
     let mut deregistered = pinned("web:3");
     deregistered["taskDefinition"]["status"] = json!("INACTIVE");
     let mut of_a_person = pinned("web:3");
@@ -425,7 +436,7 @@ async fn a_registered_revision_that_serves_another_rollback_or_that_is_gone_is_n
     for registered in [
         of_another_rollback,
         of_another_source,
-        of_other_bits,
+        of_other_contents,
         deregistered,
         of_a_person,
     ] {
@@ -651,17 +662,17 @@ async fn without_anything_good_the_message_says_what_to_do() {
     fake.sent(0, &[]);
 }
 
-/// Looks at the service one after the other, of which the last one stays, and what ECS answers to each update: whether it
-/// tells. What is not told may have taken effect, as the looks say. Returns what comes of it and how many updates were sent.
-async fn tried(looks: &[Service], tells: &[bool]) -> (Result<Rollback, Error>, Vec<String>) {
+/// Reads the service one after the other, of which the last one stays, and what ECS answers to each update: whether it
+/// tells. What is not told may have taken effect, as the reads say. Returns what comes of it and how many updates were sent.
+async fn tried(reads: &[Service], tells: &[bool]) -> (Result<Rollback, Error>, Vec<String>) {
     let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     fake = fake.knows(described_of_push("web:3", 3));
-    let looks: Vec<Value> = looks.iter().map(|look| described_services([look])).collect();
+    let reads: Vec<Value> = reads.iter().map(|snapshot| described_services([snapshot])).collect();
     let turn = Mutex::new(0);
-    let look = mock!(Client::describe_services).then_http_response(move || {
+    let snapshot = mock!(Client::describe_services).then_http_response(move || {
         let mut turn = turn.lock().unwrap();
         *turn += 1;
-        answer(&looks[(*turn - 1).min(looks.len() - 1)])
+        answer(&reads[(*turn - 1).min(reads.len() - 1)])
     });
     let sent = Arc::clone(&fake.updates);
     let log = Arc::clone(&fake.updates);
@@ -678,25 +689,25 @@ async fn tried(looks: &[Service], tells: &[bool]) -> (Result<Rollback, Error>, V
                 refusal("ThrottlingException", "Rate exceeded")
             }
         });
-    fake.ecs.splice(0..0, [look, update]);
+    fake.ecs.splice(0..0, [snapshot, update]);
     let rollback = fake.asked(2).await;
     let updates = fake.updates.lock().unwrap();
     (rollback, updates.iter().map(short).collect())
 }
 
-/// What comes of going back when `web:3` is among the deployments that the update, or the look after one whose answer is lost,
-/// shows, but not among those of the look before; and the updates that were sent. ECS has no records.
-async fn overran(third: Value, is_lost: bool) -> (Result<Rollback, Error>, Vec<String>) {
+/// What comes of going back when `web:3` is among the deployments that the update, or the read after one whose answer is lost,
+/// shows, but not among those of the read before; and the updates that were sent. ECS has no records.
+async fn replaced(third: Value, is_lost: bool) -> (Result<Rollback, Error>, Vec<String>) {
     let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     fake = fake.knows(third);
     let mut after = back();
     after.deployments.insert(1, rolling("web:3"));
-    let looks = [on_ours(), after.clone()].map(|look| described_services([&look]));
-    let (look, update) = (Mutex::new(0), Arc::clone(&fake.updates));
-    let looks = mock!(Client::describe_services).then_http_response(move || {
-        let mut look = look.lock().unwrap();
-        *look += 1;
-        answer(&looks[(*look - 1).min(1)])
+    let reads = [on_ours(), after.clone()].map(|snapshot| described_services([&snapshot]));
+    let (snapshot, update) = (Mutex::new(0), Arc::clone(&fake.updates));
+    let reads = mock!(Client::describe_services).then_http_response(move || {
+        let mut snapshot = snapshot.lock().unwrap();
+        *snapshot += 1;
+        answer(&reads[(*snapshot - 1).min(1)])
     });
     let sent = Arc::clone(&fake.updates);
     let updates = mock!(Client::update_service)
@@ -711,14 +722,14 @@ async fn overran(third: Value, is_lost: bool) -> (Result<Rollback, Error>, Vec<S
                 answer(&json!({"service": ecr_deploy::testing::wire(&after)}))
             }
         });
-    fake.ecs.splice(0..0, [looks, updates]);
+    fake.ecs.splice(0..0, [reads, updates]);
     let rollback = fake.asked(2).await;
     let updates = fake.updates.lock().unwrap();
     (rollback, updates.iter().map(short).collect())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deployment_that_came_in_between_the_look_and_the_update_is_put_back() {
+async fn a_deployment_that_came_in_between_the_read_and_the_update_is_put_back() {
     let newer = described_of_push("web:3", 3);
     let somebodys = described("web:3", "app:v1", &[]);
     for is_lost in [false, true] {
@@ -734,7 +745,7 @@ async fn a_deployment_that_came_in_between_the_look_and_the_update_is_put_back()
                 "was moved to web:3 at the same moment",
             ),
         ] {
-            let (rollback, sent) = overran(third.clone(), is_lost).await;
+            let (rollback, sent) = replaced(third.clone(), is_lost).await;
             let rollback = rollback.unwrap();
             assert_eq!((rollback.method, rollback.rollout), (method, None), "{is_lost}");
             assert_eq!(
@@ -754,7 +765,7 @@ async fn what_has_the_failed_image_too_or_goes_back_itself_or_cannot_be_started_
     deregistered["taskDefinition"]["status"] = json!("INACTIVE");
     for third in [ours, goes_back, deregistered] {
         for is_lost in [false, true] {
-            let (rollback, sent) = overran(third.clone(), is_lost).await;
+            let (rollback, sent) = replaced(third.clone(), is_lost).await;
             assert_eq!(rollback.unwrap().method, RollbackMethod::UpdatedService);
             assert_eq!(sent, ["web:1"]);
         }
@@ -780,19 +791,19 @@ fn short(update: &UpdateServiceInput) -> String {
     update.task_definition().unwrap().rsplit_once('/').unwrap().1.to_owned()
 }
 
-/// The service as ECS shows it, one look after the other, and again from the first one; how often it was looked at.
-fn shown(looks: &[Service]) -> Rule {
-    let looks: Vec<Value> = looks.iter().map(|look| described_services([look])).collect();
+/// The service as ECS shows it, one read after the other, and again from the first one; how often it was read.
+fn shown(reads: &[Service]) -> Rule {
+    let reads: Vec<Value> = reads.iter().map(|snapshot| described_services([snapshot])).collect();
     let turn = Mutex::new(0);
     mock!(Client::describe_services).then_http_response(move || {
         let mut turn = turn.lock().unwrap();
         *turn += 1;
-        answer(&looks[(*turn - 1) % looks.len()])
+        answer(&reads[(*turn - 1) % reads.len()])
     })
 }
 
-/// Of a service as these looks show it: what comes of going back to `web:1`, which is read in so many seconds.
-async fn slowly(looks: &[Service], seconds: u64) -> (Result<Rollback, Error>, Fake, Rule) {
+/// Of a service as these reads show it: what comes of going back to `web:1`, which is read in so many seconds.
+async fn slowly(reads: &[Service], seconds: u64) -> (Result<Rollback, Error>, Fake, Rule) {
     let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:3", 3));
     let slow = mock!(Client::describe_task_definition)
         .match_requests(|input| input.task_definition() == Some(arn("web:1").as_str()))
@@ -800,9 +811,9 @@ async fn slowly(looks: &[Service], seconds: u64) -> (Result<Rollback, Error>, Fa
             pass(seconds);
             answer(&described_of_push("web:1", 1))
         });
-    let looks = shown(looks);
-    fake.ecs.splice(0..0, [looks.clone(), slow]);
-    (fake.asked(2).await, fake, looks)
+    let reads = shown(reads);
+    fake.ecs.splice(0..0, [reads.clone(), slow]);
+    (fake.asked(2).await, fake, reads)
 }
 
 #[tokio::test(start_paused = true)]
@@ -814,11 +825,11 @@ async fn what_took_its_time_to_make_ready_is_not_done_where_the_service_has_move
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_service_has_not_moved_it_is_done_and_a_prompt_look_is_not_compared() {
-    for (seconds, looked) in [(0, 1), (1, 1), (2, 2)] {
-        let (rollback, fake, looks) = slowly(&[on_ours()], seconds).await;
+async fn where_the_service_has_not_moved_it_is_done_and_a_fresh_read_is_not_compared() {
+    for (seconds, read) in [(0, 1), (1, 1), (2, 2)] {
+        let (rollback, fake, reads) = slowly(&[on_ours()], seconds).await;
         assert_eq!(rollback.unwrap().method, RollbackMethod::UpdatedService, "{seconds} s");
-        assert_eq!(looks.num_calls(), looked, "{seconds} s");
+        assert_eq!(reads.num_calls(), read, "{seconds} s");
         fake.sent(0, &["web:1"]);
     }
 }
@@ -826,19 +837,19 @@ async fn where_the_service_has_not_moved_it_is_done_and_a_prompt_look_is_not_com
 #[tokio::test(start_paused = true)]
 async fn a_service_that_moves_again_and_again_is_given_back_to_the_state_machine() {
     let other = ecr_deploy::testing::service([rolling("web:2")]);
-    let (rollback, fake, looks) = slowly(&[on_ours(), other], 7).await;
+    let (rollback, fake, reads) = slowly(&[on_ours(), other], 7).await;
     assert_eq!(
         rollback.unwrap_err().to_string(),
         "web in production has moved while its way back was made ready"
     );
-    assert_eq!(looks.num_calls(), 2 * 4);
+    assert_eq!(reads.num_calls(), 2 * 4);
     fake.sent(0, &[]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_registered_revision_that_is_read_slowly_is_not_used_where_the_service_has_moved_meanwhile() {
     let newer = || ecr_deploy::testing::service([rolling("web:4"), rolling("web:2")]);
-    for (looks, updates) in [
+    for (reads, updates) in [
         (vec![on_ours(), newer(), newer()], vec![]),
         (vec![on_ours()], vec!["web:3"]),
     ] {
@@ -852,7 +863,7 @@ async fn a_registered_revision_that_is_read_slowly_is_not_used_where_the_service
                 pass(7);
                 answer(&pinned("web:3"))
             });
-        fake.ecs.splice(0..0, [shown(&looks), slow]);
+        fake.ecs.splice(0..0, [shown(&reads), slow]);
         let is_superseded = fake.asked(2).await.unwrap().method == RollbackMethod::Superseded;
         assert_eq!(is_superseded, updates.is_empty());
         fake.sent(0, &updates);
@@ -860,7 +871,7 @@ async fn a_registered_revision_that_is_read_slowly_is_not_used_where_the_service
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_back_that_was_throttled_is_not_sent_on_the_old_look() {
+async fn an_update_back_that_was_throttled_is_not_sent_on_the_old_read() {
     let newer = ecr_deploy::testing::service([rolling("web:3"), rolling("web:2")]);
     let (rollback, sent) = tried(&[on_ours(), newer], &[]).await;
     assert_eq!(rollback.unwrap().method, RollbackMethod::Superseded);
@@ -887,16 +898,16 @@ async fn what_came_back_to_another_revision_while_the_update_was_throttled_is_on
     let pinned = ecr_deploy::testing::service([rolling("web:4"), rolling("web:2")]);
     let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     fake = fake.knows(described("web:4", "app:v1", &[("ecr-deploy:rolled-back", "web:2")]));
-    let looks = [described_services([&on_ours()]), described_services([&pinned])];
+    let reads = [described_services([&on_ours()]), described_services([&pinned])];
     let turn = Mutex::new(0);
-    let look = mock!(Client::describe_services).then_http_response(move || {
+    let snapshot = mock!(Client::describe_services).then_http_response(move || {
         let mut turn = turn.lock().unwrap();
         *turn += 1;
-        answer(&looks[(*turn - 1).min(1)])
+        answer(&reads[(*turn - 1).min(1)])
     });
     let throttled =
         mock!(Client::update_service).then_http_response(|| refusal("ThrottlingException", "Rate exceeded"));
-    fake.ecs.splice(0..0, [look, throttled]);
+    fake.ecs.splice(0..0, [snapshot, throttled]);
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(rollback.method, RollbackMethod::Watching);
     assert_eq!(rollback.rollout.unwrap().task_definition, arn("web:4"));
@@ -919,7 +930,7 @@ async fn throttling_by_ecr_is_tried_again_by_the_state_machine_before_anything_i
     fake.ecr = vec![broken];
     let before = tokio::time::Instant::now();
     assert_eq!(fake.asked(2).await.unwrap_err().name(), "Deploy.Unavailable");
-    assert!(before.elapsed().is_zero(), "it does not wait and look again");
+    assert!(before.elapsed().is_zero(), "it does not wait and read again");
     fake.sent(0, &[]);
 }
 

@@ -4,8 +4,8 @@ pub mod start;
 
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::aws::registry::{By, Stored, look_up, restore};
-use ecr_deploy::change::overrun::{Overrun, overrun, overrun_by_records};
-use ecr_deploy::change::tries::{PROMPT, Tries};
+use ecr_deploy::change::attempts::{Attempts, FRESH};
+use ecr_deploy::change::lost_update::{LostUpdate, lost_update, lost_update_by_records};
 use ecr_deploy::contract::{Rollout, ServiceUpdate, UpdateOutcome, UpdateService};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::push::PushedImage;
@@ -21,21 +21,21 @@ use start::{Seen, Start, decide, is_lost, is_steady, last_good, may_have_had_its
 use std::collections::BTreeSet;
 use tokio::time::Instant;
 
-/// How often a service that moves while it is looked at is looked at in one try. The last look counts as it is: where reads are
-/// throttled for so long, more of them help nobody, and what the update takes the place of is seen after it.
+/// How often a service that moves while it is read is read in one attempt. The last read counts as it is: where reads are
+/// throttled for so long, more of them help nobody, and what the update replaces is seen after it.
 const LOOKS: usize = 3;
 
 /// Moves a service to the revision with the new image, unless it is there, a newer push is, or it is on its way back:
 /// the step "Update service".
 ///
 /// Asked again, it finds its own deployment and starts no second one. An update that was throttled, or whose answer is lost, is
-/// not sent again on the same look: all begins anew with the look. Nor is anything decided by a look that took long, unless
+/// not sent again on the same read: all begins anew with the read. Nor is anything decided by a read that took long, unless
 /// the service is still as it was at its beginning.
 ///
 /// An image that is wanted again may have been archived or deleted since it was pushed: then nothing is started.
 ///
 /// `running` is how many services are waited for, see [`ecr_deploy::quota::executions`]: the more, the later is the
-/// first look.
+/// first read.
 ///
 /// # Errors
 ///
@@ -102,10 +102,10 @@ async fn update(
     now: Timestamp,
     input: &mut UpdateService,
 ) -> Result<ServiceUpdate, Error> {
-    let mut tries = Tries::begin();
+    let mut attempts = Attempts::begin();
     let mut sent = None;
     loop {
-        let now = tries.now(now);
+        let now = attempts.now(now);
         let deadline = now.saturating_add(input.settings.rollout_timeout);
         let mut attempt = Attempt {
             ecr,
@@ -115,9 +115,9 @@ async fn update(
         };
         match attempt.make(ecs, &mut sent).await {
             Ok(update) => return Ok(update),
-            // A look that failed has been repeated often enough.
+            // A read that failed has been repeated often enough.
             Err(error) if sent.is_none() => return Err(error),
-            Err(error) => tries.again(error).await?,
+            Err(error) => attempts.again(error).await?,
         }
         // The push may have had its turn since: by the update whose answer is lost, or by another execution.
         input.repeated = true;
@@ -138,7 +138,7 @@ fn deleted(now: Timestamp, message: String) -> ServiceUpdate {
 }
 
 /// What is known before the decision.
-struct Look {
+struct Snapshot {
     /// Just before the service was read.
     begun: Instant,
     service: Service,
@@ -154,7 +154,7 @@ struct Look {
     is_overtaken: bool,
 }
 
-impl Look {
+impl Snapshot {
     fn seen(&self, image: &PushedImage, now: Timestamp, rollback_is_lost: bool) -> Seen<'_> {
         let primary = self.primary.as_ref();
         Seen {
@@ -299,51 +299,51 @@ struct Attempt<'a> {
 /// An update that was sent.
 struct Sent {
     /// What it stood on.
-    look: Look,
+    snapshot: Snapshot,
     revision: TaskDefinitionArn,
-    /// How long look and update took together.
+    /// How long read and update took together.
     lasted: SignedDuration,
-    /// What it has taken the place of, and still has.
-    overrun: Option<Overrun>,
+    /// What it has replaced, and still has.
+    lost_update: Option<LostUpdate>,
 }
 
 impl Sent {
     /// Whether a service shows the deployment that it has started.
     fn is_seen_in(&self, service: &Service, revision: &TaskDefinitionArn) -> bool {
-        let was_there = |id: &str| self.look.service.deployments.iter().any(|known| known.id == id);
+        let was_there = |id: &str| self.snapshot.service.deployments.iter().any(|known| known.id == id);
         let deployment = service.deployment_of(revision);
         *revision == self.revision && deployment.is_some_and(|deployment| !was_there(&deployment.id))
     }
 }
 
 impl Attempt<'_> {
-    /// Looks at the service until a look was prompt, or the service is the same after it.
-    async fn look(&mut self, ecs: &Ecs) -> Result<(Look, Start), Error> {
+    /// Reads the service until a read was fresh, or the service is the same after it.
+    async fn read(&mut self, ecs: &Ecs) -> Result<(Snapshot, Start), Error> {
         let mut begun = Instant::now();
         let mut service = ecs.describe_service(&self.input.cluster, &self.input.service).await?;
         for _ in 1..LOOKS {
-            let (look, start) = self.decide(ecs, begun, service).await?;
-            if begun.elapsed() <= PROMPT {
-                return Ok((look, start));
+            let (snapshot, start) = self.decide(ecs, begun, service).await?;
+            if begun.elapsed() <= FRESH {
+                return Ok((snapshot, start));
             }
             begun = Instant::now();
             service = ecs.describe_service(&self.input.cluster, &self.input.service).await?;
-            if !service.has_moved_since(&look.service) {
-                return Ok((look, start));
+            if !service.has_moved_since(&snapshot.service) {
+                return Ok((snapshot, start));
             }
-            tracing::warn!("{} has moved while it was looked at: looking again", service.title());
+            tracing::warn!("{} has moved while it was read: reading again", service.title());
             self.input.repeated = true;
         }
         self.decide(ecs, begun, service).await
     }
 
-    /// One look at `service`, which was read at `begun`, and what it decides.
-    async fn decide(&self, ecs: &Ecs, begun: Instant, service: Service) -> Result<(Look, Start), Error> {
-        let look = Look::at(ecs, self.input, self.now, begun, service).await?;
-        let mut start = decide(self.input, &look.seen(&self.input.image, self.now, false));
+    /// One read of `service`, which was read at `begun`, and what it decides.
+    async fn decide(&self, ecs: &Ecs, begun: Instant, service: Service) -> Result<(Snapshot, Start), Error> {
+        let snapshot = Snapshot::at(ecs, self.input, self.now, begun, service).await?;
+        let mut start = decide(self.input, &snapshot.seen(&self.input.image, self.now, false));
         // A revision of the push that somebody has deregistered cannot be started again: the one that counts can.
         if let Start::Update { revision, .. } = &start
-            && let Some(on) = look.primary.as_ref().filter(|on| on.arn() == revision)
+            && let Some(on) = snapshot.primary.as_ref().filter(|on| on.arn() == revision)
             && !on.is_active()
         {
             start = Start::Update {
@@ -351,32 +351,32 @@ impl Attempt<'_> {
                 force: false,
             };
         }
-        if let (Start::Busy(_), Some(rollback)) = (&start, look.service.primary()) {
+        if let (Start::RollingBack(_), Some(rollback)) = (&start, snapshot.service.primary()) {
             let stopped = ecs.stopped_tasks(&self.input.cluster, &self.input.service).await?;
             if is_lost(
                 rollback,
-                look.service.crash_threshold,
+                snapshot.service.crash_threshold,
                 &stopped,
                 self.now,
                 self.input.settings.rollout_timeout,
             ) {
-                start = decide(self.input, &look.seen(&self.input.image, self.now, true));
+                start = decide(self.input, &snapshot.seen(&self.input.image, self.now, true));
             }
         }
-        Ok((look, start))
+        Ok((snapshot, start))
     }
 
-    /// Looks, decides, updates. `sent` is the last update of which no answer came, and then this one's.
+    /// Reads, decides, updates. `sent` is the last update of which no answer came, and then this one's.
     async fn make(&mut self, ecs: &Ecs, sent: &mut Option<Sent>) -> Result<ServiceUpdate, Error> {
-        let (look, start) = self.look(ecs).await?;
+        let (snapshot, start) = self.read(ecs).await?;
         match start {
-            Start::Update { revision, force } => self.update(ecs, look, revision, force, sent).await,
+            Start::Update { revision, force } => self.update(ecs, snapshot, revision, force, sent).await,
             Start::AlreadyDeployed(revision) => match sent {
-                Some(sent) if sent.is_seen_in(&look.service, &revision) => {
-                    let records = look.history.as_deref();
-                    self.started(ecs, sent, &look.service, records).await
+                Some(sent) if sent.is_seen_in(&snapshot.service, &revision) => {
+                    let records = snapshot.history.as_deref();
+                    self.started(ecs, sent, &snapshot.service, records).await
                 }
-                _ => Ok(self.already_deployed(&look, &revision)),
+                _ => Ok(self.already_deployed(&snapshot, &revision)),
             },
             Start::Superseded(by) => Ok(self.superseded(&by)),
             Start::TakenOn(to) => Ok(self.outcome(
@@ -386,19 +386,19 @@ impl Attempt<'_> {
                     to.short()
                 ),
             )),
-            Start::Busy(to) => self.wait(
-                UpdateOutcome::Busy,
+            Start::RollingBack(to) => self.wait(
+                UpdateOutcome::RollingBack,
                 None,
                 &format!("is on its way back to {}", to.short()),
             ),
             Start::Begun(to) => self.wait(
-                UpdateOutcome::Busy,
+                UpdateOutcome::RollingBack,
                 None,
                 &format!("has just begun a rollout to {}, of this push", to.short()),
             ),
-            Start::Moved(to) => {
+            Start::Rebase(to) => {
                 let message = format!("has moved to {} since the plan was made", to.short());
-                self.wait(UpdateOutcome::Moved, Some(to), &message)
+                self.wait(UpdateOutcome::Rebase, Some(to), &message)
             }
             Start::RolledBack { to, why } => Err(self.rolled_back(&to, why.as_deref())),
             Start::Refused(why) => Err(Error::Rejected(format!("{why}; it is left as it is"))),
@@ -408,7 +408,7 @@ impl Attempt<'_> {
     async fn update(
         &self,
         ecs: &Ecs,
-        look: Look,
+        snapshot: Snapshot,
         revision: TaskDefinitionArn,
         force: bool,
         sent: &mut Option<Sent>,
@@ -419,22 +419,22 @@ impl Attempt<'_> {
         }
         let answer = ecs.update_service(cluster, service, &revision, force).await;
         let sent = sent.insert(Sent {
-            lasted: SignedDuration::try_from(look.begun.elapsed()).unwrap_or(SignedDuration::MAX),
-            look,
+            lasted: SignedDuration::try_from(snapshot.begun.elapsed()).unwrap_or(SignedDuration::MAX),
+            snapshot,
             revision,
-            overrun: None,
+            lost_update: None,
         });
         match answer {
             Ok(after) => self.started(ecs, sent, &after, None).await,
             Err(error @ (Error::Rejected(_) | Error::NotFound(_))) => {
                 let on = sent
-                    .look
+                    .snapshot
                     .service
                     .primary()
                     .map(|primary| primary.task_definition.clone());
                 if is_active(ecs, &sent.revision).await? {
                     return Err(match error {
-                        Error::Rejected(message) if sent.look.service.is_express => Error::Rejected(format!(
+                        Error::Rejected(message) if sent.snapshot.service.is_express => Error::Rejected(format!(
                             "{message}. The service is in Express Mode, which may refuse another revision: deploy it with \
                              UpdateExpressGatewayService"
                         )),
@@ -442,7 +442,7 @@ impl Attempt<'_> {
                     });
                 }
                 let what = format!("cannot be moved to {}, which was deregistered", sent.revision.short());
-                self.wait(UpdateOutcome::Moved, on.or(Some(self.input.source.clone())), &what)
+                self.wait(UpdateOutcome::Rebase, on.or(Some(self.input.source.clone())), &what)
             }
             Err(error) => Err(error),
         }
@@ -469,7 +469,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// The update has taken effect, as `after` shows, and ECS's records where `after` is a look of later.
+    /// The update has taken effect, as `after` shows, and ECS's records where `after` is a read of later.
     async fn started(
         &self,
         ecs: &Ecs,
@@ -478,22 +478,22 @@ impl Attempt<'_> {
         records: Option<&[ServiceDeployment]>,
     ) -> Result<ServiceUpdate, Error> {
         let Sent {
-            look,
+            snapshot,
             revision,
             lasted,
-            overrun: overran,
+            lost_update: replaced,
         } = sent;
-        if overran.is_none() {
-            let by_records = || overrun_by_records(&look.service, records?, revision, *lasted);
-            *overran = overrun(&look.service, after, revision, *lasted).or_else(by_records);
+        if replaced.is_none() {
+            let by_records = || lost_update_by_records(&snapshot.service, records?, revision, *lasted);
+            *replaced = lost_update(&snapshot.service, after, revision, *lasted).or_else(by_records);
         }
-        if let Some(overrun) = overran
-            && let Some(given_way) = self.give_way(ecs, overrun).await?
+        if let Some(lost_update) = replaced
+            && let Some(given_way) = self.give_way(ecs, lost_update).await?
         {
             return Ok(given_way);
         }
-        // What was under way at the look may have completed until the update, which lists it still.
-        let previous = last_good(&[after, &look.service], revision, look.history.as_deref());
+        // What was under way at the read may have completed until the update, which lists it still.
+        let previous = last_good(&[after, &snapshot.service], revision, snapshot.history.as_deref());
         let message = match &previous {
             Some(previous) => format!("from {} to {}", previous.short(), revision.short()),
             None => format!("to {}; nothing good is known to go back to", revision.short()),
@@ -505,11 +505,11 @@ impl Attempt<'_> {
         })
     }
 
-    /// The update has taken the place of a deployment that the look did not show. One of a newer push is put back, and
+    /// The update has replaced a deployment that the read did not show. One of a newer push is put back, and
     /// that is all. Anything else gets the image on top; what came in at the same moment is put back until then, so that
     /// nobody's change is undone when that fails. `None` when it is of this push itself, or when nothing but an older image is lost.
-    async fn give_way(&self, ecs: &Ecs, overrun: &Overrun) -> Result<Option<ServiceUpdate>, Error> {
-        let Overrun { revision, came_between } = overrun;
+    async fn give_way(&self, ecs: &Ecs, lost_update: &LostUpdate) -> Result<Option<ServiceUpdate>, Error> {
+        let LostUpdate { revision, came_between } = lost_update;
         let described = ecs.describe_task_definition(revision.as_str()).await?;
         let standing = described.standing(&self.input.image, self.now);
         if standing == Standing::Ours || leads_to_wanted(ecs, self.input, self.now, &described).await? {
@@ -517,28 +517,28 @@ impl Attempt<'_> {
         }
         let UpdateService { cluster, service, .. } = &*self.input;
         if standing == Standing::Newer {
-            // When that is not answered, the next try looks whether the service is still on ours before it puts it back.
+            // When that is not answered, the next attempt checks whether the service is still on ours before it puts it back.
             ecs.update_service(cluster, service, revision, false).await?;
             return Ok(Some(self.superseded(revision)));
         }
-        // Not tried again: with or without it, the image comes on top next, and that looks first.
+        // Not tried again: with or without it, the image comes on top next, and that reads first.
         if *came_between && let Err(error) = ecs.update_service(cluster, service, revision, false).await {
             tracing::warn!("{} was not put back: {error}", revision.short());
         }
         let message = format!("was moved to {} at the same moment", revision.short());
-        self.wait(UpdateOutcome::Moved, Some(revision.clone()), &message)
+        self.wait(UpdateOutcome::Rebase, Some(revision.clone()), &message)
             .map(Some)
     }
 
-    fn already_deployed(&self, look: &Look, revision: &TaskDefinitionArn) -> ServiceUpdate {
-        let mut rollout = self.rollout(&look.service, revision);
+    fn already_deployed(&self, snapshot: &Snapshot, revision: &TaskDefinitionArn) -> ServiceUpdate {
+        let mut rollout = self.rollout(&snapshot.service, revision);
         // Another execution is watching it, and this one is to see the same. But where its rollout is over, maybe for
-        // days, or an operator wants it again, what its tasks died of until now is no reason to go back.
-        if !is_steady(&look.service) && self.input.wanted_since.is_none() {
+        // days, or an operator wants it again, why its tasks crashed until now is no reason to go back.
+        if !is_steady(&snapshot.service) && self.input.wanted_since.is_none() {
             rollout.watched_since = rollout.started_at;
         }
         ServiceUpdate {
-            previous: last_good(&[&look.service], revision, look.history.as_deref()),
+            previous: last_good(&[&snapshot.service], revision, snapshot.history.as_deref()),
             rollout: Some(rollout),
             ..self.outcome(
                 UpdateOutcome::AlreadyDeployed,
@@ -576,7 +576,7 @@ impl Attempt<'_> {
         let deadline = self.input.deadline.unwrap_or(self.deadline);
         if self.now > deadline {
             return Err(Error::Rejected(format!(
-                "{} {what}, and its turn did not come until {deadline}; look at what keeps the service, then redrive this execution",
+                "{} {what}, and its turn did not come until {deadline}; read what keeps the service, then redrive this execution",
                 ecr_deploy::domain::service::title(&self.input.cluster, &self.input.service)
             )));
         }

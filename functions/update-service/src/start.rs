@@ -24,8 +24,8 @@ pub enum Start {
     /// It is on this revision, of a newer push.
     Superseded(TaskDefinitionArn),
     /// It is on its way back to this revision; wait until that is over.
-    Busy(TaskDefinitionArn),
-    /// A rollout of this revision, of the push, has begun since the look at the service; look again.
+    RollingBack(TaskDefinitionArn),
+    /// A rollout of this revision, of the push, has begun since the read of the service; read again.
     Begun(TaskDefinitionArn),
     /// The push has had its turn here and was stable; another deployment has taken the service to this revision since.
     TakenOn(TaskDefinitionArn),
@@ -37,7 +37,7 @@ pub enum Start {
         why: Option<String>,
     },
     /// It is on this revision now, which does not have the image: another one has to be made from it.
-    Moved(TaskDefinitionArn),
+    Rebase(TaskDefinitionArn),
     /// It cannot be updated.
     Refused(String),
 }
@@ -134,20 +134,20 @@ fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     if primary_standing == Some(Standing::Newer) {
         return Start::Superseded(on.clone());
     }
-    // A rollout that an older look began may take a service from somebody's change to a revision of ours: that is no way
+    // A rollout that an older read began may take a service from somebody's change to a revision of ours: that is no way
     // back, but what the wanted revision was made to mend.
     let may_be_left = |later: &TaskDefinitionArn| !is_of_our_push || *later == wanted.task_definition;
     if !rollback_is_lost && is_rolling_back(service, primary, rolls_back, history, may_be_left) {
-        return Start::Busy(on.clone());
+        return Start::RollingBack(on.clone());
     }
     if is_of_our_push {
         return update;
     }
     if is_overtaken {
-        return Start::Moved(on.clone());
+        return Start::Rebase(on.clone());
     }
     let past = past_turn(wanted, service, history, of_push);
-    if let Some(past) = past.filter(|past| !was_overrun(past, on, seen, wanted)) {
+    if let Some(past) = past.filter(|past| !was_replaced_unseen(past, on, seen, wanted)) {
         let record = past.record;
         // The newest record is this one, of a later deployment than the one that is shown: the service is shown as it was.
         let is_not_shown_yet = record.status == ServiceDeploymentStatus::Successful
@@ -161,7 +161,7 @@ fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
         let was_taken_on = match record.status {
             // ECS calls a rollout successful whose tasks crash soon after, and it was taken back then.
             ServiceDeploymentStatus::Successful => past.replaced_by.is_none_or(|next| !is_way_back(next)),
-            // Another deployment took its place: a newer push or a person's, unless that went back.
+            // Another deployment replaced it: a newer push or a person's, unless that went back.
             ServiceDeploymentStatus::Stopped => past.replaced_by.is_some_and(|next| !is_way_back(next)),
             _ => false,
         };
@@ -171,7 +171,7 @@ fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
                 why: record.status_reason.clone(),
             };
         }
-        // Where this execution has had a rollout here, what took its place without the image has to give way.
+        // Where this execution has had a rollout here, what replaced it without the image has to give way.
         if wanted.wanted_since.is_none() {
             return Start::TakenOn(on.clone());
         }
@@ -179,7 +179,7 @@ fn way(wanted: &UpdateService, seen: &Seen<'_>) -> Start {
     if *on == wanted.source || leads_to_wanted {
         update
     } else {
-        Start::Moved(on.clone())
+        Start::Rebase(on.clone())
     }
 }
 
@@ -238,10 +238,10 @@ impl PastTurn<'_> {
     }
 }
 
-/// Whether the turn was cut short by an execution of another push that had looked before it: the service is on that one's
+/// Whether the turn was cut short by an execution of another push that had read before it: the service is on that one's
 /// revision since, which was made from no later state than the wanted one and so lacks the image. The other execution may not
-/// have seen that it overran ours: what has no task yet is not listed any more.
-fn was_overrun(past: &PastTurn<'_>, on: &TaskDefinitionArn, seen: &Seen<'_>, wanted: &UpdateService) -> bool {
+/// have seen that it replaced ours: what has no task yet is not listed any more.
+fn was_replaced_unseen(past: &PastTurn<'_>, on: &TaskDefinitionArn, seen: &Seen<'_>, wanted: &UpdateService) -> bool {
     let is_of_older_state = seen
         .primary_source
         .is_some_and(|source| !source.is_later_than(&wanted.source));
@@ -309,7 +309,7 @@ fn is_rolling_back(
     if !is_under_way {
         return false;
     }
-    // Also from one that ECS calls complete: its tasks may have died since.
+    // Also from one that ECS calls complete: its tasks may have crashed since.
     let goes_to_earlier = service.deployments.iter().any(|other| {
         !other.is_primary
             && other.task_definition.is_later_than(&primary.task_definition)
@@ -328,21 +328,21 @@ pub fn is_lost(
     now: Timestamp,
     rollout_timeout: SignedDuration,
 ) -> bool {
-    let died = stopped
+    let crashed = stopped
         .iter()
-        .filter(|task| task.started_by == rollback.id && task.died() && task.succeeded().is_none())
+        .filter(|task| task.started_by == rollback.id && task.crashed() && task.succeeded().is_none())
         .count();
-    died >= threshold.tasks(rollback.desired_count) || now.duration_since(rollback.created_at) >= rollout_timeout
+    crashed >= threshold.tasks(rollback.desired_count) || now.duration_since(rollback.created_at) >= rollout_timeout
 }
 
-/// Whether one look tells everything: one deployment, and ECS says that it is complete. Else ECS's records are worth a call: where
+/// Whether one read tells everything: one deployment, and ECS says that it is complete. Else ECS's records are worth a call: where
 /// it tells no rollout state, tasks that all run may be those of a rollback that is under way, or of a rollout that never completes.
 #[must_use]
 pub fn tells_everything(service: &Service) -> bool {
     is_steady(service) && service.primary().is_some_and(|only| only.rollout_state.is_some())
 }
 
-/// Whether a service is at rest, as far as one look tells: one deployment is complete, and ECS wants no task of any other, which
+/// Whether a service is at rest, as far as one read tells: one deployment is complete, and ECS wants no task of any other, which
 /// may still drain (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEarlySuccessCriteria.html>).
 #[must_use]
 pub fn is_steady(service: &Service) -> bool {
@@ -366,14 +366,14 @@ fn is_complete(service: &Service, deployment: &Deployment) -> bool {
     deployment.running_count >= needed && deployment.pending_count == 0
 }
 
-/// The last good revision: that of the newest deployment that completed, other than one of `ours`, of the first of these `looks`
+/// The last good revision: that of the newest deployment that completed, other than one of `ours`, of the first of these `reads`
 /// that lists one; where none does, by the records ([`ecr_deploy::domain::service::last_good`]).
 ///
 /// A deployment without a rollout state counts only then before the records when its own does not tell otherwise: that its tasks
 /// run for a moment makes no revision good. `None` when nothing ever completed.
 #[must_use]
 pub fn last_good(
-    looks: &[&Service],
+    reads: &[&Service],
     ours: &TaskDefinitionArn,
     history: Option<&[ServiceDeployment]>,
 ) -> Option<TaskDefinitionArn> {
@@ -384,7 +384,7 @@ pub fn last_good(
             && record.is_some_and(|record| record.status != ServiceDeploymentStatus::Successful)
     };
     let listed = |counts: &dyn Fn(&Deployment) -> bool| {
-        looks.iter().find_map(|service| {
+        reads.iter().find_map(|service| {
             let good = service.deployments.iter().filter(|deployment| {
                 deployment.task_definition != *ours && is_complete(service, deployment) && counts(deployment)
             });

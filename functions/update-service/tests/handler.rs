@@ -219,7 +219,7 @@ async fn peer_8_an_update_sends_cluster_service_and_task_definition_and_nothing_
 }
 
 #[tokio::test]
-async fn the_more_services_are_waited_for_the_later_is_the_first_look_at_a_rollout_or_at_a_turn() {
+async fn the_more_services_are_waited_for_the_later_is_the_first_read_of_a_rollout_or_at_a_turn() {
     for (running, most) in [(None, 15), (Some(25), 15), (Some(5000), 1515)] {
         let started = Fake::new(service([deployment("web:1")]), &[], None);
         let begun = started.asked_among(running, &wanted(), 60).await.unwrap();
@@ -231,7 +231,7 @@ async fn the_more_services_are_waited_for_the_later_is_the_first_look_at_a_rollo
         let turn = busy.asked_among(running, &wanted(), 60).await.unwrap();
         assert_eq!(
             (begun.outcome, turn.outcome),
-            (UpdateOutcome::Started, UpdateOutcome::Busy)
+            (UpdateOutcome::Started, UpdateOutcome::RollingBack)
         );
         for update in [begun, turn] {
             let is_first_come = running.is_none_or(|running| running <= 25);
@@ -260,9 +260,9 @@ async fn of_a_failed_deployment_of_a_revision_of_ours_that_was_deregistered_the_
         ..wanted()
     };
     for (status, sent) in [("ACTIVE", "web:4"), ("INACTIVE", "web:2")] {
-        let mut doubled = described_of_push("web:4", 2);
-        doubled["taskDefinition"]["status"] = json!(status);
-        let fake = Fake::new(service([given_up("web:4"), deployment("web:1")]), &[], None).knows(doubled);
+        let mut duplicate = described_of_push("web:4", 2);
+        duplicate["taskDefinition"]["status"] = json!(status);
+        let fake = Fake::new(service([given_up("web:4"), deployment("web:1")]), &[], None).knows(duplicate);
         assert_eq!(fake.asked(&again, 60).await.unwrap().outcome, UpdateOutcome::Started);
         assert_eq!(fake.sent(), [sent], "{status}");
         let forced = fake.updates.lock().unwrap()[0].force_new_deployment;
@@ -274,7 +274,7 @@ async fn of_a_failed_deployment_of_a_revision_of_ours_that_was_deregistered_the_
 async fn a_revision_of_a_push_that_is_still_to_come_is_no_newer_one() {
     for (push, outcome) in [
         ("2026-05-04T12:00:03Z 0a1b", UpdateOutcome::Superseded),
-        ("2062-05-04T12:00:03Z 0a1b", UpdateOutcome::Moved),
+        ("2062-05-04T12:00:03Z 0a1b", UpdateOutcome::Rebase),
     ] {
         let tagged = described("web:9", "app:v1", &[("ecr-deploy:push/app", push)]);
         let fake = Fake::new(service([deployment("web:9")]), &[], None).knows(tagged);
@@ -379,7 +379,7 @@ async fn somebodys_change_that_came_in_at_the_same_moment_gets_the_image_on_top(
     let moved = fake.asked(&wanted(), 60).await.unwrap();
     assert_eq!(
         (moved.outcome, moved.source, moved.rollout),
-        (UpdateOutcome::Moved, Some(arn("web:3")), None)
+        (UpdateOutcome::Rebase, Some(arn("web:3")), None)
     );
     assert_eq!(moved.message, "web in production was moved to web:3 at the same moment");
 
@@ -430,13 +430,13 @@ async fn a_service_that_an_older_push_has_moved_meanwhile_needs_no_other_revisio
     let update = fake.asked(&wanted(), 60).await.unwrap();
     assert_eq!(
         (update.outcome, update.source, fake.sent()),
-        (UpdateOutcome::Moved, Some(arn("web:3")), vec![]),
+        (UpdateOutcome::Rebase, Some(arn("web:3")), vec![]),
         "another repository's image would be lost, or come in"
     );
 }
 
 #[tokio::test]
-async fn an_older_push_that_was_overrun_is_not_put_back() {
+async fn an_older_push_that_was_replaced_unseen_is_not_put_back() {
     let fake = of_two_pushes(
         Fake::new(service([deployment("web:1")]), &[], Some(rolling("web:3"))),
         None,
@@ -449,7 +449,7 @@ async fn an_older_push_that_was_overrun_is_not_put_back() {
 }
 
 #[tokio::test]
-async fn what_an_old_look_did_not_show_is_not_put_back_unless_it_is_a_newer_push() {
+async fn what_an_old_read_did_not_show_is_not_put_back_unless_it_is_a_newer_push() {
     let before = |short| Deployment {
         created_at: at(-5),
         ..rolling(short)
@@ -459,7 +459,7 @@ async fn what_an_old_look_did_not_show_is_not_put_back_unless_it_is_a_newer_push
     let moved = of_others.asked(&wanted(), 60).await.unwrap();
     assert_eq!(
         (moved.outcome, moved.source),
-        (UpdateOutcome::Moved, Some(arn("web:3")))
+        (UpdateOutcome::Rebase, Some(arn("web:3")))
     );
     assert_eq!(of_others.sent(), ["web:2"]);
     let newer =
@@ -472,7 +472,7 @@ async fn what_an_old_look_did_not_show_is_not_put_back_unless_it_is_a_newer_push
 }
 
 #[tokio::test]
-async fn another_revision_of_the_same_push_that_an_old_look_did_not_show_is_not_put_back() {
+async fn another_revision_of_the_same_push_that_an_old_read_did_not_show_is_not_put_back() {
     let earlier = Some(at_once("web:3"));
     let fake = Fake::new(service([deployment("web:1")]), &[], earlier).knows(described_of_push("web:3", 2));
     assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, UpdateOutcome::Started);
@@ -587,7 +587,7 @@ async fn an_image_whose_next_tag_comes_after_another_push_is_made_from_that_one(
     let update = fake.asked(&asked, 60).await.unwrap();
     assert_eq!(
         (update.outcome, update.source),
-        (UpdateOutcome::Moved, Some(arn("web:3")))
+        (UpdateOutcome::Rebase, Some(arn("web:3")))
     );
     assert!(fake.sent().is_empty());
 }
@@ -600,7 +600,7 @@ async fn a_first_turn_on_a_service_at_rest_needs_no_records() {
 }
 
 #[tokio::test]
-async fn what_tasks_died_of_counts_for_whoever_watches_the_same_rollout_but_not_when_it_is_wanted_again() {
+async fn why_tasks_crashed_counts_for_whoever_watches_the_same_rollout_but_not_when_it_is_wanted_again() {
     let watched = async |on: Deployment, again: bool| {
         let fake = Fake::new(service([on]), &[], None);
         let asked = UpdateService {
@@ -624,7 +624,10 @@ async fn a_rollback_under_way_is_waited_for_until_the_deadline_of_the_first_try(
     let fake =
         Fake::new(service([rolling("web:1"), given_up("web:5")]), &[], None).knows(described_of_push("web:1", 1));
     let busy = fake.asked(&wanted(), 60).await.unwrap();
-    assert_eq!((busy.outcome, busy.deadline), (UpdateOutcome::Busy, at(60 + 30 * 60)));
+    assert_eq!(
+        (busy.outcome, busy.deadline),
+        (UpdateOutcome::RollingBack, at(60 + 30 * 60))
+    );
     assert_eq!(busy.message, "web in production is on its way back to web:1");
     let again = UpdateService {
         deadline: Some(at(100)),
@@ -644,7 +647,7 @@ async fn a_rollback_under_way_is_waited_for_until_the_deadline_of_the_first_try(
 
 /// As behind a Classic Load Balancer.
 #[tokio::test]
-async fn where_ecs_tells_no_rollout_state_its_records_are_asked_also_of_a_service_that_looks_at_rest() {
+async fn where_ecs_tells_no_rollout_state_its_records_are_asked_also_of_a_service_that_seems_at_rest() {
     let alone = Deployment {
         rollout_state: None,
         ..deployment("web:1")
@@ -656,7 +659,7 @@ async fn where_ecs_tells_no_rollout_state_its_records_are_asked_also_of_a_servic
         ]
     };
     for (newest, outcome, sent) in [
-        (ServiceDeploymentStatus::RollingBack, UpdateOutcome::Busy, vec![]),
+        (ServiceDeploymentStatus::RollingBack, UpdateOutcome::RollingBack, vec![]),
         (
             ServiceDeploymentStatus::RolledBack,
             UpdateOutcome::Started,
@@ -692,7 +695,10 @@ async fn a_rollback_whose_tasks_die_too_is_not_waited_for() {
 async fn a_rollback_to_the_source_itself_is_waited_for() {
     let tags = [("ecr-deploy:rolled-back", "web:9")];
     let fake = Fake::new(service([rolling("web:1")]), &[], None).knows(described("web:1", "app:v1", &tags));
-    assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, UpdateOutcome::Busy);
+    assert_eq!(
+        fake.asked(&wanted(), 60).await.unwrap().outcome,
+        UpdateOutcome::RollingBack
+    );
 }
 
 #[tokio::test]
@@ -767,7 +773,7 @@ async fn a_revision_that_was_deregistered_or_deleted_meanwhile_is_made_anew_from
         let update = update.unwrap();
         assert_eq!(
             (update.outcome, update.source, update.rollout),
-            (UpdateOutcome::Moved, Some(arn("web:1")), None)
+            (UpdateOutcome::Rebase, Some(arn("web:1")), None)
         );
         assert_eq!(
             update.message,
@@ -874,7 +880,7 @@ async fn moved_from(
     (update, sent)
 }
 
-/// Somebody else's rollout takes the place of what there is.
+/// Somebody else's rollout replaces what there is.
 fn replaced_by(state: &mut Service, deployment: Deployment) {
     let before: Vec<Deployment> = state.deployments.drain(..).collect();
     let before = before.into_iter().map(|known| Deployment {
@@ -886,7 +892,7 @@ fn replaced_by(state: &mut Service, deployment: Deployment) {
 
 /// A service on web:1, of which `described` is read in so many seconds; each time the next one of these happens to the
 /// service meanwhile. Returns what came of it, the revisions that it was moved to, and how often it and its revision were read.
-async fn looked_at(
+async fn read_at(
     described: Value,
     seconds: u64,
     meanwhile: Vec<Change>,
@@ -928,24 +934,24 @@ fn repeated() -> UpdateService {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_has_moved_during_a_slow_look_is_looked_at_again() {
+async fn a_service_that_has_moved_during_a_slow_read_is_read_again() {
     // The other execution has deployed the image, which does not run, and is taking it back.
     let back: Change = |state| *state = service([rolling("web:1"), given_up("web:2")]);
     let on = described("web:1", "app:v1", &[]);
     let before = service([deployment("web:1")]);
-    let (update, sent, reads) = looked_at(on, 7, vec![back], &[], &repeated(), before).await;
-    assert_eq!(update.unwrap().outcome, UpdateOutcome::Busy);
+    let (update, sent, reads) = read_at(on, 7, vec![back], &[], &repeated(), before).await;
+    assert_eq!(update.unwrap().outcome, UpdateOutcome::RollingBack);
     assert!(sent.is_empty(), "{sent:?}");
-    assert_eq!(reads, [3, 2], "the second look is compared too, as it was slow");
+    assert_eq!(reads, [3, 2], "the second read is compared too, as it was slow");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_look_at_a_service_that_has_not_moved_counts_and_a_prompt_one_is_not_compared() {
+async fn a_slow_read_of_a_service_that_has_not_moved_counts_and_a_fresh_one_is_not_compared() {
     for (seconds, services_read) in [(0, 1), (1, 1), (2, 2)] {
         let tasks_came: Change = |state| state.deployments[0].pending_count = 1;
         let on = described("web:1", "app:v1", &[]);
         let before = service([deployment("web:1")]);
-        let (update, sent, reads) = looked_at(on, seconds, vec![tasks_came], &[], &repeated(), before).await;
+        let (update, sent, reads) = read_at(on, seconds, vec![tasks_came], &[], &repeated(), before).await;
         assert_eq!(update.unwrap().outcome, UpdateOutcome::Started, "{seconds} s");
         assert_eq!(sent, ["web:2"]);
         assert_eq!(reads, [services_read, 1], "{seconds} s");
@@ -953,16 +959,16 @@ async fn a_slow_look_at_a_service_that_has_not_moved_counts_and_a_prompt_one_is_
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_a_service_moves_again_and_again_the_third_look_counts_and_what_it_did_not_show_is_seen_after_the_update()
+async fn where_a_service_moves_again_and_again_the_third_read_counts_and_what_it_did_not_show_is_seen_after_the_update()
 {
     let again: Change = |state| state.deployments[0].id.push('0');
     for (moves, outcome, moved_to) in [
         (2, UpdateOutcome::Started, vec!["web:2"]),
-        (3, UpdateOutcome::Moved, vec!["web:2", "web:1"]),
+        (3, UpdateOutcome::Rebase, vec!["web:2", "web:1"]),
     ] {
         let on = described("web:1", "app:v1", &[]);
         let before = service([deployment("web:1")]);
-        let (update, sent, reads) = looked_at(on, 7, vec![again; moves], &[], &repeated(), before).await;
+        let (update, sent, reads) = read_at(on, 7, vec![again; moves], &[], &repeated(), before).await;
         assert_eq!(
             (update.unwrap().outcome, sent),
             (outcome, moved_to.iter().map(ToString::to_string).collect())
@@ -972,7 +978,7 @@ async fn where_a_service_moves_again_and_again_the_third_look_counts_and_what_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_push_that_another_execution_had_its_turn_with_during_a_slow_look_is_not_tried_again() {
+async fn a_push_that_another_execution_had_its_turn_with_during_a_slow_read_is_not_tried_again() {
     let history = [
         record("web:2", ServiceDeploymentStatus::RolledBack),
         record("web:1", ServiceDeploymentStatus::Successful),
@@ -986,18 +992,18 @@ async fn a_push_that_another_execution_had_its_turn_with_during_a_slow_look_is_n
     let on = described("web:1", "app:v1", &[]);
     // Until then a deployment of web:1 itself was under way.
     let before = service([rolling("web:1")]);
-    let (update, sent, _) = looked_at(on, 7, vec![went_back], &history, &wanted(), before).await;
+    let (update, sent, _) = read_at(on, 7, vec![went_back], &history, &wanted(), before).await;
     assert_eq!(update.unwrap_err().name(), "Deploy.RolledBack");
     assert!(sent.is_empty(), "{sent:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_that_was_throttled_is_not_sent_on_the_old_look() {
+async fn an_update_that_was_throttled_is_not_sent_on_the_old_read() {
     let newer: Change = |state| replaced_by(state, rolling("web:3"));
     let known = [described_of_push("web:3", 3)];
     let (update, sent) = moved(&[(Answered::Throttled, newer)], &[], &wanted(), &known).await;
     assert_eq!(update.unwrap().outcome, UpdateOutcome::Superseded);
-    assert_eq!(sent, ["web:2"], "it was sent once, and turned away");
+    assert_eq!(sent, ["web:2"], "it was sent once, and throttled");
 
     // Another execution of the same push has deployed it meanwhile, and is taking it back.
     let back: Change = |state| {
@@ -1015,7 +1021,7 @@ async fn an_update_that_was_throttled_is_not_sent_on_the_old_look() {
     ];
     let known = [described("web:1", "app:v1", &[])];
     let (update, sent) = moved(&[(Answered::Throttled, back)], &history, &wanted(), &known).await;
-    assert_eq!(update.unwrap().outcome, UpdateOutcome::Busy);
+    assert_eq!(update.unwrap().outcome, UpdateOutcome::RollingBack);
     assert_eq!(sent, ["web:2"]);
 }
 
@@ -1065,13 +1071,13 @@ async fn an_update_whose_answer_is_lost_is_one_deployment_and_the_same_answer() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_that_fails_is_the_clients_to_repeat_and_the_state_machines() {
+async fn a_read_that_fails_is_the_clients_to_repeat_and_the_state_machines() {
     let later = mock!(Client::describe_services).then_http_response(|| refusal("RequestExpired", "later"));
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&later]));
     let before = tokio::time::Instant::now();
     let error = update_service::handle(&ecs, &stored(), &Config::default(), ready(None), request(&wanted(), 60)).await;
     assert_eq!(error.unwrap_err().name(), "Deploy.Unavailable");
-    assert!(before.elapsed().is_zero(), "it does not wait and look again");
+    assert!(before.elapsed().is_zero(), "it does not wait and read again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -1150,14 +1156,14 @@ async fn somebodys_change_gets_the_image_on_top_though_it_could_not_be_put_back_
     let update = update.unwrap();
     assert_eq!(
         (update.outcome, update.source),
-        (UpdateOutcome::Moved, Some(arn("web:3")))
+        (UpdateOutcome::Rebase, Some(arn("web:3")))
     );
     assert_eq!(sent, ["web:2", "web:3"]);
 }
 
-/// Another repository's push is being rolled out at the look, and is through when the update takes its place.
+/// Another repository's push is being rolled out at the read, and is through when the update replaces it.
 #[tokio::test]
-async fn what_completed_between_the_look_and_the_update_is_what_is_gone_back_to() {
+async fn what_completed_between_the_read_and_the_update_is_what_is_gone_back_to() {
     let completed: Change = |state| {
         for known in &mut state.deployments {
             if known.task_definition == arn("web:3") {
@@ -1180,7 +1186,7 @@ async fn what_completed_between_the_look_and_the_update_is_what_is_gone_back_to(
 }
 
 #[tokio::test]
-async fn a_rollout_of_this_push_that_began_during_the_look_is_waited_for() {
+async fn a_rollout_of_this_push_that_began_during_the_read_is_waited_for() {
     let history = [
         record("web:2", ServiceDeploymentStatus::UnderWay),
         record("web:1", ServiceDeploymentStatus::Successful),
@@ -1192,7 +1198,7 @@ async fn a_rollout_of_this_push_that_began_during_the_look_is_waited_for() {
         ..wanted()
     };
     let busy = fake.asked(&asked, 60).await.unwrap();
-    assert_eq!(busy.outcome, UpdateOutcome::Busy);
+    assert_eq!(busy.outcome, UpdateOutcome::RollingBack);
     assert_eq!(
         busy.message,
         "web in production has just begun a rollout to web:2, of this push"

@@ -87,10 +87,10 @@ mod tests {
     fn anchors_and_merge_keys_are_resolved_and_what_holds_them_is_dropped() {
         let text = "
 x-task: &task { Type: Task, Retry: [&retrier { MaxAttempts: 6 }] }
-StartAt: Look
+StartAt: Read
 States:
-  Look: { <<: *task, Comment: Looks., Next: Done? }
-  Look again: { Retry: [*retrier], <<: [*task, { Type: Pass, End: true }] }
+  Read: { <<: *task, Comment: Reads., Next: Done? }
+  Read again: { Retry: [*retrier], <<: [*task, { Type: Pass, End: true }] }
   Done?:
     Condition: >-
       {% $a = 'B'
@@ -99,10 +99,10 @@ States:
         assert_eq!(
             parse(text).unwrap(),
             json!({
-                "StartAt": "Look",
+                "StartAt": "Read",
                 "States": {
-                    "Look": {"Type": "Task", "Retry": [{"MaxAttempts": 6}], "Comment": "Looks.", "Next": "Done?"},
-                    "Look again": {"Type": "Task", "Retry": [{"MaxAttempts": 6}], "End": true},
+                    "Read": {"Type": "Task", "Retry": [{"MaxAttempts": 6}], "Comment": "Reads.", "Next": "Done?"},
+                    "Read again": {"Type": "Task", "Retry": [{"MaxAttempts": 6}], "End": true},
                     "Done?": {"Condition": "{% $a = 'B' and $c %}"},
                 },
             })

@@ -1,7 +1,7 @@
 """Which members of AWS's model (botocore) the simulated ECS does not know.
 
 A member of an answer is known when the drive saw it in one. A member of a request is known when the simulation's source names it.
-Every other one is in unknown.json, with the reason why it may be left out. So a member that a new model brings is found here: it is
+Every other one is in unknown.json, with the reason why it may be skipped. So a member that a new model brings is found here: it is
 simulated then, or listed with its reason.
 
 The model is pinned: members.json has the members of the newest one. MiniStack pins an older botocore, and may never get ahead of it.

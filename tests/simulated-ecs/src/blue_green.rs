@@ -14,7 +14,7 @@ const DEFAULT_STEP_MINUTES: f64 = 6.0;
 const DEFAULT_CANARY_MINUTES: f64 = 10.0;
 
 impl Service {
-    /// One look at a deployment that shifts traffic: through every stage whose time is up.
+    /// One read of a deployment that shifts traffic: through every stage whose time is up.
     pub(crate) fn shift(&mut self, world: &mut World, now: Milliseconds) {
         let wanted = self.wanted(&world.settings);
         let number = self.deployments[0].number;

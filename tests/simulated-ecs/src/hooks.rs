@@ -169,7 +169,7 @@ impl Service {
 }
 
 impl ServiceDeployment {
-    /// Nobody waits any more: another deployment takes its place, or it goes back.
+    /// Nobody waits any more: another deployment replaces it, or it goes back.
     pub(crate) fn close_hooks(&mut self) {
         self.hooks.retain(|hook| !hook.is_open());
     }

@@ -28,7 +28,7 @@ use crate::settings::Settings;
 use crate::shapes::MODELS;
 use crate::simulation::{Api, Simulation};
 
-/// How often it is looked whether an answer is still held back.
+/// How often it is read whether an answer is still held back.
 const HOLD_LOOK: Duration = Duration::from_millis(10);
 
 /// A running server. It stops when this is dropped.

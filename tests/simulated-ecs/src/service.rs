@@ -240,7 +240,7 @@ pub(crate) struct Service {
     pub(crate) last_completed: Option<usize>,
     pub(crate) stale: Option<Stale>,
     pub(crate) steady: bool,
-    /// When the scheduler has to look again, apart from what its tasks wait for.
+    /// When the scheduler has to read again, apart from what its tasks wait for.
     pub(crate) wake: Option<Milliseconds>,
 }
 
@@ -293,12 +293,12 @@ impl Service {
         self.events.truncate(KEPT_EVENTS);
     }
 
-    /// Asks for another look at this moment at the latest.
+    /// Asks for another read this moment at the latest.
     pub(crate) fn wake_at(&mut self, at: Milliseconds) {
         self.wake = Some(self.wake.map_or(at, |earlier| earlier.min(at)));
     }
 
-    /// When the service has to be looked at next; None: never, if nobody touches it.
+    /// When the service has to be read next; None: never, if nobody touches it.
     pub(crate) fn next_wake(&self) -> Option<Milliseconds> {
         self.tasks.iter().filter_map(|task| task.next_at).chain(self.wake).min()
     }

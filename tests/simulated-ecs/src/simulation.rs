@@ -186,7 +186,7 @@ impl Simulation {
         self.plan(index);
     }
 
-    /// Notes when a service has to be looked at next. To be called after anything was done to it.
+    /// Notes when a service has to be read next. To be called after anything was done to it.
     pub(crate) fn plan(&mut self, index: u32) {
         let next = self.services[index as usize].next_wake();
         let planned = &mut self.planned[index as usize];
@@ -201,7 +201,7 @@ impl Simulation {
         }
     }
 
-    /// Has a service looked at now, because something about it or around it changed.
+    /// Has a service read now, because something about it or around it changed.
     pub(crate) fn touch(&mut self, index: u32, now: Milliseconds) {
         self.services[index as usize].step(&mut self.world, now);
         self.plan(index);

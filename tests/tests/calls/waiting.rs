@@ -1,4 +1,4 @@
-//! The looks at services whose rollouts are slow, after the last of them has begun.
+//! The reads of services whose rollouts are slow, after the last of them has begun.
 
 use crate::account::{Account, Caller, Grain};
 use crate::machine::step_functions::StepFunctions;
@@ -72,7 +72,7 @@ fn three_hundred_services_that_wait_leave_three_quarters_of_the_service_reads() 
 /// A rollout may take half an hour; a pause of two weeks is the longest that ECS has.
 #[test]
 fn a_pause_of_days_is_read_less_and_less_often_and_does_not_count_for_the_deadline() {
-    for (days, looks) in [(1, 110..=170), (14, 300..=400)] {
+    for (days, reads) in [(1, 110..=170), (14, 300..=400)] {
         let report = run(async {
             let account = Account::on_tokios_clock(Settings {
                 speed: 1.0,
@@ -99,7 +99,7 @@ fn a_pause_of_days_is_read_less_and_less_often_and_does_not_count_for_the_deadli
         let calls = |operation: &str| report["operations"][operation]["calls"].as_u64().unwrap_or_default();
         assert_eq!(calls("UpdateService"), 1, "the update, and nothing back: {report:#}");
         assert!(
-            looks.contains(&calls("DescribeServiceDeployments")),
+            reads.contains(&calls("DescribeServiceDeployments")),
             "{days} days: {report:#}"
         );
     }

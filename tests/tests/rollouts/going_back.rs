@@ -1,4 +1,4 @@
-//! The way back: to the last good revision and bits, once, and never against somebody else.
+//! The way back: to the last good revision and contents, once, and never against somebody else.
 
 use crate::redrive::{self, redrive};
 use crate::support::{DEADLINE, Ending, IMPATIENT, Scene, message, object, outcome, scenarios, short};
@@ -12,7 +12,7 @@ scenarios![
     a_bad_latest_goes_back_to_the_old_digest_by_stopping_the_deployment,
     a_bad_latest_goes_back_to_the_old_digest_by_a_pinned_revision_without_service_deployments,
     a_bad_latest_goes_back_to_the_old_digest_where_service_deployments_are_denied,
-    a_bad_latest_on_a_service_that_no_push_of_ours_was_on_never_goes_back_to_the_bad_bits,
+    a_bad_latest_on_a_service_that_no_push_of_ours_was_on_never_goes_back_to_the_bad_contents,
     a_good_latest_after_a_pinned_rollback_is_deployed_by_its_tag,
     a_rollback_by_ecs_is_watched_and_nothing_is_done_twice,
     a_push_that_arrives_during_a_rollback_waits_and_then_deploys,
@@ -80,7 +80,7 @@ async fn a_bad_push_after_one_that_was_rolled_back_goes_back_to_the_same_good_on
     }
 }
 
-/// A service on `latest` by its tag, which was last deployed by a push of ours; then a bad `latest`. Ends on the old bits.
+/// A service on `latest` by its tag, which was last deployed by a push of ours; then a bad `latest`. Ends on the old contents.
 async fn bad_latest(scene: &Scene, weather: Weather) {
     scene.push("latest");
     scene.seed(Seed {
@@ -100,7 +100,11 @@ async fn bad_latest(scene: &Scene, weather: Weather) {
 
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
     let state = scene.state();
-    assert_eq!(state["imageDigests"], json!([good.digest]), "the old bits: {state:#}");
+    assert_eq!(
+        state["imageDigests"],
+        json!([good.digest]),
+        "the old contents: {state:#}"
+    );
     assert_eq!(state["rolloutState"], "COMPLETED");
 }
 
@@ -152,8 +156,8 @@ fn pinned(scene: &Scene) {
     assert!(tags.contains("ecr-deploy:rolled-back"), "{tags}");
 }
 
-/// Nothing recorded which bits its revision stood for, and ECS does not tell: the tasks that run tell.
-async fn a_bad_latest_on_a_service_that_no_push_of_ours_was_on_never_goes_back_to_the_bad_bits() {
+/// Nothing recorded which contents its revision stood for, and ECS does not tell: the tasks that run tell.
+async fn a_bad_latest_on_a_service_that_no_push_of_ours_was_on_never_goes_back_to_the_bad_contents() {
     let scene = Scene::new("latest-first");
     let old = scene.push("latest");
     scene.seed(Seed {
@@ -170,7 +174,7 @@ async fn a_bad_latest_on_a_service_that_no_push_of_ours_was_on_never_goes_back_t
     let state = scene.state();
     match end.outcome().as_str() {
         "Deploy.RolledBack" => assert_eq!(state["imageDigests"], json!([old.digest]), "{state:#}"),
-        // Where nothing tells which bits were good, that has to be said, and the bad ones not called good.
+        // Where nothing tells which contents were good, that has to be said, and the bad ones not called good.
         "Deploy.RollBackFailed" => {
             let message = end.message();
             assert!(message.contains("digest"), "{message}");
@@ -749,12 +753,12 @@ async fn an_image_that_dies_after_it_was_stable_goes_back_to_the_last_good_revis
     scene.seed(Seed::default());
     let before = scene.state()["imageDigests"].clone();
     let image = scene.image("v2");
-    // The push's first look sees the rollout under way, and lasts until the person has been here.
+    // The push's first read sees the rollout under way, and lasts until the person has been here.
     scene.hold_tasks(&image);
     scene.hold("ListTasks", &scene.prefix());
     let execution = scene.start(&scene.push("v2")).await;
     scene
-        .until("the first look", |scene| !scene.calls("ListTasks").is_empty())
+        .until("the first read", |scene| !scene.calls("ListTasks").is_empty())
         .await;
     scene.release_tasks(&image);
     let is_successful = |scene: &Scene| scene.statuses().last().is_some_and(|last| last == "SUCCESSFUL");

@@ -65,8 +65,8 @@ fn end_pause(scene: &Scene, service: &str, action: &str) {
     scene.ecs("ContinueServiceDeployment", &request);
 }
 
-/// The messages of the looks at a rollout or rollback, the first one first.
-async fn looks(scene: &Scene, child: &Execution) -> Vec<String> {
+/// The messages of the reads of a rollout or rollback, the first one first.
+async fn reads(scene: &Scene, child: &Execution) -> Vec<String> {
     let history = scene.on.aws.history(&child.arn).await.unwrap();
     let outputs = history.iter().filter_map(|event| {
         let output = event.task_succeeded_event_details.as_ref()?.output.as_deref()?;
@@ -78,15 +78,15 @@ async fn looks(scene: &Scene, child: &Execution) -> Vec<String> {
     outputs.collect()
 }
 
-/// Waits until a look has said something.
+/// Waits until a read has said something.
 async fn until_said(scene: &Scene, child: &Execution, words: &str) -> String {
     let begun = Instant::now();
     loop {
-        let said = looks(scene, child).await;
+        let said = reads(scene, child).await;
         if let Some(message) = said.iter().find(|message| message.contains(words)) {
             return message.clone();
         }
-        assert!(begun.elapsed() < LIMIT, "no look said {words}: {said:#?}");
+        assert!(begun.elapsed() < LIMIT, "no read said {words}: {said:#?}");
         pause(Duration::from_millis(200)).await;
     }
 }
@@ -199,7 +199,7 @@ async fn hooks_that_end_by_themselves_or_are_taken_back_end_the_rollout_and_are_
         assert_eq!(state["rolloutState"], "COMPLETED", "{state:#}");
         assert_eq!(scene.changes(&service).len(), 1, "ECS goes back by itself");
     }
-    let held = looks(&scene, end.child("ended-slow")).await;
+    let held = reads(&scene, end.child("ended-slow")).await;
     let waits = "waits at POST_TEST_TRAFFIC_SHIFT for the Lambda function slow-check until 20";
     assert!(held.iter().any(|message| message.contains(waits)), "{held:#?}");
 }
@@ -253,7 +253,7 @@ async fn where_ecs_stops_nothing_that_is_paused_the_way_back_waits_at_the_hook_t
     // Longer than a rollback may take.
     pause(Duration::from_secs(13)).await;
     assert!(!execution(&scene, &child.arn).await.has_ended(), "it waits");
-    let said = looks(&scene, &child).await.pop().unwrap_or_default();
+    let said = reads(&scene, &child).await.pop().unwrap_or_default();
     assert!(
         said.contains("waits at POST_SCALE_UP for somebody to continue it"),
         "{said}"
@@ -281,11 +281,11 @@ async fn an_execution_that_is_redriven_long_after_the_deadline_goes_on_to_wait_a
     stop(&scene, &child.arn).await;
     scene.end(&parent).await;
     pause(Duration::from_secs(12)).await;
-    let before = looks(&scene, &child).await.len();
+    let before = reads(&scene, &child).await.len();
     redrive(&scene, &child.arn).await;
     let begun = Instant::now();
-    while looks(&scene, &child).await.len() < before + 2 {
-        assert!(begun.elapsed() < LIMIT, "nobody looks");
+    while reads(&scene, &child).await.len() < before + 2 {
+        assert!(begun.elapsed() < LIMIT, "nobody reads");
         pause(Duration::from_millis(200)).await;
     }
     end_pause(&scene, &scene.service(), "CONTINUE");

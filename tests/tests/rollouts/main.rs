@@ -7,7 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
-mod bits;
+mod contents;
 mod faults;
 mod going_back;
 mod hooks;
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         peers::SCENARIOS,
         pushes::SCENARIOS,
         verdicts::SCENARIOS,
-        bits::SCENARIOS,
+        contents::SCENARIOS,
         faults::SCENARIOS,
         going_back::SCENARIOS,
         hooks::SCENARIOS,

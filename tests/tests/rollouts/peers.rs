@@ -3,7 +3,7 @@
 //! | report | what goes wrong elsewhere | here |
 //! |---|---|---|
 //! | 1 | ECS rolled back, the deployer says "successful" | `peer_1_…` |
-//! | 2 | it waits for hours after the rollback, and never says why tasks died | `peer_2_…` |
+//! | 2 | it waits for hours after the rollback, and never says why tasks crashed | `peer_2_…` |
 //! | 3 | back to the previous number, which was never good | `peer_3_…`, and `going_back` |
 //! | 4 | it watches a deployment that is not its own | `peer_4_…` |
 //! | 5 | no circuit breaker counts tasks that die after RUNNING | `peer_5_…`, and `verdicts` |
@@ -210,7 +210,7 @@ async fn peer_6_no_member_of_a_task_definition_and_no_tag_gets_lost() {
 async fn peer_7_members_that_no_sdk_knows_stay_and_those_that_aws_adds_are_not_sent_back() {
     let scene = Scene::new("peer-7");
     scene.seed(Seed {
-        // What AWS may add next year. What it added in 2021, registeredAt and registeredBy, the simulation puts out by
+        // What AWS may add next year. What it added in 2021, registeredAt and registeredBy, the simulation returns by
         // itself and refuses to take.
         task_definition: object(json!({"quantumMode": "entangled", "retention": {"seconds": 7.5, "steps": [1, 2]}})),
         container: object(json!({"entropySource": {"kind": "TRUE_RANDOM", "bits": 18_446_744_073_709_551_615_u64}})),

@@ -40,7 +40,7 @@ async fn what_is_pushed_after_an_image_and_is_none_changes_nothing() {
         "application/vnd.dev.cosign.simplesigning.v1+json",
     );
     let chart = manifest("application/vnd.cncf.helm.config.v1+json", tar);
-    for (tag, manifest, is_left_out, says) in [
+    for (tag, manifest, is_skipped, says) in [
         (signature.as_str(), &signed, false, "is a signature, not an image"),
         ("buildcache", &cache, false, "is a build cache, not an image"),
         // Of more than 100 KB: CloudTrail leaves it out, and ECR tells.
@@ -48,7 +48,7 @@ async fn what_is_pushed_after_an_image_and_is_none_changes_nothing() {
         ("1.2.3", &chart, false, "is a Helm chart, not an image"),
     ] {
         let mut push = scene.on.aws.push_manifest(&scene.repository(), tag, manifest).unwrap();
-        if is_left_out {
+        if is_skipped {
             push.event["detail"]["requestParameters"]["imageManifest"].take();
         }
         let end = scene.end(&scene.start(&push).await).await;
@@ -91,7 +91,7 @@ async fn one_image_under_several_tags_at_once_is_rolled_out_once() {
     )
     .await;
 
-    // Of two that look at the same moment both may call it theirs, as with an event that comes twice: ECS sees one rollout.
+    // Of two that read at the same moment both may call it theirs, as with an event that comes twice: ECS sees one rollout.
     for end in &ends {
         assert!(["DEPLOYED", "ALREADY_DEPLOYED"].contains(&&*end.outcome()), "{end:#?}");
     }
@@ -163,8 +163,8 @@ async fn a_bad_image_is_not_tried_again_under_its_next_tag() {
         .iter()
         .map(|call| short(&call["parameters"]["taskDefinition"]))
         .collect();
-    let tries = to.iter().filter(|to| **to != "bad-tags-web:1").count();
-    assert_eq!(tries, 1, "{to:?}");
+    let attempts = to.iter().filter(|to| **to != "bad-tags-web:1").count();
+    assert_eq!(attempts, 1, "{to:?}");
     assert_eq!(short(&scene.state()["taskDefinition"]), "bad-tags-web:1");
 }
 

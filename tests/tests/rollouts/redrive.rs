@@ -91,13 +91,13 @@ const STOPS: &[Stop] = &[
     },
     Stop {
         state: "Register revision",
-        scene: MOVED,
+        scene: REBASE,
         tag: "v2",
         before: moved_when_registered,
         held: None,
         pending: None,
         ends: "DEPLOYED",
-        rollouts: &["stop-moved-web:1", "stop-moved-web:2", "stop-moved-web:4"],
+        rollouts: &["stop-rebase-web:1", "stop-rebase-web:2", "stop-rebase-web:4"],
     },
     Stop {
         state: "Wait for rollout",
@@ -172,7 +172,7 @@ const STOPS: &[Stop] = &[
 ];
 
 /// The scene of a service that is moved after its revision was registered, so that another one is registered.
-const MOVED: &str = "stop-moved";
+const REBASE: &str = "stop-rebase";
 
 /// What the payload of Conclude says in deploy-image.
 const CONCLUDES_IMAGE: &str = r#""scope": "IMAGE""#;
@@ -347,7 +347,7 @@ async fn stopped(row: &Stop) {
         scene.hold_tasks(&scene.image(tag));
     }
     // The state's first time is another one there.
-    let is_second_time = row.scene == MOVED;
+    let is_second_time = row.scene == REBASE;
     let mut kept = (!is_second_time).then(|| scene.keep_in(row.state));
     if row.state == "Wait for its turn" {
         scene.hold("RegisterTaskDefinition", &scene.prefix());
@@ -493,7 +493,7 @@ async fn an_execution_of_deploy_service_that_concluded_red_deploys_its_service_a
     );
 }
 
-/// Its looks cannot be held up for it alone, since every push looks at everything: so it is stopped as soon as it begins,
+/// Its reads cannot be held up for it alone, since every push reads everything: so it is stopped as soon as it begins,
 /// and where it was quicker, the next push is.
 async fn an_execution_of_deploy_image_stopped_while_it_finds_task_definitions_finds_them_again() {
     let scene = Scene::new("stop-find");

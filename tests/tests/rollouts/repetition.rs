@@ -38,7 +38,7 @@ struct Meeting {
     newer: &'static str,
     /// Whether the newer push is the first to be told of.
     is_newer_first: bool,
-    /// How the older push may end, or the first delivery of the one push: outcomes or errors; `""` where the service is left out.
+    /// How the older push may end, or the first delivery of the one push: outcomes or errors; `""` where the service is skipped.
     older_ends: &'static [&'static str],
     /// How the newer one may, or the second delivery.
     newer_ends: &'static [&'static str],
@@ -70,7 +70,7 @@ const NEWER_COMES: &[Meeting] = &[
         scene: "newer-rollback",
         stage: Stage::RollingBack,
         older: "crash-older",
-        // The newer one waits for its turn, and may have it before the older one has looked at the end of its own rollback.
+        // The newer one waits for its turn, and may have it before the older one has read the end of its own rollback.
         older_ends: &["Deploy.RolledBack", "ROLL_BACK_SUPERSEDED"],
         ..NEWER_SECOND
     },
@@ -148,37 +148,37 @@ const OLDER_SECOND: Meeting = Meeting {
 
 const DOUBLED: &[Meeting] = &[
     Meeting {
-        scene: "doubled-at-once",
+        scene: "duplicate-at-once",
         stage: Stage::AtOnce,
         ..ONE_PUSH
     },
     Meeting {
-        scene: "doubled-registering",
+        scene: "duplicate-registering",
         stage: Stage::Registering,
         ..ONE_PUSH
     },
     Meeting {
-        scene: "doubled-rollout",
+        scene: "duplicate-rollout",
         stage: Stage::RollingOut,
         ..ONE_PUSH
     },
     Meeting {
-        scene: "doubled-after",
+        scene: "duplicate-after",
         stage: Stage::Ended,
         ..ONE_PUSH
     },
     Meeting {
-        scene: "doubled-bad-rollout",
+        scene: "duplicate-bad-rollout",
         stage: Stage::RollingOut,
         ..BAD_PUSH
     },
     Meeting {
-        scene: "doubled-rollback",
+        scene: "duplicate-rollback",
         stage: Stage::RollingBack,
         ..BAD_PUSH
     },
     Meeting {
-        scene: "doubled-bad-after",
+        scene: "duplicate-bad-after",
         stage: Stage::Ended,
         ..BAD_PUSH
     },
@@ -339,7 +339,7 @@ fn assert_one_revision_each(row: &Meeting, scene: &Scene) {
     }
 }
 
-/// Each push has one rollout, one after the other. At once, an update may come after a look that is outdated, and is put
+/// Each push has one rollout, one after the other. At once, an update may come after a read that is outdated, and is put
 /// right in the same step.
 fn assert_one_rollout_each(row: &Meeting, scene: &Scene) {
     let (service, revisions) = (scene.state(), scene.revisions(&scene.family()));

@@ -562,7 +562,7 @@ async fn a_service_that_is_not_stable_after_the_soak_keeps_production_back_until
         let request = json!({"cluster": cluster, "service": service, "taskDefinition": revision});
         scene.ecs("UpdateService", &request)
     };
-    // The step that checks the rollout may not have looked yet: it concludes, and the soak begins.
+    // The step that checks the rollout may not have read yet: it concludes, and the soak begins.
     while !scene.has_entered(&arn, "Soak").await {
         local_aws::pause(std::time::Duration::from_millis(100)).await;
     }

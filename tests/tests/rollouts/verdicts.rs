@@ -115,9 +115,9 @@ async fn fails_fast(name: &'static str, tag: &str, reason: &str) {
         let is_launched = !["noplace", "nolaunch"].contains(&tag);
         assert_eq!(third.is_some(), is_launched, "three tasks had to stop: {state:#}");
         if let Some(third) = third {
-            // One may have begun before the task had stopped, and looked at it after that: so not even always one.
-            let looks = scene.entered(child, "Check stability").await;
-            let late = looks.iter().filter(|look| **look > third).count();
+            // One may have begun before the task had stopped, and read it after that: so not even always one.
+            let reads = scene.entered(child, "Check stability").await;
+            let late = reads.iter().filter(|snapshot| **snapshot > third).count();
             assert!(late <= 1, "{kind}: {late} looks after the third stopped task");
         }
     }
@@ -331,9 +331,9 @@ async fn one_task_that_dies_once_and_is_replaced_is_no_failure() {
     assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
     let state = scene.state();
     assert_eq!(state["imageDigests"], json!([push.digest]));
-    let died = |task: &&Value| task["stopCode"] == "EssentialContainerExited";
+    let crashed = |task: &&Value| task["stopCode"] == "EssentialContainerExited";
     let stopped = state["stoppedTasks"].as_array().unwrap();
-    assert_eq!(stopped.iter().filter(died).count(), 1, "{state:#}");
+    assert_eq!(stopped.iter().filter(crashed).count(), 1, "{state:#}");
     assert_eq!(scene.changes(&scene.service()).len(), 1);
 }
 
@@ -604,7 +604,7 @@ async fn every_answer_about_service_deployments_leads_to_the_same_end() {
     }
 }
 
-/// That nobody could read it is no verdict. Six tries, one, two, four … seconds apart, are over after 63 seconds.
+/// That nobody could read it is no verdict. Six attempts, one, two, four … seconds apart, are over after 63 seconds.
 async fn more_than_a_minute_in_which_lambda_throttles_takes_no_good_rollout_back() {
     let scene = Scene::new("throttled");
     scene.seed_service(json!({}));
@@ -737,7 +737,7 @@ async fn a_person_who_deploys_another_revision_in_the_middle_is_not_overruled() 
 
     assert_eq!(end.outcome(), "SUPERSEDED", "{end:#?}");
     let message = end.message();
-    assert!(message.contains("person-web:2"), "what took its place: {message}");
+    assert!(message.contains("person-web:2"), "what replaced it: {message}");
     let state = scene.state();
     assert_eq!(state["taskDefinition"], theirs.as_str());
     assert_eq!(scene.changes(&scene.service()).len(), 1);
@@ -844,7 +844,7 @@ async fn an_outage_of_ecs_during_the_rollout_is_waited_out() {
     scene
         .until("the update", |it| !it.changes(&it.service()).is_empty())
         .await;
-    // More than one look, with all that an SDK tries again.
+    // More than one read, with all that an SDK tries again.
     scene.weather(Weather {
         faults: vec![Fault {
             times: Some(10),

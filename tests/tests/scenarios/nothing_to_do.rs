@@ -1,6 +1,6 @@
 //! Events that change nothing, and say why.
 
-use crate::support::{Deployed, LIMIT, STANDARD, left_out, run, summary};
+use crate::support::{Deployed, LIMIT, STANDARD, all_skipped, run, summary};
 use local_aws::executions::Execution;
 use local_aws::images::Behaviour::Healthy;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn execution_with(it: &Deployed, input: &Value) -> Execution {
 }
 
 fn reasons(execution: &Execution) -> Vec<String> {
-    left_out(summary(execution))
+    all_skipped(summary(execution))
         .into_iter()
         .map(|(_, reason)| reason)
         .collect()

@@ -53,9 +53,9 @@ fn over_a_hundred_services_and_over_a_hundred_families_are_found_and_deployed() 
     });
 }
 
-/// As many as wait at the service, all looks together are bounded: the steps learn it from Step Functions' own list.
+/// As many as wait at the service, all reads together are bounded: the steps learn it from Step Functions' own list.
 #[test]
-fn the_more_services_other_pushes_wait_for_the_later_each_is_looked_at() {
+fn the_more_services_other_pushes_wait_for_the_later_each_is_read() {
     run(async {
         let it = &*TAG_LATEST_BY_DIGEST;
         let web = it.repository("crowd/web").await;
@@ -96,7 +96,7 @@ fn the_more_services_other_pushes_wait_for_the_later_each_is_looked_at() {
             let waiting = waiting.unwrap().execution_arn;
             sfn.stop_execution().execution_arn(waiting).send().await.unwrap();
         }
-        // Alone, each of the five is looked at after the interval of a second that is set here; of a hundred, each once in 30.
+        // Alone, each of the five is read after the interval of a second that is set here; of a hundred, each once in 30.
         assert_eq!(told.len(), 5, "{push:#?}");
         assert!(told.iter().any(|wait| *wait > 1), "{told:?}");
     });

@@ -1,7 +1,7 @@
 //! What the settings change.
 
 use crate::support::{
-    Deployed, NAMED_CLUSTERS, PLAIN, Setup, TAG_LATEST_BY_DIGEST, containers, left_out, outcomes, run, summary,
+    Deployed, NAMED_CLUSTERS, PLAIN, Setup, TAG_LATEST_BY_DIGEST, all_skipped, containers, outcomes, run, summary,
 };
 use local_aws::images::Behaviour::Healthy;
 use serde_json::json;
@@ -19,10 +19,10 @@ async fn service(it: &Deployed, cluster: &str, setup: Setup) -> String {
     web
 }
 
-/// `clusters`: a cluster that is named and not there any more is left out with its reason; one that is not named is as if
+/// `clusters`: a cluster that is named and not there any more is skipped with its reason; one that is not named is as if
 /// it were not there.
 #[test]
-fn of_the_named_clusters_a_deleted_one_is_left_out_and_one_that_is_not_named_is_not_touched() {
+fn of_the_named_clusters_a_deleted_one_is_skipped_and_one_that_is_not_named_is_not_touched() {
     run(async {
         let it = &*NAMED_CLUSTERS;
         let web = service(it, "named", NO_TASKS).await;
@@ -45,11 +45,11 @@ fn of_the_named_clusters_a_deleted_one_is_left_out_and_one_that_is_not_named_is_
             [it.aws.image("named/web", "v2")]
         );
         let deleted = ("cluster named-deleted".to_owned(), "CLUSTER_NOT_FOUND".to_owned());
-        assert!(left_out(conclusion).contains(&deleted), "{conclusion:#}");
+        assert!(all_skipped(conclusion).contains(&deleted), "{conclusion:#}");
         assert!(
-            left_out(conclusion)
+            all_skipped(conclusion)
                 .iter()
-                .all(|(left_out, _)| !left_out.contains("not-named")),
+                .all(|(skipped, _)| !skipped.contains("not-named")),
             "{conclusion:#}"
         );
         assert_eq!(it.service_images("not-named", "other").await, [web]);
@@ -99,7 +99,7 @@ fn with_the_image_action_as_trigger_a_push_starts_one_execution_and_is_deployed(
     });
 }
 
-/// `deployLatest`: a push of `latest` is deployed, and a later one with other bits too, though the image's name is the same.
+/// `deployLatest`: a push of `latest` is deployed, and a later one with other contents too, though the image's name is the same.
 #[test]
 fn with_deploy_latest_every_push_of_latest_is_deployed() {
     run(async {
@@ -188,7 +188,7 @@ fn with_stages_a_tag_goes_only_to_the_services_whose_stage_takes_it() {
         let of_request = it.aws.push("staged/web", "pr-42", Healthy).await.unwrap();
         let execution = it.pushes("staged/web", 2).await.remove(1);
         let skipped = ("web in staged-production".to_owned(), "TAG_NOT_TAKEN".to_owned());
-        assert!(left_out(summary(&execution)).contains(&skipped), "{execution:#?}");
+        assert!(all_skipped(summary(&execution)).contains(&skipped), "{execution:#?}");
         let deployed = ("web".to_owned(), "DEPLOYED".to_owned());
         assert_eq!(outcomes(summary(&execution)), [deployed], "{execution:#?}");
         assert_eq!(it.service_images(preview, "web").await, at(&of_request));
@@ -213,7 +213,7 @@ fn with_stages_a_tag_goes_only_to_the_services_whose_stage_takes_it() {
         it.aws.push("staged/web", "v1.5.0", Healthy).await.unwrap();
         let execution = it.pushes("staged/web", 4).await.remove(3);
         let on_hold = ("web in staged-production".to_owned(), "ON_HOLD".to_owned());
-        assert!(left_out(summary(&execution)).contains(&on_hold), "{execution:#?}");
+        assert!(all_skipped(summary(&execution)).contains(&on_hold), "{execution:#?}");
         assert_eq!(it.service_images(production, "web").await, at(&release));
     });
 }

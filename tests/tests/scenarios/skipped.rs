@@ -1,10 +1,10 @@
-//! Services that cannot be deployed to: left out with the reason, and the others deployed.
+//! Services that cannot be deployed to: skipped with the reason, and the others deployed.
 
-use crate::support::{Controller, PLAIN, STANDARD, Setup, left_out, outcomes, run, summary};
+use crate::support::{Controller, PLAIN, STANDARD, Setup, all_skipped, outcomes, run, summary};
 use local_aws::images::Behaviour::Healthy;
 
 #[test]
-fn what_others_deploy_and_what_is_being_deleted_is_left_out_with_its_reason() {
+fn what_others_deploy_and_what_is_being_deleted_is_skipped_with_its_reason() {
     run(async {
         let it = &*STANDARD;
         let web = it.repository("skipped/web").await;
@@ -57,7 +57,7 @@ fn what_others_deploy_and_what_is_being_deleted_is_left_out_with_its_reason() {
 
         let conclusion = summary(&executions[1]);
         assert_eq!(outcomes(conclusion), [("plain".to_owned(), "DEPLOYED".to_owned())]);
-        let reasons: Vec<(String, String)> = left_out(conclusion);
+        let reasons: Vec<(String, String)> = all_skipped(conclusion);
         let reason = |service: &str| {
             let of_service = reasons.iter().find(|(resource, _)| resource.contains(service));
             of_service.map(|(_, reason)| reason.as_str())

@@ -1,4 +1,4 @@
-//! What the scenarios have in common: the local AWS, and the ways to set up and to look at services.
+//! What the scenarios have in common: the local AWS, and the ways to set up and to read services.
 
 use aws_sdk_ecs::types::{ContainerDefinition, DeploymentControllerType, DesiredStatus, Service, Task};
 use local_aws::executions::Execution;
@@ -143,7 +143,7 @@ impl Deployed {
     pub(crate) async fn repository(&self, name: &str) -> String {
         self.aws.create_repository(name).await.expect("a repository");
         self.aws.push(name, "v1", Behaviour::Healthy).await.expect("a push");
-        // Its execution has looked at everything before there is something to find.
+        // Its execution has read everything before there is something to find.
         self.pushes(name, 1).await;
         self.aws.image(name, "v1")
     }
@@ -329,14 +329,14 @@ pub(crate) fn outcomes(summary: &Value) -> Vec<(String, String)> {
     outcomes
 }
 
-/// What a summary says was left out, and why, in the order of the names.
-pub(crate) fn left_out(summary: &Value) -> Vec<(String, String)> {
+/// What a summary says was skipped, and why, in the order of the names.
+pub(crate) fn all_skipped(summary: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let skipped = summary["skipped"].as_array().cloned().unwrap_or_default();
-    let mut left_out: Vec<_> = skipped
+    let mut skipped: Vec<_> = skipped
         .iter()
         .map(|it| (text(&it["resource"]), text(&it["reason"])))
         .collect();
-    left_out.sort();
-    left_out
+    skipped.sort();
+    skipped
 }

@@ -84,62 +84,62 @@ fn every_way(changes: usize, mut play: impl FnMut(&mut dyn FnMut(usize) -> usize
 }
 
 /// A step that two do at the same moment.
-struct Doubled {
+struct Duplicate {
     state: &'static str,
     /// How often at most another one goes on than the one before.
     changes: usize,
     situation: &'static str,
 }
 
-const DOUBLED: &[Doubled] = &[
-    Doubled {
+const DOUBLED: &[Duplicate] = &[
+    Duplicate {
         state: "Register revision",
         changes: 2,
         situation: "a new tag",
     },
-    Doubled {
+    Duplicate {
         state: "Register revision",
         changes: 2,
         situation: "a tag that is pushed again",
     },
-    Doubled {
+    Duplicate {
         state: "Register revision",
         changes: 2,
         situation: "a revision that somebody registered and nobody uses is the newest",
     },
-    Doubled {
+    Duplicate {
         state: "Update service",
         changes: 3,
         situation: "a new tag",
     },
-    Doubled {
+    Duplicate {
         state: "Update service",
         changes: 3,
         situation: "somebody moves the service to another revision after this one was registered",
     },
-    Doubled {
+    Duplicate {
         state: "Roll back",
         changes: 1,
         situation: "a broken image without a circuit breaker",
     },
-    Doubled {
+    Duplicate {
         state: "Roll back",
         changes: 1,
         situation: "a broken image where there is no service deployments API",
     },
-    Doubled {
+    Duplicate {
         state: "Register rollback revision",
         changes: 2,
         situation: "a broken image under the tag that ran",
     },
-    Doubled {
+    Duplicate {
         state: "Register rollback revision",
         changes: 2,
         situation: "a broken image, and the good revision was deregistered",
     },
 ];
 
-/// Has so many do the step at the same moment, and lets all that has begun come to its end. Returns what they put out,
+/// Has so many do the step at the same moment, and lets all that has begun come to its end. Returns what they returned,
 /// and what there is.
 async fn play(
     situation: &Situation,
@@ -160,27 +160,27 @@ async fn play(
         let act: LocalBoxFuture<'_, _> = Box::pin(functions.invoke(&arguments, now));
         (caller.clone(), act)
     });
-    let put_out = interleave(&played.account, acts.collect(), choose).await;
-    let put_out = put_out.into_iter().map(|put_out| match put_out {
+    let returned = interleave(&played.account, acts.collect(), choose).await;
+    let returned = returned.into_iter().map(|returned| match returned {
         Ok(value) => value,
         Err(error) => panic!("{}: {error}", error.name()),
     });
-    let put_out = put_out.collect();
+    let returned = returned.collect();
     played.account.settle();
-    (put_out, played.account.standing())
+    (returned, played.account.standing())
 }
 
-fn check(doubled: &Doubled) -> Result<(), String> {
-    let situation = SITUATIONS.iter().find(|it| it.name == doubled.situation).unwrap();
-    let (_, alone) = run(play(situation, doubled.state, 1, |_| 0));
+fn check(duplicate: &Duplicate) -> Result<(), String> {
+    let situation = SITUATIONS.iter().find(|it| it.name == duplicate.situation).unwrap();
+    let (_, alone) = run(play(situation, duplicate.state, 1, |_| 0));
     let mut problems = Vec::new();
-    let ways = every_way(doubled.changes, |choose| {
+    let ways = every_way(duplicate.changes, |choose| {
         let mut order = Vec::new();
-        let (put_out, standing) = run(play(situation, doubled.state, 2, |options| {
+        let (returned, standing) = run(play(situation, duplicate.state, 2, |options| {
             order.push(choose(options));
             order[order.len() - 1]
         }));
-        let revisions: Vec<&Value> = put_out.iter().map(|it| &it["taskDefinition"]).collect();
+        let revisions: Vec<&Value> = returned.iter().map(|it| &it["taskDefinition"]).collect();
         if revisions[0] != revisions[1] {
             problems.push(format!("{order:?}: they go on with different revisions: {revisions:?}"));
         } else if standing != alone {

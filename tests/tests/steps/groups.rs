@@ -132,9 +132,9 @@ fn the_states_that_are_entered_grow_with_the_services_and_with_nothing_else() {
         let Walked { ended, entered, .. } = run(walk(seed, None, 10, 40));
         assert!(ended.is_ok(), "{ended:?}");
         let of = |state: &str| entered.get(state).copied().unwrap_or_default();
-        let looks = of("Check stability");
-        assert!((services..=services * 20).contains(&looks), "{looks} looks");
-        assert_eq!((of("Wait for rollout"), of("Is it stable?")), (looks, looks));
+        let reads = of("Check stability");
+        assert!((services..=services * 20).contains(&reads), "{reads} reads");
+        assert_eq!((of("Wait for rollout"), of("Is it stable?")), (reads, reads));
         let all: usize = entered.values().sum();
         let groups = services.div_ceil(40);
         // Of each group and service: with a task definition of its own, which is registered in the service's own execution, and
@@ -144,8 +144,8 @@ fn the_states_that_are_entered_grow_with_the_services_and_with_nothing_else() {
         } else {
             groups + (2 + 9) * services
         };
-        // Of the push, and of each look.
-        assert_eq!(all, 8 + of_each + 3 * looks, "{entered:#?}");
+        // Of the push, and of each read.
+        assert_eq!(all, 8 + of_each + 3 * reads, "{entered:#?}");
     }
 }
 

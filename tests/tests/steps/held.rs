@@ -194,7 +194,7 @@ fn a_hold_that_is_set_during_a_soak_keeps_production_as_it_is() {
             assert_eq!(soaked, [before.as_slice(), &[next]].concat());
             if let Some(text) = text {
                 assert_eq!(rollouts(&account), ["web:1"]);
-                let says = format!("app:v2 is deployed to 1 service; 1 left out; {}", says(text));
+                let says = format!("app:v2 is deployed to 1 service; 1 skipped; {}", says(text));
                 assert_eq!(end["message"], says);
                 let skipped = json!([{"resource": "1 service of production", "reason": "ALL_ON_HOLD", "message": self::says(text)}]);
                 assert_eq!(end["skipped"], skipped);

@@ -40,7 +40,7 @@ async fn play(situation: &Situation, mishap: Option<(usize, Mishap)>) -> Result<
 }
 
 /// The calls at which something is to happen: all of them, but of the visits that a state gets one after the other only the
-/// first and the last one, since a look is like the one before it.
+/// first and the last one, since a read is like the one before it.
 fn points(calls: &[Call]) -> Vec<usize> {
     let mut visits: BTreeMap<&Call, Vec<usize>> = BTreeMap::new();
     for (number, call) in calls.iter().enumerate() {

@@ -319,7 +319,7 @@ impl Functions {
         }
     }
 
-    /// The bytes of what the executions were given, assigned and put out, as their log has it: JSON as text in JSON. To that come
+    /// The bytes of what the executions were given, assigned and returned, as their log has it: JSON as text in JSON. To that come
     /// the events themselves.
     #[allow(dead_code, reason = "the tests of calls use it")]
     pub(crate) fn logged(&self) -> u64 {

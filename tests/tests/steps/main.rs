@@ -1,4 +1,4 @@
-//! Order and repetition: any step killed at any point and run again, any answer lost, any event doubled, two pushes in any
+//! Order and repetition: any step killed at any point and run again, any answer lost, any event duplicated, two pushes in any
 //! order and at the same time.
 //!
 //! The real definitions of the state machines are walked, with the real functions, against the simulated ECS, all inside

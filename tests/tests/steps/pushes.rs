@@ -185,15 +185,15 @@ fn check(pushes: &Pushes) -> Result<(), TestCaseError> {
     }
 
     // Never back from the newer push to the older one, unless the newer one is broken. Call by call, an update can come
-    // after a look that is outdated: then it is put back at once.
+    // after a read that is outdated: then it is put back at once.
     for three in rollouts.windows(3).filter(|_| is_good(pushes.newer)) {
         let flaps = three[0].1 == 2 && three[1].1 == 1 && three[2].1 == 2;
         let is_put_right = pushes.by_calls && three[2].2 - three[1].2 < 2_000;
         prop_assert!(!flaps || is_put_right, "no flapping: {:?} {}", rollouts, told);
     }
-    let tries = rollouts.iter().filter(|rollout| rollout.1 == 2).count();
+    let attempts = rollouts.iter().filter(|rollout| rollout.1 == 2).count();
     prop_assert!(
-        is_good(pushes.newer) || pushes.by_calls || tries <= 1,
+        is_good(pushes.newer) || pushes.by_calls || attempts <= 1,
         "a broken image is tried once, however often its event comes: {:?} {}",
         rollouts,
         told

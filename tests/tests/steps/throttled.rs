@@ -1,4 +1,4 @@
-//! Calls that ECS turns away while others act.
+//! Calls that ECS throttles while others act.
 
 use crate::account::{Caller, Grain, Stage, list, short};
 use crate::machine::STOPPED;
@@ -41,12 +41,12 @@ async fn go_on<T>(caller: &Arc<Caller>, act: &mut LocalBoxFuture<'_, T>, calls: 
 enum Late {
     /// ECS turns its update away.
     Update,
-    /// The last read of its look is turned away, again and again, for some seconds.
-    Look,
+    /// The last call of its read is throttled, again and again, for some seconds.
+    Snapshot,
 }
 
-/// One execution looks at the service; the other one deploys the image, which crashes, and takes it back, while the first one
-/// is late. Returns what that puts out, and the rollouts that there were.
+/// One execution reads the service; the other one deploys the image, which crashes, and takes it back, while the first one
+/// is late. Returns what that returns, and the rollouts that there were.
 async fn meets_the_way_back(repeated: bool, late: Late) -> (Value, Vec<String>) {
     let situation = SITUATIONS
         .iter()
@@ -57,7 +57,7 @@ async fn meets_the_way_back(repeated: bool, late: Late) -> (Value, Vec<String>) 
     let caller = Caller::new(&smooth.account, Grain::Alone, None);
     let functions = smooth.functions(&caller);
     functions.invoke(&arguments, smooth.account.timestamp()).await.unwrap();
-    let looks = caller
+    let reads = caller
         .calls()
         .iter()
         .position(|call| call.operation == "UpdateService")
@@ -68,7 +68,7 @@ async fn meets_the_way_back(repeated: bool, late: Late) -> (Value, Vec<String>) 
     let caller = Caller::new(&played.account, Grain::Calls, None);
     let functions = played.functions(&caller);
     let mut first: LocalBoxFuture<'_, _> = Box::pin(functions.invoke(&arguments, played.account.timestamp()));
-    let made = if late == Late::Update { looks } else { looks - 1 };
+    let made = if late == Late::Update { reads } else { reads - 1 };
     assert!(go_on(&caller, &mut first, made).await.is_none(), "it goes on");
     let other = played.walk_by_hand(Some("Check rollback")).await;
     assert_eq!(other.ended.unwrap_err().error, STOPPED);
@@ -77,30 +77,30 @@ async fn meets_the_way_back(repeated: bool, late: Late) -> (Value, Vec<String>) 
             let throttle = json!({"fault": "throttle", "operation": "UpdateService", "times": 1});
             played.account.weather(&json!({"faults": [throttle]}));
         }
-        Late::Look => tokio::time::advance(Duration::from_secs(7)).await,
+        Late::Snapshot => tokio::time::advance(Duration::from_secs(7)).await,
     }
-    let put_out = go_on(&caller, &mut first, usize::MAX).await.unwrap().unwrap();
-    let next = &caller.calls()[looks].operation;
+    let returned = go_on(&caller, &mut first, usize::MAX).await.unwrap().unwrap();
+    let next = &caller.calls()[reads].operation;
     assert_eq!(next == "UpdateService", late == Late::Update, "{next}");
     played.account.settle();
     let web = played.account.web();
     let rollouts = list(&web["history"]).iter();
     let rollouts = rollouts.map(|rollout| short(&rollout["taskDefinition"]).to_owned());
-    (put_out, rollouts.collect())
+    (returned, rollouts.collect())
 }
 
 #[test]
 fn an_update_that_is_throttled_while_another_execution_takes_the_bad_image_back_does_not_deploy_it_again() {
     for repeated in [false, true] {
-        let (put_out, rollouts) = run(meets_the_way_back(repeated, Late::Update));
-        assert_eq!(put_out["outcome"], "BUSY", "{repeated}: {put_out:#}");
-        assert_eq!(rollouts, ["web:1", "web:2"], "{repeated}: {put_out:#}");
+        let (returned, rollouts) = run(meets_the_way_back(repeated, Late::Update));
+        assert_eq!(returned["outcome"], "ROLLING_BACK", "{repeated}: {returned:#}");
+        assert_eq!(rollouts, ["web:1", "web:2"], "{repeated}: {returned:#}");
     }
 }
 
 #[test]
-fn a_look_during_which_the_bad_image_is_deployed_and_taken_back_does_not_deploy_it_again() {
-    let (put_out, rollouts) = run(meets_the_way_back(true, Late::Look));
-    assert_eq!(put_out["outcome"], "BUSY", "{put_out:#}");
-    assert_eq!(rollouts, ["web:1", "web:2"], "{put_out:#}");
+fn a_read_during_which_the_bad_image_is_deployed_and_taken_back_does_not_deploy_it_again() {
+    let (returned, rollouts) = run(meets_the_way_back(true, Late::Snapshot));
+    assert_eq!(returned["outcome"], "ROLLING_BACK", "{returned:#}");
+    assert_eq!(rollouts, ["web:1", "web:2"], "{returned:#}");
 }

@@ -31,7 +31,7 @@ struct Walked {
     account: Arc<Account>,
     /// The states that were entered.
     path: Vec<String>,
-    /// The tries that were refused.
+    /// The attempts that were refused.
     refused: u32,
 }
 
@@ -95,7 +95,7 @@ fn in_every_state_a_minute_and_a_whole_rollout_without_an_answer_change_nothing_
         |case| case.0,
         |(state, tag, error, milliseconds)| {
             let walked = run(walk(tag, state, error, *milliseconds));
-            let at = format!("{error} for {milliseconds} ms, {} tries", walked.refused);
+            let at = format!("{error} for {milliseconds} ms, {} attempts", walked.refused);
             if walked.refused < 2 {
                 return Err(format!("{at}: nothing was refused"));
             }
@@ -135,8 +135,8 @@ fn a_rollout_that_nobody_could_read_until_its_time_was_over_is_rolled_back_and_t
     }
     assert!(!message.contains("Fix the image"), "{message}");
     assert!(begun > ROLLOUT);
-    let tries = walked.path.iter().filter(|state| *state == "Check stability").count();
-    assert_eq!(tries, 1, "it is one visit: {:?}", walked.path);
+    let attempts = walked.path.iter().filter(|state| *state == "Check stability").count();
+    assert_eq!(attempts, 1, "it is one visit: {:?}", walked.path);
     let web = walked.account.web();
     let rollouts: Vec<&str> = list(&web["history"])
         .iter()

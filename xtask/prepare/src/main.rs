@@ -52,7 +52,7 @@ enum News {
     Ended(Result<(), Error>),
 }
 
-/// What a task needs, beside a look at what is on the machine.
+/// What a task needs, beside a read of what is on the machine.
 fn needs(arguments: &[OsString]) -> Vec<(&'static str, Work)> {
     let word = |number: usize| arguments.get(number).and_then(|word| word.to_str()).unwrap_or_default();
     let python: Work = |tell| tools::python_telling(tell).map(drop);

@@ -126,7 +126,7 @@ pub fn cdk_app_telling(tell: &dyn Fn(&str)) -> Result<(), Error> {
     node_modules_telling(tell)?;
     let cdk = workspace().join("cdk");
     let stamp = cdk.join("dist/.compiled");
-    let problem = || Error::file(format!("looking whether {} is up to date", cdk.join("dist").display()));
+    let problem = || Error::file(format!("checking whether {} is up to date", cdk.join("dist").display()));
     let is_there = || -> Result<bool, Error> {
         let compiled = fs::metadata(&stamp).and_then(|stamp| stamp.modified()).ok();
         let changed = changed(&cdk).map_err(problem())?;

@@ -19,7 +19,7 @@ const RUNS: usize = 3;
 /// What a run was, and how many services it did not deploy to.
 type Deployed = (Run, u64);
 
-/// Measures both on accounts that are alike; puts out the table.
+/// Measures both on accounts that are alike; returns the table.
 ///
 /// The runs for a hundred services are beside each other: they wait for ECS's buckets most of the time, and take the
 /// processor for a third of it.

@@ -19,7 +19,7 @@ struct Point {
     megabytes: f64,
 }
 
-/// Measures, draws the picture, and puts out the table.
+/// Measures, draws the picture, and returns the table.
 pub(crate) fn measure() -> Result<String, Failure> {
     let functions = lambda::build()?;
     let function = functions

@@ -40,7 +40,7 @@ const MEMORY_OF_FIND: f64 = 0.25;
 /// The state whose function has more of it.
 const FIND: &str = "Find task definitions";
 
-/// Walks pushes to more and more services; puts out the table.
+/// Walks pushes to more and more services; returns the table.
 pub(crate) fn measure() -> Result<String, Failure> {
     let mut table = "**Money, in us-east-1: a push whose rollouts take about three minutes, without the free tier and without cold starts**\n\n\
         The state machines log all events with their data. What goes from step to step is counted; 400 bytes for each event, and 1,100 \

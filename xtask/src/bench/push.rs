@@ -156,7 +156,7 @@ impl Case {
         buckets.into_iter().fold(chain, longer)
     }
 
-    /// Measures it and puts out its line of the table, and what is told below it.
+    /// Measures it and returns its line of the table, and what is told below it.
     pub(crate) async fn measure(&self) -> Result<(String, String), Failure> {
         let runs = if self.size.services < 10 {
             let mut runs = Vec::new();

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// How many times each start is measured.
 pub(crate) const RUNS: usize = 30;
 
-/// Measures every function, and a Python function beside them; puts out the table.
+/// Measures every function, and a Python function beside them; returns the table.
 pub(crate) fn measure(runtime: &tokio::runtime::Runtime) -> Result<String, Failure> {
     let built = lambda::build()?;
     let wire = Wire {

@@ -77,7 +77,7 @@ pub(crate) struct Pushed {
     pub(crate) behaviour: Option<Behaviour>,
 }
 
-/// For how many milliseconds an image must have been archived for everybody to know: a step may have looked at it before, and act
+/// For how many milliseconds an image must have been archived for everybody to know: a step may have read it before, and act
 /// only then.
 pub(crate) const AFTER_ARCHIVING: i64 = 5_000;
 
@@ -164,7 +164,7 @@ pub(crate) struct Deployment {
     /// When ECS began to go back from it, if it did.
     #[serde(default)]
     pub(crate) rolling_back_since: Option<i64>,
-    /// The lifecycle hooks that it came to, unless they were open when another one took its place.
+    /// The lifecycle hooks that it came to, unless they were open when another one replaced it.
     #[serde(default)]
     pub(crate) lifecycle_hooks: Vec<Hook>,
     /// The images of its revision, and the digests that they resolved to.
@@ -380,7 +380,7 @@ impl Service {
         self.status == "ACTIVE"
     }
 
-    /// Adds the tasks that stopped by an earlier look and are not shown any more: ECS forgets them after an hour.
+    /// Adds the tasks that stopped by an earlier read and are not shown any more: ECS forgets them after an hour.
     pub(crate) fn keep_stopped(&mut self, earlier: &[StoppedTask]) {
         let count = |tasks: &[StoppedTask], task: &StoppedTask| tasks.iter().filter(|other| *other == task).count();
         for task in earlier {

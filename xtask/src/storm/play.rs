@@ -392,7 +392,7 @@ async fn redrive(
         at_night(execution);
     }
     if !wanted.is_empty() {
-        // So that what was archived was so before any of them looks.
+        // So that what was archived was so before any of them reads.
         pause(ARCHIVING).await;
     }
     for (arn, execution) in wanted {
@@ -418,7 +418,7 @@ async fn come_to_rest(ecs: &SimulatedEcs, scenario: &Scenario) -> Result<(), Fai
     Ok(())
 }
 
-/// Somebody looks which rollouts pause, and ends each pause as it is meant.
+/// Somebody checks which rollouts pause, and ends each pause as it is meant.
 fn answer(ecs: &SimulatedEcs, answers: &BTreeMap<String, Answer>) -> Result<(), Failure> {
     if answers.is_empty() {
         return Ok(());

@@ -127,7 +127,7 @@ fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// The deadline of a rollout that is held until `until`, when it is looked at again in `wait` seconds: it moves on with the
+/// The deadline of a rollout that is held until `until`, when it is read again in `wait` seconds: it moves on with the
 /// clock, and so the time that is left stays.
 ///
 /// An execution that somebody has stopped and redriven later has not looked for a while: what is left then begins now.

@@ -1,6 +1,6 @@
 //! Tasks that ECS cannot launch: none of them ever exists, and only the service's events tell why.
 
-use super::{CLOCK_SKEW, Look, earlier, later, ours};
+use super::{CLOCK_SKEW, Snapshot, earlier, later, ours};
 use ecr_deploy::contract::{CheckStability, Rollout};
 use ecr_deploy::domain::service::{Deployment, ServiceEvent};
 
@@ -25,44 +25,46 @@ const LAUNCHES: [&str; 2] = ["has started", "has reached a steady state"];
 /// Whether ECS cannot launch any task of ours: none runs or starts, and as many failed as make a crash loop, or ECS has said so
 /// long ago. While tasks of other deployments are still to go, it makes room, and tries again some minutes after the last one
 /// has gone.
-pub(super) fn fails(look: &Look<'_>, asked: &CheckStability, primary: &Deployment) -> bool {
+pub(super) fn fails(snapshot: &Snapshot<'_>, asked: &CheckStability, primary: &Deployment) -> bool {
     if primary.desired_count == 0 || primary.running_count > 0 || primary.pending_count > 0 {
         return false;
     }
-    if primary.failed_tasks as usize >= look.service.crash_threshold.tasks(primary.desired_count) {
+    if primary.failed_tasks as usize >= snapshot.service.crash_threshold.tasks(primary.desired_count) {
         return true;
     }
     let is_ours = |id: &str| primary.id == id;
-    let others = look.service.deployments.iter().filter(|other| !is_ours(&other.id));
+    let others = snapshot.service.deployments.iter().filter(|other| !is_ours(&other.id));
     if others.clone().any(|other| other.running_count > other.desired_count) {
         return false;
     }
     // Not by the deadline, which moves while a lifecycle hook holds the rollout.
     let patience = asked.settings.rollout_timeout / UNPLACED;
-    let gone = look.stopped.iter().filter(|task| !is_ours(&task.started_by));
+    let gone = snapshot.stopped.iter().filter(|task| !is_ours(&task.started_by));
     let room_since = gone.filter_map(|task| task.stopped_at).max();
-    of_rollout(look, &asked.rollout).any(|failure| {
+    of_rollout(snapshot, &asked.rollout).any(|failure| {
         let since = room_since.map_or(failure.at, |gone| gone.max(failure.at));
-        look.now >= later(since, patience)
+        snapshot.now >= later(since, patience)
     })
 }
 
 /// Why ECS cannot launch tasks of ours: its newest words.
-pub(super) fn failure<'a>(look: &Look<'a>, rollout: &Rollout) -> Option<&'a ServiceEvent> {
-    of_rollout(look, rollout).next().or_else(|| told_before(look, rollout))
+pub(super) fn failure<'a>(snapshot: &Snapshot<'a>, rollout: &Rollout) -> Option<&'a ServiceEvent> {
+    of_rollout(snapshot, rollout)
+        .next()
+        .or_else(|| told_before(snapshot, rollout))
 }
 
-fn of_rollout<'a>(look: &Look<'a>, rollout: &Rollout) -> impl Iterator<Item = &'a ServiceEvent> {
+fn of_rollout<'a>(snapshot: &Snapshot<'a>, rollout: &Rollout) -> impl Iterator<Item = &'a ServiceEvent> {
     let since = rollout.started_at.max(earlier(rollout.watched_since, CLOCK_SKEW));
-    let events = look.service.events.iter().filter(move |event| event.at >= since);
+    let events = snapshot.service.events.iter().filter(move |event| event.at >= since);
     events.filter(|event| says_any(event, &FAILURES))
 }
 
 /// The same, where ECS said so of the rollout before and has launched no task since: it does not say the same again before its cause
 /// is gone. It counts those of ours that failed all the same.
-fn told_before<'a>(look: &Look<'a>, rollout: &Rollout) -> Option<&'a ServiceEvent> {
-    ours(look.service, rollout).filter(|ours| ours.failed_tasks > 0 && ours.running_count == 0)?;
-    let newest_first = look.service.events.iter();
+fn told_before<'a>(snapshot: &Snapshot<'a>, rollout: &Rollout) -> Option<&'a ServiceEvent> {
+    ours(snapshot.service, rollout).filter(|ours| ours.failed_tasks > 0 && ours.running_count == 0)?;
+    let newest_first = snapshot.service.events.iter();
     let mut since_launch = newest_first.take_while(|event| !says_any(event, &LAUNCHES));
     since_launch.find(|event| says_any(event, &FAILURES))
 }

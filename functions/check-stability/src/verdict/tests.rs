@@ -13,7 +13,7 @@ use ecr_deploy::domain::stage::{BaseSetting, RolloutSettings};
 use ecr_deploy::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, rollout, service};
 use proptest::prelude::*;
 
-/// One look, and what it is asked about.
+/// One read, and what it is asked about.
 #[derive(Debug, Clone)]
 struct Case {
     service: Service,
@@ -120,8 +120,8 @@ impl Case {
         }
     }
 
-    fn look(&self) -> Look<'_> {
-        Look {
+    fn read(&self) -> Snapshot<'_> {
+        Snapshot {
             service: &self.service,
             history: self.history.as_deref(),
             lifecycle: self.lifecycle.as_ref(),
@@ -135,7 +135,7 @@ impl Case {
     }
 
     fn judged(&self) -> Check {
-        judge(&self.look(), &self.asked)
+        judge(&self.read(), &self.asked)
     }
 
     #[track_caller]
@@ -404,14 +404,14 @@ fn one_task_that_dies_once_and_is_replaced_is_no_failure() {
 }
 
 #[test]
-fn a_completed_rollout_waits_until_a_minute_after_the_last_death() {
-    let one_died = |seconds| {
+fn a_completed_rollout_waits_until_a_minute_after_the_last_crash() {
+    let one_crashed = |seconds| {
         case([deployment("web:2")])
             .stopped([crash("web:2", 100), crash("web:2", 200)])
             .now(seconds)
     };
-    one_died(259).is(InProgress);
-    one_died(260).is(Stable);
+    one_crashed(259).is(InProgress);
+    one_crashed(260).is(Stable);
     let one_short = Deployment {
         running_count: 1,
         ..deployment("web:2")
@@ -457,8 +457,8 @@ fn the_threshold_is_the_services_own_else_half_of_the_desired_tasks_at_least_3_a
     ] {
         assert_eq!(CrashThreshold::default().tasks(desired), threshold, "{desired} tasks");
     }
-    let own = |threshold, died| {
-        let case = case([rolling("web:2"), deployment("web:1")]).stopped(crashes(died));
+    let own = |threshold, crashed| {
+        let case = case([rolling("web:2"), deployment("web:1")]).stopped(crashes(crashed));
         let service = Service {
             crash_threshold: threshold,
             ..case.service.clone()
@@ -468,19 +468,19 @@ fn the_threshold_is_the_services_own_else_half_of_the_desired_tasks_at_least_3_a
     own(CrashThreshold::Count(5), 4).is(InProgress);
     own(CrashThreshold::Count(5), 5).is(Failed);
     own(CrashThreshold::UnboundedPercent(50), 1).is(Failed);
-    let large = |died| {
+    let large = |crashed| {
         case([Deployment {
             desired_count: 20,
             ..rolling("web:2")
         }])
-        .stopped(crashes(died))
+        .stopped(crashes(crashed))
     };
     large(9).is(InProgress);
     large(10).is(Failed);
 }
 
 #[test]
-fn peer_2_why_a_task_died_is_told_in_awss_words() {
+fn peer_2_why_a_task_crashed_is_told_in_awss_words() {
     let container = |exit_code, reason: Option<&str>| StoppedTask {
         containers: vec![StoppedContainer {
             name: "web".to_owned(),
@@ -571,7 +571,7 @@ fn what_ecs_says_of_a_task_it_stopped_counts_before_an_exit_code_and_loses_its_f
 }
 
 #[test]
-fn a_rollout_that_was_given_up_tells_what_its_tasks_died_of_and_not_that_none_should_run() {
+fn a_rollout_that_was_given_up_tells_why_its_tasks_crashed_and_not_that_none_should_run() {
     let given_up = Deployment {
         desired_count: 0,
         ..given_up("web:2")
@@ -611,7 +611,7 @@ fn a_container_that_was_stopped_because_another_one_ended_is_not_named() {
 
 #[test]
 fn the_most_frequent_reason_comes_first_and_five_are_told() {
-    let died = |code| StoppedTask {
+    let crashed = |code| StoppedTask {
         containers: vec![StoppedContainer {
             name: "web".to_owned(),
             exit_code: Some(code),
@@ -620,7 +620,7 @@ fn the_most_frequent_reason_comes_first_and_five_are_told() {
         ..crash("web:2", 200)
     };
     let check = case([rolling("web:2")])
-        .stopped([1, 2, 3, 4, 5, 6, 6].map(died))
+        .stopped([1, 2, 3, 4, 5, 6, 6].map(crashed))
         .judged();
     assert_eq!(check.reasons.len(), 5);
     assert_eq!(check.reasons[0], "web exited with code 6 (2 times)");
@@ -1014,7 +1014,7 @@ fn in_a_large_service_one_task_of_a_hundred_may_die_in_a_minute() {
 }
 
 #[test]
-fn at_the_deadline_what_is_complete_is_not_taken_back_for_deaths_that_are_no_crash_loop() {
+fn at_the_deadline_what_is_complete_is_not_taken_back_for_crashes_that_are_no_crash_loop() {
     let late = |deployment| case([deployment]).stopped([crash("web:2", 1800)]);
     let at_deadline = |case: Case| case.now(1802);
     late(deployment("web:2")).now(1801).is(InProgress);
@@ -1043,7 +1043,7 @@ fn a_record_of_ours_that_goes_on_counts_over_a_service_that_is_shown_as_it_was()
 }
 
 #[test]
-fn right_after_the_update_a_look_may_still_show_the_service_as_it_was() {
+fn right_after_the_update_a_read_may_still_show_the_service_as_it_was() {
     let stale = case([deployment("web:1")]);
     stale
         .clone()
@@ -1093,7 +1093,7 @@ fn peer_1_a_rollback_by_ecs_is_told_by_its_reason_where_no_api_tells_it() {
 }
 
 #[test]
-fn going_back_tells_what_the_tasks_of_ours_died_of_and_counts_them() {
+fn going_back_tells_why_the_tasks_of_ours_crashed_and_counts_them() {
     let check = case([again(9, deployment("web:1")), given_up("web:2")])
         .stopped(crashes(2))
         .judged();
@@ -1104,7 +1104,7 @@ fn going_back_tells_what_the_tasks_of_ours_died_of_and_counts_them() {
 #[test]
 fn peer_13_a_newer_push_in_our_place_supersedes_ours() {
     let newer = case([rolling("web:3"), rolling("web:2"), deployment("web:1")]).standing(Standing::Newer);
-    newer.says(Superseded, "web:3, of a newer push, took its place");
+    newer.says(Superseded, "web:3, of a newer push, replaced it");
     newer
         .history([record("web:3", UnderWay), record("web:2", Stopped)])
         .is(Superseded);
@@ -1113,7 +1113,7 @@ fn peer_13_a_newer_push_in_our_place_supersedes_ours() {
 #[test]
 fn a_person_in_our_place_supersedes_ours() {
     let person = case([deployment("web:3")]).standing(Standing::Unrecorded);
-    person.says(Superseded, "another deployment, of web:3, took its place");
+    person.says(Superseded, "another deployment, of web:3, replaced it");
     case([again(9, deployment("other:7"))])
         .standing(Standing::Older)
         .is(Superseded);
@@ -1135,7 +1135,7 @@ fn a_newer_document_of_somebody_elses_in_our_place_is_to_have_the_image_where_th
     let applied = newest(case([rolling("web:3"), deployment("web:1")]).standing(Standing::Unrecorded));
     applied.says(
         Displaced,
-        "web:3, which somebody else registered, took its place: it is to have the image too",
+        "web:3, which somebody else registered, replaced it: it is to have the image too",
     );
     applied.standing(Standing::Newer).is(Superseded);
     // Back to the last good one, or beyond it, is no newer document.
@@ -1173,7 +1173,7 @@ fn a_person_who_goes_back_beyond_the_last_good_revision_supersedes_ours() {
 #[test]
 fn peer_13_an_older_push_that_raced_into_our_place_displaces_ours() {
     let raced = case([again(9, rolling("web:3"))]).standing(Standing::Older);
-    raced.says(Displaced, "web:3, made from an older state, took its place");
+    raced.says(Displaced, "web:3, made from an older state, replaced it");
     let nothing_good = CheckStability {
         previous: None,
         ..raced.asked.clone()
@@ -1194,7 +1194,7 @@ fn taken_and_back(between: Option<Standing>) -> Case {
 
 #[test]
 fn peer_13_a_newer_push_that_took_our_place_and_failed_supersedes_ours_all_the_same() {
-    let superseded = "a newer push took its place, and it is on web:1 now";
+    let superseded = "a newer push replaced it, and it is on web:1 now";
     taken_and_back(Some(Standing::Newer)).says(Superseded, superseded);
     let by_ecs = because_of("rolling back to deploymentId ecs-svc/1", again(9, rolling("web:1")));
     let by_ecs = Case {
@@ -1269,7 +1269,7 @@ fn a_revision_made_by_another_execution_to_roll_ours_back_is_a_failure_of_ours()
 #[test]
 fn a_revision_that_has_our_image_too_displaces_ours() {
     let both = case([again(9, rolling("web:3"))]).standing(Standing::Ours);
-    both.says(Displaced, "web:3, which has the image too, took its place");
+    both.says(Displaced, "web:3, which has the image too, replaced it");
 }
 
 #[test]
@@ -1286,7 +1286,7 @@ fn a_push_is_stable_where_ecs_went_back_to_a_revision_that_has_its_image_too() {
 }
 
 #[test]
-fn a_push_whose_own_container_died_has_failed_although_ecs_went_back_to_a_revision_that_has_its_image_too() {
+fn a_push_whose_own_container_crashed_has_failed_although_ecs_went_back_to_a_revision_that_has_its_image_too() {
     let back = |image_container: &str| Case {
         image_containers: vec![image_container.to_owned()],
         ..case([again(9, deployment("web:1")), given_up("web:2")])
@@ -1313,8 +1313,8 @@ fn a_rollout_that_crashed_and_left_no_record_has_gone_back_to_the_previous_revis
 }
 
 #[test]
-fn the_containers_that_tasks_died_of_are_told_each_once() {
-    let died_of = |name: &str| StoppedTask {
+fn the_containers_whose_crash_stopped_tasks_are_told_each_once() {
+    let crashed_container = |name: &str| StoppedTask {
         containers: vec![
             StoppedContainer {
                 name: "proxy".to_owned(),
@@ -1331,7 +1331,11 @@ fn the_containers_that_tasks_died_of_are_told_each_once() {
     };
     let told = |stopped: Vec<StoppedTask>| case([rolling("web:2")]).stopped(stopped).judged().failed_containers;
     assert_eq!(
-        told(vec![died_of("web"), died_of("agent"), died_of("web")]),
+        told(vec![
+            crashed_container("web"),
+            crashed_container("agent"),
+            crashed_container("web")
+        ]),
         ["agent", "web"]
     );
     let not_pulled = StoppedTask {
@@ -1351,7 +1355,7 @@ fn the_containers_that_tasks_died_of_are_told_each_once() {
     assert_eq!(told(vec![]), [""; 0]);
     let another = StoppedTask {
         started_by: "ecs-svc/7".to_owned(),
-        ..died_of("web")
+        ..crashed_container("web")
     };
     assert_eq!(told(vec![another]), [""; 0], "of another deployment");
 }
@@ -1414,7 +1418,7 @@ fn clocks_may_differ_by_a_minute_where_ecs_did_not_tell_the_deployment() {
 }
 
 #[test]
-fn a_clock_that_is_a_minute_ahead_or_behind_does_not_make_a_stale_look_a_failure() {
+fn a_clock_that_is_a_minute_ahead_or_behind_does_not_make_a_stale_read_a_failure() {
     for skew in [-60, 60] {
         let stale = case([deployment("web:1")]);
         let rollout = Rollout {
@@ -1432,7 +1436,7 @@ fn a_clock_that_is_a_minute_ahead_or_behind_does_not_make_a_stale_look_a_failure
 }
 
 #[test]
-fn what_tasks_died_of_before_it_was_watched_again_does_not_count() {
+fn why_tasks_crashed_before_it_was_watched_again_does_not_count() {
     let watched = |since: i64| {
         let case = case([rolling("web:2")]).stopped(crashes(3));
         let rollout = Rollout {
@@ -1490,11 +1494,13 @@ fn a_rollback_under_way_is_in_progress_until_its_deadline() {
 
 #[test]
 fn a_rollback_whose_tasks_die_too_or_that_ecs_gives_up_has_failed() {
-    let died = StoppedTask {
+    let crashed = StoppedTask {
         started_by: "ecs-svc/3".to_owned(),
         ..crash("web:1", 200)
     };
-    rollback([again(3, rolling("web:1"))]).stopped(vec![died; 3]).is(Failed);
+    rollback([again(3, rolling("web:1"))])
+        .stopped(vec![crashed; 3])
+        .is(Failed);
     rollback([again(3, given_up("web:1"))]).is(Failed);
     rollback([again(3, deployment("web:1"))])
         .history([record("web:2", RollbackFailed)])
@@ -1563,7 +1569,7 @@ fn situations() -> Vec<Situation> {
     let newer = case([rolling("web:3"), rolling("web:2"), deployment("web:1")]).standing(Standing::Newer);
     let late = case([rolling("web:2"), deployment("web:1")]);
     let deadline = late.asked.rollout.deadline;
-    let died = |task: StoppedTask| case([rolling("web:2"), deployment("web:1")]).stopped(vec![task; 3]);
+    let crashed = |task: StoppedTask| case([rolling("web:2"), deployment("web:1")]).stopped(vec![task; 3]);
     let exited = |reason: Option<&str>, code| StoppedTask {
         containers: vec![StoppedContainer {
             name: "web".to_owned(),
@@ -1631,14 +1637,14 @@ fn situations() -> Vec<Situation> {
         ),
         (
             "exits before RUNNING",
-            died(stopped_by("TaskFailedToStart", "Task failed to start")),
+            crashed(stopped_by("TaskFailedToStart", "Task failed to start")),
             UnderWay,
             Failed,
         ),
-        ("exits after RUNNING", died(exited(None, Some(1))), UnderWay, Failed),
+        ("exits after RUNNING", crashed(exited(None, Some(1))), UnderWay, Failed),
         (
             "never healthy",
-            died(stopped_by(
+            crashed(stopped_by(
                 "ServiceSchedulerInitiated",
                 "Task failed container health checks",
             )),
@@ -1647,13 +1653,13 @@ fn situations() -> Vec<Situation> {
         ),
         (
             "cannot be pulled",
-            died(stopped_by("TaskFailedToStart", "CannotPullContainerError: not found")),
+            crashed(stopped_by("TaskFailedToStart", "CannotPullContainerError: not found")),
             UnderWay,
             Failed,
         ),
         (
             "out of memory",
-            died(exited(
+            crashed(exited(
                 Some("OutOfMemoryError: Container killed due to memory usage"),
                 Some(137),
             )),
@@ -1862,21 +1868,21 @@ proptest! {
 
     #[test]
     fn a_crash_loop_is_never_stable(case in any_case()) {
-        let died = failed_tasks(&case.look(), &case.asked).len();
+        let crashed = failed_tasks(&case.read(), &case.asked).len();
         let desired = case.service.primary().map_or(0, |primary| primary.desired_count);
         // Back on another revision that has the image, the service is stable on that one; the dead are those of ours.
         let is_on = case.service.primary().map(|primary| &primary.task_definition);
         let is_back = is_on.is_some_and(|on| *on != case.asked.rollout.task_definition);
-        prop_assert!(case.judged().verdict != Stable || is_back || died < CrashThreshold::default().tasks(desired));
+        prop_assert!(case.judged().verdict != Stable || is_back || crashed < CrashThreshold::default().tasks(desired));
     }
 
     #[test]
-    fn on_another_revision_a_push_is_stable_only_if_none_of_its_own_containers_died(case in any_case()) {
+    fn on_another_revision_a_push_is_stable_only_if_none_of_its_own_containers_crashed(case in any_case()) {
         let check = case.judged();
         let is_on = case.service.primary().map(|primary| &primary.task_definition);
         let is_back = is_on.is_some_and(|on| *on != case.asked.rollout.task_definition);
-        let image_died = case.image_containers.iter().any(|container| check.failed_containers.contains(container));
-        prop_assert!(!(is_back && check.verdict == Stable && image_died));
+        let image_crashed = case.image_containers.iter().any(|container| check.failed_containers.contains(container));
+        prop_assert!(!(is_back && check.verdict == Stable && image_crashed));
     }
 
     #[test]

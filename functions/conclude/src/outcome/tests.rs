@@ -73,20 +73,20 @@ fn thrown(error: &str, message: &str) -> StateError {
     }
 }
 
-/// After a rollout whose last look was this.
-fn looked(verdict: Verdict, message: &str) -> ServiceEnd {
+/// After a rollout whose last read was this.
+fn checked(verdict: Verdict, message: &str) -> ServiceEnd {
     ServiceEnd {
         check: Some(check(verdict, message)),
         ..end(Some(update(UpdateOutcome::Started)))
     }
 }
 
-/// After a rollout that failed and was rolled back, whose last look was this.
+/// After a rollout that failed and was rolled back, whose last read was this.
 fn back(verdict: Verdict, message: &str) -> ServiceEnd {
     ServiceEnd {
         roll_back: Some(rollback(RollbackMethod::UpdatedService)),
         roll_back_check: Some(check(verdict, message)),
-        ..looked(
+        ..checked(
             Verdict::Failed,
             "0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times)",
         )
@@ -117,7 +117,7 @@ fn throws(end: &ServiceEnd, name: &str, message: &str) {
 
 #[test]
 fn a_service_that_is_stable_is_deployed() {
-    let stable = looked(Verdict::Stable, "2 of 2 tasks running");
+    let stable = checked(Verdict::Stable, "2 of 2 tasks running");
     succeeds(
         &stable,
         ServiceOutcome::Deployed,
@@ -134,7 +134,7 @@ fn a_service_that_is_stable_is_deployed() {
 fn a_service_that_was_there_before_is_already_deployed() {
     let there = ServiceEnd {
         update: Some(update(UpdateOutcome::AlreadyDeployed)),
-        ..looked(Verdict::Stable, "2 of 2 tasks running")
+        ..checked(Verdict::Stable, "2 of 2 tasks running")
     };
     succeeds(
         &there,
@@ -151,11 +151,11 @@ fn peer_13_an_older_push_ends_superseded_not_failed() {
         ServiceOutcome::Superseded,
         "web in production is on web:3, of a newer push",
     );
-    let after = looked(Verdict::Superseded, "web:3, of a newer push, took its place");
+    let after = checked(Verdict::Superseded, "web:3, of a newer push, replaced it");
     succeeds(
         &after,
         ServiceOutcome::Superseded,
-        "web in production: web:3, of a newer push, took its place",
+        "web in production: web:3, of a newer push, replaced it",
     );
 }
 
@@ -206,22 +206,22 @@ fn peer_1_a_service_that_was_rolled_back_fails_with_its_reason_and_what_to_do() 
 
 #[test]
 fn a_rollback_that_fails_too_says_so_in_its_own_error() {
-    let look = "Look at the service now; push a good image";
+    let advice = "Look at the service now; push a good image";
     let failed = back(Verdict::Failed, "0 of 2 tasks running");
-    let says = format!("{FAILED} The rollback to web:1 failed too: 0 of 2 tasks running. {look}, {RETRY}");
+    let says = format!("{FAILED} The rollback to web:1 failed too: 0 of 2 tasks running. {advice}, {RETRY}");
     throws(&failed, "Deploy.RollBackFailed", &says);
     let unseen = ServiceEnd {
         roll_back_check: None,
         ..failed.clone()
     };
-    let says = format!("{FAILED} The rollback to web:1 failed too: it was never looked at. {look}, {RETRY}");
+    let says = format!("{FAILED} The rollback to web:1 failed too: it was never read. {advice}, {RETRY}");
     throws(&unseen, "Deploy.RollBackFailed", &says);
     let refused = ServiceEnd {
         roll_back_error: Some(thrown("Deploy.Rejected", "its image is gone from ECR")),
         ..failed.clone()
     };
     let says =
-        format!("{FAILED} The rollback failed too (Deploy.Rejected: its image is gone from ECR). {look}, {RETRY}");
+        format!("{FAILED} The rollback failed too (Deploy.Rejected: its image is gone from ECR). {advice}, {RETRY}");
     throws(&refused, "Deploy.RollBackFailed", &says);
     // The second is the end of an execution that began before there was a state that registers.
     for roll_back in [None, Some(rollback(RollbackMethod::RegistrationNeeded))] {
@@ -232,7 +232,7 @@ fn a_rollback_that_fails_too_says_so_in_its_own_error() {
         throws(
             &never,
             "Deploy.RollBackFailed",
-            &format!("{FAILED} It was not rolled back. {look}, {RETRY}"),
+            &format!("{FAILED} It was not rolled back. {advice}, {RETRY}"),
         );
     }
 }
@@ -241,7 +241,7 @@ fn a_rollback_that_fails_too_says_so_in_its_own_error() {
 fn an_error_after_the_update_is_told_and_what_came_of_the_rollback() {
     let denied = ServiceEnd {
         error: Some(thrown("Deploy.Rejected", "ListTasks: AccessDeniedException")),
-        check: Some(check(Verdict::Stable, "an earlier look")),
+        check: Some(check(Verdict::Stable, "an earlier read")),
         ..back(Verdict::Stable, "")
     };
     let says = format!(
@@ -257,7 +257,7 @@ fn an_error_after_the_update_is_told_and_what_came_of_the_rollback() {
         conclude_service(&unseen, 0)
             .unwrap_err()
             .to_string()
-            .contains("it was never looked at. It is back")
+            .contains("it was never read. It is back")
     );
 }
 
@@ -271,7 +271,7 @@ fn a_service_that_was_deleted_is_no_failure_whenever_that_was() {
     };
     succeeds(&end(Some(before)), ServiceOutcome::ServiceDeleted, GONE);
     succeeds(
-        &looked(Verdict::ServiceDeleted, GONE),
+        &checked(Verdict::ServiceDeleted, GONE),
         ServiceOutcome::ServiceDeleted,
         GONE,
     );
@@ -334,7 +334,7 @@ fn a_service_that_is_back_on_a_revision_that_has_the_image_too_is_deployed() {
 }
 
 #[test]
-fn a_service_whose_tasks_died_of_the_image_is_not_deployed_by_going_back_to_a_revision_that_has_it_too() {
+fn a_service_whose_tasks_crashed_with_the_image_is_not_deployed_by_going_back_to_a_revision_that_has_it_too() {
     let with_it = ServiceEnd {
         roll_back: Some(Rollback {
             has_image: true,
@@ -403,8 +403,8 @@ fn a_service_that_was_not_changed_fails_by_the_name_of_what_stopped_the_update()
         let says = format!("{what}: no. Nothing was changed; redrive this execution to try again");
         for update in [
             None,
-            Some(update(UpdateOutcome::Busy)),
-            Some(update(UpdateOutcome::Moved)),
+            Some(update(UpdateOutcome::RollingBack)),
+            Some(update(UpdateOutcome::Rebase)),
         ] {
             throws(
                 &ServiceEnd {
@@ -444,7 +444,7 @@ fn a_redrive_sends_a_failed_service_back_and_only_that() {
     let again = conclude_service(&failed, 2).unwrap();
     assert_eq!((again.outcome, again.retry), (None, vec![service_id()]));
     assert_eq!(again.message, "web in production is deployed again after a redrive");
-    let stable = conclude_service(&looked(Verdict::Stable, "all run"), 2).unwrap();
+    let stable = conclude_service(&checked(Verdict::Stable, "all run"), 2).unwrap();
     assert_eq!(
         (stable.outcome, stable.retry.len()),
         (Some(ServiceOutcome::Deployed), 0)
@@ -461,7 +461,7 @@ fn a_rollout_that_failed_in_a_stage_without_rollbacks_is_red_and_says_how_to_go_
         ..end
     };
     let crashed = "0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times)";
-    let failed = stays(looked(Verdict::Failed, crashed));
+    let failed = stays(checked(Verdict::Failed, crashed));
     let stays_on = "It stays on web:2, since the rollback of its stage is none; only a circuit breaker or an alarm of the service's \
                     own takes it back. Look at the service now; push a good image";
     let go_back =
@@ -486,7 +486,7 @@ fn a_rollout_that_failed_in_a_stage_without_rollbacks_is_red_and_says_how_to_go_
     );
     let unread = stays(ServiceEnd {
         error: Some(thrown("Deploy.Unavailable", "ECS does not answer")),
-        ..looked(Verdict::InProgress, "1 of 2 tasks running")
+        ..checked(Verdict::InProgress, "1 of 2 tasks running")
     });
     let message = conclude_service(&unread, 0).unwrap_err().to_string();
     assert!(
@@ -500,11 +500,11 @@ fn a_rollout_that_failed_in_a_stage_without_rollbacks_is_red_and_says_how_to_go_
     );
     // All else ends as in any stage.
     succeeds(
-        &stays(looked(Verdict::Stable, "all run")),
+        &stays(checked(Verdict::Stable, "all run")),
         ServiceOutcome::Deployed,
         "web in production is stable on web:2: all run",
     );
-    let superseded = stays(looked(Verdict::Superseded, "a newer push is there"));
+    let superseded = stays(checked(Verdict::Superseded, "a newer push is there"));
     assert_eq!(
         conclude_service(&superseded, 0).unwrap().outcome,
         Some(ServiceOutcome::Superseded)
@@ -656,7 +656,7 @@ fn a_push_tells_who_pushed_it_in_the_end_whether_it_succeeds_or_fails() {
 }
 
 #[test]
-fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
+fn the_summary_counts_families_and_what_was_superseded_and_skipped() {
     let with_family = |outcome| {
         let results = vec![ended("web:1", &[("web", Ok(outcome))]), registered("nightly:5")];
         ImageEnd {
@@ -667,7 +667,7 @@ fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
     let done = conclude_image(&with_family(Deployed), 0, false).unwrap();
     assert_eq!(
         done.message,
-        "app:v2 is deployed to 1 service and registered for 1 family without a service; 1 left out"
+        "app:v2 is deployed to 1 service and registered for 1 family without a service; 1 skipped"
     );
     assert_eq!(
         (done.families, done.skipped.len()),
@@ -676,7 +676,7 @@ fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
     for outcome in [Superseded, RollBackSuperseded] {
         let done = conclude_image(&with_family(outcome), 0, false).unwrap();
         let says = "app:v2 is deployed to 0 services and registered for 1 family without a service; \
-                    1 service was superseded by another deployment; 1 left out";
+                    1 service was superseded by another deployment; 1 skipped";
         assert_eq!(done.message, says);
     }
 }
@@ -684,7 +684,7 @@ fn the_summary_counts_families_and_what_was_superseded_and_left_out() {
 #[test]
 fn what_was_deleted_is_skipped_and_keeps_nothing_from_being_tagged() {
     let done = conclude_image(&three(Ok(Deployed), Ok(ServiceDeleted), Ok(Deployed)), 0, true).unwrap();
-    assert_eq!(done.message, "app:v2 is deployed to 2 services; 1 left out");
+    assert_eq!(done.message, "app:v2 is deployed to 2 services; 1 skipped");
     assert_eq!((done.services.len(), done.tags), (2, vec![ImageTag::latest()]));
     let skipped = &done.skipped[0];
     assert_eq!(
@@ -1030,7 +1030,7 @@ fn what_is_deployed_again_has_a_pace_of_its_own() {
 }
 
 #[test]
-fn what_is_left_out_is_counted_and_not_its_entries() {
+fn what_is_skipped_is_counted_and_not_its_entries() {
     let many = Skipped {
         count: 30,
         ..skipped(SkipReason::ServiceNotActive)
@@ -1041,7 +1041,7 @@ fn what_is_left_out_is_counted_and_not_its_entries() {
     };
     assert_eq!(
         conclude_image(&end, 0, false).unwrap().message,
-        "app:v2 is deployed to 3 services; 31 left out"
+        "app:v2 is deployed to 3 services; 31 skipped"
     );
 }
 
@@ -1071,7 +1071,7 @@ fn latest_is_tagged_only_when_everything_ended_on_the_image() {
 
 /// `pr-42` goes to the preview, and production takes only versions: `latest` is not put on it.
 #[test]
-fn latest_is_not_tagged_where_a_service_that_should_follow_was_left_out() {
+fn latest_is_not_tagged_where_a_service_that_should_follow_was_skipped() {
     let tags = |reason| {
         let end = ImageEnd {
             skipped: vec![skipped(reason)],
@@ -1171,9 +1171,9 @@ proptest! {
     }
 
     #[test]
-    fn a_service_never_succeeds_as_deployed_unless_its_last_look_was_stable(
+    fn a_service_never_succeeds_as_deployed_unless_its_last_read_was_stable(
         outcome in prop::option::of(prop::sample::select(vec![
-            UpdateOutcome::Started, UpdateOutcome::AlreadyDeployed, UpdateOutcome::Busy, UpdateOutcome::Moved, UpdateOutcome::Superseded,
+            UpdateOutcome::Started, UpdateOutcome::AlreadyDeployed, UpdateOutcome::RollingBack, UpdateOutcome::Rebase, UpdateOutcome::Superseded,
         ])),
         verdict in prop::option::of(prop::sample::select(vec![
             Verdict::Stable, Verdict::InProgress, Verdict::Failed, Verdict::Superseded, Verdict::Displaced,
@@ -1424,7 +1424,7 @@ fn a_wave_that_is_due_does_not_begin_while_everything_is_on_hold() {
         skipped: held.skipped,
         ..three(Ok(Deployed), Ok(Deployed), Ok(Deployed))
     };
-    let says = "app:v2 is deployed to 3 services; 2 left out; everything is on hold by the parameter /ecr-deploy/shop/hold: \
+    let says = "app:v2 is deployed to 3 services; 2 skipped; everything is on hold by the parameter /ecr-deploy/shop/hold: \
                 \"ann - audit\". Push again, or start the event by hand, when that is lifted";
     assert_eq!(conclude_image(&end, 0, true).unwrap().message, says);
 }

@@ -57,7 +57,7 @@ pub struct Ecs {
     throttled: Throttled,
 }
 
-/// A look at services by name, some of which may not be there.
+/// A read of services by name, some of which may not be there.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribedServices {
     /// Those that are there.
@@ -140,7 +140,7 @@ impl Ecs {
         arns.into_iter().map(|arn| parse(arn, "ListClusters")).collect()
     }
 
-    /// A look at every service of `cluster`, in whatever state, with its tags, ten a call, in ECS's order. The next names are
+    /// A read of every service of `cluster`, in whatever state, with its tags, ten a call, in ECS's order. The next names are
     /// listed while services are described.
     ///
     /// Each item fails with `Deploy.NotFound` when the cluster is gone, else as [`Ecs::clusters`].
@@ -217,7 +217,7 @@ impl Ecs {
         Ok(all)
     }
 
-    /// A look at up to [`SERVICES_PER_CALL`] services of a cluster.
+    /// A read of up to [`SERVICES_PER_CALL`] services of a cluster.
     ///
     /// # Errors
     ///
@@ -251,7 +251,7 @@ impl Ecs {
         })
     }
 
-    /// A look at one service.
+    /// A read of one service.
     ///
     /// # Errors
     ///
@@ -384,7 +384,7 @@ impl Ecs {
         described.buffered(CONCURRENT_CALLS).try_collect().await
     }
 
-    /// What a plan looks at of each of `revisions`, as they come, in any order. Those that are gone are `None`.
+    /// What a plan reads of each of `revisions`, as they come, in any order. Those that are gone are `None`.
     ///
     /// A revision that this client has read before is not read again. That is safe for a plan, and for nothing else: the
     /// containers of a revision never change, and the tags that a plan reads are set when it is registered. Whether it is
@@ -404,7 +404,7 @@ impl Ecs {
         described.buffer_unordered(CONCURRENT_CALLS).try_collect().await
     }
 
-    /// What a plan looks at of the newest ACTIVE revision of each of `families`, in their order, but for those that have
+    /// What a plan reads of the newest ACTIVE revision of each of `families`, in their order, but for those that have
     /// none any more. Which one is the newest is asked every time.
     ///
     /// # Errors
@@ -467,8 +467,8 @@ impl Ecs {
     /// Moves a service to `revision`; with `force`, by a new deployment even when the service is on that revision.
     /// Nothing else about the service is sent, so nothing else about it changes.
     ///
-    /// It is sent once, since what it stands on grows old: whoever wants it again looks first, as
-    /// [`crate::change::tries`] says. After `Deploy.Unavailable` it may have taken effect all the same.
+    /// It is sent once, since what it stands on grows old: whoever wants it again reads first, as
+    /// [`crate::change::attempts`] says. After `Deploy.Unavailable` it may have taken effect all the same.
     ///
     /// # Errors
     ///
@@ -701,7 +701,7 @@ fn retries() -> RetryConfig {
 }
 
 /// The SDK counts the repetitions of all calls of a client together, and gives up after a hundred in a row: a search of
-/// thousands of revisions has more calls than that turned away when other searches go on.
+/// thousands of revisions has more calls than that throttled when other searches go on.
 fn without_quota() -> RetryPartition {
     RetryPartition::custom("ecr-deploy")
         .token_bucket(TokenBucket::unlimited())
@@ -713,7 +713,7 @@ fn parse<T: TryFrom<String, Error: std::fmt::Display>>(text: String, call: &str)
         .map_err(|error| Error::InvalidInput(format!("{call}: ECS's answer cannot be read: {error}")))
 }
 
-/// Notes that a call was turned away because there were too many.
+/// Notes that a call was throttled because there were too many.
 #[derive(Debug, Clone, Default)]
 struct Throttled(Arc<AtomicBool>);
 

@@ -26,7 +26,7 @@ pub enum Stored {
 }
 
 impl Stored {
-    /// Whether `tag` is known to stand for other bits by now.
+    /// Whether `tag` is known to stand for other contents by now.
     #[must_use]
     pub fn has_lost(&self, tag: &ImageTag) -> bool {
         matches!(self, Self::Tagged(tags) if tags.iter().all(|stored| stored != tag.as_str()))
@@ -36,7 +36,7 @@ impl Stored {
 /// What an image is asked for by.
 #[derive(Debug, Clone, Copy)]
 pub enum By<'a> {
-    /// Its bits.
+    /// Its contents.
     Digest(&'a ImageDigest),
     /// A name that it may have lost to others.
     Tag(&'a ImageTag),

@@ -1,4 +1,4 @@
-//! The input and the output of check-stability: at each look at a rollout, and after the soak before a wave.
+//! The input and the output of check-stability: at each read of a rollout, and after the soak before a wave.
 
 use crate::contract::common::Rollout;
 use crate::contract::conclude::ServiceResult;
@@ -14,21 +14,21 @@ use serde::{Deserialize, Serialize};
 pub struct CheckStability {
     /// The pushed image.
     pub image: PushedImage,
-    /// The rollout to look at.
+    /// The rollout to read.
     pub rollout: Rollout,
     /// The last good revision.
     pub previous: Option<TaskDefinitionArn>,
     /// The revision that is rolled back, when the rollout is a rollback.
     pub rolls_back: Option<TaskDefinitionArn>,
-    /// The deadline that the last look told, since a lifecycle hook held the rollout; `None`: the rollout's own.
+    /// The deadline that the last read told, since a lifecycle hook held the rollout; `None`: the rollout's own.
     pub deadline: Option<Timestamp>,
-    /// How many services the push deploys to: the more, the less often each is looked at.
+    /// How many services the push deploys to: the more, the less often each is read.
     pub services: u32,
     /// How the stage deploys.
     pub settings: RolloutSettings,
 }
 
-/// What check-stability puts out.
+/// What check-stability returns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Check {
@@ -38,15 +38,15 @@ pub struct Check {
     pub message: String,
     /// Why, one reason a line, most telling first. Empty when all is well.
     pub reasons: Vec<String>,
-    /// The containers that its tasks died of, each once, as far as ECS tells.
+    /// The containers whose crash stopped its tasks, each once, as far as ECS tells.
     pub failed_containers: Vec<String>,
     /// How many tasks of the rollout run.
     pub running: u32,
     /// How many should.
     pub desired: u32,
-    /// In how many seconds to look again while it goes on.
+    /// In how many seconds to read again while it goes on.
     pub wait: u32,
-    /// Until when the rollout must be stable from now on, for the next look: the time during which it waits at a lifecycle hook
+    /// Until when the rollout must be stable from now on, for the next read: the time during which it waits at a lifecycle hook
     /// does not count. `None` while the rollout's own deadline counts.
     pub deadline: Option<Timestamp>,
 }
@@ -61,9 +61,9 @@ pub enum Verdict {
     InProgress,
     /// It cannot become stable, or ECS has given it up.
     Failed,
-    /// Another deployment took its place, and that one counts.
+    /// Another deployment replaced it, and that one counts.
     Superseded,
-    /// A deployment that does not have our image took its place, of an older push or of another repository's push made
+    /// A deployment that does not have our image replaced it, of an older push or of another repository's push made
     /// from the same old revision: ours has to be brought in again. Of a rollback: one that is of no newer push.
     Displaced,
     /// The service, or its cluster, is not there any more.

@@ -1,4 +1,4 @@
-//! The parts of several arrows: the envelope, a service, a rollout, an entry that is left out, and the hold of everything.
+//! The parts of several arrows: the envelope, a service, a rollout, an entry that is skipped, and the hold of everything.
 
 use crate::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
 use crate::domain::hold;
@@ -39,7 +39,7 @@ pub struct ServiceId {
     pub service: ServiceName,
 }
 
-/// Something that is left out of a deployment.
+/// Something that is skipped in a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skipped {
@@ -64,7 +64,7 @@ fn is_one(number: &u32) -> bool {
     *number == 1
 }
 
-/// Why something is left out of a deployment.
+/// Why something is skipped in a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SkipReason {
@@ -96,7 +96,7 @@ pub enum SkipReason {
     NotInUse,
     /// A configured cluster is not there.
     ClusterNotFound,
-    /// The service is being deleted, or was deleted while it was looked at.
+    /// The service is being deleted, or was deleted while it was read.
     ServiceNotActive,
     /// The service is deployed by `CodeDeploy`.
     CodeDeployController,
@@ -136,7 +136,7 @@ pub struct Rollout {
     pub deployment: Option<String>,
     /// When it began, by ECS's clock where ECS tells it.
     pub started_at: Timestamp,
-    /// Since when it is watched, by our clock: a task that died before, by more than clocks differ, is no reason to give it
+    /// Since when it is watched, by our clock: a task that crashed before, by more than clocks differ, is no reason to give it
     /// up now.
     pub watched_since: Timestamp,
     /// Until when it must be stable.

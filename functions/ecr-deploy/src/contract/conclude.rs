@@ -68,13 +68,13 @@ pub struct ServiceEnd {
     pub base: Option<BaseNote>,
     /// What came of the update, if it came to that.
     pub update: Option<ServiceUpdate>,
-    /// The last look at the rollout.
+    /// The last read of the rollout.
     pub check: Option<Check>,
     /// What ended the rollout with an error.
     pub error: Option<StateError>,
     /// How it was rolled back.
     pub roll_back: Option<Rollback>,
-    /// The last look at the rollback.
+    /// The last read of the rollback.
     pub roll_back_check: Option<Check>,
     /// What ended the rollback with an error.
     pub roll_back_error: Option<StateError>,
@@ -84,7 +84,7 @@ pub struct ServiceEnd {
     pub attempt: u32,
 }
 
-/// What a service's execution puts out when it succeeds.
+/// What a service's execution returns when it succeeds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServiceConclusion {
@@ -114,7 +114,7 @@ pub enum ServiceOutcome {
     Deployed,
     /// It was there before.
     AlreadyDeployed,
-    /// Another deployment took its place.
+    /// Another deployment replaced it.
     Superseded,
     /// The rollout failed, and a newer push took over before or while it went back.
     RollBackSuperseded,
@@ -142,7 +142,7 @@ pub struct ImageEnd {
     pub services: Vec<ServiceResult>,
     /// The revisions registered before a redrive for families without a service.
     pub families: Vec<RevisionName>,
-    /// What was left out.
+    /// What was skipped.
     pub skipped: Vec<Skipped>,
     /// The waves that are still to come.
     pub later: Vec<Wave>,
@@ -172,7 +172,7 @@ pub struct WaveDue {
 pub struct NextWave {
     /// Those that were due; none where everything is on hold.
     pub later: Vec<Wave>,
-    /// What is left out of them then: an entry for each.
+    /// What is skipped of them then: an entry for each.
     pub skipped: Vec<Skipped>,
 }
 
@@ -232,7 +232,7 @@ pub struct ServiceResult {
     pub outcome: ServiceOutcome,
 }
 
-/// What a push's execution puts out when it succeeds.
+/// What a push's execution returns when it succeeds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImageConclusion {
@@ -244,7 +244,7 @@ pub struct ImageConclusion {
     pub services: Vec<ServiceResult>,
     /// The revisions registered for families without a service.
     pub families: Vec<RevisionName>,
-    /// What was left out.
+    /// What was skipped.
     pub skipped: Vec<Skipped>,
     /// What is to be done again after a redrive: the plan, narrowed to what failed, at a pace of its own. Else empty.
     pub retry: Vec<PlannedRevision>,

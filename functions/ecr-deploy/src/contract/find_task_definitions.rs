@@ -7,7 +7,7 @@ use crate::domain::push::PushedImage;
 use crate::domain::stage::{RolloutSettings, StageName};
 use serde::{Deserialize, Serialize};
 
-/// What find-task-definitions puts out: what is to be deployed, and what is left out and why.
+/// What find-task-definitions returns: what is to be deployed, and what is skipped and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Plan {
@@ -22,7 +22,7 @@ pub struct Plan {
     pub later: Vec<Wave>,
     /// The tags that the image gets once the services of a stage are stable on it.
     pub tags: Vec<StageTag>,
-    /// What is left out. When `revisions` is empty, the reason stands here.
+    /// What is skipped. When `revisions` is empty, the reason stands here.
     pub skipped: Vec<Skipped>,
     /// How many services it deploys to.
     pub services: u32,
@@ -78,7 +78,7 @@ pub struct PlannedService {
     pub cluster: ClusterName,
     /// Its name.
     pub service: ServiceName,
-    /// The stage that owns it, in a plan that was asked for alone. Else it is left out: with it, fewer services would fit into
+    /// The stage that owns it, in a plan that was asked for alone. Else it is absent: with it, fewer services would fit into
     /// what a state may be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<StageName>,

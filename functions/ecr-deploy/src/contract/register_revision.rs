@@ -32,7 +32,7 @@ pub struct RollbackCopy {
     pub rolls_back: TaskDefinitionArn,
 }
 
-/// What register-revision puts out.
+/// What register-revision returns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegisteredRevision {

@@ -18,18 +18,18 @@ pub struct RollBack {
     pub rollout: Rollout,
     /// The last good revision.
     pub previous: Option<TaskDefinitionArn>,
-    /// The last look at the rollout; `None` when there was none.
+    /// The last read of the rollout; `None` when there was none.
     pub check: Option<Check>,
     /// The revision that was registered for the rollback, when one was needed.
     #[serde(default)]
     pub registered: Option<TaskDefinitionArn>,
-    /// How many services the push deploys to: the more, the less often each is looked at.
+    /// How many services the push deploys to: the more, the less often each is read.
     pub services: u32,
     /// How the stage deploys.
     pub settings: RolloutSettings,
 }
 
-/// What roll-back puts out.
+/// What roll-back returns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rollback {
@@ -42,12 +42,12 @@ pub struct Rollback {
     pub register: Option<RollbackRevision>,
     /// Whether the revision that it goes back to was registered for the push too.
     pub has_image: bool,
-    /// Whether tasks died of a container that runs the pushed repository. If not, and the revision that it goes back to has
+    /// Whether tasks stopped since a container crashed that runs the pushed repository. If not, and the revision that it goes back to has
     /// the image, then what failed came in with another push, and the service has the image when it is back.
     pub image_failed: bool,
     /// For a person.
     pub message: String,
-    /// In how many seconds to look at it.
+    /// In how many seconds to read it.
     pub wait: u32,
 }
 
@@ -65,11 +65,11 @@ pub struct RollbackRevision {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RollbackMethod {
-    /// ECS was told to stop the deployment and to go back to what ran before, bits and all.
+    /// ECS was told to stop the deployment and to go back to what ran before, contents and all.
     StoppedDeployment,
     /// The service was updated to the last good revision.
     UpdatedService,
-    /// The service was updated to a copy of the last good revision that is pinned to its old bits.
+    /// The service was updated to a copy of the last good revision that is pinned to its old contents.
     PinnedRevision,
     /// The service was updated to a copy of the last good revision, which itself was deregistered.
     CopiedRevision,

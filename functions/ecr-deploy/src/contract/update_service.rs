@@ -31,13 +31,13 @@ pub struct UpdateService {
     /// Whether the family had a revision of the push, as [`crate::contract::RegisteredRevision`] says. Another execution of the push, under
     /// another tag of the image or started by a person, may have deployed it here then, and it is not tried again.
     pub repeated: bool,
-    /// How many services the push deploys to: the more, the less often each is looked at.
+    /// How many services the push deploys to: the more, the less often each is read.
     pub services: u32,
     /// How the stage deploys.
     pub settings: RolloutSettings,
 }
 
-/// What update-service puts out.
+/// What update-service returns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServiceUpdate {
@@ -47,11 +47,11 @@ pub struct ServiceUpdate {
     pub rollout: Option<Rollout>,
     /// The last good revision: what to go back to. `None` when there is none.
     pub previous: Option<TaskDefinitionArn>,
-    /// The revision that the service is on now, with `MOVED`: what a new revision has to be made from.
+    /// The revision that the service is on now, with `REBASE`: what a new revision has to be made from.
     pub source: Option<TaskDefinitionArn>,
-    /// Until when it may take: for the rollout, or for the wait with `BUSY` and `MOVED`.
+    /// Until when it may take: for the rollout, or for the wait with `ROLLING_BACK` and `REBASE`.
     pub deadline: Timestamp,
-    /// In how many seconds to look at it.
+    /// In how many seconds to read it.
     pub wait: u32,
     /// For a person.
     pub message: String,
@@ -68,9 +68,9 @@ pub enum UpdateOutcome {
     /// A newer push is there.
     Superseded,
     /// A rollback is under way; a deployment now would have nothing to go back to.
-    Busy,
+    RollingBack,
     /// The service has moved to another revision since the plan was made.
-    Moved,
+    Rebase,
     /// The service, or its cluster, is not there.
     ServiceDeleted,
 }

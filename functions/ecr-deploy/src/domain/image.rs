@@ -35,7 +35,7 @@ parsed_text!(
     "an image tag (letters, digits, _ . -, at most 128)"
 );
 parsed_text!(
-    /// The digest of an image's manifest, `sha256:` and 64 hexadecimal digits: the bits themselves.
+    /// The digest of an image's manifest, `sha256:` and 64 hexadecimal digits: the contents.
     ImageDigest,
     |text| Some(text).filter(|text| is_digest(text)),
     "an image digest (sha256: and 64 hexadecimal digits)"
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_an_ecr_host_is_another_registry() {
+    fn what_only_reads_like_an_ecr_host_is_another_registry() {
         for host in [
             "12345678901.dkr.ecr.eu-west-1.amazonaws.com",
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example",

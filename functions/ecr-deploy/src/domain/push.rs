@@ -221,7 +221,7 @@ struct Envelope {
     detail: Value,
 }
 
-/// CloudTrail's record of an API call. Members over 100 KB are left out of it, so the manifest may be missing.
+/// CloudTrail's record of an API call. Members over 100 KB are omitted from it, so the manifest may be missing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CloudTrailRecord {
@@ -642,21 +642,21 @@ mod tests {
         let manifest = "/detail/requestParameters/imageManifest";
         let media_type = "/detail/requestParameters/imageManifestMediaType";
         let index = Some(json!("application/vnd.oci.image.index.v1+json"));
-        let left_out = with(cloud_trail(), manifest, None);
+        let skipped = with(cloud_trail(), manifest, None);
         let cut_off = with(cloud_trail(), manifest, Some(json!("{\"schemaVersion\": 2, \"conf")));
         let config_untold = with(image_action(), "/detail/artifact-media-type", None);
         let untold = with(config_untold.clone(), "/detail/manifest-media-type", None);
         for event in [
-            &left_out,
+            &skipped,
             &cut_off,
-            &with(left_out.clone(), media_type, None),
+            &with(skipped.clone(), media_type, None),
             &config_untold,
             &untold,
         ] {
             assert!(matches!(parse_push(event).unwrap(), Push::Untold(_)), "{event}");
         }
         for event in [
-            with(left_out, media_type, index.clone()),
+            with(skipped, media_type, index.clone()),
             with(config_untold, "/detail/manifest-media-type", index),
         ] {
             assert!(matches!(parse_push(&event).unwrap(), Push::Tagged(_)), "{event}");

@@ -49,7 +49,7 @@ pub(crate) struct Written {
     /// All of its tags, sorted by key.
     pub(crate) tags: Vec<Tag>,
     /// The keys of those of ours for which there is no room.
-    pub(crate) left_out: Vec<String>,
+    pub(crate) without_room: Vec<String>,
 }
 
 /// Which tags are ours. Another one that begins so, such as `ecr-deploy:stage`, is the user's.
@@ -176,15 +176,20 @@ pub(crate) fn for_push(
     fit(tags, wanted, &with_tag(&in_one, Some(&image.tag)))
 }
 
-/// The keys of those of our tags that [`for_push`] leaves out where `ours` is what `source` has of them, beside so many others.
-pub(crate) fn left_out(ours: &[Tag], others: usize, source: &TaskDefinitionArn, image: &PushedImage) -> Vec<String> {
+/// The keys of those of our tags that [`for_push`] omits where `ours` is what `source` has of them, beside so many others.
+pub(crate) fn without_room(
+    ours: &[Tag],
+    others: usize,
+    source: &TaskDefinitionArn,
+    image: &PushedImage,
+) -> Vec<String> {
     // The push, who pushed and the source come on top at most.
     if ours.len() + others + 3 <= MOST_TAGS {
         return Vec::new();
     }
     let others = (0..others).map(|number| tag(&number.to_string(), ""));
     let tags: Vec<Tag> = ours.iter().cloned().chain(others).collect();
-    for_push(&tags, source, None, image).left_out
+    for_push(&tags, source, None, image).without_room
 }
 
 /// A copy's containers of a repository that are pinned to a digest, and the image's tag that stood for it, where that is known.
@@ -255,8 +260,8 @@ fn fit(tags: &[Tag], wanted: Vec<Tag>, in_one: &str) -> Written {
     let users = all.iter().filter(|tag| !tag.key.starts_with("aws:")).count();
     let room = MOST_TAGS.saturating_sub(users);
     let mut wanted = wanted;
-    let left_out = wanted.split_off(room.min(wanted.len()));
-    if let ([only], false) = (wanted.as_mut_slice(), left_out.is_empty())
+    let without_room = wanted.split_off(room.min(wanted.len()));
+    if let ([only], false) = (wanted.as_mut_slice(), without_room.is_empty())
         && in_one.len() <= VALUE_LENGTH
     {
         in_one.clone_into(&mut only.value);
@@ -265,7 +270,7 @@ fn fit(tags: &[Tag], wanted: Vec<Tag>, in_one: &str) -> Written {
     all.sort();
     Written {
         tags: all,
-        left_out: left_out.into_iter().map(|tag| tag.key).collect(),
+        without_room: without_room.into_iter().map(|tag| tag.key).collect(),
     }
 }
 

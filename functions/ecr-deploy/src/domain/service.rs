@@ -1,4 +1,4 @@
-//! A service is what a look at ECS shows of it: its deployments, its service deployments, its stopped tasks. Plain data
+//! A service is what a read of ECS shows of it: its deployments, its service deployments, its stopped tasks. Plain data
 //! for the decisions; [`crate::aws::ecs`] reads it.
 //!
 //! See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html>.
@@ -8,7 +8,7 @@ use crate::domain::image::ImageDigest;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-/// One look at a service, by `DescribeServices`.
+/// One read of a service, by `DescribeServices`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Service {
     /// The cluster it is in.
@@ -244,7 +244,7 @@ pub struct ContainerDigest {
     pub container: String,
     /// The image's reference, as ECS writes it.
     pub image: String,
-    /// The bits.
+    /// The contents.
     pub digest: ImageDigest,
 }
 
@@ -255,7 +255,7 @@ pub enum ServiceDeploymentStatus {
     UnderWay,
     /// SUCCESSFUL, the only success.
     Successful,
-    /// `STOP_REQUESTED` or STOPPED: another deployment took its place, or somebody stopped it.
+    /// `STOP_REQUESTED` or STOPPED: another deployment replaced it, or somebody stopped it.
     Stopped,
     /// `ROLLBACK_REQUESTED` or `ROLLBACK_IN_PROGRESS`: ECS is going back.
     RollingBack,
@@ -326,9 +326,9 @@ impl StoppedTask {
             .is_some_and(|succeeded| succeeded.len() < self.containers.len())
     }
 
-    /// Whether a task died by itself: not when ECS, a person or the hardware stopped it.
+    /// Whether a task crashed by itself: not when ECS, a person or the hardware stopped it.
     #[must_use]
-    pub fn died(&self) -> bool {
+    pub fn crashed(&self) -> bool {
         match self.stop_code.as_str() {
             "EssentialContainerExited" | "TaskFailedToStart" => true,
             "ServiceSchedulerInitiated" => {

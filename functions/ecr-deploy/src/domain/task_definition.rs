@@ -25,7 +25,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// The members that `DescribeTaskDefinition` puts out and `RegisterTaskDefinition` does not take.
+/// The members that `DescribeTaskDefinition` returns and `RegisterTaskDefinition` does not take.
 pub const OUTPUT_ONLY_MEMBERS: [&str; 9] = [
     "taskDefinitionArn",
     "revision",
@@ -58,7 +58,7 @@ pub enum ImageForm {
     /// `repository:tag`. ECS resolves it to a digest once per deployment.
     #[default]
     Tag,
-    /// `repository@digest`. It stays the same bits whatever happens to the tag.
+    /// `repository@digest`. It stays the same contents whatever happens to the tag.
     Digest,
 }
 
@@ -72,7 +72,7 @@ pub struct TaskDefinition {
     containers: Vec<Container>,
     tags: Vec<Tag>,
     /// The keys of the tags of ours for which there is no room.
-    tags_left_out: Vec<String>,
+    tags_without_room: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ struct Container {
     members: Document,
 }
 
-/// What a plan looks at of a revision: its images and what its tags record. Not the document, which is much larger and
+/// What a plan reads of a revision: its images and what its tags record. Not the document, which is much larger and
 /// of which an account may have thousands; so an outline cannot be registered.
 #[derive(Debug, Clone)]
 pub struct Outline {
@@ -157,10 +157,10 @@ impl Outline {
         standing(&self.tags, image, now)
     }
 
-    /// The keys of our tags for which a revision with `image`, made from this one, has no room: [`TaskDefinition::tags_left_out`].
+    /// The keys of our tags for which a revision with `image`, made from this one, has no room: [`TaskDefinition::tags_without_room`].
     #[must_use]
-    pub fn tags_left_out(&self, image: &PushedImage) -> Vec<String> {
-        records::left_out(&self.tags, self.other_tags, &self.arn, image)
+    pub fn tags_without_room(&self, image: &PushedImage) -> Vec<String> {
+        records::without_room(&self.tags, self.other_tags, &self.arn, image)
     }
 
     /// As [`TaskDefinition::is_of_push`].
@@ -229,7 +229,7 @@ impl TaskDefinition {
             members,
             containers,
             tags,
-            tags_left_out: Vec::new(),
+            tags_without_room: Vec::new(),
         })
     }
 
@@ -239,7 +239,7 @@ impl TaskDefinition {
         &self.arn
     }
 
-    /// What a plan looks at.
+    /// What a plan reads.
     #[must_use]
     pub fn outline(&self) -> Outline {
         let containers = self.containers.iter();
@@ -295,7 +295,7 @@ impl TaskDefinition {
 
     /// The document with `image` in every container that runs its repository, and with tags that say where it came
     /// from: the push, its digest, its tag, who pushed, the revision it was made from. Every other member and tag stays as it is.
-    /// ECS takes [`records::MOST_TAGS`]: see [`Self::tags_left_out`].
+    /// ECS takes [`records::MOST_TAGS`]: see [`Self::tags_without_room`].
     #[must_use]
     pub fn with_image(&self, image: &PushedImage, form: ImageForm) -> Self {
         let new_reference = |reference: &ImageReference| match form {
@@ -384,7 +384,7 @@ impl TaskDefinition {
         records::descent(&self.tags)
     }
 
-    /// The document with every container that runs the repository of `image` pinned to `digest`, the bits it ran
+    /// The document with every container that runs the repository of `image` pinned to `digest`, the contents it ran
     /// before its tag was overwritten. Its tags stay, and say besides which revision it was made from and that it was
     /// made to roll back `failed`.
     #[must_use]
@@ -408,18 +408,18 @@ impl TaskDefinition {
             .with_tags(records::for_rollback(&self.tags, &self.arn, None, failed))
     }
 
-    fn with_tags(self, records::Written { tags, left_out }: records::Written) -> Self {
+    fn with_tags(self, records::Written { tags, without_room }: records::Written) -> Self {
         Self {
             tags,
-            tags_left_out: left_out,
+            tags_without_room: without_room,
             ..self
         }
     }
 
     /// The keys of the tags that this document was to get and has not: the user's own leave no room for them.
     #[must_use]
-    pub fn tags_left_out(&self) -> &[String] {
-        &self.tags_left_out
+    pub fn tags_without_room(&self) -> &[String] {
+        &self.tags_without_room
     }
 
     /// The revision that this one was made to roll back, `web:42`, if it was made for that.
@@ -552,7 +552,7 @@ impl TaskDefinition {
 
     /// The body of a `RegisterTaskDefinition` request that registers this document in its family.
     ///
-    /// Tags that AWS itself put on the revision (`aws:…`) are left out, since nobody else may set them; so is an empty
+    /// Tags that AWS itself put on the revision (`aws:…`) are skipped, since nobody else may set them; so is an empty
     /// list of tags.
     ///
     /// # Errors

@@ -237,7 +237,7 @@ mod tests {
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
 
-    /// Runs one invocation, through the client and the document that every step uses, and puts out its log. ECS answers
+    /// Runs one invocation, through the client and the document that every step uses, and returns its log. ECS answers
     /// every registration with `status`.
     async fn logged(payload: Value, status: u16) -> (Result<(), Error>, Vec<Value>) {
         let kept = Kept::default();

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a count serves. Step Functions grants some regions no more than two of these calls a second, and with so many
-/// services that it matters none is looked at again as soon as that.
+/// services that it matters none is read again as soon as that.
 const KNOWN_FOR: SignedDuration = SignedDuration::from_secs(10);
 
 /// The longest page.

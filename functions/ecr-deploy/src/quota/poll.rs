@@ -1,4 +1,4 @@
-//! How long to wait between two looks at a service. A look reads the service from a bucket that the whole account shares,
+//! How long to wait between two reads of a service. Each read takes from a bucket that the whole account shares,
 //! 100 calls at once and then 20 a second; what waits, of all pushes, takes at most a quarter of it, however many there are.
 //!
 //! See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>.
@@ -7,13 +7,13 @@ use crate::domain::arn::{ClusterName, ServiceName};
 use jiff::{SignedDuration, Timestamp};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// How many looks a minute all services may have together: a quarter of the 20 calls a second.
+/// How many reads a minute all services may have together: a quarter of the 20 calls a second.
 const LOOKS_A_MINUTE: u32 = 5 * 60;
 
-/// So many services may be looked at in the same second: a quarter of the 100 calls at once.
+/// So many services may be read in the same second: a quarter of the 100 calls at once.
 const AT_ONCE: u32 = 25;
 
-/// A rollout of this age is looked at again after a twentieth of it: one that has taken an hour is not over in 15 seconds.
+/// A rollout of this age is read again after a twentieth of it: one that has taken an hour is not over in 15 seconds.
 const PART_OF_AGE: i64 = 20;
 
 /// The longest wait that a rollout's age alone brings about, in seconds.
@@ -22,11 +22,11 @@ const LONGEST_BY_AGE: u32 = 5 * 60;
 /// The same where a lifecycle hook holds the rollout, maybe for days; or [`PART_OF_HELD`], whichever is longer.
 const LONGEST_HELD: u32 = 60 * 60;
 
-/// A rollout that is held is looked at again after a hundredth of its age at the latest: so a month's looks have room in the
-/// 25,000 events of an execution, beside as many looks as the settings allow for a rollout and a rollback.
+/// A rollout that is held is read again after a hundredth of its age at the latest: so a month's reads have room in the
+/// 25,000 events of an execution, beside as many reads as the settings allow for a rollout and a rollback.
 const PART_OF_HELD: i64 = 100;
 
-/// A service that is to be looked at again.
+/// A service that is to be read again.
 #[derive(Debug, Clone, Copy)]
 pub struct Waiting<'a> {
     /// Its cluster.
@@ -39,17 +39,17 @@ pub struct Waiting<'a> {
     pub running: Option<u32>,
     /// For how long it has been waited for.
     pub age: SignedDuration,
-    /// The time until the deadline, after which one look more tells that it was not kept; or until the hook that holds it
+    /// The time until the deadline, after which one read more tells that it was not kept; or until the hook that holds it
     /// expires, after which ECS goes on or back.
     pub left: SignedDuration,
     /// Whether it waits at a lifecycle hook.
     pub is_held: bool,
 }
 
-/// The seconds to wait at `now` until the next look. `poll_interval`, the setting, is the least.
+/// The seconds to wait at `now` until the next read. `poll_interval`, the setting, is the least.
 ///
-/// ECS lets 50 updates begin at once and then 5 a second. So that their looks do not come as a crowd, again and again, each
-/// service has a turn of its own in a period that all of them share: more than a few are looked at in their turn.
+/// ECS lets 50 updates begin at once and then 5 a second. So that their reads do not come as a crowd, again and again, each
+/// service has a turn of its own in a period that all of them share: more than a few are read in their turn.
 #[must_use]
 pub fn wait(poll_interval: SignedDuration, now: Timestamp, waiting: &Waiting<'_>) -> u32 {
     let poll_interval = seconds(poll_interval.as_secs());
@@ -69,21 +69,21 @@ pub fn wait(poll_interval: SignedDuration, now: Timestamp, waiting: &Waiting<'_>
         let earliest = now.as_second().saturating_add(least.into());
         least.saturating_add(until_turn(waiting, period, earliest))
     };
-    // A second more, since the time of a look is rounded.
+    // A second more, since the time of a read is rounded.
     let until_deadline = seconds(waiting.left.as_secs()).saturating_add(1);
     wait.min(until_deadline).max(1)
 }
 
-/// The seconds that have to lie between two looks at one of so many services.
+/// The seconds that have to lie between two reads of one of so many services.
 fn by_number(services: u32) -> u32 {
     if services > LOOKS_A_MINUTE {
         // In a minute it is the turn of some of them, of more in one minute than in another: at two thirds of what is
         // granted there is room for that.
         services.saturating_mul(3).div_ceil(10)
     } else {
-        // So many looks of each service fit into a minute; a minute that has one more is one too many.
-        let looks = LOOKS_A_MINUTE / services.max(1);
-        60_u32.div_ceil(looks)
+        // So many reads of each service fit into a minute; a minute that has one more is one too many.
+        let reads = LOOKS_A_MINUTE / services.max(1);
+        60_u32.div_ceil(reads)
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollout_is_looked_at_less_often_the_longer_it_lasts() {
+    fn a_rollout_is_read_less_often_the_longer_it_lasts() {
         for (age, left, wanted, rule) in [
             (0, 1800, 15, "the setting"),
             (300, 1500, 15, "a twentieth of its age is the setting"),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollout_that_a_hook_holds_is_looked_at_as_often_at_first_and_once_in_hours_after_days() {
+    fn a_rollout_that_a_hook_holds_is_read_as_often_at_first_and_once_in_hours_after_days() {
         const DAY: i64 = 86_400;
         for (age, left, wanted, rule) in [
             (0, 1800, 15, "the setting"),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_more_services_wait_of_all_pushes_the_less_often_each_is_looked_at() {
+    fn the_more_services_wait_of_all_pushes_the_less_often_each_is_read() {
         for (services, running, period) in [
             (26, None, 15),
             (75, None, 15),
@@ -203,11 +203,11 @@ mod tests {
         }
     }
 
-    /// The seconds of the looks at so many services, which began as ECS lets them begin, for an hour of one endless rollout.
-    fn looks(services: u32, pushes: u32, poll_interval: i64) -> Vec<i64> {
+    /// The seconds of the reads of so many services, which began as ECS lets them begin, for an hour of one endless rollout.
+    fn reads(services: u32, pushes: u32, poll_interval: i64) -> Vec<i64> {
         let duration = SignedDuration::from_secs;
         let cluster = cluster();
-        let mut looks = Vec::new();
+        let mut reads = Vec::new();
         for place in 0..services {
             let over = place.saturating_sub(UPDATES.at_once - 1);
             let begun = i64::from(over.div_ceil(UPDATES.per_second));
@@ -224,35 +224,35 @@ mod tests {
                     is_held: false,
                 };
                 now += i64::from(wait(duration(poll_interval), at(now), &waiting));
-                looks.push(now);
+                reads.push(now);
             }
         }
-        looks.sort_unstable();
-        looks
+        reads.sort_unstable();
+        reads
     }
 
-    fn most_in_a_minute(looks: &[i64]) -> usize {
-        let within = |place: usize| looks[place..].partition_point(|look| *look < looks[place] + 60);
-        (0..looks.len()).map(within).max().unwrap_or_default()
+    fn most_in_a_minute(reads: &[i64]) -> usize {
+        let within = |place: usize| reads[place..].partition_point(|snapshot| *snapshot < reads[place] + 60);
+        (0..reads.len()).map(within).max().unwrap_or_default()
     }
 
-    /// The lowest level of a bucket from which these looks alone take.
-    fn lowest_level(looks: &[i64]) -> i64 {
+    /// The lowest level of a bucket from which these reads alone take.
+    fn lowest_level(reads: &[i64]) -> i64 {
         let (mut level, mut lowest, mut last) = (100, 100, 0);
-        for look in looks {
-            level = (level + 20 * (look - last)).min(100) - 1;
-            last = *look;
+        for snapshot in reads {
+            level = (level + 20 * (snapshot - last)).min(100) - 1;
+            last = *snapshot;
             lowest = lowest.min(level);
         }
         lowest
     }
 
     fn is_within_a_quarter(services: u32, pushes: u32, poll_interval: i64) -> Result<(), String> {
-        let looks = looks(services, pushes, poll_interval);
-        let (most, lowest) = (most_in_a_minute(&looks), lowest_level(&looks));
+        let reads = reads(services, pushes, poll_interval);
+        let (most, lowest) = (most_in_a_minute(&reads), lowest_level(&reads));
         if most > 300 || lowest < 75 {
             return Err(format!(
-                "{services} services of {pushes} pushes, every {poll_interval} s: {most} looks in a minute, {lowest} of 100 left"
+                "{services} services of {pushes} pushes, every {poll_interval} s: {most} reads in a minute, {lowest} of 100 left"
             ));
         }
         Ok(())
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_of_services_that_the_setting_alone_would_let_look_too_often_looks_less_often() {
+    fn every_number_of_services_that_the_setting_alone_would_let_read_too_often_reads_less_often() {
         for services in (1..=310).chain([499, 500, 999, 1000, 1001, 4999, 5000]) {
             for pushes in [1, 20] {
                 assert_eq!(is_within_a_quarter(services, pushes, 1), Ok(()));

@@ -129,7 +129,7 @@ async fn a_registration_is_the_document_byte_for_byte_on_the_wire() {
     assert_eq!(
         registered.arn().short(),
         "web:41",
-        "what ECS answers is what is put out"
+        "what ECS answers is what is returned"
     );
 
     let [sent] = &wire.sent()[..] else {
@@ -247,7 +247,7 @@ async fn each_call_is_repeated_as_often_however_many_were_refused_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_a_call_was_turned_away_is_told_once_also_when_it_got_through_later() {
+async fn that_a_call_was_throttled_is_told_once_also_when_it_got_through_later() {
     let (ecs, _) = ecs_answering(|place, _| match place {
         0 => refused("ThrottlingException", "Rate exceeded"),
         _ => refused("ClientException", "There is none."),
@@ -719,7 +719,7 @@ fn service_deployments_answer(sent: &Sent) -> (u16, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn service_deployments_of_all_pages_come_newest_first_with_their_revisions_and_bits() {
+async fn service_deployments_of_all_pages_come_newest_first_with_their_revisions_and_contents() {
     let (ecs, _) = ecs_answering(|_, sent| service_deployments_answer(sent));
     let told = deployments_of_web(&ecs).await.unwrap().unwrap();
     let seen: Vec<_> = told
@@ -800,7 +800,7 @@ fn a_payload_that_does_not_fit_is_invalid_input_and_names_the_member() {
         );
         assert!(
             error.to_string().contains("deployed together?"),
-            "{error} says what to look at"
+            "{error} says what to read"
         );
     }
     for payload in [Value::Null, json!([]), json!({}), json!({"input": {}})] {

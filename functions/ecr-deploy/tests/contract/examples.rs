@@ -264,7 +264,7 @@ fn the_examples_tell_one_story() {
     let plan: Plan = serde_json::from_value(example("plan")).unwrap();
     assert_eq!(event, Push::Tagged(plan.image.unwrap()));
 
-    // What one step puts out is what the next takes in.
+    // What one step returns is what the next takes in.
     let fits = BTreeMap::from([
         ("envelope /input", "register-revision "),
         ("register-revision /image", "plan /image"),
@@ -323,15 +323,15 @@ fn the_examples_tell_one_story() {
         ("image-conclusion /families/0", "conclude-image /results/2/registered"),
         ("image-conclusion /skipped", "plan /skipped"),
     ]);
-    for (taken, put_out) in fits {
-        let [taken_value, put_out_value] = [taken, put_out].map(|place| {
+    for (taken, returned) in fits {
+        let [taken_value, returned_value] = [taken, returned].map(|place| {
             let (name, pointer) = place.split_once(' ').unwrap();
             example(name)
                 .pointer(pointer)
                 .unwrap_or_else(|| panic!("{place}"))
                 .clone()
         });
-        assert_eq!(taken_value, put_out_value, "{taken} is {put_out}");
+        assert_eq!(taken_value, returned_value, "{taken} is {returned}");
     }
     let registered: RegisteredRevision = serde_json::from_value(example("registered-revision")).unwrap();
     let asked: RegisterRevision = serde_json::from_value(example("register-revision")).unwrap();

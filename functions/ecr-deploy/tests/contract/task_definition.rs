@@ -72,7 +72,7 @@ fn the_fixture_has_every_member_of_awss_model_and_some_of_tomorrow() {
 }
 
 #[test]
-fn the_output_only_members_are_those_that_aws_puts_out_and_does_not_take() {
+fn the_output_only_members_are_those_that_aws_returns_and_does_not_take() {
     let difference = &members("DescribeTaskDefinition") - &members("RegisterTaskDefinition");
     assert_eq!(difference, OUTPUT_ONLY_MEMBERS.map(str::to_owned).into());
 }
@@ -140,7 +140,7 @@ fn a_new_revision_is_the_old_one_but_for_the_image_and_the_tags() {
 }
 
 #[test]
-fn by_digest_the_image_is_pinned_to_the_pushed_bits() {
+fn by_digest_the_image_is_pinned_to_the_pushed_contents() {
     let document = read(&response(&[&format!("{REGISTRY}/busybox:v0")], &json!([])));
     let request = request_of(&document.with_image(&busybox(), ImageForm::Digest));
     assert_eq!(
@@ -244,7 +244,7 @@ fn a_request_has_one_list_of_tags_wherever_ecs_answers_another() {
 }
 
 #[test]
-fn an_empty_list_of_tags_is_left_out_since_ecs_refuses_one() {
+fn an_empty_list_of_tags_is_skipped_since_ecs_refuses_one() {
     for tags in [json!([]), json!([{"key": "aws:ecs:clusterName", "value": "x"}])] {
         let request = request_of(&read(&response(&["busybox:v0"], &tags)));
         assert_eq!(
@@ -513,7 +513,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 /// Any members that are not known today.
 fn unknown_members() -> impl Strategy<Value = Map<String, Value>> {
-    // A name that AWS could give, and none that the document has or leaves out already.
+    // A name that AWS could give, and none that the document has or omits already.
     prop::collection::hash_map("unknown[A-Za-z0-9 \"\\\\é]{0,8}", any_json(), 0..4)
         .prop_map(|members| members.into_iter().collect())
 }

@@ -298,7 +298,7 @@ fn everything_is_caught_only_and_last_and_never_retried() {
 /// A function that ran out of time took this long: the least `timeout` of a step, `cdk/lib/step.ts`.
 const FUNCTION_TIMEOUT_SECONDS: f64 = 300.0;
 
-/// How long a retrier tries on average: full jitter takes half of each delay. With it, what the tries themselves take, where
+/// How long a retrier tries on average: full jitter takes half of each delay. With it, what the attempts themselves take, where
 /// that is known.
 fn patience_seconds(retrier: &Value) -> f64 {
     let member = |name: &str| retrier[name].as_f64().unwrap();
@@ -747,8 +747,8 @@ fn each_wait_for_room_in_a_bucket_has_a_time_that_counts_from_the_begin() {
     }
     for state in states().iter().filter(|state| state.value["Type"] == "Wait") {
         let timestamp = state.value.get("Timestamp");
-        let waits_between_looks = state.value["Seconds"] == "{% $wait %}";
-        assert!(timestamp.is_some() != waits_between_looks, "{}", state.title());
+        let waits_between_reads = state.value["Seconds"] == "{% $wait %}";
+        assert!(timestamp.is_some() != waits_between_reads, "{}", state.title());
     }
     assert_eq!(
         state(DEPLOY_IMAGE, "Keep the pace")["Timestamp"],
@@ -861,7 +861,7 @@ fn an_execution_of_the_only_service_is_named_and_retried_as_one_of_several() {
 }
 
 #[test]
-fn what_is_read_of_a_services_execution_is_what_it_puts_out() {
+fn what_is_read_of_a_services_execution_is_what_it_returns() {
     for start in STARTS {
         let deploy = state(DEPLOY_IMAGE, start);
         let mut outputs = texts(&deploy)

@@ -190,8 +190,8 @@ fn the_largest_plan_that_fits_keeps_the_name_of_each_error_and_the_next_one_is_r
         let services = services.map(|planned| {
             json!({"cluster": planned.cluster, "service": planned.service, "outcome": "ROLL_BACK_SUPERSEDED"})
         });
-        let put_out = size(&services.collect::<Vec<_>>());
-        assert!(put_out + 2048 <= 262_144, "{fits} services: {put_out}");
+        let returned = size(&services.collect::<Vec<_>>());
+        assert!(returned + 2048 <= 262_144, "{fits} services: {returned}");
         refuses(plan_with(refused), &["bytes, and Step Functions allows 262144"]);
     }
 }
@@ -265,7 +265,7 @@ fn a_service_whose_update_has_to_wait_longer_than_its_revision_takes_the_events_
 }
 
 #[test]
-fn what_is_left_out_takes_room_too() {
+fn what_is_skipped_takes_room_too() {
     let skipped = Skipped {
         resource: "old in production".to_owned(),
         reason: SkipReason::Superseded,

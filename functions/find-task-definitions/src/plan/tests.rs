@@ -199,7 +199,7 @@ fn a_service_that_ecs_does_not_deploy_itself_is_skipped_with_what_to_do() {
 }
 
 #[test]
-fn a_service_is_looked_at_through_every_one_of_its_task_sets() {
+fn a_service_is_read_through_every_one_of_its_task_sets() {
     let service = Service {
         controller: Controller::External,
         task_definitions: vec![arn("proxy:1"), arn("web:1")],
@@ -344,7 +344,7 @@ fn a_push_that_a_revision_records_as_of_a_time_to_come_keeps_nothing_out_and_is_
 
 #[test]
 fn tags_of_ours_for_which_there_is_no_room_are_told_of() {
-    for (own, left_out) in [
+    for (own, without_room) in [
         (47, None),
         (48, Some("ecr-deploy:by")),
         (49, Some("ecr-deploy:push/app, ecr-deploy:by")),
@@ -364,8 +364,8 @@ fn tags_of_ours_for_which_there_is_no_room_are_told_of() {
         let known = BTreeMap::from([(arn("web:1"), Some(definition))]);
         let planned = plan(&all(), &image, &[on("web", "web:1")], &known, &[], at(600));
         assert_eq!(lines(&planned), ["web:1: web"], "{own}");
-        let says = left_out.map(|left_out| {
-            let says = format!("its own tags leave no room on its new revision for {left_out}; ECS takes 50 tags");
+        let says = without_room.map(|without_room| {
+            let says = format!("its own tags leave no room on its new revision for {without_room}; ECS takes 50 tags");
             let unrecorded = ". Nothing then says which push it is of, so an older push whose event arrives late would replace it; \
                               remove a tag";
             says + if own == 50 { unrecorded } else { "" }
@@ -467,7 +467,7 @@ proptest! {
 }
 
 #[test]
-fn of_what_is_left_out_for_one_reason_twenty_are_named_and_the_rest_is_counted() {
+fn of_what_is_skipped_for_one_reason_twenty_are_named_and_the_rest_is_counted() {
     let skipped = |reason, number: usize| Skipped {
         resource: format!("web-{number} in production"),
         reason,

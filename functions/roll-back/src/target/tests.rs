@@ -296,7 +296,7 @@ fn good_is_what_was_successful_before_the_failed_one_the_newest_first() {
         good.map(|good| good.short().to_owned()).collect::<Vec<_>>()
     };
     let good = |records: &[ServiceDeployment]| all(records).into_iter().next();
-    let completed_since_the_look = [
+    let completed_since_the_read = [
         record("web:5", Successful),
         record("web:4", UnderWay),
         record("web:4", Successful),
@@ -304,7 +304,7 @@ fn good_is_what_was_successful_before_the_failed_one_the_newest_first() {
         record("web:2", Successful),
         record("web:1", Successful),
     ];
-    assert_eq!(all(&completed_since_the_look), ["web:2", "web:1"]);
+    assert_eq!(all(&completed_since_the_read), ["web:2", "web:1"]);
     assert_eq!(good(&[record("web:4", UnderWay), record("web:2", Stopped)]), None);
     assert_eq!(good(&[record("web:2", Successful)]), None, "ours does not show");
     assert_eq!(good_before(None, &arn("web:4"), None), []);
@@ -328,33 +328,33 @@ fn what_was_good_at_the_update_comes_last_and_counts_where_no_record_tells() {
     assert_eq!(good(None, "web:3"), ["web:3"]);
 }
 
-// The old bits.
+// The old contents.
 
-fn bits(previous: &serde_json::Value, history: Option<&[ServiceDeployment]>) -> Bits {
-    old_bits(
+fn contents(previous: &serde_json::Value, history: Option<&[ServiceDeployment]>) -> Contents {
+    old_contents(
         &definition(previous),
         &pushed(2),
         &recorded_digests(history, &arn("web:1")),
     )
 }
 
-fn tagged(tag: &str, number: u32) -> Bits {
-    Bits::Tagged(tag.parse().unwrap(), digest(number))
+fn tagged(tag: &str, number: u32) -> Contents {
+    Contents::Tagged(tag.parse().unwrap(), digest(number))
 }
 
 #[test]
-fn a_revision_that_names_its_image_by_digest_is_always_the_same_bits() {
+fn a_revision_that_names_its_image_by_digest_is_always_the_same_contents() {
     assert_eq!(
-        bits(&described("web:1", &format!("app@{}", digest(1)), &[]), None),
-        Bits::Pinned
+        contents(&described("web:1", &format!("app@{}", digest(1)), &[]), None),
+        Contents::Pinned
     );
     assert_eq!(
-        bits(&described("web:1", &format!("app:v1@{}", digest(1)), &[]), None),
-        Bits::Pinned
+        contents(&described("web:1", &format!("app:v1@{}", digest(1)), &[]), None),
+        Contents::Pinned
     );
     assert_eq!(
-        bits(&described("web:1", "other:v1", &[]), None),
-        Bits::Pinned,
+        contents(&described("web:1", "other:v1", &[]), None),
+        Contents::Pinned,
         "it does not run the repository"
     );
 }
@@ -363,19 +363,19 @@ fn a_revision_that_names_its_image_by_digest_is_always_the_same_bits() {
 fn what_a_tag_stood_for_is_told_by_ecss_record_of_the_rollout() {
     let history = [record("web:2", UnderWay), record("web:1", Successful)];
     assert_eq!(
-        bits(&described("web:1", "app:v1", &[]), Some(&history)),
+        contents(&described("web:1", "app:v1", &[]), Some(&history)),
         tagged("v1", 1)
     );
     let latest = described("web:1", "app", &[]);
     assert_eq!(
-        bits(&latest, Some(&history)),
+        contents(&latest, Some(&history)),
         tagged("latest", 1),
         "no tag means latest"
     );
 }
 
 #[test]
-fn bits_that_failed_under_the_same_tag_are_not_the_old_ones() {
+fn contents_that_failed_under_the_same_tag_are_not_the_old_ones() {
     let of_digest = |number: u32, status| {
         let mut record = record("web:1", status);
         record.target_digests[0].digest = digest(number);
@@ -383,16 +383,16 @@ fn bits_that_failed_under_the_same_tag_are_not_the_old_ones() {
     };
     let history = [of_digest(7, RolledBack), of_digest(1, Successful)];
     let previous = described("web:1", "app:latest", &[]);
-    assert_eq!(bits(&previous, Some(&history)), tagged("latest", 1));
-    let untold = bits(&previous, Some(&[of_digest(7, RolledBack)]));
-    assert_eq!(untold, Bits::Unknown("latest".parse().unwrap()));
+    assert_eq!(contents(&previous, Some(&history)), tagged("latest", 1));
+    let untold = contents(&previous, Some(&[of_digest(7, RolledBack)]));
+    assert_eq!(untold, Contents::Unknown("latest".parse().unwrap()));
 }
 
 #[test]
 fn ecs_brings_back_the_old_bits_of_what_it_has_resolved() {
     let keeps = |image: &str, history: &[ServiceDeployment]| {
         let resolved = recorded_digests(Some(history), &arn("web:1"));
-        keeps_old_bits(&definition(&described("web:1", image, &[])), &pushed(2), &resolved)
+        keeps_old_contents(&definition(&described("web:1", image, &[])), &pushed(2), &resolved)
     };
     assert!(keeps("app:latest", &[record("web:1", Successful)]));
     let unresolved = ServiceDeployment {
@@ -407,21 +407,21 @@ fn ecs_brings_back_the_old_bits_of_what_it_has_resolved() {
 #[test]
 fn else_by_what_was_recorded_on_the_revision() {
     let previous = described_of_push("web:1", 1);
-    assert_eq!(bits(&previous, None), tagged("v1", 1));
-    assert_eq!(bits(&previous, Some(&[record("web:2", UnderWay)])), tagged("v1", 1));
+    assert_eq!(contents(&previous, None), tagged("v1", 1));
+    assert_eq!(contents(&previous, Some(&[record("web:2", UnderWay)])), tagged("v1", 1));
     let mut of_a_sidecar = record("web:1", Successful);
     of_a_sidecar.target_digests[0].image = format!("{REGISTRY}/sidecar:v7");
     of_a_sidecar.target_digests[0].digest = digest(7);
-    assert_eq!(bits(&previous, Some(&[of_a_sidecar.clone()])), tagged("v1", 1));
+    assert_eq!(contents(&previous, Some(&[of_a_sidecar.clone()])), tagged("v1", 1));
     of_a_sidecar.target_digests[0].image = "public.ecr.aws/x/app:v7".to_owned();
-    assert_eq!(bits(&previous, Some(&[of_a_sidecar])), tagged("v1", 1));
+    assert_eq!(contents(&previous, Some(&[of_a_sidecar])), tagged("v1", 1));
 }
 
 #[test]
 fn where_nothing_tells_the_digest_it_is_unknown() {
     assert_eq!(
-        bits(&described("web:1", "app:v1", &[]), None),
-        Bits::Unknown("v1".parse().unwrap())
+        contents(&described("web:1", "app:v1", &[]), None),
+        Contents::Unknown("v1".parse().unwrap())
     );
 }
 

@@ -79,7 +79,11 @@ fn a_service_on_the_source_is_updated() {
 #[test]
 fn a_service_that_somebody_has_moved_to_another_family_is_not_moved_out_of_it() {
     let moved = decided([deployment("admin:7")], Some(Standing::Unrecorded));
-    assert_eq!(moved, Start::Moved(arn("admin:7")), "a revision of that family is made");
+    assert_eq!(
+        moved,
+        Start::Rebase(arn("admin:7")),
+        "a revision of that family is made"
+    );
     let by_hand = UpdateService {
         source: arn("admin:7"),
         ..wanted()
@@ -143,7 +147,7 @@ fn an_earlier_revision_of_the_same_push_gives_way_to_the_one_made_to_keep_what_c
         on_earlier(vec![deployment("other:2")]),
         Start::AlreadyDeployed(arn("other:2"))
     );
-    // The rollout that an older look began has taken the place of the wanted one, which had never been there alone.
+    // The rollout that an older read began has replaced the wanted one, which had never been there alone.
     let overtaken = [
         record("web:2", Successful),
         record("web:4", Stopped),
@@ -157,7 +161,7 @@ fn an_earlier_revision_of_the_same_push_gives_way_to_the_one_made_to_keep_what_c
 
 #[test]
 fn a_rollback_to_an_earlier_revision_of_the_same_push_is_waited_for() {
-    let busy = Start::Busy(arn("web:2"));
+    let busy = Start::RollingBack(arn("web:2"));
     let failed = because_of("tasks failed to start", deployment("web:4"));
     let goes_back = because_of("rolling back to deploymentId ecs-svc/2.", rolling("web:2"));
     for beside in [rolling("web:4"), given_up("web:4"), failed] {
@@ -287,11 +291,11 @@ fn a_service_that_has_moved_on_gets_the_image_on_top() {
     for standing in [Standing::Older, Standing::Unrecorded] {
         assert_eq!(
             decided([deployment("web:3")], Some(standing)),
-            Start::Moved(arn("web:3"))
+            Start::Rebase(arn("web:3"))
         );
         assert_eq!(
             decided([rolling("web:3"), deployment("web:1")], Some(standing)),
-            Start::Moved(arn("web:3"))
+            Start::Rebase(arn("web:3"))
         );
     }
 }
@@ -319,7 +323,7 @@ fn a_service_that_an_older_push_has_moved_from_the_same_revision_is_updated_at_o
     };
     assert_eq!(
         of_older(back),
-        Start::Busy(arn("web:3")),
+        Start::RollingBack(arn("web:3")),
         "but not in the middle of a rollback"
     );
 }
@@ -458,7 +462,7 @@ fn a_revision_of_the_same_push_does_not_give_way_to_one_made_from_what_was_taken
 }
 
 /// `web:2` was replaced as soon as it had begun, by `web:3` of another repository's push, which was made from `source`.
-fn decided_when_overrun(source: &str, standing: Standing, status: ServiceDeploymentStatus, before: &str) -> Start {
+fn decided_when_replaced(source: &str, standing: Standing, status: ServiceDeploymentStatus, before: &str) -> Start {
     let history = [
         record("web:3", UnderWay),
         record("web:2", status),
@@ -480,20 +484,23 @@ fn decided_when_overrun(source: &str, standing: Standing, status: ServiceDeploym
 }
 
 #[test]
-fn a_push_that_was_overrun_by_one_of_another_repository_that_had_looked_before_it_comes_on_top() {
-    let on_top = Start::Moved(arn("web:3"));
-    assert_eq!(decided_when_overrun("web:1", Standing::Older, Stopped, "web:1"), on_top);
+fn a_push_that_was_replaced_unseen_by_one_of_another_repository_that_had_read_before_it_comes_on_top() {
+    let on_top = Start::Rebase(arn("web:3"));
+    assert_eq!(
+        decided_when_replaced("web:1", Standing::Older, Stopped, "web:1"),
+        on_top
+    );
     let taken_on = Start::TakenOn(arn("web:3"));
     for (source, standing, status) in [
         ("web:2", Standing::Older, Stopped),
         ("web:1", Standing::Unrecorded, Stopped),
         ("web:1", Standing::Older, Successful),
     ] {
-        let start = decided_when_overrun(source, standing, status, "web:1");
+        let start = decided_when_replaced(source, standing, status, "web:1");
         assert_eq!(start, taken_on, "{source} {standing:?} {status:?}");
     }
     // It was good before: that is a way back.
-    let back = decided_when_overrun("web:1", Standing::Older, Stopped, "web:3");
+    let back = decided_when_replaced("web:1", Standing::Older, Stopped, "web:3");
     assert!(matches!(back, Start::RolledBack { .. }), "{back:?}");
 }
 
@@ -552,7 +559,7 @@ fn an_image_that_failed_inside_a_later_rollout_of_its_service_is_not_begun_once_
         decide(&wanted, &seen)
     };
     let [first, good] = [came("web:2", 5, Stopped), came("web:1", 1, Successful)];
-    let moved = |on: &str| Start::Moved(arn(on));
+    let moved = |on: &str| Start::Rebase(arn(on));
     let rolled_back = Start::RolledBack {
         to: arn("web:1"),
         why: None,
@@ -601,7 +608,7 @@ fn an_image_that_gets_a_tag_after_another_push_came_between_is_deployed_for_that
         };
         decide(&wanted, &seen)
     };
-    assert_eq!(decided(true), Start::Moved(arn("web:3")));
+    assert_eq!(decided(true), Start::Rebase(arn("web:3")));
     assert_eq!(decided(false), Start::TakenOn(arn("web:3")));
 }
 
@@ -623,10 +630,10 @@ fn a_service_that_is_shown_as_before_its_newest_successful_rollout_is_read_again
 }
 
 #[test]
-fn a_rollout_of_the_push_that_began_since_the_look_is_looked_at_again() {
+fn a_rollout_of_the_push_that_began_since_the_read_is_read_again() {
     let history = [record("web:2", UnderWay), record("web:1", Successful)];
-    let looks_again = decided_again(deployment("web:1"), Standing::Older, Some(&history));
-    assert_eq!(looks_again, Start::Begun(arn("web:2")));
+    let reads_again = decided_again(deployment("web:1"), Standing::Older, Some(&history));
+    assert_eq!(reads_again, Start::Begun(arn("web:2")));
 }
 
 #[test]
@@ -670,7 +677,7 @@ fn a_revision_of_the_same_push_made_from_a_newer_state_is_not_replaced_by_one_ma
 fn a_push_that_is_started_once_more_waits_for_the_rollback_before_it_says_how_that_push_ended() {
     let history = [record("web:2", RollingBack)];
     let waits = decided_again(rolling("web:1"), Standing::Older, Some(&history));
-    assert_eq!(waits, Start::Busy(arn("web:1")));
+    assert_eq!(waits, Start::RollingBack(arn("web:1")));
 }
 
 #[test]
@@ -691,7 +698,7 @@ fn a_service_that_cannot_be_updated_is_refused() {
 
 #[test]
 fn a_rollback_under_way_is_waited_for() {
-    let busy = Start::Busy(arn("web:1"));
+    let busy = Start::RollingBack(arn("web:1"));
     let back = || rolling("web:1");
     assert_eq!(decided([back(), given_up("web:5")], None), busy);
     assert_eq!(decided([back(), rolling("web:5")], None), busy);
@@ -807,7 +814,7 @@ fn a_rollout_forward_or_of_another_family_or_one_that_is_over_is_no_rollback() {
 
 #[test]
 fn a_rollback_from_what_ecs_called_complete_is_waited_for_also_where_it_tells_no_state() {
-    let busy = Start::Busy(arn("web:1"));
+    let busy = Start::RollingBack(arn("web:1"));
     assert_eq!(decided([rolling("web:1"), deployment("web:5")], None), busy);
     let stateless = [rolling("web:1"), deployment("web:5")].map(without_state);
     assert_eq!(decided(stateless, None), busy);
@@ -827,7 +834,7 @@ fn a_rollback_that_runs_alone_and_has_to_settle_is_waited_for_where_only_its_rec
             },
         )
     };
-    let busy = Start::Busy(arn("web:1"));
+    let busy = Start::RollingBack(arn("web:1"));
     assert_eq!(decided(false, record("web:5", RollingBack)), busy);
     assert_eq!(decided(true, record("web:1", UnderWay)), busy);
     assert_eq!(decided(true, record("web:1", Successful)), update(false));
@@ -898,7 +905,7 @@ fn a_service_whose_replaced_tasks_only_drain_is_steady() {
 }
 
 #[test]
-fn a_look_tells_everything_where_ecs_says_that_the_one_deployment_is_complete() {
+fn a_read_tells_everything_where_ecs_says_that_the_one_deployment_is_complete() {
     assert!(tells_everything(&service([deployment("web:1")])));
     for deployments in [
         vec![without_state(deployment("web:1"))],
@@ -1041,10 +1048,10 @@ fn with_a_rollout_state_no_record_is_asked() {
 }
 
 #[test]
-fn the_first_look_that_lists_something_good_counts() {
+fn the_first_read_that_lists_something_good_counts() {
     let completed_meanwhile = service([rolling("web:9"), deployment("web:2")]);
     let before = service([rolling("web:2"), deployment("web:1")]);
-    let good = |looks: &[&Service]| last_good(looks, &arn("web:9"), None);
+    let good = |reads: &[&Service]| last_good(reads, &arn("web:9"), None);
     assert_eq!(good(&[&completed_meanwhile, &before]), Some(arn("web:2")));
     let nothing = service([rolling("web:9")]);
     assert_eq!(good(&[&nothing, &before]), Some(arn("web:1")));

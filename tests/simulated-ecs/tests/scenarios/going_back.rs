@@ -1,4 +1,4 @@
-//! Going back: which revision, which bits, and who may ask for it.
+//! Going back: which revision, which contents, and who may ask for it.
 
 use serde_json::{Value, json};
 use simulated_ecs::Seed;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const ERRORS: &str = "every error names the service, the reason and the next step";
 
 /// The words by which a message says what to do next.
-const NEXT_STEPS: [&str; 5] = ["redrive", "push a good image", "push again", "nothing to do", "look at"];
+const NEXT_STEPS: [&str; 5] = ["redrive", "push a good image", "push again", "nothing to do", "read"];
 
 /// How many services the message of a push names at most; it counts the rest.
 const NAMED: usize = 10;

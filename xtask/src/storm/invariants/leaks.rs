@@ -142,9 +142,9 @@ mod tests {
         of_another.tags.retain(|tag| tag.key != "ecr-deploy:rolled-back");
         of_another.tags.push(tag("ecr-deploy:rolled-back", "web:2"));
         assert_eq!(found_with(&[pinned.clone(), of_another]), 0);
-        let mut other_bits = again;
-        other_bits.document["containerDefinitions"][1]["image"] = "public.ecr.aws/log@sha256:1".into();
-        assert_eq!(found_with(&[pinned, other_bits]), 0);
+        let mut other_contents = again;
+        other_contents.document["containerDefinitions"][1]["image"] = "public.ecr.aws/log@sha256:1".into();
+        assert_eq!(found_with(&[pinned, other_contents]), 0);
         let mut of_another_source = second();
         of_another_source.tags.retain(|tag| tag.key != "ecr-deploy:source");
         of_another_source.tags.push(tag("ecr-deploy:source", "web:1"));

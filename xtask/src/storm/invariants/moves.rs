@@ -1,8 +1,8 @@
 //! Where a person moves a service, it stays, until something new is pushed.
 
 use super::Violation;
-use super::looks::may_be_from_before;
-use super::one_at_a_time::{goes_back, is_right_by_an_old_look};
+use super::one_at_a_time::{goes_back, is_right_by_an_old_read};
+use super::reads::may_be_from_before;
 use crate::storm::aftermath::{Aftermath, Call, Deployment, Execution, Recorded, Service, short};
 use std::collections::BTreeSet;
 
@@ -12,11 +12,11 @@ const MOVES: &str = "a push that somebody has taken a service away from does not
 /// of ours brings that push back, be it to the same revision or to one made from it. Except
 ///
 /// - when an operator has redriven an execution, which asks for the push again;
-/// - when ours stood on a look from before the move: there is such a look, shortly before the update, or ECS showed the
+/// - when ours stood on a read from before the move: there is such a read, shortly before the update, or ECS showed the
 ///   service as it had been;
 /// - when ours goes back to what was good last, while the move never became stable;
 /// - when the push's own execution was still watching its rollout, and the move looked like the work of an execution with an
-///   older plan: to a revision with an older push of the repository, or after another rollout had taken the place of ours. Then
+///   older plan: to a revision with an older push of the repository, or after another rollout had replaced ours. Then
 ///   the image is put on top (the verdict DISPLACED of "Check stability");
 /// - when the revision that somebody moved it to has the push that ours was made for: what else the wanted revision was made to
 ///   keep is then taken for lost ("Update service");
@@ -81,7 +81,7 @@ fn is_explained(aftermath: &Aftermath, service: &Service, [moved, to]: [usize; 2
         || may_be_from_before(aftermath, service, by_hand.created_at, rollout)
         || is_untold
         || is_way_back
-        || is_right_by_an_old_look(aftermath, service, to)
+        || is_right_by_an_old_read(aftermath, service, to)
         || has_what_ours_was_made_for(aftermath, by_hand, rollout)
         || is_displaced(aftermath, service, [moved, to], push)
 }
@@ -196,12 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_look_from_before_the_move_and_shortly_before_the_update_is_an_excuse() {
-        let found = |moved: i64, look: i64| {
+    fn only_a_read_from_before_the_move_and_shortly_before_the_update_is_an_excuse() {
+        let found = |moved: i64, snapshot: i64| {
             let mut aftermath = undone();
             aftermath.after.services[0].history[3].created_at = moved;
             aftermath.others[0].at = moved;
-            aftermath.calls.push(call("DescribeServices", look));
+            aftermath.calls.push(call("DescribeServices", snapshot));
             moves_of_others_stay(&aftermath).len()
         };
         assert_eq!([found(51_000, 51_000), found(51_000, 49_000)], [0, 0]);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_move_that_looks_like_the_work_of_an_older_plan_is_built_on_while_the_push_is_watched() {
+    fn a_move_that_reads_like_the_work_of_an_older_plan_is_built_on_while_the_push_is_watched() {
         let watched = |revision: u32, until: i64| {
             let mut aftermath = moved_to(revision);
             begin(&mut aftermath, 3, 5);

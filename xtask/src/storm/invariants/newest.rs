@@ -1,7 +1,7 @@
 //! The newer push wins.
 
 use super::Violation;
-use super::permits::{looks, may_move};
+use super::permits::{may_move, reads};
 use crate::storm::aftermath::{
     Aftermath, Deed, Deployment, Execution, Pushed, Revision, Service, StoppedTask, repository_of, short,
 };
@@ -15,7 +15,7 @@ const GOOD: &str = "the newest push of a repository is not rolled back where its
 /// For each repository, a service is on the newest push that succeeded for it, or on a newer one. The order of pushes is
 /// that of the pushes themselves, which the revisions carry in their tags.
 ///
-/// A push has succeeded for a service when the last of its executions for the service said so: after a doubled event, the
+/// A push has succeeded for a service when the last of its executions for the service said so: after a duplicate event, the
 /// second execution may find what became of it later. A service that somebody else moved to a revision since its last rollout
 /// of that push completed is where he put it. And a push that the service never ran without one of another repository goes back with that
 /// one, when its red execution says so.
@@ -119,7 +119,7 @@ fn last_executions<'a>(aftermath: &'a Aftermath, service: &Service) -> BTreeMap<
 /// - somebody else did something to the service: what comes of that is his, also that ours failed with it;
 /// - from our first rollout on, a revision with an image that is not good was rolled out: beside ours in one revision it fails
 ///   both, and after ours it is taken back to where the service was before, which may be before ours. What went on until then
-///   is no reason: ours takes its place. Nor is that its tasks end well, if tasks of the good revision before had ended so;
+///   is no reason: ours replaces it. Nor is that its tasks end well, if tasks of the good revision before had ended so;
 /// - from our first rollout on, a revision was rolled out of which somebody archived an image;
 /// - a lifecycle hook of a rollout failed, was not over in time, or somebody chose there to go back. That a hook took long is no
 ///   reason.
@@ -150,7 +150,7 @@ fn newest_of<'a>(aftermath: &'a Aftermath, execution: &Execution) -> Option<&'a 
     let id = execution.service.as_ref()?;
     // One that nobody told of yet may come.
     let comes = |push: &&Pushed| {
-        let is_unknown = looks(aftermath, repository, &push.id).next().is_none();
+        let is_unknown = reads(aftermath, repository, &push.id).next().is_none();
         is_unknown && push.tag != "latest" || may_move(aftermath, id, repository, &push.id)
     };
     let pushes = aftermath.pushes.iter();
@@ -371,9 +371,9 @@ mod tests {
     #[test]
     fn of_two_executions_of_one_push_the_later_one_says_how_it_ended() {
         let mut aftermath = on(2);
-        let mut doubled = red(3, "Deploy.RolledBack", ROLLED_BACK);
-        doubled.ended = Some(39_000);
-        aftermath.executions.push(doubled);
+        let mut duplicate = red(3, "Deploy.RolledBack", ROLLED_BACK);
+        duplicate.ended = Some(39_000);
+        aftermath.executions.push(duplicate);
         assert_eq!(no_service_is_below_its_newest_success(&aftermath), []);
         let mut again = child(3);
         again.ended = Some(40_000);

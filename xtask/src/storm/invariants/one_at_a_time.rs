@@ -1,17 +1,17 @@
 //! Never two rollouts of ours at once on a service.
 
 use super::Violation;
-use super::looks::{LOOK, is_listed, may_be_from_before, may_have_no_records};
+use super::reads::{READ, is_listed, may_be_from_before, may_have_no_records};
 use crate::storm::aftermath::{Aftermath, Call, Deployment, Execution, Revision, Service, short};
 
 const ONE: &str = "never two rollouts of ours at once on a service";
 
 /// How long a call of ours may take, in milliseconds: what is not answered by then is looked after.
 const CALL: i64 = 10_000;
-/// How soon what was overrun has to be put back, in milliseconds. Whoever overran it sees that in the answer to his update or, where
-/// none comes, by a look after it: one call, a pause of a second at most, and a look with what it reads besides.
+/// How soon what was replaced unseen has to be put back, in milliseconds. Whoever replaced it sees that in the answer to his update or, where
+/// none comes, by a read after it: one call, a pause of a second at most, and a read with what it reads besides.
 const PUT_BACK: i64 = CALL + 5_000;
-/// How soon both images have to come in one revision instead, in milliseconds: that revision is registered, and the service looked
+/// How soon both images have to come in one revision instead, in milliseconds: that revision is registered, and the service read
 /// at once more.
 const BOTH_IN_ONE: i64 = PUT_BACK + 5_000;
 
@@ -25,14 +25,14 @@ const BOTH_IN_ONE: i64 = PUT_BACK + 5_000;
 ///   completed on the service before (behind a Classic Load Balancer, where ECS tells no `rolloutState`, also to one that merely
 ///   ran, where no record tells of a better one), when a rollback of the service is told by a red execution, by one that says
 ///   the rollback was overtaken, or by one that says where the service is stable instead;
-/// - when it is itself at once overrun, or puts back what was: two executions looked at the same moment, one updated and the
-///   other overran it, and put back the same pushes, once (ECS has no update on a condition). Where an update of theirs was refused
+/// - when it is itself at once replaced unseen, or puts back what was: two executions read at the same moment, one updated and the
+///   other replaced it, and put back the same pushes, once (ECS has no update on a condition). Where an update of theirs was refused
 ///   or not answered, both have their images in one revision instead: what could not be put back is built upon, and whoever hears
 ///   nothing of his update and finds the service on the other one's revision has his image put on top of that;
-/// - when it could not see the first one, neither before nor after: the look that it stands on is from before that, it would have
-///   been right by it, and what had no task yet is not listed any more in the answer to the update. Who was overrun then finds that
+/// - when it could not see the first one, neither before nor after: the read that it stands on is from before that, it would have
+///   been right by it, and what had no task yet is not listed any more in the answer to the update. Who was replaced unseen then finds that
 ///   himself, and comes on top;
-/// - when the look before it was old, and it would have been right by what that showed: ECS still showed the service as it
+/// - when the read before it was old, and it would have been right by what that showed: ECS still showed the service as it
 ///   had been before an update or a stop, which the simulation has reads do for some seconds after some of them.
 ///
 /// A deployment that somebody else began ends the row: what follows it follows his. So does an operator's redrive, who may
@@ -61,8 +61,8 @@ fn of_service(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
             || goes_back(aftermath, service, place, place + 1)
             || is_put_back(aftermath, service, place)
             || puts_back(aftermath, service, &service.history[..place], first, second)
-            || overran_unseen(aftermath, service, place)
-            || is_right_by_an_old_look(aftermath, service, place + 1);
+            || replaced_unseen(aftermath, service, place)
+            || is_right_by_an_old_read(aftermath, service, place + 1);
         if !is_fine {
             let (first, second) = (short(&first.task_definition), short(&second.task_definition));
             let what = format!("{second} was begun while {first} was under way, without a reason");
@@ -125,7 +125,7 @@ fn counts_as_good(aftermath: &Aftermath, service: &Service, from: usize, back: &
     let ran = service.asked_count == 0
         || service.stopped_tasks.iter().any(|task| {
             let until = task.stopped_at.unwrap_or(i64::MAX);
-            task.task_definition == back.task_definition && until >= failed.created_at - LOOK
+            task.task_definition == back.task_definition && until >= failed.created_at - READ
         });
     service.is_behind_classic_load_balancer()
         && ran
@@ -183,8 +183,8 @@ fn is_update_lost(aftermath: &Aftermath, service: &Service, from: i64, to: i64) 
     })
 }
 
-/// Whether the rollout at this place was overrun by one that could not see it.
-fn overran_unseen(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
+/// Whether the rollout at this place was replaced unseen by one that could not see it.
+fn replaced_unseen(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
     let (first, second) = (&service.history[place], &service.history[place + 1]);
     let is_right = place.checked_sub(1).is_some_and(|shown| {
         is_newer(aftermath, &service.history[shown], second) || goes_back(aftermath, service, shown, place + 1)
@@ -192,9 +192,9 @@ fn overran_unseen(aftermath: &Aftermath, service: &Service, place: usize) -> boo
     is_right && may_be_from_before(aftermath, service, first.created_at, second) && !is_listed(service, first, second)
 }
 
-/// Whether the look before the rollout at this place may have shown the service as it was before a write, and the rollout would
+/// Whether the read before the rollout at this place may have shown the service as it was before a write, and the rollout would
 /// have been right then.
-pub(super) fn is_right_by_an_old_look(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
+pub(super) fn is_right_by_an_old_read(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
     let rollout = &service.history[place];
     let path = format!("/{}/{}/", service.cluster, service.name);
     let is_write = |call: &Call| match call.operation.as_str() {
@@ -203,7 +203,7 @@ pub(super) fn is_right_by_an_old_look(aftermath: &Aftermath, service: &Service, 
         _ => false,
     };
     let hides = |call: &&Call| {
-        let until = call.at + call.stale_milliseconds + LOOK;
+        let until = call.at + call.stale_milliseconds + READ;
         call.stale_milliseconds > 0 && call.applied && (call.at + 1..=until).contains(&rollout.created_at)
     };
     let mut hidden_since = aftermath
@@ -220,7 +220,7 @@ pub(super) fn is_right_by_an_old_look(aftermath: &Aftermath, service: &Service, 
     })
 }
 
-/// Whether `second` is what `first` took the place of without having seen it. Not when that was put back already.
+/// Whether `second` is what `first` replaced without having seen it. Not when that was put back already.
 pub(super) fn puts_back(
     aftermath: &Aftermath,
     service: &Service,
@@ -231,25 +231,25 @@ pub(super) fn puts_back(
     let is = |rollout: Option<&Deployment>, other: &Deployment| {
         rollout.is_some_and(|rollout| rollout.task_definition == other.task_definition)
     };
-    let overrun = before
+    let lost_update = before
         .last()
-        .filter(|overrun| overrun.finished_at == Some(first.created_at));
-    let is_lost = overrun.is_some_and(|overrun| {
-        aftermath.is_of_others(&service.id(), overrun) || !stands_for(aftermath, overrun, first)
+        .filter(|lost_update| lost_update.finished_at == Some(first.created_at));
+    let is_lost = lost_update.is_some_and(|lost_update| {
+        aftermath.is_of_others(&service.id(), lost_update) || !stands_for(aftermath, lost_update, first)
     });
     let is_first_time = !is(before.iter().rev().nth(1), first);
-    is(overrun, second) && is_lost && is_first_time && second.created_at - first.created_at <= PUT_BACK
+    is(lost_update, second) && is_lost && is_first_time && second.created_at - first.created_at <= PUT_BACK
 }
 
-/// Whether nothing of `overrun` is lost with `first` in its place: it has its pushes or newer ones, and was made from it, or from
+/// Whether nothing of `lost_update` is lost with `first` in its place: it has its pushes or newer ones, and was made from it, or from
 /// what it was made from.
-fn stands_for(aftermath: &Aftermath, overrun: &Deployment, first: &Deployment) -> bool {
-    let revisions = revision(aftermath, overrun).zip(revision(aftermath, first));
-    revisions.is_some_and(|(overrun, first)| {
+fn stands_for(aftermath: &Aftermath, lost_update: &Deployment, first: &Deployment) -> bool {
+    let revisions = revision(aftermath, lost_update).zip(revision(aftermath, first));
+    revisions.is_some_and(|(lost_update, first)| {
         let is_made_from_it = first
             .source()
-            .is_some_and(|source| source == overrun.name() || Some(source) == overrun.source());
-        is_made_from_it && keeps(overrun, first)
+            .is_some_and(|source| source == lost_update.name() || Some(source) == lost_update.source());
+        is_made_from_it && keeps(lost_update, first)
     })
 }
 
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_push_that_was_overrun_is_put_back_soon() {
+    fn a_newer_push_that_was_replaced_unseen_is_put_back_soon() {
         let mut aftermath = calm();
         let history = &mut aftermath.after.services[0].history;
         let (newer, mut older, mut again) = (
@@ -429,9 +429,9 @@ mod tests {
         assert_eq!(one_rollout_of_ours_at_a_time(&aftermath), []);
         let last = |aftermath: &mut Aftermath, later: i64| {
             let service = &mut aftermath.after.services[0];
-            let (overran, again) = (service.history[2].created_at, service.history.last_mut().unwrap());
-            again.created_at = overran + later;
-            aftermath.calls.last_mut().unwrap().at = overran + later;
+            let (replaced, again) = (service.history[2].created_at, service.history.last_mut().unwrap());
+            again.created_at = replaced + later;
+            aftermath.calls.last_mut().unwrap().at = replaced + later;
         };
         let (mut soon, mut late) = (aftermath.clone(), aftermath.clone());
         last(&mut soon, PUT_BACK);
@@ -458,7 +458,7 @@ mod tests {
             1,
             "more than it is put back"
         );
-        // web:2, which overran web:3.
+        // web:2, which replaced web:3.
         aftermath.after.revisions[1].tags.push(more);
         assert_eq!(
             one_rollout_of_ours_at_a_time(&aftermath).len(),
@@ -466,8 +466,8 @@ mod tests {
             "it could have been put back"
         );
         let mut unanswered = aftermath.clone();
-        let overran = unanswered.calls.iter().rposition(|call| call.is_of(&web())).unwrap() - 1;
-        unanswered.calls[overran].outcome = "cut".to_owned();
+        let replaced = unanswered.calls.iter().rposition(|call| call.is_of(&web())).unwrap() - 1;
+        unanswered.calls[replaced].outcome = "cut".to_owned();
         assert_eq!(
             one_rollout_of_ours_at_a_time(&unanswered),
             [],
@@ -485,11 +485,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_overrun_is_put_back_once() {
+    fn what_was_replaced_unseen_is_put_back_once() {
         let mut aftermath = calm();
         let history = &mut aftermath.after.services[0].history;
         history.truncate(1);
-        // web:3, overrun by web:2, put back, and so on.
+        // web:3, replaced unseen by web:2, put back, and so on.
         for number in 0..6 {
             let mut next = rollout(3 - number % 2, 3, "STOPPED");
             next.created_at += i64::from(number) * 1_000;
@@ -508,7 +508,7 @@ mod tests {
         assert_eq!([found(2), found(3), found(4)], [1, 0, 1]);
     }
 
-    /// `web:2` is rolled out, which some looks do not show yet, then `web:4`, made from `web:1` for a push of another repository.
+    /// `web:2` is rolled out, which some reads do not show yet, then `web:4`, made from `web:1` for a push of another repository.
     fn unseen() -> Aftermath {
         let mut aftermath = overlapping(4);
         let mut other = plain(4, ":v1");
@@ -519,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_look_is_an_excuse_for_as_long_as_it_may_be_old_and_for_what_would_have_been_right() {
+    fn an_old_read_is_an_excuse_for_as_long_as_it_may_be_old_and_for_what_would_have_been_right() {
         assert_eq!(one_rollout_of_ours_at_a_time(&unseen()), []);
         let mut too_late = unseen();
         too_late.calls[0].stale_milliseconds = 6_999;
@@ -530,25 +530,25 @@ mod tests {
     }
 
     #[test]
-    fn what_came_in_after_the_look_and_had_no_task_yet_is_overrun_unseen() {
+    fn what_came_in_after_the_read_and_had_no_task_yet_is_replaced_unseen() {
         let mut seen = overlapping(4);
         seen.after.revisions = unseen().after.revisions;
-        let look = |at| Call {
+        let read = |at| Call {
             operation: "DescribeServices".to_owned(),
             at,
             ..update(2, 2)
         };
-        let found = |aftermath: &Aftermath, began: i64, looked: i64| {
+        let found = |aftermath: &Aftermath, began: i64, at: i64| {
             let mut aftermath = aftermath.clone();
             aftermath.after.services[0].history[1].created_at = began;
             aftermath.calls[0].at = began;
-            aftermath.calls.insert(0, look(looked));
+            aftermath.calls.insert(0, read(at));
             one_rollout_of_ours_at_a_time(&aftermath).len()
         };
         // The second one began in the second 32.
         assert_eq!(found(&seen, 31_900, 31_900), 0);
         assert_eq!(found(&seen, 31_900, 31_901), 1, "it was shown");
-        assert_eq!(found(&seen, 31_900, 28_999), 1, "it was looked at once more");
+        assert_eq!(found(&seen, 31_900, 28_999), 1, "it was read once more");
         assert_eq!(found(&overlapping(1), 31_900, 31_900), 1, "it was wrong even so");
         seen.after.services[0].stopped_tasks = vec![StoppedTask {
             task_definition: update(2, 0).parameter("taskDefinition").to_owned(),

@@ -1,8 +1,8 @@
 //! One digest, one rollout: however many tags a pipeline puts on an image.
 
 use super::Violation;
-use super::looks::may_have_no_records;
-use super::one_at_a_time::{goes_back, is_newer, is_right_by_an_old_look, puts_back, tells_of_rollback};
+use super::one_at_a_time::{goes_back, is_newer, is_right_by_an_old_read, puts_back, tells_of_rollback};
+use super::reads::may_have_no_records;
 use crate::storm::aftermath::{Aftermath, Call, Pushed, Recorded, Service, short};
 
 const ONCE: &str = "an image that is pushed under several tags is rolled out once";
@@ -11,11 +11,11 @@ const ONCE: &str = "an image that is pushed under several tags is rolled out onc
 /// second one has a reason that has nothing to do with tags:
 ///
 /// - an operator has redriven an execution, or somebody else has moved the service since;
-/// - it goes back to the image from what came after it, or puts back what was overrun;
+/// - it goes back to the image from what came after it, or puts back what was replaced unseen;
 /// - it has the push of another repository too, which the first one had not;
-/// - a rollout of another push has taken the place of the first one and lacks the image, and was no way back from it: it may be
+/// - a rollout of another push has replaced the first one and lacks the image, and was no way back from it: it may be
 ///   that other push's way back, which had not seen the first one;
-/// - the look before it was old;
+/// - the read before it was old;
 /// - a list of the service's rollouts was empty or denied: nothing else tells that the image has had its turn.
 pub(super) fn one_digest_is_rolled_out_once(aftermath: &Aftermath) -> Vec<Violation> {
     let services = aftermath.after.services.iter();
@@ -103,7 +103,7 @@ fn is_explained(aftermath: &Aftermath, service: &Service, [from, to]: [usize; 2]
             &service.history[to - 1],
             second,
         )
-        || is_right_by_an_old_look(aftermath, service, to)
+        || is_right_by_an_old_read(aftermath, service, to)
         || may_have_no_records(aftermath, service, second)
         || aftermath.calls.iter().any(is_untold_list)
 }
@@ -210,22 +210,22 @@ mod tests {
         with_another.after.revisions[3].tags.push(record);
         assert_eq!(found(&with_another), 0);
 
-        let mut overrun = rolled_out_twice();
+        let mut lost_update = rolled_out_twice();
         let mut between = rollout(1, 4, "STOPPED");
         between.created_at -= 1_000;
-        overrun.calls.push(Call {
+        lost_update.calls.push(Call {
             at: between.created_at,
             ..update(1, 4)
         });
-        overrun.after.services[0].history.insert(3, between);
-        assert_eq!(found(&overrun), 0, "web:1 took its place and lacks it");
+        lost_update.after.services[0].history.insert(3, between);
+        assert_eq!(found(&lost_update), 0, "web:1 replaced it and lacks it");
         let mut told = red(3, "Deploy.RolledBack", ROLLED_BACK);
         told.ended = Some(60_000);
-        overrun.executions.push(told);
-        assert_eq!(found(&overrun), 1, "web:1 was the way back");
-        let of_other = overrun.executions.last_mut().unwrap();
+        lost_update.executions.push(told);
+        assert_eq!(found(&lost_update), 1, "web:1 was the way back");
+        let of_other = lost_update.executions.last_mut().unwrap();
         of_other.push = Some(push(2));
-        assert_eq!(found(&overrun), 0, "web:1 was the way back of another push");
+        assert_eq!(found(&lost_update), 0, "web:1 was the way back of another push");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The order of stages: what comes after a stage gets only what that stage has had stable.
 
 use super::Violation;
-use super::permits::{looks, owners, permit};
+use super::permits::{owners, permit, reads};
 use super::stages::wrongly_brought;
 use crate::storm::aftermath::{Aftermath, Deployment, Execution, Found, Recorded, Service, ServiceId};
 use crate::storm::stages::Stage;
@@ -13,7 +13,7 @@ const ORDER: &str = "a stage gets a digest only when the stage it comes after ha
 /// service of that other stage which runs the repository has completed a rollout of this very digest by then, by ECS's own records;
 /// and for as long as the soak lasts, where the same execution deployed both.
 ///
-/// A service that is gone by the end keeps nothing back. One that somebody moves from stage to stage while the execution looks is
+/// A service that is gone by the end keeps nothing back. One that somebody moves from stage to stage while the execution reads is
 /// of neither.
 pub(super) fn a_stage_follows_the_one_before_it(aftermath: &Aftermath) -> Vec<Violation> {
     let services = aftermath.after.services.iter();
@@ -34,7 +34,7 @@ fn kept_back_by(
     (repository, push): &Recorded<'_>,
 ) -> Option<ServiceId> {
     let mut late = None;
-    for (execution, tag, found) in looks(aftermath, repository, push) {
+    for (execution, tag, found) in reads(aftermath, repository, push) {
         if found.from > rollout.created_at || permit(aftermath, id, tag, found).is_refused() {
             continue;
         }

@@ -12,7 +12,7 @@ const STALE: i64 = 6_500;
 pub(super) enum Permit {
     /// Its stage took the tag, and nothing held it, all the while.
     Given,
-    /// The service's tags changed while the execution looked.
+    /// The service's tags changed while the execution read.
     Unsettled,
     /// Why not.
     Refused(String),
@@ -32,7 +32,7 @@ impl Permit {
     }
 }
 
-/// The stages that may have owned a service while an execution looked; `None` for none.
+/// The stages that may have owned a service while an execution read; `None` for none.
 pub(super) fn owners<'a>(aftermath: &'a Aftermath, id: &ServiceId, found: &Found) -> Vec<Option<&'a Stage>> {
     let states = aftermath.tags_during(id, found.from - STALE, found.to);
     let owners = states
@@ -44,7 +44,7 @@ pub(super) fn owners<'a>(aftermath: &'a Aftermath, id: &ServiceId, found: &Found
     owners.collect()
 }
 
-/// Whether a push under this tag may move a service, if its execution looked at that time.
+/// Whether a push under this tag may move a service, if its execution read at that time.
 pub(super) fn permit(aftermath: &Aftermath, id: &ServiceId, tag: &str, found: &Found) -> Permit {
     let states = aftermath.tags_during(id, found.from - STALE, found.to);
     let refused = states
@@ -69,13 +69,13 @@ pub(super) fn permit(aftermath: &Aftermath, id: &ServiceId, tag: &str, found: &F
 /// How long before it looks for services an execution may have read that everything is on hold, in milliseconds.
 const BEFORE: i64 = 5_000;
 
-/// Whether everything was on hold when an execution looked.
+/// Whether everything was on hold when an execution read.
 pub(super) fn is_all_held(aftermath: &Aftermath, found: &Found) -> bool {
     let held = aftermath.all_held.as_ref();
     held.is_some_and(|held| held.certainly_from <= found.from - BEFORE && found.to <= held.certainly_to)
 }
 
-/// Whether everything may have been on hold when an execution looked, or, for a service whose stage comes after another one, when
+/// Whether everything may have been on hold when an execution read, or, for a service whose stage comes after another one, when
 /// its turn came.
 fn may_be_all_held(aftermath: &Aftermath, id: &ServiceId, found: &Found) -> bool {
     let mut stages = owners(aftermath, id, found).into_iter().flatten();
@@ -88,8 +88,8 @@ fn may_be_all_held(aftermath: &Aftermath, id: &ServiceId, found: &Found) -> bool
     held.is_some_and(|held| held.perhaps_from <= to && found.from - BEFORE <= held.perhaps_to)
 }
 
-/// The executions of deploy-image of a push, each with its tag and with when it looked: of several tags of one image, all.
-pub(super) fn looks<'a>(
+/// The executions of deploy-image of a push, each with its tag and with when it read: of several tags of one image, all.
+pub(super) fn reads<'a>(
     aftermath: &'a Aftermath,
     repository: &str,
     push: &PushId,
@@ -103,7 +103,7 @@ pub(super) fn looks<'a>(
 
 /// Whether any execution of a push may have moved a service.
 pub(super) fn may_move(aftermath: &Aftermath, id: &ServiceId, repository: &str, push: &PushId) -> bool {
-    looks(aftermath, repository, push).any(|(_, tag, found)| !permit(aftermath, id, tag, found).is_refused())
+    reads(aftermath, repository, push).any(|(_, tag, found)| !permit(aftermath, id, tag, found).is_refused())
 }
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_hold_counts_from_when_it_is_set_and_not_before_and_what_changes_meanwhile_is_unsettled() {
-        // The execution of the third push looks from the second 30 to the second 31.
+        // The execution of the third push reads from the second 30 to the second 31.
         let of_hold = |set: i64, lifted: Option<i64>| {
             let mut aftermath = calm();
             hold(&mut aftermath, set, lifted);
@@ -132,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_of_everything_refuses_what_looks_meanwhile_and_unsettles_what_looks_about_then() {
-        // The execution of the third push looks from the second 30 to the second 31.
+    fn a_hold_of_everything_refuses_what_reads_meanwhile_and_unsettles_what_reads_about_then() {
+        // The execution of the third push reads from the second 30 to the second 31.
         let of_hold = |from: i64, to: i64, is_after_another: bool| {
             let mut aftermath = calm();
             production(&mut aftermath, &["v*"]);

@@ -1,8 +1,8 @@
 //! A push waits for a rollback: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>.
 
 use super::Violation;
-use super::looks::{is_listed, may_be_from_before, may_have_no_records};
-use super::one_at_a_time::{goes_back, is_right_by_an_old_look, puts_back};
+use super::one_at_a_time::{goes_back, is_right_by_an_old_read, puts_back};
+use super::reads::{is_listed, may_be_from_before, may_have_no_records};
 use crate::storm::aftermath::{Aftermath, Call, Deployment, Revision, Service, StoppedTask, short};
 
 const WAITS: &str = "no rollout of ours begins while the service is on its way back";
@@ -20,14 +20,14 @@ struct WayBack<'a> {
     to: &'a str,
 }
 
-/// No rollout of ours, to whatever revision, takes the place of a rollback: of one by ECS, whose record then is
+/// No rollout of ours, to whatever revision, replaces a rollback: of one by ECS, whose record then is
 /// `ROLLBACK_FAILED`, or of one by our `UpdateService`. ECS's records say so where it is one of ECS's; one of ours shows as a
 /// rollout to a copy that was made for a rollback, or to an earlier revision than one that is listed still.
 ///
 /// It may, where
 ///
-/// - the rollback has no hope: so many of its tasks died as make a crash loop, or it took longer than a rollout may;
-/// - the update stood on a look from before the rollback began: there is such a look, shortly before the update (ECS has no
+/// - the rollback has no hope: so many of its tasks crashed as make a crash loop, or it took longer than a rollout may;
+/// - the update stood on a read from before the rollback began: there is such a read, shortly before the update (ECS has no
 ///   update on a condition), or ECS showed the service as it had been;
 /// - nothing showed it: for the moment between `StopServiceDeployment` and what comes of it there is nothing but the list of
 ///   service deployments, which may be empty. Behind a Classic Load Balancer, where ECS tells no `rolloutState`, there is nothing
@@ -53,7 +53,7 @@ fn cuts(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
         };
         let may_begin = is_lost(service, &way_back, second)
             || may_be_from_before(aftermath, service, way_back.since, second)
-            || is_right_by_an_old_look(aftermath, service, place + 1);
+            || is_right_by_an_old_read(aftermath, service, place + 1);
         if !may_begin {
             let (second, to) = (short(&second.task_definition), short(way_back.to));
             violations.push(Violation::of_service(
@@ -66,7 +66,7 @@ fn cuts(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
     violations
 }
 
-/// The rollback by ECS, from the rollout at this place, that the next one has taken the place of.
+/// The rollback by ECS, from the rollout at this place, that the next one has replaced.
 fn way_back_of_ecs<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -> Option<WayBack<'a>> {
     let (failed, next) = (&service.history[place], &service.history[place + 1]);
     if failed.status != "ROLLBACK_FAILED" {
@@ -101,8 +101,8 @@ fn way_back_of_ecs<'a>(aftermath: &Aftermath, service: &'a Service, place: usize
     Some(WayBack { since: since?, to })
 }
 
-/// The rollback by us that is the rollout at this place, where the look at the service showed it; unless the next one goes back
-/// further, or puts back what this one has overrun.
+/// The rollback by us that is the rollout at this place, where the read of the service showed it; unless the next one goes back
+/// further, or puts back what this one has replaced unseen.
 fn our_way_back<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -> Option<WayBack<'a>> {
     let failed = &service.history[place.checked_sub(1)?];
     let (back, next) = (&service.history[place], &service.history[place + 1]);
@@ -276,11 +276,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_look_from_before_the_rollback_and_shortly_before_the_update_is_an_excuse() {
-        let found = |since, look| {
+    fn only_a_read_from_before_the_rollback_and_shortly_before_the_update_is_an_excuse() {
+        let found = |since, snapshot| {
             let mut aftermath = cut();
             aftermath.after.services[0].history[1].rolling_back_since = Some(since);
-            aftermath.calls.push(call("DescribeServices", look));
+            aftermath.calls.push(call("DescribeServices", snapshot));
             no_rollout_cuts_into_a_rollback(&aftermath).len()
         };
         assert_eq!([found(31_000, 31_000), found(31_000, 29_000)], [0, 0]);
@@ -297,15 +297,19 @@ mod tests {
             aftermath.after.services[0].stopped_tasks = tasks.to_vec();
             no_rollout_cuts_into_a_rollback(&aftermath).len()
         };
-        let died = stopped(1, "EssentialContainerExited", 26_000);
-        assert_eq!(found(&[died.clone(), died.clone(), died.clone()]), 0);
-        assert_eq!(found(&[died.clone(), died.clone()]), 1);
+        let crashed = stopped(1, "EssentialContainerExited", 26_000);
+        assert_eq!(found(&[crashed.clone(), crashed.clone(), crashed.clone()]), 0);
+        assert_eq!(found(&[crashed.clone(), crashed.clone()]), 1);
         for other in [
             stopped(2, "EssentialContainerExited", 26_000),
             stopped(1, "ServiceSchedulerInitiated", 26_000),
             stopped(1, "TaskFailedToStart", 24_999),
         ] {
-            assert_eq!(found(&[died.clone(), died.clone(), other.clone()]), 1, "{other:?}");
+            assert_eq!(
+                found(&[crashed.clone(), crashed.clone(), other.clone()]),
+                1,
+                "{other:?}"
+            );
         }
         let mut long = cut();
         long.after.services[0].history[1].rolling_back_since = Some(32_000 - ROLLOUT_TIMEOUT);
@@ -357,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn going_back_further_and_putting_back_what_was_overrun_cut_into_nothing() {
+    fn going_back_further_and_putting_back_what_was_replaced_unseen_cut_into_nothing() {
         let next_is = |revision: u32, lasted: i64| {
             let mut aftermath = cut_by_update();
             aftermath.after.revisions[0]
@@ -383,7 +387,11 @@ mod tests {
             0,
             "web:2 was good before it, and the third push is told as failed"
         );
-        assert_eq!([next_is(3, 1_000), next_is(3, 15_001)], [0, 1], "web:3 was overrun");
+        assert_eq!(
+            [next_is(3, 1_000), next_is(3, 15_001)],
+            [0, 1],
+            "web:3 was replaced unseen"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Green is green, and nothing that failed is kept silent about.
 
 use super::Violation;
-use super::looks::may_have_no_records;
+use super::reads::may_have_no_records;
 use crate::storm::aftermath::{Aftermath, Deployment, Execution, Revision, Service, short};
 use ecr_deploy::domain::push::PushId;
 

@@ -1,7 +1,7 @@
 //! The right image to the right service: stages, holds, and the order of stages.
 
 use super::Violation;
-use super::permits::{looks, owners, permit};
+use super::permits::{owners, permit, reads};
 use crate::storm::aftermath::{Aftermath, Deployment, Execution, Found, Machine, Recorded, Service, ServiceId, short};
 use crate::storm::stages::{Stage, version};
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ pub(super) fn only_what_a_stage_takes_is_rolled_out(aftermath: &Aftermath) -> Ve
     let children = aftermath.redriven.iter().chain(&aftermath.executions);
     let refused = children.filter_map(|child| {
         let (_, tag) = child.image.split_once(':')?;
-        let why = permit(aftermath, child.service.as_ref()?, tag, look_of(aftermath, child)?).refusal()?;
+        let why = permit(aftermath, child.service.as_ref()?, tag, read_of(aftermath, child)?).refusal()?;
         Some(Violation::of_execution(
             TAKEN,
             child,
@@ -31,7 +31,7 @@ pub(super) fn only_what_a_stage_takes_is_rolled_out(aftermath: &Aftermath) -> Ve
 }
 
 /// When the execution that started one of deploy-service looked for services.
-fn look_of<'a>(aftermath: &'a Aftermath, child: &Execution) -> Option<&'a Found> {
+fn read_of<'a>(aftermath: &'a Aftermath, child: &Execution) -> Option<&'a Found> {
     let is_parent = |it: &&Execution| it.machine == Machine::DeployImage && Some(&it.name) == child.parent.as_ref();
     aftermath.executions.iter().find(is_parent)?.found.as_ref()
 }
@@ -79,22 +79,22 @@ fn refusal(
     rollout: &Deployment,
     (repository, push): &Recorded<'_>,
 ) -> Option<String> {
-    let mut why = "no execution of the push had looked".to_owned();
-    for (_, tag, found) in looks(aftermath, repository, push).filter(|(_, _, found)| found.from <= rollout.created_at) {
+    let mut why = "no execution of the push had read".to_owned();
+    for (_, tag, found) in reads(aftermath, repository, push).filter(|(_, _, found)| found.from <= rollout.created_at) {
         why = permit(aftermath, id, tag, found).refusal()?;
     }
     Some(why)
 }
 
 /// No execution of deploy-service was started for a version that is lower than the one that the service had been running,
-/// complete and without another rollout, since before the push's execution looked, where all stages that may have owned
+/// complete and without another rollout, since before the push's execution read, where all stages that may have owned
 /// it take the tag by a range.
 pub(super) fn no_version_is_lowered(aftermath: &Aftermath) -> Vec<Violation> {
     let children = aftermath.redriven.iter().chain(&aftermath.executions);
     let wrong = children.filter_map(|child| {
         let id = child.service.as_ref()?;
         let (repository, tag) = child.image.split_once(':')?;
-        let found = look_of(aftermath, child)?;
+        let found = read_of(aftermath, child)?;
         let by_version = |stage: Option<&Stage>| stage.is_some_and(|it| it.takes_by_version(tag));
         if !owners(aftermath, id, found).into_iter().all(by_version) {
             return None;
@@ -110,7 +110,7 @@ pub(super) fn no_version_is_lowered(aftermath: &Aftermath) -> Vec<Violation> {
     wrong.collect()
 }
 
-/// The rollout that a service had completed before an execution looked, if no other began until it had looked.
+/// The rollout that a service had completed before an execution read, if no other began until it had read.
 fn settled_on<'a>(service: &'a Service, found: &Found) -> Option<&'a Deployment> {
     let last = service.history.iter().rfind(|rollout| rollout.created_at <= found.to)?;
     let is_over = last.status == "SUCCESSFUL" && last.finished_at.is_some_and(|at| at < found.from);
@@ -156,7 +156,7 @@ mod tests {
         };
         assert_eq!(held(21_100, None), 2);
         assert_eq!(held(21_100, Some(50_000)), 2);
-        assert_eq!(held(31_100, None), 0, "set after the look");
+        assert_eq!(held(31_100, None), 0, "set after the read");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! No push is passed over: each reaches every service that it is for, and only a newer one, or a person, takes its place.
+//! No push is passed over: each reaches every service that it is for, and only a newer one, or a person, replaces it.
 
 use super::Violation;
 use super::order::{services_of, stage_before};
-use super::permits::{Permit, looks, owners, permit};
+use super::permits::{Permit, owners, permit, reads};
 use crate::storm::aftermath::{Aftermath, Execution, Found, Pushed, Service, ServiceId};
 use crate::storm::stages::{Stage, version};
 
@@ -66,7 +66,7 @@ fn is_moved_by_others(aftermath: &Aftermath, execution: &Execution) -> bool {
 }
 
 /// For every push that was told of, and every service that ran its repository before and is still there, there is an
-/// execution of deploy-service, of this push or of a newer one to the repository: a push that comes too late is left out of
+/// execution of deploy-service, of this push or of a newer one to the repository: a push that comes too late is skipped of
 /// the plan. Unless no permit, or none that is certain, lets the push come to the service; or its stage takes the tag by a range
 /// of versions and the service ever had a higher one; or its stage comes after another one, of which not every service that runs
 /// the repository was deployed by the same execution.
@@ -97,7 +97,7 @@ fn is_for(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
 /// Whether it is certain that the tag of a push moves a service.
 fn is_permitted(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
     let id = service.id();
-    let mut of_tag = looks(aftermath, &push.repository, &push.id).filter(|(_, tag, _)| *tag == push.tag);
+    let mut of_tag = reads(aftermath, &push.repository, &push.id).filter(|(_, tag, _)| *tag == push.tag);
     of_tag.any(|(execution, tag, found)| {
         let may_be_lower = || {
             let by_version = |stage: &Stage| stage.takes_by_version(tag);
@@ -229,7 +229,7 @@ mod tests {
         let is_for_production = |it: &Execution| it.image == "shop/web:v3" && it.service == Some(web());
         gone_since.executions.retain(|it| !is_for_production(it));
         let kept_back = every_push_reaches_its_services(&gone_since);
-        assert_eq!(kept_back, [], "by a service that was there when the execution looked");
+        assert_eq!(kept_back, [], "by a service that was there when the execution read");
         let neither = without(&["north", "south"]);
         assert_eq!(neither.len(), 1, "{neither:?}");
         assert_eq!(neither[0].service.as_ref().map(|id| id.cluster.as_str()), Some("south"));

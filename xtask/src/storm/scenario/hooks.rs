@@ -60,7 +60,7 @@ const STAGES: [(u32, &str); 5] = [
     (1, "POST_PRODUCTION_TRAFFIC_SHIFT"),
 ];
 
-/// Gives hooks to some services; puts out what somebody does about them, by the name of the service.
+/// Gives hooks to some services; returns what somebody does about them, by the name of the service.
 pub(super) fn hooks(rng: &mut Rng, services: &mut [Service]) -> BTreeMap<String, Answer> {
     let mut answers = BTreeMap::new();
     let (mut first, mut more) = (ENDS, MORE_ENDS);

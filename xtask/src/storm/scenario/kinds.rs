@@ -71,7 +71,7 @@ const WEIGHTS: [(u32, Kind); 14] = [
     (3, Kind::External),
 ];
 
-/// The kinds that are about a fault, and how often each takes the place of another one; those without a number have families of
+/// The kinds that are about a fault, and how often each replaces another one; those without a number have families of
 /// their own.
 pub(super) const OF_FAULTS: [(u32, Kind); 7] = [
     (22, Kind::Draining),

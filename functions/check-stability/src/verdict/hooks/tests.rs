@@ -204,7 +204,7 @@ fn a_function_is_named_as_its_owner_knows_it() {
 #[test]
 fn the_deadline_moves_on_with_the_clock_while_the_rollout_is_held() {
     for (deadline, now, wait, until, moved_to, rule) in [
-        (1800, 600, 30, 3600, 1830, "by the time until the next look"),
+        (1800, 600, 30, 3600, 1830, "by the time until the next read"),
         (1800, 600, 300, 700, 1900, "not beyond the end of the hook"),
         (1800, 600, 30, 600, 1800, "the hook has expired"),
         (1800, 600, 30, 500, 1800, "the hook has expired"),
@@ -214,15 +214,15 @@ fn the_deadline_moves_on_with_the_clock_while_the_rollout_is_held() {
     }
 }
 
-/// The seconds of the looks at a rollout that a hook holds for so long, and the deadline at the end.
-fn looks_while_held(poll_interval: i64, lasts: i64, left: i64) -> (Vec<i64>, Timestamp) {
+/// The seconds of the reads of a rollout that a hook holds for so long, and the deadline at the end.
+fn reads_while_held(poll_interval: i64, lasts: i64, left: i64) -> (Vec<i64>, Timestamp) {
     let rollout = rollout("web:2");
     let begun = 100;
     let until = at(begun + lasts);
-    let (mut now, mut looks) = (begun, Vec::new());
+    let (mut now, mut reads) = (begun, Vec::new());
     let mut deadline = at(begun + left);
     while at(now) < until {
-        looks.push(now);
+        reads.push(now);
         let waiting = Waiting {
             cluster: &rollout.cluster,
             service: &rollout.service,
@@ -236,7 +236,7 @@ fn looks_while_held(poll_interval: i64, lasts: i64, left: i64) -> (Vec<i64>, Tim
         deadline = moved(deadline, at(now), wait, until);
         now += i64::from(wait);
     }
-    (looks, deadline)
+    (reads, deadline)
 }
 
 proptest! {
@@ -244,7 +244,7 @@ proptest! {
     fn however_long_a_hook_waits_the_time_that_is_left_stays(
         poll_interval in 1_i64..3600, lasts in 1_i64..14 * DAY, left in 1_i64..7 * DAY,
     ) {
-        let (_, deadline) = looks_while_held(poll_interval, lasts, left);
+        let (_, deadline) = reads_while_held(poll_interval, lasts, left);
         prop_assert_eq!(deadline, at(100 + lasts + left));
     }
 }
@@ -254,10 +254,10 @@ fn a_hook_that_waits_for_weeks_is_read_some_hundred_times_and_the_events_of_an_e
     const EVENTS_A_LOOK: usize = 9;
     // The settings allow so many looks for a rollout, and as many for a rollback.
     const LOOKS: usize = 2 * 1200;
-    let count = |poll_interval, days| looks_while_held(poll_interval, days * DAY, 1800).0.len();
+    let count = |poll_interval, days| reads_while_held(poll_interval, days * DAY, 1800).0.len();
     assert!((100..150).contains(&count(15, 1)), "{}", count(15, 1));
     assert!(count(15, 14) < 400, "{}", count(15, 14));
-    // A rollout that is looked at more often than every 504 seconds may not last for seven days, and its age makes its looks rare.
+    // A rollout that is read more often than every 504 seconds may not last for seven days, and its age makes its reads rare.
     for poll_interval in [504, 1000, 3600] {
         let events = (count(poll_interval, 28) + LOOKS) * EVENTS_A_LOOK;
         assert!(events < 25_000, "{poll_interval}: {events}");

@@ -116,7 +116,7 @@ fn deployment(deployment: types::Deployment) -> Result<Deployment, Error> {
     })
 }
 
-/// Joins a service deployment with the revision it targets. One whose revision ECS does not describe is left out.
+/// Joins a service deployment with the revision it targets. One whose revision ECS does not describe is skipped.
 pub(super) fn service_deployment(
     brief: &types::ServiceDeploymentBrief,
     revisions: &[types::ServiceRevision],

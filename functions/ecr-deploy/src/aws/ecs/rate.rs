@@ -39,7 +39,7 @@ pub(super) struct Rate {
 impl Rate {
     /// For `DescribeServices` and `ListServices`, of which AWS grants 100 at once and 20 a second. A search leaves three
     /// quarters of them, and less than it takes is given back meanwhile: after the longest search the bucket is full again
-    /// for the looks of the steps that follow.
+    /// for the reads of the steps that follow.
     pub(super) fn of_service_reads() -> Self {
         Self::new(25.0, 15.0)
     }
@@ -75,7 +75,7 @@ impl Rate {
     /// Waits for the turn of one call.
     #[expect(
         clippy::disallowed_methods,
-        reason = "a pause between two calls of one look, not a wait for ECS"
+        reason = "a pause between two calls of one read, not a wait for ECS"
     )]
     pub(super) async fn wait(&self) {
         let pause = {

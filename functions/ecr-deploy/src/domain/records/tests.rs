@@ -41,7 +41,7 @@ fn a_push_is_one_tag_with_its_digest_its_tag_and_who_and_two_more_say_from_what_
         ("team-0", "shop"),
     ];
     assert_eq!(all.tags, written(&expected));
-    assert_eq!(all.left_out, Vec::<String>::new());
+    assert_eq!(all.without_room, Vec::<String>::new());
     let read = record_of(&all.tags, &image.repository).unwrap();
     assert_eq!((read.push, read.digest), (image.push, Some(image.digest)));
     assert_eq!(read.tag, Some(image.tag));
@@ -142,7 +142,7 @@ fn the_two_tags_of_the_version_before_are_read_and_become_one() {
     assert_eq!(pushes(&new).get("ecr-deploy:push/other"), Some(&pushed(1).push));
 }
 
-/// With so many tags of the user's own, what is left out.
+/// With so many tags of the user's own, what is skipped.
 #[test]
 fn who_pushed_gives_way_first_then_the_other_repositories_oldest_pushes() {
     let before: Vec<Tag> = [("old", 1), ("young", 5), ("middle", 3)]
@@ -155,10 +155,10 @@ fn who_pushed_gives_way_first_then_the_other_repositories_oldest_pushes() {
         })
         .collect();
     let all = ["ecr-deploy:push/middle", "ecr-deploy:push/old", "ecr-deploy:by"];
-    for (count, left_out) in [(44, &all[3..]), (45, &all[2..]), (46, &all[1..]), (47, &all[..])] {
+    for (count, without_room) in [(44, &all[3..]), (45, &all[2..]), (46, &all[1..]), (47, &all[..])] {
         let tags = [users(count), before.clone()].concat();
         let written = for_push(&tags, &arn("web:1"), None, &by(WHO));
-        assert_eq!(written.left_out, left_out, "{count}");
+        assert_eq!(written.without_room, without_room, "{count}");
         assert!(record_of(&written.tags, &repository("app")).is_some(), "{count}");
     }
 }

@@ -1,4 +1,4 @@
-//! The bits of a rollout: deployed means that its tasks run the pushed image, by its digest. A revision that names the image by its
+//! The contents of a rollout: deployed means that its tasks run the pushed image, by its digest. A revision that names the image by its
 //! tag runs what the tag stood for when its deployment started, and that may be another push by then.
 
 use ecr_deploy::aws::registry::Listed;
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 /// What a rollout runs of the pushed repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bits {
+pub enum Contents {
     /// The pushed digest, and no other.
     Pushed,
     /// These other digests. They may be of the images of the pushed index.
@@ -19,7 +19,7 @@ pub enum Bits {
     Untold,
 }
 
-impl Bits {
+impl Contents {
     /// What `images`, those of a rollout, run of the repository of `image`. One that is named by its digest is what it is named,
     /// whatever ECS tells: of an index, that may be the digest of the image for the task's platform.
     #[must_use]
@@ -59,7 +59,7 @@ fn reference_of(reference: &str, image: &PushedImage) -> Option<ImageReference> 
 /// The verdict on a rollout that is stable and runs `others` of the pushed repository: stable still where the pushed index lists all
 /// of them. Where nobody tells whether it does, the message says so.
 #[must_use]
-pub fn judge_bits(stable: Check, image: &PushedImage, others: &BTreeSet<ImageDigest>, listed: &Listed) -> Check {
+pub fn judge_contents(stable: Check, image: &PushedImage, others: &BTreeSet<ImageDigest>, listed: &Listed) -> Check {
     let running: Vec<&str> = others.iter().map(ImageDigest::as_str).collect();
     let running = running.join(" and ");
     match listed {
@@ -108,46 +108,49 @@ mod tests {
     #[test]
     fn a_rollout_runs_the_pushed_image_when_every_container_of_its_repository_does() {
         let pinned = |number| format!("{REGISTRY}/app@{}", digest(number));
-        for (images, bits) in [
-            (vec![of(&app("v2"), 2)], Bits::Pushed),
-            (vec![of(&app("main"), 2), of(&app("v2"), 2)], Bits::Pushed),
-            (vec![of(&app("v2"), 3)], Bits::Others(others(&[3]))),
-            (vec![of(&app("v2"), 3), of(&app("v2"), 2)], Bits::Others(others(&[3]))),
+        for (images, contents) in [
+            (vec![of(&app("v2"), 2)], Contents::Pushed),
+            (vec![of(&app("main"), 2), of(&app("v2"), 2)], Contents::Pushed),
+            (vec![of(&app("v2"), 3)], Contents::Others(others(&[3]))),
+            (
+                vec![of(&app("v2"), 3), of(&app("v2"), 2)],
+                Contents::Others(others(&[3])),
+            ),
             (
                 vec![of(&app("v2"), 4), of(&app("v2"), 3)],
-                Bits::Others(others(&[3, 4])),
+                Contents::Others(others(&[3, 4])),
             ),
             // Of an index, ECS may tell the digest of a platform's image.
-            (vec![of(&pinned(2), 7)], Bits::Pushed),
-            (vec![of(&pinned(3), 2)], Bits::Others(others(&[3]))),
+            (vec![of(&pinned(2), 7)], Contents::Pushed),
+            (vec![of(&pinned(3), 2)], Contents::Others(others(&[3]))),
             // Nothing of these is of the repository.
-            (vec![of(&format!("{REGISTRY}/sidecar:v2"), 3)], Bits::Untold),
-            (vec![of("public.ecr.aws/app:v2", 3)], Bits::Untold),
-            (vec![of("<IMAGE1_NAME>", 3)], Bits::Untold),
+            (vec![of(&format!("{REGISTRY}/sidecar:v2"), 3)], Contents::Untold),
+            (vec![of("public.ecr.aws/app:v2", 3)], Contents::Untold),
+            (vec![of("<IMAGE1_NAME>", 3)], Contents::Untold),
             (
                 vec![of(&app("v2"), 2), of(&format!("{REGISTRY}/sidecar:v2"), 3)],
-                Bits::Pushed,
+                Contents::Pushed,
             ),
-            (vec![], Bits::Untold),
+            (vec![], Contents::Untold),
         ] {
-            assert_eq!(Bits::of(&images, &pushed(2)), bits, "{images:?}");
+            assert_eq!(Contents::of(&images, &pushed(2)), contents, "{images:?}");
         }
     }
 
     #[test]
     fn a_record_tells_nothing_where_ecs_has_not_resolved_an_image_of_the_repository() {
         let told = record("web:2", Successful);
-        assert_eq!(Bits::recorded(&told, &pushed(2)), Bits::Pushed);
-        assert_eq!(Bits::recorded(&told, &pushed(3)), Bits::Others(others(&[2])));
-        for (unresolved, bits) in [
-            (app("v2"), Bits::Untold),
-            (format!("{REGISTRY}/sidecar:v2"), Bits::Pushed),
+        assert_eq!(Contents::recorded(&told, &pushed(2)), Contents::Pushed);
+        assert_eq!(Contents::recorded(&told, &pushed(3)), Contents::Others(others(&[2])));
+        for (unresolved, contents) in [
+            (app("v2"), Contents::Untold),
+            (format!("{REGISTRY}/sidecar:v2"), Contents::Pushed),
         ] {
             let record = ServiceDeployment {
                 unresolved: vec![unresolved],
                 ..told.clone()
             };
-            assert_eq!(Bits::recorded(&record, &pushed(2)), bits);
+            assert_eq!(Contents::recorded(&record, &pushed(2)), contents);
         }
     }
 
@@ -185,7 +188,7 @@ mod tests {
             (&[3, 4], listed(&[3]), superseded(&format!("{three} and {four}"))),
             (&[3], Listed::Untold("not yours".to_owned()), (Verdict::Stable, untold)),
         ] {
-            let check = judge_bits(stable.clone(), &pushed(2), &others(running), &listed);
+            let check = judge_contents(stable.clone(), &pushed(2), &others(running), &listed);
             assert_eq!((check.verdict, check.message), expected, "{running:?} of {listed:?}");
             assert_eq!((check.running, check.desired), (2, 2));
         }

@@ -1,12 +1,12 @@
-//! What moves a service is sent once for each look. Sent again by the SDK, it would stand on a look that has aged: the service
-//! may be on its way back by then, or on a newer push. So the step itself begins again with the look.
+//! What moves a service is sent once for each read. Sent again by the SDK, it would stand on a read that has aged: the service
+//! may be on its way back by then, or on a newer push. So the step itself begins again with the read.
 
 use crate::error::Error;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often one invocation looks and updates. A lost answer needs two; a bucket of updates that is empty gets five new ones
+/// How often one invocation reads and updates. A lost answer needs two; a bucket of updates that is empty gets five new ones
 /// a second, so that a few more serve unless very many wait, and those are better off with the state machine, whose pauses
 /// cost nothing.
 /// See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>.
@@ -15,23 +15,23 @@ const TRIES: u32 = 4;
 /// The longest first pause; each next one is twice as long at most.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// No try follows on one that ended later than this. Where ECS answers slowly, a try takes as long as its calls' own repetitions:
+/// No attempt follows on one that ended later than this. Where ECS answers slowly, an attempt takes as long as its calls' own repetitions:
 /// a minute leaves it four of the five that a function has.
 const TRYING: Duration = Duration::from_mins(1);
 
-/// A look that took no longer is as good as the moment at which the service was read. It is a few calls of some ten
+/// A read that took no longer is as good as the moment at which the service was read. It is a few calls of some ten
 /// milliseconds each, so one that takes longer had a call throttled and repeated, for up to a minute or two: enough for
 /// another execution to deploy the image and begin to take it back.
-pub const PROMPT: Duration = Duration::from_secs(1);
+pub const FRESH: Duration = Duration::from_secs(1);
 
-/// The tries of one invocation.
+/// The attempts of one invocation.
 #[derive(Debug)]
-pub struct Tries {
+pub struct Attempts {
     begun: Instant,
     made: u32,
 }
 
-impl Tries {
+impl Attempts {
     /// The first one.
     #[must_use]
     pub fn begin() -> Self {
@@ -50,11 +50,11 @@ impl Tries {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// Waits until the next try, after one that ended with `error`.
+    /// Waits until the next attempt, after one that ended with `error`.
     ///
     /// # Errors
     ///
-    /// `error` itself: when it does not pass by itself, or when there were tries enough.
+    /// `error` itself: when it does not pass by itself, or when there were attempts enough.
     #[expect(
         clippy::disallowed_methods,
         reason = "a pause of seconds between two calls, not a wait for ECS"
@@ -65,14 +65,14 @@ impl Tries {
         if !matches!(error, Error::Unavailable(_)) || self.made >= TRIES || self.begun.elapsed() >= TRYING {
             return Err(error);
         }
-        tracing::warn!("looking again in {} ms: {error}", pause.as_millis());
+        tracing::warn!("reading again in {} ms: {error}", pause.as_millis());
         tokio::time::sleep(pause).await;
         Ok(())
     }
 }
 
-/// The pause after so many tries. `chance`, from 0 to 1, keeps those apart that were turned away together; half of the pause
-/// is sure, since a look costs calls too.
+/// The pause after so many attempts. `chance`, from 0 to 1, keeps those apart that were throttled together; half of the pause
+/// is sure, since a read costs calls too.
 fn pause(made: u32, chance: f64) -> Duration {
     PAUSE.mul_f64(f64::from(1 << (made - 1)) * f64::midpoint(1.0, chance))
 }
@@ -87,26 +87,29 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_passes_is_tried_four_times_with_longer_and_longer_pauses() {
-        let mut tries = Tries::begin();
-        let mut ended = tries.begun.elapsed();
+        let mut attempts = Attempts::begin();
+        let mut ended = attempts.begun.elapsed();
         for most in [1, 2, 4].map(Duration::from_secs) {
-            tries.again(throttled()).await.unwrap();
-            let lasted = tries.begun.elapsed().checked_sub(ended).unwrap();
+            attempts.again(throttled()).await.unwrap();
+            let lasted = attempts.begun.elapsed().checked_sub(ended).unwrap();
             assert!(
                 (most / 2..=most + Duration::from_millis(1)).contains(&lasted),
                 "{lasted:?}"
             );
-            ended = tries.begun.elapsed();
+            ended = attempts.begun.elapsed();
         }
-        assert_eq!(tries.again(throttled()).await.unwrap_err().name(), "Deploy.Unavailable");
-        assert_eq!(tries.begun.elapsed(), ended, "nobody waits for nothing");
+        assert_eq!(
+            attempts.again(throttled()).await.unwrap_err().name(),
+            "Deploy.Unavailable"
+        );
+        assert_eq!(attempts.begun.elapsed(), ended, "nobody waits for nothing");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_clock_goes_on_from_try_to_try() {
-        let tries = Tries::begin();
+        let attempts = Attempts::begin();
         tokio::time::advance(Duration::from_millis(2_900)).await;
-        assert_eq!(tries.now(Timestamp::UNIX_EPOCH).as_second(), 2);
+        assert_eq!(attempts.now(Timestamp::UNIX_EPOCH).as_second(), 2);
     }
 
     #[test]
@@ -123,18 +126,18 @@ mod tests {
     async fn what_does_not_pass_is_not_tried_again() {
         let refused = Error::Rejected("no".to_owned());
         assert_eq!(
-            Tries::begin().again(refused).await.unwrap_err().name(),
+            Attempts::begin().again(refused).await.unwrap_err().name(),
             "Deploy.Rejected"
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_one_try_took_long_the_state_machine_tries_again() {
-        let mut tries = Tries::begin();
+    async fn where_one_attempt_took_long_the_state_machine_tries_again() {
+        let mut attempts = Attempts::begin();
         tokio::time::advance(TRYING.checked_sub(Duration::from_millis(1)).unwrap()).await;
-        tries.again(throttled()).await.unwrap();
-        let mut tries = Tries::begin();
+        attempts.again(throttled()).await.unwrap();
+        let mut attempts = Attempts::begin();
         tokio::time::advance(TRYING).await;
-        tries.again(throttled()).await.unwrap_err();
+        attempts.again(throttled()).await.unwrap_err();
     }
 }

@@ -1,19 +1,19 @@
-//! A look is what an update stands on: ECS has no update on a condition, so what comes in between is overrun.
+//! A read is what an update stands on: ECS has no update on a condition, so what comes in between is replaced unseen.
 
 use crate::storm::aftermath::{Aftermath, Call, Deployment, Service};
 
-/// How long an update may come after the look that it stands on, in milliseconds.
-pub(super) const LOOK: i64 = 3_000;
-/// The same where reads are turned away for long: then "Update service" takes its third look as it is.
-const SLOW_LOOK: i64 = 60_000;
+/// How long an update may come after the read that it stands on, in milliseconds.
+pub(super) const READ: i64 = 3_000;
+/// The same where reads are throttled for long: then "Update service" takes its third read as it is.
+const SLOW_READ: i64 = 60_000;
 
-/// Whether a rollout may stand on a look from before a moment: somebody of ours looked at the service then, and so shortly before
-/// the update that this may have been the look, or reads have been turned away in between.
+/// Whether a rollout may stand on a read from before a moment: somebody of ours read the service then, and so shortly before
+/// the update that this may have been the read, or reads have been throttled in between.
 pub(super) fn may_be_from_before(aftermath: &Aftermath, service: &Service, since: i64, rollout: &Deployment) -> bool {
     let id = service.id();
     let is_within =
         |call: &Call, milliseconds: i64| (rollout.created_at - milliseconds..=rollout.created_at).contains(&call.at);
-    let is_turned_away = |call: &Call| {
+    let is_throttled = |call: &Call| {
         let is_read = call.is_of(&id)
             || matches!(
                 call.operation.as_str(),
@@ -21,23 +21,23 @@ pub(super) fn may_be_from_before(aftermath: &Aftermath, service: &Service, since
             );
         is_read && !matches!(call.outcome.as_str(), "ok" | "AccessDeniedException")
     };
-    let mut looks = aftermath.calls.iter().enumerate().filter(|(_, call)| {
+    let mut reads = aftermath.calls.iter().enumerate().filter(|(_, call)| {
         call.operation == "DescribeServices" && call.outcome == "ok" && call.is_of(&id) && call.at <= since
     });
-    looks.any(|(place, look)| {
+    reads.any(|(place, snapshot)| {
         let after = aftermath.calls[place..].iter();
         let mut until_update = after.take_while(|call| call.at <= rollout.created_at);
-        is_within(look, LOOK) || (is_within(look, SLOW_LOOK) && until_update.any(is_turned_away))
+        is_within(snapshot, READ) || (is_within(snapshot, SLOW_READ) && until_update.any(is_throttled))
     })
 }
 
-/// Whether ECS's records of a service may have told nothing to the look that a rollout stands on: shortly before it, the list of
+/// Whether ECS's records of a service may have told nothing to the read that a rollout stands on: shortly before it, the list of
 /// them was empty or denied, or what is in it was.
 ///
 /// A call for what is in a list does not name the service; it follows on that service's list.
 pub(super) fn may_have_no_records(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bool {
     let id = service.id();
-    let shortly_before = rollout.created_at - LOOK..=rollout.created_at;
+    let shortly_before = rollout.created_at - READ..=rollout.created_at;
     let mut is_listed = false;
     let mut calls = aftermath.calls.iter().filter(|call| shortly_before.contains(&call.at));
     calls.any(|call| match call.operation.as_str() {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_may_be_older_where_reads_were_turned_away_since() {
+    fn a_read_may_be_older_where_reads_were_throttled_since() {
         let call = |operation: &str, at, outcome: &str| Call {
             operation: operation.to_owned(),
             at,
@@ -86,17 +86,17 @@ mod tests {
             // Of the second 32.
             may_be_from_before(&aftermath, service, 31_000, &service.history[2])
         };
-        let look = |at| call("DescribeServices", at, "ok");
-        assert!(may_be(&[look(29_000)]));
-        assert!(may_be(&[look(31_000)]));
-        assert!(!may_be(&[look(31_001)]));
-        assert!(!may_be(&[look(28_999)]));
+        let read = |at| call("DescribeServices", at, "ok");
+        assert!(may_be(&[read(29_000)]));
+        assert!(may_be(&[read(31_000)]));
+        assert!(!may_be(&[read(31_001)]));
+        assert!(!may_be(&[read(28_999)]));
         assert!(!may_be(&[call("DescribeServices", 30_000, "cut")]));
         let throttled = |at| call("ListServiceDeployments", at, "ThrottlingException");
-        assert!(may_be(&[look(20_000), throttled(25_000)]));
-        assert!(!may_be(&[throttled(19_000), look(20_000)]));
-        assert!(!may_be(&[look(20_000), throttled(32_001)]));
-        assert!(!may_be(&[look(-28_001), throttled(25_000)]));
+        assert!(may_be(&[read(20_000), throttled(25_000)]));
+        assert!(!may_be(&[throttled(19_000), read(20_000)]));
+        assert!(!may_be(&[read(20_000), throttled(32_001)]));
+        assert!(!may_be(&[read(-28_001), throttled(25_000)]));
     }
 
     #[test]

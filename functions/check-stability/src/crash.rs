@@ -1,9 +1,9 @@
-//! A death is a task that stopped by itself: what it died of, in words that an operator understands.
+//! A crash is a task that stopped by itself: why it crashed, in words that an operator understands.
 
 use ecr_deploy::domain::service::{StoppedContainer, StoppedTask};
 use std::collections::BTreeSet;
 
-/// The container that a task died of, as far as ECS tells; else one that tells something.
+/// The container whose crash stopped a task, as far as ECS tells; else one that tells something.
 fn culprit(task: &StoppedTask) -> Option<&StoppedContainer> {
     // The first one that ended takes the others with it, which ECS then stops.
     let by_itself = task
@@ -20,7 +20,7 @@ fn culprit(task: &StoppedTask) -> Option<&StoppedContainer> {
     bad.or_else(told).or_else(exited)
 }
 
-/// The containers that tasks died of, each once. A task that ECS stopped, since it was unhealthy, does not tell.
+/// The containers whose crash stopped tasks, each once. A task that ECS stopped, since it was unhealthy, does not tell.
 pub(crate) fn failed_containers(crashes: &[&StoppedTask]) -> Vec<String> {
     let names: BTreeSet<&str> = crashes
         .iter()
@@ -31,13 +31,13 @@ pub(crate) fn failed_containers(crashes: &[&StoppedTask]) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// The container that a task died of, where it ran: only then it may have written a log.
+/// The container whose crash stopped a task, where it ran: only then it may have written a log.
 pub(crate) fn logged_container(task: &StoppedTask) -> Option<&str> {
     let culprit = culprit(task).filter(|container| container.exit_code.is_some());
     culprit.map(|container| container.name.as_str())
 }
 
-/// Why one task died: "web exited with code 1 (`OutOfMemoryError`: Container killed due to memory usage)".
+/// Why one task crashed: "web exited with code 1 (`OutOfMemoryError`: Container killed due to memory usage)".
 pub(crate) fn describe(task: &StoppedTask) -> String {
     let reason = |text: &Option<String>| text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
     match (task.stop_code.as_str(), culprit(task)) {
