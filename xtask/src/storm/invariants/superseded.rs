@@ -66,7 +66,7 @@ fn is_moved_by_others(aftermath: &Aftermath, execution: &Execution) -> bool {
 }
 
 /// For every push that was told of, and every service that ran its repository before and is still there, there is an
-/// execution of deploy-service, of this push or of a newer one to the repository: a push that comes too late is skipped of
+/// execution of deploy-service, of this push or of a newer one to the repository: a push that comes too late is not in
 /// the plan. Unless no permit, or none that is certain, lets the push come to the service; or its stage takes the tag by a range
 /// of versions and the service ever had a higher one; or its stage comes after another one, of which not every service that runs
 /// the repository was deployed by the same execution.
