@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 const PAGE: &str = "docs/words.md";
 
 /// Where our own words stand.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 10] = [
     "cdk/lib",
     "cdk/test",
     "docs",
+    "examples",
     "functions",
     "fuzz/src",
     "statemachine",
+    "testing",
     "tests",
     "xtask",
 ];

@@ -170,7 +170,8 @@ fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution,
         return true;
     }
     let message = execution.message.as_deref().unwrap_or_default();
-    let first = aftermath.after.revision(&service.history[0].task_definition);
+    let first = service.history.first();
+    let first = first.and_then(|it| aftermath.after.revision(&it.task_definition));
     let ends_well = first.is_some_and(|first| first.images().any(|image| image.ends_with(":job-v1")));
     if ends_well && message.contains("has no revision that ever became stable") {
         return true;
