@@ -70,8 +70,8 @@ test('every page of docs/ is linked from the README', () => {
 
 /** The tests that type whole blocks of commands, by the mark behind `sh` in the block's first line. */
 const TYPED: Readonly<Record<string, string>> = {
-  install: 'tests/tests/scenarios/installation.rs',
-  operate: 'tests/tests/scenarios/operations.rs',
+  install: 'tests/containers/installation.rs',
+  operate: 'tests/containers/operations.rs',
 };
 
 /** The commands outside of such blocks: the file that runs each in a test, and the words by which it does. */
@@ -84,8 +84,8 @@ const RUN: Readonly<Record<string, readonly [file: string, words: string]>> = {
   'npm run docs': ['cdk/test/docs.test.ts', 'settingsPage()'],
   'npm ci': ['xtask/prepare/src/tools.rs', '"ci"'],
   'cp ecr-deploy.example.json ecr-deploy.json': ['cdk/test/app.test.ts', 'ecr-deploy.example.json'],
-  'npx cdk bootstrap': ['tests/src/stack.rs', '"bootstrap"'],
-  'npx cdk deploy': ['tests/src/stack.rs', '"deploy"'],
+  'npx cdk bootstrap': ['testing/local-aws/src/stack.rs', '"bootstrap"'],
+  'npx cdk deploy': ['testing/local-aws/src/stack.rs', '"deploy"'],
 };
 
 /** The commands that no test runs, each with the reason. That `cargo xtask` takes them is shown by xtask/src/docs.rs. */

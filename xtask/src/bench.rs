@@ -6,7 +6,7 @@
 mod account;
 mod ecs_deploy;
 mod first_run;
-#[path = "../../tests/tests/calls/functions.rs"]
+#[path = "../../tests/cost/functions.rs"]
 mod functions;
 mod growth;
 mod plot;

@@ -29,7 +29,7 @@ pub fn python() -> Result<PathBuf, Error> {
 }
 
 /// The same Python, and beside it whatever the tests, the benchmark and a release build use:
-/// `tests/ministack/tools.txt`.
+/// `testing/local-aws/ministack/tools.txt`.
 ///
 /// # Errors
 ///
@@ -73,7 +73,7 @@ pub fn python_with_tools_telling(tell: &dyn Fn(&str)) -> Result<PathBuf, Error> 
 }
 
 fn requirements(name: &str) -> PathBuf {
-    workspace().join("tests/ministack").join(name)
+    workspace().join("testing/local-aws/ministack").join(name)
 }
 
 fn pip(python: &Path, requirements: &Path, tell: &dyn Fn(&str)) -> Result<(), Error> {

@@ -9,17 +9,17 @@ use std::collections::BTreeMap;
     clippy::unwrap_used,
     reason = "made for tests: a walk that cannot go on panics"
 )]
-#[path = "../../../tests/tests/steps/account.rs"]
+#[path = "../../../tests/interleavings/account.rs"]
 mod account;
 #[allow(
     dead_code,
     clippy::unwrap_used,
     reason = "made for tests: a walk that cannot go on panics"
 )]
-#[path = "../../../tests/tests/steps/machine.rs"]
+#[path = "../../../tests/interleavings/machine.rs"]
 pub(super) mod machine;
 #[allow(clippy::unwrap_used, reason = "made for tests: a walk that cannot go on panics")]
-#[path = "../../../tests/tests/calls/walk.rs"]
+#[path = "../../../tests/cost/walk.rs"]
 mod walk;
 
 /// US dollars for a state transition of a Standard workflow in us-east-1, after the free ones:

@@ -5,7 +5,7 @@
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
 
 #[allow(dead_code, reason = "the tests of calls use it")]
-#[path = "../calls/step_functions.rs"]
+#[path = "../cost/step_functions.rs"]
 pub(crate) mod step_functions;
 
 use super::account::{Begun, Caller, list};

@@ -103,7 +103,7 @@ fn image_action(repository: &str, tag: &str) -> Value {
 /// A push as CloudTrail tells of it.
 fn put_image(repository: &str, tag: &str) -> Value {
     let mut event: Value =
-        serde_json::from_str(include_str!("../../../statemachine/examples/put-image-event.json")).unwrap();
+        serde_json::from_str(include_str!("../../statemachine/examples/put-image-event.json")).unwrap();
     event["id"] = ID.into();
     event["detail"]["requestParameters"]["repositoryName"] = repository.into();
     event["detail"]["requestParameters"]["imageTag"] = tag.into();

@@ -130,7 +130,7 @@ impl LocalAws {
 
         let mut command = Command::new(python);
         command
-            .arg(tools::workspace().join("tests/ministack/launch.py"))
+            .arg(tools::workspace().join("testing/local-aws/ministack/launch.py"))
             .envs(environment(port))
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
@@ -298,7 +298,7 @@ impl LocalAws {
         })
     }
 
-    /// A file of texts, as long as it lives, in a folder that `tests/ministack/executions.py` reads.
+    /// A file of texts, as long as it lives, in a folder that `testing/local-aws/ministack/executions.py` reads.
     fn told(&self, folder: &str, texts: &[&str]) -> Result<tempfile::NamedTempFile, Error> {
         let folder = self.directory().join(folder);
         let problem = || Error::file(format!("writing into {}", folder.display()));

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     ]
     .concat();
     let trial = |(name, scenario): (&'static str, fn())| {
-        Trial::test(name.trim_start_matches("rollouts::"), move || {
+        Trial::test(name.trim_start_matches("simulated::"), move || {
             scenario();
             Ok(())
         })

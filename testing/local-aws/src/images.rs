@@ -163,7 +163,9 @@ impl LocalAws {
 
     fn build(&self, name: &str, number: u32, behaviour: Behaviour) -> Result<(), Error> {
         let context = self.build_context()?;
-        let dockerfile = tools::workspace().join("tests/images").join(behaviour.dockerfile());
+        let dockerfile = tools::workspace()
+            .join("testing/local-aws/images")
+            .join(behaviour.dockerfile());
         let mut build = Command::new("docker");
         // The builder that needs no plugin.
         build

@@ -4,7 +4,7 @@ MiniStack's functions all call as the account's root, and its state machines and
 function has its own name as session token, and what it asks of ECS, ECR and Step Functions is judged; so is what a state machine
 does by its own integrations, and what a rule does to its target. A call without a session token is the administrator's.
 
-It is judged in Rust (tests/simulated-ecs/src/iam), by LOCAL_AWS_JUDGE, which gets the template of each stack as CloudFormation
+It is judged in Rust (testing/simulated-ecs/src/iam), by LOCAL_AWS_JUDGE, which gets the template of each stack as CloudFormation
 has it, with the names of what was made from it.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html

@@ -4,16 +4,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[allow(dead_code, reason = "these tests play no mishaps")]
-#[path = "../steps/account.rs"]
+#[path = "../interleavings/account.rs"]
 mod account;
 mod functions;
 #[allow(dead_code, reason = "these tests play no mishaps")]
-#[path = "../steps/machine.rs"]
+#[path = "../interleavings/machine.rs"]
 mod machine;
 mod many_pushes;
 mod pushes;
 #[allow(dead_code, reason = "these tests are few")]
-#[path = "../steps/support.rs"]
+#[path = "../interleavings/support.rs"]
 mod support;
 mod transitions;
 mod waiting;

@@ -35,7 +35,7 @@ def main() -> None:
     if installed != pinned:
         sys.exit(
             f"launch.py adds to MiniStack {pinned}, but {installed} is installed: "
-            f"install the pinned packages with `pip install -r tests/ministack/requirements.txt`"
+            f"install the pinned packages with `pip install -r testing/local-aws/ministack/requirements.txt`"
         )
 
     import ecr_events

@@ -1,6 +1,6 @@
 //! Two pushes of one repository in any order, and one that a person starts once more: at each stage of what came before it.
 //!
-//! Every interleaving, call by call, is tried in `tests/steps`; here it is the real machines and functions, side by side.
+//! Every interleaving, call by call, is tried in `tests/interleavings`; here it is the real machines and functions, side by side.
 
 use crate::redrive::{child, execution, rollouts, until_entered};
 use crate::support::{LIMIT, Scene, object, outcome, scenarios, short};

@@ -171,7 +171,7 @@ impl Iam {
         let Some(needs) = request::needs(names, service, operation, request, &Known { roles, tags }) else {
             return Err(format!(
                 "{caller} asks for {service}:{operation}, of which is not known what AWS checks: \
-                 add it to tests/simulated-ecs/src/iam/request.rs"
+                 add it to testing/simulated-ecs/src/iam/request.rs"
             ));
         };
         let grant = |need: &Need| {
