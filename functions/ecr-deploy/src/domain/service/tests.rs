@@ -1,0 +1,55 @@
+use super::*;
+use crate::testing::{arn, deployment, given_up, rolling, service};
+
+#[test]
+fn as_many_tasks_may_crash_as_the_services_own_circuit_breaker_tolerates() {
+    use CrashThreshold::{BoundedPercent, Count, UnboundedPercent};
+    for (threshold, desired, tasks) in [
+        (BoundedPercent(50), 0, 3),
+        (BoundedPercent(50), 6, 3),
+        (BoundedPercent(50), 7, 4),
+        (BoundedPercent(50), 1_000, 200),
+        (BoundedPercent(10), 1_000, 100),
+        (BoundedPercent(100), 5, 5),
+        (UnboundedPercent(50), 0, 1),
+        (UnboundedPercent(50), 1, 1),
+        (UnboundedPercent(50), 1_000, 500),
+        (UnboundedPercent(200), 10, 20),
+        (UnboundedPercent(33), 10, 4),
+        (Count(1), 1_000, 1),
+        (Count(40), 1, 40),
+        (Count(0), 1, 1),
+        (UnboundedPercent(u32::MAX), u32::MAX, 184_467_440_651_196_171),
+    ] {
+        assert_eq!(threshold.tasks(desired), tasks, "{threshold:?} of {desired}");
+    }
+    assert_eq!(CrashThreshold::default(), BoundedPercent(50));
+}
+
+#[test]
+fn a_service_has_moved_when_its_deployments_are_others_or_stand_otherwise_not_when_its_tasks_come_and_go() {
+    let before = || [rolling("web:2"), deployment("web:1")];
+    let moved = |change: fn(&mut Vec<Deployment>)| {
+        let (before, mut after) = (service(before()), service(before()));
+        change(&mut after.deployments);
+        assert_eq!(after.has_moved_since(&before), before.has_moved_since(&after));
+        after.has_moved_since(&before)
+    };
+    assert!(moved(|it| it.push(given_up("web:3"))));
+    assert!(moved(|it| drop(it.pop())));
+    assert!(moved(|it| it[0].id = "ecs-svc/50".to_owned()));
+    assert!(moved(|it| it[0].task_definition = arn("web:5")));
+    assert!(moved(|it| it[0].rollout_state = Some(RolloutState::Failed)));
+    assert!(moved(|it| it[0].rollout_state = None));
+    assert!(moved(|it| {
+        it[0].is_primary = false;
+        it[1].is_primary = true;
+    }));
+    assert!(!moved(|_| ()));
+    assert!(!moved(|it| it.reverse()), "ECS lists them in any order");
+    assert!(!moved(|it| {
+        it[0].running_count = 1;
+        it[0].pending_count = 1;
+        it[0].failed_tasks = 1;
+    }));
+}
