@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Role } from 'aws-cdk-lib/aws-iam';
@@ -290,12 +290,9 @@ for (const [step, construct] of Object.entries(STEPS)) {
 /** The calls that a step's code makes by way of `ecr_deploy::aws::ecs`, read off the sources: `ecs:ListServices`, ... */
 function callsOf(step: string): string[] {
   const methods = new Map(
-    [['ecs.rs'], ['ecs', 'lifecycle.rs']]
-      .flatMap((file) =>
-        source('functions', 'ecr-deploy', 'src', 'aws', ...file)
-          .split(/\basync fn /)
-          .slice(1),
-      )
+    sources('functions', 'ecr-deploy', 'src', 'aws')
+      .split(/\basync fn /)
+      .slice(1)
       .map((method) => [/^\w+/.exec(method)?.[0] ?? '', method] as const),
   );
   const calls = new Set<string>();
@@ -313,12 +310,19 @@ function callsOf(step: string): string[] {
       visit(body, 'self');
     }
   };
-  const code = source('functions', step, 'src', 'lib.rs');
+  const code = sources('functions', step, 'src');
   visit(code, 'ecs');
   if (code.includes('Registration {')) {
     visit(source('functions', 'ecr-deploy', 'src', 'change', 'registration.rs'), 'ecs');
   }
   return [...calls].sort();
+}
+
+/** The Rust code of a folder, without its tests. */
+function sources(...folder: string[]): string {
+  const files = readdirSync(join(REPOSITORY_ROOT, ...folder), { encoding: 'utf8', recursive: true });
+  const code = files.filter((file) => file.endsWith('.rs') && !file.endsWith('tests.rs'));
+  return code.map((file) => source(...folder, file)).join('\n');
 }
 
 function source(...path: string[]): string {

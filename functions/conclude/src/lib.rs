@@ -1,13 +1,13 @@
 //! Ends an execution: succeeds, throws, or sends a redriven one back to what failed.
 
-pub mod outcome;
+pub mod push;
+pub mod service;
 
 use ecr_deploy::contract::{Conclude, ImageConclusion, NextWave, ServiceConclusion};
 use ecr_deploy::domain::image::EcrRegistry;
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
 use ecr_deploy::function::runtime::{Request, log_image, log_service};
-use outcome::{conclude_image, conclude_service, next_wave, tagged_only};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -23,8 +23,8 @@ pub enum Conclusion {
     Wave(NextWave),
 }
 
-/// Ends an execution: the step "Conclude"; or, at the step "On hold?", says whether its next wave may begin. It is the last Task of both state machines and throws where a `Fail` state
-/// would only fail, since a Task that threw is what "Redrive from failure" runs again. It asks AWS nothing.
+/// Ends an execution: the step "Conclude"; or, at the step "On hold?", says whether its next wave may begin. It is the last
+/// Task of both state machines and throws where a `Fail` state would only fail, since a Task that threw is what "Redrive from failure" runs again. It asks AWS nothing.
 ///
 /// # Errors
 ///
@@ -35,21 +35,21 @@ pub fn handle(config: &Config, request: Request<Value>) -> Result<Conclusion, Er
         Conclude::Service(end) => {
             log_image(&end.image);
             log_service(&ecr_deploy::domain::service::title(&end.cluster, &end.service));
-            conclude_service(&end, execution.redrive_count).map(Conclusion::Service)
+            service::conclude(&end, execution.redrive_count).map(Conclusion::Service)
         }
         Conclude::Image(end) => {
             if let Some(image) = &end.image {
                 log_image(image);
             }
-            let conclusion = conclude_image(&end, execution.redrive_count, config.tag_latest)?;
+            let conclusion = push::conclude(&end, execution.redrive_count, config.tag_latest)?;
             Ok(Conclusion::Image(match registry_of(&execution.id) {
-                Some(here) => tagged_only(&here, conclusion),
+                Some(here) => push::tagged_only(&here, conclusion),
                 None => conclusion,
             }))
         }
         Conclude::Wave(due) => {
             log_image(&due.image);
-            Ok(Conclusion::Wave(next_wave(due, now)))
+            Ok(Conclusion::Wave(push::next_wave(due, now)))
         }
     }
 }

@@ -11,12 +11,21 @@
 use crate::domain::arn::TaskDefinitionArn;
 use crate::domain::image::{ImageDigest, ImageTag, RepositoryName};
 use crate::domain::push::{PushId, PushedImage};
-use crate::domain::task_definition::{BY_TAG, ROLLED_BACK_TAG, SOURCE_TAG, Tag};
+use crate::domain::task_definition::Tag;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// How many tags ECS takes, those that AWS itself sets not counted.
 pub const MOST_TAGS: usize = 50;
+
+/// The tag that says which revision a revision was made from.
+pub const SOURCE_TAG: &str = "ecr-deploy:source";
+
+/// The tag that says which revision a pinned revision was made to roll back.
+const ROLLED_BACK_TAG: &str = "ecr-deploy:rolled-back";
+
+/// The tag that says who pushed last, as CloudTrail names him.
+const BY_TAG: &str = "ecr-deploy:by";
 
 const PUSH: &str = "ecr-deploy:push/";
 const DIGEST: &str = "ecr-deploy:digest/";

@@ -1,540 +1,10 @@
-//! How executions end. In every case `app:v2` was to run on `web:2`, and `web:1` was good before it.
+//! How pushes end: of `app:v2`.
 
 use super::*;
-use ecr_deploy::contract::{Check, Hold, Rollback, ServiceUpdate, Skipped};
-use ecr_deploy::domain::stage::RolloutSettings;
-use ecr_deploy::testing::{arn, at, pushed, rollout, service_id};
+use ecr_deploy::contract::{Hold, PlannedRevision, PlannedService, ServiceId, StageTag, Wave, WaveDue};
+use ecr_deploy::domain::image::EcrRegistry;
+use ecr_deploy::testing::{at, pushed, service_id};
 use proptest::prelude::*;
-use serde_json::json;
-
-fn end(update: Option<ServiceUpdate>) -> ServiceEnd {
-    ServiceEnd {
-        image: pushed(2),
-        cluster: service_id().cluster,
-        service: service_id().service,
-        task_definition: Some(arn("web:2")),
-        base: None,
-        update,
-        check: None,
-        error: None,
-        roll_back: None,
-        roll_back_check: None,
-        roll_back_error: None,
-        settings: RolloutSettings::default(),
-        attempt: 0,
-    }
-}
-
-fn update(outcome: UpdateOutcome) -> ServiceUpdate {
-    ServiceUpdate {
-        outcome,
-        rollout: Some(rollout("web:2")),
-        previous: Some(arn("web:1")),
-        source: None,
-        deadline: at(1800),
-        wait: 15,
-        message: "web in production is on web:3, of a newer push".to_owned(),
-    }
-}
-
-fn check(verdict: Verdict, message: &str) -> Check {
-    Check {
-        verdict,
-        message: message.to_owned(),
-        reasons: vec![],
-        failed_containers: vec![],
-        running: 0,
-        desired: 2,
-        wait: 15,
-        deadline: None,
-    }
-}
-
-fn rollback(method: RollbackMethod) -> Rollback {
-    use RollbackMethod::{Displaced, RegistrationNeeded, ServiceDeleted, Superseded};
-    let is_untouched = matches!(method, Superseded | Displaced | RegistrationNeeded | ServiceDeleted);
-    let rollout = (!is_untouched).then(|| rollout("web:1"));
-    Rollback {
-        method,
-        rollout,
-        register: None,
-        has_image: false,
-        image_failed: false,
-        wait: 15,
-        message: "web in production is on web:3 by another deployment".to_owned(),
-    }
-}
-
-fn thrown(error: &str, message: &str) -> StateError {
-    StateError {
-        error: error.to_owned(),
-        cause: json!({"errorType": error, "errorMessage": message}).to_string(),
-        since: None,
-    }
-}
-
-/// After a rollout whose last read was this.
-fn checked(verdict: Verdict, message: &str) -> ServiceEnd {
-    ServiceEnd {
-        check: Some(check(verdict, message)),
-        ..end(Some(update(UpdateOutcome::Started)))
-    }
-}
-
-/// After a rollout that failed and was rolled back, whose last read was this.
-fn back(verdict: Verdict, message: &str) -> ServiceEnd {
-    ServiceEnd {
-        roll_back: Some(rollback(RollbackMethod::UpdatedService)),
-        roll_back_check: Some(check(verdict, message)),
-        ..checked(
-            Verdict::Failed,
-            "0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times)",
-        )
-    }
-}
-
-const FAILED: &str = "web in production did not become stable on web:2 with app:v2: \
-                      0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times).";
-const RETRY: &str = "or redrive this execution to try the same image again";
-
-#[track_caller]
-fn succeeds(end: &ServiceEnd, outcome: ServiceOutcome, message: &str) {
-    let conclusion = conclude_service(end, 0).unwrap();
-    assert_eq!(
-        (conclusion.outcome, conclusion.message.as_str()),
-        (Some(outcome), message)
-    );
-    assert_eq!((conclusion.to, conclusion.retry.len()), (Some(arn("web:2")), 0));
-}
-
-#[track_caller]
-fn throws(end: &ServiceEnd, name: &str, message: &str) {
-    let error = conclude_service(end, 0).unwrap_err();
-    assert_eq!((error.name(), error.to_string().as_str()), (name, message));
-}
-
-// One service, green.
-
-#[test]
-fn a_service_that_is_stable_is_deployed() {
-    let stable = checked(Verdict::Stable, "2 of 2 tasks running");
-    succeeds(
-        &stable,
-        ServiceOutcome::Deployed,
-        "web in production is stable on web:2: 2 of 2 tasks running",
-    );
-    let conclusion = conclude_service(&stable, 0).unwrap();
-    assert_eq!(
-        (conclusion.from, conclusion.cluster, conclusion.service),
-        (Some(arn("web:1")), stable.cluster, stable.service)
-    );
-}
-
-#[test]
-fn a_service_that_was_there_before_is_already_deployed() {
-    let there = ServiceEnd {
-        update: Some(update(UpdateOutcome::AlreadyDeployed)),
-        ..checked(Verdict::Stable, "2 of 2 tasks running")
-    };
-    succeeds(
-        &there,
-        ServiceOutcome::AlreadyDeployed,
-        "web in production is stable on web:2: 2 of 2 tasks running",
-    );
-}
-
-#[test]
-fn peer_13_an_older_push_ends_superseded_not_failed() {
-    let before = end(Some(update(UpdateOutcome::Superseded)));
-    succeeds(
-        &before,
-        ServiceOutcome::Superseded,
-        "web in production is on web:3, of a newer push",
-    );
-    let after = checked(Verdict::Superseded, "web:3, of a newer push, replaced it");
-    succeeds(
-        &after,
-        ServiceOutcome::Superseded,
-        "web in production: web:3, of a newer push, replaced it",
-    );
-}
-
-#[test]
-fn a_rollback_that_a_newer_push_overtakes_has_an_outcome_of_its_own() {
-    let before = ServiceEnd {
-        roll_back: Some(rollback(RollbackMethod::Superseded)),
-        roll_back_check: None,
-        ..back(Verdict::Stable, "")
-    };
-    let says = format!("{FAILED} web in production is on web:3 by another deployment");
-    succeeds(&before, ServiceOutcome::RollBackSuperseded, &says);
-    let says = format!("{FAILED} web:3 took over");
-    succeeds(
-        &back(Verdict::Superseded, "web:3 took over"),
-        ServiceOutcome::RollBackSuperseded,
-        &says,
-    );
-}
-
-#[test]
-fn a_rollback_that_anything_else_overtakes_is_red_for_nobody_else_tells_of_the_failure() {
-    let before = ServiceEnd {
-        roll_back: Some(rollback(RollbackMethod::Displaced)),
-        roll_back_check: None,
-        ..back(Verdict::Stable, "")
-    };
-    for (end, why) in [
-        (before, "web in production is on web:3 by another deployment"),
-        (back(Verdict::Displaced, "web:3 took over"), "web:3 took over"),
-    ] {
-        let says = format!("{FAILED} It is not on it any more: {why}. Fix the image and push again, {RETRY}");
-        throws(&end, "Deploy.RolledBack", &says);
-    }
-}
-
-// One service, red.
-
-#[test]
-fn peer_1_a_service_that_was_rolled_back_fails_with_its_reason_and_what_to_do() {
-    let says = format!("{FAILED} It is back on web:1 and stable. Fix the image and push again, {RETRY}");
-    throws(
-        &back(Verdict::Stable, "2 of 2 tasks running"),
-        "Deploy.RolledBack",
-        &says,
-    );
-}
-
-#[test]
-fn a_rollback_that_fails_too_says_so_in_its_own_error() {
-    let advice = "Look at the service now; push a good image";
-    let failed = back(Verdict::Failed, "0 of 2 tasks running");
-    let says = format!("{FAILED} The rollback to web:1 failed too: 0 of 2 tasks running. {advice}, {RETRY}");
-    throws(&failed, "Deploy.RollBackFailed", &says);
-    let unseen = ServiceEnd {
-        roll_back_check: None,
-        ..failed.clone()
-    };
-    let says = format!("{FAILED} The rollback to web:1 failed too: it was never read. {advice}, {RETRY}");
-    throws(&unseen, "Deploy.RollBackFailed", &says);
-    let refused = ServiceEnd {
-        roll_back_error: Some(thrown("Deploy.Rejected", "its image is gone from ECR")),
-        ..failed.clone()
-    };
-    let says =
-        format!("{FAILED} The rollback failed too (Deploy.Rejected: its image is gone from ECR). {advice}, {RETRY}");
-    throws(&refused, "Deploy.RollBackFailed", &says);
-    // The second is the end of an execution that began before there was a state that registers.
-    for roll_back in [None, Some(rollback(RollbackMethod::RegistrationNeeded))] {
-        let never = ServiceEnd {
-            roll_back,
-            ..failed.clone()
-        };
-        throws(
-            &never,
-            "Deploy.RollBackFailed",
-            &format!("{FAILED} It was not rolled back. {advice}, {RETRY}"),
-        );
-    }
-}
-
-#[test]
-fn an_error_after_the_update_is_told_and_what_came_of_the_rollback() {
-    let denied = ServiceEnd {
-        error: Some(thrown("Deploy.Rejected", "ListTasks: AccessDeniedException")),
-        check: Some(check(Verdict::Stable, "an earlier read")),
-        ..back(Verdict::Stable, "")
-    };
-    let says = format!(
-        "web in production did not become stable on web:2 with app:v2: Deploy.Rejected: ListTasks: AccessDeniedException. \
-         It is back on web:1 and stable. Fix the image and push again, {RETRY}"
-    );
-    throws(&denied, "Deploy.RolledBack", &says);
-    let unseen = ServiceEnd {
-        check: None,
-        ..back(Verdict::Stable, "")
-    };
-    assert!(
-        conclude_service(&unseen, 0)
-            .unwrap_err()
-            .to_string()
-            .contains("it was never read. It is back")
-    );
-}
-
-const GONE: &str = "web in production is not there (DescribeServices: MISSING)";
-
-#[test]
-fn a_service_that_was_deleted_is_no_failure_whenever_that_was() {
-    let before = ServiceUpdate {
-        message: GONE.to_owned(),
-        ..update(UpdateOutcome::ServiceDeleted)
-    };
-    succeeds(&end(Some(before)), ServiceOutcome::ServiceDeleted, GONE);
-    succeeds(
-        &checked(Verdict::ServiceDeleted, GONE),
-        ServiceOutcome::ServiceDeleted,
-        GONE,
-    );
-    let before_it_went_back = ServiceEnd {
-        roll_back: Some(Rollback {
-            message: GONE.to_owned(),
-            ..rollback(RollbackMethod::ServiceDeleted)
-        }),
-        roll_back_check: None,
-        ..back(Verdict::InProgress, "")
-    };
-    for end in [before_it_went_back, back(Verdict::ServiceDeleted, GONE)] {
-        let says = format!("{FAILED} Now {GONE}");
-        succeeds(&end, ServiceOutcome::ServiceDeleted, &says);
-    }
-}
-
-#[test]
-fn a_rollout_that_nobody_could_read_is_no_verdict_on_the_image() {
-    for error in Error::PASSING {
-        let unread = ServiceEnd {
-            error: Some(StateError {
-                since: Some(at(60)),
-                ..thrown(error, "Rate Exceeded")
-            }),
-            ..back(Verdict::Stable, "2 of 2 tasks running")
-        };
-        let since = at(60);
-        let failed = format!(
-            "web in production is not known to be stable on web:2 with app:v2: nobody could read it until its time was over \
-             ({error}: Rate Exceeded; tried since {since}). That is no verdict on the image."
-        );
-        let says =
-            format!("{failed} It is back on web:1 and stable. Redrive this execution to try the same image again");
-        throws(&unread, "Deploy.RolledBack", &says);
-        let not_back = ServiceEnd {
-            roll_back_error: Some(thrown("Deploy.Rejected", "no")),
-            ..unread
-        };
-        let says = format!(
-            "{failed} The rollback failed too (Deploy.Rejected: no). Look at the service now, then redrive this execution to \
-             try the same image again"
-        );
-        throws(&not_back, "Deploy.RollBackFailed", &says);
-    }
-}
-
-#[test]
-fn a_service_that_is_back_on_a_revision_that_has_the_image_too_is_deployed() {
-    let back_on_it = |verdict| ServiceEnd {
-        roll_back: Some(Rollback {
-            has_image: true,
-            ..rollback(RollbackMethod::StoppedDeployment)
-        }),
-        ..back(verdict, "")
-    };
-    let says = format!("{FAILED} It is stable on web:1, which has the image too");
-    succeeds(&back_on_it(Verdict::Stable), ServiceOutcome::Deployed, &says);
-    assert!(conclude_service(&back_on_it(Verdict::Failed), 0).is_err());
-}
-
-#[test]
-fn a_service_whose_tasks_crashed_with_the_image_is_not_deployed_by_going_back_to_a_revision_that_has_it_too() {
-    let with_it = ServiceEnd {
-        roll_back: Some(Rollback {
-            has_image: true,
-            image_failed: true,
-            ..rollback(RollbackMethod::StoppedDeployment)
-        }),
-        ..back(Verdict::Stable, "")
-    };
-    let says = format!(
-        "{FAILED} It is back on web:1, which was stable before but has the image too. Fix the image and push again, \
-         or redrive this execution to try the same image again"
-    );
-    throws(&with_it, "Deploy.RolledBack", &says);
-    let without = ServiceEnd {
-        roll_back: Some(Rollback {
-            image_failed: true,
-            ..rollback(RollbackMethod::UpdatedService)
-        }),
-        ..back(Verdict::Stable, "")
-    };
-    let says = format!(
-        "{FAILED} It is back on web:1 and stable. Fix the image and push again, or redrive this execution to try the same \
-         image again"
-    );
-    throws(&without, "Deploy.RolledBack", &says);
-}
-
-#[test]
-fn the_message_names_the_revision_that_was_watched() {
-    let mut end = back(Verdict::Stable, "");
-    end.task_definition = Some(arn("web:8"));
-    let message = conclude_service(&end, 0).unwrap_err().to_string();
-    assert!(message.starts_with(FAILED), "{message}");
-    end.update = None;
-    let message = conclude_service(&end, 0).unwrap_err().to_string();
-    assert!(message.contains("was not updated to web:8"), "{message}");
-}
-
-#[test]
-fn a_service_without_a_revision_is_not_changed_and_is_done_again_after_a_redrive() {
-    let end = ServiceEnd {
-        task_definition: None,
-        error: Some(thrown(
-            "Deploy.Rejected",
-            "RegisterTaskDefinition of family web: no role",
-        )),
-        ..end(None)
-    };
-    let says = "web in production was not updated for app:v2: RegisterTaskDefinition of family web: no role. Nothing was \
-                changed; redrive this execution to try again";
-    throws(&end, "Deploy.Rejected", says);
-    let again = conclude_service(&end, 1).unwrap();
-    assert_eq!((again.to, again.retry), (None, vec![service_id()]));
-}
-
-#[test]
-fn a_service_that_was_not_changed_fails_by_the_name_of_what_stopped_the_update() {
-    let what = "web in production was not updated to web:2 for app:v2";
-    for (thrown_by, name) in [
-        ("Deploy.NotFound", "Deploy.NotFound"),
-        ("Deploy.Rejected", "Deploy.Rejected"),
-        ("Deploy.InvalidInput", "Deploy.InvalidInput"),
-        ("Deploy.Unavailable", "Deploy.ServicesFailed"),
-        ("Lambda.Unknown", "Deploy.ServicesFailed"),
-    ] {
-        let says = format!("{what}: no. Nothing was changed; redrive this execution to try again");
-        for update in [
-            None,
-            Some(update(UpdateOutcome::RollingBack)),
-            Some(update(UpdateOutcome::Rebase)),
-        ] {
-            throws(
-                &ServiceEnd {
-                    error: Some(thrown(thrown_by, "no")),
-                    ..end(update)
-                },
-                name,
-                &says,
-            );
-        }
-    }
-    let had_its_turn = ServiceEnd {
-        error: Some(thrown("Deploy.RolledBack", "it was on web:2 for this push before")),
-        ..end(None)
-    };
-    let says = "it was on web:2 for this push before. Nothing was changed; fix the image and push again, or redrive this \
-                execution to try the same image again";
-    throws(&had_its_turn, "Deploy.RolledBack", &format!("{what}: {says}"));
-    throws(
-        &end(None),
-        "Deploy.ServicesFailed",
-        &format!("{what}; redrive this execution to try again"),
-    );
-}
-
-#[test]
-fn a_redrive_sends_a_failed_service_back_and_only_that() {
-    let failed = ServiceEnd {
-        attempt: 1,
-        ..back(Verdict::Stable, "")
-    };
-    assert_eq!(
-        conclude_service(&failed, 1).unwrap_err().name(),
-        "Deploy.RolledBack",
-        "no redrive since it failed"
-    );
-    let again = conclude_service(&failed, 2).unwrap();
-    assert_eq!((again.outcome, again.retry), (None, vec![service_id()]));
-    assert_eq!(again.message, "web in production is deployed again after a redrive");
-    let stable = conclude_service(&checked(Verdict::Stable, "all run"), 2).unwrap();
-    assert_eq!(
-        (stable.outcome, stable.retry.len()),
-        (Some(ServiceOutcome::Deployed), 0)
-    );
-}
-
-#[test]
-fn a_rollout_that_failed_in_a_stage_without_rollbacks_is_red_and_says_how_to_go_back() {
-    let stays = |end: ServiceEnd| ServiceEnd {
-        settings: RolloutSettings {
-            rollback: RollbackSetting::None,
-            ..end.settings
-        },
-        ..end
-    };
-    let crashed = "0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times)";
-    let failed = stays(checked(Verdict::Failed, crashed));
-    let stays_on = "It stays on web:2, since the rollback of its stage is none; only a circuit breaker or an alarm of the service's \
-                    own takes it back. Look at the service now; push a good image";
-    let go_back =
-        "to take it back, run aws ecs update-service --cluster production --service web --task-definition web:1";
-    throws(
-        &failed,
-        "Deploy.NotRolledBack",
-        &format!("{FAILED} {stays_on}, {RETRY}; {go_back}"),
-    );
-    let first = ServiceEnd {
-        update: failed.update.clone().map(|update| ServiceUpdate {
-            previous: None,
-            ..update
-        }),
-        ..failed.clone()
-    };
-    let unknown = "no revision of it is known to have been stable";
-    throws(
-        &first,
-        "Deploy.NotRolledBack",
-        &format!("{FAILED} {stays_on}, {RETRY}; {unknown}"),
-    );
-    let unread = stays(ServiceEnd {
-        error: Some(thrown("Deploy.Unavailable", "ECS does not answer")),
-        ..checked(Verdict::InProgress, "1 of 2 tasks running")
-    });
-    let message = conclude_service(&unread, 0).unwrap_err().to_string();
-    assert!(
-        message.contains("That is no verdict on the image. It stays on web:2"),
-        "{message}"
-    );
-    assert_eq!(
-        conclude_service(&failed, 1).unwrap().retry,
-        [service_id()],
-        "a redrive tries it again"
-    );
-    // All else ends as in any stage.
-    succeeds(
-        &stays(checked(Verdict::Stable, "all run")),
-        ServiceOutcome::Deployed,
-        "web in production is stable on web:2: all run",
-    );
-    let superseded = stays(checked(Verdict::Superseded, "a newer push is there"));
-    assert_eq!(
-        conclude_service(&superseded, 0).unwrap().outcome,
-        Some(ServiceOutcome::Superseded)
-    );
-}
-
-#[test]
-fn a_cause_is_read_out_of_lambdas_json() {
-    let readable = |cause: &str| {
-        readable(&StateError {
-            error: "Lambda.Unknown".to_owned(),
-            cause: cause.to_owned(),
-            since: None,
-        })
-    };
-    assert_eq!(
-        readable(r#"{"errorType":"Deploy.Rejected","errorMessage":"no \"way\""}"#),
-        "no \"way\""
-    );
-    assert_eq!(
-        readable(r#"{"errorType":"Sandbox.Timedout"}"#),
-        r#"{"errorType":"Sandbox.Timedout"}"#
-    );
-    assert_eq!(readable("[1]"), "[1]");
-    assert_eq!(readable("plain words"), "plain words");
-    assert_eq!(readable(r#"{"errorMessage":""}"#), "Lambda.Unknown");
-    assert_eq!(readable(""), "Lambda.Unknown");
-}
-
-// A push.
 
 fn planned(short: &str, services: &[&str]) -> PlannedRevision {
     let service = |name: &&str| PlannedService {
@@ -630,7 +100,7 @@ use ServiceOutcome::{AlreadyDeployed, Deployed, RollBackSuperseded, ServiceDelet
 
 #[test]
 fn a_push_of_which_all_is_stable_succeeds_with_a_summary() {
-    let done = conclude_image(&three(Ok(Deployed), Ok(AlreadyDeployed), Ok(Deployed)), 0, false).unwrap();
+    let done = conclude(&three(Ok(Deployed), Ok(AlreadyDeployed), Ok(Deployed)), 0, false).unwrap();
     assert_eq!(done.message, "app:v2 is deployed to 3 services");
     assert_eq!((done.services.len(), done.retry.len(), done.tags.len()), (3, 0, 0));
 }
@@ -647,11 +117,11 @@ fn a_push_tells_who_pushed_it_in_the_end_whether_it_succeeds_or_fails() {
     };
     let done = pushed_by(three(Ok(Deployed), Ok(Deployed), Ok(Deployed)));
     assert_eq!(
-        conclude_image(&done, 0, false).unwrap().message,
+        conclude(&done, 0, false).unwrap().message,
         format!("app:v2 is deployed to 3 services; pushed by {by}")
     );
     let failed = pushed_by(three(Err("it crashed"), Ok(Deployed), Ok(Deployed)));
-    let error = conclude_image(&failed, 0, false).unwrap_err().to_string();
+    let error = conclude(&failed, 0, false).unwrap_err().to_string();
     assert!(error.ends_with(&format!("\nPushed by {by}.")), "{error}");
 }
 
@@ -664,7 +134,7 @@ fn the_summary_counts_families_and_what_was_superseded_and_skipped() {
             ..push(results)
         }
     };
-    let done = conclude_image(&with_family(Deployed), 0, false).unwrap();
+    let done = conclude(&with_family(Deployed), 0, false).unwrap();
     assert_eq!(
         done.message,
         "app:v2 is deployed to 1 service and registered for 1 family without a service; 1 skipped"
@@ -674,7 +144,7 @@ fn the_summary_counts_families_and_what_was_superseded_and_skipped() {
         (vec!["nightly:5".parse().unwrap()], 1)
     );
     for outcome in [Superseded, RollBackSuperseded] {
-        let done = conclude_image(&with_family(outcome), 0, false).unwrap();
+        let done = conclude(&with_family(outcome), 0, false).unwrap();
         let says = "app:v2 is deployed to 0 services and registered for 1 family without a service; \
                     1 service was superseded by another deployment; 1 skipped";
         assert_eq!(done.message, says);
@@ -683,7 +153,7 @@ fn the_summary_counts_families_and_what_was_superseded_and_skipped() {
 
 #[test]
 fn what_was_deleted_is_skipped_and_keeps_nothing_from_being_tagged() {
-    let done = conclude_image(&three(Ok(Deployed), Ok(ServiceDeleted), Ok(Deployed)), 0, true).unwrap();
+    let done = conclude(&three(Ok(Deployed), Ok(ServiceDeleted), Ok(Deployed)), 0, true).unwrap();
     assert_eq!(done.message, "app:v2 is deployed to 2 services; 1 skipped");
     assert_eq!((done.services.len(), done.tags), (2, vec![ImageTag::latest()]));
     let skipped = &done.skipped[0];
@@ -692,7 +162,7 @@ fn what_was_deleted_is_skipped_and_keeps_nothing_from_being_tagged() {
         ("api in production", SkipReason::ServiceDeleted, 1)
     );
 
-    let all = conclude_image(
+    let all = conclude(
         &three(Ok(ServiceDeleted), Ok(ServiceDeleted), Ok(ServiceDeleted)),
         0,
         true,
@@ -706,15 +176,15 @@ fn what_was_deleted_is_skipped_and_keeps_nothing_from_being_tagged() {
     );
 
     let failed = three(Ok(Deployed), Ok(ServiceDeleted), Err("Deploy.Rejected: no"));
-    let error = conclude_image(&failed, 0, true).unwrap_err().to_string();
+    let error = conclude(&failed, 0, true).unwrap_err().to_string();
     assert!(error.starts_with("app:v2: 1 of 2 services failed.\n"), "{error}");
-    let again = conclude_image(&failed, 1, true).unwrap();
+    let again = conclude(&failed, 1, true).unwrap();
     assert_eq!(again.services.len(), 2, "it is told after the redrive: {again:?}");
     let end = ImageEnd {
         services: again.services,
         ..push(vec![ended("job:1", &[("job", Ok(Deployed))])])
     };
-    let done = conclude_image(&end, 1, true).unwrap();
+    let done = conclude(&end, 1, true).unwrap();
     assert_eq!((done.services.len(), done.skipped.len()), (2, 1));
 }
 
@@ -723,7 +193,7 @@ fn of_many_services_that_were_deleted_some_are_named_and_the_rest_is_counted() {
     let names: Vec<String> = (0..1500).map(|number| format!("web-{number}")).collect();
     let of = |outcome: ServiceOutcome| {
         let services: Vec<_> = names.iter().map(|name| (name.as_str(), Ok(outcome))).collect();
-        conclude_image(&push(vec![ended("web:1", &services)]), 0, false).unwrap()
+        conclude(&push(vec![ended("web:1", &services)]), 0, false).unwrap()
     };
     let deleted = of(ServiceDeleted);
     let counts: Vec<u32> = deleted.skipped.iter().map(|skipped| skipped.count).collect();
@@ -734,7 +204,7 @@ fn of_many_services_that_were_deleted_some_are_named_and_the_rest_is_counted() {
 
 #[test]
 fn an_image_of_another_registry_is_not_tagged_and_the_summary_says_so() {
-    let done = || conclude_image(&three(Ok(Deployed), Ok(Deployed), Ok(Deployed)), 0, true).unwrap();
+    let done = || conclude(&three(Ok(Deployed), Ok(Deployed), Ok(Deployed)), 0, true).unwrap();
     let here = pushed(2).registry();
     let gets = ImageConclusion {
         message: "app:v2 is deployed to 3 services; it gets the tag latest".to_owned(),
@@ -779,14 +249,14 @@ fn with_nothing_to_deploy_the_reasons_are_the_summary() {
         ..push(vec![])
     };
     assert_eq!(
-        conclude_image(&nothing, 0, true).unwrap().message,
+        conclude(&nothing, 0, true).unwrap().message,
         "nothing to deploy: so it is"
     );
     let no_image = ImageEnd {
         image: None,
         ..push(vec![])
     };
-    let done = conclude_image(&no_image, 0, true).unwrap();
+    let done = conclude(&no_image, 0, true).unwrap();
     assert_eq!((done.message.as_str(), done.tags), ("nothing to deploy", vec![]));
 }
 
@@ -796,7 +266,7 @@ fn what_many_services_are_skipped_by_is_told_once() {
         skipped: vec![skipped(SkipReason::TagNotTaken), skipped(SkipReason::TagNotTaken)],
         ..push(vec![])
     };
-    let message = conclude_image(&nothing, 0, true).unwrap().message;
+    let message = conclude(&nothing, 0, true).unwrap().message;
     assert_eq!(message, "nothing to deploy: so it is");
 }
 
@@ -815,7 +285,7 @@ fn a_service_whose_tag_names_no_stage_fails_the_push_after_the_others_and_a_redr
         )
     };
     for redrives in [0, 1] {
-        let error = conclude_image(&end, redrives, true).unwrap_err();
+        let error = conclude(&end, redrives, true).unwrap_err();
         assert_eq!(error.name(), "Deploy.ServicesFailed");
         let message = error.to_string();
         assert!(message.contains("1 of 4 services failed."), "{message}");
@@ -833,7 +303,7 @@ fn a_service_whose_tag_names_no_stage_fails_the_push_after_the_others_and_a_redr
             Ok(ServiceOutcome::Deployed),
         )
     };
-    let retried = conclude_image(&with_another, 1, true).unwrap();
+    let retried = conclude(&with_another, 1, true).unwrap();
     assert_eq!(
         retried.retry.len(),
         1,
@@ -848,7 +318,7 @@ fn a_push_of_which_anything_failed_throws_and_names_each_service_and_its_reason(
         Ok(Deployed),
         Err("job in production is back"),
     );
-    let error = conclude_image(&failed, 0, true).unwrap_err();
+    let error = conclude(&failed, 0, true).unwrap_err();
     assert_eq!(error.name(), "Deploy.ServicesFailed");
     let says = "app:v2: 2 of 3 services failed.\n\
                 - web in production: api in production did not become stable\n\
@@ -865,7 +335,7 @@ fn what_was_not_registered_fails_for_each_of_its_services_and_its_family() {
         registered("weekly:2"),
         ended("job:1", &[("job", Ok(Deployed))]),
     ]);
-    let error = conclude_image(&end, 0, false).unwrap_err().to_string();
+    let error = conclude(&end, 0, false).unwrap_err().to_string();
     let says = "app:v2: 2 of 3 services and 1 of 2 families failed.\n- web in production: no role\n- api in production: no role\n\
                 - family nightly: a quota\nRedrive";
     assert!(error.starts_with(says), "{error}");
@@ -884,7 +354,7 @@ fn what_has_no_result_is_never_taken_for_deployed() {
             ..push(results)
         };
         for redrive_count in [0, 1] {
-            let error = conclude_image(&end, redrive_count, false).unwrap_err();
+            let error = conclude(&end, redrive_count, false).unwrap_err();
             assert_eq!(error.name(), "Deploy.InvalidInput", "{end:?}");
             assert!(
                 error.to_string().contains(&format!("{planned} were to be deployed")),
@@ -930,7 +400,7 @@ fn an_error_that_was_cut_short_is_told_with_its_name() {
             task_definition: "web:1".parse().unwrap(),
             services,
         }]);
-        let error = conclude_image(&end, 0, false).unwrap_err().to_string();
+        let error = conclude(&end, 0, false).unwrap_err().to_string();
         assert_eq!(error.lines().nth(1).unwrap(), format!("- {told}"));
     }
 }
@@ -943,12 +413,12 @@ fn a_long_list_of_failures_is_cut_and_counted() {
         let services: Vec<_> = names[..count].iter().map(|name| (*name, Err("no"))).collect();
         push(vec![ended("web:1", &services)])
     };
-    let error = conclude_image(&all(12), 0, false).unwrap_err().to_string();
+    let error = conclude(&all(12), 0, false).unwrap_err().to_string();
     assert!(
         error.contains("- web-19 in production: no\n- and 2 more: see the executions"),
         "{error}"
     );
-    let error = conclude_image(&all(10), 0, false).unwrap_err().to_string();
+    let error = conclude(&all(10), 0, false).unwrap_err().to_string();
     assert!(error.contains("- web-19 in production: no\nRedrive"), "{error}");
 }
 
@@ -958,8 +428,8 @@ fn a_redrive_sends_back_the_plan_narrowed_to_what_failed() {
         attempt: 1,
         ..three(Err("no"), Ok(Deployed), Ok(Deployed))
     };
-    assert!(conclude_image(&failed, 1, true).is_err(), "no redrive since it failed");
-    let again = conclude_image(&failed, 2, true).unwrap();
+    assert!(conclude(&failed, 1, true).is_err(), "no redrive since it failed");
+    let again = conclude(&failed, 2, true).unwrap();
     assert_eq!(again.retry, [planned("web:1", &["web"])]);
     assert_eq!(again.message, "1 of 3 services are deployed again after a redrive");
     assert_eq!((again.services.len(), again.tags.len()), (2, 0));
@@ -969,7 +439,7 @@ fn a_redrive_sends_back_the_plan_narrowed_to_what_failed() {
         unregistered("job:1", &["job", "jobs"], "a quota"),
     ]);
     assert_eq!(
-        conclude_image(&others, 1, true).unwrap().retry,
+        conclude(&others, 1, true).unwrap().retry,
         [planned("nightly:4", &[]), planned("job:1", &["job", "jobs"])]
     );
 }
@@ -980,7 +450,7 @@ fn what_was_done_before_a_redrive_counts_with_what_came_of_the_rest() {
         families: vec!["nightly:5".parse().unwrap()],
         ..three(Err("no"), Ok(Deployed), Ok(Superseded))
     };
-    let again = conclude_image(&failed, 1, true).unwrap();
+    let again = conclude(&failed, 1, true).unwrap();
     assert_eq!(again.message, "1 of 3 services are deployed again after a redrive");
     let next = |outcome| ImageEnd {
         services: again.services.clone(),
@@ -988,7 +458,7 @@ fn what_was_done_before_a_redrive_counts_with_what_came_of_the_rest() {
         attempt: 1,
         ..push(vec![ended("web:1", &[("web", outcome)])])
     };
-    let done = conclude_image(&next(Ok(Deployed)), 1, true).unwrap();
+    let done = conclude(&next(Ok(Deployed)), 1, true).unwrap();
     assert_eq!(
         done.message,
         "app:v2 is deployed to 2 services and registered for 1 family without a service; \
@@ -1000,9 +470,9 @@ fn what_was_done_before_a_redrive_counts_with_what_came_of_the_rest() {
         (vec!["api", "job", "web"], false),
         "job is superseded"
     );
-    let error = conclude_image(&next(Err("no")), 1, true).unwrap_err().to_string();
+    let error = conclude(&next(Err("no")), 1, true).unwrap_err().to_string();
     assert!(error.starts_with("app:v2: 1 of 3 services failed."), "{error}");
-    let twice = conclude_image(&next(Err("no")), 2, true).unwrap();
+    let twice = conclude(&next(Err("no")), 2, true).unwrap();
     assert_eq!((twice.retry, twice.services), (again.retry, again.services));
 }
 
@@ -1021,7 +491,7 @@ fn what_is_deployed_again_has_a_pace_of_its_own() {
         services,
         failed: "no".to_owned(),
     }]);
-    let [again] = conclude_image(&end, 1, false).unwrap().retry.try_into().unwrap();
+    let [again] = conclude(&end, 1, false).unwrap().retry.try_into().unwrap();
     let after: Vec<u32> = again.services.iter().map(|service| service.after).collect();
     assert_eq!(
         (again.after, after[0], after[47], after[48], after[59]),
@@ -1040,17 +510,17 @@ fn what_is_skipped_is_counted_and_not_its_entries() {
         ..three(Ok(Deployed), Ok(Deployed), Ok(Deployed))
     };
     assert_eq!(
-        conclude_image(&end, 0, false).unwrap().message,
+        conclude(&end, 0, false).unwrap().message,
         "app:v2 is deployed to 3 services; 31 skipped"
     );
 }
 
 #[test]
 fn latest_is_tagged_only_when_everything_ended_on_the_image() {
-    let tags = |end: &ImageEnd| conclude_image(end, 0, true).unwrap().tags == [ImageTag::latest()];
+    let tags = |end: &ImageEnd| conclude(end, 0, true).unwrap().tags == [ImageTag::latest()];
     let all = three(Ok(Deployed), Ok(AlreadyDeployed), Ok(Deployed));
     assert!(tags(&all));
-    assert_eq!(conclude_image(&all, 0, false).unwrap().tags, [], "it is not set");
+    assert_eq!(conclude(&all, 0, false).unwrap().tags, [], "it is not set");
     for outcome in [Superseded, RollBackSuperseded] {
         assert!(!tags(&three(Ok(outcome), Ok(Deployed), Ok(Deployed))));
     }
@@ -1077,7 +547,7 @@ fn latest_is_not_tagged_where_a_service_that_should_follow_was_skipped() {
             skipped: vec![skipped(reason)],
             ..three(Ok(Deployed), Ok(AlreadyDeployed), Ok(Deployed))
         };
-        conclude_image(&end, 0, true).map(|concluded| concluded.tags)
+        conclude(&end, 0, true).map(|concluded| concluded.tags)
     };
     for reason in [
         SkipReason::TagNotTaken,
@@ -1128,7 +598,7 @@ proptest! {
         web in any_outcome(), api in any_outcome(), job in any_outcome(), redrives in 0u32..2, tag_latest in any::<bool>(),
     ) {
         let any_failed = [web, api, job].iter().any(Result::is_err);
-        let concluded = conclude_image(&three(web, api, job), redrives, tag_latest);
+        let concluded = conclude(&three(web, api, job), redrives, tag_latest);
         match concluded {
             Ok(done) if any_failed => {
                 prop_assert!(redrives > 0 && !done.retry.is_empty() && done.tags.is_empty());
@@ -1155,7 +625,7 @@ proptest! {
             }
         }).collect();
         let end = push(results);
-        let Ok(done) = conclude_image(&end, 1, true) else {
+        let Ok(done) = conclude(&end, 1, true) else {
             return Err(TestCaseError::fail("after a redrive nothing is thrown"));
         };
         let again = done.retry.iter().flat_map(|planned| &planned.services).map(|planned| planned.service.as_str());
@@ -1168,37 +638,6 @@ proptest! {
         let families = revisions.iter().filter(|(outcomes, _)| outcomes.is_empty()).count();
         let families_again = done.retry.iter().filter(|planned| planned.services.is_empty()).count();
         prop_assert_eq!(families_again + done.families.len(), families);
-    }
-
-    #[test]
-    fn a_service_never_succeeds_as_deployed_unless_its_last_read_was_stable(
-        outcome in prop::option::of(prop::sample::select(vec![
-            UpdateOutcome::Started, UpdateOutcome::AlreadyDeployed, UpdateOutcome::RollingBack, UpdateOutcome::Rebase, UpdateOutcome::Superseded,
-        ])),
-        verdict in prop::option::of(prop::sample::select(vec![
-            Verdict::Stable, Verdict::InProgress, Verdict::Failed, Verdict::Superseded, Verdict::Displaced,
-        ])),
-        has_error in any::<bool>(),
-        back in prop::option::of(prop::sample::select(vec![Verdict::Stable, Verdict::Failed, Verdict::Superseded])),
-    ) {
-        let end = ServiceEnd {
-            check: verdict.map(|verdict| check(verdict, "so it looks")),
-            error: has_error.then(|| thrown("Deploy.Rejected", "no")),
-            roll_back: back.map(|_| rollback(RollbackMethod::UpdatedService)),
-            roll_back_check: back.map(|verdict| check(verdict, "so it looks")),
-            ..end(outcome.map(update))
-        };
-        match conclude_service(&end, 0) {
-            Ok(done) if matches!(done.outcome, Some(Deployed | AlreadyDeployed)) => {
-                prop_assert!(verdict == Some(Verdict::Stable) && !has_error);
-            }
-            Ok(done) => prop_assert!(done.outcome.is_some()),
-            Err(error) => {
-                let message = error.to_string();
-                prop_assert!(message.contains("web in production"), "{}", message);
-                prop_assert!(message.contains("push") || message.contains("redrive"), "{}", message);
-            }
-        }
     }
 }
 
@@ -1229,7 +668,7 @@ fn before_production(end: ImageEnd) -> ImageEnd {
 #[test]
 fn a_stable_wave_leads_to_the_next_one_and_nothing_is_tagged_before_the_last() {
     let end = before_production(three(Ok(Deployed), Ok(AlreadyDeployed), Ok(Deployed)));
-    let conclusion = conclude_image(&end, 0, true).unwrap();
+    let conclusion = conclude(&end, 0, true).unwrap();
     assert_eq!(conclusion.message, "app:v2 is deployed to 3 services; next: production");
     assert_eq!((conclusion.later, conclusion.tags), (end.later, vec![]));
     assert_eq!(conclusion.skipped, []);
@@ -1238,11 +677,11 @@ fn a_stable_wave_leads_to_the_next_one_and_nothing_is_tagged_before_the_last() {
 #[test]
 fn a_failed_wave_tells_what_is_not_reached_and_a_redrive_goes_on_with_it() {
     let end = before_production(three(Ok(Deployed), Err("Deploy.RolledBack: web crashed"), Ok(Deployed)));
-    let message = conclude_image(&end, 0, true).unwrap_err().to_string();
+    let message = conclude(&end, 0, true).unwrap_err().to_string();
     let says = "\n- not reached: 2 services of production\nRedrive this execution to deploy the same image again to what failed, and \
                 only to that; once that is stable, it goes on with what was not reached.";
     assert!(message.contains(says), "{message}");
-    let redriven = conclude_image(&end, 1, true).unwrap();
+    let redriven = conclude(&end, 1, true).unwrap();
     assert_eq!((redriven.retry.len(), redriven.later), (1, end.later));
 }
 
@@ -1311,7 +750,7 @@ fn a_stage_gives_its_tag_once_all_of_it_is_on_the_image_whatever_becomes_of_the_
         ),
     ] {
         let end = of_two_stages(&staging, canary);
-        let concluded = conclude_image(&end, 0, true).unwrap();
+        let concluded = conclude(&end, 0, true).unwrap();
         assert_eq!(tags(&concluded), expected, "{staging:?} {canary:?}");
         let told: Vec<&str> = concluded.tagged.iter().map(ImageTag::as_str).collect();
         assert_eq!(told, expected.0, "{staging:?} {canary:?}");
@@ -1323,9 +762,9 @@ fn a_stage_gives_its_tag_once_all_of_it_is_on_the_image_whatever_becomes_of_the_
                 tagged: concluded.tagged,
                 ..end
             };
-            let error = conclude_image(&again, 0, true).unwrap_err();
+            let error = conclude(&again, 0, true).unwrap_err();
             assert_eq!(error.name(), "Deploy.ServicesFailed");
-            let redriven = conclude_image(&again, 1, true).unwrap();
+            let redriven = conclude(&again, 1, true).unwrap();
             let (now, _, failed) = tags(&redriven);
             assert_eq!((now, failed, &redriven.tagged), (vec![], false, &again.tagged));
         }
@@ -1335,13 +774,13 @@ fn a_stage_gives_its_tag_once_all_of_it_is_on_the_image_whatever_becomes_of_the_
 #[test]
 fn what_failed_is_deployed_again_by_its_own_settings_and_then_its_stage_gives_the_tag() {
     let end = of_two_stages(&[Ok(Deployed), Ok(Deployed)], Err("no"));
-    let first = conclude_image(&end, 0, false).unwrap();
+    let first = conclude(&end, 0, false).unwrap();
     let again = ImageEnd {
         tags: first.pending,
         tagged: first.tagged,
         ..end
     };
-    let redriven = conclude_image(&again, 1, false).unwrap();
+    let redriven = conclude(&again, 1, false).unwrap();
     let settings: Vec<u32> = redriven.retry.iter().map(|revision| revision.settings).collect();
     assert_eq!(settings, [1]);
     let end = ImageEnd {
@@ -1351,7 +790,7 @@ fn what_failed_is_deployed_again_by_its_own_settings_and_then_its_stage_gives_th
         tagged: redriven.tagged,
         ..before_production(push(vec![ended("job:1", &[("job", Ok(Deployed))])]))
     };
-    let done = conclude_image(&end, 1, false).unwrap();
+    let done = conclude(&end, 1, false).unwrap();
     assert_eq!(tags(&done), (vec!["canary"], vec!["live"], false));
     let all: Vec<&str> = done.tagged.iter().map(ImageTag::as_str).collect();
     assert_eq!((all, done.services.len()), (vec!["tried", "canary"], 3));
@@ -1369,17 +808,14 @@ fn settings_that_do_not_fit_what_was_planned_are_refused() {
         settings: vec![0],
         ..of_two_stages(&[Ok(Deployed)], Ok(Deployed))
     };
-    assert_eq!(
-        conclude_image(&end, 0, false).unwrap_err().name(),
-        "Deploy.InvalidInput"
-    );
+    assert_eq!(conclude(&end, 0, false).unwrap_err().name(), "Deploy.InvalidInput");
 }
 
 #[test]
 fn where_another_deployment_took_over_the_waves_behind_it_are_not_reached() {
     for outcome in [Superseded, RollBackSuperseded] {
         let end = before_production(three(Ok(outcome), Ok(Deployed), Ok(Deployed)));
-        let conclusion = conclude_image(&end, 0, true).unwrap();
+        let conclusion = conclude(&end, 0, true).unwrap();
         assert_eq!(conclusion.later, []);
         let [skipped] = conclusion.skipped.as_slice() else {
             panic!("{conclusion:?}")
@@ -1426,7 +862,7 @@ fn a_wave_that_is_due_does_not_begin_while_everything_is_on_hold() {
     };
     let says = "app:v2 is deployed to 3 services; 2 skipped; everything is on hold by the parameter /ecr-deploy/shop/hold: \
                 \"ann - audit\". Push again, or start the event by hand, when that is lifted";
-    assert_eq!(conclude_image(&end, 0, true).unwrap().message, says);
+    assert_eq!(conclude(&end, 0, true).unwrap().message, says);
 }
 
 #[test]
@@ -1436,8 +872,8 @@ fn a_mistyped_stage_keeps_no_wave_back_and_makes_the_push_red_at_its_end() {
         skipped: mistyped(),
         ..three(Ok(Deployed), Ok(Deployed), Ok(Deployed))
     });
-    assert_eq!(conclude_image(&with_later, 0, true).unwrap().later, with_later.later);
-    let is_red = |end: &ImageEnd| conclude_image(end, 0, true).is_err();
+    assert_eq!(conclude(&with_later, 0, true).unwrap().later, with_later.later);
+    let is_red = |end: &ImageEnd| conclude(end, 0, true).is_err();
     assert!(is_red(&ImageEnd {
         later: vec![],
         ..with_later.clone()

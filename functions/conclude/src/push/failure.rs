@@ -1,0 +1,177 @@
+//! What of a push failed, how an error tells it, and what a redrive does again.
+
+use super::tags::with_settings;
+use super::wave::{size, stages};
+use super::{NAMED, counted, is_deleted};
+use ecr_deploy::contract::{
+    ImageEnd, PlannedResult, PlannedRevision, PlannedService, RevisionResult, ServiceResult, SkipReason, Skipped,
+};
+use ecr_deploy::domain::arn::{ClusterName, RevisionName, ServiceName};
+use ecr_deploy::domain::service::title;
+use ecr_deploy::quota::pace::pace;
+
+/// What ends an error that had to be cut short.
+const CUT: &str = "...";
+
+/// What failed, and why.
+pub(super) struct Failure<'a> {
+    /// "web in production" or "family nightly".
+    resource: String,
+    is_family: bool,
+    why: &'a str,
+}
+
+/// All that failed. A mistyped stage is its own service's trouble: the waves that are to come do not wait for it.
+pub(super) fn failures(end: &ImageEnd, is_last: bool) -> Vec<Failure<'_>> {
+    let mut failures: Vec<Failure<'_>> = end.results.iter().flat_map(of_result).collect();
+    if is_last || !failures.is_empty() {
+        failures.extend(of_unknown_stages(&end.skipped));
+    }
+    failures
+}
+
+pub(super) fn of_result(result: &RevisionResult) -> impl Iterator<Item = Failure<'_>> {
+    let family = failed_family(result).map(|(revision, why)| Failure {
+        resource: format!("family {}", revision.family()),
+        is_family: true,
+        why,
+    });
+    let services = failed_services(result).into_iter().map(|(planned, why)| Failure {
+        resource: title(&planned.cluster, &planned.service),
+        is_family: false,
+        why,
+    });
+    family.into_iter().chain(services)
+}
+
+/// The services of a planned revision that failed, each with why.
+fn failed_services(result: &RevisionResult) -> Vec<(PlannedService, &str)> {
+    let again = |cluster: &ClusterName, service: &ServiceName| PlannedService {
+        cluster: cluster.clone(),
+        service: service.clone(),
+        stage: None,
+        after: 0,
+    };
+    match result {
+        RevisionResult::Services { services, .. } => services
+            .iter()
+            .filter_map(|result| match result {
+                PlannedResult::Ended(_) => None,
+                PlannedResult::Failed {
+                    cluster,
+                    service,
+                    failed,
+                } => Some((again(cluster, service), failed.as_str())),
+            })
+            .collect(),
+        RevisionResult::Registered { .. } => Vec::new(),
+        RevisionResult::Failed { services, failed, .. } => services
+            .iter()
+            .map(|planned| (again(&planned.cluster, &planned.service), failed.as_str()))
+            .collect(),
+    }
+}
+
+/// Why the family of a planned revision without a service failed.
+fn failed_family(result: &RevisionResult) -> Option<(&RevisionName, &str)> {
+    match result {
+        RevisionResult::Failed {
+            task_definition,
+            services,
+            failed,
+        } if services.is_empty() => Some((task_definition, failed)),
+        _ => None,
+    }
+}
+
+/// The services whose own tag names a stage that there is not: nobody knows what may move them.
+fn of_unknown_stages(skipped: &[Skipped]) -> impl Iterator<Item = Failure<'_>> {
+    let unknown = skipped
+        .iter()
+        .filter(|skipped| skipped.reason == SkipReason::UnknownStage);
+    unknown.map(|skipped| Failure {
+        resource: skipped.resource.clone(),
+        is_family: false,
+        why: &skipped.message,
+    })
+}
+
+/// How many of how many failed: "1 of 3 services and 1 of 2 families".
+pub(super) fn share(failed: &[Failure<'_>], done: &[ServiceResult], families_done: usize) -> String {
+    let families = failed.iter().filter(|failure| failure.is_family).count();
+    let services = failed.len() - families;
+    let all = services + done.iter().filter(|service| !is_deleted(service)).count();
+    let of_services = (services > 0).then(|| format!("{services} of {}", counted(all, "service", "services")));
+    let all = families + families_done;
+    let of_families = (families > 0).then(|| format!("{families} of {}", counted(all, "family", "families")));
+    let parts: Vec<String> = of_services.into_iter().chain(of_families).collect();
+    parts.join(" and ")
+}
+
+/// The plan, narrowed to what failed, at a pace of its own.
+pub(super) fn retry(end: &ImageEnd) -> Vec<PlannedRevision> {
+    let narrowed = with_settings(end).filter_map(|(settings, result)| {
+        let (RevisionResult::Services { task_definition, .. } | RevisionResult::Failed { task_definition, .. }) =
+            result
+        else {
+            return None;
+        };
+        let services = failed_services(result).into_iter().map(|(planned, _)| planned);
+        let planned = PlannedRevision {
+            task_definition: task_definition.clone(),
+            after: 0,
+            settings,
+            services: services.collect(),
+        };
+        (failed_family(result).is_some() || !planned.services.is_empty()).then_some(planned)
+    });
+    let mut retry: Vec<PlannedRevision> = narrowed.collect();
+    pace(&mut retry, 1);
+    retry
+}
+
+pub(super) fn message(end: &ImageEnd, failed: &[Failure<'_>], share: &str, can_be_retried: bool) -> String {
+    let image = end.image.as_ref().map(ToString::to_string).unwrap_or_default();
+    let named = failed.iter().take(NAMED);
+    let named = named.map(|failure| format!("- {}", told(&failure.resource, failure.why)));
+    let mut message = format!("{image}: {share} failed.\n{}", named.collect::<Vec<_>>().join("\n"));
+    if failed.len() > NAMED {
+        let more = (failed.len() - NAMED).to_string();
+        message.extend(["\n- and ", &more, " more: see the executions of deploy-service"]);
+    }
+    for wave in &end.later {
+        message.extend(["\n- not reached: ", &size(wave), " of ", &stages(wave)]);
+    }
+    if can_be_retried {
+        message.push_str("\nRedrive this execution to deploy the same image again to what failed, and only to that");
+        message.push_str(if end.later.is_empty() {
+            "."
+        } else {
+            "; once that is stable, it goes on with what was not reached."
+        });
+    }
+    if let Some(by) = end.image.as_ref().and_then(|image| image.by.as_ref()) {
+        message.extend(["\nPushed by ", by.as_str(), "."]);
+    }
+    message
+}
+
+/// What is told of a failure: what it says, led by its subject. The error's name stands there only where there is nothing
+/// else, or where what it says had to be cut short and the name may be all that is left of the reason.
+fn told(resource: &str, failure: &str) -> String {
+    let Some((name, says)) = failure.split_once(": ") else {
+        return format!("{resource}: {failure}");
+    };
+    let Some(begun) = says.strip_suffix(CUT) else {
+        return match says {
+            "" => format!("{resource}: {name}"),
+            _ if says.starts_with(resource) => says.to_owned(),
+            _ => format!("{resource}: {says}"),
+        };
+    };
+    match begun.strip_prefix(resource).unwrap_or(begun).trim() {
+        "" => format!("{resource}: {name}"),
+        rest if resource.starts_with(rest) => format!("{resource}: {name}"),
+        rest => format!("{resource}: {name}: {rest}{CUT}"),
+    }
+}

@@ -1,0 +1,295 @@
+//! How a service's execution ends: what its steps have come to, in one word and one message.
+
+use ecr_deploy::contract::{
+    Rollback, RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, StateError, UpdateOutcome,
+    Verdict,
+};
+use ecr_deploy::domain::arn::{RevisionName, TaskDefinitionArn};
+use ecr_deploy::domain::service::title;
+use ecr_deploy::domain::stage::RollbackSetting;
+use ecr_deploy::error::Error;
+
+/// Concludes one service's execution.
+///
+/// `redrive_count` is how often the execution has been redriven by now. When it is higher than the count with which
+/// the failure came about, an operator wants the service again: then it is returned as `retry`.
+///
+/// # Errors
+///
+/// `Deploy.RolledBack` and `Deploy.RollBackFailed` after a rollout that failed, `Deploy.NotRolledBack` where its stage has it stay; the
+/// update's own error when nothing was
+/// changed, `Deploy.ServicesFailed` when that was none of ours.
+pub fn conclude(end: &ServiceEnd, redrive_count: u32) -> Result<ServiceConclusion, Error> {
+    let conclusion = |outcome, message, retry| ServiceConclusion {
+        cluster: end.cluster.clone(),
+        service: end.service.clone(),
+        outcome,
+        from: end.update.as_ref().and_then(|update| update.previous.clone()),
+        to: end.task_definition.clone(),
+        base: base_taken(end),
+        message,
+        retry,
+    };
+    match service_outcome(end) {
+        Ok((outcome, message)) => Ok(conclusion(Some(outcome), message, Vec::new())),
+        Err(_) if redrive_count > end.attempt => {
+            let service = ServiceId {
+                cluster: end.cluster.clone(),
+                service: end.service.clone(),
+            };
+            let message = format!(
+                "{} is deployed again after a redrive",
+                title(&end.cluster, &end.service)
+            );
+            Ok(conclusion(None, message, vec![service]))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What is to be known of a revision that was good before, but of which the same is to be feared.
+const HAS_IMAGE: &str = ", which was stable before but has the image too";
+
+/// Not where a revision was to be registered for it: an execution that began before there was a state for that ends there.
+fn has_begun(rollback: &Rollback) -> bool {
+    rollback.method != RollbackMethod::RegistrationNeeded
+}
+
+fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> {
+    let name = title(&end.cluster, &end.service);
+    let image = &end.image;
+    // The revision that was watched: another one of the push may have been there.
+    let watched = end.update.as_ref().and_then(|update| update.rollout.as_ref());
+    let to = watched
+        .map(|rollout| &rollout.task_definition)
+        .or(end.task_definition.as_ref());
+    let updated_to = to.map(|to| format!(" to {}", to.short())).unwrap_or_default();
+    let not_updated = format!("{name} was not updated{updated_to} for {image}");
+    let to = to.map_or("a new revision", TaskDefinitionArn::short);
+    let Some(update) = &end.update else {
+        return Err(unchanged(end, &not_updated));
+    };
+    match (update.outcome, &end.check, &end.error) {
+        (UpdateOutcome::Superseded, _, _) => return Ok((ServiceOutcome::Superseded, update.message.clone())),
+        (UpdateOutcome::ServiceDeleted, _, _) => return Ok((ServiceOutcome::ServiceDeleted, update.message.clone())),
+        (UpdateOutcome::RollingBack | UpdateOutcome::Rebase, _, _) => return Err(unchanged(end, &not_updated)),
+        (_, Some(check), None) if check.verdict == Verdict::Stable => {
+            let message = format!("{name} is stable on {to}: {}{}", check.message, told_of_base(end, "; "));
+            let was_there = update.outcome == UpdateOutcome::AlreadyDeployed;
+            let outcome = if was_there {
+                ServiceOutcome::AlreadyDeployed
+            } else {
+                ServiceOutcome::Deployed
+            };
+            return Ok((outcome, message));
+        }
+        (_, Some(check), None) if check.verdict == Verdict::Superseded => {
+            return Ok((ServiceOutcome::Superseded, format!("{name}: {}", check.message)));
+        }
+        (_, Some(check), None) if check.verdict == Verdict::ServiceDeleted => {
+            return Ok((ServiceOutcome::ServiceDeleted, check.message.clone()));
+        }
+        _ => {}
+    }
+    let failed = Failed::of(end, &name, to);
+    if end.settings.rollback == RollbackSetting::None {
+        return Err(stays(end, &failed, to));
+    }
+    gone_back(end, &failed)
+}
+
+/// What there is to tell of the revision that the watched one was made from, led by `begin`. Nothing where another revision of the
+/// push is watched.
+fn told_of_base(end: &ServiceEnd, begin: &str) -> String {
+    let watched = end.update.as_ref().and_then(|update| update.rollout.as_ref());
+    let is_own = watched.is_none_or(|rollout| Some(&rollout.task_definition) == end.task_definition.as_ref());
+    let note = end.base.as_ref().filter(|_| is_own);
+    note.map_or_else(String::new, |note| format!("{begin}{}", note.message))
+}
+
+/// The newer revision of somebody else's whose members the new one has.
+fn base_taken(end: &ServiceEnd) -> Option<RevisionName> {
+    let note = end.base.as_ref().filter(|_| !told_of_base(end, "").is_empty())?;
+    Some(note.task_definition.clone())
+}
+
+/// A rollout that failed, where nothing is rolled back.
+fn stays(end: &ServiceEnd, failed: &Failed, to: &str) -> Error {
+    let Failed {
+        says: failed, look_now, ..
+    } = failed;
+    let previous = end.update.as_ref().and_then(|update| update.previous.as_ref());
+    let go_back = previous.map_or_else(
+        || "no revision of it is known to have been stable".to_owned(),
+        |previous| {
+            format!(
+                "to take it back, run aws ecs update-service --cluster {} --service {} --task-definition {}",
+                end.cluster,
+                end.service,
+                previous.short()
+            )
+        },
+    );
+    Error::NotRolledBack(format!(
+        "{failed} It stays on {to}, since the rollback of its stage is none; only a circuit breaker or an alarm of the service's own \
+         takes it back. {look_now}; {go_back}"
+    ))
+}
+
+/// A rollout that did not become stable, in words.
+struct Failed {
+    /// What failed, and why.
+    says: String,
+    /// What to do where the service is well again.
+    push_again: &'static str,
+    /// What to do where it may not be.
+    look_now: &'static str,
+}
+
+impl Failed {
+    fn of(end: &ServiceEnd, name: &str, to: &str) -> Self {
+        let image = &end.image;
+        let why = match (&end.error, &end.check) {
+            (Some(error), _) => said(error),
+            (None, Some(check)) => check.message.clone(),
+            (None, None) => "it was never read".to_owned(),
+        };
+        if end.error.as_ref().is_some_and(StateError::is_passing) {
+            return Self {
+                says: format!(
+                    "{name} is not known to be stable on {to} with {image}: nobody could read it until its time was over \
+                     ({why}). That is no verdict on the image."
+                ),
+                push_again: "Redrive this execution to try the same image again",
+                look_now: "Look at the service now, then redrive this execution to try the same image again",
+            };
+        }
+        Self {
+            says: format!(
+                "{name} did not become stable on {to} with {image}: {why}.{}",
+                sentence(&told_of_base(end, ""))
+            ),
+            push_again: "Fix the image and push again, or redrive this execution to try the same image again",
+            look_now: "Look at the service now; push a good image, or redrive this execution to try the same image again",
+        }
+    }
+
+    /// A newer push took over while it went back.
+    fn superseded(&self, message: &str) -> (ServiceOutcome, String) {
+        let message = format!("{} {message}", self.says);
+        (ServiceOutcome::RollBackSuperseded, message)
+    }
+
+    /// The service was deleted while it went back.
+    fn deleted(&self, message: &str) -> (ServiceOutcome, String) {
+        let message = format!("{} Now {message}", self.says);
+        (ServiceOutcome::ServiceDeleted, message)
+    }
+
+    /// Something else took over while it went back.
+    fn displaced(&self, message: &str) -> Error {
+        let Self { says, push_again, .. } = self;
+        Error::RolledBack(format!("{says} It is not on it any more: {message}. {push_again}"))
+    }
+}
+
+/// A text as a sentence behind another one.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!(" {}{}.", first.to_uppercase(), letters.as_str())
+    })
+}
+
+/// What came of the rollback.
+fn gone_back(end: &ServiceEnd, failed: &Failed) -> Result<(ServiceOutcome, String), Error> {
+    let Failed { says, look_now, .. } = failed;
+    if let Some(error) = &end.roll_back_error {
+        return Err(Error::RollBackFailed(format!(
+            "{says} The rollback failed too ({}). {look_now}",
+            said(error)
+        )));
+    }
+    let Some(rollback) = end.roll_back.as_ref().filter(|rollback| has_begun(rollback)) else {
+        return Err(Error::RollBackFailed(format!(
+            "{says} It was not rolled back. {look_now}"
+        )));
+    };
+    match rollback.method {
+        RollbackMethod::Superseded => Ok(failed.superseded(&rollback.message)),
+        RollbackMethod::Displaced => Err(failed.displaced(&rollback.message)),
+        RollbackMethod::ServiceDeleted => Ok(failed.deleted(&rollback.message)),
+        _ => watched_back(end, rollback, failed),
+    }
+}
+
+/// What came of a rollback that was watched.
+fn watched_back(end: &ServiceEnd, rollback: &Rollback, failed: &Failed) -> Result<(ServiceOutcome, String), Error> {
+    let Failed {
+        says,
+        push_again,
+        look_now,
+    } = failed;
+    let back = rollback.rollout.as_ref();
+    let back = back.map_or("the last good revision", |rollout| rollout.task_definition.short());
+    let check = end.roll_back_check.as_ref();
+    let why = check.map_or("it was never read", |check| check.message.as_str());
+    match check.map(|check| check.verdict) {
+        Some(Verdict::Stable) if rollback.has_image && !rollback.image_failed => Ok((
+            ServiceOutcome::Deployed,
+            format!("{says} It is stable on {back}, which has the image too"),
+        )),
+        Some(Verdict::Stable) => Err(Error::RolledBack(format!(
+            "{says} It is back on {back}{}. {push_again}",
+            if rollback.has_image { HAS_IMAGE } else { " and stable" }
+        ))),
+        Some(Verdict::Superseded) => Ok(failed.superseded(why)),
+        Some(Verdict::Displaced) => Err(failed.displaced(why)),
+        Some(Verdict::ServiceDeleted) => Ok(failed.deleted(why)),
+        Some(Verdict::InProgress | Verdict::Failed) | None => Err(Error::RollBackFailed(format!(
+            "{says} The rollback to {back} failed too: {why}. {look_now}"
+        ))),
+    }
+}
+
+/// The error of a service that was not changed: by the name under which the update threw it.
+fn unchanged(end: &ServiceEnd, what: &str) -> Error {
+    let Some(error) = &end.error else {
+        return Error::ServicesFailed(format!("{what}; redrive this execution to try again"));
+    };
+    let says = format!("{what}: {}. Nothing was changed", readable(error));
+    let message = format!("{says}; redrive this execution to try again");
+    match error.error.as_str() {
+        "Deploy.RolledBack" => Error::RolledBack(format!(
+            "{says}; fix the image and push again, or redrive this execution to try the same image again"
+        )),
+        "Deploy.NotFound" => Error::NotFound(message),
+        "Deploy.Rejected" => Error::Rejected(message),
+        "Deploy.InvalidInput" => Error::InvalidInput(message),
+        _ => Error::ServicesFailed(message),
+    }
+}
+
+/// An error's name and what it says; since when it was tried in vain, where it is one that passes by itself.
+fn said(error: &StateError) -> String {
+    let since = error.since.filter(|_| error.is_passing());
+    let since = since.map(|since| format!("; tried since {since}")).unwrap_or_default();
+    format!("{}: {}{since}", error.error, readable(error))
+}
+
+/// What an error's cause says to a person. Lambda puts a JSON object there, with the message in it.
+#[must_use]
+pub fn readable(error: &StateError) -> String {
+    let parsed = serde_json::from_str::<serde_json::Value>(&error.cause).ok();
+    let message = parsed
+        .as_ref()
+        .and_then(|cause| cause.get("errorMessage"))
+        .and_then(|message| message.as_str());
+    match message.unwrap_or(&error.cause) {
+        "" => error.error.clone(),
+        message => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! An outline is what a plan reads of a revision.
+
+use super::standing::{recorded_push, standing};
+use super::{Container, Standing, Tag, TaskDefinition, runs};
+use crate::domain::arn::TaskDefinitionArn;
+use crate::domain::image::{ImageReference, ImageTag, RepositoryName};
+use crate::domain::push::{PushId, PushedImage};
+use crate::domain::records;
+use jiff::Timestamp;
+
+/// What a plan reads of a revision: its images and what its tags record. Not the document, which is much larger and
+/// of which an account may have thousands; so an outline cannot be registered.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    arn: TaskDefinitionArn,
+    /// Each container's name, and its image where that can be read as a reference.
+    containers: Vec<(String, Option<ImageReference>)>,
+    /// The essential ones: a task ends with each of them.
+    essential: Vec<String>,
+    /// Those of this project.
+    tags: Vec<Tag>,
+    /// How many others there are that count.
+    other_tags: usize,
+}
+
+impl TaskDefinition {
+    /// What a plan reads.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        let containers = self.containers.iter();
+        let (ours, others): (Vec<_>, Vec<_>) = self.own_tags().partition(|tag| records::is_ours(&tag.key));
+        let is_essential = |container: &&Container| {
+            let essential = container.members.get("essential");
+            essential.is_none_or(|essential| essential.get() != "false")
+        };
+        let essential = self.containers.iter().filter(is_essential);
+        Outline {
+            arn: self.arn.clone(),
+            essential: essential.map(|container| container.name.clone()).collect(),
+            containers: containers
+                .map(|container| (container.name.clone(), container.image.clone()))
+                .collect(),
+            tags: ours.into_iter().cloned().collect(),
+            other_tags: others.len(),
+        }
+    }
+}
+
+impl Outline {
+    /// Which revision this is.
+    #[must_use]
+    pub fn arn(&self) -> &TaskDefinitionArn {
+        &self.arn
+    }
+
+    /// As [`TaskDefinition::containers_of`].
+    #[must_use]
+    pub fn containers_of(&self, image: &PushedImage) -> Vec<String> {
+        let matching = self.containers.iter().filter(|(_, of)| runs(of.as_ref(), image));
+        matching.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether this revision runs the very image: it was registered for its digest, or its containers name that.
+    #[must_use]
+    pub fn has_digest(&self, image: &PushedImage) -> bool {
+        if let Some(recorded) = records::digest_of(&self.tags, &image.repository) {
+            return recorded == image.digest;
+        }
+        let mut matching = self
+            .containers
+            .iter()
+            .filter(|(_, of)| runs(of.as_ref(), image))
+            .peekable();
+        matching.peek().is_some()
+            && matching.all(|(_, of)| of.as_ref().and_then(ImageReference::digest) == Some(&image.digest))
+    }
+
+    /// The tags by which this revision names the repository of `image`. Where it names digests, the tag that is recorded for that
+    /// digest, if one is.
+    #[must_use]
+    pub fn image_tags(&self, image: &PushedImage) -> Vec<ImageTag> {
+        let matching = self.containers.iter().filter(|(_, of)| runs(of.as_ref(), image));
+        let references: Vec<&ImageReference> = matching.filter_map(|(_, of)| of.as_ref()).collect();
+        let named: Vec<ImageTag> = references.iter().filter_map(|of| of.tag().cloned()).collect();
+        let recorded = records::digest_of(&self.tags, &image.repository);
+        let is_of_record = references.iter().all(|of| of.digest() == recorded.as_ref());
+        if !named.is_empty() || references.is_empty() || !is_of_record {
+            return named;
+        }
+        records::image_tag_of(&self.tags, &image.repository)
+            .into_iter()
+            .collect()
+    }
+
+    /// The names of the essential containers: all that do not say otherwise.
+    /// See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>.
+    #[must_use]
+    pub fn essential(&self) -> &[String] {
+        &self.essential
+    }
+
+    /// As [`TaskDefinition::standing`].
+    #[must_use]
+    pub fn standing(&self, image: &PushedImage, now: Timestamp) -> Standing {
+        standing(&self.tags, image, now)
+    }
+
+    /// The keys of our tags for which a revision with `image`, made from this one, has no room: [`TaskDefinition::tags_without_room`].
+    #[must_use]
+    pub fn tags_without_room(&self, image: &PushedImage) -> Vec<String> {
+        records::without_room(&self.tags, self.other_tags, &self.arn, image)
+    }
+
+    /// Whether this revision was registered for this very push, under this very tag.
+    #[must_use]
+    pub fn is_of_push(&self, image: &PushedImage) -> bool {
+        recorded_push(&self.tags, &image.repository).as_ref() == Some(&image.push)
+    }
+
+    /// The push of `repository` that is recorded, if its time is still to come: such a record is ignored.
+    #[must_use]
+    pub fn push_to_come(&self, repository: &RepositoryName, now: Timestamp) -> Option<PushId> {
+        recorded_push(&self.tags, repository).filter(|push| push.is_to_come(now))
+    }
+
+    /// As [`TaskDefinition::recorded_push`].
+    #[must_use]
+    pub fn recorded_push(&self, repository: &RepositoryName) -> Option<PushId> {
+        recorded_push(&self.tags, repository)
+    }
+}
