@@ -3,18 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[allow(dead_code, reason = "these tests play no mishaps")]
-#[path = "../interleavings/account.rs"]
-mod account;
-mod functions;
-#[allow(dead_code, reason = "these tests play no mishaps")]
-#[path = "../interleavings/machine.rs"]
-mod machine;
 mod many_pushes;
 mod pushes;
-#[allow(dead_code, reason = "these tests are few")]
-#[path = "../interleavings/support.rs"]
-mod support;
 mod transitions;
 mod waiting;
-mod walk;

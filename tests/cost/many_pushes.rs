@@ -1,16 +1,18 @@
 //! Backpressure: many pushes at the same time, with the rate limits that AWS documents for ECS and for Step Functions. The state
 //! machines are walked to their ends, all at the same time.
 
-use crate::account::{Account, Caller, Grain, REGISTRY, REPOSITORY, list};
-use crate::machine::step_functions::{AT_ONCE, Listed, StepFunctions};
-use crate::machine::{Execution, Sandboxes};
-use crate::support::run;
 use ecr_deploy::function::config::Config;
 use futures::future::join_all;
 use serde_json::Value;
 use simulated_ecs::{Seed, Settings};
 use std::sync::Arc;
 use std::time::Duration;
+use walker::account::{Account, REGISTRY, REPOSITORY, list};
+use walker::caller::{Caller, Grain};
+use walker::functions::Sandboxes;
+use walker::machine::Execution;
+use walker::run;
+use walker::step_functions::{AT_ONCE, Listed, StepFunctions};
 
 const PUSHES: usize = 20;
 const SERVICES: usize = 50;
@@ -59,7 +61,7 @@ async fn deploy(account: &Arc<Account>, images: &[(String, String)], apart: Dura
 fn standing(account: &Account) -> Vec<(String, String, String)> {
     let state = account.with(|it, _| it.state());
     let services = list(&state["services"]).iter().map(|service| {
-        let revision = crate::account::short(&service["taskDefinition"]);
+        let revision = walker::account::short(&service["taskDefinition"]);
         let (family, number) = revision.split_once(':').unwrap();
         let mut revisions = list(&state["families"][family]).iter();
         let found = revisions

@@ -1,13 +1,14 @@
 //! The calls from a push to the last `UpdateService`.
 
-use crate::account::{Account, Caller, Grain};
-use crate::functions::Functions;
-use crate::support::run;
 use serde_json::{Value, json};
 use simulated_ecs::{Seed, Settings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use walker::account::Account;
+use walker::caller::{Caller, Grain};
+use walker::run;
+use walker::warm::Functions;
 
 /// How large an account is.
 #[derive(Debug, Clone, Copy)]

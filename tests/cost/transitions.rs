@@ -1,7 +1,7 @@
 //! The state transitions and history events of a push whose rollouts take three minutes.
 
-use crate::support::run;
-use crate::walk::walk;
+use walker::cost::walk;
+use walker::run;
 
 #[test]
 fn what_a_push_takes_of_step_functions_grows_with_its_services() {

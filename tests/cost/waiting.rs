@@ -1,13 +1,15 @@
 //! The reads of services whose rollouts are slow, after the last of them has begun.
 
-use crate::account::{Account, Caller, Grain};
-use crate::machine::step_functions::StepFunctions;
-use crate::machine::{Execution, Sandboxes};
-use crate::support::run;
 use ecr_deploy::function::config::Config;
 use serde_json::{Value, json};
 use simulated_ecs::{Seed, Settings};
 use std::time::Duration;
+use walker::account::Account;
+use walker::caller::{Caller, Grain};
+use walker::functions::Sandboxes;
+use walker::machine::Execution;
+use walker::run;
+use walker::step_functions::StepFunctions;
 
 const SERVICES: u32 = 300;
 

@@ -1,15 +1,17 @@
 //! Several at the same moment: each is held up at every call, and goes on in an order that a test chooses.
 
-use crate::account::{Account, Caller, Grain, Stage};
-use crate::machine::STOPPED;
 use crate::situations::{SITUATIONS, Situation};
-use crate::support::{all, run};
+use crate::support::all;
 use futures::future::LocalBoxFuture;
 use futures::poll;
 use serde_json::Value;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use walker::account::Account;
+use walker::caller::{Caller, Grain, Stage};
+use walker::machine::STOPPED;
+use walker::run;
 
 /// Lets callers go on one at a time until all have ended. `choose` is asked for one of so many that can go on, of which
 /// the first is the one that went on last, if that can.

@@ -1,15 +1,16 @@
 //! A push on many task definitions and services, worked on in groups: whatever their number, each service comes to the
 //! image, each failure is told of its own service, and the states entered are those that are needed.
 
-use crate::account::{Account, CLUSTER, Caller, Grain, list};
-use crate::machine::{Execution, Thrown};
 use crate::situations::config;
-use crate::support::run;
 use serde_json::{Value, json};
 use simulated_ecs::Seed;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use walker::account::{Account, CLUSTER, list};
+use walker::caller::{Caller, Grain};
+use walker::machine::{Execution, Thrown};
+use walker::run;
 
 /// What came of a push, what there is afterwards, and how often each state was entered.
 struct Walked {

@@ -1,14 +1,15 @@
 //! A hold of everything, walked through the real state machines.
 
-use crate::account::{Account, Caller, Grain, REGISTRY, REPOSITORY, list, short};
-use crate::machine::{Execution, Thrown};
 use crate::situations::config;
-use crate::support::run;
 use ecr_deploy::function::config::Config;
 use serde_json::{Value, json};
 use simulated_ecs::Seed;
 use std::cell::RefCell;
 use std::sync::Arc;
+use walker::account::{Account, REGISTRY, REPOSITORY, list, short};
+use walker::caller::{Caller, Grain};
+use walker::machine::{Execution, Thrown};
+use walker::run;
 
 const AUDIT: &str = "ann - no deployments until the audit is over";
 

@@ -1,10 +1,12 @@
 //! Any step killed at any point and run again, and any answer lost after it took effect: the same end as without.
 
-use crate::account::{Call, Mishap, list, short};
 use crate::situations::{SITUATIONS, Situation, outcome};
-use crate::support::{all, run};
+use crate::support::all;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use walker::account::{list, short};
+use walker::caller::{Call, Mishap};
+use walker::run;
 
 /// What comes of a situation.
 struct End {

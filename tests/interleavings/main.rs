@@ -6,13 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[allow(dead_code, reason = "the tests of calls use more of it")]
-mod account;
 mod at_once;
 mod groups;
 mod held;
 mod killed;
-mod machine;
 mod permissions;
 mod pushes;
 mod repeated;

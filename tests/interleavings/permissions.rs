@@ -1,13 +1,15 @@
 //! What a role may not do is refused as AWS refuses it, and fails what is shown to need it.
 
-use super::account::{Account, CLUSTER, Caller, Grain, REPOSITORY, short};
-use super::machine::Execution;
 use super::situations::{SITUATIONS, Situation, outcome};
-use super::support::{all, run};
+use super::support::all;
 use ecr_deploy::function::config::Config;
 use local_aws::roles::{Roles, narrow_props, template};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use walker::account::{Account, CLUSTER, REPOSITORY, short};
+use walker::caller::{Caller, Grain};
+use walker::machine::Execution;
+use walker::run;
 
 /// The template with the settings that narrow everything, without a statement of the role of a function.
 fn without(statement: &str, construct: &str) -> Value {

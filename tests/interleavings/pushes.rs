@@ -1,16 +1,17 @@
 //! Two pushes of one repository, in any order of arrival, each delivered once or twice, or started once more by a person, in
 //! any interleaving.
 
-use crate::account::{Account, Caller, Grain, list, short};
 use crate::at_once::interleave;
-use crate::machine::{Execution, Thrown};
 use crate::situations::{config, outcome};
-use crate::support::run;
 use futures::future::LocalBoxFuture;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use walker::account::{Account, list, short};
+use walker::caller::{Caller, Grain};
+use walker::machine::{Execution, Thrown};
+use walker::run;
 
 /// An event that is delivered.
 #[derive(Debug, Clone)]

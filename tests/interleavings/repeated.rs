@@ -1,12 +1,14 @@
 //! An event delivered once more, and one that a person starts once more, long after everything is over.
 
-use crate::account::{Account, Caller, Grain, list};
-use crate::machine::Execution;
 use crate::situations::{Played, SITUATIONS, Situation, Walked, config, outcome};
-use crate::support::{all, run};
+use crate::support::all;
 use ecr_deploy::domain::task_definition::SOURCE_TAG;
 use proptest::prelude::*;
 use serde_json::Value;
+use walker::account::{Account, list};
+use walker::caller::{Caller, Grain};
+use walker::machine::Execution;
+use walker::run;
 
 /// Walks a push, and once more by `again`. Returns what came of that, and what there was before and after it.
 async fn twice(played: &Played<'_>, again: impl AsyncFnOnce() -> Walked) -> (Walked, Value, Value) {

@@ -1,8 +1,6 @@
 //! The situations that a push can meet: what the account is like before it, what others do meanwhile, and how it ends when
 //! nothing goes wrong on the way.
 
-use crate::account::{Account, CLUSTER, Caller, Grain, Mishap, REGISTRY, REPOSITORY};
-use crate::machine::{Execution, Functions, Thrown};
 use ecr_deploy::domain::arn::ClusterName;
 use ecr_deploy::domain::task_definition::ImageForm;
 use ecr_deploy::function::config::{Config, StageSettings};
@@ -11,6 +9,10 @@ use serde_json::{Value, json};
 use simulated_ecs::{Behaviour, Seed};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use walker::account::{Account, CLUSTER, REGISTRY, REPOSITORY};
+use walker::caller::{Caller, Grain, Mishap};
+use walker::functions::Functions;
+use walker::machine::{Execution, Thrown};
 
 /// What somebody else does.
 type Act = fn(&Account);

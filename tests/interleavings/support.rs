@@ -1,19 +1,8 @@
-//! What the tests have in common.
+//! Tables of cases, on all processors.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-/// Runs a test. Its clock stands still and goes on by itself when all wait for it, so that the SDK's pauses between two
-/// attempts take no time.
-pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(test)
-}
 
 /// Checks every case of a table, on all processors, and tells of each that fails.
 pub(crate) fn all<Case: Sync>(

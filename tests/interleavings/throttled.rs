@@ -1,15 +1,16 @@
 //! Calls that ECS throttles while others act.
 
-use crate::account::{Caller, Grain, Stage, list, short};
-use crate::machine::STOPPED;
 use crate::situations::{Played, SITUATIONS};
-use crate::support::run;
 use futures::future::LocalBoxFuture;
 use futures::poll;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use walker::account::{list, short};
+use walker::caller::{Caller, Grain, Stage};
+use walker::machine::STOPPED;
+use walker::run;
 
 /// What "Update service" of the push is asked for, `repeated` said otherwise.
 async fn asked(played: &Played<'_>, repeated: bool) -> Value {

@@ -1,14 +1,16 @@
 //! That nobody can answer is no verdict: a throttled Lambda, a function that runs out of time, an ECS that does not answer. Each
 //! state tries for as long as a rollout may take, and only then it ends; the message says so, and blames no image.
 
-use crate::account::{Account, Caller, Grain, list};
-use crate::machine::{Execution, Thrown};
 use crate::situations::config;
-use crate::support::{all, run};
+use crate::support::all;
 use ecr_deploy::error::Error;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use walker::account::{Account, list};
+use walker::caller::{Caller, Grain};
+use walker::machine::{Execution, Thrown};
+use walker::run;
 
 /// Every state that invokes a function on the way of a push whose image is good, and of one whose image is bad.
 const STATES: [(&str, &str); 7] = [
@@ -140,7 +142,7 @@ fn a_rollout_that_nobody_could_read_until_its_time_was_over_is_rolled_back_and_t
     let web = walked.account.web();
     let rollouts: Vec<&str> = list(&web["history"])
         .iter()
-        .map(|rollout| crate::account::short(&rollout["taskDefinition"]))
+        .map(|rollout| walker::account::short(&rollout["taskDefinition"]))
         .collect();
     assert_eq!(rollouts, ["web:1", "web:2", "web:1"]);
 }

@@ -6,8 +6,6 @@
 mod account;
 mod ecs_deploy;
 mod first_run;
-#[path = "../../tests/cost/functions.rs"]
-mod functions;
 mod growth;
 mod plot;
 mod price;
@@ -21,7 +19,6 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use local_aws::tools::workspace;
 use prepare::prerequisites;
-use price::machine;
 use std::process::Command;
 
 /// The page with the results.
@@ -63,7 +60,7 @@ pub(crate) fn run(part: Option<Part>, keep: bool) -> Result<(), Failure> {
                 Part::EcsDeploy => runtime.block_on(ecs_deploy::compare()),
                 Part::Start => start::measure(&runtime),
                 Part::Growth => growth::measure(),
-                Part::Price => price::measure(),
+                Part::Price => Ok(price::measure()),
             }?;
             eprintln!("{measured}");
             text += &measured;

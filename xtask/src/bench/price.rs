@@ -1,26 +1,8 @@
 //! What a push costs in money, counted on a walk of the real state machines.
 
 use super::table::seconds;
-use crate::Failure;
 use std::collections::BTreeMap;
-
-#[allow(
-    dead_code,
-    clippy::unwrap_used,
-    reason = "made for tests: a walk that cannot go on panics"
-)]
-#[path = "../../../tests/interleavings/account.rs"]
-mod account;
-#[allow(
-    dead_code,
-    clippy::unwrap_used,
-    reason = "made for tests: a walk that cannot go on panics"
-)]
-#[path = "../../../tests/interleavings/machine.rs"]
-pub(super) mod machine;
-#[allow(clippy::unwrap_used, reason = "made for tests: a walk that cannot go on panics")]
-#[path = "../../../tests/cost/walk.rs"]
-mod walk;
+use walker::{cost, run};
 
 /// US dollars for a state transition of a Standard workflow in us-east-1, after the free ones:
 /// <https://aws.amazon.com/step-functions/pricing/>, November 2026.
@@ -41,7 +23,7 @@ const MEMORY_OF_FIND: f64 = 0.25;
 const FIND: &str = "Find task definitions";
 
 /// Walks pushes to more and more services; returns the table.
-pub(crate) fn measure() -> Result<String, Failure> {
+pub(crate) fn measure() -> String {
     let mut table = "**Money, in us-east-1: a push whose rollouts take about three minutes, without the free tier and without cold starts**\n\n\
         The state machines log all events with their data. What goes from step to step is counted; 400 bytes for each event, and 1,100 \
         around each answer, are estimated. Left out are the functions' own logs, the keeping of logs, and traces.\n\n\
@@ -49,12 +31,7 @@ pub(crate) fn measure() -> Result<String, Failure> {
         |---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for services in [1, 10, 100] {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .map_err(|error| error.to_string())?;
-        let walked = runtime.block_on(walk::walk(services));
+        let walked = run(cost::walk(services));
         let (invocations, gigabyte_seconds) = used(&walked.invocations);
         #[expect(clippy::cast_precision_loss, reason = "bytes of one push")]
         let logged = walked.logged_bytes as f64 + f64::from(walked.all_events) * BYTES_OF_EVENT;
@@ -78,7 +55,7 @@ pub(crate) fn measure() -> Result<String, Failure> {
         );
         table += &line;
     }
-    Ok(table + "\n")
+    table + "\n"
 }
 
 /// Invocations, and the gigabyte-seconds that they are billed.

@@ -2,7 +2,6 @@
 //! them.
 
 use super::account::{AWS, Account, LATENCY, Size, event};
-pub(crate) use super::functions::Functions;
 use super::runs::{Run, Runs};
 use super::table::{ratio, seconds};
 use crate::Failure;
@@ -13,6 +12,7 @@ use futures::future::try_join_all;
 use serde_json::Value;
 use simulated_ecs::Seed;
 use std::time::{Duration, Instant};
+use walker::warm::Functions;
 
 /// The functions on this account, whose clients share their connections.
 pub(crate) fn functions(account: &Account) -> Functions {

@@ -1,7 +1,7 @@
 //! A cold start: from the start of the process to its first answer, as Lambda starts it.
 
 use super::account::{Account, Size, Wire, event};
-use super::push::{Functions, functions};
+use super::push::functions;
 use super::table::{Spread, megabytes, ratio};
 use crate::Failure;
 use crate::lambda;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
+use walker::warm::Functions;
 
 /// How many times each start is measured.
 pub(crate) const RUNS: usize = 30;

@@ -1,7 +1,7 @@
 //! The functions from a push to the last `UpdateService`, called in the order and at the times at which the state machine
 //! calls them.
 
-use super::machine::step_functions::StepFunctions;
+use crate::step_functions::StepFunctions;
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::contract::Execution;
 use ecr_deploy::domain::artifact::Kind;
@@ -19,13 +19,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The functions, warm: as many sandboxes of each as were ever busy at once.
-pub(crate) struct Functions {
+pub struct Functions {
     /// The client of find-task-definitions.
-    pub(crate) find: Ecs,
+    pub find: Ecs,
     client: Box<dyn Fn() -> Ecs>,
     now: Box<dyn Fn() -> Timestamp>,
     idle: Mutex<Vec<Sandbox>>,
-    pub(crate) config: Config,
+    /// The settings of the functions.
+    pub config: Config,
     executions: Arc<StepFunctions>,
     /// Step Functions as find-task-definitions asks it.
     pushes: Executions,
@@ -40,7 +41,8 @@ struct Sandbox {
 }
 
 impl Functions {
-    pub(crate) fn new(client: impl Fn() -> Ecs + 'static, now: impl Fn() -> Timestamp + 'static) -> Self {
+    /// Functions whose sandboxes get their client of ECS from `client`, and the time from `now`.
+    pub fn new(client: impl Fn() -> Ecs + 'static, now: impl Fn() -> Timestamp + 'static) -> Self {
         let executions = StepFunctions::new();
         Self {
             find: client(),
@@ -71,7 +73,12 @@ impl Functions {
         answer
     }
 
-    pub(crate) async fn find(&self, event: &Value) -> Result<Value, Error> {
+    /// Invokes find-task-definitions.
+    ///
+    /// # Errors
+    ///
+    /// The function's own.
+    pub async fn find(&self, event: &Value) -> Result<Value, Error> {
         let request = self.request("deploy-image", event);
         let (execution, now) = (request.execution.id.clone(), request.now);
         let pushes = async || self.pushes.begun_lately(&execution, now).await;
@@ -84,7 +91,12 @@ impl Functions {
         value(plan)
     }
 
-    pub(crate) async fn register(&self, input: &Value) -> Result<Value, Error> {
+    /// Invokes register-revision.
+    ///
+    /// # Errors
+    ///
+    /// The function's own.
+    pub async fn register(&self, input: &Value) -> Result<Value, Error> {
         let request = self.request("deploy-image", input);
         self.in_sandbox(async |sandbox, _config| {
             let registered = Box::pin(register_revision::handle(&sandbox.ecs, request));
@@ -93,7 +105,12 @@ impl Functions {
         .await
     }
 
-    pub(crate) async fn update(&self, input: &Value) -> Result<Value, Error> {
+    /// Invokes update-service.
+    ///
+    /// # Errors
+    ///
+    /// The function's own.
+    pub async fn update(&self, input: &Value) -> Result<Value, Error> {
         let request = self.request("deploy-service", input);
         // It waits for the rollout, longer than anything that is called here.
         self.executions.begin("deploy-service:push", request.now);
@@ -113,7 +130,7 @@ impl Functions {
     }
 
     /// How often Step Functions was asked for its executions since this was called last.
-    pub(crate) fn listed(&self) -> u64 {
+    pub fn listed(&self) -> u64 {
         let listed = self.executions.listed();
         listed.granted + listed.refused
     }
@@ -131,7 +148,11 @@ impl Functions {
     }
 
     /// Finds, registers and updates as the state machine does: everything at once, but each no sooner than the plan says.
-    pub(crate) async fn deploy(&self, event: &Value) -> Result<(), Error> {
+    ///
+    /// # Errors
+    ///
+    /// Those of the first function that fails for good.
+    pub async fn deploy(&self, event: &Value) -> Result<(), Error> {
         let plan = repeated(|| self.find(event)).await?;
         let begin = Instant::now();
         let image = &plan["image"];

@@ -24,12 +24,12 @@ use tokio::time::Instant;
 const LATENCY: Duration = Duration::from_millis(15);
 
 /// How many lists AWS grants at once, and how many a second then, in most regions; in us-east-1 it is 200 and 5.
-pub(crate) const AT_ONCE: f64 = 100.0;
+pub const AT_ONCE: f64 = 100.0;
 const PER_SECOND: f64 = 2.0;
 
 /// The executions that run, and who lists them.
 #[derive(Debug)]
-pub(crate) struct StepFunctions(Mutex<State>);
+pub struct StepFunctions(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -43,20 +43,23 @@ struct State {
 
 /// How often Step Functions was asked for its executions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Listed {
+pub struct Listed {
     /// And answered.
-    pub(crate) granted: u64,
+    pub granted: u64,
     /// And refused, since it was asked too often.
-    pub(crate) refused: u64,
+    pub refused: u64,
 }
 
 impl StepFunctions {
-    pub(crate) fn new() -> Arc<Self> {
+    /// Nobody has listed yet.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
         Self::with_lists_left(AT_ONCE)
     }
 
     /// Others have listed so often that only so many more are granted at once.
-    pub(crate) fn with_lists_left(tokens: f64) -> Arc<Self> {
+    #[must_use]
+    pub fn with_lists_left(tokens: f64) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State {
             running: BTreeMap::new(),
             begun: 0,
@@ -71,7 +74,7 @@ impl StepFunctions {
     }
 
     /// Begins an execution, `deploy-image:push` for instance, which runs until [`StepFunctions::end`].
-    pub(crate) fn begin(&self, execution: &str, now: Timestamp) -> u64 {
+    pub fn begin(&self, execution: &str, now: Timestamp) -> u64 {
         let mut state = self.state();
         state.begun += 1;
         let number = state.begun;
@@ -79,17 +82,18 @@ impl StepFunctions {
         number
     }
 
-    pub(crate) fn end(&self, execution: u64) {
+    /// Ends an execution, by the number that [`StepFunctions::begin`] returned.
+    pub fn end(&self, execution: u64) {
         self.state().running.remove(&execution);
     }
 
     /// How often it was asked since this was called last.
-    pub(crate) fn listed(&self) -> Listed {
+    pub fn listed(&self) -> Listed {
         std::mem::take(&mut self.state().listed)
     }
 
     /// A client, as a function has it.
-    pub(crate) fn client(self: &Arc<Self>) -> Executions {
+    pub fn client(self: &Arc<Self>) -> Executions {
         let limits = TimeoutConfig::builder().operation_timeout(Duration::from_secs(2));
         let config = Builder::new()
             .behavior_version(BehaviorVersion::latest())

@@ -1,7 +1,8 @@
 //! What a push takes from Step Functions and Lambda, counted on a walk of the real state machines.
 
-use super::account::{Account, Caller, Grain};
-use super::machine::Execution;
+use crate::account::Account;
+use crate::caller::{Caller, Grain};
+use crate::machine::Execution;
 use ecr_deploy::function::config::Config;
 use simulated_ecs::{Seed, Settings};
 use std::collections::BTreeMap;
@@ -9,21 +10,21 @@ use std::time::Duration;
 
 /// What a push took.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Walked {
+pub struct Walked {
     /// From the event to the end of its execution, in seconds.
-    pub(crate) seconds: i64,
+    pub seconds: i64,
     /// Steps that were executed, of all its executions: what is billed.
-    pub(crate) transitions: u32,
+    pub transitions: u32,
     /// Events in the history of the push's own execution, of which there can be 25,000.
-    pub(crate) events: u32,
+    pub events: u32,
     /// Events in the history of the longest execution of a service.
-    pub(crate) service_events: u32,
+    pub service_events: u32,
     /// Events in the histories of all its executions: each is logged.
-    pub(crate) all_events: u32,
+    pub all_events: u32,
     /// The bytes of what those events tell, besides themselves.
-    pub(crate) logged_bytes: u64,
+    pub logged_bytes: u64,
     /// How often each state invoked its function, and for how many milliseconds in all.
-    pub(crate) invocations: BTreeMap<String, (u32, i64)>,
+    pub invocations: BTreeMap<String, (u32, i64)>,
 }
 
 /// How long an account takes for rollouts: five times as long as the simulation does by itself, about three minutes.
@@ -31,7 +32,7 @@ const SPEED: f64 = 0.2;
 
 /// Pushes an image that `services` services run, each on a family of its own, with the rate limits that AWS documents, and
 /// walks the push to its end. To be called on a clock of tokio's that stands still.
-pub(crate) async fn walk(services: u32) -> Walked {
+pub async fn walk(services: u32) -> Walked {
     let account = Account::on_tokios_clock(Settings {
         speed: SPEED,
         throttling: true,

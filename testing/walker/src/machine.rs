@@ -4,35 +4,24 @@
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
 
-#[allow(dead_code, reason = "the tests of calls use it")]
-#[path = "../cost/step_functions.rs"]
-pub(crate) mod step_functions;
-
-use super::account::{Begun, Caller, list};
-use bumpalo::Bump;
-use ecr_deploy::aws::ecs::Ecs;
-use ecr_deploy::domain::push::PushedImage;
+use crate::account::{Begun, list};
+use crate::caller::Caller;
+use crate::functions::{Functions, Sandboxes};
+use crate::scope::Scope;
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
-use ecr_deploy::function::runtime::Request;
-use ecr_deploy::quota::executions::Executions;
 use futures::future::{FutureExt, LocalBoxFuture};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use jsonata_rs::{ArrayFlags, FunctionContext, JsonAta};
-use local_aws::roles::{as_function, current_function};
-use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
-use step_functions::StepFunctions;
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
 /// How many groups are worked on at once, and how many of each: the default of the setting.
 const AT_ONCE: (u32, u32) = (10, 40);
 
 /// The parameter that holds everything, by the name of the stack that the roles are of.
-pub(crate) const HOLD: &str = "/ecr-deploy/ecr-deploy/hold";
+pub const HOLD: &str = "/ecr-deploy/ecr-deploy/hold";
 
 /// A state machine.
 #[derive(Debug)]
@@ -56,9 +45,11 @@ impl Machine {
 
 /// An error that ends a state, by the name that the state machine matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Thrown {
-    pub(crate) error: String,
-    pub(crate) cause: String,
+pub struct Thrown {
+    /// The name of the error.
+    pub error: String,
+    /// The cause, for most errors a JSON document.
+    pub cause: String,
 }
 
 impl Thrown {
@@ -81,30 +72,32 @@ impl Thrown {
 
 /// The error of an execution that came to the state that it was to stop at. Its cause is what the state's function would
 /// have been called with.
-pub(crate) const STOPPED: &str = "Stopped";
+pub const STOPPED: &str = "Stopped";
 
 /// Tells, by the name of a state, the error with which Lambda refuses to invoke its function; `None`: it does not refuse.
 type Refusing<'a> = Box<dyn Fn(&str) -> Option<Thrown> + 'a>;
 
 /// The execution of one push, with the executions of its services.
-pub(crate) struct Execution<'a> {
-    pub(crate) caller: Arc<Caller>,
-    pub(crate) functions: Functions,
+pub struct Execution<'a> {
+    /// Makes its calls.
+    pub caller: Arc<Caller>,
+    /// Invoked by its Tasks.
+    pub functions: Functions,
     /// The state before which it stops.
-    pub(crate) stop_at: Option<&'static str>,
+    pub stop_at: Option<&'static str>,
     /// Called with the name of each state that is entered, in the order of time.
-    pub(crate) entering: Box<dyn Fn(&str) + 'a>,
+    pub entering: Box<dyn Fn(&str) + 'a>,
     /// What Lambda says instead of invoking the function of a state, as long as it says anything.
-    pub(crate) refusing: Refusing<'a>,
+    pub refusing: Refusing<'a>,
     /// How each service's execution ended, in the order of time.
-    pub(crate) services: std::cell::RefCell<Vec<(String, Result<Value, Thrown>)>>,
+    pub services: std::cell::RefCell<Vec<(String, Result<Value, Thrown>)>>,
     /// The names of the executions of deploy-image that the launcher has begun, and that are not walked yet.
-    pub(crate) begun: std::cell::RefCell<BTreeSet<String>>,
+    pub begun: std::cell::RefCell<BTreeSet<String>>,
 }
 
 impl Execution<'_> {
     /// An execution that nobody stops or watches.
-    pub(crate) fn new(caller: Arc<Caller>, config: Config) -> Self {
+    pub fn new(caller: Arc<Caller>, config: Config) -> Self {
         Self {
             functions: Functions::new(&caller, config),
             caller,
@@ -117,297 +110,21 @@ impl Execution<'_> {
     }
 
     /// An execution that is listed with those of other pushes, whose functions run in the same sandboxes.
-    #[allow(dead_code, reason = "the tests of calls use it")]
-    pub(crate) fn among(sandboxes: &Arc<Sandboxes>, caller: Arc<Caller>, config: Config) -> Self {
+    pub fn among(sandboxes: &Arc<Sandboxes>, caller: Arc<Caller>, config: Config) -> Self {
         let mut execution = Self::new(caller, config);
         execution.functions.list = Some(sandboxes.clone());
         execution
     }
 }
 
-/// What a state sees: the time, the variables and the context of its execution.
-#[derive(Debug, Clone)]
-struct Scope {
-    caller: Arc<Caller>,
-    variables: Map<String, Value>,
-    context: Value,
-}
-
-impl Scope {
-    fn evaluate(&self, template: &Value, states: &Value) -> Value {
-        match template {
-            Value::String(text) => match text.strip_prefix("{% ").and_then(|rest| rest.strip_suffix(" %}")) {
-                Some(expression) => self.expression(expression, states),
-                None => template.clone(),
-            },
-            Value::Array(items) => items.iter().map(|item| self.evaluate(item, states)).collect(),
-            Value::Object(members) => {
-                let evaluated = members
-                    .iter()
-                    .map(|(name, value)| (name.clone(), self.evaluate(value, states)));
-                evaluated.collect()
-            }
-            _ => template.clone(),
-        }
-    }
-
-    /// What a path such as `$update.rollout` stands for, or `$states.input.retry`, as long as it leads through objects: most
-    /// expressions are no more than that, and this JSONata would take `$error` for a function of its own.
-    fn member<'s>(&'s self, expression: &str, states: &'s Value) -> Option<&'s Value> {
-        let path: Vec<&str> = expression.strip_prefix('$')?.split('.').collect();
-        match path.as_slice() {
-            ["states", "context", rest @ ..] => rest.iter().try_fold(&self.context, |value, name| value.get(*name)),
-            ["states", rest @ ..] => rest.iter().try_fold(states, |value, name| value.get(*name)),
-            [variable, rest @ ..] => {
-                let value = self.variables.get(*variable)?;
-                rest.iter().try_fold(value, |value, name| value.get(*name))
-            }
-            [] => None,
-        }
-    }
-
-    fn expression(&self, expression: &str, states: &Value) -> Value {
-        if let Some(value) = self.member(expression, states) {
-            return value.clone();
-        }
-        // This JSONata would tell the time of the machine that it runs on.
-        if expression == "$millis()" {
-            return self.caller.account().now().into();
-        }
-        let arena = Bump::new();
-        let parsed = JsonAta::new(expression, &arena).unwrap_or_else(|error| panic!("{expression}: {error}"));
-        parsed.register_function("parse", 1, |context, arguments| {
-            let value = serde_json::from_str(&arguments[0].as_str()).unwrap_or_default();
-            Ok(jsonata_value(&context, &value))
-        });
-        // Only that different things have different names is of interest here.
-        parsed.register_function("hash", 2, |context, arguments| {
-            let sum = arguments[0]
-                .as_str()
-                .bytes()
-                .fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-            Ok(jsonata_value(&context, &format!("{sum:020}").into()))
-        });
-        parsed.register_function("partition", 2, |context, arguments| {
-            let chunks = jsonata_rs::Value::array(context.arena, ArrayFlags::empty());
-            let mut chunk = jsonata_rs::Value::array(context.arena, ArrayFlags::empty());
-            for item in arguments[0].members() {
-                chunk.push(item);
-                if chunk.len() >= arguments[1].as_usize() {
-                    chunks.push(chunk);
-                    chunk = jsonata_rs::Value::array(context.arena, ArrayFlags::empty());
-                }
-            }
-            if !chunk.is_empty() {
-                chunks.push(chunk);
-            }
-            Ok(chunks)
-        });
-        let mut states = states.clone();
-        states["context"] = self.context.clone();
-        let mut bindings: HashMap<&str, &Value> = self
-            .variables
-            .iter()
-            .map(|(name, value)| (name.as_str(), value))
-            .collect();
-        bindings.insert("states", &states);
-        let evaluated = parsed
-            .evaluate(None, Some(&bindings))
-            .unwrap_or_else(|error| panic!("{expression}: {error}"));
-        assert!(!evaluated.is_undefined(), "{expression} is undefined: {states:#}");
-        serde_json::from_str(&evaluated.serialize(false)).unwrap_or_else(|error| panic!("{expression}: {error}"))
-    }
-
-    fn assign(&mut self, state: &Value, states: &Value) {
-        let Some(assigned) = state["Assign"].as_object() else {
-            return;
-        };
-        let values: Vec<(String, Value)> = assigned
-            .iter()
-            .map(|(name, value)| (name.clone(), self.evaluate(value, states)))
-            .collect();
-        self.variables.extend(values);
-    }
-
-    fn output(&self, state: &Value, states: &Value, otherwise: Value) -> Value {
-        state
-            .get("Output")
-            .map_or(otherwise, |output| self.evaluate(output, states))
-    }
-}
-
-fn jsonata_value<'a>(context: &FunctionContext<'a, '_>, value: &Value) -> &'a mut jsonata_rs::Value<'a> {
-    use jsonata_rs::Value as Jsonata;
-    match value {
-        Value::Null => Jsonata::null(context.arena),
-        Value::Bool(value) => context.arena.alloc(Jsonata::Bool(*value)),
-        Value::Number(number) => Jsonata::number(context.arena, number.as_f64().unwrap_or_default()),
-        Value::String(text) => Jsonata::string(context.arena, text),
-        Value::Array(items) => {
-            let array = Jsonata::array(context.arena, ArrayFlags::empty());
-            for item in items {
-                array.push(jsonata_value(context, item));
-            }
-            array
-        }
-        Value::Object(members) => {
-            let object = Jsonata::object(context.arena);
-            for (name, member) in members {
-                object.insert(name, jsonata_value(context, member));
-            }
-            object
-        }
-    }
-}
-
-/// The functions, with the clients and settings that they keep from one invocation to the next.
-pub(crate) struct Functions {
-    caller: Arc<Caller>,
-    ecs: Ecs,
-    ecr: aws_sdk_ecr::Client,
-    config: Config,
-    /// Where the executions of all pushes are listed. Without it, how many run is told at once: nothing that AWS does hangs
-    /// on that call.
-    list: Option<Arc<Sandboxes>>,
-    logged: AtomicU64,
-}
-
-/// What stands around an answer of Lambda or of a child's execution: its headers twice, its status and ids. None of it is walked
-/// with, so it is estimated.
-///
-/// See <https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html>.
-const BYTES_AROUND_ANSWER: usize = 1100;
-
-/// The sandboxes of all functions, as far as they list executions: what each keeps of that from one invocation to the next.
-#[derive(Debug)]
-pub(crate) struct Sandboxes {
-    pub(crate) step_functions: Arc<StepFunctions>,
-    /// Those that are idle, by their function.
-    idle: Mutex<HashMap<String, Vec<Executions>>>,
-}
-
-impl Sandboxes {
-    #[allow(dead_code, reason = "the tests of calls use it")]
-    pub(crate) fn new(step_functions: Arc<StepFunctions>) -> Arc<Self> {
-        Arc::new(Self {
-            step_functions,
-            idle: Mutex::default(),
-        })
-    }
-
-    fn take(&self, function: &str) -> Executions {
-        let mut idle = self.idle.lock().unwrap();
-        let client = idle.get_mut(function).and_then(Vec::pop);
-        client.unwrap_or_else(|| self.step_functions.client())
-    }
-
-    fn put_back(&self, function: &str, client: Executions) {
-        let mut idle = self.idle.lock().unwrap();
-        idle.entry(function.to_owned()).or_default().push(client);
-    }
-}
-
-impl Functions {
-    pub(crate) fn new(caller: &Arc<Caller>, config: Config) -> Self {
-        Self {
-            caller: caller.clone(),
-            ecs: caller.ecs(),
-            ecr: caller.ecr(),
-            config,
-            list: None,
-            logged: AtomicU64::new(0),
-        }
-    }
-
-    /// The bytes of what the executions were given, assigned and returned, as their log has it: JSON as text in JSON. To that come
-    /// the events themselves.
-    #[allow(dead_code, reason = "the tests of calls use it")]
-    pub(crate) fn logged(&self) -> u64 {
-        self.logged.load(Ordering::Relaxed)
-    }
-
-    fn log(&self, value: &Value) {
-        let text = value.to_string();
-        let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
-        let is_answer = ["Payload", "Output"].iter().any(|member| value.get(member).is_some());
-        let around = if is_answer { BYTES_AROUND_ANSWER } else { 0 };
-        let bytes = u64::try_from(text.len() + escaped + around).unwrap();
-        self.logged.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// How many executions run of the state machine that `execution` is one of; with `lately`, of those that have begun a short
-    /// while ago.
-    async fn running(&self, client: Option<&Executions>, execution: &str, now: Timestamp, lately: bool) -> Option<u32> {
-        let account = self.caller.account();
-        let function = current_function().unwrap();
-        account.may(&function, "states", "ListExecutions", machine_of(execution));
-        match client {
-            None if lately => Some(account.pushing().load(Ordering::Relaxed)),
-            None => Some(account.deploying().load(Ordering::Relaxed)),
-            Some(client) if lately => client.begun_lately(execution, now).await,
-            Some(client) => client.running(execution, now).await,
-        }
-    }
-
-    /// Runs an execution, which is listed by its name as long as it runs.
-    async fn listed<T>(&self, name: &str, execution: impl Future<Output = T>) -> T {
-        let account = self.caller.account();
-        let count = if name.starts_with("deploy-image:") {
-            account.pushing()
-        } else {
-            account.deploying()
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-        let begun = self
-            .list
-            .as_ref()
-            .map(|it| it.step_functions.begin(name, account.timestamp()));
-        let ended = execution.await;
-        if let (Some(list), Some(begun)) = (&self.list, begun) {
-            list.step_functions.end(begun);
-        }
-        count.fetch_sub(1, Ordering::Relaxed);
-        ended
-    }
-
-    /// Invokes a function, by its placeholder, with the arguments of the Task.
-    pub(crate) async fn invoke(&self, arguments: &Value, now: Timestamp) -> Result<Value, Error> {
-        let request = Request::open(arguments["Payload"].clone(), now).unwrap();
-        let Self { ecs, ecr, config, .. } = self;
-        // What is invoked at the same time runs in different sandboxes.
-        let fresh = self.caller.account().is_on_tokios_clock().then(|| self.caller.ecs());
-        let sandbox = fresh.as_ref().unwrap_or(ecs);
-        let function = arguments["FunctionName"].as_str().unwrap_or_default();
-        let client = self.list.as_ref().map(|it| it.take(function));
-        let execution = request.execution.id.clone();
-        let answer = {
-            let running = self.running(client.as_ref(), &execution, now, false);
-            let pushes = async || self.running(client.as_ref(), &execution, now, true).await;
-            let invoked = async || match function {
-                "${findTaskDefinitions}" => {
-                    let stored = async |image: &PushedImage| find_task_definitions::registry::kind_of(ecr, image).await;
-                    value(find_task_definitions::handle(ecs, config, pushes, stored, request).await)
-                }
-                "${registerRevision}" => value(register_revision::handle(sandbox, request).await),
-                "${updateService}" => value(update_service::handle(sandbox, ecr, config, running, request).await),
-                "${checkStability}" => value(check_stability::handle(sandbox, ecr, config, running, request).await),
-                "${rollBack}" => value(roll_back::handle(sandbox, ecr, config, running, request).await),
-                "${conclude}" => value(conclude::handle(config, request)),
-                other => panic!("{other} is no function"),
-            };
-            as_function(function.trim_matches(['$', '{', '}']), invoked().boxed_local()).await
-        };
-        if let (Some(list), Some(client)) = (&self.list, client) {
-            list.put_back(function, client);
-        }
-        answer
-    }
-}
-
 impl Execution<'_> {
     /// Walks the launcher's execution for an event that EventBridge delivers, and then the execution of deploy-image that it
     /// starts. Where it starts none, since the event came before, this is the launcher's own end.
-    pub(crate) async fn deploy(&self, event: &Value) -> Result<Value, Thrown> {
+    ///
+    /// # Errors
+    ///
+    /// The error with which the execution ends.
+    pub async fn deploy(&self, event: &Value) -> Result<Value, Thrown> {
         let launched = self.start(&PUSH, "push:event", event).await?;
         let name = launched["execution"].as_str().and_then(|arn| arn.split(':').nth(7));
         let name = name.unwrap_or_default();
@@ -420,14 +137,22 @@ impl Execution<'_> {
     }
 
     /// Walks an execution of deploy-image to its end that a person has started.
-    pub(crate) async fn deploy_by_hand(&self, name: &str, event: &Value) -> Result<Value, Thrown> {
+    ///
+    /// # Errors
+    ///
+    /// The error with which the execution ends.
+    pub async fn deploy_by_hand(&self, name: &str, event: &Value) -> Result<Value, Thrown> {
         let name = format!("deploy-image:{name}");
         let execution = self.start(&DEPLOY_IMAGE, &name, event);
         self.functions.listed(&name, execution).await
     }
 
     /// The same with another number of groups that are worked on at once, and of those of a group.
-    pub(crate) async fn deploy_in(&self, groups: u32, at_once: u32, event: &Value) -> Result<Value, Thrown> {
+    ///
+    /// # Errors
+    ///
+    /// The error with which the execution ends.
+    pub async fn deploy_in(&self, groups: u32, at_once: u32, event: &Value) -> Result<Value, Thrown> {
         let machine = Machine::read("deploy-image", (groups, at_once));
         self.start(&machine, "deploy-image:push", event).await
     }
@@ -722,7 +447,7 @@ impl Execution<'_> {
 }
 
 /// A name with another initial.
-pub(crate) fn with_initials(name: &str, change: impl Fn(&char) -> char) -> String {
+fn with_initials(name: &str, change: impl Fn(&char) -> char) -> String {
     let mut letters = name.chars();
     let initial = letters.next().map(|letter| change(&letter));
     initial.into_iter().chain(letters).collect()
@@ -742,7 +467,7 @@ pub(crate) fn renamed(value: &Value, change: &impl Fn(&char) -> char) -> Value {
 }
 
 /// The name of the state machine that an execution is one of.
-fn machine_of(execution: &str) -> &str {
+pub(crate) fn machine_of(execution: &str) -> &str {
     execution.split(':').nth(6).unwrap_or_default()
 }
 
@@ -758,10 +483,6 @@ fn events_of(state: &Value) -> u32 {
         Some("Map") => 4,
         _ => 2,
     }
-}
-
-fn value(answer: Result<impl Serialize, Error>) -> Result<Value, Error> {
-    answer.map(|answer| serde_json::to_value(answer).unwrap())
 }
 
 fn matches(rule: &Value, thrown: &Thrown) -> bool {

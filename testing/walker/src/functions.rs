@@ -1,0 +1,172 @@
+//! The functions of the steps, called directly by the states that invoke them.
+
+use crate::caller::Caller;
+use crate::machine::machine_of;
+use crate::step_functions::StepFunctions;
+use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::error::Error;
+use ecr_deploy::function::config::Config;
+use ecr_deploy::function::runtime::Request;
+use ecr_deploy::quota::executions::Executions;
+use futures::future::FutureExt;
+use jiff::Timestamp;
+use local_aws::roles::{as_function, current_function};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What stands around an answer of Lambda or of a child's execution: its headers twice, its status and ids. None of it is walked
+/// with, so it is estimated.
+///
+/// See <https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html>.
+const BYTES_AROUND_ANSWER: usize = 1100;
+
+/// The functions, with the clients and settings that they keep from one invocation to the next.
+pub struct Functions {
+    caller: Arc<Caller>,
+    ecs: Ecs,
+    ecr: aws_sdk_ecr::Client,
+    config: Config,
+    /// Where the executions of all pushes are listed. Without it, how many run is told at once: nothing that AWS does hangs
+    /// on that call.
+    pub(crate) list: Option<Arc<Sandboxes>>,
+    logged: AtomicU64,
+}
+
+/// The sandboxes of all functions, as far as they list executions: what each keeps of that from one invocation to the next.
+#[derive(Debug)]
+pub struct Sandboxes {
+    /// Lists the executions.
+    pub step_functions: Arc<StepFunctions>,
+    /// Those that are idle, by their function.
+    idle: Mutex<HashMap<String, Vec<Executions>>>,
+}
+
+impl Sandboxes {
+    /// Sandboxes whose functions list the executions of this Step Functions.
+    pub fn new(step_functions: Arc<StepFunctions>) -> Arc<Self> {
+        Arc::new(Self {
+            step_functions,
+            idle: Mutex::default(),
+        })
+    }
+
+    fn take(&self, function: &str) -> Executions {
+        let mut idle = self.idle.lock().unwrap();
+        let client = idle.get_mut(function).and_then(Vec::pop);
+        client.unwrap_or_else(|| self.step_functions.client())
+    }
+
+    fn put_back(&self, function: &str, client: Executions) {
+        let mut idle = self.idle.lock().unwrap();
+        idle.entry(function.to_owned()).or_default().push(client);
+    }
+}
+
+impl Functions {
+    /// The functions, which call AWS as this caller.
+    pub fn new(caller: &Arc<Caller>, config: Config) -> Self {
+        Self {
+            caller: caller.clone(),
+            ecs: caller.ecs(),
+            ecr: caller.ecr(),
+            config,
+            list: None,
+            logged: AtomicU64::new(0),
+        }
+    }
+
+    /// The bytes of what the executions were given, assigned and returned, as their log has it: JSON as text in JSON. To that come
+    /// the events themselves.
+    pub(crate) fn logged(&self) -> u64 {
+        self.logged.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn log(&self, value: &Value) {
+        let text = value.to_string();
+        let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+        let is_answer = ["Payload", "Output"].iter().any(|member| value.get(member).is_some());
+        let around = if is_answer { BYTES_AROUND_ANSWER } else { 0 };
+        let bytes = u64::try_from(text.len() + escaped + around).unwrap();
+        self.logged.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// How many executions run of the state machine that `execution` is one of; with `lately`, of those that have begun a short
+    /// while ago.
+    async fn running(&self, client: Option<&Executions>, execution: &str, now: Timestamp, lately: bool) -> Option<u32> {
+        let account = self.caller.account();
+        let function = current_function().unwrap();
+        account.may(&function, "states", "ListExecutions", machine_of(execution));
+        match client {
+            None if lately => Some(account.pushing().load(Ordering::Relaxed)),
+            None => Some(account.deploying().load(Ordering::Relaxed)),
+            Some(client) if lately => client.begun_lately(execution, now).await,
+            Some(client) => client.running(execution, now).await,
+        }
+    }
+
+    /// Runs an execution, which is listed by its name as long as it runs.
+    pub(crate) async fn listed<T>(&self, name: &str, execution: impl Future<Output = T>) -> T {
+        let account = self.caller.account();
+        let count = if name.starts_with("deploy-image:") {
+            account.pushing()
+        } else {
+            account.deploying()
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        let begun = self
+            .list
+            .as_ref()
+            .map(|it| it.step_functions.begin(name, account.timestamp()));
+        let ended = execution.await;
+        if let (Some(list), Some(begun)) = (&self.list, begun) {
+            list.step_functions.end(begun);
+        }
+        count.fetch_sub(1, Ordering::Relaxed);
+        ended
+    }
+
+    /// Invokes a function, by its placeholder, with the arguments of the Task.
+    ///
+    /// # Errors
+    ///
+    /// The function's own.
+    pub async fn invoke(&self, arguments: &Value, now: Timestamp) -> Result<Value, Error> {
+        let request = Request::open(arguments["Payload"].clone(), now).unwrap();
+        let Self { ecs, ecr, config, .. } = self;
+        // What is invoked at the same time runs in different sandboxes.
+        let fresh = self.caller.account().is_on_tokios_clock().then(|| self.caller.ecs());
+        let sandbox = fresh.as_ref().unwrap_or(ecs);
+        let function = arguments["FunctionName"].as_str().unwrap_or_default();
+        let client = self.list.as_ref().map(|it| it.take(function));
+        let execution = request.execution.id.clone();
+        let answer = {
+            let running = self.running(client.as_ref(), &execution, now, false);
+            let pushes = async || self.running(client.as_ref(), &execution, now, true).await;
+            let invoked = async || match function {
+                "${findTaskDefinitions}" => {
+                    let stored = async |image: &PushedImage| find_task_definitions::registry::kind_of(ecr, image).await;
+                    value(find_task_definitions::handle(ecs, config, pushes, stored, request).await)
+                }
+                "${registerRevision}" => value(register_revision::handle(sandbox, request).await),
+                "${updateService}" => value(update_service::handle(sandbox, ecr, config, running, request).await),
+                "${checkStability}" => value(check_stability::handle(sandbox, ecr, config, running, request).await),
+                "${rollBack}" => value(roll_back::handle(sandbox, ecr, config, running, request).await),
+                "${conclude}" => value(conclude::handle(config, request)),
+                other => panic!("{other} is no function"),
+            };
+            as_function(function.trim_matches(['$', '{', '}']), invoked().boxed_local()).await
+        };
+        if let (Some(list), Some(client)) = (&self.list, client) {
+            list.put_back(function, client);
+        }
+        answer
+    }
+}
+
+fn value(answer: Result<impl Serialize, Error>) -> Result<Value, Error> {
+    answer.map(|answer| serde_json::to_value(answer).unwrap())
+}
