@@ -3,12 +3,12 @@
 
 pub(crate) mod record;
 
-use crate::{Failure, table};
+use crate::Failure;
 use local_aws::executions::Execution;
 use local_aws::images::Behaviour;
 use local_aws::services::Setup;
 use local_aws::{ACCOUNT, LocalAws, Options, REGION, Settings, Stack, containers, pause, tools};
-use prepare::prerequisites;
+use prepare::{prerequisites, table};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};

@@ -13,7 +13,6 @@ mod page;
 mod picture;
 mod steps;
 mod storm;
-mod table;
 mod terminal;
 mod test;
 #[cfg(test)]

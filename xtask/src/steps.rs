@@ -160,7 +160,7 @@ pub(crate) fn cdk() -> Step {
 /// The Rust tests that start no local AWS.
 pub(crate) fn unit_tests(lacking: &Lacking) -> Step {
     // The others are built with other features, those of the tasks.
-    let command = "cargo test --locked --workspace --exclude local-aws --exclude tests --exclude walker --exclude xtask";
+    let command = "cargo test --locked --workspace --exclude local-aws --exclude storm --exclude tests --exclude walker --exclude xtask";
     Step::new("Rust: unit and contract", command).with(lacking.exclude())
 }
 

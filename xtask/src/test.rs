@@ -51,7 +51,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     let release = thread::spawn(|| Step::new("the functions as they are deployed", RELEASE).run_quietly());
     Step::new(
         "Rust: end to end",
-        "cargo test --locked --package local-aws --package tests --package xtask",
+        "cargo test --locked --package local-aws --package storm --package tests --package xtask",
     )
     .run()?;
     if lacking.containers.is_none() {
