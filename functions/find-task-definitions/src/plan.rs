@@ -72,17 +72,9 @@ pub fn plan(
             }
         }
     }
-    for definition in standalone
-        .iter()
-        .filter(|definition| !definition.containers_of(image).is_empty())
-    {
-        let family = format!("family {}", definition.arn().family());
-        let stage = policy::stage(stages, image, None, definition, now);
-        let superseded = |stage| match policy::revision(image, family, definition, now) {
-            Some(superseded) => Err(superseded),
-            None => Ok(stage),
-        };
-        match stage.and_then(superseded) {
+    let runs_it = |definition: &&Outline| !definition.containers_of(image).is_empty();
+    for definition in standalone.iter().filter(runs_it) {
+        match place_family(stages, image, definition, now) {
             Err(why) => skipped.push(why),
             Ok(stage) => {
                 of_families.insert(definition.arn().name(), stage.name().clone());
@@ -93,16 +85,13 @@ pub fn plan(
         }
     }
     for planned in revisions.values_mut() {
-        planned
-            .services
-            .sort_by(|one, other| (&one.cluster, &one.service).cmp(&(&other.cluster, &other.service)));
+        let id = |service: &PlannedService| (service.cluster.clone(), service.service.clone());
+        planned.services.sort_by_cached_key(id);
     }
-    let planned = definitions.values().flatten().chain(standalone);
-    let planned = planned.filter(|definition| revisions.contains_key(definition.arn()));
-    let planned: BTreeMap<_, _> = planned.map(|definition| (definition.arn(), definition)).collect();
-    for definition in planned.into_values() {
-        skipped.extend(policy::warnings(image, definition, now));
-    }
+    let known = definitions.values().flatten().chain(standalone);
+    let known: BTreeMap<_, _> = known.map(|definition| (definition.arn(), definition)).collect();
+    let planned = revisions.keys().filter_map(|revision| known.get(revision));
+    skipped.extend(planned.flat_map(|definition| policy::warnings(image, definition, now)));
     let (in_service, standalone): (Vec<_>, Vec<_>) = revisions
         .into_values()
         .partition(|planned| !planned.services.is_empty());
@@ -154,6 +143,21 @@ fn place<'a>(
             let superseded = policy::revision(image, service.title(), definition, now);
             superseded.map_or(Place::On(definition, stage), Place::Skipped)
         }
+    }
+}
+
+/// The stage by which a family without a service is deployed, or why it is not.
+fn place_family<'a>(
+    stages: &'a Stages,
+    image: &PushedImage,
+    definition: &Outline,
+    now: Timestamp,
+) -> Result<&'a Stage, Skipped> {
+    let stage = policy::stage(stages, image, None, definition, now)?;
+    let family = format!("family {}", definition.arn().family());
+    match policy::revision(image, family, definition, now) {
+        Some(superseded) => Err(superseded),
+        None => Ok(stage),
     }
 }
 

@@ -202,67 +202,83 @@ pub fn stage<'a>(
     definition: &Outline,
     now: Timestamp,
 ) -> Result<&'a Stage, Skipped> {
-    let family = definition.arn().family();
-    let title = service.map_or_else(|| format!("family {family}"), Service::title);
-    let skipped = |reason, message| Err(skipped(title, reason, message));
+    let skipped = |(reason, message)| {
+        let title = service.map_or_else(|| format!("family {}", definition.arn().family()), Service::title);
+        skipped(title, reason, message)
+    };
+    let stage = owner(stages, image, service, definition).map_err(skipped)?;
+    match kept(stages, stage, image, service, definition, now) {
+        Some(why) => Err(skipped(why)),
+        None => Ok(stage),
+    }
+}
+
+/// The stage that owns a service or a family, or why none does.
+fn owner<'a>(
+    stages: &'a Stages,
+    image: &PushedImage,
+    service: Option<&Service>,
+    definition: &Outline,
+) -> Result<&'a Stage, (SkipReason, String)> {
     let own = service.and_then(|service| service.tags.stage.as_deref());
     let owner = stages.owner(&Candidate {
         service: service.map(|service| (service.cluster.as_str(), service.name.as_str())),
-        family,
+        family: definition.arn().family(),
         repository: image.repository.as_str(),
         own,
     });
-    let stage = match owner {
-        Owner::Stage(stage) => stage,
-        Owner::Off => {
-            let message = format!(
-                "its tag {} is off; remove the tag to have it deployed",
-                ServiceTags::STAGE
-            );
-            return skipped(SkipReason::StageOff, message);
-        }
-        Owner::Unknown => {
-            let name = own.unwrap_or_default();
-            let message = format!(
-                "Deploy.InvalidInput: its tag {} is {name:?}, and there is no such stage; there are {}, and off. Correct the \
-                 tag, then push again or start this execution anew",
-                ServiceTags::STAGE,
-                stages.names()
-            );
-            return skipped(SkipReason::UnknownStage, message);
-        }
-        Owner::Nobody => {
-            let message = format!(
-                "no stage selects it; there are {}. Let one select it, or set its tag {}",
-                stages.names(),
-                ServiceTags::STAGE
-            );
-            return skipped(SkipReason::NoStage, message);
-        }
-    };
+    let (tag, names) = (ServiceTags::STAGE, stages.names());
+    match owner {
+        Owner::Stage(stage) => Ok(stage),
+        Owner::Off => Err((
+            SkipReason::StageOff,
+            format!("its tag {tag} is off; remove the tag to have it deployed"),
+        )),
+        Owner::Unknown => Err((
+            SkipReason::UnknownStage,
+            format!(
+                "Deploy.InvalidInput: its tag {tag} is {:?}, and there is no such stage; there are {names}, and off. Correct \
+                 the tag, then push again or start this execution anew",
+                own.unwrap_or_default()
+            ),
+        )),
+        Owner::Nobody => Err((
+            SkipReason::NoStage,
+            format!("no stage selects it; there are {names}. Let one select it, or set its tag {tag}"),
+        )),
+    }
+}
+
+/// Why a service, or a family, stays as it is although a stage owns it.
+fn kept(
+    stages: &Stages,
+    stage: &Stage,
+    image: &PushedImage,
+    service: Option<&Service>,
+    definition: &Outline,
+    now: Timestamp,
+) -> Option<(SkipReason, String)> {
     let tag = image.tag.as_str();
     let decision = stage.decide(tag);
     if !decision.takes() {
         let message = format!("its stage does not take the tag {tag}: {}", decided(stage, tag));
-        return skipped(SkipReason::TagNotTaken, message);
+        return Some((SkipReason::TagNotTaken, message));
     }
     if let Some(message) = stages.hold.as_ref().and_then(|hold| hold.reason(now)) {
-        return skipped(SkipReason::AllOnHold, message);
+        return Some((SkipReason::AllOnHold, message));
     }
     if let Some(text) = service.and_then(|service| hold(service.tags.hold.as_deref()?, now)) {
         let message = format!("its tag {} keeps it as it is: {text:?}", ServiceTags::HOLD);
-        return skipped(SkipReason::OnHold, message);
+        return Some((SkipReason::OnHold, message));
     }
     let running = definition.image_tags(image);
     let higher = running.iter().find(|running| stage::lower(tag, running.as_str()));
-    if let Some(higher) = higher.filter(|_| decision.is_by_version() && !stage.allows_lower) {
-        let message = format!(
-            "{higher} runs, a higher version than {tag}, which is of the stage {}; set allowLower of the stage to deploy lower versions too",
-            decided(stage, tag)
-        );
-        return skipped(SkipReason::LowerVersion, message);
-    }
-    Ok(stage)
+    let higher = higher.filter(|_| decision.is_by_version() && !stage.allows_lower)?;
+    let message = format!(
+        "{higher} runs, a higher version than {tag}, which is of the stage {}; set allowLower of the stage to deploy lower versions too",
+        decided(stage, tag)
+    );
+    Some((SkipReason::LowerVersion, message))
 }
 
 /// Says that a service or a family, `resource`, is not moved since its stage comes after one of which a service neither is
@@ -325,8 +341,8 @@ pub fn warnings(image: &PushedImage, definition: &Outline, now: Timestamp) -> im
     let revision = definition.arn().short();
     let to_come = definition.push_to_come(&image.repository, now).map(|push| {
         let message = format!(
-            "its tag says that it is of a push that is still to come ({push}); that is ignored, and {image} is deployed. Snapshot who \
-             sets its tag ecr-deploy:push/{}",
+            "its tag says that it is of a push that is still to come ({push}); that is ignored, and {image} is deployed. Find out \
+             who sets its tag ecr-deploy:push/{}",
             image.repository
         );
         skipped(revision, SkipReason::PushTimeIgnored, message)

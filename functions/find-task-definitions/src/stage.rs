@@ -4,13 +4,15 @@
 //! by which rule ([`Stage::decide`]), and whether a version is lower than another ([`lower`]). The settings' own type
 //! is [`ecr_deploy::function::config::StageSettings`].
 
+mod pattern;
+
 use ecr_deploy::contract::Hold;
 use ecr_deploy::domain::image::ImageTag;
 use ecr_deploy::domain::stage::{RolloutSettings, StageName};
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::{Config, StageSettings};
-use regex_lite::Regex;
-use semver::{Version, VersionReq};
+use pattern::Selector;
+pub use pattern::{Decision, TagRule, lower};
 use std::fmt::Display;
 
 /// The value of a service's own tag that keeps it out of every stage.
@@ -42,26 +44,6 @@ pub struct Stage {
     pub settings: RolloutSettings,
     /// The tag that an image gets once all of its services are stable on it.
     pub tag_on_success: Option<ImageTag>,
-}
-
-/// Names or globs. Without any it selects everything.
-#[derive(Debug, Clone)]
-struct Selector(Vec<Regex>);
-
-/// One rule of a stage's `tags`, such as `main-*` or `!semver:<1.0.0`.
-#[derive(Debug, Clone)]
-pub struct TagRule {
-    text: String,
-    is_exclusion: bool,
-    pattern: Pattern,
-}
-
-#[derive(Debug, Clone)]
-enum Pattern {
-    /// Of a name, a glob, or a regex.
-    Text(Regex),
-    /// Of a range of versions.
-    Range(VersionReq),
 }
 
 /// What a stage's choice is about: a service that runs a repository, or a family without a service.
@@ -223,12 +205,12 @@ impl Stage {
         });
         let tags: Vec<TagRule> = tags.collect::<Result<_, _>>()?;
         if let Some(first) = tags.first().filter(|rule| rule.is_exclusion) {
-            let rule = &first.text;
+            let rule = first.text();
             return Err(refused(format!(
                 "its first tag rule {rule:?} excludes before anything is taken"
             )));
         }
-        if tags.last().is_some_and(|rule| rule.text == "!*") {
+        if tags.last().is_some_and(|rule| rule.text() == "!*") {
             return Err(refused("its last tag rule excludes every tag".to_owned()));
         }
         Ok(Self {
@@ -270,7 +252,7 @@ impl Stage {
     fn selects(&self, candidate: &Candidate<'_>) -> bool {
         let of_service = match candidate.service {
             Some((cluster, service)) => self.clusters.selects(cluster) && self.services.selects(service),
-            None => self.clusters.0.is_empty() && self.services.0.is_empty(),
+            None => self.clusters.is_empty() && self.services.is_empty(),
         };
         !self.is_opt_in
             && of_service
@@ -285,129 +267,6 @@ impl Stage {
             rule: self.tags.iter().rev().find(|rule| rule.matches(tag)),
         }
     }
-}
-
-/// What a stage has decided on a tag.
-#[derive(Debug, Clone, Copy)]
-pub struct Decision<'a> {
-    /// The rule that decided; `None` where no rule matches the tag.
-    pub rule: Option<&'a TagRule>,
-}
-
-impl Decision<'_> {
-    /// Whether the stage takes the tag.
-    #[must_use]
-    pub fn takes(&self) -> bool {
-        self.rule.is_some_and(|rule| !rule.is_exclusion)
-    }
-
-    /// Whether it does by a range of versions, so that versions are compared.
-    #[must_use]
-    pub fn is_by_version(&self) -> bool {
-        self.rule.is_some_and(|rule| matches!(rule.pattern, Pattern::Range(_)))
-    }
-}
-
-impl Selector {
-    fn read(patterns: &[String]) -> Result<Self, String> {
-        let globs = patterns.iter().map(|pattern| {
-            let read = glob(pattern);
-            read.map_err(|problem| format!("{pattern:?} {problem}"))
-        });
-        globs.collect::<Result<_, _>>().map(Self)
-    }
-
-    fn selects(&self, name: &str) -> bool {
-        self.0.is_empty() || self.0.iter().any(|glob| glob.is_match(name))
-    }
-}
-
-impl TagRule {
-    fn read(text: &str) -> Result<Self, String> {
-        let (is_exclusion, rest) = match text.strip_prefix('!') {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
-        let pattern = match rest.split_once(':') {
-            Some(("semver", range)) => Pattern::Range(self::range(range)?),
-            Some(("regex", expression)) => Pattern::Text(whole(expression)?),
-            Some((kind, _)) => {
-                return Err(format!(
-                    "there is no kind {kind:?} of rule; there are semver: and regex:"
-                ));
-            }
-            None => Pattern::Text(glob(rest)?),
-        };
-        Ok(Self {
-            text: text.to_owned(),
-            is_exclusion,
-            pattern,
-        })
-    }
-
-    fn matches(&self, tag: &str) -> bool {
-        match &self.pattern {
-            Pattern::Text(text) => text.is_match(tag),
-            Pattern::Range(range) => version(tag).is_some_and(|version| range.matches(&version)),
-        }
-    }
-
-    /// The rule as the settings have it.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-}
-
-/// A name, or a glob: `*` stands for any characters, `/` too, and `?` for one. No other character is special, so that the
-/// construct can check it without a library; `GLOB` in `cdk/lib/stages.ts` is the same rule.
-fn glob(text: &str) -> Result<Regex, String> {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "._-/*?".contains(character);
-    if text.is_empty() || !text.chars().all(is_plain) {
-        return Err("is no name or glob: give letters, digits, . _ - / and * or ?".to_owned());
-    }
-    whole(&regex_lite::escape(text).replace(r"\*", ".*").replace(r"\?", "."))
-}
-
-/// A regex for a whole text. The crate matches in linear time, whatever the expression.
-fn whole(expression: &str) -> Result<Regex, String> {
-    // By itself, too: `a)|(b` is none, though it would be one between parentheses.
-    let read = Regex::new(expression).and_then(|_| Regex::new(&format!("^(?:{expression})$")));
-    read.map_err(|error| format!("it is no regex: {error}"))
-}
-
-/// A range of versions: `*`, or comparators with a space between two, each with its operator, such as `>=1.2.0 <2.0.0`. It is
-/// what the crate `semver` and the npm package of that name read alike: npm takes no comma, and reads a version without an
-/// operator as that very version, where the crate reads it as `^`. `RANGE` in `cdk/lib/stages.ts` is the same rule.
-fn range(text: &str) -> Result<VersionReq, String> {
-    let comparators: Vec<&str> = text.split(' ').collect();
-    if text != "*" && !comparators.iter().all(|comparator| is_comparator(comparator)) {
-        return Err(
-            "it is no range: give * or comparators with their operators, such as semver:>=1.2.0 <2.0.0".to_owned(),
-        );
-    }
-    VersionReq::parse(&comparators.join(", ")).map_err(|error| format!("it is no range: {error}"))
-}
-
-/// An operator and a version, without a wildcard or build metadata. Whether the version is one the crate says.
-fn is_comparator(text: &str) -> bool {
-    let version = text.trim_start_matches(['=', '<', '>', '~', '^']);
-    let (numbers, pre_release) = version.split_once('-').unwrap_or((version, "0"));
-    let is_identifier = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
-    version.len() < text.len()
-        && numbers.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-        && pre_release.bytes().all(is_identifier)
-}
-
-/// The version that a tag names: `v1.2.3` and `1.2.3` are one, `v1.2` is none.
-fn version(tag: &str) -> Option<Version> {
-    Version::parse(tag.strip_prefix('v').unwrap_or(tag)).ok()
-}
-
-/// Whether `tag` names a lower version than `running` does. Where one of them names none, it does not.
-#[must_use]
-pub fn lower(tag: &str, running: &str) -> bool {
-    matches!((version(tag), version(running)), (Some(tag), Some(running)) if tag.cmp_precedence(&running).is_lt())
 }
 
 fn refused(stage: &StageName, problem: impl Display) -> Error {

@@ -4,11 +4,11 @@
 
 use crate::policy;
 use crate::stage::{Candidate, Owner, Stage, Stages};
-use ecr_deploy::contract::{PlannedRevision, ServiceId, Skipped, StageTag, Wave};
+use ecr_deploy::contract::{PlannedRevision, PlannedService, ServiceId, Skipped, StageTag, Wave};
 use ecr_deploy::domain::arn::{RevisionName, TaskDefinitionArn};
 use ecr_deploy::domain::image::ImageTag;
 use ecr_deploy::domain::push::PushedImage;
-use ecr_deploy::domain::service::{Service, ServiceStatus};
+use ecr_deploy::domain::service::{Service, ServiceStatus, title};
 use ecr_deploy::domain::stage::{RolloutSettings, StageName};
 use ecr_deploy::domain::task_definition::Outline;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,74 +74,38 @@ pub fn waves(
     } else {
         Vec::new()
     };
-    let mut skipped = Vec::new();
-    let mut kept_back: BTreeSet<&StageName> = BTreeSet::new();
-    for stage in by_level(stages) {
-        let has_services = |before: &&Stage| running.iter().any(|of| of.stage == before.name());
-        let Some(before) = stages.before(stage).find(has_services).map(Stage::name) else {
-            continue;
-        };
-        let is_planned =
-            |of: &Running<'_>| !kept_back.contains(before) && owners.of_services.get(&of.id()) == Some(before);
-        if let Some((first, more)) = missing(&running, before, is_planned) {
-            kept_back.insert(stage.name());
-            skipped.push((stage.name(), before, first, more));
-        }
-    }
-    let is_kept_back = |stage: Option<&StageName>| stage.is_some_and(|stage| kept_back.contains(stage));
+    let kept_back = kept_back(stages, &running, owners);
     let named = owners.of_services.values().chain(owners.of_families.values());
-    let planned_stages: BTreeSet<&StageName> = named.filter(|stage| !is_kept_back(Some(stage))).collect();
+    let planned_stages: BTreeSet<&StageName> = named.filter(|stage| !kept_back.contains_key(stage)).collect();
     let ways = Ways::of(stages.iter().filter(|stage| planned_stages.contains(stage.name())));
-    let mut not_promoted = Vec::new();
+    let mut skipped = Vec::new();
     let mut levels: BTreeMap<usize, Vec<PlannedRevision>> = BTreeMap::new();
     for revision in planned {
         // Those that are deployed together, in the same way.
         let mut parts: BTreeMap<(usize, u32), PlannedRevision> = BTreeMap::new();
-        let place = |stage: Option<&StageName>| (level(stages, stage), ways.place(stage));
-        let empty = |settings| PlannedRevision {
-            settings,
-            services: Vec::new(),
-            ..revision.clone()
-        };
-        if revision.services.is_empty() {
-            let stage = owners.of_families.get(&revision.task_definition);
-            if is_kept_back(stage) {
-                not_promoted
-                    .extend(stage.map(|stage| (format!("family {}", revision.task_definition.family()), stage)));
-            } else {
-                let (level, settings) = place(stage);
-                parts.insert((level, settings), empty(settings));
+        for (resource, stage, service) in members(&revision, owners) {
+            if let Some((stage, kept)) = stage.and_then(|stage| kept_back.get_key_value(stage)) {
+                let stages = [stage, kept.before];
+                skipped.push(policy::not_promoted(image, resource, stages, &kept.missing, kept.more));
+                continue;
             }
-        }
-        for service in &revision.services {
-            let id = ServiceId {
-                cluster: service.cluster.clone(),
-                service: service.service.clone(),
-            };
-            let stage = owners.of_services.get(&id);
-            if is_kept_back(stage) {
-                let title = ecr_deploy::domain::service::title(&service.cluster, &service.service);
-                not_promoted.extend(stage.map(|stage| (title, stage)));
-            } else {
-                let (level, settings) = place(stage);
-                let part = parts.entry((level, settings)).or_insert_with(|| empty(settings));
-                part.services.push(service.clone());
-            }
+            let (level, settings) = (level(stages, stage), ways.place(stage));
+            let part = parts.entry((level, settings)).or_insert_with(|| PlannedRevision {
+                settings,
+                services: Vec::new(),
+                ..revision.clone()
+            });
+            part.services.extend(service.cloned());
         }
         for ((level, _), revision) in parts {
             levels.entry(level).or_default().push(revision);
         }
     }
-    let not_promoted = not_promoted.into_iter().filter_map(|(resource, stage)| {
-        let (_, before, first, more) = skipped.iter().find(|(name, ..)| *name == stage)?;
-        Some(policy::not_promoted(image, resource, [stage, before], first, *more))
-    });
-    let mut not_done: Vec<Skipped> = not_promoted.collect();
     let mut tags = Vec::new();
     for (stage, settings, tag) in ways.tags {
         let is_planned = |of: &Running<'_>| owners.of_services.get(&of.id()) == Some(stage);
         match missing(&running, stage, is_planned) {
-            Some((first, more)) => not_done.push(policy::not_tagged(image, tag, stage, &first, more)),
+            Some((first, more)) => skipped.push(policy::not_tagged(image, tag, stage, &first, more)),
             None => tags.push(StageTag {
                 settings,
                 tag: tag.clone(),
@@ -155,8 +119,57 @@ pub fn waves(
         waves: waves.collect(),
         settings: ways.all,
         tags,
-        skipped: not_done,
+        skipped,
     }
+}
+
+/// Why a stage is kept back: of the stage `before` it, the service `missing` is not stable on the image, nor are `more`.
+struct KeptBack<'a> {
+    before: &'a StageName,
+    missing: String,
+    more: usize,
+}
+
+/// The stages that do not get the image by this push, since one before them has not had it stable.
+fn kept_back<'a>(
+    stages: &'a Stages,
+    running: &[Running<'_>],
+    owners: &Owners<'_>,
+) -> BTreeMap<&'a StageName, KeptBack<'a>> {
+    let mut kept_back: BTreeMap<&StageName, KeptBack<'_>> = BTreeMap::new();
+    for stage in by_level(stages) {
+        let has_services = |before: &&Stage| running.iter().any(|of| of.stage == before.name());
+        let Some(before) = stages.before(stage).find(has_services).map(Stage::name) else {
+            continue;
+        };
+        let is_planned =
+            |of: &Running<'_>| !kept_back.contains_key(before) && owners.of_services.get(&of.id()) == Some(before);
+        if let Some((missing, more)) = missing(running, before, is_planned) {
+            let why = KeptBack { before, missing, more };
+            kept_back.insert(stage.name(), why);
+        }
+    }
+    kept_back
+}
+
+/// A service or a family by its name in a message, with its stage; the service as it is planned.
+type Member<'a> = (String, Option<&'a StageName>, Option<&'a PlannedService>);
+
+/// What a planned revision is deployed to: its services, or where it has none its family.
+fn members<'a>(revision: &'a PlannedRevision, owners: &Owners<'a>) -> Vec<Member<'a>> {
+    if revision.services.is_empty() {
+        let family = format!("family {}", revision.task_definition.family());
+        return vec![(family, owners.of_families.get(&revision.task_definition), None)];
+    }
+    let member = |planned: &'a PlannedService| {
+        let id = ServiceId {
+            cluster: planned.cluster.clone(),
+            service: planned.service.clone(),
+        };
+        let title = title(&planned.cluster, &planned.service);
+        (title, owners.of_services.get(&id), Some(planned))
+    };
+    revision.services.iter().map(member).collect()
 }
 
 /// The ways in which the stages of a plan deploy. Stages of the same settings share one, but a stage that tags the image has its

@@ -1,6 +1,6 @@
 //! Tasks that ECS cannot launch: none of them ever exists, and only the service's events tell why.
 
-use super::{CLOCK_SKEW, Snapshot, earlier, later, ours};
+use super::{CLOCK_SKEW, Snapshot, earlier, later, ours_of};
 use ecr_deploy::contract::{CheckStability, Rollout};
 use ecr_deploy::domain::service::{Deployment, ServiceEvent};
 
@@ -25,7 +25,7 @@ const LAUNCHES: [&str; 2] = ["has started", "has reached a steady state"];
 /// Whether ECS cannot launch any task of ours: none runs or starts, and as many failed as make a crash loop, or ECS has said so
 /// long ago. While tasks of other deployments are still to go, it makes room, and tries again some minutes after the last one
 /// has gone.
-pub(super) fn fails(snapshot: &Snapshot<'_>, asked: &CheckStability, primary: &Deployment) -> bool {
+pub(super) fn fails(snapshot: &Snapshot, asked: &CheckStability, primary: &Deployment) -> bool {
     if primary.desired_count == 0 || primary.running_count > 0 || primary.pending_count > 0 {
         return false;
     }
@@ -48,13 +48,13 @@ pub(super) fn fails(snapshot: &Snapshot<'_>, asked: &CheckStability, primary: &D
 }
 
 /// Why ECS cannot launch tasks of ours: its newest words.
-pub(super) fn failure<'a>(snapshot: &Snapshot<'a>, rollout: &Rollout) -> Option<&'a ServiceEvent> {
+pub(super) fn failure<'a>(snapshot: &'a Snapshot, rollout: &Rollout) -> Option<&'a ServiceEvent> {
     of_rollout(snapshot, rollout)
         .next()
         .or_else(|| told_before(snapshot, rollout))
 }
 
-fn of_rollout<'a>(snapshot: &Snapshot<'a>, rollout: &Rollout) -> impl Iterator<Item = &'a ServiceEvent> {
+fn of_rollout<'a>(snapshot: &'a Snapshot, rollout: &Rollout) -> impl Iterator<Item = &'a ServiceEvent> {
     let since = rollout.started_at.max(earlier(rollout.watched_since, CLOCK_SKEW));
     let events = snapshot.service.events.iter().filter(move |event| event.at >= since);
     events.filter(|event| says_any(event, &FAILURES))
@@ -62,8 +62,8 @@ fn of_rollout<'a>(snapshot: &Snapshot<'a>, rollout: &Rollout) -> impl Iterator<I
 
 /// The same, where ECS said so of the rollout before and has launched no task since: it does not say the same again before its cause
 /// is gone. It counts those of ours that failed all the same.
-fn told_before<'a>(snapshot: &Snapshot<'a>, rollout: &Rollout) -> Option<&'a ServiceEvent> {
-    ours(snapshot.service, rollout).filter(|ours| ours.failed_tasks > 0 && ours.running_count == 0)?;
+fn told_before<'a>(snapshot: &'a Snapshot, rollout: &Rollout) -> Option<&'a ServiceEvent> {
+    ours_of(&snapshot.service, rollout).filter(|ours| ours.failed_tasks > 0 && ours.running_count == 0)?;
     let newest_first = snapshot.service.events.iter();
     let mut since_launch = newest_first.take_while(|event| !says_any(event, &LAUNCHES));
     since_launch.find(|event| says_any(event, &FAILURES))

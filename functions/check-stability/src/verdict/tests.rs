@@ -8,7 +8,9 @@ use ecr_deploy::contract::Verdict::{Displaced, Failed, InProgress, Stable, Super
 use ecr_deploy::domain::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
-use ecr_deploy::domain::service::{CrashThreshold, ServiceEvent, StoppedContainer};
+use ecr_deploy::domain::service::{
+    CrashThreshold, RolloutState, ServiceDeploymentStatus, ServiceEvent, StoppedContainer,
+};
 use ecr_deploy::domain::stage::{BaseSetting, RolloutSettings};
 use ecr_deploy::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, rollout, service};
 use proptest::prelude::*;
@@ -120,17 +122,18 @@ impl Case {
         }
     }
 
-    fn read(&self) -> Snapshot<'_> {
+    fn read(&self) -> Snapshot {
+        let case = self.clone();
         Snapshot {
-            service: &self.service,
-            history: self.history.as_deref(),
-            lifecycle: self.lifecycle.as_ref(),
-            stopped: &self.stopped,
-            primary: self.primary,
-            between: self.between,
-            image_containers: &self.image_containers,
-            essential: &self.essential,
-            now: self.now,
+            service: case.service,
+            history: case.history,
+            lifecycle: case.lifecycle,
+            stopped: case.stopped,
+            primary: case.primary,
+            between: case.between,
+            image_containers: case.image_containers,
+            essential: case.essential,
+            now: case.now,
         }
     }
 
@@ -1381,13 +1384,16 @@ fn ours_beside_another_primary_tells_how_many_of_its_tasks_run() {
 #[test]
 fn peer_4_ours_is_found_by_its_id_first_then_by_its_revision() {
     let service = service([deployment("web:3"), again(9, given_up("web:2")), deployment("web:2")]);
-    let by_id = ours(&service, &rollout("web:2")).map(|ours| ours.id.as_str());
+    let by_id = ours_of(&service, &rollout("web:2")).map(|ours| ours.id.as_str());
     assert_eq!(by_id, Some("ecs-svc/2"));
     let untold = Rollout {
         deployment: None,
         ..rollout("web:2")
     };
-    assert_eq!(ours(&service, &untold).map(|ours| ours.id.as_str()), Some("ecs-svc/9"));
+    assert_eq!(
+        ours_of(&service, &untold).map(|ours| ours.id.as_str()),
+        Some("ecs-svc/9")
+    );
 }
 
 // Clocks.

@@ -1,0 +1,147 @@
+//! What is read of a rollout, and how it is judged by that.
+
+use crate::crash::logged_container;
+use crate::failed::with_times;
+use crate::verdict::contents::{Contents, judge_contents};
+use crate::verdict::{Snapshot, came_between, first_crash, has_hooks, held, judge, needs_history, record_of_rollout};
+use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::aws::registry::listed_by;
+use ecr_deploy::contract::{Check, CheckStability, Rollout, Verdict};
+use ecr_deploy::domain::service::{Service, ServiceDeployment, StoppedTask};
+use ecr_deploy::domain::task_definition::{ImageForm, LogStream, OtherRevision, Standing};
+use ecr_deploy::error::Error;
+use jiff::{SignedDuration, Timestamp};
+
+/// How long before a rollout ECS's records are read, since clocks differ.
+const RECORDS_BEFORE: SignedDuration = SignedDuration::from_mins(2);
+
+/// The verdict, and until when lifecycle hooks hold the rollout where it goes on and they do.
+pub(crate) async fn read_and_judge(
+    ecs: &Ecs,
+    ecr: &aws_sdk_ecr::Client,
+    asked: &CheckStability,
+    now: Timestamp,
+) -> Result<(Check, Option<Timestamp>), Error> {
+    let snapshot = read(ecs, asked, now).await?;
+    let check = judge(&snapshot, asked);
+    match check.verdict {
+        Verdict::InProgress => {
+            let hold = held(&snapshot, asked);
+            Ok((check, hold.map(|hold| hold.until)))
+        }
+        Verdict::Failed => {
+            let first = first_crash(&snapshot, asked);
+            let log = match first {
+                Some(first) => log_of(ecs, &asked.rollout, first).await,
+                None => None,
+            };
+            Ok((with_times(check, &asked.rollout, now, first, log.as_ref()), None))
+        }
+        Verdict::Stable if asked.rolls_back.is_none() => {
+            let Contents::Others(others) = contents(ecs, asked, &snapshot, check.running).await? else {
+                return Ok((check, None));
+            };
+            let listed = listed_by(ecr, &asked.image).await?;
+            Ok((judge_contents(check, &asked.image, &others, &listed), None))
+        }
+        _ => Ok((check, None)),
+    }
+}
+
+/// Reads a rollout once: no more of it than the verdict needs.
+async fn read(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Snapshot, Error> {
+    let Rollout {
+        cluster,
+        service: name,
+        task_definition: ours,
+        ..
+    } = &asked.rollout;
+    let service = ecs.describe_service(cluster, name).await?;
+    let stopped = ecs.stopped_tasks(cluster, name).await?;
+    let history = if needs_history(&service, &asked.rollout) {
+        let since = asked.rollout.started_at.saturating_sub(RECORDS_BEFORE).ok();
+        // A rollback by ECS is told by the record of the rollout that failed, which is older.
+        let since = since.filter(|_| asked.rolls_back.is_none());
+        ecs.service_deployments(cluster, name, since).await?
+    } else {
+        None
+    };
+    let lifecycle = match has_hooks(&service, history.as_deref(), asked) {
+        Some(service_deployment) => ecs.lifecycle(service_deployment).await?,
+        None => None,
+    };
+    let (primary, between) = others(ecs, asked, &service, history.as_deref(), now).await?;
+    let is_of_push = primary.is_some_and(|primary| primary.standing == Standing::Ours);
+    let was_partly_stopped = stopped.iter().any(StoppedTask::was_partly_stopped);
+    let outline = if is_of_push || was_partly_stopped {
+        ecs.outline_of(ours).await?
+    } else {
+        None
+    };
+    let of_push = outline.as_ref().filter(|_| is_of_push);
+    let of_stopped = outline.as_ref().filter(|_| was_partly_stopped);
+    Ok(Snapshot {
+        image_containers: of_push.map_or_else(Vec::new, |ours| ours.containers_of(&asked.image)),
+        essential: of_stopped.map_or_else(Vec::new, |ours| ours.essential().to_vec()),
+        service,
+        history,
+        lifecycle,
+        stopped,
+        primary,
+        between,
+        now,
+    })
+}
+
+/// What the revision that the service is on is to the push, where that is another one than ours; and how that stands to the push
+/// which came between the two.
+async fn others(
+    ecs: &Ecs,
+    asked: &CheckStability,
+    service: &Service,
+    history: Option<&[ServiceDeployment]>,
+    now: Timestamp,
+) -> Result<(Option<OtherRevision>, Option<Standing>), Error> {
+    let ours = &asked.rollout.task_definition;
+    let Some(primary) = service.primary().filter(|primary| primary.task_definition != *ours) else {
+        return Ok((None, None));
+    };
+    let on = ecs.describe_task_definition(primary.task_definition.as_str()).await?;
+    let on = on.beside(ours, &asked.image, now);
+    let history = history.filter(|_| asked.rolls_back.is_none());
+    let between = match history.and_then(|history| came_between(service, history, asked)) {
+        Some(between) => Some(ecs.describe_task_definition(between.as_str()).await?),
+        None => None,
+    };
+    let standing = between.map(|between| between.standing(&asked.image, now));
+    Ok((Some(on), standing))
+}
+
+/// Where the log of a task of a rollout is that crashed. That ECS does not tell is no reason to do without a verdict.
+async fn log_of(ecs: &Ecs, rollout: &Rollout, task: &StoppedTask) -> Option<LogStream> {
+    let container = logged_container(task)?;
+    match ecs.describe_task_definition(rollout.task_definition.as_str()).await {
+        Ok(revision) => revision.log_stream(container, &task.id),
+        Err(error) => {
+            tracing::warn!("where the log of the task is, is not told: {error}");
+            None
+        }
+    }
+}
+
+/// What a stable rollout runs of the pushed repository: by ECS's record of it, which has been read by then; else, where revisions
+/// name the image by its tag, by its tasks.
+async fn contents(ecs: &Ecs, asked: &CheckStability, snapshot: &Snapshot, running: u32) -> Result<Contents, Error> {
+    let history = snapshot.history.as_deref();
+    let record = history.and_then(|history| record_of_rollout(history, asked));
+    let recorded = record.map_or(Contents::Untold, |record| Contents::recorded(record, &asked.image));
+    let is_by_tag = asked.settings.image_reference == ImageForm::Tag;
+    match snapshot.service.primary().filter(|_| is_by_tag && running > 0) {
+        Some(primary) if recorded == Contents::Untold => {
+            let Service { cluster, name, .. } = &snapshot.service;
+            let images = ecs.running_digests(cluster, name, &primary.id).await?;
+            Ok(Contents::of(&images, &asked.image))
+        }
+        _ => Ok(recorded),
+    }
+}

@@ -1,0 +1,199 @@
+//! The verdict on a rollout, or a rollback, where the service is on another revision than ours.
+
+use super::reasons::{because, progress, reasons};
+use super::records::{is_newest, is_rollback, our_record};
+use super::{STALE, Snapshot, check, later, ours_of};
+use crate::crash::failed_containers;
+use ecr_deploy::contract::{Check, CheckStability, Verdict};
+use ecr_deploy::domain::service::{Deployment, RolloutState, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
+use ecr_deploy::domain::stage::BaseSetting;
+use ecr_deploy::domain::task_definition::Standing;
+
+/// What the verdict stands on.
+struct Displaced<'a> {
+    snapshot: &'a Snapshot,
+    asked: &'a CheckStability,
+    /// The deployment that the service is on.
+    primary: &'a Deployment,
+    /// Ours, where the service has it still.
+    ours: Option<&'a Deployment>,
+    record: Option<&'a ServiceDeployment>,
+    crashes: &'a [&'a StoppedTask],
+    reasons: &'a [String],
+}
+
+/// Judges a rollout.
+pub(super) fn judge(
+    snapshot: &Snapshot,
+    asked: &CheckStability,
+    primary: &Deployment,
+    crashes: &[&StoppedTask],
+) -> Check {
+    let record = our_record(snapshot.history.as_deref(), asked);
+    let reasons = reasons(crashes, snapshot, &asked.rollout, record);
+    let ours = ours_of(&snapshot.service, &asked.rollout);
+    let displaced = Displaced {
+        snapshot,
+        asked,
+        primary,
+        ours,
+        record,
+        crashes,
+        reasons: &reasons,
+    };
+    let (verdict, message) = displaced.verdict();
+    let running = ours.map_or(0, |ours| ours.running_count);
+    check(
+        verdict,
+        message,
+        reasons,
+        running,
+        ours.unwrap_or(primary).desired_count,
+    )
+}
+
+impl Displaced<'_> {
+    fn verdict(&self) -> (Verdict, String) {
+        let there = self.primary.task_definition.short();
+        let rollout = &self.asked.rollout;
+        let is_before = self.primary.created_at < rollout.started_at && !self.primary.says_rollback();
+        if is_before && is_about_to_show(self.snapshot, self.asked) {
+            let ours = rollout.task_definition.short();
+            return (Verdict::InProgress, format!("the rollout of {ours} does not show yet"));
+        }
+        if self.is_of(Standing::Newer) {
+            return (Verdict::Superseded, format!("{there}, of a newer push, replaced it"));
+        }
+        if !self.gave_up() && self.snapshot.between == Some(Standing::Newer) {
+            let message = format!("a newer push replaced it, and it is on {there} now");
+            return (Verdict::Superseded, message);
+        }
+        if self.went_back() {
+            self.judge_way_back()
+        } else {
+            self.judge_replacement()
+        }
+    }
+
+    fn is_of(&self, standing: Standing) -> bool {
+        self.snapshot
+            .primary
+            .is_some_and(|primary| primary.standing == standing)
+    }
+
+    /// Whether the service is on the last good revision again.
+    fn is_on_previous(&self) -> bool {
+        self.asked.previous.as_ref() == Some(&self.primary.task_definition)
+    }
+
+    /// Whether ECS records that it goes back, went back, or could not.
+    fn gave_up(&self) -> bool {
+        self.record.is_some_and(|record| is_rollback(record.status))
+    }
+
+    /// Whether ECS went back.
+    fn went_back(&self) -> bool {
+        // Nothing else tells it where ECS shows no records, and a shift of traffic ended before the primary deployment was
+        // another one. To begin ours once more would fail as often as it is begun.
+        let is_back_after_crashes = self.is_of(Standing::Ours) && self.is_on_previous() && !self.crashes.is_empty();
+        self.gave_up()
+            || self
+                .ours
+                .is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed))
+            || self.primary.says_rollback()
+            || is_back_after_crashes
+    }
+
+    fn judge_way_back(&self) -> (Verdict, String) {
+        let there = self.primary.task_definition.short();
+        let failed = failed_containers(self.crashes);
+        let image_failed = failed
+            .iter()
+            .any(|container| self.snapshot.image_containers.contains(container));
+        if self.is_of(Standing::Ours) && !image_failed {
+            // What failed is what came in with another push.
+            let is_there = self.primary.rollout_state == Some(RolloutState::Completed);
+            let verdict = if is_there { Verdict::Stable } else { Verdict::InProgress };
+            return (verdict, format!("ECS went back to {there}, which has the image too"));
+        }
+        let failed = self.ours.unwrap_or(self.primary);
+        let progress = progress(failed, self.crashes.len(), self.reasons);
+        let why = because(self.record, failed, &progress);
+        (Verdict::Failed, format!("ECS went back to {there}: {why}"))
+    }
+
+    /// Somebody replaced our rollout, which had not failed by then.
+    fn judge_replacement(&self) -> (Verdict, String) {
+        let there = self.primary.task_definition.short();
+        let displaced = |by: &str| (Verdict::Displaced, format!("{there}, {by}"));
+        if self.is_of(Standing::Ours) {
+            return displaced("which has the image too, replaced it");
+        }
+        let rolls_ours_back = self.snapshot.primary.is_some_and(|primary| primary.rolls_ours_back);
+        let is_back = self.is_on_previous() || rolls_ours_back;
+        if is_back && self.snapshot.between.is_none() {
+            let why = self.reasons.first();
+            let why = why.map_or("ECS or a person took it back", String::as_str);
+            return (Verdict::Failed, format!("it is back on {there}: {why}"));
+        }
+        // Where nothing good is known, nobody can have gone back to it.
+        let previous = self.asked.previous.as_ref();
+        let is_later = previous.is_none_or(|previous| self.primary.task_definition.is_later_than(previous));
+        if is_back || (self.is_of(Standing::Older) && is_later) {
+            return displaced("made from an older state, replaced it");
+        }
+        // Infrastructure as code has changed the document, and names an image of its own.
+        if self.asked.settings.base == BaseSetting::Newest && self.is_of(Standing::Unrecorded) && is_later {
+            return displaced("which somebody else registered, replaced it: it is to have the image too");
+        }
+        (
+            Verdict::Superseded,
+            format!("another deployment, of {there}, replaced it"),
+        )
+    }
+}
+
+/// Judges a rollback: the service is not on the revision it was rolled back to.
+pub(super) fn judge_rollback(snapshot: &Snapshot, asked: &CheckStability, primary: &Deployment) -> Check {
+    let there = primary.task_definition.short();
+    let newest = snapshot.newest_record().map(|record| record.status);
+    let may_be_old = snapshot.now < later(asked.rollout.watched_since, STALE);
+    let does_not_show_yet = primary.created_at < asked.rollout.started_at && may_be_old;
+    let (verdict, message) = if newest == Some(ServiceDeploymentStatus::RollbackFailed) && !may_be_old {
+        let message = format!("ECS could not roll back: the service is still on {there}");
+        (Verdict::Failed, message)
+    } else if asked.rolls_back.as_ref() == Some(&primary.task_definition) || does_not_show_yet {
+        (Verdict::InProgress, format!("the service is still on {there}"))
+    } else if snapshot
+        .primary
+        .is_some_and(|primary| primary.standing == Standing::Newer)
+    {
+        let message = format!("{there}, of a newer push, took over during the rollback");
+        (Verdict::Superseded, message)
+    } else {
+        // Also one that has our image: whoever brought it in judges that, but nobody else tells that ours has failed.
+        let message = format!("another deployment, of {there}, took over during the rollback");
+        (Verdict::Displaced, message)
+    };
+    check(
+        verdict,
+        message,
+        Vec::new(),
+        primary.running_count,
+        primary.desired_count,
+    )
+}
+
+/// Whether the service is shown as it was before our rollout, which is in none of its deployments: nothing tells of ours yet, or
+/// ECS's newest record tells that it goes on, or went well.
+fn is_about_to_show(snapshot: &Snapshot, asked: &CheckStability) -> bool {
+    let rollout = &asked.rollout;
+    let may_be_old = snapshot.now < later(rollout.watched_since, STALE);
+    let record = our_record(snapshot.history.as_deref(), asked);
+    match record.map(|record| record.status) {
+        None => ours_of(&snapshot.service, rollout).is_none() && may_be_old,
+        Some(ServiceDeploymentStatus::UnderWay) => is_newest(snapshot, record),
+        Some(ServiceDeploymentStatus::Successful) => is_newest(snapshot, record) && may_be_old,
+        Some(_) => false,
+    }
+}
