@@ -250,7 +250,7 @@ impl Service {
 
     /// The least that stays healthy, and the most that may be there, of so many wanted tasks.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // percentages of a task count: small, not negative
-    fn limits(&self, wanted: u32) -> (u32, u32) {
+    pub(crate) fn limits(&self, wanted: u32) -> (u32, u32) {
         let (least, most) = if self.is_daemon { (0.0, 100.0) } else { (100.0, 200.0) };
         let minimum = self.number("/minimumHealthyPercent").unwrap_or(least);
         let maximum = self.number("/maximumPercent").unwrap_or(most);

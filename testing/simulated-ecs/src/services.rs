@@ -84,11 +84,11 @@ fn deployment(service: &Service, deployment: &Deployment, wanted: u32) -> Value 
     let of_deployment = service.tasks.iter().filter(|task| task.deployment == deployment.number);
     let draining = count(of_deployment.filter(|task| task.is_draining()));
     let revision = &service.revisions[deployment.revision];
-    // What ECS wants to be gone may be protected still.
-    let primary = service.deployments[0].number;
-    let is_there = count(service.live(primary).filter(|task| task.ready)) >= wanted;
-    let is_kept = |task: &&Task| !(is_there && task.protected_until.is_some());
-    let old = count(service.live(deployment.number).filter(is_kept));
+    // ECS wants no task to stay that the minimum does not need; it may be protected still.
+    let ready = count(service.tasks.iter().filter(|task| task.ready));
+    let spare = ready.saturating_sub(service.limits(wanted).0);
+    let is_protected = |task: &&Task| task.protected_until.is_some();
+    let old = live - count(service.live(deployment.number).filter(is_protected)).min(spare);
     let mut body = json!({
         "id": deployment.id,
         "status": if is_primary { "PRIMARY" } else { "ACTIVE" },

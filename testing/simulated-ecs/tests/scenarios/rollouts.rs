@@ -145,6 +145,26 @@ fn a_task_ends_as_the_first_of_its_containers_does_in_whatever_order_they_are_li
 }
 
 #[test]
+fn a_protected_task_stays_but_is_wanted_only_where_the_minimum_needs_it() {
+    for (minimum, wanted) in [(0, 0), (50, 1), (100, 2)] {
+        let mut account = Account::with_service(
+            2,
+            &json!({"deploymentConfiguration": {"minimumHealthyPercent": minimum, "maximumPercent": 200}}),
+        );
+        account.deploy("protected-v1");
+        account.wait(300);
+        account.deploy("noplace");
+        account.wait(60);
+        let old = &account.service()["deployments"][1];
+        assert_eq!(
+            (&old["runningCount"], &old["desiredCount"]),
+            (&json!(2), &json!(wanted)),
+            "{minimum}: {old}"
+        );
+    }
+}
+
+#[test]
 fn an_image_that_cannot_be_placed_leaves_an_event_and_no_task() {
     let mut account = Account::with_service(1, &json!({}));
     let revision = account.deploy("noplace");
