@@ -2,6 +2,7 @@
 
 use super::Violation;
 use super::reads::{READ, is_listed, may_be_from_before, may_have_no_records};
+use super::rollbacks::is_given_up;
 use crate::aftermath::{Aftermath, Call, Deployment, Execution, Revision, Service, short};
 
 const ONE: &str = "never two rollouts of ours at once on a service";
@@ -62,7 +63,8 @@ fn of_service(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
             || is_put_back(aftermath, service, place)
             || puts_back(aftermath, service, &service.history[..place], first, second)
             || replaced_unseen(aftermath, service, place)
-            || is_right_by_an_old_read(aftermath, service, place + 1);
+            || is_right_by_an_old_read(aftermath, service, place + 1)
+            || is_given_up(aftermath, service, place);
         if !is_fine {
             let (first, second) = (short(&first.task_definition), short(&second.task_definition));
             let what = format!("{second} was begun while {first} was under way, without a reason");
@@ -289,6 +291,22 @@ mod tests {
         let mut aftermath = overlapping(2);
         aftermath.after.services[0].history[1].finished_at = Some(31_000);
         assert_eq!(one_rollout_of_ours_at_a_time(&aftermath), []);
+    }
+
+    #[test]
+    fn a_rollback_by_ecs_that_had_all_its_time_is_waited_for_no_more() {
+        let found = |rolling_back_for: i64| {
+            let mut aftermath = overlapping(1);
+            let [.., first, second] = &mut *aftermath.after.services[0].history else {
+                unreachable!()
+            };
+            first.status = "ROLLBACK_FAILED".to_owned();
+            first.finished_at = Some(second.created_at);
+            first.rolling_back_since = Some(second.created_at - rolling_back_for);
+            one_rollout_of_ours_at_a_time(&aftermath).len()
+        };
+        assert_eq!(found(90_000), 0);
+        assert_eq!(found(80_000), 1);
     }
 
     #[test]

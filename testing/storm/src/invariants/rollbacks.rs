@@ -125,6 +125,12 @@ fn our_way_back<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -
     })
 }
 
+/// Whether ECS went back from the rollout at this place, and nobody had to wait for that any more when the next one began.
+pub(super) fn is_given_up(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
+    let way_back = way_back_of_ecs(aftermath, service, place);
+    way_back.is_some_and(|way_back| is_lost(service, &way_back, &service.history[place + 1]))
+}
+
 fn goes_to_earlier(there: &Revision, left: &Revision) -> bool {
     there.family == left.family && there.number < left.number
 }

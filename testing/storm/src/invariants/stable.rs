@@ -122,8 +122,8 @@ fn only_drains(aftermath: &Aftermath, service: &Service, execution: &Execution, 
     let revision = aftermath.after.revision(&rollout.task_definition);
     let is_of_push = revision.and_then(|revision| revision.push_of(repository)) == execution.push;
     let ended = execution.ended.unwrap_or(i64::MAX);
-    let goes_on =
-        rollout.finished_at.is_none_or(|at| at > ended) && matches!(&*rollout.status, "IN_PROGRESS" | "SUCCESSFUL");
+    let is_later = |at: Option<i64>| at.is_none_or(|at| at > ended);
+    let goes_on = is_later(rollout.finished_at) && is_later(rollout.rolling_back_since);
     let took = ended - rollout.created_at;
     is_of_push && goes_on && took >= ROLLOUT_TIMEOUT && service.drains_for() >= ROLLOUT_TIMEOUT as f64
 }
@@ -428,6 +428,28 @@ mod tests {
         assert_eq!(found(3_600, 90_000), (0, 0));
         assert_eq!(found(3_600, 80_000), (1, 1), "it had more time");
         assert_eq!(found(300, 90_000), (1, 1), "it drains for ten seconds only");
+    }
+
+    #[test]
+    fn a_rollout_that_only_drained_when_it_was_called_deployed_may_be_replaced_later() {
+        let found = |replaced_after: i64, goes_back_after: Option<i64>| {
+            let mut aftermath = calm();
+            let service = &mut aftermath.after.services[0];
+            let group = "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web-drains-3600/1";
+            let balancers = json!([{"targetGroupArn": group}]);
+            service.config.insert("loadBalancers".to_owned(), balancers);
+            let last = &mut service.history[2];
+            let ended = last.created_at + 90_000;
+            (last.status, last.finished_at) = ("STOPPED".to_owned(), Some(ended + replaced_after));
+            last.rolling_back_since = goes_back_after.map(|after| ended + after);
+            let own = aftermath.executions.iter_mut().rfind(|it| it.service.is_some());
+            own.unwrap().ended = Some(ended);
+            deployed_means_completed(&aftermath).len()
+        };
+        assert_eq!(found(5_000, None), 0);
+        assert_eq!(found(5_000, Some(1)), 0);
+        assert_eq!(found(-5_000, None), 1, "it was replaced before");
+        assert_eq!(found(5_000, Some(-1)), 1, "ECS went back from it before");
     }
 
     #[test]
