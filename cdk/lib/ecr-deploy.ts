@@ -11,6 +11,7 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { usableKey } from './encryption-key';
+import { isEveryRole, only, statement } from './permission';
 import * as permissions from './permissions';
 import { checkPolicySizes, keepPoliciesWhole } from './policy-size';
 import { nameRoles } from './roles';
@@ -57,7 +58,7 @@ export class EcrDeploy extends Construct {
     // Not a resource: with any change of one, be it a tag of the stack, CloudFormation would write the template's value again.
     this.holdParameter = settings.holdParameter ?? `/ecr-deploy/${Stack.of(this).stackName}/hold`;
     keepPoliciesWhole(this);
-    for (const role of settings.passRoleArns.filter(permissions.isEveryRole)) {
+    for (const role of settings.passRoleArns.filter(isEveryRole)) {
       Annotations.of(this).addWarningV2(
         'ecr-deploy:passRoles',
         `passRoles holds ${role}: who may push an image may then run it with any role of the account that ECS tasks can ` +
@@ -160,11 +161,11 @@ export class EcrDeploy extends Construct {
     // Policies of their own: the functions come after the policies in their roles, and the state machines after the functions.
     new Policy(this, 'CountServices', {
       roles: [updateService.role, checkStability.role, rollBack.role],
-      statements: [permissions.statement(permissions.countExecutions(this.deployService))],
+      statements: [statement(permissions.countExecutions(this.deployService))],
     });
     new Policy(this, 'CountPushes', {
       roles: [findTaskDefinitions.role],
-      statements: [permissions.statement(permissions.countExecutions(this.deployImage))],
+      statements: [statement(permissions.countExecutions(this.deployImage))],
     });
 
     this.deadLetterQueue = new Queue(this, 'DeadLetterQueue', {
@@ -181,7 +182,7 @@ export class EcrDeploy extends Construct {
     });
 
     const role = new Role(this, 'PushRole', {
-      assumedBy: permissions.only('events', 'rule/*'),
+      assumedBy: only('events', 'rule/*'),
       description: 'ecr-deploy, the rules that start push',
     });
     // The first rule keeps the name that it has in stacks of today.

@@ -5,6 +5,7 @@
  * Step Functions takes no expression for these numbers. Those in `statemachine/*.asl.yaml` are enough for a
  * `rolloutTimeout` of thirty minutes, the default; for a longer one they are raised here.
  */
+import type { Settings } from './settings';
 
 /** The `rolloutTimeout` that the numbers in the definitions are made for. */
 export const WRITTEN_FOR_SECONDS = 30 * 60;
@@ -49,4 +50,9 @@ function longer(retrier: Retrier, rolloutTimeoutSeconds: number, missingSeconds:
   const delay = Math.max(retrier.MaxDelaySeconds, Math.ceil(rolloutTimeoutSeconds / LONGEST_DELAYS_PER_TIMEOUT));
   const more = Math.ceil((LIMITS_PER_SECOND * missingSeconds) / delay);
   return { ...retrier, MaxAttempts: retrier.MaxAttempts + more, MaxDelaySeconds: delay };
+}
+
+/** The longest time that a rollout of any stage may take, in seconds: for so long a state tries again. */
+export function longestRollout({ rolloutTimeoutSeconds, stages }: Settings): number {
+  return Math.max(rolloutTimeoutSeconds, ...stages.map((stage) => stage.rolloutTimeout?.toSeconds() ?? 0));
 }

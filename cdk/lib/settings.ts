@@ -2,12 +2,35 @@
  * Settings are what an operator decides about ecr-deploy. They come in as the props of {@link EcrDeploy} and are checked
  * once, at synth: a setting that cannot be read is refused with its name, its value and the fix, never defaulted.
  */
-import { statSync } from 'node:fs';
-import { Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { IManagedPolicy, IRole } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import {
+  checkRoom,
+  flag,
+  folder,
+  names,
+  oneOf,
+  optional,
+  retention,
+  RETENTIONS,
+  roleArns,
+  seconds,
+  timeout,
+} from './checks';
+import {
+  ACCOUNT_ID,
+  CLUSTER_NAME,
+  KEY_ARN,
+  PARAMETER_NAME,
+  POLICY_ARN,
+  REPOSITORY_NAME,
+  ROLE_ARN,
+  ROLE_PATH,
+  ROLE_PREFIX,
+} from './patterns';
 import { choice, DURATION_TEXT, FLAG, list, type Member, number, SettingError, text } from './setting';
 import { allServices, checkStages, IMAGE_REFERENCES, type ImageReference, type Stage, STAGES } from './stages';
 
@@ -211,72 +234,24 @@ export interface EcrDeployProps {
   readonly rolePrefix?: string;
 }
 
-/** The settings after they were checked: nothing is optional any more, durations are whole seconds. */
-export interface Settings {
+/** The props that stand for nothing where they are omitted. */
+type Omittable = 'holdParameter' | 'encryptionKey' | 'permissionsBoundary' | 'rolePath' | 'rolePrefix';
+
+/** The props that become something else: a list of ARNs, stages, whole seconds. */
+type Converted = 'passRoles' | 'deployLatest' | 'rolloutTimeout' | 'pollInterval' | 'binaries';
+
+/** The settings after they were checked, with their defaults. An empty list stands for all. */
+export interface Settings
+  extends Required<Omit<EcrDeployProps, Omittable | Converted>>, Pick<EcrDeployProps, Omittable> {
   readonly passRoleArns: readonly string[];
-  /** Empty: every cluster. */
-  readonly clusters: readonly string[];
-  /** At least one. */
-  readonly stages: readonly Stage[];
-  /** `undefined`: by the name of the stack. */
-  readonly holdParameter?: string;
-  readonly tagLatest: boolean;
-  readonly imageReference: ImageReference;
-  readonly scanFamilies: boolean;
   readonly rolloutTimeoutSeconds: number;
   readonly pollIntervalSeconds: number;
-  readonly maxConcurrency: number;
-  readonly trigger: Trigger;
-  /** Empty: every repository. */
-  readonly repositories: readonly string[];
-  /** The other accounts whose pushes count. */
-  readonly accounts: readonly string[];
-  readonly architecture: Architecture;
-  readonly logRetention: RetentionDays;
   /** `undefined`: cargo-lambda builds them. */
   readonly binaries: string | undefined;
-  readonly removalPolicy: RemovalPolicy;
-  readonly encryptionKey?: IKey | string;
-  readonly permissionsBoundary?: IManagedPolicy | string;
-  readonly rolePath?: string;
-  readonly rolePrefix?: string;
 }
-
-/**
- * The most polls that one rollout may take. A poll costs 9 of the 25,000 events that Step Functions keeps of one
- * execution, and the rollback that may follow takes as many polls again: 2 x 1,200 x 9 = 21,600 leaves room for retries.
- * https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
- */
-const MOST_POLLS = 1200;
 
 /** Forty groups of forty, the most that an inline Map runs at once. */
 const MOST_AT_ONCE = 1600;
-
-const CLUSTER_NAME = /^[A-Za-z0-9_-]{1,255}$/;
-/**
- * ECR's own rule, which `functions/ecr-deploy/src/domain/image.rs` has too: parts separated by slashes, and words in
- * them by a dot, one or two underscores, or hyphens. A registry's host would pass as the first part of a name, so it is
- * ruled out by itself. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
- */
-const REPOSITORY_NAME =
-  /^(?=.{2,256}$)(?!\d{12}\.dkr)([a-z0-9]+((\.|__?|-+)[a-z0-9]+)*\/)*[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*$/;
-
-const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/*?-]+$/;
-const ACCOUNT_ID = /^\d{12}$/;
-const KEY_ARN = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/;
-const POLICY_ARN = /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/;
-/** https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html */
-const ROLE_PATH = /^\/([!-.0-~]+\/)*$/;
-/** A role's name has 64 characters; half of them are for what tells one role from another. */
-const ROLE_PREFIX = /^[\w+=,.@-]{1,32}$/;
-
-/** https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html */
-const PARAMETER_NAME = /^(?!\/([aA][wW][sS]|[sS][sS][mM]))(?=.{2,900}$)(\/[A-Za-z0-9_.-]+){1,15}$/;
-
-/** The retentions that CloudWatch Logs knows, in days. */
-const RETENTIONS = (Object.values(RetentionDays) as (number | string)[])
-  .filter((days) => typeof days === 'number')
-  .filter((days) => RetentionDays[days] !== 'INFINITE');
 
 const RETENTION: Member<RetentionDays> = {
   schema: { enum: [...RETENTIONS, 'infinite'] },
@@ -285,14 +260,14 @@ const RETENTION: Member<RetentionDays> = {
 
 /** Every setting of the construct, as a settings file has it. */
 export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullable<EcrDeployProps[K]>> } = {
-  passRoles: list(ROLE_ARN),
-  clusters: list(CLUSTER_NAME),
-  repositories: list(REPOSITORY_NAME),
+  passRoles: list(ROLE_ARN.pattern),
+  clusters: list(CLUSTER_NAME.pattern),
+  repositories: list(REPOSITORY_NAME.pattern),
   trigger: choice<Trigger>(TRIGGERS),
-  accounts: list(ACCOUNT_ID),
+  accounts: list(ACCOUNT_ID.pattern),
   imageReference: choice<ImageReference>(IMAGE_REFERENCES),
   stages: STAGES,
-  holdParameter: text(PARAMETER_NAME),
+  holdParameter: text(PARAMETER_NAME.pattern),
   deployLatest: FLAG,
   tagLatest: FLAG,
   scanFamilies: FLAG,
@@ -303,10 +278,10 @@ export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullab
   logRetention: RETENTION,
   removalPolicy: choice<RemovalPolicy>(REMOVAL_POLICIES),
   binaries: text(/./),
-  encryptionKey: text(KEY_ARN),
-  permissionsBoundary: text(POLICY_ARN),
-  rolePath: text(ROLE_PATH),
-  rolePrefix: text(ROLE_PREFIX),
+  encryptionKey: text(KEY_ARN.pattern),
+  permissionsBoundary: text(POLICY_ARN.pattern),
+  rolePath: text(ROLE_PATH.pattern),
+  rolePrefix: text(ROLE_PREFIX.pattern),
 };
 
 /** The settings of the functions: `Config` in `functions/ecr-deploy/src/function/config.rs` has the same members. */
@@ -324,12 +299,6 @@ const OF_FUNCTIONS = [
 /** The name of the environment variable that has them, as JSON. */
 const VARIABLE = 'SETTINGS';
 
-/**
- * The most bytes that the environment variables of a function may have together, names and values.
- * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
- */
-const LARGEST_ENVIRONMENT = 4096;
-
 /** The environment of every function: its settings as one JSON document. */
 export function environment(scope: Construct, settings: Settings): Record<string, string> {
   return { [VARIABLE]: Stack.of(scope).toJsonString(ofFunctions(settings)) };
@@ -343,23 +312,6 @@ function ofFunctions(settings: Settings): Record<string, unknown> {
   }));
   const members = OF_FUNCTIONS.map((name) => [name, name === 'stages' ? stages : settings[name]]);
   return Object.fromEntries(members) as Record<string, unknown>;
-}
-
-/** Refuses settings for which a function has no room, by the name of the longest. */
-function checkSize(settings: Settings): void {
-  const bytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
-  const room = LARGEST_ENVIRONMENT - VARIABLE.length;
-  const all = bytes(ofFunctions(settings));
-  if (all > room) {
-    const [longest] = [...OF_FUNCTIONS].sort((one, other) => bytes(settings[other]) - bytes(settings[one]));
-    const given = settings[longest ?? 'clusters'];
-    throw new SettingError(
-      longest ?? 'clusters',
-      Array.isArray(given) ? `${given.length} entries of ${bytes(given)} bytes together` : given,
-      `all settings of a function have ${all} bytes as JSON, and Lambda has room for ${room}; name fewer, ` +
-        'leave the setting out for its default, or install a second stack.',
-    );
-  }
 }
 
 /**
@@ -403,31 +355,8 @@ export function checkSettings(props: EcrDeployProps): Settings {
     );
   }
 
-  const logRetention = props.logRetention ?? RetentionDays.THREE_MONTHS;
-  if (typeof RetentionDays[logRetention] !== 'string') {
-    throw new SettingError(
-      'logRetention',
-      logRetention,
-      `give a number of days that CloudWatch Logs knows (${RETENTIONS.join(', ')}), or infinite.`,
-    );
-  }
-
-  const repositories = names(
-    'repositories',
-    props.repositories,
-    REPOSITORY_NAME,
-    'give names of repositories, without the registry and without a tag, such as ["web", "team/worker"]; ' +
-      'leave the setting out for every repository.',
-  );
-
-  const clusters = names(
-    'clusters',
-    props.clusters,
-    CLUSTER_NAME,
-    'give names of clusters, not ARNs: letters, digits, hyphens and underscores, such as ["prod", "staging"]; ' +
-      'leave the setting out for every cluster.',
-  );
-
+  const repositories = names('repositories', props.repositories, REPOSITORY_NAME);
+  const clusters = names('clusters', props.clusters, CLUSTER_NAME);
   const stages = checkStages(props.stages ?? allServices(deployLatest), { clusters, repositories, tagLatest });
   for (const [index, { name, rolloutTimeout }] of stages.entries()) {
     if (rolloutTimeout !== undefined) {
@@ -436,16 +365,10 @@ export function checkSettings(props: EcrDeployProps): Settings {
   }
 
   const settings: Settings = {
-    passRoleArns: roleArns(props.passRoles),
+    passRoleArns: roleArns(props.passRoles, ROLE_ARN),
     clusters,
     stages,
-    ...optional(
-      'holdParameter',
-      props.holdParameter,
-      undefined,
-      PARAMETER_NAME,
-      'begin it with a slash, such as /app/ecr-deploy/hold: letters, digits and . _ - between slashes, not aws or ssm in front.',
-    ),
+    ...optional('holdParameter', props.holdParameter, PARAMETER_NAME),
     tagLatest,
     imageReference: oneOf('imageReference', props.imageReference ?? 'tag', IMAGE_REFERENCES),
     scanFamilies: flag('scanFamilies', props.scanFamilies ?? true),
@@ -454,174 +377,21 @@ export function checkSettings(props: EcrDeployProps): Settings {
     maxConcurrency,
     trigger: oneOf('trigger', props.trigger ?? 'imageAction', TRIGGERS),
     repositories,
-    accounts: names(
-      'accounts',
-      props.accounts,
-      ACCOUNT_ID,
-      'give ids of accounts, each of twelve digits in quotes, such as ["123456789012"]; ' +
-        'leave the setting out for pushes of this account alone.',
-    ),
+    accounts: names('accounts', props.accounts, ACCOUNT_ID),
     architecture: oneOf('architecture', props.architecture ?? 'arm64', ARCHITECTURES),
-    logRetention,
+    logRetention: retention('logRetention', props.logRetention ?? RetentionDays.THREE_MONTHS),
     binaries: folder('binaries', props.binaries),
     removalPolicy: oneOf('removalPolicy', props.removalPolicy ?? RemovalPolicy.DESTROY, REMOVAL_POLICIES),
-    ...optional('encryptionKey', props.encryptionKey, 'keyArn', KEY_ARN, 'give the ARN of a KMS key, not of an alias.'),
-    ...optional(
-      'permissionsBoundary',
-      props.permissionsBoundary,
-      'managedPolicyArn',
-      POLICY_ARN,
-      'give the ARN of a managed policy, such as arn:aws:iam::123456789012:policy/boundary.',
-    ),
-    ...optional(
-      'rolePath',
-      props.rolePath,
-      undefined,
-      ROLE_PATH,
-      'begin and end it with a slash, such as /ecr-deploy/.',
-    ),
-    ...optional(
-      'rolePrefix',
-      props.rolePrefix,
-      undefined,
-      ROLE_PREFIX,
-      'give 1 to 32 letters, digits and characters of +=,.@_-, such as app-ecr-deploy-.',
-    ),
+    ...optional('encryptionKey', props.encryptionKey, KEY_ARN, 'keyArn'),
+    ...optional('permissionsBoundary', props.permissionsBoundary, POLICY_ARN, 'managedPolicyArn'),
+    ...optional('rolePath', props.rolePath, ROLE_PATH),
+    ...optional('rolePrefix', props.rolePrefix, ROLE_PREFIX),
   };
-  checkSize(settings);
+  checkRoom(VARIABLE, ofFunctions(settings));
   return settings;
-}
-
-/** The longest time that a rollout of any stage may take, in seconds: for so long a state tries again. */
-export function longestRollout({ rolloutTimeoutSeconds, stages }: Settings): number {
-  return Math.max(rolloutTimeoutSeconds, ...stages.map((stage) => stage.rolloutTimeout?.toSeconds() ?? 0));
 }
 
 /** Whether an image may get a tag when it is deployed. */
 export function tagsImages({ tagLatest, stages }: Settings): boolean {
   return tagLatest || stages.some(({ tagOnSuccess }) => tagOnSuccess !== undefined);
-}
-
-/** The seconds that a rollout may take, within what one execution can poll. */
-function timeout(setting: string, given: Duration, pollIntervalSeconds: number): number {
-  const rolloutTimeoutSeconds = seconds(setting, given, 1, 7 * 86_400);
-  if (rolloutTimeoutSeconds < pollIntervalSeconds) {
-    throw new SettingError(
-      setting,
-      `${rolloutTimeoutSeconds}s`,
-      `it ends before the first poll of the rollout; give at least the pollInterval, ${pollIntervalSeconds}s.`,
-    );
-  }
-  if (rolloutTimeoutSeconds > MOST_POLLS * pollIntervalSeconds) {
-    throw new SettingError(
-      'pollInterval',
-      `${pollIntervalSeconds}s`,
-      `with a ${setting} of ${rolloutTimeoutSeconds}s that is more polls than the history of one execution holds; ` +
-        `give at least ${Math.ceil(rolloutTimeoutSeconds / MOST_POLLS)}s, ` +
-        `or a ${setting} of at most ${MOST_POLLS * pollIntervalSeconds}s.`,
-    );
-  }
-  return rolloutTimeoutSeconds;
-}
-
-function folder(setting: keyof EcrDeployProps, given: string | undefined): string | undefined {
-  if (given !== undefined && !(typeof given === 'string' && isFolder(given))) {
-    throw new SettingError(setting, given, 'give a folder that is there, or leave the setting out.');
-  }
-  return given;
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
-}
-
-/** A setting without a default: omitted, or text that matches, or a construct that has its ARN under `arn`. */
-function optional<K extends 'holdParameter' | 'encryptionKey' | 'permissionsBoundary' | 'rolePath' | 'rolePrefix'>(
-  setting: K,
-  given: EcrDeployProps[K],
-  arn: string | undefined,
-  pattern: RegExp,
-  fix: string,
-): Pick<Settings, K> | object {
-  if (given === undefined) {
-    return {};
-  }
-  const isConstruct =
-    arn !== undefined && typeof given === 'object' && (given as object | null) !== null && arn in given;
-  if (!isConstruct && !Token.isUnresolved(given) && !(typeof given === 'string' && pattern.test(given))) {
-    throw new SettingError(setting, given, fix);
-  }
-  return { [setting]: given };
-}
-
-function roleArns(roles: EcrDeployProps['passRoles'] | undefined): string[] {
-  const fix =
-    'name the task and execution roles of the task definitions that are deployed, each by its ARN, such as ' +
-    'arn:aws:iam::123456789012:role/app-*.';
-  if (roles === undefined || !Array.isArray(roles) || roles.length === 0) {
-    throw new SettingError('passRoles', roles, fix);
-  }
-  const arns = roles.map((role: unknown) => (isRole(role) ? role.roleArn : role));
-  for (const arn of arns) {
-    if (!Token.isUnresolved(arn) && !(typeof arn === 'string' && ROLE_ARN.test(arn))) {
-      throw new SettingError('passRoles', arn, fix);
-    }
-  }
-  return [...new Set(arns as string[])];
-}
-
-function isRole(role: unknown): role is IRole {
-  return typeof role === 'object' && role !== null && 'roleArn' in role;
-}
-
-/** A list is omitted, for its default, or names something: an empty one may come from a script that found nothing. */
-function names(
-  setting: keyof EcrDeployProps,
-  given: readonly string[] | undefined,
-  pattern: RegExp,
-  fix: string,
-): string[] {
-  if (given === undefined) {
-    return [];
-  }
-  if (!Array.isArray(given) || given.length === 0) {
-    throw new SettingError(setting, given, fix);
-  }
-  for (const name of given as unknown[]) {
-    if (!Token.isUnresolved(name) && !(typeof name === 'string' && pattern.test(name))) {
-      throw new SettingError(setting, name, fix);
-    }
-  }
-  return [...new Set(given as string[])];
-}
-
-function flag(setting: keyof EcrDeployProps, given: boolean): boolean {
-  if (typeof given !== 'boolean') {
-    throw new SettingError(setting, given, 'give true or false.');
-  }
-  return given;
-}
-
-function oneOf<T extends string>(setting: keyof EcrDeployProps, given: T, choices: readonly T[]): T {
-  if (!choices.includes(given)) {
-    throw new SettingError(setting, given, `give ${choices.join(' or ')}.`);
-  }
-  return given;
-}
-
-function seconds(setting: string, given: Duration, least: number, most: number): number {
-  const whole = given instanceof Duration && !given.isUnresolved() && given.toMilliseconds() % 1000 === 0;
-  const value = whole ? given.toSeconds() : Number.NaN;
-  if (!(value >= least && value <= most)) {
-    throw new SettingError(
-      setting,
-      given,
-      `give a duration in whole seconds, known at synth, from ${least}s to ${most}s.`,
-    );
-  }
-  return value;
 }

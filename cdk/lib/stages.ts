@@ -1,10 +1,11 @@
 /**
  * A stage is a named set of services, with the rule that says which tags may move them. What a stage says is checked here, at
- * synth; `functions/find-task-definitions/src/stage.rs` decides by it, and reads patterns by the same rules:
- * `cdk/test/tag-rules.json` is the table that the tests of both read.
+ * synth; `functions/find-task-definitions/src/stage.rs` decides by it.
  */
 import { Duration } from 'aws-cdk-lib';
+import { oneOf } from './checks';
 import { DURATION_TEXT, type Member, SettingError } from './setting';
+import { checkTags, glob, takes } from './tag-rules';
 
 export const IMAGE_REFERENCES = ['tag', 'digest'] as const;
 const ROLLBACKS = ['automatic', 'none'] as const;
@@ -111,23 +112,6 @@ const TAG = /^(?!v?\d+\.\d+\.\d)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const NAME = /^(?!off$)[A-Za-z0-9_-]{1,32}$/;
 /** Only `*` and `?` are special. */
 const GLOB = /^[A-Za-z0-9._/*?-]+$/;
-/** A version, whole or in part; a whole one may name a pre-release. */
-const VERSION = (() => {
-  const number = String.raw`(0|[1-9]\d{0,14})`;
-  const identifier = String.raw`(0|[1-9]\d*|\d*[A-Za-z-][A-Za-z0-9-]*)`;
-  return String.raw`${number}(\.${number}(\.${number}(-${identifier}(\.${identifier})*)?)?)?`;
-})();
-/** `*`, or comparators with a space between two, each with its operator: what npm and Rust read alike. */
-const RANGE = new RegExp(String.raw`^(\*|(=|>=?|<=?|~|\^)${VERSION}( (=|>=?|<=?|~|\^)${VERSION})*)$`);
-/** Escapes but of classes and of signs: not read alike everywhere. */
-const UNLIKE_ESCAPE = /^[A-Za-z0-9]$/;
-/** Empty classes, classes in classes, and what combines classes. */
-const UNLIKE_CLASS = /^\[\^?\]$|^\[.*\[|&&|--|~~/s;
-/** How deep groups may stand in each other: the crate counts up to four levels for each, and takes fifty. */
-const DEEPEST_GROUPS = 10;
-/** How many signs a regex may stand for, with its counts written out: the crate takes ten megabytes. */
-const LONGEST_REGEX = 10_000;
-
 const SELECTORS = ['clusters', 'services', 'families', 'repositories'] as const;
 const MEMBERS: readonly string[] = [
   'name',
@@ -335,32 +319,7 @@ function checkStage(given: unknown, index: number): Stage {
       'give 1 to 32 letters, digits, hyphens and underscores, such as staging; off is what a service says that is in no stage.',
     );
   }
-  for (const selector of SELECTORS) {
-    const patterns: unknown = stage[selector];
-    const isList = Array.isArray(patterns) && patterns.length > 0;
-    if (patterns !== undefined && !(isList && patterns.every((one) => typeof one === 'string' && GLOB.test(one)))) {
-      throw new SettingError(
-        `${at} (${stage.name}).${selector}`,
-        patterns,
-        'give a list of names or globs: letters, digits and . _ - /, with * for any characters and ? for one; ' +
-          'leave it out for all.',
-      );
-    }
-  }
-  for (const flag of ['optIn', 'allowLower'] as const) {
-    if (stage[flag] !== undefined && typeof stage[flag] !== 'boolean') {
-      throw new SettingError(`${at} (${stage.name}).${flag}`, stage[flag], 'give true or false, without quotes.');
-    }
-  }
-  const selector = SELECTORS.find((one) => stage.optIn === true && stage[one] !== undefined);
-  if (selector !== undefined) {
-    throw new SettingError(
-      `${at} (${stage.name}).${selector}`,
-      stage[selector],
-      'with optIn only the tag ecr-deploy:stage of a service chooses the stage, and this would narrow nothing; leave it out, ' +
-        'or leave optIn out.',
-    );
-  }
+  checkSelectors(stage, `${at} (${stage.name})`);
   if (stage.after !== undefined && typeof stage.after !== 'string') {
     throw new SettingError(`${at} (${stage.name}).after`, stage.after, 'give the name of a stage in quotes.');
   }
@@ -381,9 +340,8 @@ function checkStage(given: unknown, index: number): Stage {
     ['rollback', ROLLBACKS],
     ['base', BASES],
   ] as const) {
-    const given: string | undefined = stage[member];
-    if (given !== undefined && !(choices as readonly string[]).includes(given)) {
-      throw new SettingError(`${at} (${stage.name}).${member}`, given, `give ${choices.join(' or ')}.`);
+    if (stage[member] !== undefined) {
+      oneOf<string>(`${at} (${stage.name}).${member}`, stage[member], choices);
     }
   }
   const { tagOnSuccess } = stage;
@@ -394,40 +352,38 @@ function checkStage(given: unknown, index: number): Stage {
       'give a tag that may move from image to image, such as staging-stable: letters, digits and . _ -, not a version.',
     );
   }
-  const tags: unknown = stage.tags;
-  if (!Array.isArray(tags) || tags.length === 0) {
-    throw new SettingError(`${at} (${stage.name}).tags`, tags, 'give a list of rules, such as ["*", "!latest"].');
-  }
-  for (const rule of tags as unknown[]) {
-    const problem = typeof rule === 'string' ? problemOf(rule) : 'give a text in quotes.';
-    if (problem !== undefined) {
-      throw new SettingError(`${at} (${stage.name}).tags`, rule, problem);
+  checkTags(stage.tags, `${at} (${stage.name}).tags`);
+  return stage;
+}
+
+/** Refuses what selects services and cannot be read, or narrows nothing. */
+function checkSelectors(stage: Stage, at: string): void {
+  for (const selector of SELECTORS) {
+    const patterns: unknown = stage[selector];
+    const isList = Array.isArray(patterns) && patterns.length > 0;
+    if (patterns !== undefined && !(isList && patterns.every((one) => typeof one === 'string' && GLOB.test(one)))) {
+      throw new SettingError(
+        `${at}.${selector}`,
+        patterns,
+        'give a list of names or globs: letters, digits and . _ - /, with * for any characters and ? for one; ' +
+          'leave it out for all.',
+      );
     }
   }
-  if ((tags as string[]).every((rule) => rule.startsWith('!'))) {
+  for (const flag of ['optIn', 'allowLower'] as const) {
+    if (stage[flag] !== undefined && typeof stage[flag] !== 'boolean') {
+      throw new SettingError(`${at}.${flag}`, stage[flag], 'give true or false, without quotes.');
+    }
+  }
+  const selector = SELECTORS.find((one) => stage.optIn === true && stage[one] !== undefined);
+  if (selector !== undefined) {
     throw new SettingError(
-      `${at} (${stage.name}).tags`,
-      tags,
-      'every rule excludes, so it takes no tag; give what it takes first, such as "*".',
+      `${at}.${selector}`,
+      stage[selector],
+      'with optIn only the tag ecr-deploy:stage of a service chooses the stage, and this would narrow nothing; leave it out, ' +
+        'or leave optIn out.',
     );
   }
-  if ((tags as string[])[0]?.startsWith('!') === true) {
-    throw new SettingError(
-      `${at} (${stage.name}).tags`,
-      (tags as string[])[0],
-      'it excludes before anything is taken, and has no effect: the last rule that matches decides. Put it behind what it ' +
-        'excludes from, or leave it out.',
-    );
-  }
-  if (takesNothing(tags as string[])) {
-    throw new SettingError(
-      `${at} (${stage.name}).tags`,
-      tags,
-      'it takes no tag: what a rule takes, a later one excludes, and the last rule that matches decides. Put what excludes ' +
-        'before what it shall leave, or leave it out.',
-    );
-  }
-  return stage;
 }
 
 /** Whether every service that `stage` can select is selected by `other`, as far as their patterns tell. */
@@ -441,106 +397,4 @@ function hides(other: Stage, stage: Stage): boolean {
       return all === undefined || some?.every((one) => all.includes(one) || all.includes('*')) === true;
     })
   );
-}
-
-/** What is wrong with a rule for tags. */
-export function problemOf(rule: string): string | undefined {
-  const [, kind, pattern = ''] = /^!?(?:(semver|regex):)?(.*)$/s.exec(rule) ?? [];
-  switch (kind) {
-    case 'semver':
-      return RANGE.test(pattern)
-        ? undefined
-        : 'it is no range of versions; give * or comparators with their operators, such as "semver:>=1.2.0 <2.0.0".';
-    case 'regex':
-      return isRegex(pattern)
-        ? undefined
-        : 'it is no regular expression that this reads; give groups as (?:…), no look around, no backreference, ' +
-            'escapes of signs and ' +
-            `\\d \\w \\s only, no empty or combined class, at most ${DEEPEST_GROUPS} groups in each other, and counts that ` +
-            `make at most ${LONGEST_REGEX} signs.`;
-    default:
-      return /^[A-Za-z0-9._*?-]+$/.test(pattern)
-        ? undefined
-        : 'give a name, a glob such as "pr-*", "semver:<range>" or "regex:<expression>", each with ! in front to exclude.';
-  }
-}
-
-/** Whether JavaScript reads a regex, and the crate `regex-lite` of the functions reads it alike. */
-function isRegex(expression: string): boolean {
-  const escapes = [...expression.matchAll(/\\(.)/gs)].map(([, sign = '']) => sign);
-  if (expression === '' || escapes.some((sign) => UNLIKE_ESCAPE.test(sign) && !'dDwWsS'.includes(sign))) {
-    return false;
-  }
-  try {
-    new RegExp(expression, 'u');
-  } catch {
-    return false;
-  }
-  // What is escaped stands for one sign, and so does a class.
-  const plain = expression.replaceAll(/\\./gs, 'e');
-  const classes = plain.match(/\[[^\]]*\]/g) ?? [];
-  return !classes.some((one) => UNLIKE_CLASS.test(one)) && isSmall(plain.replaceAll(/\[[^\]]*\]/g, 'c'));
-}
-
-/** Whether a regex without classes and escapes has few groups in groups and low counts, and no group of a special kind. */
-function isSmall(regex: string): boolean {
-  // How many signs each open group stands for, and the last part of it.
-  const open = [{ all: 0, last: 0 }];
-  for (const [token, least, most] of regex.matchAll(/\((?:\?:)?|\{(\d+),?(\d*)\}|./gs)) {
-    const group = open.at(-1) ?? { all: 0, last: 0 };
-    if (least !== undefined) {
-      const more = group.last * (Math.max(Number(least), Number(most), 1) - 1);
-      group.all += more;
-      group.last += more;
-    } else if (token.startsWith('(')) {
-      open.push({ all: 0, last: 0 });
-    } else {
-      const { all } = token === ')' ? (open.pop() ?? group) : { all: 0 };
-      const into = open.at(-1) ?? group;
-      into.last = all + 1;
-      into.all += all + 1;
-    }
-    if (open.length > DEEPEST_GROUPS + 1 || (open[0]?.all ?? 0) > LONGEST_REGEX) {
-      return false;
-    }
-  }
-  return !/\(\?(?!:)/.test(regex);
-}
-
-/** Whether rules take no tag at all: each that takes is followed by one that excludes all of it, as far as their texts tell. */
-function takesNothing(rules: readonly string[]): boolean {
-  return rules.every(
-    (rule, place) =>
-      rule.startsWith('!') ||
-      rules.slice(place + 1).some((later) => later.startsWith('!') && covers(later.slice(1), rule)),
-  );
-}
-
-/** Whether a pattern matches all that another one does. Of a glob's text, `*` is matched by `*` alone, and `?` by both. */
-function covers(pattern: string, other: string): boolean {
-  if (pattern === other || /^\*+$/.test(pattern) || /^regex:\.[*+]$/.test(pattern)) {
-    return true;
-  }
-  return !pattern.includes(':') && !other.includes(':') && glob(pattern, '[^*]').test(other);
-}
-
-/** Whether rules take `latest`, or another tag that is no version: the last one that matches decides. */
-export function takes(rules: readonly string[], tag: string): boolean {
-  const last = rules.filter((rule) => matches(rule.replace(/^!/, ''), tag)).at(-1);
-  return last?.startsWith('!') === false;
-}
-
-function matches(pattern: string, tag: string): boolean {
-  if (pattern.startsWith('semver:')) {
-    return false;
-  }
-  return pattern.startsWith('regex:')
-    ? new RegExp(`^(?:${pattern.slice('regex:'.length)})$`, 'u').test(tag)
-    : glob(pattern).test(tag);
-}
-
-/** What a name or a glob stands for; `one` is the regex of what `?` stands for. */
-export function glob(pattern: string, one = '.'): RegExp {
-  const escaped = pattern.replaceAll(/[.\-/]/g, '\\$&');
-  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', one)}$`);
 }

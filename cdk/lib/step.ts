@@ -18,7 +18,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { RustFunction } from 'cargo-lambda-cdk';
 import { Construct } from 'constructs';
 import { readyFunction } from './binaries';
-import { grant, only, type Permission, WRITE_TRACES } from './permissions';
+import { grant, only, type Permission, WRITE_TRACES } from './permission';
 import { REPOSITORY_ROOT } from './repository-root';
 import { environment, type Settings } from './settings';
 

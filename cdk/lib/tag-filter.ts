@@ -8,7 +8,8 @@
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  */
 import type { Trigger } from './settings';
-import { glob, type Stage } from './stages';
+import type { Stage } from './stages';
+import { glob } from './tag-rules';
 
 /** One alternative of a filter. */
 export type TagMatcher =

@@ -15,9 +15,10 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { readDefinition } from './asl';
-import { patient } from './patience';
-import { DELIVER_LOGS, grant, only, type Permission, SAMPLE_TRACES, useKey, WRITE_TRACES } from './permissions';
-import { longestRollout, type Settings } from './settings';
+import { longestRollout, patient } from './patience';
+import { DELIVER_LOGS, grant, only, type Permission, SAMPLE_TRACES, WRITE_TRACES } from './permission';
+import { useKey } from './permissions';
+import type { Settings } from './settings';
 import type { Step } from './step';
 
 /** What makes one workflow different from the others. */

@@ -5,10 +5,11 @@ import { test } from 'node:test';
 import { Duration } from 'aws-cdk-lib';
 import { REPOSITORY_ROOT } from '../lib/repository-root';
 import { checkSettings, type EcrDeployProps } from '../lib/settings';
-import { problemOf, type Stage, takes } from '../lib/stages';
+import type { Stage } from '../lib/stages';
+import { problemOf, takes } from '../lib/tag-rules';
 import { type Json, REQUIRED } from './synthesized';
 
-/** The rules that the tests of `functions/find-task-definitions/src/stage.rs` read, too. */
+/** The rules that the tests of `functions/find-task-definitions/src/stage/pattern.rs` read, too. */
 const RULES: Json = JSON.parse(readFileSync(join(REPOSITORY_ROOT, 'cdk', 'test', 'tag-rules.json'), 'utf8'));
 
 const ALL: Stage = { name: 'all', tags: ['*'] };

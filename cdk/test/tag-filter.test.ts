@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { REPOSITORY_ROOT } from '../lib/repository-root';
-import { glob } from '../lib/stages';
+import { glob } from '../lib/tag-rules';
 import { tagFilter, type TagMatcher } from '../lib/tag-filter';
 
 /** What find-task-definitions decides, too: `functions/find-task-definitions/src/stage/tests.rs`. */

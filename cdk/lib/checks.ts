@@ -1,0 +1,169 @@
+/** The checks of settings: each returns the value as it is used, or refuses it with the fix. */
+import { statSync } from 'node:fs';
+import { Duration, Token } from 'aws-cdk-lib';
+import type { IRole } from 'aws-cdk-lib/aws-iam';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Pattern } from './patterns';
+import { SettingError } from './setting';
+
+/**
+ * The most polls that one rollout may take. A poll costs 9 of the 25,000 events that Step Functions keeps of one
+ * execution, and the rollback that may follow takes as many polls again: 2 x 1,200 x 9 = 21,600 leaves room for retries.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+ */
+const MOST_POLLS = 1200;
+
+/**
+ * The most bytes that the environment variables of a function may have together, names and values.
+ * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+ */
+const LARGEST_ENVIRONMENT = 4096;
+
+/** Refuses settings for which a function has no room in its `variable`, by the name of the longest. */
+export function checkRoom(variable: string, members: Readonly<Record<string, unknown>>): void {
+  const bytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+  const room = LARGEST_ENVIRONMENT - variable.length;
+  const all = bytes(members);
+  if (all > room) {
+    const [longest, given] = Object.entries(members).sort(([, one], [, other]) => bytes(other) - bytes(one))[0] ?? [
+      '',
+      '',
+    ];
+    throw new SettingError(
+      longest,
+      Array.isArray(given) ? `${given.length} entries of ${bytes(given)} bytes together` : given,
+      `all settings of a function have ${all} bytes as JSON, and Lambda has room for ${room}; name fewer, ` +
+        'leave the setting out for its default, or install a second stack.',
+    );
+  }
+}
+
+/** The seconds that a rollout may take, within what one execution can poll. */
+export function timeout(setting: string, given: Duration, pollIntervalSeconds: number): number {
+  const rolloutTimeoutSeconds = seconds(setting, given, 1, 7 * 86_400);
+  if (rolloutTimeoutSeconds < pollIntervalSeconds) {
+    throw new SettingError(
+      setting,
+      `${rolloutTimeoutSeconds}s`,
+      `it ends before the first poll of the rollout; give at least the pollInterval, ${pollIntervalSeconds}s.`,
+    );
+  }
+  if (rolloutTimeoutSeconds > MOST_POLLS * pollIntervalSeconds) {
+    throw new SettingError(
+      'pollInterval',
+      `${pollIntervalSeconds}s`,
+      `with a ${setting} of ${rolloutTimeoutSeconds}s that is more polls than the history of one execution holds; ` +
+        `give at least ${Math.ceil(rolloutTimeoutSeconds / MOST_POLLS)}s, ` +
+        `or a ${setting} of at most ${MOST_POLLS * pollIntervalSeconds}s.`,
+    );
+  }
+  return rolloutTimeoutSeconds;
+}
+
+export function folder(setting: string, given: string | undefined): string | undefined {
+  if (given !== undefined && !(typeof given === 'string' && isFolder(given))) {
+    throw new SettingError(setting, given, 'give a folder that is there, or leave the setting out.');
+  }
+  return given;
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** A setting without a default: omitted, or text that matches, or a construct that has its ARN under `arn`. */
+export function optional<K extends string, T>(
+  setting: K,
+  given: T | undefined,
+  { pattern, fix }: Pattern,
+  arn?: string,
+): Partial<Record<K, T>> {
+  if (given === undefined) {
+    return {};
+  }
+  const isConstruct = arn !== undefined && typeof given === 'object' && given !== null && arn in given;
+  if (!isConstruct && !Token.isUnresolved(given) && !(typeof given === 'string' && pattern.test(given))) {
+    throw new SettingError(setting, given, fix);
+  }
+  return { [setting]: given } as Partial<Record<K, T>>;
+}
+
+export function roleArns(roles: readonly (IRole | string)[] | undefined, { pattern, fix }: Pattern): string[] {
+  if (roles === undefined || !Array.isArray(roles) || roles.length === 0) {
+    throw new SettingError('passRoles', roles, fix);
+  }
+  const arns = roles.map((role: unknown) => (isRole(role) ? role.roleArn : role));
+  for (const arn of arns) {
+    if (!Token.isUnresolved(arn) && !(typeof arn === 'string' && pattern.test(arn))) {
+      throw new SettingError('passRoles', arn, fix);
+    }
+  }
+  return [...new Set(arns as string[])];
+}
+
+function isRole(role: unknown): role is IRole {
+  return typeof role === 'object' && role !== null && 'roleArn' in role;
+}
+
+/** A list is omitted, for its default, or names something: an empty one may come from a script that found nothing. */
+export function names(setting: string, given: readonly string[] | undefined, { pattern, fix }: Pattern): string[] {
+  if (given === undefined) {
+    return [];
+  }
+  if (!Array.isArray(given) || given.length === 0) {
+    throw new SettingError(setting, given, fix);
+  }
+  for (const name of given as unknown[]) {
+    if (!Token.isUnresolved(name) && !(typeof name === 'string' && pattern.test(name))) {
+      throw new SettingError(setting, name, fix);
+    }
+  }
+  return [...new Set(given as string[])];
+}
+
+/** The retentions that CloudWatch Logs knows, in days. */
+export const RETENTIONS = (Object.values(RetentionDays) as (number | string)[])
+  .filter((days) => typeof days === 'number')
+  .filter((days) => RetentionDays[days] !== 'INFINITE');
+
+export function retention(setting: string, given: RetentionDays): RetentionDays {
+  if (typeof RetentionDays[given] !== 'string') {
+    throw new SettingError(
+      setting,
+      given,
+      `give a number of days that CloudWatch Logs knows (${RETENTIONS.join(', ')}), or infinite.`,
+    );
+  }
+  return given;
+}
+
+export function flag(setting: string, given: boolean): boolean {
+  if (typeof given !== 'boolean') {
+    throw new SettingError(setting, given, 'give true or false.');
+  }
+  return given;
+}
+
+export function oneOf<T extends string>(setting: string, given: T, choices: readonly T[]): T {
+  if (!choices.includes(given)) {
+    throw new SettingError(setting, given, `give ${choices.join(' or ')}.`);
+  }
+  return given;
+}
+
+export function seconds(setting: string, given: Duration, least: number, most: number): number {
+  const whole = given instanceof Duration && !given.isUnresolved() && given.toMilliseconds() % 1000 === 0;
+  const value = whole ? given.toSeconds() : Number.NaN;
+  if (!(value >= least && value <= most)) {
+    throw new SettingError(
+      setting,
+      given,
+      `give a duration in whole seconds, known at synth, from ${least}s to ${most}s.`,
+    );
+  }
+  return value;
+}

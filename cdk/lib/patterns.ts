@@ -1,0 +1,69 @@
+/** What the texts of settings look like, and what to give instead of one that does not. */
+
+/** A text of a setting. */
+export interface Pattern {
+  readonly pattern: RegExp;
+  /** What to give where it does not match. */
+  readonly fix: string;
+}
+
+export const CLUSTER_NAME: Pattern = {
+  pattern: /^[A-Za-z0-9_-]{1,255}$/,
+  fix:
+    'give names of clusters, not ARNs: letters, digits, hyphens and underscores, such as ["prod", "staging"]; ' +
+    'leave the setting out for every cluster.',
+};
+
+/**
+ * ECR's own rule, which `functions/ecr-deploy/src/domain/image.rs` has too: parts separated by slashes, and words in
+ * them by a dot, one or two underscores, or hyphens. A registry's host would pass as the first part of a name, so it is
+ * ruled out by itself. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
+ */
+export const REPOSITORY_NAME: Pattern = {
+  pattern: /^(?=.{2,256}$)(?!\d{12}\.dkr)([a-z0-9]+((\.|__?|-+)[a-z0-9]+)*\/)*[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*$/,
+  fix:
+    'give names of repositories, without the registry and without a tag, such as ["web", "team/worker"]; ' +
+    'leave the setting out for every repository.',
+};
+
+export const ROLE_ARN: Pattern = {
+  pattern: /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/*?-]+$/,
+  fix:
+    'name the task and execution roles of the task definitions that are deployed, each by its ARN, such as ' +
+    'arn:aws:iam::123456789012:role/app-*.',
+};
+
+export const ACCOUNT_ID: Pattern = {
+  pattern: /^\d{12}$/,
+  fix:
+    'give ids of accounts, each of twelve digits in quotes, such as ["123456789012"]; ' +
+    'leave the setting out for pushes of this account alone.',
+};
+
+export const KEY_ARN: Pattern = {
+  pattern: /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/,
+  fix: 'give the ARN of a KMS key, not of an alias.',
+};
+
+export const POLICY_ARN: Pattern = {
+  pattern: /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/,
+  fix: 'give the ARN of a managed policy, such as arn:aws:iam::123456789012:policy/boundary.',
+};
+
+/** https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html */
+export const ROLE_PATH: Pattern = {
+  pattern: /^\/([!-.0-~]+\/)*$/,
+  fix: 'begin and end it with a slash, such as /ecr-deploy/.',
+};
+
+/** A role's name has 64 characters; half of them are for what tells one role from another. */
+export const ROLE_PREFIX: Pattern = {
+  pattern: /^[\w+=,.@-]{1,32}$/,
+  fix: 'give 1 to 32 letters, digits and characters of +=,.@_-, such as app-ecr-deploy-.',
+};
+
+/** https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html */
+export const PARAMETER_NAME: Pattern = {
+  pattern: /^(?!\/([aA][wW][sS]|[sS][sS][mM]))(?=.{2,900}$)(\/[A-Za-z0-9_.-]+){1,15}$/,
+  fix: 'begin it with a slash, such as /app/ecr-deploy/hold: letters, digits and . _ - between slashes, not aws or ssm in front.',
+};
