@@ -1,9 +1,11 @@
 //! Changes of ECS, each made exactly once: ECS has no conditional call, and an answer can be lost. Uses all other wings.
 //!
 //! - [`registration`]: a revision is registered once, whoever asks and however often
-//! - [`attempts`]: what is sent once is read again before it is sent again
-//! - [`lost_update`]: what an update has replaced without having seen it
+//! - [`mover`]: a service is moved by one update for each read, and a deployment that the update has replaced unseen is found
 
-pub mod attempts;
-pub mod lost_update;
+mod attempts;
+mod lost_update;
+pub mod mover;
 pub mod registration;
+
+pub use lost_update::LostUpdate;

@@ -1,32 +1,32 @@
-//! What moves a service is sent once for each read. Sent again by the SDK, it would stand on a read that has aged: the service
-//! may be on its way back by then, or on a newer push. So the step itself begins again with the read.
+//! The attempts of one invocation. The SDK may not repeat an update, since the read that allowed it ages: the service may be
+//! rolling back by then, or be on a newer push. So the step itself begins again with the read.
 
 use crate::error::Error;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often one invocation reads and updates. A lost answer needs two; a bucket of updates that is empty gets five new ones
-/// a second, so that a few more serve unless very many wait, and those are better off with the state machine, whose pauses
-/// cost nothing.
+/// How often one invocation reads and updates. A lost answer needs two attempts. An empty bucket of updates gets five new ones
+/// a second, so a few more attempts serve unless very many services wait. Those are better off with the state machine, whose
+/// pauses cost nothing.
 /// See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>.
 const TRIES: u32 = 4;
 
 /// The longest first pause; each next one is twice as long at most.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// No attempt follows on one that ended later than this. Where ECS answers slowly, an attempt takes as long as its calls' own repetitions:
-/// a minute leaves it four of the five that a function has.
+/// No attempt follows on one that ended later than this. If ECS answers slowly, an attempt takes as long as the SDK's retries of
+/// its calls: a minute leaves it four of the five minutes that a function has.
 const TRYING: Duration = Duration::from_mins(1);
 
 /// A read that took no longer is as good as the moment at which the service was read. It is a few calls of some ten
-/// milliseconds each, so one that takes longer had a call throttled and repeated, for up to a minute or two: enough for
-/// another execution to deploy the image and begin to take it back.
-pub const FRESH: Duration = Duration::from_secs(1);
+/// milliseconds each, so a read that takes longer had a call throttled and repeated, for up to a minute or two. That is
+/// enough for another execution to deploy the image and begin to take it back.
+pub(super) const FRESH: Duration = Duration::from_secs(1);
 
 /// The attempts of one invocation.
 #[derive(Debug)]
-pub struct Attempts {
+pub(super) struct Attempts {
     begun: Instant,
     made: u32,
 }
@@ -34,16 +34,16 @@ pub struct Attempts {
 impl Attempts {
     /// The first one.
     #[must_use]
-    pub fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         Self {
             begun: Instant::now(),
             made: 0,
         }
     }
 
-    /// What time it is by the clock that showed `at_first` at the first one, to the second.
+    /// The time by the clock that showed `at_first` at the first one, to the second.
     #[must_use]
-    pub fn now(&self, at_first: Timestamp) -> Timestamp {
+    pub(super) fn now(&self, at_first: Timestamp) -> Timestamp {
         let seconds = i64::try_from(self.begun.elapsed().as_secs()).unwrap_or(i64::MAX);
         at_first
             .saturating_add(SignedDuration::from_secs(seconds))
@@ -59,7 +59,7 @@ impl Attempts {
         clippy::disallowed_methods,
         reason = "a pause of seconds between two calls, not a wait for ECS"
     )]
-    pub async fn again(&mut self, error: Error) -> Result<(), Error> {
+    pub(super) async fn again(&mut self, error: Error) -> Result<(), Error> {
         self.made += 1;
         let pause = pause(self.made, fastrand::f64());
         if !matches!(error, Error::Unavailable(_)) || self.made >= TRIES || self.begun.elapsed() >= TRYING {

@@ -1,5 +1,5 @@
-//! A lost update is a deployment that an update has replaced without having seen it: ECS has no update on a condition, so
-//! what begins between a read and the update that stands on it is seen only afterwards.
+//! A lost update: our `UpdateService` replaced a deployment that began after we read the service. ECS has no conditional
+//! update, so it shows only afterwards.
 
 use crate::domain::arn::TaskDefinitionArn;
 use crate::domain::service::{Deployment, Service, ServiceDeployment};
@@ -10,16 +10,16 @@ use jiff::SignedDuration;
 pub struct LostUpdate {
     /// Its revision.
     pub revision: TaskDefinitionArn,
-    /// Whether it came in between the read and the update. Else the read was old, as a read may be for some seconds after
+    /// True if it began between the read and the update. Otherwise the read was old, as a read may be for some seconds after
     /// a write, and the deployment had begun before it.
     pub came_between: bool,
 }
 
 /// The newest deployment that is listed after the update, was not there before, and is not of `ours`.
 ///
-/// `lasted` is how long read and update took together: what came in between them began no longer before ours.
+/// `lasted` is how long read and update took together: a deployment that came in between them began no longer before ours.
 #[must_use]
-pub fn lost_update(
+pub(super) fn lost_update(
     before: &Service,
     after: &Service,
     ours: &TaskDefinitionArn,
@@ -41,7 +41,7 @@ pub fn lost_update(
 /// The same by ECS's records of the service's rollouts, newest first, where a later read tells of the update: a deployment
 /// without tasks is not listed any more as soon as another one replaces it.
 #[must_use]
-pub fn lost_update_by_records(
+pub(super) fn lost_update_by_records(
     before: &Service,
     newest_first: &[ServiceDeployment],
     ours: &TaskDefinitionArn,

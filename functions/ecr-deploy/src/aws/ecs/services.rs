@@ -199,7 +199,7 @@ impl Ecs {
     /// Nothing else about the service is sent, so nothing else about it changes.
     ///
     /// It is sent once, since what it stands on grows old: whoever wants it again reads first, as
-    /// [`crate::change::attempts`] says. After `Deploy.Unavailable` it may have taken effect all the same.
+    /// [`crate::change::mover`] says. After `Deploy.Unavailable` it may have taken effect all the same.
     ///
     /// # Errors
     ///

@@ -5,10 +5,7 @@ use ecr_deploy::domain::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
 use ecr_deploy::domain::service::{Deployment, RolloutState};
-use ecr_deploy::testing::{
-    REGISTRY, arn, definition, deployment, described, described_of_push, digest, given_up, pushed, record, rolling,
-    rollout, service,
-};
+use ecr_deploy::testing::{arn, deployment, given_up, record, rolling, rollout, service};
 use proptest::prelude::*;
 
 const ANOTHER: OtherRevision = OtherRevision {
@@ -23,16 +20,16 @@ fn way(
     history: &[ServiceDeployment],
 ) -> Way {
     let good = arn("web:1");
-    decide(&Seen {
+    decide(&Snapshot {
         primary,
         history: Some(history),
-        ..seen(&service(deployments), &rollout("web:2"), Some(&good))
+        ..snapshot(&service(deployments), &rollout("web:2"), Some(&good))
     })
 }
 
 /// Where nothing but the service is known, and where it was good before.
-fn seen<'a>(service: &'a Service, failed: &'a Rollout, good: Option<&'a TaskDefinitionArn>) -> Seen<'a> {
-    Seen {
+fn snapshot<'a>(service: &'a Service, failed: &'a Rollout, good: Option<&'a TaskDefinitionArn>) -> Snapshot<'a> {
+    Snapshot {
         service,
         failed,
         last_good: good,
@@ -73,9 +70,9 @@ fn a_rollout_that_cannot_be_stopped_any_more_is_updated_back() {
     );
     let service = service([given_up("web:2"), deployment("web:1")]);
     let (good, failed) = (arn("web:1"), rollout("web:2"));
-    let without_api = seen(&service, &failed, Some(&good));
+    let without_api = snapshot(&service, &failed, Some(&good));
     assert_eq!(decide(&without_api), Way::Update(arn("web:1")));
-    let tried = Seen {
+    let tried = Snapshot {
         history: Some(&[record("web:2", UnderWay)]),
         may_stop: false,
         ..without_api
@@ -244,13 +241,13 @@ fn peer_3_without_anything_that_ever_became_stable_there_is_nowhere_to_go() {
         vec![record("web:2", UnderWay)],
         vec![record("web:2", RollingBack)],
     ] {
-        let way = decide(&Seen {
+        let way = decide(&Snapshot {
             history: Some(&history),
-            ..seen(&service([rolling("web:2")]), &rollout("web:2"), None)
+            ..snapshot(&service([rolling("web:2")]), &rollout("web:2"), None)
         });
         assert_eq!(way, Way::Nowhere);
     }
-    assert_eq!(decide(&seen(&service([]), &rollout("web:2"), None)), Way::Nowhere);
+    assert_eq!(decide(&snapshot(&service([]), &rollout("web:2"), None)), Way::Nowhere);
 }
 
 /// `web:1` has the failed image too, so the way back is to `old:7`.
@@ -258,11 +255,11 @@ fn peer_3_without_anything_that_ever_became_stable_there_is_nowhere_to_go() {
 fn ecs_is_not_told_to_go_back_to_a_revision_with_the_image_that_failed_but_watched_when_it_does() {
     let way = |deployments: Vec<Deployment>, primary, history: &[ServiceDeployment]| {
         let (last_good, previous) = (arn("web:1"), arn("old:7"));
-        decide(&Seen {
+        decide(&Snapshot {
             previous: Some(&previous),
             primary,
             history: Some(history),
-            ..seen(&service(deployments), &rollout("web:2"), Some(&last_good))
+            ..snapshot(&service(deployments), &rollout("web:2"), Some(&last_good))
         })
     };
     let on_ours = || vec![rolling("web:2"), deployment("web:1")];
@@ -328,103 +325,6 @@ fn what_was_good_at_the_update_comes_last_and_counts_where_no_record_tells() {
     assert_eq!(good(None, "web:3"), ["web:3"]);
 }
 
-// The old contents.
-
-fn contents(previous: &serde_json::Value, history: Option<&[ServiceDeployment]>) -> Contents {
-    old_contents(
-        &definition(previous),
-        &pushed(2),
-        &recorded_digests(history, &arn("web:1")),
-    )
-}
-
-fn tagged(tag: &str, number: u32) -> Contents {
-    Contents::Tagged(tag.parse().unwrap(), digest(number))
-}
-
-#[test]
-fn a_revision_that_names_its_image_by_digest_is_always_the_same_contents() {
-    assert_eq!(
-        contents(&described("web:1", &format!("app@{}", digest(1)), &[]), None),
-        Contents::Pinned
-    );
-    assert_eq!(
-        contents(&described("web:1", &format!("app:v1@{}", digest(1)), &[]), None),
-        Contents::Pinned
-    );
-    assert_eq!(
-        contents(&described("web:1", "other:v1", &[]), None),
-        Contents::Pinned,
-        "it does not run the repository"
-    );
-}
-
-#[test]
-fn what_a_tag_stood_for_is_told_by_ecss_record_of_the_rollout() {
-    let history = [record("web:2", UnderWay), record("web:1", Successful)];
-    assert_eq!(
-        contents(&described("web:1", "app:v1", &[]), Some(&history)),
-        tagged("v1", 1)
-    );
-    let latest = described("web:1", "app", &[]);
-    assert_eq!(
-        contents(&latest, Some(&history)),
-        tagged("latest", 1),
-        "no tag means latest"
-    );
-}
-
-#[test]
-fn contents_that_failed_under_the_same_tag_are_not_the_old_ones() {
-    let of_digest = |number: u32, status| {
-        let mut record = record("web:1", status);
-        record.target_digests[0].digest = digest(number);
-        record
-    };
-    let history = [of_digest(7, RolledBack), of_digest(1, Successful)];
-    let previous = described("web:1", "app:latest", &[]);
-    assert_eq!(contents(&previous, Some(&history)), tagged("latest", 1));
-    let untold = contents(&previous, Some(&[of_digest(7, RolledBack)]));
-    assert_eq!(untold, Contents::Unknown("latest".parse().unwrap()));
-}
-
-#[test]
-fn ecs_brings_back_the_old_bits_of_what_it_has_resolved() {
-    let keeps = |image: &str, history: &[ServiceDeployment]| {
-        let resolved = recorded_digests(Some(history), &arn("web:1"));
-        keeps_old_contents(&definition(&described("web:1", image, &[])), &pushed(2), &resolved)
-    };
-    assert!(keeps("app:latest", &[record("web:1", Successful)]));
-    let unresolved = ServiceDeployment {
-        target_digests: Vec::new(),
-        ..record("web:1", Successful)
-    };
-    assert!(!keeps("app:latest", &[unresolved]));
-    assert!(keeps(&format!("app@{}", digest(1)), &[]));
-    assert!(keeps("other:latest", &[]), "it does not run the repository");
-}
-
-#[test]
-fn else_by_what_was_recorded_on_the_revision() {
-    let previous = described_of_push("web:1", 1);
-    assert_eq!(contents(&previous, None), tagged("v1", 1));
-    assert_eq!(contents(&previous, Some(&[record("web:2", UnderWay)])), tagged("v1", 1));
-    let mut of_a_sidecar = record("web:1", Successful);
-    of_a_sidecar.target_digests[0].image = format!("{REGISTRY}/sidecar:v7");
-    of_a_sidecar.target_digests[0].digest = digest(7);
-    assert_eq!(contents(&previous, Some(&[of_a_sidecar.clone()])), tagged("v1", 1));
-    of_a_sidecar.target_digests[0].image = "public.ecr.aws/x/app:v7".to_owned();
-    assert_eq!(contents(&previous, Some(&[of_a_sidecar])), tagged("v1", 1));
-}
-
-#[test]
-fn where_nothing_tells_the_digest_it_is_unknown() {
-    assert_eq!(
-        contents(&described("web:1", "app:v1", &[]), None),
-        Contents::Unknown("v1".parse().unwrap())
-    );
-}
-
 proptest! {
     #[test]
     fn whatever_ecs_answers_nothing_is_touched_that_is_neither_ours_nor_a_revision_of_our_push(
@@ -440,12 +340,12 @@ proptest! {
         let service = service([Deployment { rollout_state: state, ..deployment(&on) }, rolling("web:2")]);
         let primary = Some(OtherRevision { standing, rolls_ours_back: false });
         let history: Vec<_> = statuses.into_iter().map(|status| record("web:2", status)).collect();
-        let way = decide(&Seen {
+        let way = decide(&Snapshot {
             previous: previous.as_ref(),
             primary,
             history: Some(&history),
             may_stop,
-            ..seen(&service, &rollout("web:2"), last_good.as_ref())
+            ..snapshot(&service, &rollout("web:2"), last_good.as_ref())
         });
         let expected = if standing == Standing::Newer { Way::Superseded(arn(&on)) } else { Way::Displaced(arn(&on)) };
         prop_assert_eq!(way, expected);

@@ -1,11 +1,12 @@
 //! The rules by which a rollout begins. In every case `web:2`, made from `web:1`, is the revision of the second push.
 
 use super::*;
+use crate::at_rest::tests::{any_deployment, without_state};
 use ecr_deploy::domain::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
 use ecr_deploy::domain::stage::RolloutSettings;
-use ecr_deploy::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, service, service_id};
+use ecr_deploy::testing::{arn, at, deployment, given_up, pushed, record, rolling, service, service_id};
 use proptest::prelude::*;
 
 fn wanted() -> UpdateService {
@@ -24,8 +25,8 @@ fn wanted() -> UpdateService {
 }
 
 /// A service of which nothing else is known.
-fn seen(service: &Service) -> Seen<'_> {
-    Seen {
+fn snapshot(service: &Service) -> Snapshot<'_> {
+    Snapshot {
         service,
         primary_standing: None,
         primary_source: None,
@@ -42,9 +43,9 @@ fn seen(service: &Service) -> Seen<'_> {
 fn decided(deployments: impl IntoIterator<Item = Deployment>, standing: Option<Standing>) -> Start {
     decide(
         &wanted(),
-        &Seen {
+        &Snapshot {
             primary_standing: standing,
-            ..seen(&service(deployments))
+            ..snapshot(&service(deployments))
         },
     )
 }
@@ -53,13 +54,6 @@ fn update(force: bool) -> Start {
     Start::Update {
         revision: arn("web:2"),
         force,
-    }
-}
-
-fn without_state(deployment: Deployment) -> Deployment {
-    Deployment {
-        rollout_state: None,
-        ..deployment
     }
 }
 
@@ -89,7 +83,7 @@ fn a_service_that_somebody_has_moved_to_another_family_is_not_moved_out_of_it() 
         ..wanted()
     };
     let on_source = service([deployment("admin:7")]);
-    let refused = decide(&by_hand, &seen(&on_source));
+    let refused = decide(&by_hand, &snapshot(&on_source));
     let says = "web in production runs admin:7, and web:2 is of another family";
     assert_eq!(refused, Start::Refused(says.to_owned()));
 }
@@ -119,10 +113,10 @@ fn decided_on_earlier(deployments: Vec<Deployment>, history: Option<&[ServiceDep
     };
     decide(
         &wanted,
-        &Seen {
+        &Snapshot {
             primary_standing: Some(Standing::Ours),
             history,
-            ..seen(&service(deployments))
+            ..snapshot(&service(deployments))
         },
     )
 }
@@ -247,7 +241,7 @@ fn a_push_may_have_had_its_turn_where_the_service_was_deployed_to_since() {
             repeated,
             ..wanted()
         };
-        may_have_had_its_turn(&wanted, &service([of_then]))
+        may_have_been_deployed(&wanted, &service([of_then]))
     };
     for (seconds, repeated, expected) in [(0, false, false), (1, false, true), (0, true, true), (1, true, true)] {
         assert_eq!(since(seconds, [repeated, false]), expected, "{seconds} {repeated}");
@@ -304,12 +298,12 @@ fn a_service_that_has_moved_on_gets_the_image_on_top() {
 fn a_service_that_an_older_push_has_moved_from_the_same_revision_is_updated_at_once() {
     let of_older = |on: Deployment| {
         let on = service([on, deployment("web:1")]);
-        let seen = Seen {
+        let snapshot = Snapshot {
             primary_standing: Some(Standing::Older),
             leads_to_wanted: true,
-            ..seen(&on)
+            ..snapshot(&on)
         };
-        decide(&wanted(), &seen)
+        decide(&wanted(), &snapshot)
     };
     let update = Start::Update {
         revision: arn("web:2"),
@@ -347,11 +341,11 @@ fn decided_as(
     };
     decide(
         &wanted,
-        &Seen {
+        &Snapshot {
             primary_standing: Some(standing),
             history,
             of_push: &[arn("web:7")],
-            ..seen(&service([on]))
+            ..snapshot(&service([on]))
         },
     )
 }
@@ -418,11 +412,11 @@ fn a_push_that_a_revision_made_for_the_rollback_took_the_place_of_was_rolled_bac
     let decided = |rolls_back| {
         decide(
             &wanted,
-            &Seen {
+            &Snapshot {
                 primary_standing: standing,
                 rolls_back,
                 history: Some(&history),
-                ..seen(&on)
+                ..snapshot(&on)
             },
         )
     };
@@ -474,11 +468,11 @@ fn decided_when_replaced(source: &str, standing: Standing, status: ServiceDeploy
     };
     decide(
         &wanted,
-        &Seen {
+        &Snapshot {
             primary_standing: Some(standing),
             primary_source: Some(&arn(source)),
             history: Some(&history),
-            ..seen(&service([rolling("web:3")]))
+            ..snapshot(&service([rolling("web:3")]))
         },
     )
 }
@@ -550,13 +544,13 @@ fn an_image_that_failed_inside_a_later_rollout_of_its_service_is_not_begun_once_
             created_at: at(9),
             ..deployment(on)
         }]);
-        let seen = Seen {
+        let snapshot = Snapshot {
             primary_standing: Some(Standing::Older),
             history: Some(records),
             of_push: &[arn("web:7")],
-            ..seen(&on)
+            ..snapshot(&on)
         };
-        decide(&wanted, &seen)
+        decide(&wanted, &snapshot)
     };
     let [first, good] = [came("web:2", 5, Stopped), came("web:1", 1, Successful)];
     let moved = |on: &str| Start::Rebase(arn(on));
@@ -600,13 +594,13 @@ fn an_image_that_gets_a_tag_after_another_push_came_between_is_deployed_for_that
             repeated: true,
             ..wanted()
         };
-        let seen = Seen {
+        let snapshot = Snapshot {
             primary_standing: Some(Standing::Older),
             history: Some(&history),
             is_overtaken,
-            ..seen(&on)
+            ..snapshot(&on)
         };
-        decide(&wanted, &seen)
+        decide(&wanted, &snapshot)
     };
     assert_eq!(decided(true), Start::Rebase(arn("web:3")));
     assert_eq!(decided(false), Start::TakenOn(arn("web:3")));
@@ -657,12 +651,12 @@ fn a_revision_of_the_same_push_made_from_a_newer_state_is_not_replaced_by_one_ma
             ..wanted()
         };
         let (on, on_source) = (service([rolling("web:4")]), arn(on_source));
-        let seen = Seen {
+        let snapshot = Snapshot {
             primary_standing: Some(Standing::Ours),
             primary_source: Some(&on_source),
-            ..seen(&on)
+            ..snapshot(&on)
         };
-        decide(&wanted, &seen)
+        decide(&wanted, &snapshot)
     };
     assert_eq!(decided("web:1", "web:2"), Start::AlreadyDeployed(arn("web:4")));
     assert_eq!(decided("web:2", "web:2"), Start::AlreadyDeployed(arn("web:4")));
@@ -689,7 +683,7 @@ fn a_service_that_cannot_be_updated_is_refused() {
         };
         let says = "web in production is not deployed by ECS itself".to_owned();
         assert_eq!(
-            decide(&wanted(), &seen(&service)),
+            decide(&wanted(), &snapshot(&service)),
             Start::Refused(says),
             "{controller:?}"
         );
@@ -708,9 +702,9 @@ fn a_rollback_under_way_is_waited_for() {
     assert_eq!(
         decide(
             &wanted(),
-            &Seen {
+            &Snapshot {
                 rolls_back: true,
-                ..seen(&service([back()]))
+                ..snapshot(&service([back()]))
             }
         ),
         busy
@@ -720,9 +714,9 @@ fn a_rollback_under_way_is_waited_for() {
         assert_eq!(
             decide(
                 &wanted(),
-                &Seen {
+                &Snapshot {
                     history: Some(&told),
-                    ..seen(&service([on]))
+                    ..snapshot(&service([on]))
                 }
             ),
             busy
@@ -733,35 +727,11 @@ fn a_rollback_under_way_is_waited_for() {
 #[test]
 fn a_rollback_that_has_no_hope_is_not_waited_for() {
     let service = service([rolling("web:1"), given_up("web:5")]);
-    let seen = Seen {
+    let snapshot = Snapshot {
         rollback_is_lost: true,
-        ..seen(&service)
+        ..snapshot(&service)
     };
-    assert_eq!(decide(&wanted(), &seen), update(false));
-}
-
-#[test]
-fn a_rollback_has_no_hope_when_its_tasks_die_or_its_time_is_over() {
-    let timeout = SignedDuration::from_mins(30);
-    let threshold = CrashThreshold::default();
-    let lost = |stopped: &[StoppedTask], seconds| is_lost(&rolling("web:1"), threshold, stopped, at(seconds), timeout);
-    let scheduled = StoppedTask {
-        stop_code: "ServiceSchedulerInitiated".to_owned(),
-        ..crash("web:1", 9)
-    };
-    assert!(lost(&[crash("web:1", 9), crash("web:1", 10), crash("web:1", 11)], 60));
-    assert!(!lost(&[crash("web:1", 9), crash("web:1", 10), scheduled], 60));
-    assert!(!lost(&[crash("web:1", 9), crash("web:1", 10), crash("web:5", 11)], 60));
-    let done = |seconds| {
-        let mut done = crash("web:1", seconds);
-        for container in &mut done.containers {
-            container.exit_code = Some(0);
-        }
-        done
-    };
-    assert!(!lost(&[done(9), done(10), done(11)], 60));
-    assert!(!lost(&[], 1 + 30 * 60 - 1));
-    assert!(lost(&[], 1 + 30 * 60));
+    assert_eq!(decide(&wanted(), &snapshot), update(false));
 }
 
 #[test]
@@ -770,9 +740,9 @@ fn a_rollback_that_is_over_is_not_waited_for() {
     assert_eq!(
         decide(
             &wanted(),
-            &Seen {
+            &Snapshot {
                 history: Some(&over),
-                ..seen(&service([deployment("web:1")]))
+                ..snapshot(&service([deployment("web:1")]))
             }
         ),
         update(false)
@@ -780,9 +750,9 @@ fn a_rollback_that_is_over_is_not_waited_for() {
     assert_eq!(
         decide(
             &wanted(),
-            &Seen {
+            &Snapshot {
                 rolls_back: true,
-                ..seen(&service([deployment("web:1")]))
+                ..snapshot(&service([deployment("web:1")]))
             }
         ),
         update(false)
@@ -827,10 +797,10 @@ fn a_rollback_that_runs_alone_and_has_to_settle_is_waited_for_where_only_its_rec
         let history = [newest, record("web:5", Stopped), record("web:1", Successful)];
         decide(
             &wanted(),
-            &Seen {
+            &Snapshot {
                 rolls_back,
                 history: Some(&history),
-                ..seen(&alone)
+                ..snapshot(&alone)
             },
         )
     };
@@ -853,223 +823,7 @@ fn again(short: &str) -> Deployment {
     }
 }
 
-#[test]
-fn steady_is_one_complete_deployment() {
-    assert!(is_steady(&service([deployment("web:1")])));
-    assert!(is_steady(&service([without_state(deployment("web:1"))])));
-    for deployments in [
-        vec![],
-        vec![rolling("web:1")],
-        vec![given_up("web:1")],
-        vec![without_state(rolling("web:1"))],
-        vec![deployment("web:2"), deployment("web:1")],
-    ] {
-        assert!(!is_steady(&service(deployments.clone())), "{deployments:?}");
-    }
-    let drained = Service {
-        deployments: vec![deployment("web:1")],
-        ..service([])
-    };
-    assert!(!is_steady(&drained), "without a primary deployment");
-}
-
-/// ECS may call a rollout successful days before the tasks that it replaced are gone.
-#[test]
-fn a_service_whose_replaced_tasks_only_drain_is_steady() {
-    let draining = |desired_count: u32| Deployment {
-        desired_count,
-        ..deployment("web:1")
-    };
-    let is_steady_on = |primary: Deployment, old: Deployment| {
-        let service = service([primary, old]);
-        assert_eq!(tells_everything(&service), is_steady(&service));
-        is_steady(&service)
-    };
-    assert!(is_steady_on(deployment("web:2"), draining(0)));
-    assert!(!is_steady_on(deployment("web:2"), draining(1)), "a bake time keeps it");
-    assert!(!is_steady_on(rolling("web:2"), draining(0)));
-    assert!(!is_steady_on(without_state(deployment("web:2")), draining(1)));
-    let failed = Deployment {
-        rollout_state: Some(RolloutState::Failed),
-        ..draining(0)
-    };
-    assert!(!is_steady_on(deployment("web:2"), failed), "it was rolled back");
-    let off = Deployment {
-        desired_count: 0,
-        ..deployment("web:2")
-    };
-    assert!(
-        !is_steady_on(off, draining(0)),
-        "all that a service without tasks has looks drained"
-    );
-}
-
-#[test]
-fn a_read_tells_everything_where_ecs_says_that_the_one_deployment_is_complete() {
-    assert!(tells_everything(&service([deployment("web:1")])));
-    for deployments in [
-        vec![without_state(deployment("web:1"))],
-        vec![rolling("web:1")],
-        vec![deployment("web:2"), deployment("web:1")],
-    ] {
-        assert!(!tells_everything(&service(deployments.clone())), "{deployments:?}");
-    }
-}
-
-// What it would go back to.
-
-fn good(deployments: Vec<Deployment>, history: Option<&[ServiceDeployment]>) -> Option<String> {
-    last_good(&[&service(deployments)], &arn("web:9"), history).map(|good| good.short().to_owned())
-}
-
-#[test]
-fn peer_3_three_pushes_the_second_bad_the_third_superseding_it_back_to_the_first() {
-    let deployments = vec![rolling("web:3"), given_up("web:2"), deployment("web:1")];
-    assert_eq!(good(deployments, None).as_deref(), Some("web:1"));
-    let history = [
-        record("web:3", UnderWay),
-        record("web:2", Stopped),
-        record("web:1", Successful),
-    ];
-    assert_eq!(
-        good(vec![rolling("web:3"), rolling("web:2")], Some(&history)).as_deref(),
-        Some("web:1")
-    );
-}
-
-#[test]
-fn the_newest_of_several_good_deployments_is_the_last_good_one() {
-    assert_eq!(
-        good(vec![deployment("web:2"), deployment("web:1")], None).as_deref(),
-        Some("web:2")
-    );
-    let back = Deployment {
-        created_at: at(50),
-        ..deployment("web:1")
-    };
-    assert_eq!(good(vec![back, deployment("web:2")], None).as_deref(), Some("web:1"));
-    let history = [record("web:2", Successful), record("web:1", Successful)];
-    assert_eq!(good(vec![rolling("web:3")], Some(&history)).as_deref(), Some("web:2"));
-}
-
-#[test]
-fn what_runs_counts_before_what_is_recorded() {
-    let history = [record("web:5", Successful)];
-    assert_eq!(
-        good(vec![deployment("web:1")], Some(&history)).as_deref(),
-        Some("web:1")
-    );
-}
-
-#[test]
-fn ours_is_never_what_it_goes_back_to() {
-    assert_eq!(
-        good(vec![deployment("web:9"), deployment("web:1")], None).as_deref(),
-        Some("web:1")
-    );
-    let history = [record("web:9", Successful), record("web:1", Successful)];
-    assert_eq!(
-        good(vec![deployment("web:9")], Some(&history)).as_deref(),
-        Some("web:1")
-    );
-}
-
-#[test]
-fn nothing_that_never_became_stable_is_good() {
-    assert_eq!(good(vec![rolling("web:1"), given_up("web:2")], None), None);
-    for status in [UnderWay, Stopped, RollingBack, RolledBack, RollbackFailed] {
-        assert_eq!(good(vec![rolling("web:1")], Some(&[record("web:2", status)])), None);
-    }
-}
-
-#[test]
-fn without_a_rollout_state_a_deployment_is_good_when_all_its_tasks_run() {
-    let stateless = without_state(deployment("web:1"));
-    assert_eq!(good(vec![stateless.clone()], None).as_deref(), Some("web:1"));
-    assert_eq!(
-        good(
-            vec![Deployment {
-                running_count: 1,
-                ..stateless.clone()
-            }],
-            None
-        ),
-        None
-    );
-    assert_eq!(
-        good(
-            vec![Deployment {
-                pending_count: 1,
-                ..stateless.clone()
-            }],
-            None
-        ),
-        None
-    );
-    let draining = Deployment {
-        desired_count: 0,
-        running_count: 0,
-        ..without_state(deployment("web:2"))
-    };
-    let three = vec![without_state(rolling("web:3")), draining.clone(), stateless];
-    assert_eq!(good(three, None).as_deref(), Some("web:1"));
-    assert_eq!(
-        good(vec![draining], None).as_deref(),
-        Some("web:2"),
-        "the service is scaled to zero"
-    );
-}
-
-#[test]
-fn without_a_rollout_state_what_ran_for_a_moment_is_not_good_where_its_record_tells() {
-    let both = || {
-        ["web:2", "web:1"]
-            .map(|short| without_state(deployment(short)))
-            .to_vec()
-    };
-    let first = record("web:1", Successful);
-    for (history, expected) in [
-        (vec![record("web:2", UnderWay), first.clone()], "web:1"),
-        (vec![record("web:2", Stopped), first.clone()], "web:1"),
-        (vec![record("web:2", Successful), first], "web:2"),
-        (vec![], "web:2"),
-        // Where ECS calls no such rollout successful, what runs is all that there is.
-        (vec![record("web:2", UnderWay), record("web:1", UnderWay)], "web:2"),
-    ] {
-        assert_eq!(good(both(), Some(&history)).as_deref(), Some(expected), "{history:?}");
-    }
-}
-
-#[test]
-fn with_a_rollout_state_no_record_is_asked() {
-    let history = [record("web:2", UnderWay), record("web:1", Successful)];
-    let both = vec![deployment("web:2"), deployment("web:1")];
-    assert_eq!(good(both, Some(&history)).as_deref(), Some("web:2"));
-}
-
-#[test]
-fn the_first_read_that_lists_something_good_counts() {
-    let completed_meanwhile = service([rolling("web:9"), deployment("web:2")]);
-    let before = service([rolling("web:2"), deployment("web:1")]);
-    let good = |reads: &[&Service]| last_good(reads, &arn("web:9"), None);
-    assert_eq!(good(&[&completed_meanwhile, &before]), Some(arn("web:2")));
-    let nothing = service([rolling("web:9")]);
-    assert_eq!(good(&[&nothing, &before]), Some(arn("web:1")));
-}
-
 // Whatever ECS answers.
-
-fn any_deployment() -> impl Strategy<Value = Deployment> {
-    let kind = prop::sample::select(vec![deployment as fn(&str) -> Deployment, rolling, given_up]);
-    (1u32..6, kind, any::<bool>()).prop_map(|(number, kind, is_stateless)| {
-        let deployment = kind(&format!("web:{number}"));
-        if is_stateless {
-            without_state(deployment)
-        } else {
-            deployment
-        }
-    })
-}
 
 proptest! {
     #[test]
@@ -1082,18 +836,7 @@ proptest! {
         let service = service(deployments.into_iter().skip_while(|it| !on_another(it)));
         prop_assume!(service.primary().is_some());
         let history = newest.map(|status| vec![record("web:5", status)]);
-        let start = decide(&wanted(), &Seen { primary_standing: Some(Standing::Newer), rolls_back, history: history.as_deref(), ..seen(&service) });
+        let start = decide(&wanted(), &Snapshot { primary_standing: Some(Standing::Newer), rolls_back, history: history.as_deref(), ..snapshot(&service) });
         prop_assert_eq!(start, Start::Superseded(service.deployments[0].task_definition.clone()));
-    }
-
-    #[test]
-    fn the_last_good_revision_is_never_ours_nor_one_that_failed(deployments in prop::collection::vec(any_deployment(), 0..5)) {
-        let service = service(deployments);
-        if let Some(good) = last_good(&[&service], &arn("web:2"), None) {
-            prop_assert_ne!(&good, &arn("web:2"));
-            let of_it = service.deployments.iter().filter(|deployment| deployment.task_definition == good);
-            let never_failed = of_it.into_iter().any(|deployment| deployment.rollout_state != Some(RolloutState::Failed));
-            prop_assert!(never_failed);
-        }
     }
 }

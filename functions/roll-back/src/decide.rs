@@ -2,12 +2,8 @@
 
 use ecr_deploy::contract::Rollout;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
-use ecr_deploy::domain::image::{ImageDigest, ImageReference, ImageTag};
-use ecr_deploy::domain::push::PushedImage;
-use ecr_deploy::domain::service::{
-    self, ContainerDigest, Deployment, Service, ServiceDeployment, ServiceDeploymentStatus,
-};
-use ecr_deploy::domain::task_definition::{OtherRevision, Standing, TaskDefinition};
+use ecr_deploy::domain::service::{self, Deployment, Service, ServiceDeployment, ServiceDeploymentStatus};
+use ecr_deploy::domain::task_definition::{OtherRevision, Standing};
 
 /// How to go back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +60,7 @@ pub fn on<'a>(
 
 /// What is known before the decision.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
+pub struct Snapshot<'a> {
     /// The service.
     pub service: &'a Service,
     /// The rollout that failed.
@@ -83,8 +79,8 @@ pub struct Seen<'a> {
 
 /// Decides how a service goes back from a rollout that failed.
 #[must_use]
-pub fn decide(seen: &Seen<'_>) -> Way {
-    let Seen {
+pub fn decide(snapshot: &Snapshot<'_>) -> Way {
+    let Snapshot {
         service,
         failed,
         last_good,
@@ -92,7 +88,7 @@ pub fn decide(seen: &Seen<'_>) -> Way {
         primary,
         history,
         may_stop,
-    } = *seen;
+    } = *snapshot;
     if let (Some(on), Some(primary)) = (on(service, history, failed), primary) {
         let deployment = service.primary().filter(|deployment| deployment.task_definition == *on);
         let says_rollback = deployment.is_some_and(Deployment::says_rollback);
@@ -150,87 +146,6 @@ pub fn good_before(
         }
     }
     good
-}
-
-/// The old contents of the last good revision, as far as they are at risk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Contents {
-    /// The revision names the repository by digest, so it is always the same contents.
-    Pinned,
-    /// It names the repository by this tag, which stood for this digest.
-    Tagged(ImageTag, ImageDigest),
-    /// It names the repository by this tag, and nothing tells which digest that stood for.
-    Unknown(ImageTag),
-}
-
-/// What the last good revision ran: by what its images `resolved` to, else by what was recorded on it.
-#[must_use]
-pub fn old_contents(previous: &TaskDefinition, image: &PushedImage, resolved: &[ContainerDigest]) -> Contents {
-    let Some(reference) = previous
-        .references_of(image)
-        .find(|reference| reference.digest().is_none())
-    else {
-        return Contents::Pinned;
-    };
-    let tag = reference.tag().cloned().unwrap_or_else(ImageTag::latest);
-    let digest = digest_of(reference, resolved).or_else(|| previous.recorded_digest(&image.repository));
-    match digest {
-        Some(digest) => Contents::Tagged(tag, digest),
-        None => Contents::Unknown(tag),
-    }
-}
-
-/// Whether ECS goes back to the old contents of a revision by itself: where it has resolved the pushed image of it. It does not for a
-/// container whose `versionConsistency` is `disabled`
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>).
-#[must_use]
-pub fn keeps_old_contents(previous: &TaskDefinition, image: &PushedImage, resolved: &[ContainerDigest]) -> bool {
-    previous
-        .references_of(image)
-        .all(|reference| reference.digest().is_some() || digest_of(reference, resolved).is_some())
-}
-
-fn digest_of(reference: &ImageReference, resolved: &[ContainerDigest]) -> Option<ImageDigest> {
-    let is_same = |image: &str| {
-        image
-            .parse::<ImageReference>()
-            .is_ok_and(|image| image.registry() == reference.registry() && image.repository() == reference.repository())
-    };
-    resolved
-        .iter()
-        .find(|image| is_same(&image.image))
-        .map(|image| image.digest.clone())
-}
-
-/// Whether a revision was registered for this very rollback: of `failed`, to `previous`, whose containers of the image's
-/// repository are pinned to `digest` if that is needed; and can still be deployed.
-#[must_use]
-pub fn serves(
-    registered: &TaskDefinition,
-    previous: &TaskDefinitionArn,
-    digest: Option<&ImageDigest>,
-    image: &PushedImage,
-    failed: &TaskDefinitionArn,
-) -> bool {
-    registered.is_active()
-        && registered.arn().family() == previous.family()
-        && registered.rolls_back(failed)
-        && registered.source().is_none_or(|source| source == *previous)
-        && digest.is_none_or(|digest| {
-            let mut references = registered.references_of(image);
-            references.all(|reference| reference.digest() == Some(digest))
-        })
-}
-
-/// What the images of a revision resolved to in its rollouts that were successful, by ECS's records, newest first. The same
-/// revision may have failed with other contents since, when its tag was pushed over.
-#[must_use]
-pub fn recorded_digests(history: Option<&[ServiceDeployment]>, revision: &TaskDefinitionArn) -> Vec<ContainerDigest> {
-    let of_revision = history
-        .into_iter()
-        .flatten()
-        .filter(|record| record.target == *revision && record.status == ServiceDeploymentStatus::Successful);
-    of_revision.flat_map(|record| record.target_digests.clone()).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,103 @@
+//! Reads what the decision needs of a service.
+
+use crate::Attempt;
+use crate::decide::{Snapshot, Way, decide, good_before, on};
+use ecr_deploy::change::mover::Read;
+use ecr_deploy::contract::RollBack;
+use ecr_deploy::domain::arn::TaskDefinitionArn;
+use ecr_deploy::domain::service::ServiceDeployment;
+use ecr_deploy::domain::task_definition::OtherRevision;
+use ecr_deploy::error::Error;
+
+/// A service, and what else was read for the decision.
+pub(crate) struct Reading {
+    pub(crate) read: Read,
+    primary: Option<OtherRevision>,
+    /// ECS's records of the service's rollouts, newest first.
+    pub(crate) history: Option<Vec<ServiceDeployment>>,
+    /// Where ECS would go back to.
+    pub(crate) last_good: Option<TaskDefinitionArn>,
+    /// Where to go back to.
+    previous: Option<TaskDefinitionArn>,
+    /// True if a container of the pushed image crashed.
+    pub(crate) image_failed: bool,
+}
+
+impl Attempt<'_> {
+    pub(crate) async fn read(&self) -> Result<Reading, Error> {
+        let Self { mover, input, .. } = self;
+        let failed = &input.rollout;
+        let read = mover.read().await?;
+        let history = mover
+            .ecs
+            .service_deployments(&mover.cluster, &mover.service, None)
+            .await?;
+        let on = on(&read.service, history.as_deref(), failed);
+        let primary = match on.filter(|on| **on != failed.task_definition) {
+            Some(on) => {
+                let revision = mover.ecs.describe_task_definition(on.as_str()).await?;
+                Some(revision.beside(&failed.task_definition, &input.image, self.now))
+            }
+            None => None,
+        };
+        let good = good_before(history.as_deref(), &failed.task_definition, input.previous.as_ref());
+        let image_failed = self.image_failed().await?;
+        let without_image = if image_failed {
+            self.first_without_image(&good).await?
+        } else {
+            None
+        };
+        let last_good = good.into_iter().next();
+        Ok(Reading {
+            read,
+            primary,
+            history,
+            previous: without_image.or_else(|| last_good.clone()),
+            last_good,
+            image_failed,
+        })
+    }
+
+    /// Decides by one reading. `may_stop` says whether `StopServiceDeployment` is still worth trying.
+    pub(crate) fn decide(&self, reading: &Reading, may_stop: bool) -> Way {
+        decide(&Snapshot {
+            service: &reading.read.service,
+            failed: &self.input.rollout,
+            last_good: reading.last_good.as_ref(),
+            previous: reading.previous.as_ref(),
+            primary: reading.primary,
+            history: reading.history.as_deref(),
+            may_stop,
+        })
+    }
+
+    /// True if `revision` was registered for the push.
+    pub(crate) async fn has_image(&self, revision: &TaskDefinitionArn) -> Result<bool, Error> {
+        let read = self.mover.ecs.outline_of(revision).await?;
+        Ok(read.is_some_and(|read| read.is_of_push(&self.input.image)))
+    }
+
+    async fn image_failed(&self) -> Result<bool, Error> {
+        let RollBack {
+            image, rollout, check, ..
+        } = self.input;
+        let failed = check.as_ref().map_or(&[][..], |check| &check.failed_containers);
+        if failed.is_empty() {
+            return Ok(false);
+        }
+        let revision = self.mover.ecs.outline_of(&rollout.task_definition).await?;
+        let of_image = revision.map_or_else(Vec::new, |revision| revision.containers_of(image));
+        Ok(failed.iter().any(|container| of_image.contains(container)))
+    }
+
+    /// The first revision of `good` that was not registered for the push: a rollout with the image may have been successful
+    /// before its tasks crashed.
+    async fn first_without_image(&self, good: &[TaskDefinitionArn]) -> Result<Option<TaskDefinitionArn>, Error> {
+        for revision in good {
+            if !self.has_image(revision).await? {
+                return Ok(Some(revision.clone()));
+            }
+        }
+        Ok(None)
+    }
+}

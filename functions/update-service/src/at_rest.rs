@@ -1,0 +1,70 @@
+//! Whether a service is at rest, and the last good revision of one that is not.
+
+use ecr_deploy::domain::arn::TaskDefinitionArn;
+use ecr_deploy::domain::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
+
+/// Whether one read tells everything: one deployment, and ECS says that it is complete. Else ECS's records are worth a call: where
+/// it tells no rollout state, tasks that all run may be those of a rollback that is under way, or of a rollout that never completes.
+#[must_use]
+pub(crate) fn tells_everything(service: &Service) -> bool {
+    is_steady(service) && service.primary().is_some_and(|only| only.rollout_state.is_some())
+}
+
+/// Whether a service is at rest, as far as one read tells: one deployment is complete, and ECS wants no task of any other, which
+/// may still drain (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEarlySuccessCriteria.html>).
+#[must_use]
+pub(crate) fn is_steady(service: &Service) -> bool {
+    let Some(primary) = service.primary() else {
+        return false;
+    };
+    let only_drains = |other: &Deployment| {
+        other.rollout_state == Some(RolloutState::Completed) && other.desired_count == 0 && primary.desired_count > 0
+    };
+    let mut deployments = service.deployments.iter();
+    is_complete(service, primary) && deployments.all(|it| it.is_primary || only_drains(it))
+}
+
+/// Whether a deployment is over and went well. Where ECS tells no rollout state it is when all its tasks run, and one of them at
+/// least where the service is to run any: one that drains has none left.
+fn is_complete(service: &Service, deployment: &Deployment) -> bool {
+    if let Some(state) = deployment.rollout_state {
+        return state == RolloutState::Completed;
+    }
+    let needed = deployment.desired_count.max(service.desired_count.min(1));
+    deployment.running_count >= needed && deployment.pending_count == 0
+}
+
+/// The last good revision: that of the newest deployment that completed, other than one of `ours`, of the first of these `reads`
+/// that lists one; where none does, by the records ([`ecr_deploy::domain::service::last_good`]).
+///
+/// A deployment without a rollout state counts only then before the records when its own does not tell otherwise: that its tasks
+/// run for a moment makes no revision good. `None` when nothing ever completed.
+#[must_use]
+pub(crate) fn last_good(
+    reads: &[&Service],
+    ours: &TaskDefinitionArn,
+    history: Option<&[ServiceDeployment]>,
+) -> Option<TaskDefinitionArn> {
+    let is_told_otherwise = |deployment: &Deployment| {
+        let mut records = history.into_iter().flatten();
+        let record = records.find(|record| record.target == deployment.task_definition);
+        deployment.rollout_state.is_none()
+            && record.is_some_and(|record| record.status != ServiceDeploymentStatus::Successful)
+    };
+    let listed = |counts: &dyn Fn(&Deployment) -> bool| {
+        reads.iter().find_map(|service| {
+            let good = service.deployments.iter().filter(|deployment| {
+                deployment.task_definition != *ours && is_complete(service, deployment) && counts(deployment)
+            });
+            let newest = good.max_by_key(|deployment| deployment.created_at)?;
+            Some(&newest.task_definition)
+        })
+    };
+    listed(&|deployment| !is_told_otherwise(deployment))
+        .or_else(|| ecr_deploy::domain::service::last_good(history?, ours))
+        .or_else(|| listed(&|_| true))
+        .cloned()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

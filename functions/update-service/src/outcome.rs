@@ -1,0 +1,142 @@
+//! The outcomes of the step, with their messages.
+
+use crate::Attempt;
+use crate::at_rest::{is_steady, last_good};
+use crate::read::Reading;
+use ecr_deploy::contract::{Rollout, ServiceUpdate, UpdateOutcome};
+use ecr_deploy::domain::arn::TaskDefinitionArn;
+use ecr_deploy::domain::service::Service;
+use ecr_deploy::error::Error;
+use jiff::{SignedDuration, Timestamp};
+
+/// There is no service to move.
+pub(crate) fn deleted(now: Timestamp, message: String) -> ServiceUpdate {
+    ServiceUpdate {
+        outcome: UpdateOutcome::ServiceDeleted,
+        rollout: None,
+        previous: None,
+        source: None,
+        deadline: now,
+        wait: 0,
+        message,
+    }
+}
+
+impl Attempt<'_> {
+    /// A rollout to `revision` has begun, as `after` shows.
+    pub(crate) fn rollout_begun(
+        &self,
+        after: &Service,
+        revision: &TaskDefinitionArn,
+        previous: Option<TaskDefinitionArn>,
+    ) -> ServiceUpdate {
+        let message = match &previous {
+            Some(previous) => format!("from {} to {}", previous.short(), revision.short()),
+            None => format!("to {}; nothing good is known to go back to", revision.short()),
+        };
+        ServiceUpdate {
+            rollout: Some(self.rollout(after, revision)),
+            previous,
+            ..self.outcome(UpdateOutcome::Started, &message)
+        }
+    }
+
+    pub(crate) fn already_deployed(&self, reading: &Reading, revision: &TaskDefinitionArn) -> ServiceUpdate {
+        let service = &reading.read.service;
+        let mut rollout = self.rollout(service, revision);
+        // Another execution is watching it, and this one is to see the same. But if its rollout is over, maybe for
+        // days, or if an operator wants it again, tasks that crashed until now are no reason to go back.
+        if !is_steady(service) && self.input.wanted_since.is_none() {
+            rollout.watched_since = rollout.started_at;
+        }
+        ServiceUpdate {
+            previous: last_good(&[service], revision, reading.history.as_deref()),
+            rollout: Some(rollout),
+            ..self.outcome(
+                UpdateOutcome::AlreadyDeployed,
+                &format!("is on {} already", revision.short()),
+            )
+        }
+    }
+
+    pub(crate) fn superseded(&self, by: &TaskDefinitionArn) -> ServiceUpdate {
+        let what = format!("is on {}, of a newer push", by.short());
+        self.outcome(UpdateOutcome::Superseded, &what)
+    }
+
+    pub(crate) fn taken_on(&self, to: &TaskDefinitionArn) -> ServiceUpdate {
+        let what = format!(
+            "was on this push before, and another deployment has taken it to {}",
+            to.short()
+        );
+        self.outcome(UpdateOutcome::Superseded, &what)
+    }
+
+    pub(crate) fn rolled_back(&self, to: &TaskDefinitionArn, why: Option<&str>) -> Error {
+        let why = why.map(|why| format!(" ({})", why.trim_end_matches('.')));
+        Error::RolledBack(format!(
+            "{} was on {} for this push before, which did not become stable{}, and is on {} now",
+            self.mover.title(),
+            self.input.task_definition.short(),
+            why.unwrap_or_default(),
+            to.short()
+        ))
+    }
+
+    /// The service is read again later.
+    pub(crate) fn rolling_back(&self, what: &str) -> Result<ServiceUpdate, Error> {
+        Ok(ServiceUpdate {
+            deadline: self.wait_until(what)?,
+            ..self.outcome(UpdateOutcome::RollingBack, what)
+        })
+    }
+
+    /// The service gets a revision that is made from `source`.
+    pub(crate) fn rebase(&self, source: TaskDefinitionArn, what: &str) -> Result<ServiceUpdate, Error> {
+        Ok(ServiceUpdate {
+            source: Some(source),
+            deadline: self.wait_until(what)?,
+            ..self.outcome(UpdateOutcome::Rebase, what)
+        })
+    }
+
+    /// Until when the service may be asked for again.
+    fn wait_until(&self, what: &str) -> Result<Timestamp, Error> {
+        let deadline = self.input.deadline.unwrap_or(self.deadline);
+        if self.now <= deadline {
+            return Ok(deadline);
+        }
+        Err(Error::Rejected(format!(
+            "{} {what}, and its turn did not come until {deadline}; read what keeps the service, then redrive this execution",
+            self.mover.title()
+        )))
+    }
+
+    fn rollout(&self, service: &Service, revision: &TaskDefinitionArn) -> Rollout {
+        let deployment = service.deployment_of(revision);
+        // A rollout has all of its time, also where ECS took long to answer the update that began it.
+        let late = deployment.map_or(SignedDuration::ZERO, |it| it.created_at.duration_since(self.now));
+        let deadline = self.deadline.saturating_add(late.max(SignedDuration::ZERO));
+        Rollout {
+            cluster: self.mover.cluster.clone(),
+            service: self.mover.service.clone(),
+            task_definition: revision.clone(),
+            deployment: deployment.map(|deployment| deployment.id.clone()),
+            started_at: deployment.map_or(self.now, |deployment| deployment.created_at),
+            watched_since: self.now,
+            deadline: deadline.unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    fn outcome(&self, outcome: UpdateOutcome, what: &str) -> ServiceUpdate {
+        ServiceUpdate {
+            outcome,
+            rollout: None,
+            previous: None,
+            source: None,
+            deadline: self.deadline,
+            wait: 0,
+            message: format!("{} {what}", self.mover.title()),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Reads what the decision needs of a service.
+
+use crate::Attempt;
+use crate::at_rest::tells_everything;
+use crate::decide::{Snapshot, Start, decide};
+use crate::earlier::may_have_been_deployed;
+use crate::rolling_back::is_lost;
+use ecr_deploy::change::mover::Read;
+use ecr_deploy::domain::arn::TaskDefinitionArn;
+use ecr_deploy::domain::service::ServiceDeployment;
+use ecr_deploy::domain::task_definition::{ONE_PUSH, Standing, TaskDefinition};
+use ecr_deploy::error::Error;
+use std::collections::BTreeSet;
+
+/// How often one attempt reads a service that moves meanwhile. The last read counts as it is: if ECS throttles reads for so long,
+/// more of them help nobody, and a lost update is found afterwards.
+const READS: usize = 3;
+
+/// A service, and what else was read for the decision.
+pub(crate) struct Reading {
+    pub(crate) read: Read,
+    /// The revision of the primary deployment, unless that is the wanted one, or its source at rest. (A rollout to
+    /// the source may be a rollback, which the revision tells.)
+    primary: Option<TaskDefinition>,
+    primary_source: Option<TaskDefinitionArn>,
+    leads_to_wanted: bool,
+    /// ECS's records of the service's rollouts, newest first.
+    pub(crate) history: Option<Vec<ServiceDeployment>>,
+    /// The revisions in the history that are of the push, where that may have been deployed here before.
+    of_push: Vec<TaskDefinitionArn>,
+    /// True if the wanted revision is of another tag of the image, and the service is on a push that came between.
+    is_overtaken: bool,
+}
+
+impl Attempt<'_> {
+    /// Reads the service and decides, until a decision stands on a fresh read, or on one that still holds.
+    pub(crate) async fn read(&mut self) -> Result<(Reading, Start), Error> {
+        let mut read = self.mover.read().await?;
+        for _ in 1..READS {
+            let (reading, start) = self.decide(read).await?;
+            let Some(newer) = self.mover.moved_since(&reading.read).await? else {
+                return Ok((reading, start));
+            };
+            tracing::warn!("{} has moved while it was read: reading again", newer.service.title());
+            self.input.repeated = true;
+            read = newer;
+        }
+        self.decide(read).await
+    }
+
+    /// Decides by one read of the service.
+    async fn decide(&self, read: Read) -> Result<(Reading, Start), Error> {
+        let reading = self.reading(read).await?;
+        let start = decide(self.input, &self.snapshot(&reading, false));
+        let start = match (start, reading.read.service.primary()) {
+            (Start::RollingBack(to), Some(rollback)) => {
+                let stopped = self
+                    .mover
+                    .ecs
+                    .stopped_tasks(&self.mover.cluster, &self.mover.service)
+                    .await?;
+                let crash_threshold = reading.read.service.crash_threshold;
+                let timeout = self.input.settings.rollout_timeout;
+                if is_lost(rollback, crash_threshold, &stopped, self.now, timeout) {
+                    decide(self.input, &self.snapshot(&reading, true))
+                } else {
+                    Start::RollingBack(to)
+                }
+            }
+            (Start::Update { revision, .. }, _) if reading.is_deregistered(&revision) => Start::Update {
+                revision: self.input.task_definition.clone(),
+                force: false,
+            },
+            (start, _) => start,
+        };
+        Ok((reading, start))
+    }
+
+    fn snapshot<'s>(&self, reading: &'s Reading, rollback_is_lost: bool) -> Snapshot<'s> {
+        let primary = reading.primary.as_ref();
+        Snapshot {
+            service: &reading.read.service,
+            primary_standing: primary.map(|primary| primary.standing(&self.input.image, self.now)),
+            primary_source: reading.primary_source.as_ref(),
+            rolls_back: primary.is_some_and(|primary| primary.rolled_back().is_some()),
+            leads_to_wanted: reading.leads_to_wanted,
+            rollback_is_lost,
+            history: reading.history.as_deref(),
+            of_push: &reading.of_push,
+            is_overtaken: reading.is_overtaken,
+        }
+    }
+
+    /// Reads what else the decision needs, and no more than that.
+    async fn reading(&self, read: Read) -> Result<Reading, Error> {
+        let (input, service) = (&*self.input, &read.service);
+        let on = service.primary().map(|primary| &primary.task_definition);
+        let may_be_past = may_have_been_deployed(input, service);
+        let is_known = |on: &TaskDefinitionArn| {
+            *on == input.task_definition || (*on == input.source && tells_everything(service) && !may_be_past)
+        };
+        let primary = match on.filter(|on| !is_known(on)) {
+            Some(on) => Some(self.mover.ecs.describe_task_definition(on.as_str()).await?),
+            None => None,
+        };
+        let leads_to_wanted = match &primary {
+            Some(primary) if *primary.arn() != input.source => self.leads_to_wanted(primary).await?,
+            _ => false,
+        };
+        let is_of_push = |primary: &TaskDefinition| primary.is_of_push(&input.image);
+        let is_there = on == Some(&input.task_definition) || primary.as_ref().is_some_and(is_of_push);
+        // A service that is there and at rest does not list any more what it was on before.
+        let history = if tells_everything(service) && !is_there && !may_be_past {
+            None
+        } else {
+            let Self { mover, .. } = self;
+            mover
+                .ecs
+                .service_deployments(&mover.cluster, &mover.service, None)
+                .await?
+        };
+        let records = history.as_deref().unwrap_or_default();
+        let of_push = if may_be_past && !is_there {
+            self.revisions_of_push(records, primary.as_ref()).await?
+        } else {
+            Vec::new()
+        };
+        let was_deployed = records.iter().any(|record| record.target == input.task_definition);
+        let is_overtaken = match &primary {
+            Some(primary) if may_be_past && !is_there && was_deployed => self.is_overtaken(primary).await?,
+            _ => false,
+        };
+        Ok(Reading {
+            read,
+            primary_source: primary.as_ref().and_then(TaskDefinition::source),
+            primary,
+            leads_to_wanted,
+            history,
+            of_push,
+            is_overtaken,
+        })
+    }
+
+    /// True if the wanted revision was registered under another tag of the image, and `primary` is of a push that came between.
+    async fn is_overtaken(&self, primary: &TaskDefinition) -> Result<bool, Error> {
+        let image = &self.input.image;
+        let between = primary.recorded_push(&image.repository);
+        // Mostly the last push was long before, and the wanted revision need not be read.
+        if between.is_none_or(|between| image.push.at().duration_since(between.at()) > ONE_PUSH) {
+            return Ok(false);
+        }
+        let wanted = self.described(&self.input.task_definition).await?;
+        Ok(wanted.is_some_and(|wanted| wanted.is_overtaken(primary, image) && wanted.push_of(image) != *image))
+    }
+
+    /// The revisions in ECS's records, but for the wanted one, that were registered for the push.
+    async fn revisions_of_push(
+        &self,
+        history: &[ServiceDeployment],
+        primary: Option<&TaskDefinition>,
+    ) -> Result<Vec<TaskDefinitionArn>, Error> {
+        let image = &self.input.image;
+        let targets = history.iter().map(|record| &record.target);
+        let others = targets.filter(|target| **target != self.input.task_definition);
+        let others: BTreeSet<&str> = others.map(TaskDefinitionArn::as_str).collect();
+        let others: Vec<&str> = others.into_iter().collect();
+        let described = self.mover.ecs.describe_task_definitions(&others).await?;
+        let of_push = described.into_iter().flatten().filter(|revision| {
+            revision.is_of_push(image) && !primary.is_some_and(|primary| revision.is_overtaken(primary, image))
+        });
+        Ok(of_push.map(|revision| revision.arn().clone()).collect())
+    }
+
+    /// True if the revision with the image that would be made from `on`, which is of an older push, is the wanted one. So it is
+    /// when several pushes of one repository come at once: all of their revisions are made from the same one.
+    pub(crate) async fn leads_to_wanted(&self, on: &TaskDefinition) -> Result<bool, Error> {
+        if on.standing(&self.input.image, self.now) != Standing::Older || on.rolled_back().is_some() {
+            return Ok(false);
+        }
+        let Some(wanted) = self.described(&self.input.task_definition).await? else {
+            return Ok(false);
+        };
+        let image = &self.input.image;
+        let made = on.with_image(&wanted.push_of(image), self.input.settings.image_reference);
+        let is_overtaken = wanted.is_overtaken(on, image);
+        Ok(wanted.is_active() && !is_overtaken && made.is_same_document(&wanted) && made.records_same_pushes(&wanted))
+    }
+
+    /// A revision; `None` when it is not there any more.
+    async fn described(&self, revision: &TaskDefinitionArn) -> Result<Option<TaskDefinition>, Error> {
+        match self.mover.ecs.describe_task_definition(revision.as_str()).await {
+            Ok(described) => Ok(Some(described)),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// True if a service can be moved to `revision`.
+    pub(crate) async fn is_active(&self, revision: &TaskDefinitionArn) -> Result<bool, Error> {
+        Ok(self
+            .described(revision)
+            .await?
+            .is_some_and(|revision| revision.is_active()))
+    }
+}
+
+impl Reading {
+    /// True if the service is on `revision`, which somebody has deregistered: it cannot be started again.
+    fn is_deregistered(&self, revision: &TaskDefinitionArn) -> bool {
+        let on = self.primary.as_ref().filter(|on| on.arn() == revision);
+        on.is_some_and(|on| !on.is_active())
+    }
+}
