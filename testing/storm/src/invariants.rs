@@ -36,7 +36,7 @@ pub(crate) struct Violation {
     pub(crate) service: Option<ServiceId>,
     /// The name of the execution it is about.
     pub(crate) execution: Option<String>,
-    /// What is there instead.
+    /// The finding.
     pub(crate) what: String,
 }
 
@@ -119,8 +119,15 @@ const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 33] = [
     rate::nothing_is_lost_to_throttling,
 ];
 
-/// What breaks any of the invariants. The tags of one push are one to all of them.
+/// The violations of all invariants. The tags of one push are one to all of them.
 pub(crate) fn judge(aftermath: &Aftermath) -> Vec<Violation> {
     let aftermath = aftermath.with_one_id_for_each_push();
     INVARIANTS.iter().flat_map(|invariant| invariant(&aftermath)).collect()
+}
+
+/// Why rollouts of ours were cut short by rollouts of ours, and how often, in words.
+pub(crate) fn cut_short(aftermath: &Aftermath) -> String {
+    let reasons = one_at_a_time::reasons(&aftermath.with_one_id_for_each_push());
+    let told: Vec<String> = reasons.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    format!("rollouts of ours that ours cut short: {}", told.join(", "))
 }

@@ -3,7 +3,7 @@
 
 use super::aftermath::{Aftermath, Deployment, Execution, ServiceId, short};
 use super::exercised::Exercised;
-use super::invariants::Violation;
+use super::invariants::{Violation, cut_short};
 use super::scenario::Scenario;
 use crate::Failure;
 use jiff::Timestamp;
@@ -61,7 +61,7 @@ pub(crate) fn read(folder: &Path) -> Result<Aftermath, Failure> {
     serde_json::from_slice(&text).map_err(|error| problem(&path)(&error))
 }
 
-/// What happened, in a few lines: so that a storm in which nothing happened is seen to be one.
+/// The storm in a few lines: so that one in which nothing happened shows.
 pub(crate) fn summary(aftermath: &Aftermath) -> String {
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
     for execution in &aftermath.executions {
@@ -75,12 +75,13 @@ pub(crate) fn summary(aftermath: &Aftermath) -> String {
     let ends: Vec<String> = ends.iter().map(|(end, count)| format!("{count} {end}")).collect();
     let refused = aftermath.calls.iter().filter(|call| call.outcome != "ok").count();
     format!(
-        "{} pushes, {} deeds of others, {} redriven, {} calls of which {refused} failed; {}\n{}",
+        "{} pushes, {} deeds of others, {} redriven, {} calls of which {refused} failed; {}\n{}\n{}",
         aftermath.pushes.len(),
         aftermath.others.iter().filter(|deed| deed.is_done()).count(),
         aftermath.redriven.len(),
         aftermath.calls.len(),
         ends.join(", "),
+        cut_short(aftermath),
         Exercised::by(aftermath)
     )
 }
@@ -112,7 +113,7 @@ pub(crate) fn violations(
     write(&folder.join(REPORT), text)
 }
 
-/// What happened to a service: rollouts, writes of ours, deeds of others and executions, in the order of time.
+/// The story of a service: rollouts, writes of ours, deeds of others and executions, in the order of time.
 fn history(aftermath: &Aftermath, id: &ServiceId) -> String {
     let mut lines: Vec<(i64, String)> = Vec::new();
     let rollouts = aftermath

@@ -4,40 +4,46 @@ use super::Violation;
 use super::reads::{READ, is_listed, may_be_from_before, may_have_no_records};
 use super::rollbacks::is_given_up;
 use crate::aftermath::{Aftermath, Call, Deployment, Execution, Revision, Service, short};
+use std::collections::BTreeMap;
 
 const ONE: &str = "never two rollouts of ours at once on a service";
 
 /// How long a call of ours may take, in milliseconds: what is not answered by then is looked after.
 const CALL: i64 = 10_000;
-/// How soon what was replaced unseen has to be put back, in milliseconds. Whoever replaced it sees that in the answer to his update or, where
-/// none comes, by a read after it: one call, a pause of a second at most, and a read with what it reads besides.
+/// How soon what was replaced unseen has to be put back, in milliseconds. Whoever replaced it sees that in the answer
+/// to his update or, where none comes, by a read after it: one call, a pause of a second at most, and a read with what
+/// it reads besides.
 const PUT_BACK: i64 = CALL + 5_000;
-/// How soon both images have to come in one revision instead, in milliseconds: that revision is registered, and the service read
-/// at once more.
+/// How soon both images have to come in one revision instead, in milliseconds: that revision is registered, and the
+/// service read at once more.
 const BOTH_IN_ONE: i64 = PUT_BACK + 5_000;
 
-/// What counts are the service deployments that calls of ours began, in their order; a repeated call that ECS takes as
-/// done begins none. Of two in a row, the second may begin while the first is under way only
+/// The service deployments count that calls of ours began, in their order; a repeated call that ECS takes as done
+/// begins none. Of two in a row, the second may begin while the first is under way only for one of seven reasons.
 ///
-/// - for a newer push: each push recorded on the first is on the second too, or a newer one of that repository, and at
+/// Three are meant to be:
+///
+/// - a newer push: each push recorded on the first is on the second too, or a newer one of that repository, and at
 ///   least one is newer or was not recorded at all;
-/// - to go back from the first: to a revision that was made to roll the first one's revision back (or one with the same failed
-///   image, which another repository's push came on top of), or to one that had
-///   completed on the service before (behind a Classic Load Balancer, where ECS tells no `rolloutState`, also to one that merely
-///   ran, where no record tells of a better one), when a rollback of the service is told by a red execution, by one that says
-///   the rollback was overtaken, or by one that says where the service is stable instead;
-/// - when it is itself at once replaced unseen, or puts back what was: two executions read at the same moment, one updated and the
-///   other replaced it, and put back the same pushes, once (ECS has no update on a condition). Where an update of theirs was refused
-///   or not answered, both have their images in one revision instead: what could not be put back is built upon, and whoever hears
-///   nothing of his update and finds the service on the other one's revision has his image put on top of that;
-/// - when it could not see the first one, neither before nor after: the read that it stands on is from before that, it would have
-///   been right by it, and what had no task yet is not listed any more in the answer to the update. Who was replaced unseen then finds that
-///   himself, and comes on top;
-/// - when the read before it was old, and it would have been right by what that showed: ECS still showed the service as it
-///   had been before an update or a stop, which the simulation has reads do for some seconds after some of them.
+/// - a rollback of the first: to a revision that was made to roll it back (or to roll back one with the same failed
+///   image), or to one that had completed on the service before, when an execution tells of the rollback. Behind a
+///   Classic Load Balancer, where ECS tells no `rolloutState`, also to one that merely ran, where no record tells of a
+///   better one;
+/// - ECS goes back from the first, and that rollback has had all its time: nobody waits for it any more.
 ///
-/// A deployment that somebody else began ends the row: what follows it follows his. So does an operator's redrive, who may
-/// redrive several executions of one service at once.
+/// Four are excuses, since ECS has no conditional update:
+///
+/// - the first one is itself put back at once. Two executions read at the same moment; one updated, and the other
+///   replaced it unseen. Where an update of theirs was refused or not answered, a revision with both images follows
+///   instead;
+/// - the second one puts back at once, and once only, what the first one replaced unseen;
+/// - the second one could not see the first: its read is from before that, it was right by that read, and the answer to
+///   its update did not list the first, which had no task yet. Whoever was replaced then finds that himself;
+/// - the read before the second one was old: ECS still showed the service as it was before a write, and the second one
+///   was right by that. The simulation has reads do so for some seconds after some writes.
+///
+/// A deployment that somebody else began ends the row: what follows it follows his. So does an operator's redrive, who
+/// may redrive several executions of one service at once.
 pub(super) fn one_rollout_of_ours_at_a_time(aftermath: &Aftermath) -> Vec<Violation> {
     aftermath
         .after
@@ -48,30 +54,58 @@ pub(super) fn one_rollout_of_ours_at_a_time(aftermath: &Aftermath) -> Vec<Violat
 }
 
 fn of_service(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
-    let id = service.id();
-    let is_ours = |rollout: &Deployment| !aftermath.is_of_others(&id, rollout);
-    let mut violations = Vec::new();
-    for (place, pair) in service.history.windows(2).enumerate() {
-        let [first, second] = pair else { continue };
+    let without = |place: &usize| reason(aftermath, service, *place).is_none();
+    let violation = |place: usize| {
+        let [first, second] = [place, place + 1].map(|place| short(&service.history[place].task_definition));
+        let what = format!("{second} was begun while {first} was under way, without a reason");
+        Violation::of_service(ONE, service.id(), what)
+    };
+    cut_short(aftermath, service).filter(without).map(violation).collect()
+}
+
+/// The places of the rollouts of ours that were under way when the next one began, also one of ours.
+fn cut_short<'a>(aftermath: &'a Aftermath, service: &'a Service) -> impl Iterator<Item = usize> + 'a {
+    let is_ours = move |rollout: &Deployment| !aftermath.is_of_others(&service.id(), rollout);
+    let pairs = service.history.windows(2).enumerate().skip(1);
+    let pairs = pairs.filter(move |(_, pair)| {
+        let [first, second] = pair else { return false };
         let was_over = first.finished_at.is_some_and(|at| at < second.created_at);
         let is_redriven = aftermath.redriven_at.is_some_and(|at| at <= second.created_at);
-        if place == 0 || was_over || is_redriven || !is_ours(first) || !is_ours(second) {
-            continue;
-        }
-        let is_fine = is_newer(aftermath, first, second)
-            || goes_back(aftermath, service, place, place + 1)
-            || is_put_back(aftermath, service, place)
-            || puts_back(aftermath, service, &service.history[..place], first, second)
-            || replaced_unseen(aftermath, service, place)
-            || is_right_by_an_old_read(aftermath, service, place + 1)
-            || is_given_up(aftermath, service, place);
-        if !is_fine {
-            let (first, second) = (short(&first.task_definition), short(&second.task_definition));
-            let what = format!("{second} was begun while {first} was under way, without a reason");
-            violations.push(Violation::of_service(ONE, id.clone(), what));
+        !was_over && !is_redriven && is_ours(first) && is_ours(second)
+    });
+    pairs.map(|(place, _)| place)
+}
+
+/// Why the rollout at this place was cut short, if there is a reason: the three that are meant to be, and the four
+/// excuses.
+fn reason(aftermath: &Aftermath, service: &Service, place: usize) -> Option<&'static str> {
+    let (first, second) = (&service.history[place], &service.history[place + 1]);
+    let reasons: [(&str, &dyn Fn() -> bool); 7] = [
+        ("newer push", &|| is_newer(aftermath, first, second)),
+        ("rollback", &|| goes_back(aftermath, service, place, place + 1)),
+        ("given up", &|| is_given_up(aftermath, service, place)),
+        ("itself put back", &|| is_put_back(aftermath, service, place)),
+        ("puts back", &|| {
+            puts_back(aftermath, service, &service.history[..place], first, second)
+        }),
+        ("could not see it", &|| replaced_unseen(aftermath, service, place)),
+        ("old read", &|| is_right_by_an_old_read(aftermath, service, place + 1)),
+    ];
+    let found = reasons.into_iter().find(|(_, holds)| holds());
+    found.map(|(name, _)| name)
+}
+
+/// How many rollouts of ours were cut short by ours for each reason, as the first one that holds; those without any by
+/// "none".
+pub(crate) fn reasons(aftermath: &Aftermath) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for service in &aftermath.after.services {
+        for place in cut_short(aftermath, service) {
+            let name = reason(aftermath, service, place).unwrap_or("none");
+            *counts.entry(name).or_default() += 1;
         }
     }
-    violations
+    counts
 }
 
 fn revision<'a>(aftermath: &'a Aftermath, rollout: &Deployment) -> Option<&'a Revision> {
@@ -101,8 +135,8 @@ pub(super) fn goes_back(aftermath: &Aftermath, service: &Service, from: usize, t
     is_made_to_go_back(aftermath, first, second) || (was_good && is_rollback_told(aftermath, service, second))
 }
 
-/// Whether the revision of `second` was made to roll back that of `first`, or another one whose failed image `first` has too: a
-/// push of another repository came on top of that one before anybody went back from it.
+/// Whether the revision of `second` was made to roll back that of `first`, or another one whose failed image `first`
+/// has too: a push of another repository came on top of that one before anybody went back from it.
 fn is_made_to_go_back(aftermath: &Aftermath, first: &Deployment, second: &Deployment) -> bool {
     let revisions = revision(aftermath, first).zip(revision(aftermath, second));
     let Some((on, made)) = revisions else { return false };
@@ -116,9 +150,9 @@ fn is_made_to_go_back(aftermath: &Aftermath, first: &Deployment, second: &Deploy
     failed == short(&first.task_definition) || aftermath.after.revision(failed).is_some_and(has_failed_image)
 }
 
-/// Whether "Roll back" takes the revision of `back` for good though no rollout to it was successful: behind a Classic Load
-/// Balancer, where its tasks ran when the rollout at the place `from` was begun, and either the records of the service told
-/// nothing when it went back, or none of them tells of a better revision.
+/// Whether "Roll back" takes the revision of `back` for good though no rollout to it was successful: behind a Classic
+/// Load Balancer, where its tasks ran when the rollout at the place `from` was begun, and either the records of the
+/// service told nothing when it went back, or none of them tells of a better revision.
 fn counts_as_good(aftermath: &Aftermath, service: &Service, from: usize, back: &Deployment) -> bool {
     let failed = &service.history[from];
     let is_better =
@@ -151,7 +185,8 @@ pub(super) fn tells_of_rollback(execution: &Execution) -> bool {
         || message.is_some_and(|message| message.contains("did not become stable"))
 }
 
-/// Whether the rollout after the one at this place was at once taken back for it, or for one that has the pushes of both.
+/// Whether the rollout after the one at this place was at once taken back for it, or for one that has the pushes of
+/// both.
 fn is_put_back(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
     let (first, second) = (&service.history[place], &service.history[place + 1]);
     let Some(third) = service.history.get(place + 2) else {
@@ -194,8 +229,8 @@ fn replaced_unseen(aftermath: &Aftermath, service: &Service, place: usize) -> bo
     is_right && may_be_from_before(aftermath, service, first.created_at, second) && !is_listed(service, first, second)
 }
 
-/// Whether the read before the rollout at this place may have shown the service as it was before a write, and the rollout would
-/// have been right then.
+/// Whether the read before the rollout at this place may have shown the service as it was before a write, and the
+/// rollout would have been right then.
 pub(super) fn is_right_by_an_old_read(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
     let rollout = &service.history[place];
     let path = format!("/{}/{}/", service.cluster, service.name);
@@ -243,8 +278,8 @@ pub(super) fn puts_back(
     is(lost_update, second) && is_lost && is_first_time && second.created_at - first.created_at <= PUT_BACK
 }
 
-/// Whether nothing of `lost_update` is lost with `first` in its place: it has its pushes or newer ones, and was made from it, or from
-/// what it was made from.
+/// Whether nothing of `lost_update` is lost with `first` in its place: it has its pushes or newer ones, and was made
+/// from it, or from what it was made from.
 fn stands_for(aftermath: &Aftermath, lost_update: &Deployment, first: &Deployment) -> bool {
     let revisions = revision(aftermath, lost_update).zip(revision(aftermath, first));
     revisions.is_some_and(|(lost_update, first)| {
@@ -284,6 +319,14 @@ mod tests {
             "the same again"
         );
         assert_eq!(one_rollout_of_ours_at_a_time(&overlapping(1)).len(), 1, "an older one");
+    }
+
+    #[test]
+    fn each_rollout_that_is_cut_short_is_counted_by_its_reason() {
+        assert_eq!(reasons(&overlapping(3)), BTreeMap::from([("newer push", 1)]));
+        assert_eq!(reasons(&overlapping(2)), BTreeMap::from([("none", 1)]));
+        assert_eq!(reasons(&rolled_back()), BTreeMap::from([("rollback", 1)]));
+        assert_eq!(reasons(&calm()), BTreeMap::new());
     }
 
     #[test]
@@ -362,8 +405,9 @@ mod tests {
         assert_eq!(with(2, 2), 1, "the failed image is not taken back");
     }
 
-    /// `web:1` was good, `web:2` never completed, `web:3` is rolled out on top of it in the second 32 and is taken back to `web:2`
-    /// in the second 42, which is told, behind a Classic Load Balancer. Its list of service deployments is empty then.
+    /// `web:1` was good, `web:2` never completed, `web:3` is rolled out on top of it in the second 32 and is taken back
+    /// to `web:2` in the second 42, which is told, behind a Classic Load Balancer. Its list of service deployments is
+    /// empty then.
     fn back_to_what_ran() -> Aftermath {
         let mut aftermath = calm();
         let service = &mut aftermath.after.services[0];
@@ -526,7 +570,8 @@ mod tests {
         assert_eq!([found(2), found(3), found(4)], [1, 0, 1]);
     }
 
-    /// `web:2` is rolled out, which some reads do not show yet, then `web:4`, made from `web:1` for a push of another repository.
+    /// `web:2` is rolled out, which some reads do not show yet, then `web:4`, made from `web:1` for a push of another
+    /// repository.
     fn unseen() -> Aftermath {
         let mut aftermath = overlapping(4);
         let mut other = plain(4, ":v1");
