@@ -18,8 +18,8 @@ const PAGES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ..
   text: read(page),
 }));
 
-/** The pages of the examples. */
-const EXAMPLES = ['examples', 'examples/cdk', 'examples/forwarded-events']
+/** The pages of the examples and of the decisions. */
+const FURTHER = ['docs/decisions', 'examples', 'examples/cdk', 'examples/forwarded-events']
   .flatMap(markdown)
   .map((page) => ({ page, text: read(page) }));
 
@@ -44,7 +44,7 @@ test('a setting without documentation, or an optional one without its default, i
 
 test('every link and every anchor in README.md, docs/ and examples/ leads somewhere', () => {
   const broken: string[] = [];
-  for (const { page, text } of [...PAGES, ...EXAMPLES]) {
+  for (const { page, text } of [...PAGES, ...FURTHER]) {
     for (const [, target = ''] of outsideOfCode(text).matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(target)) {
         continue;
