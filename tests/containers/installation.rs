@@ -6,8 +6,8 @@ use local_aws::images::Behaviour::Healthy;
 use local_aws::{ACCOUNT, LocalAws, Options, Settings, Stack, tools};
 use std::process::Command;
 
-/// What the page leaves to the reader after the settings file was made: roles, here beside functions that are built already,
-/// for this processor, and short times.
+/// The part that the page leaves to the reader after the settings file was made: roles, here beside functions that are
+/// built already, for this processor, and short times.
 const EDIT: &str = r#"python3 - <<'EOF'
 import json, os
 with open("ecr-deploy.json") as file:

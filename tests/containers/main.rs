@@ -1,4 +1,4 @@
-//! What must happen, end to end: pushes into a local AWS with the real stack in it, and what comes of them.
+//! End to end with containers: pushes into a local AWS with the real stack in it, and their results.
 //!
 //! The scenarios of one setting share one local AWS; each has its own cluster and its own repositories, and deploys to
 //! nobody else's services. Containers need a Docker engine: where none answers, the scenarios of

@@ -1,4 +1,4 @@
-//! What the settings change.
+//! The effect of each setting.
 
 use crate::support::{
     Deployed, NAMED_CLUSTERS, PLAIN, Setup, TAG_LATEST_BY_DIGEST, all_skipped, containers, outcomes, run, summary,

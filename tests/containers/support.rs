@@ -1,4 +1,4 @@
-//! What the scenarios have in common: the local AWS, and the ways to set up and to read services.
+//! Shared by the scenarios: the local AWS, and the ways to set up and to read services.
 
 use aws_sdk_ecs::types::{ContainerDefinition, DeploymentControllerType, DesiredStatus, Service, Task};
 use local_aws::executions::Execution;
@@ -329,7 +329,7 @@ pub(crate) fn outcomes(summary: &Value) -> Vec<(String, String)> {
     outcomes
 }
 
-/// What a summary says was skipped, and why, in the order of the names.
+/// The services that a summary names as skipped, each with the reason, in the order of the names.
 pub(crate) fn all_skipped(summary: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let skipped = summary["skipped"].as_array().cloned().unwrap_or_default();

@@ -16,7 +16,7 @@ pub(crate) fn blocks(page: &str, mark: &str) -> Vec<String> {
 /// unless this option is given.
 const QUEUES_ARE_HERE: &str = "aws() { if [ \"$1\" = sqs ]; then command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; else command aws \"$@\"; fi; }";
 
-/// What bash says to a script in a folder, with the AWS CLI and this AWS.
+/// The output of a script in bash, in a folder, with the AWS CLI and this AWS.
 pub(crate) fn shell(aws: &LocalAws, folder: &Path, script: &str, variables: &[(&str, &str)]) -> String {
     let tools = tools::python_with_tools().unwrap();
     let path = std::env::var("PATH").unwrap_or_default();

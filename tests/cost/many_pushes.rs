@@ -89,7 +89,7 @@ fn assert_all_are_on(account: &Account, services: usize, tag: &str) {
     }
 }
 
-/// What the buckets of these calls granted, and what they refused.
+/// The calls that these buckets granted, and those that they refused.
 fn taken(account: &Account, is_meant: impl Fn(&str) -> bool) -> Vec<(String, u64, u64)> {
     let (_, report) = account.with(|it, now| it.administer(now, "GET", "calls", "", b""));
     let meant = report["buckets"].as_object().unwrap().iter();
@@ -116,10 +116,10 @@ fn assert_few_changes_are_refused(account: &Account, part: f64) {
     }
 }
 
-/// What is changed is paced: hardly anything is refused.
+/// Calls that change something are scheduled: hardly any is refused.
 const HARDLY_ANY: f64 = 0.05;
 
-/// What was granted and refused stays within what leaves room for others: of changes hardly anything is refused, and of reads
+/// The numbers of granted and refused calls leave room for others: of changes hardly any is refused, and of reads
 /// fewer are refused than are granted by half.
 fn assert_the_limits_hold(account: &Account) {
     assert_few_changes_are_refused(account, HARDLY_ANY);

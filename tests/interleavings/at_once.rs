@@ -56,7 +56,7 @@ pub(crate) async fn interleave<T>(
 /// Returns how many ways there were.
 fn every_way(changes: usize, mut play: impl FnMut(&mut dyn FnMut(usize) -> usize)) -> usize {
     let mut ways = 0;
-    // What was chosen, of how many.
+    // The choice, and of how many.
     let mut path: Vec<(usize, usize)> = Vec::new();
     loop {
         let mut step = 0;

@@ -12,7 +12,7 @@ use walker::caller::{Caller, Grain};
 use walker::machine::{Execution, Thrown};
 use walker::run;
 
-/// What came of a push, what there is afterwards, and how often each state was entered.
+/// The end of a push, the state of the account afterwards, and how often each state was entered.
 struct Walked {
     ended: Result<Value, Thrown>,
     standing: Value,

@@ -13,7 +13,7 @@ use walker::run;
 
 const AUDIT: &str = "ann - no deployments until the audit is over";
 
-/// What is said of a push that is held.
+/// The message of a push that is held.
 fn says(text: &str) -> String {
     format!(
         "everything is on hold by the parameter /ecr-deploy/ecr-deploy/hold: {text:?}. Push again, or start the event by \

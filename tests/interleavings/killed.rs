@@ -8,7 +8,7 @@ use walker::account::{list, short};
 use walker::caller::{Call, Mishap};
 use walker::run;
 
-/// What comes of a situation.
+/// The result of a situation.
 struct End {
     calls: Vec<Call>,
     standing: Value,
@@ -61,7 +61,7 @@ fn points(calls: &[Call]) -> Vec<usize> {
     chosen
 }
 
-/// What can befall a call: one that only reads leaves nothing behind, so it does not matter when it is cut.
+/// The mishaps of a call: one that only reads leaves nothing behind, so it does not matter when it is cut.
 fn mishaps(call: &Call) -> &'static [Mishap] {
     let reads = ["Describe", "List"].iter().any(|verb| call.operation.starts_with(verb));
     if reads {

@@ -1,4 +1,4 @@
-//! What a role may not do is refused as AWS refuses it, and fails what is shown to need it.
+//! A call that a role does not allow is refused as AWS refuses it, and the step that needs it fails.
 
 use super::situations::{SITUATIONS, Situation, outcome};
 use super::support::all;

@@ -14,20 +14,20 @@ use walker::caller::{Caller, Grain, Mishap};
 use walker::functions::Functions;
 use walker::machine::{Execution, Thrown};
 
-/// What somebody else does.
+/// A deed of somebody else.
 type Act = fn(&Account);
 
 /// A push and what it meets.
 pub(crate) struct Situation {
-    /// What it is.
+    /// Its name.
     pub(crate) name: &'static str,
     /// The tag that is pushed, of which the beginning says how the image behaves.
     pub(crate) tag: &'static str,
     /// How the image behaves where the tag does not say it.
     pub(crate) behaviour: Option<Behaviour>,
-    /// What the account is like before the push.
+    /// Prepares the account before the push.
     pub(crate) before: Act,
-    /// What others do when the execution comes to a state for the first time.
+    /// The deed of others when the execution comes to a state for the first time.
     pub(crate) meanwhile: Option<(&'static str, Act)>,
     /// Whether ECS does not tell of rollouts that are over: then nobody knows that a push had its turn at a service before.
     pub(crate) is_untold: bool,
@@ -35,7 +35,7 @@ pub(crate) struct Situation {
     pub(crate) config: fn(&mut Config),
     /// How the deployment of `web` ends: its outcome, or its error's name; `None` when it is not deployed to.
     pub(crate) ends: Option<&'static str>,
-    /// What `web` is on in the end, see [`Account::standing`].
+    /// The revision that `web` is on in the end, see [`Account::standing`].
     pub(crate) on: &'static str,
 }
 

@@ -12,7 +12,7 @@ use walker::caller::{Caller, Grain, Stage};
 use walker::machine::STOPPED;
 use walker::run;
 
-/// What "Update service" of the push is asked for, `repeated` said otherwise.
+/// The input of "Update service" for the push, with another `repeated`.
 async fn asked(played: &Played<'_>, repeated: bool) -> Value {
     let stopped = played.walk_to(Some("Update service"), None).await.ended.unwrap_err();
     assert_eq!(stopped.error, STOPPED, "{stopped:?}");
@@ -37,7 +37,7 @@ async fn go_on<T>(caller: &Arc<Caller>, act: &mut LocalBoxFuture<'_, T>, calls: 
     }
 }
 
-/// What makes an execution late.
+/// Makes an execution late.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Late {
     /// ECS turns its update away.

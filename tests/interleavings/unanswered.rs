@@ -26,7 +26,7 @@ const STATES: [(&str, &str); 7] = [
 /// How long a rollout may take by default, in milliseconds.
 const ROLLOUT: i64 = 30 * 60 * 1000;
 
-/// What came of a push to `web`, which is on `web:1`.
+/// The end of a push to `web`, which is on `web:1`.
 struct Walked {
     ended: Result<Value, Thrown>,
     service: Option<Result<Value, Thrown>>,

@@ -428,7 +428,7 @@ async fn a_rollback_that_a_newer_push_overtakes_has_its_own_outcome() {
     assert_eq!(scene.state()["imageDigests"], json!([newer.digest]));
 }
 
-/// What a person deploys then is not touched, but the push has failed and nothing newer made up for it.
+/// A person's deployment is not touched then, but the push has failed and nothing newer made up for it.
 async fn a_rollback_that_a_person_overtakes_stays_red() {
     let scene = Scene::new("barged");
     let bad = scene.push("exit-early");

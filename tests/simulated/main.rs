@@ -1,4 +1,4 @@
-//! What must happen, end to end, whatever ECS does: the real state machines and functions against the simulated ECS, which
+//! End to end, whatever ECS does: the real state machines and functions against the simulated ECS, which
 //! has the service deployments, the rollbacks and the weather that no other stand-in has.
 //!
 //! The scenarios share one simulation and one stack; each has its own cluster, repositories and families, and weather

@@ -1,4 +1,4 @@
-//! What users of other deployers report, and what must happen here instead. The numbers are those of the list of reports.
+//! Reports of users of other deployers, and the rule here instead. The numbers are those of the list of reports.
 //!
 //! | report | what goes wrong elsewhere | here |
 //! |---|---|---|
@@ -210,8 +210,8 @@ async fn peer_6_no_member_of_a_task_definition_and_no_tag_gets_lost() {
 async fn peer_7_members_that_no_sdk_knows_stay_and_those_that_aws_adds_are_not_sent_back() {
     let scene = Scene::new("peer-7");
     scene.seed(Seed {
-        // What AWS may add next year. What it added in 2021, registeredAt and registeredBy, the simulation returns by
-        // itself and refuses to take.
+        // A member that AWS may add next year. The ones that it added in 2021, registeredAt and registeredBy, the
+        // simulation returns by itself and refuses to take.
         task_definition: object(json!({"quantumMode": "entangled", "retention": {"seconds": 7.5, "steps": [1, 2]}})),
         container: object(json!({"entropySource": {"kind": "TRUE_RANDOM", "bits": 18_446_744_073_709_551_615_u64}})),
         ..Seed::default()
@@ -436,7 +436,7 @@ async fn peer_14_only_the_containers_of_exactly_this_repository_change() {
 async fn peer_15_an_untagged_push_deploys_nothing_and_is_no_failure() {
     let scene = Scene::new("peer-15");
     scene.seed(Seed::default());
-    // What a multi-architecture, attestation or SOCI push adds beside the tagged index.
+    // The parts that a multi-architecture, attestation or SOCI push adds beside the tagged index.
     let mut push = scene.push("v2");
     let detail = push.event["detail"].as_object_mut().unwrap();
     for path in ["requestParameters", "responseElements"] {

@@ -1,4 +1,4 @@
-//! What a push is: an image, once, under however many tags.
+//! A push is an image, once, under however many tags.
 
 use crate::redrive::rollouts;
 use crate::support::{BY_DIGEST, Scene, outcome, scenarios, short};

@@ -46,7 +46,7 @@ struct Stop {
     scene: &'static str,
     /// The image that is pushed.
     tag: &'static str,
-    /// What there is before the push.
+    /// Prepares the account before the push.
     before: fn(&Scene),
     /// The operation that holds the state up, where it is not a Wait.
     held: Option<&'static str>,
@@ -174,7 +174,7 @@ const STOPS: &[Stop] = &[
 /// The scene of a service that is moved after its revision was registered, so that another one is registered.
 const REBASE: &str = "stop-rebase";
 
-/// What the payload of Conclude says in deploy-image.
+/// The payload of Conclude in deploy-image.
 const CONCLUDES_IMAGE: &str = r#""scope": "IMAGE""#;
 
 fn plain(scene: &Scene) {
@@ -233,7 +233,7 @@ fn moved_when_registered(scene: &Scene) {
     scene.hold("RegisterTaskDefinition", &larger(scene));
 }
 
-/// What is in the document that somebody deploys, and so in the second registration.
+/// The member in the document that somebody deploys, and so in the second registration.
 fn larger(scene: &Scene) -> String {
     format!("{}-larger", scene.service())
 }
@@ -517,7 +517,7 @@ async fn an_execution_of_deploy_image_stopped_while_it_finds_task_definitions_fi
     panic!("five times it was quicker");
 }
 
-/// What an execution throws for its input, it throws again.
+/// An execution that fails for its input fails again.
 async fn an_execution_of_deploy_image_whose_find_threw_finds_again() {
     let scene = Scene::new("throw-find");
     let mut push = scene.push("v2");
@@ -534,7 +534,7 @@ async fn an_execution_of_deploy_image_whose_find_threw_finds_again() {
     assert_eq!(since_redrive(&scene, &parent).await, ["Find task definitions"]);
 }
 
-/// What several services run is registered for all of them.
+/// A task definition of several services is registered for all of them.
 async fn an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revision_again() {
     let scene = Scene::new("stop-first");
     scene.seed(Seed {

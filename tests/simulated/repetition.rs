@@ -243,7 +243,7 @@ async fn meet(row: &Meeting) {
     } else if row.stage == Stage::Registering {
         scene.refuse("RegisterTaskDefinition", &held);
     }
-    // What is under way lasts until the second one has seen it.
+    // The rollout lasts until the second one has read it.
     let lasting = match row.stage {
         Stage::RollingOut => Some(&held),
         Stage::RollingBack => Some(&going_back_to),

@@ -191,7 +191,7 @@ async fn an_opt_in_stage_owns_what_asks_for_it_and_off_is_off() {
         skipped(&scene, &end.parent),
         pairs(&[("silent", "NO_STAGE"), ("staging", "STAGE_OFF")])
     );
-    // What stages select is beaten by the service's own tag, also from one stage to another.
+    // The service's own tag beats what stages select, also from one stage to another.
     tag(&scene, "staging", "ecr-deploy:stage", Some("previews"));
     let end = deployed(&scene, &scene.push("pr-1")).await;
     assert_eq!(moved(&scene, &end), ["asks", "staging"]);
@@ -426,7 +426,7 @@ async fn whenever_somebody_applies_a_document_it_ends_on_that_with_the_newest_im
         );
     }
 
-    // What is applied while a broken image goes back stays, and the push is red.
+    // An apply while a broken image goes back stays, and the push is red.
     let broken = scene.push_as("main-2", Some(Behaviour::Crash));
     let arn = scene.start(&broken).await;
     scene

@@ -1,4 +1,4 @@
-//! What the scenarios have in common: the stacks on the simulated ECS, and a scene of one's own in it.
+//! Shared by the scenarios: the stacks on the simulated ECS, and a scene of one's own in it.
 
 use local_aws::executions::Execution;
 use local_aws::images::Push;
@@ -18,7 +18,7 @@ pub(crate) const LIMIT: Duration = Duration::from_mins(10);
 /// Where an execution of deploy-service waits for ECS.
 const WAITS: [&str; 3] = ["Wait for its turn", "Wait for rollout", "Wait for rollback"];
 
-/// What a message says where it was the deadline that ended a rollout, and nothing before it.
+/// The words of a message where the deadline ended a rollout, and nothing before it.
 pub(crate) const DEADLINE: &str = "not stable by";
 
 /// How much faster than the real one the simulated ECS is.
@@ -156,7 +156,7 @@ impl Scene {
         Self { on: other.on, name }
     }
 
-    /// What every name of this scene begins with.
+    /// The beginning of every name in this scene.
     pub(crate) fn prefix(&self) -> String {
         format!("{}-", self.name)
     }
@@ -539,7 +539,7 @@ impl Ending {
         outcome(self.child(service))
     }
 
-    /// What the one service's execution says, in its output or in its error.
+    /// The message of the only service's execution, in its output or in its error.
     pub(crate) fn message(&self) -> String {
         match self.children.as_slice() {
             [only] => message(only),
@@ -547,7 +547,7 @@ impl Ending {
         }
     }
 
-    /// What a service's execution says.
+    /// The message of a service's execution.
     pub(crate) fn message_of(&self, service: &str) -> String {
         message(self.child(service))
     }
@@ -560,7 +560,7 @@ pub(crate) fn outcome(child: &Execution) -> String {
     ended.unwrap_or_else(|| panic!("{child:#?} has no outcome")).to_owned()
 }
 
-/// What an execution says to a person.
+/// The message of an execution to a person.
 pub(crate) fn message(execution: &Execution) -> String {
     let said = execution.message();
     said.unwrap_or_else(|| panic!("{execution:#?} says nothing"))

@@ -1,4 +1,4 @@
-//! What a rollout comes to, end to end: what fails and when, what does not, and what is said of it.
+//! The verdict on a rollout, end to end: what fails and when, what does not, and the message.
 
 use crate::redrive::{child, until_entered};
 use crate::support::{DEADLINE, IMPATIENT, Scene, message, object, outcome, scenarios, short};
@@ -782,7 +782,7 @@ async fn a_person_who_stops_the_deployment_makes_it_fail() {
         "StopServiceDeployment",
         &json!({"serviceDeploymentArn": deployment, "stopType": "ABORT"}),
     );
-    // What has been started goes on.
+    // A rollout that has been started goes on.
     scene.release_tasks(&scene.image("v2"));
     let end = scene.end(&execution).await;
 

@@ -25,10 +25,10 @@ scenarios![
 /// The states before a later wave by which it does not begin while everything is on hold.
 const ASKS_FOR_HOLD: [&str; 3] = ["Read hold again", "On hold?", "Does it follow?"];
 
-/// What only the payload of "Still stable?" says.
+/// Only the payload of "Still stable?" has this.
 const ASKS_AGAIN: &str = r#""soaked": ["#;
 
-/// What only the payload of a push's Conclude says.
+/// Only the payload of a push's Conclude has this.
 const CONCLUDES: &str = r#""scope": "IMAGE""#;
 
 /// A scene with services of staging and of production.

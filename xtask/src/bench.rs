@@ -26,7 +26,7 @@ const PAGE: &str = "docs/performance.md";
 /// The part of the page that holds them.
 const PART: &str = "bench";
 
-/// What can be measured by itself.
+/// A part that can be measured by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
     /// From a push to the last update, beside what AWS's limits allow.
@@ -35,7 +35,7 @@ pub(crate) enum Part {
     EcsDeploy,
     /// Cold start, memory and size of each function.
     Start,
-    /// What a search costs in larger and larger accounts.
+    /// The cost of a search in larger and larger accounts.
     Growth,
     /// State transitions, history events, gigabyte-seconds, and what they cost.
     Price,

@@ -1,4 +1,4 @@
-//! What every save should keep: formatting, lints, unit tests, contracts, the CDK app. Nothing of it starts a local AWS.
+//! The checks for every save: formatting, lints, unit tests, contracts, the CDK app. Nothing of it starts a local AWS.
 
 use crate::Failure;
 use crate::steps::{self, Lacking};

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const REPOSITORY: &str = "shop/web";
-/// What runs before the first push. No stage takes this tag, so it starts nothing.
+/// The tag that runs before the first push. No stage takes it, so it starts nothing.
 const FIRST: &str = "v1";
 /// How long one push may take on a busy machine.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -93,7 +93,7 @@ const QUEUE: Workload = Workload {
     circuit_breaker: None,
 };
 const QUEUE_REPOSITORY: &str = "shop/queue";
-/// What is pushed to it, while the pushes to [`REPOSITORY`] go on.
+/// The tag that is pushed to it, while the pushes to [`REPOSITORY`] go on.
 const QUEUE_TAG: &str = "v1.1.0";
 /// How long a container may take to stop until ECS ends it, in seconds.
 const STOP_TIMEOUT: i32 = 60;
@@ -101,7 +101,7 @@ const STOP_TIMEOUT: i32 = 60;
 const DRAINING_GROUP: &str =
     "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/queue-drains-800/73e2d6bc24d8a067";
 
-/// What is pushed, and how it has to end in staging and in production.
+/// A push, and how it has to end in staging and in production.
 struct Push {
     tag: &'static str,
     what: &'static str,
@@ -187,7 +187,7 @@ struct Demo {
     shown: Mutex<Vec<String>>,
 }
 
-/// What came of pushes: lines of the table, and what is not as it should be.
+/// The results of pushes: lines of the table, and what is not as it should be.
 struct Ended {
     rows: Vec<Row>,
     wrong: Vec<String>,
@@ -566,7 +566,7 @@ impl Demo {
     }
 }
 
-/// What a function's answer says to a person.
+/// The message of a function's answer to a person.
 fn message_of(output: &str) -> Option<String> {
     let output: Value = serde_json::from_str(output).ok()?;
     output["Payload"]["message"].as_str().map(str::to_owned)

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 
-/// What AWS itself does in the name of a role and the local AWS does not, each with the reason why it is granted. An entry
-/// that a test's call needs, or that the template does not have, is an error.
+/// The actions that AWS itself does in the name of a role and the local AWS does not, each with the reason why it is
+/// granted. An entry that a test's call needs, or that the template does not have, is an error.
 const BY_AWS: &[(&str, &str)] = &[
     (
         "logs:CreateLogStream",
@@ -102,7 +102,7 @@ pub(crate) fn compare() -> Result<(), Failure> {
     }
 }
 
-/// What is wrong: an action of a statement that no call needed, in a template that narrows nothing or in one that narrows
+/// The faults: an action of a statement that no call needed, in a template that narrows nothing or in one that narrows
 /// everything, where a statement is another one there; an entry of the list that a call needed, or that nothing grants.
 fn faults(
     wide: &[(Grant, String)],
@@ -152,7 +152,7 @@ fn faults(
     unneeded.chain(wrong).collect()
 }
 
-/// What every process has written down: what was needed, and what was refused.
+/// The notes of every process: what was needed, and what was refused.
 fn recorded() -> Result<(BTreeSet<Grant>, BTreeSet<String>), Failure> {
     let folder = roles::record();
     let problem = |problem: std::io::Error| format!("reading {}: {problem}", folder.display());

@@ -28,7 +28,7 @@ impl Function {
     }
 }
 
-/// What a fresh process did.
+/// The run of a fresh process.
 pub(crate) struct ColdStart {
     /// From the start of the process to its first answer.
     pub(crate) time: Duration,

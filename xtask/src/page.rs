@@ -44,7 +44,7 @@ pub(crate) fn with_parts(page: &str, text: &str, parts: &[(&str, String)]) -> Re
     })
 }
 
-/// What is before a part of a page, the part, and what comes after it.
+/// The text before a part of a page, the part, and the text after it.
 ///
 /// # Errors
 ///

@@ -100,7 +100,7 @@ impl Step {
     }
 }
 
-/// What cannot be run on this machine.
+/// The things that cannot be run on this machine.
 pub(crate) struct Lacking {
     /// Why no container runs.
     pub(crate) containers: Option<&'static str>,

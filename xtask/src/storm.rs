@@ -5,7 +5,7 @@ use clap::Args;
 use prepare::prerequisites;
 use std::path::PathBuf;
 
-/// What `cargo xtask storm` is told.
+/// The arguments of `cargo xtask storm`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The seed: a number, or `today` for the UTC date as a number, which it is if none is given. Several are played one

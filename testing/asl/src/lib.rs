@@ -20,7 +20,7 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's own words.
         source: std::io::Error,
     },
     /// It is not YAML, or more than JSON can hold.

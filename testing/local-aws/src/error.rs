@@ -1,4 +1,4 @@
-//! What can go wrong with a local AWS. The text is for the person who runs a test or the demo.
+//! The errors of a local AWS. Their text is for the person who runs a test or the demo.
 
 use aws_sdk_sfn::error::DisplayErrorContext;
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub enum Error {
     Tool {
         /// The command, as one would type it.
         command: String,
-        /// What happened.
+        /// The reason, in the words of whoever knows it.
         problem: String,
     },
     /// A tool could not be installed.
@@ -21,7 +21,7 @@ pub enum Error {
     /// A file could not be read or written.
     #[error("{what}: {source}")]
     File {
-        /// What was done with which file.
+        /// The deed, and the file.
         what: String,
         /// Why it failed.
         source: std::io::Error,
@@ -29,7 +29,7 @@ pub enum Error {
     /// The server did not become healthy.
     #[error("the local AWS did not start: {problem}\nIts log:\n{log}")]
     Start {
-        /// What happened.
+        /// The reason, in the words of whoever knows it.
         problem: String,
         /// Its log, as far as it came.
         log: String,
@@ -40,11 +40,11 @@ pub enum Error {
     /// Something did not happen in time.
     #[error("{what} did not happen within {} s; last seen: {seen}", limit.as_secs())]
     Late {
-        /// What was waited for.
+        /// The thing that was waited for.
         what: String,
         /// How long.
         limit: Duration,
-        /// What was there instead.
+        /// The thing that was there instead.
         seen: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What the state machines did: their executions, as Step Functions tells of them.
+//! The executions of the state machines, as Step Functions tells of them.
 
 use crate::{Error, LocalAws, Stack, pause};
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
@@ -48,7 +48,7 @@ impl Execution {
         Some(message.unwrap_or(cause).to_owned())
     }
 
-    /// What it says to a person: in its output when it succeeded, in its error when it failed.
+    /// Its message to a person: in its output when it succeeded, in its error when it failed.
     #[must_use]
     pub fn message(&self) -> Option<String> {
         let said = self.output.as_ref().and_then(|output| output["message"].as_str());

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// What a container of an image does.
+/// The behaviour of an image's container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
     /// It runs until it is told to stop.
@@ -40,9 +40,9 @@ impl Behaviour {
 pub struct Push {
     /// The image's digest.
     pub digest: String,
-    /// What EventBridge would deliver, once or more, now or later: for [`LocalAws::dispatch`].
+    /// The event that EventBridge would deliver, once or more, now or later: for [`LocalAws::dispatch`].
     pub event: Value,
-    /// What ECR itself sends of the same push, for the trigger `imageAction`.
+    /// ECR's own event of the same push, for the trigger `imageAction`.
     pub image_action: Value,
 }
 

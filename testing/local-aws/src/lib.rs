@@ -5,7 +5,7 @@
 //! functions. [`images`] pushes to its ECR, [`executions`] reads what its Step Functions did, and the SDK's own clients
 //! do the rest.
 //!
-//! What it adds to `MiniStack` stands in `testing/local-aws/ministack/`.
+//! Its additions to `MiniStack` are in `testing/local-aws/ministack/`.
 
 pub mod containers;
 mod error;

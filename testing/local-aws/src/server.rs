@@ -215,7 +215,7 @@ impl LocalAws {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What is before a repository's name in `docker push`: `127.0.0.1:4566`.
+    /// The part before a repository's name in `docker push`: `127.0.0.1:4566`.
     #[must_use]
     pub fn registry(&self) -> String {
         format!("127.0.0.1:{}", self.port)
@@ -237,7 +237,7 @@ impl LocalAws {
         environment
     }
 
-    /// What the server has logged so far.
+    /// The log of the server so far.
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
@@ -315,7 +315,7 @@ impl LocalAws {
         Some(&self.judge).filter(|_| self.is_simulated)
     }
 
-    /// What IAM has refused to functions, state machines and rules so far, in AWS's words.
+    /// The calls of functions, state machines and rules that IAM has refused so far, in AWS's words.
     #[must_use]
     pub fn refused(&self) -> Vec<String> {
         self.judge.with(|it, _| it.iam().refused().to_vec())
@@ -383,7 +383,7 @@ fn environment(port: u16) -> Vec<(&'static str, String)> {
         ("AWS_SESSION_TOKEN", String::new()),
         ("AWS_REGION", REGION.to_owned()),
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
-        // What the user of this machine has set up for the real AWS stays out of it.
+        // The settings of this machine's user for the real AWS stay out of it.
         ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
@@ -427,7 +427,7 @@ mod tests {
     use crate::process::read;
     use crate::services::Setup;
 
-    /// What the Docker engine still has of the local AWS on a port: containers, and images of its registry.
+    /// The containers of the local AWS on a port that the Docker engine still has, and the images of its registry.
     fn left_in_engine(port: u16) -> Vec<String> {
         let ask = |arguments: &[&str]| read(Command::new("docker").args(arguments)).unwrap();
         let containers = ask(&["ps", "--all", "--format", "{{.Label \"ministack.instance\"}}"]);
@@ -478,7 +478,7 @@ mod tests {
     #[test]
     fn a_local_aws_ends_by_itself_when_whoever_started_it_is_gone() {
         let mut aws = LocalAws::start(&Options::default()).unwrap();
-        // What the kernel does with the pipes of a process that was killed.
+        // The kernel does the same with the pipes of a process that was killed.
         drop(aws.line.get_mut().unwrap().take());
         let begun = Instant::now();
         while matches!(aws.server.try_wait(), Ok(None)) {

@@ -14,7 +14,7 @@ pub struct Setup {
     pub desired_count: i32,
     /// Whether it has ECS's circuit breaker, and whether that rolls back.
     pub circuit_breaker: Option<bool>,
-    /// What deploys it.
+    /// Its deployment controller.
     pub controller: DeploymentControllerType,
     /// The ARN of the target group that its first container is behind.
     pub target_group: Option<String>,

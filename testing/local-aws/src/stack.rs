@@ -27,7 +27,7 @@ pub struct Settings(BTreeMap<&'static str, String>);
 const LISTS: [&str; 4] = ["passRoles", "clusters", "repositories", "accounts"];
 
 impl Default for Settings {
-    /// What is right on one machine: reads every second, a minute for a rollout, functions for this processor; and the
+    /// Settings for one machine: reads every second, a minute for a rollout, functions for this processor; and the
     /// event that tells who pushed.
     fn default() -> Self {
         let architecture = if cfg!(target_arch = "aarch64") {

@@ -45,7 +45,7 @@ struct DeployedStack {
     physical: BTreeMap<String, String>,
 }
 
-/// What is answered; or an HTTP status and the body that says what is wrong.
+/// The answer; or an HTTP status and the body that says what is wrong.
 type Answer<T> = Result<T, (u16, Value)>;
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
@@ -141,7 +141,7 @@ impl Simulation {
     /// Another weather from now on.
     ///
     /// # Errors
-    /// What is wrong with it; then the weather stays as it is.
+    /// Says what is wrong with it; then the weather stays as it is.
     pub fn set_weather(&mut self, now: Milliseconds, weather: Weather) -> Result<(), String> {
         weather.check()?;
         self.advance(now);
@@ -152,7 +152,7 @@ impl Simulation {
     /// More weather from now on: what there is goes on, so that tests side by side can have each their own.
     ///
     /// # Errors
-    /// What is wrong with it; then nothing is added.
+    /// Says what is wrong with it; then nothing is added.
     pub fn add_weather(&mut self, now: Milliseconds, weather: Weather) -> Result<(), String> {
         weather.check()?;
         self.advance(now);

@@ -126,7 +126,7 @@ pub(crate) fn delete(simulation: &mut Simulation, request: &Value, _: Millisecon
     Ok(json!({"cluster": view(simulation, &simulation.clusters[&name], &[])}))
 }
 
-/// What only a schedule can do: the cluster and everything in it, gone at once.
+/// Only a schedule can do this: the cluster and everything in it are gone at once.
 pub(crate) fn remove(simulation: &mut Simulation, request: &Value, _: Milliseconds) -> Result<Value, ApiError> {
     let cluster = simulation.cluster(request)?;
     let (name, services) = (

@@ -298,7 +298,7 @@ pub(crate) fn batch_delete_image(
     _: Milliseconds,
 ) -> Result<Value, ApiError> {
     let held = simulation.repository(request)?;
-    // What was deleted on purpose is gone: an open repository makes up no image any more.
+    // An image that was deleted on purpose is gone: an open repository makes up no image any more.
     held.created = true;
     let (mut deleted, mut failures) = (Vec::new(), Vec::new());
     for id in request.get("imageIds").and_then(Value::as_array).into_iter().flatten() {

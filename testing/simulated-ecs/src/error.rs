@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-/// What an operation answers instead of its result.
+/// The error of an operation, which it answers instead of its result.
 ///
 /// Codes are those of AWS's model for the operation, or the ones every operation shares (`ThrottlingException`,
 /// `AccessDeniedException`, `SerializationException`, `UnknownOperationException`). The conformance test checks that.

@@ -13,7 +13,7 @@ use crate::service::{DeploymentStatus, RolloutState, Service, ServiceRevision, W
 /// From a request to stop until ECS acts on it.
 const REQUEST_SECONDS: f64 = 2.0;
 
-/// What ends a rollout, and the words for it.
+/// The reason that ends a rollout, and the words for it.
 struct Failure {
     /// For `rolloutStateReason` of the deployment that failed.
     failed: String,

@@ -94,8 +94,8 @@ impl Hook {
     }
 }
 
-/// What becomes of a function, by the beginning of its name: `slow` takes ten minutes, `fail` fails, `endless` never ends; any
-/// other succeeds soon.
+/// The behaviour of a function, by the beginning of its name: `slow` takes ten minutes, `fail` fails, `endless` never
+/// ends; any other succeeds soon.
 fn end_of(settings: &Settings, now: Milliseconds, arn: &str) -> Option<(Milliseconds, HookStatus)> {
     let name = arn.split(':').nth(6).unwrap_or_default();
     let soon = settings.after(now, INVOCATION_SECONDS);

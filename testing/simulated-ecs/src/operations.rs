@@ -79,7 +79,7 @@ const ECS: [(&str, Category, Handler); 29] = [
     ("TagResource", Category::Unlimited, tags::tag),
     ("UntagResource", Category::Unlimited, tags::untag),
     ("ListTagsForResource", Category::Unlimited, tags::list),
-    // What a schedule can do and no API: a host that fails; gone at once, with everything in it.
+    // A schedule can do this and no API: a host that fails; gone at once, with everything in it.
     ("_BreakHost", Category::Unlimited, services::break_host),
     ("_RemoveService", Category::Unlimited, services::remove),
     ("_RemoveCluster", Category::Unlimited, clusters::remove),
@@ -111,7 +111,7 @@ pub(crate) fn category(api: Api, operation: &str) -> Category {
 /// Carries out a request.
 ///
 /// # Errors
-/// What AWS would answer.
+/// The error that AWS would answer.
 pub(crate) fn run(
     simulation: &mut Simulation,
     api: Api,
@@ -125,7 +125,7 @@ pub(crate) fn run(
     }
 }
 
-/// What is answered to an operation that AWS may have and this has not.
+/// The answer to an operation that AWS may have and this has not.
 pub(crate) fn unknown(operation: &str) -> ApiError {
     ApiError::new("UnknownOperationException", format!("{operation} is not simulated"))
 }

@@ -13,7 +13,7 @@ use crate::simulation::{Api, Simulation};
 use crate::task_definitions::TaskDefinition;
 use crate::weather::{Kind, Met, subject};
 
-/// What a client gets, and how many real milliseconds later.
+/// The answer to a client, and how many real milliseconds later it comes.
 #[derive(Debug)]
 pub struct Reply {
     /// None: the connection ends without an answer.

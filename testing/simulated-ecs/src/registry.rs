@@ -36,7 +36,7 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// What ECR calls the media type of the artifact: the manifest's `artifactType`, else that of its config. An index has
+    /// ECR's media type of the artifact: the manifest's `artifactType`, else that of its config. An index has
     /// neither.
     pub(crate) fn artifact_media_type(&self) -> Option<String> {
         let manifest: Value = serde_json::from_str(&self.manifest).ok()?;
@@ -45,7 +45,7 @@ impl Image {
     }
 }
 
-/// What a task gets for an image reference.
+/// The image that a task gets for a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pulled {
     /// None: no such image.
@@ -119,7 +119,8 @@ impl Repository {
 }
 
 impl Registry {
-    /// What a task gets when it pulls this reference now: the digest behind a tag, and how that image behaves.
+    /// The image that a task gets when it pulls this reference now: the digest behind a tag, and how that image
+    /// behaves.
     ///
     /// A reference to another registry than ECR always pulls; its tag says how it behaves.
     pub(crate) fn pull(&mut self, reference: &str, now: Milliseconds) -> Pulled {

@@ -12,7 +12,8 @@ use crate::registry::Registry;
 use crate::settings::Settings;
 use crate::task::Task;
 
-/// What services share: the settings, the registry, which alarms are in ALARM, and of which images no task starts for now.
+/// The things that services share: the settings, the registry, which alarms are in ALARM, and of which images no task
+/// starts for now.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) settings: Settings,
@@ -91,7 +92,7 @@ pub(crate) struct RevisionContainer {
     pub(crate) behaviour: Behaviour,
 }
 
-/// What a deployment deploys: a task definition with the digests that its tags had.
+/// The subject of a deployment: a task definition with the digests that its tags had.
 #[derive(Debug, Clone)]
 pub(crate) struct ServiceRevision {
     pub(crate) id: String,
@@ -198,7 +199,7 @@ pub(crate) enum Controller {
     External,
 }
 
-/// What reads see for a while after a write that they have not caught up with.
+/// The state that reads show for a while after a write that they have not caught up with.
 #[derive(Debug, Clone)]
 pub(crate) struct Stale {
     pub(crate) until: Milliseconds,

@@ -389,7 +389,7 @@ pub(crate) fn delete(simulation: &mut Simulation, request: &Value, now: Millisec
     Ok(json!({"service": simulation.describe_service(&simulation.services[index as usize])}))
 }
 
-/// What only a schedule can do: the host of the service's newest task that runs fails, and takes the task with it.
+/// Only a schedule can do this: the host of the service's newest running task fails, and takes the task with it.
 pub(crate) fn break_host(simulation: &mut Simulation, request: &Value, now: Milliseconds) -> Result<Value, ApiError> {
     let index = simulation.service(request)?;
     let Simulation { services, world, .. } = simulation;
@@ -401,7 +401,7 @@ pub(crate) fn break_host(simulation: &mut Simulation, request: &Value, now: Mill
     Ok(json!({}))
 }
 
-/// What only a schedule can do: the service, gone at once.
+/// Only a schedule can do this: the service is gone at once.
 pub(crate) fn remove(simulation: &mut Simulation, request: &Value, _: Milliseconds) -> Result<Value, ApiError> {
     let index = simulation.service(request)?;
     simulation.remove_service(index);

@@ -1,4 +1,4 @@
-//! What a simulation is started with.
+//! The settings of a simulation.
 
 use std::net::{IpAddr, Ipv4Addr};
 

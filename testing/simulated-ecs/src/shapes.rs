@@ -15,7 +15,7 @@ use crate::error::ApiError;
 /// AWS's model of one service, as far as it is served here.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Model {
-    /// What stands before the dot in `X-Amz-Target`.
+    /// The part before the dot in `X-Amz-Target`.
     pub(crate) target: String,
     operations: BTreeMap<String, Operation>,
     shapes: BTreeMap<String, Shape>,
@@ -49,14 +49,14 @@ pub(crate) struct Models {
     pub(crate) ecr: Model,
 }
 
-/// What `shapes.json` holds.
+/// The content of `shapes.json`.
 #[allow(clippy::expect_used)] // compiled in and read by every test: it cannot fail where the tests passed
 pub(crate) static MODELS: LazyLock<Models> =
     LazyLock::new(|| serde_json::from_str(include_str!("shapes.json")).expect("shapes.json is not what is read here"));
 
 /// Task definitions carry members that the model does not know.
 const OPEN: [&str; 1] = ["RegisterTaskDefinition"];
-/// What `DescribeTaskDefinition` adds and `RegisterTaskDefinition` does not take.
+/// The members that `DescribeTaskDefinition` adds and `RegisterTaskDefinition` does not take.
 const OUTPUT_ONLY: [&str; 9] = [
     "taskDefinitionArn",
     "revision",

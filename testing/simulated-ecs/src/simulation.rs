@@ -100,7 +100,7 @@ impl Simulation {
         }
     }
 
-    /// What it was started with; the speed may have been changed since.
+    /// The settings that it was started with; the speed may have been changed since.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.world.settings
@@ -251,7 +251,7 @@ impl Simulation {
     /// One call of an operation, checked against AWS's model. Weather is not applied: see [`Simulation::receive`].
     ///
     /// # Errors
-    /// What AWS would answer, by AWS's codes.
+    /// The errors that AWS would answer, by AWS's codes.
     pub fn call(&mut self, now: Milliseconds, api: Api, operation: &str, request: &Value) -> Result<Value, ApiError> {
         self.advance(now);
         let model = match api {

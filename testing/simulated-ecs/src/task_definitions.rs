@@ -13,7 +13,7 @@ use crate::tags;
 pub(crate) struct TaskDefinition {
     pub(crate) family: String,
     pub(crate) revision: usize,
-    /// What was registered, without the tags: also members that no model knows.
+    /// The document as it was registered, without the tags: also members that no model knows.
     pub(crate) document: Map<String, Value>,
     pub(crate) tags: Vec<Value>,
     pub(crate) active: bool,

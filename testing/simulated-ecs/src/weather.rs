@@ -28,11 +28,11 @@ use crate::shapes::MODELS;
 pub struct Weather {
     /// Looked through in order for each call; the first that ends the call wins, slowness and staleness add up.
     pub faults: Vec<Fault>,
-    /// What somebody else does, and when.
+    /// A deed of somebody else, and its time.
     pub schedule: Vec<Scheduled>,
 }
 
-/// What befalls a call.
+/// The fault that a call meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
@@ -64,7 +64,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fault {
-    /// What befalls the call.
+    /// The fault that the call meets.
     pub fault: Kind,
     /// Calls of this operation only.
     #[serde(default)]
@@ -149,7 +149,7 @@ fn once() -> u64 {
 /// The writes that reads can be behind.
 const STALE: [&str; 3] = ["RegisterTaskDefinition", "UpdateService", "StopServiceDeployment"];
 
-/// What a second deployer takes from the call he acts after.
+/// The part of a call that a second deployer takes for his own.
 const OF_THE_CALL: [&str; 2] = ["cluster", "service"];
 
 impl Scheduled {
@@ -234,7 +234,7 @@ impl Weather {
     }
 }
 
-/// What a call meets.
+/// The weather that a call meets.
 #[derive(Debug, Default)]
 pub(crate) struct Met {
     pub(crate) refusal: Option<ApiError>,
@@ -251,7 +251,7 @@ pub(crate) struct Action {
     pub(crate) request: Value,
 }
 
-/// What has come of a fault or of a trigger.
+/// The number of calls that met a fault or a trigger.
 #[derive(Debug, Clone, Copy)]
 struct Strikes {
     /// When it became part of the weather.
@@ -269,15 +269,15 @@ pub(crate) struct Sky {
     caller: String,
     pub(crate) weather: Weather,
     pub(crate) buckets: Buckets,
-    /// What has come of each fault of the weather.
+    /// How often each fault of the weather was met.
     faults: Vec<Strikes>,
-    /// What has come of each entry of its schedule that waits for a call.
+    /// How often each entry of its schedule that waits for a call was met.
     triggers: Vec<Strikes>,
     /// How many calls there were of an operation on a subject: what chance depends on.
     seen: BTreeMap<(String, String), u64>,
     planned: BTreeMap<(Milliseconds, u64), Action>,
     plan_count: u64,
-    /// What second deployers did.
+    /// The deeds of second deployers.
     pub(crate) done: Vec<Value>,
     /// How long reads stay behind the write that is being carried out.
     pub(crate) stale: Milliseconds,
@@ -356,7 +356,7 @@ impl Sky {
         held.any(|(_, subject, _)| contains(request, Some(subject)))
     }
 
-    /// What a call meets: a client's, or (`is_deed`) one of a second deployer.
+    /// The weather that a call meets: a client's, or (`is_deed`) one of a second deployer.
     pub(crate) fn meet(&mut self, now: Milliseconds, is_deed: bool, operation: &str, request: &Value) -> Met {
         let mut met = Met::default();
         if self.weather.faults.is_empty() && self.weather.schedule.is_empty() {
@@ -482,7 +482,8 @@ fn refusal(kind: Kind, caller: &str, operation: &str) -> ApiError {
     }
 }
 
-/// What a request is about, for chance and for the log of calls: the service, family, task definition, image … it names.
+/// The subject of a request, for chance and for the log of calls: the service, family, task definition, image … it
+/// names.
 pub(crate) fn subject(request: &Value) -> String {
     const MEMBERS: [&str; 15] = [
         "service",

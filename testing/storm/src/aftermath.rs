@@ -43,7 +43,7 @@ pub(crate) struct Aftermath {
     pub(crate) after: Account,
     /// The calls of the functions, in their order.
     pub(crate) calls: Vec<Call>,
-    /// What second deployers did, in their order.
+    /// The deeds of second deployers, in their order.
     pub(crate) others: Vec<Deed>,
     /// The executions of both state machines, the first one first, at their last end.
     pub(crate) executions: Vec<Execution>,
@@ -72,7 +72,7 @@ pub(crate) struct Pushed {
     pub(crate) digest: String,
     pub(crate) id: PushId,
     pub(crate) deliveries: usize,
-    /// What its tasks do; storms that were recorded early do not say.
+    /// The behaviour of its tasks; storms that were recorded early do not say.
     #[serde(default)]
     pub(crate) behaviour: Option<Behaviour>,
 }
@@ -188,7 +188,7 @@ pub(crate) struct Hook {
     pub(crate) target_type: String,
     /// `SUCCEEDED`, `FAILED`, `TIMED_OUT` …. A pause is `FAILED` where somebody took the deployment back.
     pub(crate) status: String,
-    /// What comes when its time is over: `CONTINUE`, `ROLLBACK`.
+    /// The action when its time is over: `CONTINUE`, `ROLLBACK`.
     pub(crate) timeout_action: String,
 }
 
@@ -209,7 +209,7 @@ impl Deployment {
         self.lifecycle_hooks.iter().any(Hook::failed)
     }
 
-    /// What its images of a repository of this account's ECR resolved to.
+    /// The digests of its images of a repository in this account's ECR.
     pub(crate) fn digests_of<'a>(&'a self, repository: &'a str) -> impl Iterator<Item = &'a str> {
         let of_repository = self
             .images
@@ -266,14 +266,14 @@ pub(crate) struct Call {
     pub(crate) members: Vec<String>,
 }
 
-/// What a second deployer did, or tried to.
+/// A deed of a second deployer, or his attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Deed {
     pub(crate) at: i64,
     pub(crate) operation: String,
     pub(crate) request: Value,
-    /// What ECS refused it with.
+    /// The error with which ECS refused it.
     pub(crate) error: Option<String>,
 }
 
@@ -312,7 +312,7 @@ pub(crate) struct Execution {
     pub(crate) found: Option<Found>,
 }
 
-/// What an execution of deploy-image found to do, and when.
+/// The plan of an execution of deploy-image, and its time.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Found {
@@ -427,7 +427,7 @@ impl Pushed {
     }
 }
 
-/// What the key of the record of a push begins with, before its repository.
+/// The beginning of the key of a push's record, before its repository.
 const PUSH_TAG: &str = "ecr-deploy:push/";
 
 /// The push of a record, which is two words, and what is behind it, with the space.
@@ -680,7 +680,7 @@ impl Aftermath {
             .filter(move |execution| execution.service.as_ref() == Some(id))
     }
 
-    /// What second deployers did to a service, successfully. That a host failed is nobody's deed.
+    /// The deeds of second deployers at a service that succeeded. That a host failed is nobody's deed.
     pub(crate) fn deeds_on<'a>(&'a self, id: &'a ServiceId) -> impl Iterator<Item = &'a Deed> {
         let is_of_somebody = |deed: &&Deed| deed.is_done() && deed.operation != "_BreakHost";
         let deeds = self.others.iter().filter(is_of_somebody);

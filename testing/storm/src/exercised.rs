@@ -1,4 +1,4 @@
-//! What a storm exercised, counted: so that one in which something never happened is seen to be one.
+//! Counts what a storm exercised: so that one in which something never happened shows.
 
 mod faults;
 mod hooks;
@@ -17,12 +17,12 @@ struct Rule {
     count: fn(&Aftermath) -> u64,
 }
 
-/// What only a storm with several stages meets.
+/// Only a storm with several stages meets these.
 const OF_STAGES: [Rule; 9] = stages::RULES;
-/// What every storm of enough services meets.
+/// Every storm of enough services meets these.
 const OF_FAULTS: [Rule; 17] = faults::RULES;
 const OF_HOOKS: [Rule; 4] = hooks::RULES;
-/// What becomes of images meanwhile: in every storm of enough services, too.
+/// Changes of images meanwhile: in every storm of enough services, too.
 const OF_IMAGES: [Rule; 2] = images::RULES;
 const COUNT: usize = OF_STAGES.len() + OF_FAULTS.len() + OF_HOOKS.len() + OF_IMAGES.len();
 
@@ -52,7 +52,7 @@ impl Exercised {
         self.0[..OF_STAGES.len()].iter().all(|count| *count == 0)
     }
 
-    /// What was never met.
+    /// The names of those that were never met.
     pub(crate) fn missing(&self) -> Vec<&'static str> {
         let none = self.0.iter().zip(rules()).filter(|(count, _)| **count == 0);
         none.map(|(_, rule)| rule.name).collect()

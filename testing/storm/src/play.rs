@@ -344,7 +344,7 @@ async fn wait_for_the_end(
     loop {
         stopped.note(ecs)?;
         answer(ecs, &scenario.answers)?;
-        // What has been delivered starts its execution soon.
+        // An event that has been delivered starts its execution soon.
         pause(Duration::from_secs(1)).await;
         let mut running = Vec::new();
         for machine in [&stack.push, &stack.deploy_image, &stack.deploy_service] {
@@ -372,8 +372,8 @@ async fn wait_for_the_end(
     }
 }
 
-/// What an operator does next morning, when that has happened to each execution which he redrives that happened in the night. Puts
-/// out the executions as they were before.
+/// The redrives of an operator next morning, when that has happened to each execution which he redrives that happened
+/// in the night. Puts out the executions as they were before.
 async fn redrive(
     aws: &LocalAws,
     stack: &Stack,
@@ -493,7 +493,7 @@ async fn executions(aws: &LocalAws, stack: &Stack, begun: i64) -> Result<Vec<(St
     Ok(executions)
 }
 
-/// What an execution of deploy-image found to do, from what happened in it.
+/// The plan of an execution of deploy-image, from its history.
 fn found(history: &[HistoryEvent]) -> Option<Found> {
     const FIND: &str = "Find task definitions";
     let entered = |event: &HistoryEvent, state: &str| {

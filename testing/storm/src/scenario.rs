@@ -35,7 +35,7 @@ pub(crate) const SPEED: f64 = 30.0;
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Scenario {
-    /// What it was made from.
+    /// The seed that it was made from.
     pub(crate) seed: u64,
     /// The families, by the request that registers each.
     pub(crate) families: Vec<Value>,
@@ -57,13 +57,13 @@ pub(crate) struct Scenario {
     pub(crate) by_digest: bool,
     /// The setting `trigger`: whether pushes are heard of by ECR's own event, and not by CloudTrail's.
     pub(crate) by_image_action: bool,
-    /// What somebody does as soon as a rollout pauses at a lifecycle hook, by the name of the service.
+    /// The deeds of a person as soon as a rollout pauses at a lifecycle hook, by the name of the service.
     pub(crate) answers: BTreeMap<String, Answer>,
     /// How many of a hundred red executions an operator redrives when all have ended.
     pub(crate) redriven_percent: u32,
 }
 
-/// What a lifecycle policy does to the first image of an app.
+/// The deed of a lifecycle policy at the first image of an app.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Archive {
     /// When, in milliseconds since the storm began.
@@ -82,7 +82,7 @@ const FIRST: &str = "v1";
 /// A service to be.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Service {
-    /// What it is an example of.
+    /// Its kind.
     pub(crate) kind: Kind,
     /// The request of `CreateService`.
     pub(crate) request: Value,
@@ -239,9 +239,9 @@ fn families(rng: &mut Rng, count: usize, repositories: usize) -> Vec<Value> {
             )
         })
         .collect();
-    // What has nothing to do with any push, though one name begins with another.
+    // These have nothing to do with any push, though one name begins with another.
     families.push(family(rng, "bystander", "shop/app-0-worker"));
-    // What no service runs: scheduled and one-off tasks.
+    // No service runs these: scheduled and one-off tasks.
     families.push(family(rng, "nightly", &app_repository(0)));
     families
 }

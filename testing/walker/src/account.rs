@@ -40,7 +40,7 @@ pub struct Account {
     hold: Mutex<Option<String>>,
 }
 
-/// What comes of a start of an execution.
+/// The result of a start of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Begun {
     /// It is started.
@@ -260,8 +260,8 @@ impl Account {
         self.with(|_, _| ());
     }
 
-    /// What there is, without ids and times: each service with its rollouts, each family with its revisions. They are
-    /// numbered without duplicates: registered twice at the same moment, and never used.
+    /// The state of the account, without ids and times: each service with its rollouts, each family with its revisions.
+    /// They are numbered without duplicates: registered twice at the same moment, and never used.
     pub fn standing(&self) -> Value {
         let state = self.with(|it, _| it.state());
         let is_used = |name: &str| {

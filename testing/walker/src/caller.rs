@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 /// How long a call takes, in milliseconds.
 const CALL: i64 = 15;
 
-/// What befalls one call.
+/// A mishap of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mishap {
     /// The invocation is killed before the call arrives.
@@ -271,7 +271,7 @@ fn response(status: u16, body: &Value) -> HttpResponse {
     HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.to_string()))
 }
 
-/// What the SDK sends its requests over.
+/// The connector over which the SDK sends its requests.
 #[derive(Debug, Clone)]
 struct Wire(Arc<Caller>);
 

@@ -1,4 +1,4 @@
-//! What a push takes from Step Functions and Lambda, counted on a walk of the real state machines.
+//! The share of Step Functions and Lambda that a push takes, counted on a walk of the real state machines.
 
 use crate::account::Account;
 use crate::caller::{Caller, Grain};
@@ -8,7 +8,7 @@ use simulated_ecs::{Seed, Settings};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What a push took.
+/// The share that a push took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Walked {
     /// From the event to the end of its execution, in seconds.

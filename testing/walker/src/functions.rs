@@ -18,8 +18,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What stands around an answer of Lambda or of a child's execution: its headers twice, its status and ids. None of it is walked
-/// with, so it is estimated.
+/// The bytes around an answer of Lambda or of a child's execution: its headers twice, its status and ids. None of it is
+/// walked with, so it is estimated.
 ///
 /// See <https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html>.
 const BYTES_AROUND_ANSWER: usize = 1100;
@@ -137,7 +137,7 @@ impl Functions {
     pub async fn invoke(&self, arguments: &Value, now: Timestamp) -> Result<Value, Error> {
         let request = Request::open(arguments["Payload"].clone(), now).unwrap();
         let Self { ecs, ecr, config, .. } = self;
-        // What is invoked at the same time runs in different sandboxes.
+        // Invocations at the same time run in different sandboxes.
         let fresh = self.caller.account().is_on_tokios_clock().then(|| self.caller.ecs());
         let sandbox = fresh.as_ref().unwrap_or(ecs);
         let function = arguments["FunctionName"].as_str().unwrap_or_default();

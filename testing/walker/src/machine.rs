@@ -60,7 +60,8 @@ impl Thrown {
         }
     }
 
-    /// What a function that was killed looks like: <https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html>.
+    /// The error of a function that was killed:
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html>.
     fn by_killing() -> Self {
         Self {
             error: "Sandbox.Timedout".to_owned(),
@@ -87,7 +88,7 @@ pub struct Execution<'a> {
     pub stop_at: Option<&'static str>,
     /// Called with the name of each state that is entered, in the order of time.
     pub entering: Box<dyn Fn(&str) + 'a>,
-    /// What Lambda says instead of invoking the function of a state, as long as it says anything.
+    /// The error that Lambda returns instead of invoking the function of a state, if any.
     pub refusing: Refusing<'a>,
     /// How each service's execution ended, in the order of time.
     pub services: std::cell::RefCell<Vec<(String, Result<Value, Thrown>)>>,
@@ -421,8 +422,9 @@ impl Execution<'_> {
 }
 
 impl Execution<'_> {
-    /// What Step Functions answers to a start of deploy-image by its own integration. One with the name and the input of an
-    /// execution that runs starts nothing, and is answered with that one; any other with a name that was used is refused.
+    /// The answer of Step Functions to a start of deploy-image by its own integration. One with the name and the input
+    /// of an execution that runs starts nothing, and is answered with that one; any other with a name that was used is
+    /// refused.
     ///
     /// See <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>.
     fn begin(&self, arguments: &Value) -> Result<Value, Thrown> {

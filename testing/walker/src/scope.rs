@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What a state sees: the time, the variables and the context of its execution.
+/// The data of a state: the time, the variables and the context of its execution.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
     pub(crate) caller: Arc<Caller>,
@@ -33,8 +33,8 @@ impl Scope {
         }
     }
 
-    /// What a path such as `$update.rollout` stands for, or `$states.input.retry`, as long as it leads through objects: most
-    /// expressions are no more than that, and this JSONata would take `$error` for a function of its own.
+    /// The value of a path such as `$update.rollout` or `$states.input.retry`, as long as it leads through objects:
+    /// most expressions are no more than that, and this JSONata would take `$error` for a function of its own.
     fn member<'s>(&'s self, expression: &str, states: &'s Value) -> Option<&'s Value> {
         let path: Vec<&str> = expression.strip_prefix('$')?.split('.').collect();
         match path.as_slice() {

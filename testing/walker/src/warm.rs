@@ -32,7 +32,7 @@ pub struct Functions {
     pushes: Executions,
 }
 
-/// What a function keeps from one invocation to the next.
+/// The clients that a function keeps from one invocation to the next.
 struct Sandbox {
     ecs: Ecs,
     /// It has no region: an ordinary push asks ECR for nothing.

@@ -1,13 +1,13 @@
-//! What can go wrong before anything runs. The text is for the person at the terminal.
+//! The errors before anything runs. Their text is for the person at the terminal.
 
 use std::fmt;
 
 /// Something that could not be prepared.
 #[derive(Debug)]
 pub struct Error {
-    /// What was done: a command as one would type it, or something with a file.
+    /// The deed: a command as one would type it, or something with a file.
     what: String,
-    /// What happened.
+    /// The reason, in the words of whoever knows it.
     problem: String,
 }
 

@@ -1,5 +1,5 @@
-//! What a task needs before it can run, installed or built into the project's own folder: nothing else on the machine changes.
-//! And the [`table`] in which the tasks print.
+//! Installs and builds what a task needs before it can run, in the project's own folder: nothing else on the machine
+//! changes. And the [`table`] in which the tasks print.
 
 mod error;
 pub mod prerequisites;

@@ -14,8 +14,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What is built in one call: cargo unifies features over the packages of a call only, and another set of them would mean
-/// another compilation of every dependency.
+/// The packages that are built in one call: cargo unifies features over the packages of a call only, and another set of
+/// them would mean another compilation of every dependency.
 const PACKAGES: [&str; 7] = [
     "xtask",
     "find-task-definitions",
@@ -46,13 +46,13 @@ fn main() -> ExitCode {
 /// Something that is prepared beside the others, with somebody who hears how far it is.
 type Work = fn(&dyn Fn(&str)) -> Result<(), Error>;
 
-/// What happened to one of them.
+/// News of one of them.
 enum News {
     Said(String),
     Ended(Result<(), Error>),
 }
 
-/// What a task needs, beside a read of what is on the machine.
+/// The things that a task needs, beside a read of what is on the machine.
 fn needs(arguments: &[OsString]) -> Vec<(&'static str, Work)> {
     let word = |number: usize| arguments.get(number).and_then(|word| word.to_str()).unwrap_or_default();
     let python: Work = |tell| tools::python_telling(tell).map(drop);

@@ -1,4 +1,4 @@
-//! What must be on the machine before anything else: Rust (which runs this), Node, Python.
+//! The tools that must be on the machine before anything else: Rust (which runs this), Node, Python.
 
 use std::process::Command;
 
@@ -42,7 +42,7 @@ pub fn check() -> Result<(), String> {
 ///
 /// # Errors
 ///
-/// What to install.
+/// The package to install.
 pub fn check_fuzzing() -> Result<(), String> {
     let missing = works(
         "c++",

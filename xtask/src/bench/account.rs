@@ -86,7 +86,7 @@ impl Account {
         self.ecs.url()
     }
 
-    /// What was called since the beginning, or since it was last forgotten.
+    /// The calls since the beginning, or since they were last forgotten.
     pub(crate) fn calls(&self) -> Calls {
         let (_, report) = self
             .ecs

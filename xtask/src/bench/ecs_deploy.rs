@@ -16,7 +16,7 @@ use std::time::Instant;
 /// How often each is run.
 const RUNS: usize = 3;
 
-/// What a run was, and how many services it did not deploy to.
+/// A run, and how many services it did not deploy to.
 type Deployed = (Run, u64);
 
 /// Measures both on accounts that are alike; returns the table.

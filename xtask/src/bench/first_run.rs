@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// What begins a line that says what happens next.
+/// The beginning of a line that says what happens next.
 const MARK: &str = "▸ ";
 
 /// Something that was printed: when, and what.
@@ -39,7 +39,7 @@ pub(crate) fn measure() -> Result<String, Failure> {
 fn demo(clone: &Path) -> Result<Vec<Printed>, Failure> {
     let mut demo = Command::new("cargo");
     demo.args(["xtask", "demo"]).current_dir(clone);
-    // What points at the tools that are there already.
+    // These point at the tools that are there already.
     for shared in ["ECR_DEPLOY_PYTHON", "CARGO_TARGET_DIR"] {
         demo.env_remove(shared);
     }
@@ -72,8 +72,8 @@ fn table(run: &str, printed: &[Printed]) -> String {
     table + "\n"
 }
 
-/// What was announced, and how long it took until the next thing was. What is told of several things that go on side by side
-/// is no step.
+/// Each announced thing, and how long it took until the next one was. Lines about several things that go on side by
+/// side is no step.
 fn steps(printed: &[Printed]) -> Vec<(String, Duration)> {
     let end = printed.last().map(|(at, _)| *at).unwrap_or_default();
     let mut begun = Duration::ZERO;

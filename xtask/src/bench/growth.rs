@@ -10,7 +10,7 @@ use local_aws::tools;
 /// The picture, in the repository.
 pub(crate) const PICTURE: &str = "growth.svg";
 
-/// What one search cost.
+/// The cost of one search.
 struct Point {
     services: u32,
     calls: u64,

@@ -1,4 +1,4 @@
-//! What a push costs in money, counted on a walk of the real state machines.
+//! The cost of a push in money, counted on a walk of the real state machines.
 
 use super::table::seconds;
 use std::collections::BTreeMap;

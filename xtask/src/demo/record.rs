@@ -23,7 +23,7 @@ const SHOWN: [&str; 6] = [
     "not reached: 2 services of production",
 ];
 
-/// What the picture colours, besides the first words of a line.
+/// The words that the picture colours, besides the first words of a line.
 const COLOURED: [(&str, Colour); 9] = [
     ("DEPLOYED", Colour::Green),
     ("It is back on staging-web:3 and stable", Colour::Green),

@@ -56,7 +56,7 @@ pub struct Call {
     pub service: String,
     /// As `UpdateService`.
     pub operation: String,
-    /// What is asked for.
+    /// The thing asked for.
     pub request: Value,
     /// The task role and the execution role of the revision that the request names, as registered.
     #[serde(default)]
@@ -66,7 +66,7 @@ pub struct Call {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What each grant that was needed by any call of this process was: each is written once.
+/// Each grant that any call of this process has needed: each is written once.
 static WRITTEN: Mutex<BTreeSet<(PathBuf, Grant)>> = Mutex::new(BTreeSet::new());
 
 impl Iam {
@@ -118,7 +118,7 @@ impl Iam {
         })
     }
 
-    /// What was refused so far, in AWS's words.
+    /// The calls refused so far, in AWS's words.
     #[must_use]
     pub fn refused(&self) -> &[String] {
         &self.refused

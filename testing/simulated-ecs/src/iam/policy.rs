@@ -20,7 +20,7 @@ pub struct Statement {
     conditions: Vec<Condition>,
 }
 
-/// What AWS checks of a call: one action on one resource, with the condition keys that go with it.
+/// One thing that AWS checks of a call: one action on one resource, with the condition keys that go with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
     /// As `ecs:UpdateService`.

@@ -1,4 +1,4 @@
-//! What AWS checks of a call, and of what the call implies: actions, resources and condition keys.
+//! The checks of AWS for a call, and for what the call implies: actions, resources and condition keys.
 //!
 //! After AWS's service authorization reference; what that does not tell and is not known otherwise is marked \[open\] and
 //! judged strictly. An operation that is not in the table is refused.
@@ -13,7 +13,7 @@ use super::policy::Need;
 use crate::names::{Names, resource_path};
 use crate::operations::{text, texts};
 
-/// What only the account knows of a call.
+/// The facts about a call that only the account knows.
 pub(crate) struct Known<'a> {
     /// The task role and the execution role, as registered, of the task definition that the request names.
     pub(crate) roles: &'a [String],
@@ -249,8 +249,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// What a call needs, one to a line: `<action> <resource>`, and each condition key as ` <key>=<value>`. The beginnings
-    /// of ARNs of the account are cut off.
+    /// The needs of a call, one to a line: `<action> <resource>`, and each condition key as ` <key>=<value>`. The
+    /// beginnings of ARNs of the account are cut off.
     fn needed(service: &str, operation: &str, request: &Value, roles: &[&str]) -> Vec<String> {
         let names = Names {
             partition: "aws".to_owned(),

@@ -23,7 +23,7 @@ pub(crate) struct Stack {
     roles: BTreeMap<String, Role>,
     /// The logical id of the role of each function, state machine and rule, by theirs.
     role_of: BTreeMap<String, String>,
-    /// What is in the account, by logical id.
+    /// The resources in the account, by logical id.
     physical: BTreeMap<String, String>,
     /// Whether it is limited to some clusters, so that its statements are other ones.
     pub(crate) is_narrow: bool,
@@ -128,7 +128,7 @@ fn logical_id(value: &Value) -> Option<&str> {
     value["Ref"].as_str().or_else(|| value["Fn::GetAtt"][0].as_str())
 }
 
-/// What a template's references are resolved with.
+/// The values for a template's references.
 struct Context<'a> {
     names: &'a Names,
     stack: &'a str,

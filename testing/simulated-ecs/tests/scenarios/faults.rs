@@ -1,4 +1,4 @@
-//! What happens around a rollout that is no fault of its image: tasks that drain, ports that are taken, hosts that fail.
+//! Faults around a rollout that are none of its image: tasks that drain, ports that are taken, hosts that fail.
 
 use serde_json::{Value, json};
 use simulated_ecs::{Api, Scheduled, Weather};

@@ -1,4 +1,4 @@
-//! What the simulated ECS promises to the tests that stand on it.
+//! The promises of the simulated ECS to the tests that stand on it.
 
 #![allow(clippy::unwrap_used)] // only functions marked #[test] are exempt by themselves
 

@@ -8,7 +8,7 @@ fn breaker(enable: bool, rollback: bool) -> Value {
     json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": enable, "rollback": rollback}}})
 }
 
-/// What a deployment of two tasks has come to after ten minutes: the revision in place, its rollout state, the status of
+/// The state of a deployment of two tasks after ten minutes: the revision in place, its rollout state, the status of
 /// the newest service deployment.
 fn after_ten_minutes(tag: &str, service: &Value) -> (u64, String, String) {
     let mut account = Account::with_service(2, service);

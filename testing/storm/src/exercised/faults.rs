@@ -1,4 +1,4 @@
-//! What of the faults around a rollout a storm exercised.
+//! Counts the faults around a rollout that a storm exercised.
 
 use super::{Rule, sum};
 use crate::aftermath::{Aftermath, Execution, Service};
@@ -92,7 +92,7 @@ pub(super) const RULES: [Rule; 17] = [
     },
 ];
 
-/// What a green execution says.
+/// The message of a green execution.
 fn told(execution: &Execution) -> &str {
     let output = execution.output.as_ref();
     output.and_then(|output| output["message"].as_str()).unwrap_or_default()

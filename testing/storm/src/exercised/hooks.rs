@@ -1,4 +1,4 @@
-//! What of the lifecycle hooks a storm exercised.
+//! Counts the lifecycle hooks that a storm exercised.
 
 use super::Rule;
 use crate::aftermath::{Aftermath, Hook};

@@ -1,4 +1,4 @@
-//! What of images that are pushed over, or archived, a storm exercised.
+//! Counts the images that were pushed over, or archived, in a storm.
 
 use super::{Rule, sum};
 use crate::aftermath::Execution;

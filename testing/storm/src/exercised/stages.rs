@@ -1,4 +1,4 @@
-//! What of the rules about stages a storm exercised.
+//! Counts the rules about stages that a storm exercised.
 
 use super::{Rule, sum};
 use crate::aftermath::{Aftermath, Execution, Found};

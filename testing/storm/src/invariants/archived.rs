@@ -1,4 +1,4 @@
-//! What no task can pull is not started.
+//! No rollout starts with an image that no task can pull.
 
 use super::Violation;
 use crate::aftermath::{AFTER_ARCHIVING, Aftermath, Archived, Call, Execution, ServiceId};

@@ -60,8 +60,8 @@ pub(super) fn every_event_is_heard(aftermath: &Aftermath) -> Vec<Violation> {
     violations.collect()
 }
 
-/// What others try is done, or refused since what it is about is gone, or not active any more, or has five deployments. Else it is
-/// not what the scenario means, and a storm without it.
+/// Each deed of others is done, or refused since what it is about is gone, or not active any more, or has five
+/// deployments. Else it is not what the scenario means, and a storm without it.
 pub(super) fn every_deed_is_done(aftermath: &Aftermath) -> Vec<Violation> {
     const GONE: [&str; 5] = [
         "not found",

@@ -143,7 +143,7 @@ fn is_only_bad(aftermath: &Aftermath, execution: &Execution, push: &Pushed) -> b
     for rollout in rollouts {
         match revision(rollout) {
             Some(revision) if is_of_push(revision) => of_push.push(revision),
-            // What it goes back to.
+            // The revision that it goes back to.
             Some(_) if !of_push.is_empty() => {}
             _ => return false,
         }

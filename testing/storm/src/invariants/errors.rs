@@ -48,7 +48,7 @@ fn lacks_of_push(aftermath: &Aftermath, parent: &Execution) -> Option<String> {
     }
 }
 
-/// What the list of failures in the message of a push lacks, if anything.
+/// The service that the list of failures in the message of a push lacks, if any.
 fn lacks_in_list(aftermath: &Aftermath, parent: &Execution) -> Option<String> {
     // Another error is of the push as a whole.
     if parent.error.as_deref() != Some("Deploy.ServicesFailed") {
@@ -112,7 +112,7 @@ fn failed_children<'a>(aftermath: &'a Aftermath, parent: &Execution) -> BTreeSet
     last.into_keys().collect()
 }
 
-/// What a message lacks, if anything.
+/// The part that a message lacks, if any.
 fn lacks<'a>(execution: &Execution, mut services: impl Iterator<Item = &'a ServiceId>) -> Option<String> {
     let message = execution.message.as_deref().unwrap_or_default();
     let lower = message.to_lowercase();
@@ -122,7 +122,8 @@ fn lacks<'a>(execution: &Execution, mut services: impl Iterator<Item = &'a Servi
     if !NEXT_STEPS.iter().any(|step| lower.contains(step)) {
         return Some(format!("says nothing to do next: {message:?}"));
     }
-    // What is said after the first colon is why: "web in north did not become stable on web:3: 0 of 1 tasks running".
+    // The words after the first colon are the reason: "web in north did not become stable on web:3: 0 of 1 tasks
+    // running".
     let reason = message.split_once(": ").map(|(_, reason)| reason.trim());
     if reason.is_none_or(str::is_empty) {
         return Some(format!("gives no reason: {message:?}"));
@@ -163,7 +164,7 @@ mod tests {
         let found = |list: &str| {
             let mut aftermath = rolled_back();
             production(&mut aftermath, &["*"]);
-            // What counts is the list alone.
+            // Only the list counts.
             aftermath.executions.truncate(3);
             aftermath.executions[2].message = Some(format!(
                 "shop/web:v3: 1 of 2 services failed.\n{list}\nRedrive this execution"

@@ -29,7 +29,7 @@ pub(super) fn moves_of_others_stay(aftermath: &Aftermath) -> Vec<Violation> {
 fn undone(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
     let id = service.id();
     let mut violations = Vec::new();
-    // What the service had rollouts of ours for.
+    // The pushes that the service had rollouts of ours for.
     let mut had: BTreeSet<Recorded<'_>> = BTreeSet::new();
     let mut moved = None;
     for (place, rollout) in service.history.iter().enumerate() {

@@ -87,7 +87,7 @@ fn way_back_of_ecs<'a>(aftermath: &Aftermath, service: &'a Service, place: usize
         let [Some(there), Some(left), Some(wanted)] = ways else {
             return false;
         };
-        // What ECS gave up by itself is listed until the service is back.
+        // A deployment that ECS gave up by itself is listed until the service is back.
         let is_listed = stop.is_none() || is_listed(service, failed, next);
         goes_to_earlier(there, left) && is_listed && !has_push_of(aftermath, there, wanted)
     };

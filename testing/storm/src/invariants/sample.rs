@@ -111,7 +111,7 @@ pub(super) fn update(revision: u32, number: u32) -> Call {
     }
 }
 
-/// What somebody else did, at that time of the storm.
+/// A deed of somebody else, at that time of the storm.
 pub(super) fn deed(at: i64, more: &Value) -> Deed {
     let mut request = object(&json!({"cluster": "north", "service": "web"}));
     request.extend(object(more));

@@ -1,4 +1,5 @@
-//! What is not in the plan stays as it is: other services, other members of services and revisions, other containers.
+//! Everything outside the plan stays as it is: other services, other members of services and revisions, other
+//! containers.
 
 use super::Violation;
 use super::permits::may_move;
@@ -13,7 +14,7 @@ const OTHERS: &str = "what somebody else deployed is neither stopped nor undone"
 /// The members of `UpdateService` that may be sent.
 const SENT: [&str; 4] = ["cluster", "service", "taskDefinition", "forceNewDeployment"];
 
-/// What the functions call.
+/// The operations that the functions call.
 const CALLED: [&str; 16] = [
     "BatchGetImage",
     "DescribeImages",

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use simulated_ecs::{Scheduled, Trigger};
 
-/// What an apply changes since the last one.
+/// The change of an apply since the last one.
 const CHANGES: usize = 3;
 
 /// One or two applies to about one service in twelve: each registers a revision, and mostly moves the service to it at once. They

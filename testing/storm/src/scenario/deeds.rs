@@ -1,4 +1,4 @@
-//! What others do meanwhile: a person, Terraform, somebody who cleans up.
+//! The deeds of others meanwhile: a person, Terraform, somebody who cleans up.
 
 use super::kinds::Kind;
 use super::{DOOMED, Service, happens};
@@ -98,7 +98,7 @@ pub(super) fn alarms(rng: &mut Rng, services: &[Service], length: i64) -> Vec<Al
     alarms
 }
 
-/// What one of them does to a service, in one or two calls.
+/// One deed at a service, in one or two calls.
 fn deed(rng: &mut Rng, service: &Service, families: &[Value]) -> Vec<(&'static str, Value)> {
     let family = service.text("taskDefinition");
     let on = |more: Value| {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use simulated_ecs::{Behaviour, Scheduled, Trigger};
 use std::collections::BTreeMap;
 
-/// What tells the random numbers of the faults from those of the rest.
+/// Tells the random numbers of the faults from those of the rest.
 pub(super) const OWN: u64 = 0xFA_0175;
 
 /// The repository whose pushes follow so closely that a service has five deployments with tasks.
@@ -21,7 +21,7 @@ const PILED: usize = 6;
 /// How many milliseconds lie between them: a task starts in half a second, and protects itself for forty.
 const BETWEEN: i64 = 4_000;
 
-/// What a family runs from the beginning.
+/// The image that a family runs from the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
     Plain,

@@ -5,7 +5,7 @@ use fastrand::Rng;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What a service is an example of.
+/// The kind of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {

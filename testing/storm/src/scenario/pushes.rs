@@ -1,4 +1,4 @@
-//! What is pushed, when, and when anybody hears of it.
+//! The pushes, their times, and the times at which anybody hears of them.
 
 use super::{SIDECARS, app_repository, happens, weighted};
 use crate::stages::version;
@@ -16,7 +16,7 @@ pub(crate) struct Push {
     pub(crate) image: usize,
     pub(crate) repository: String,
     pub(crate) tag: String,
-    /// What its tasks do.
+    /// The behaviour of its tasks.
     pub(crate) behaviour: Behaviour,
     /// How many milliseconds later its event is delivered: once for each.
     pub(crate) deliveries: Vec<i64>,

@@ -1,4 +1,4 @@
-//! What goes wrong on the way to ECS and back.
+//! The faults on the way to ECS and back.
 
 use super::{happens, weighted};
 use fastrand::Rng;

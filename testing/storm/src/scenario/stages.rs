@@ -77,7 +77,7 @@ pub(super) fn tags(rng: &mut Rng, pushes: &mut [Push]) {
 /// Later than this, in milliseconds, the tag of an image is a push of its own, whatever came between.
 const OF_ITS_OWN: i64 = 63_000;
 
-/// What comes later to the repository of a push: a new tag for an image that went only where production is not, which promotes
+/// A later push to the same repository: a new tag for an image that went only where production is not, which promotes
 /// what staging runs by then; or, after a release, an image of a lower version.
 ///
 /// A new tag within a minute is the same push. So it comes where no other image of the repository has come since.
@@ -152,7 +152,7 @@ pub(super) fn tag_services(rng: &mut Rng, stages: &[Stage], services: &mut [Serv
                 (2, Some((STAGE_TAG, "stagign"))),
             ],
         );
-        // What ECS does not deploy would keep back what comes after its stage for ever.
+        // A service that ECS does not deploy would keep back for ever what comes after its stage.
         let is_deployed_otherwise = matches!(service.kind, Kind::CodeDeploy | Kind::External);
         let off = Some((STAGE_TAG, OFF)).filter(|_| is_deployed_otherwise && happens(rng, 70));
         let Some((key, value)) = own.flatten().or(off) else {
