@@ -77,6 +77,33 @@ fn no_file_has_a_word_that_is_kept_out() {
     );
 }
 
+/// Where comments say their subject. The product's code is still to follow.
+const WITHOUT_WHAT: [&str; 3] = ["testing", "tests", "xtask"];
+
+#[test]
+fn no_comment_begins_with_what() {
+    let root = workspace();
+    let mut files = Vec::new();
+    for folder in WITHOUT_WHAT {
+        collect(&root.join(folder), &mut files);
+    }
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    assert!(files.len() > 100, "{}", files.len());
+    let pattern = Regex::new(r"^\s*//[/!]? What ").unwrap();
+    assert!(pattern.is_match("    /// What it is.") && !pattern.is_match("// Says what it is."));
+    let mut found = Vec::new();
+    for file in &files {
+        let text = std::fs::read_to_string(file).unwrap();
+        let lines = text.lines().enumerate().filter(|(_, line)| pattern.is_match(line));
+        found.extend(lines.map(|(number, line)| format!("{}:{}: {}", file.display(), number + 1, line.trim())));
+    }
+    assert!(
+        found.is_empty(),
+        "begin with the subject instead:\n{}",
+        found.join("\n")
+    );
+}
+
 #[test]
 fn every_pattern_finds_what_it_is_for() {
     let page = std::fs::read_to_string(workspace().join(PAGE)).unwrap();
