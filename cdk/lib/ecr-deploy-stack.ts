@@ -42,6 +42,14 @@ export class EcrDeployStack extends Stack {
       description: 'The queue of the events that could not start an execution',
       value: this.ecrDeploy.deadLetterQueue.queueUrl,
     });
+    new CfnOutput(this, 'ReadersPolicyArn', {
+      description: 'The managed policy for people who read with the command ecr-deploy',
+      value: this.ecrDeploy.access.readers.managedPolicyArn,
+    });
+    new CfnOutput(this, 'OperatorsPolicyArn', {
+      description: 'The managed policy, beside the one for readers, for people who act with the command ecr-deploy',
+      value: this.ecrDeploy.access.operators.managedPolicyArn,
+    });
     new CfnOutput(this, 'PushLogs', {
       description: 'The log group of the state machine push',
       value: this.ecrDeploy.logs.push.logGroupName,

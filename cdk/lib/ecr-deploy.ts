@@ -10,14 +10,16 @@ import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { Access } from './access';
 import { usableKey } from './encryption-key';
+import { installationParameter, tellInstallation } from './installation';
 import { isEveryRole, only, statement } from './permission';
 import * as permissions from './permissions';
 import { checkPolicySizes, keepPoliciesWhole } from './policy-size';
 import { nameRoles } from './roles';
 import { SettingError } from './setting';
 import { inOneLine } from './stages';
-import { checkSettings, type EcrDeployProps, type Settings, tagsImages } from './settings';
+import { checkSettings, type EcrDeployProps, ofFunctions, type Settings, tagsImages } from './settings';
 import { Step, type StepName } from './step';
 import { tagFilter } from './tag-filter';
 import { Workflow } from './workflow';
@@ -47,6 +49,9 @@ export class EcrDeploy extends Construct {
 
   /** The name of the SSM parameter that keeps everything as it is, while it is there. The construct does not make it. */
   readonly holdParameter: string;
+
+  /** The managed policies for people who use the command `ecr-deploy`. */
+  readonly access: Access;
 
   /** The log groups of the state machines. */
   readonly logs: { readonly push: LogGroup; readonly deployImage: LogGroup; readonly deployService: LogGroup };
@@ -201,6 +206,22 @@ export class EcrDeploy extends Construct {
         ],
       });
     }
+
+    tellInstallation(this, {
+      push: this.push.stateMachineArn,
+      deployImage: this.deployImage.stateMachineArn,
+      deployService: this.deployService.stateMachineArn,
+      holdParameter: this.holdParameter,
+      deadLetterQueueUrl: this.deadLetterQueue.queueUrl,
+      settings: ofFunctions(settings),
+    });
+    this.access = new Access(this, 'Access', {
+      push: this.push,
+      deployImage: this.deployImage,
+      deployService: this.deployService,
+      installationParameter: installationParameter(this),
+      holdParameter: this.holdParameter,
+    });
 
     checkPolicySizes(this, settings);
     nameRoles(this, settings);

@@ -3,6 +3,7 @@
  */
 import { Aws, Stack, Validations } from 'aws-cdk-lib';
 import { type IPrincipal, PolicyStatement, type Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { Construct } from 'constructs';
 
 /** One statement that allows `actions` on `resources`. */
 export interface Permission {
@@ -20,21 +21,26 @@ export interface Permission {
  * adds by itself. cdk-nag keeps one reason for each resource of a role, so it gets one that names all the calls.
  */
 export function grant(role: Role, permissions: readonly Permission[], madeByCdk: readonly Permission[] = []): void {
-  const reasons = new Map<string, string[]>();
   for (const permission of permissions) {
     role.addToPolicy(statement(permission));
   }
-  for (const { actions, resources, wildcard } of [...permissions, ...madeByCdk]) {
+  acknowledgeWildcards(role, [...permissions, ...madeByCdk]);
+}
+
+/** Tells cdk-nag why the resources of the permissions that a role or a policy has hold a `*`. */
+export function acknowledgeWildcards(holder: Construct, permissions: readonly Permission[]): void {
+  const reasons = new Map<string, string[]>();
+  for (const { actions, resources, wildcard } of permissions) {
     for (const resource of wildcard === undefined
       ? []
-      : resources.map((arn) => flattened(Stack.of(role).resolve(arn)))) {
+      : resources.map((arn) => flattened(Stack.of(holder).resolve(arn)))) {
       if (resource.includes('*')) {
         reasons.set(resource, [...(reasons.get(resource) ?? []), `${actions.join(', ')}: ${wildcard ?? ''}`]);
       }
     }
   }
   for (const [resource, given] of reasons) {
-    Validations.of(role).acknowledge({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason: given.join(' ') });
+    Validations.of(holder).acknowledge({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason: given.join(' ') });
   }
 }
 

@@ -304,7 +304,8 @@ export function environment(scope: Construct, settings: Settings): Record<string
   return { [VARIABLE]: Stack.of(scope).toJsonString(ofFunctions(settings)) };
 }
 
-function ofFunctions(settings: Settings): Record<string, unknown> {
+/** The settings of every function, as it reads them. */
+export function ofFunctions(settings: Settings): Record<string, unknown> {
   const stages = settings.stages.map(({ soak, rolloutTimeout, ...stage }) => ({
     ...stage,
     ...(soak && { soakSeconds: soak.toSeconds() }),

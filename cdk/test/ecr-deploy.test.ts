@@ -303,6 +303,8 @@ test('the stack tells where the state machines, the functions, their logs and th
     DeployImageArn: '${EcrDeploy/DeployImage/StateMachine}',
     DeployServiceArn: '${EcrDeploy/DeployService/StateMachine}',
     HoldParameter: '/ecr-deploy/ecr-deploy/hold',
+    ReadersPolicyArn: '${EcrDeploy/Access/Readers}',
+    OperatorsPolicyArn: '${EcrDeploy/Access/Operators}',
     DeployImageLogs: '${EcrDeploy/DeployImage/Logs}',
     DeployServiceLogs: '${EcrDeploy/DeployService/Logs}',
     DeadLetterQueueUrl: '${EcrDeploy/DeadLetterQueue}',
@@ -319,8 +321,24 @@ test('the parameter that holds everything is read by its name, and is no resourc
     const { hold } = synthesized.properties('EcrDeploy/DeployImage/StateMachine').DefinitionSubstitutions;
     assert.equal(hold, name);
     assert.equal(synthesized.stack.ecrDeploy.holdParameter, name);
-    assert.deepEqual(synthesized.ofType('AWS::SSM::Parameter'), []);
+    const written = synthesized.ofType('AWS::SSM::Parameter').map(({ properties }) => properties.Name as string);
+    assert.deepEqual(written, ['/ecr-deploy/ecr-deploy/installation']);
   }
+});
+
+test('a parameter tells the command where the state machines are, and the settings as the functions have them', () => {
+  const { Value } = DEFAULT.properties('EcrDeploy/Installation');
+  const { settings, ...installation } = JSON.parse(DEFAULT.text(Value)) as Record<string, unknown>;
+  const { SETTINGS } = DEFAULT.properties('EcrDeploy/Conclude/Function').Environment.Variables;
+
+  assert.deepEqual(settings, JSON.parse(SETTINGS as string));
+  assert.deepEqual(installation, {
+    push: '${EcrDeploy/PushMachine/StateMachine}',
+    deployImage: '${EcrDeploy/DeployImage/StateMachine}',
+    deployService: '${EcrDeploy/DeployService/StateMachine}',
+    holdParameter: '/ecr-deploy/ecr-deploy/hold',
+    deadLetterQueueUrl: '${EcrDeploy/DeadLetterQueue}',
+  });
 });
 
 test('the functions, their roles and all log groups are reachable from the construct', () => {
@@ -428,7 +446,7 @@ test('two stacks have no name in common: no output is exported, and what has a f
   };
   const [one, other] = [fixed('ecr-deploy'), fixed('ecr-deploy-staging')];
 
-  assert.equal(one.length, 3);
+  assert.equal(one.length, 4);
   assert.deepEqual(
     one.filter((name) => other.includes(name)),
     [],

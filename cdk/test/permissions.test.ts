@@ -10,6 +10,9 @@ import { type Json, REQUIRED, STEPS, Synthesized } from './synthesized';
 
 const DEFAULT = new Synthesized();
 
+/** The managed policies, which are for people. */
+const PEOPLE = ['EcrDeploy/Access/Operators', 'EcrDeploy/Access/Readers'];
+
 test('every IAM statement, with the settings that narrow nothing', () => {
   assertGolden('permissions-default.txt', everyStatement(DEFAULT));
 });
@@ -40,6 +43,32 @@ test('each function and each state machine has a role of its own', () => {
   assert.equal(new Set(roles).size, 9);
 });
 
+test('the managed policies are those for people, and fit into what IAM has room for', () => {
+  const policies = DEFAULT.ofType('AWS::IAM::ManagedPolicy');
+  assert.deepEqual(policies.map(({ path }) => path).sort(), PEOPLE);
+  for (const { path, properties } of policies) {
+    assert.equal(properties.Roles, undefined, path);
+    assert.doesNotMatch(JSON.stringify(properties.PolicyDocument.Statement.map(({ Action }: Json) => Action)), /\*/);
+    const written = JSON.stringify(properties.PolicyDocument, (_, value: Json) =>
+      value?.['Fn::Join'] ? DEFAULT.text(value) : (value as unknown),
+    );
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    assert.ok(written.length < 6144, `${path}: ${written.length}`);
+  }
+});
+
+test('who has the policy for readers may change nothing', () => {
+  const [readers] = DEFAULT.ofType('AWS::IAM::ManagedPolicy').filter(({ path }) => path.endsWith('Readers'));
+  const actions = readers?.properties.PolicyDocument.Statement.flatMap(({ Action }: Json) =>
+    [Action].flat(),
+  ) as string[];
+  assert.ok(actions.length > 5);
+  assert.deepEqual(
+    actions.filter((action) => !/:(Get|List|Describe)/.test(action)),
+    [],
+  );
+});
+
 test('no role has a managed policy, no statement a wildcard for an action', () => {
   const synthesized = DEFAULT;
   for (const role of synthesized.ofType('AWS::IAM::Role')) {
@@ -65,10 +94,16 @@ const LONGEST: readonly [setting: string, most: number, settings: (count: number
 ];
 
 for (const [setting, most, settings] of LONGEST) {
-  test(`as many ${setting} as IAM has room for: no managed policy; one more is refused`, () => {
+  test(`as many ${setting} as IAM has room for: no role has a managed policy; one more is refused`, () => {
     const synthesized = new Synthesized(settings(most));
 
-    assert.deepEqual(synthesized.ofType('AWS::IAM::ManagedPolicy'), []);
+    assert.deepEqual(
+      synthesized
+        .ofType('AWS::IAM::ManagedPolicy')
+        .map(({ path }) => path)
+        .sort(),
+      PEOPLE,
+    );
     for (const role of synthesized.ofType('AWS::IAM::Role')) {
       assert.equal(role.properties.ManagedPolicyArns, undefined, role.path);
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const PAGE: &str = "docs/words.md";
 
 /// Where our own words stand.
-const FOLDERS: [&str; 10] = [
+const FOLDERS: [&str; 11] = [
     "cdk/lib",
     "cdk/test",
     "docs",
@@ -19,6 +19,7 @@ const FOLDERS: [&str; 10] = [
     "testing",
     "tests",
     "xtask",
+    "cli",
 ];
 const FILES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "SECURITY.md"];
 

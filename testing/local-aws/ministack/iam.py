@@ -2,7 +2,8 @@
 
 MiniStack's functions all call as the account's root, and its state machines and rules act without their roles. Here each
 function has its own name as session token, and what it asks of ECS, ECR and Step Functions is judged; so is what a state machine
-does by its own integrations, and what a rule does to its target. A call without a session token is the administrator's.
+does by its own integrations, and what a rule does to its target. A person who has managed policies of a stack has them as
+session token, `<stack>/<logical id>+<logical id>`. A call without a session token is the administrator's.
 
 It is judged in Rust (testing/simulated-ecs/src/iam), by LOCAL_AWS_JUDGE, which gets the template of each stack as CloudFormation
 has it, with the names of what was made from it.
@@ -19,7 +20,7 @@ import urllib.request
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import error_response_json, request_scope
-from ministack.services import ecr, ecs, eventbridge, lambda_svc, stepfunctions
+from ministack.services import ecr, ecs, eventbridge, lambda_svc, ssm, stepfunctions
 from ministack.services.cloudformation import _stacks
 
 import executions
@@ -36,7 +37,7 @@ def add() -> None:
     """Wraps what gives a function its credentials, and what answers a function, a state machine or a rule."""
     for module in (lambda_runtime, lambda_svc):
         module.execution_credentials = _with_a_name(module.execution_credentials)
-    for service, module in (("ecs", ecs), ("ecr", ecr), ("states", stepfunctions)):
+    for service, module in (("ecs", ecs), ("ecr", ecr), ("ssm", ssm), ("states", stepfunctions)):
         module.handle_request = _judged(service, module.handle_request)
     stepfunctions._call_lambda = _judged_invocation(stepfunctions._call_lambda)
     stepfunctions._start_sync_execution = _judged_start(stepfunctions._start_sync_execution)
@@ -57,8 +58,9 @@ def _judged(service, handle_request):
     @functools.wraps(handle_request)
     async def wrapped(method, path, headers, body, query_params):
         caller, target = headers.get("x-amz-security-token"), headers.get("x-amz-target", "")
-        if caller and target:
-            request = json.loads(body or "{}")
+        # The CDK reads SSM with credentials of a session that belongs to no stack.
+        if caller and target and (service != "ssm" or _stack_of(caller)):
+            request = {member[0].lower() + member[1:]: value for member, value in json.loads(body or "{}").items()}
             operation = target.rsplit(".", 1)[-1]
             refusal = await asyncio.to_thread(_refusal, caller, service, operation, request)
             if refusal:
@@ -155,8 +157,24 @@ def _tell(name, stack):
         _told[name] = state
 
 
+def _stack_of(caller):
+    """The name and the content of the stack that a caller says to belong to; None if there is none."""
+    name = caller.split("/", 1)[0]
+    with request_scope(os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]):
+        return next((it for it in _stacks.items() if it[0] == name), None)
+
+
+def _tell_of(caller):
+    """Gives the judge the stack of a caller, where nobody has called it by one of its resources yet."""
+    stack = _stack_of(caller)
+    if stack:
+        with request_scope(os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]):
+            _tell(*stack)
+
+
 def _refusal(caller, service, operation, request):
     """Why a call is refused, in AWS's words; None if it is allowed."""
+    _tell_of(caller)
     call = {"caller": caller, "service": service, "operation": operation, "request": request}
     if service == "ecs" and "taskDefinition" in request:
         call["roles"] = _roles_of(request["taskDefinition"])

@@ -80,6 +80,10 @@ pub struct Stack {
     pub hold_parameter: String,
     /// The URL of the queue with the events that could not start an execution.
     pub dead_letter_queue: String,
+    /// The session token of a person who has the managed policy for readers, see `ministack/iam.py`.
+    pub reader: String,
+    /// The session token of a person who has that for operators, too.
+    pub operator: String,
 }
 
 impl LocalAws {
@@ -159,7 +163,20 @@ impl LocalAws {
             let value = outputs[&stack_name][name].as_str().map(str::to_owned);
             value.ok_or_else(|| Error::Call(format!("the stack has no output {name}: {outputs}")))
         };
+        let policy = |name: &str| {
+            let template = assembly.join(format!("{stack_name}.template.json"));
+            let problem = format!("reading {}", template.display());
+            let template = fs::read_to_string(template).map_err(Error::file(problem))?;
+            let template: Value = serde_json::from_str(&template).map_err(Error::call)?;
+            let resources = template["Resources"].as_object().into_iter().flatten();
+            let mut policies = resources.filter(|(_, it)| it["Type"] == "AWS::IAM::ManagedPolicy");
+            let found = policies.find_map(|(id, _)| id.contains(name).then(|| id.clone()));
+            found.ok_or_else(|| Error::Call(format!("the stack has no managed policy {name}")))
+        };
+        let (readers, operators) = (policy("Readers")?, policy("Operators")?);
         Ok(Stack {
+            reader: format!("{stack_name}/{readers}"),
+            operator: format!("{stack_name}/{readers}+{operators}"),
             push: output("PushArn")?,
             deploy_image: output("DeployImageArn")?,
             deploy_service: output("DeployServiceArn")?,
@@ -220,6 +237,35 @@ fn side_by_side<E: Send>(
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })
+}
+
+/// Builds the command `ecr-deploy` for this machine, quickly. Returns its file.
+///
+/// As for the functions, xtask is named so that nothing is compiled twice.
+///
+/// # Errors
+///
+/// When it does not compile.
+pub fn command() -> Result<PathBuf, Error> {
+    let mut build = Command::new("cargo");
+    build.args([
+        "build",
+        "--locked",
+        "--package",
+        "ecr-deploy-cli",
+        "--package",
+        "xtask",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
+    let messages = listen(build.current_dir(tools::workspace()))?;
+    let binary = messages
+        .lines()
+        .filter_map(built)
+        .find(|(name, _)| name == "ecr-deploy");
+    binary
+        .map(|(_, file)| file)
+        .ok_or_else(|| Error::Call("cargo built no ecr-deploy".to_owned()))
 }
 
 /// Builds the functions for this machine, quickly, and puts each into a folder of its package.

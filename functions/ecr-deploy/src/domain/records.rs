@@ -89,6 +89,11 @@ pub(crate) fn digest_of(tags: &[Tag], repository: &RepositoryName) -> Option<Ima
     }
 }
 
+/// Who pushed last, if that is recorded.
+pub(crate) fn by(tags: &[Tag]) -> Option<&str> {
+    value_of(tags, BY_TAG)
+}
+
 /// The image's tag that is recorded of a repository, beside its digest.
 pub(crate) fn image_tag_of(tags: &[Tag], repository: &RepositoryName) -> Option<ImageTag> {
     match record_of(tags, repository) {

@@ -151,6 +151,12 @@ impl TaskDefinition {
         matching.map(|container| container.name.clone()).collect()
     }
 
+    /// The name of each container with its image, where that can be read as a reference.
+    pub fn images(&self) -> impl Iterator<Item = (&str, &ImageReference)> {
+        let images = self.containers.iter();
+        images.filter_map(|container| Some((container.name.as_str(), container.image.as_ref()?)))
+    }
+
     /// The references by which this revision names the repository of `image`, in the order of its containers.
     pub fn references_of<'a>(&'a self, image: &'a PushedImage) -> impl Iterator<Item = &'a ImageReference> {
         self.containers

@@ -54,6 +54,8 @@ struct Condition {
     operator: Operator,
     /// Whether a call that does not have the key passes.
     if_exists: bool,
+    /// Whether the call may have several values of the key, and each must match; see [`several`].
+    for_all: bool,
     /// In lower case, as keys are compared without regard to case.
     key: String,
     values: Vec<String>,
@@ -91,9 +93,14 @@ impl Statement {
             .into_iter()
             .flatten()
         {
-            let (name, if_exists) = match operator.strip_suffix("IfExists") {
+            let (name, for_all) = match operator.strip_prefix("ForAllValues:") {
                 Some(name) => (name, true),
                 None => (operator.as_str(), false),
+            };
+            // No value at all is allowed by AWS, too: all of none match.
+            let (name, if_exists) = match name.strip_suffix("IfExists") {
+                Some(name) => (name, true),
+                None => (name, for_all),
             };
             let operator = match name {
                 "StringEquals" => Operator::StringEquals,
@@ -106,6 +113,7 @@ impl Statement {
                 conditions.push(Condition {
                     operator,
                     if_exists,
+                    for_all,
                     key: key.to_ascii_lowercase(),
                     values: texts(values)?,
                 });
@@ -148,12 +156,27 @@ impl Condition {
         let Some(value) = need.context.get(&self.key) else {
             return self.if_exists;
         };
-        self.values.iter().any(|wanted| match self.operator {
-            Operator::StringEquals => wanted == value,
-            Operator::StringLike => glob(wanted, value),
-            Operator::Arn => is_arn_like(wanted, value),
-        })
+        let matches = |value: &str| {
+            self.values.iter().any(|wanted| match self.operator {
+                Operator::StringEquals => wanted == value,
+                Operator::StringLike => glob(wanted, value),
+                Operator::Arn => is_arn_like(wanted, value),
+            })
+        };
+        if self.for_all {
+            value.split(BETWEEN).all(matches)
+        } else {
+            matches(value)
+        }
     }
+}
+
+/// What stands between two values of one key.
+const BETWEEN: char = '\n';
+
+/// Several values of one key, as [`Need::with`] takes them.
+pub(crate) fn several<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
+    values.into_iter().collect::<Vec<_>>().join(&BETWEEN.to_string())
 }
 
 /// A text, or a list of texts.
@@ -225,6 +248,29 @@ mod tests {
 
     fn allows(statement: &Value, need: &Need) -> bool {
         Statement::parse(statement).unwrap().allows(need).is_some()
+    }
+
+    #[test]
+    fn with_for_all_values_each_value_must_match_and_none_is_allowed_too() {
+        let statement = json!({
+            "Effect": "Allow", "Action": "a:B", "Resource": "*",
+            "Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": ["hold", "stage"]}},
+        });
+        let statement = Statement::parse(&statement).unwrap();
+        for (keys, expected) in [
+            (Some(vec!["hold"]), true),
+            (Some(vec!["hold", "stage"]), true),
+            (Some(vec!["hold", "owner"]), false),
+            (Some(vec!["owner"]), false),
+            (None, true),
+        ] {
+            let need = Need::new("a:B", "*");
+            let need = match &keys {
+                Some(keys) => need.with("aws:TagKeys", several(keys.iter().copied())),
+                None => need,
+            };
+            assert_eq!(statement.allows(&need).is_some(), expected, "{keys:?}");
+        }
     }
 
     #[test]

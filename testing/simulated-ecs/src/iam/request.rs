@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::policy::Need;
+use super::policy::{Need, several};
 use crate::names::{Names, resource_path};
 use crate::operations::{text, texts};
 
@@ -115,7 +115,16 @@ fn of_ecs(names: &Names, operation: &str, request: &Value, known: &Known<'_>) ->
             std::iter::once(need).chain(passed).collect()
         }
         "RegisterTaskDefinition" => register(names, &action, request),
-        "TagResource" => vec![tagged(on(text(request, "resourceArn").to_owned()), request)],
+        "TagResource" => {
+            let keys = request.get("tags").and_then(Value::as_array).into_iter().flatten();
+            let keys = several(keys.map(|tag| text(tag, "key")));
+            let need = on(text(request, "resourceArn").to_owned()).with("aws:TagKeys", keys);
+            vec![tagged(need, request)]
+        }
+        "UntagResource" => {
+            let keys = several(texts(request, "tagKeys"));
+            vec![on(text(request, "resourceArn").to_owned()).with("aws:TagKeys", keys)]
+        }
         _ => return None,
     })
 }
@@ -205,6 +214,10 @@ fn of_ecr(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> 
 fn of_step_functions(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> {
     let machine = text(request, "stateMachineArn");
     match operation {
+        "DescribeExecution" | "GetExecutionHistory" | "RedriveExecution" => {
+            let execution = text(request, "executionArn");
+            Some(vec![Need::new(format!("states:{operation}"), execution)])
+        }
         "ListExecutions" | "StartExecution" => Some(vec![Need::new(format!("states:{operation}"), machine)]),
         "StartExecution.sync" => {
             let name = machine.rsplit(':').next().unwrap_or_default();
@@ -239,9 +252,13 @@ fn of_ssm(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> 
             "arn:{partition}:ssm:{region}:{account}:parameter/{}",
             name.trim_start_matches('/')
         );
-        Need::new("ssm:GetParameters", arn)
+        Need::new(format!("ssm:{operation}"), arn)
     };
-    (operation == "GetParameters").then(|| texts(request, "names").into_iter().map(parameter).collect())
+    match operation {
+        "GetParameters" => Some(texts(request, "names").into_iter().map(parameter).collect()),
+        "PutParameter" | "DeleteParameter" => Some(vec![parameter(text(request, "name"))]),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -433,6 +450,40 @@ mod tests {
                 "ssm:GetParameters arn:aws:ssm:eu-west-1:123456789012:parameter/shop/hold",
                 "ssm:GetParameters arn:aws:ssm:eu-west-1:123456789012:parameter/plain",
             ]
+        );
+    }
+
+    #[test]
+    fn what_people_ask_of_parameters_executions_and_tags_needs_the_one_thing() {
+        let execution = "arn:aws:states:eu-west-1:123456789012:execution:deploy-image:web";
+        for operation in ["DescribeExecution", "GetExecutionHistory", "RedriveExecution"] {
+            assert_eq!(
+                needed("states", operation, &json!({"executionArn": execution}), &[]),
+                [format!("states:{operation} {execution}")]
+            );
+        }
+        for operation in ["PutParameter", "DeleteParameter"] {
+            assert_eq!(
+                needed("ssm", operation, &json!({"name": "/shop/hold"}), &[]),
+                [format!(
+                    "ssm:{operation} arn:aws:ssm:eu-west-1:123456789012:parameter/shop/hold"
+                )]
+            );
+        }
+        let service = "arn:aws:ecs:eu-west-1:123456789012:service/prod/web";
+        let tags = json!({"resourceArn": service, "tags": [{"key": "hold", "value": "x"}, {"key": "b", "value": "y"}]});
+        assert_eq!(
+            needed("ecs", "TagResource", &tags, &[]),
+            ["ecs:TagResource service/prod/web aws:requesttag/b=y aws:requesttag/hold=x aws:tagkeys=hold\nb"]
+        );
+        assert_eq!(
+            needed(
+                "ecs",
+                "UntagResource",
+                &json!({"resourceArn": service, "tagKeys": ["hold"]}),
+                &[]
+            ),
+            ["ecs:UntagResource service/prod/web aws:tagkeys=hold"]
         );
     }
 

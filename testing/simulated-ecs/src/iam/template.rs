@@ -21,7 +21,8 @@ pub(crate) struct Role {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stack {
     roles: BTreeMap<String, Role>,
-    /// The logical id of the role of each function, state machine and rule, by theirs.
+    /// The logical id of the role of each function, state machine and rule, by theirs. A managed policy that no role has is for
+    /// people: whoever has just that policy is called as it is.
     role_of: BTreeMap<String, String>,
     /// The resources in the account, by logical id.
     physical: BTreeMap<String, String>,
@@ -68,7 +69,14 @@ impl Stack {
                 "AWS::IAM::Policy" | "AWS::IAM::ManagedPolicy" => {
                     let statements = context.statements(&properties["PolicyDocument"]);
                     let statements = statements.map_err(|problem| format!("{id}: {problem}"))?;
-                    for role in properties["Roles"].as_array().into_iter().flatten() {
+                    let attached = properties["Roles"].as_array();
+                    if attached.is_none() {
+                        let (name, statements) = (context.physical(id).to_owned(), statements.clone());
+                        let person = roles.entry(id.clone()).or_insert_with(Role::default);
+                        (person.name, person.statements) = (name, statements);
+                        role_of.insert(id.clone(), id.clone());
+                    }
+                    for role in attached.into_iter().flatten() {
                         let role = logical_id(role).ok_or_else(|| format!("{id}: {role} is no role of the stack"))?;
                         let role: &mut Role = roles.entry(role.to_owned()).or_default();
                         role.statements.extend(statements.clone());
@@ -110,11 +118,17 @@ impl Stack {
         })
     }
 
-    /// The role of a function, a state machine or a rule, and the name of its session, by the logical id.
+    /// The role of a function, a state machine or a rule, and the name of its session, by the logical id. Of a managed policy for
+    /// people, what it allows.
     pub(crate) fn principal<'a>(&'a self, id: &'a str) -> Option<(&'a Role, &'a str)> {
         let role = self.roles.get(self.role_of.get(id)?)?;
         let physical = self.physical.get(id).map_or(id, String::as_str);
         Some((role, physical.rsplit([':', '/']).next().unwrap_or(physical)))
+    }
+
+    /// Whether that is a managed policy for people.
+    pub(crate) fn is_for_people(&self, id: &str) -> bool {
+        self.role_of.get(id).is_some_and(|role| role == id)
     }
 
     /// Every role.
@@ -280,6 +294,21 @@ mod tests {
                 "{expected}"
             );
         }
+    }
+
+    #[test]
+    fn a_managed_policy_that_no_role_has_is_for_people() {
+        let mut template = template(&json!("*"));
+        let statement = json!({"Sid": "Read", "Effect": "Allow", "Action": "c:D", "Resource": "*"});
+        template["Resources"]["Readers"] = json!({
+            "Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": {"Statement": [statement]}},
+        });
+        let stack = Stack::read(&names(), "stack", &template, BTreeMap::new()).unwrap();
+        assert!(stack.is_for_people("Readers"));
+        assert!(!stack.is_for_people("Step"));
+        assert!(!stack.is_for_people("Role"));
+        let (readers, _) = stack.principal("Readers").unwrap();
+        assert_eq!(readers.statements[0].allows(&Need::new("c:D", "*")), Some("c:D"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Tag, TaskDefinition};
 use crate::domain::arn::TaskDefinitionArn;
-use crate::domain::image::{ImageDigest, RepositoryName};
+use crate::domain::image::{ImageDigest, ImageTag, RepositoryName};
 use crate::domain::push::{PushId, PushedImage};
 use crate::domain::records::{self, Descent};
 use jiff::{SignedDuration, Timestamp};
@@ -89,6 +89,18 @@ impl TaskDefinition {
     #[must_use]
     pub fn recorded_push(&self, repository: &RepositoryName) -> Option<PushId> {
         recorded_push(&self.tags, repository)
+    }
+
+    /// Who made the last push that this revision was registered for, where that is recorded.
+    #[must_use]
+    pub fn pushed_by(&self) -> Option<&str> {
+        records::by(&self.tags)
+    }
+
+    /// The tag of the image of `repository` that this revision was registered for, where that is recorded.
+    #[must_use]
+    pub fn recorded_tag(&self, repository: &RepositoryName) -> Option<ImageTag> {
+        records::image_tag_of(&self.tags, repository)
     }
 
     /// The digest of `repository` that this revision was registered for, if it was one of ours.

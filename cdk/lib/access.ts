@@ -1,0 +1,137 @@
+/**
+ * Who may use the command `ecr-deploy`: a managed policy for whoever reads, and one beside it for whoever acts. They are for
+ * people, and no role of the stack has one.
+ */
+import { ManagedPolicy } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { acknowledgeWildcards, arn, type Permission, statement } from './permission';
+
+/** A state machine, as far as a policy names it. */
+interface Machine {
+  readonly stateMachineArn: string;
+  readonly stateMachineName: string;
+}
+
+/** What the policies are about. */
+export interface AccessProps {
+  readonly push: Machine;
+  readonly deployImage: Machine;
+  readonly deployService: Machine;
+  readonly installationParameter: string;
+  readonly holdParameter: string;
+}
+
+/** The two managed policies. */
+export class Access extends Construct {
+  /** Enough for every command that changes nothing and starts nothing. */
+  readonly readers: ManagedPolicy;
+  /** Beside {@link readers}: what starts, redrives, holds. */
+  readonly operators: ManagedPolicy;
+
+  constructor(scope: Construct, id: string, props: AccessProps) {
+    super(scope, id);
+    this.readers = this.policy('Readers', 'reads what is deployed, and what came of pushes', readers(props));
+    this.operators = this.policy(
+      'Operators',
+      'starts, redrives and holds; beside the policy for readers',
+      operators(props),
+    );
+  }
+
+  private policy(id: string, description: string, permissions: readonly Permission[]): ManagedPolicy {
+    const policy = new ManagedPolicy(this, id, {
+      description: `ecr-deploy, the command: ${description}`,
+      statements: permissions.map(statement),
+    });
+    acknowledgeWildcards(policy, permissions);
+    return policy;
+  }
+}
+
+/** history, why and status. Nothing is limited to some clusters or repositories: it is all reads. */
+function readers({ deployImage, deployService, ...props }: AccessProps): Permission[] {
+  return [
+    {
+      sid: 'ReadInstallation',
+      actions: ['ssm:GetParameters'],
+      // The second says whether everything is on hold.
+      resources: [props.installationParameter, props.holdParameter].map(parameter),
+    },
+    {
+      sid: 'ListExecutions',
+      actions: ['states:ListExecutions'],
+      resources: [deployImage.stateMachineArn, deployService.stateMachineArn],
+    },
+    {
+      sid: 'ReadExecutions',
+      actions: ['states:DescribeExecution', 'states:GetExecutionHistory'],
+      resources: [deployImage, deployService].map(executions),
+      wildcard: 'An execution gets its name when it starts.',
+    },
+    {
+      sid: 'ListServices',
+      actions: ['ecs:ListClusters', 'ecs:ListServices', 'ecs:DescribeTaskDefinition'],
+      resources: ['*'],
+      wildcard: 'These calls have no resource.',
+    },
+    {
+      sid: 'DescribeServices',
+      actions: ['ecs:DescribeServices'],
+      resources: [arn('ecs', 'service/*')],
+      wildcard: 'Services are found while it runs.',
+    },
+    {
+      sid: 'DescribeImages',
+      // Which images a service runs, which are newer, and which one somebody names.
+      actions: ['ecr:DescribeImages'],
+      resources: [arn('ecr', 'repository/*')],
+      wildcard: 'Repositories are found while it runs.',
+    },
+  ];
+}
+
+/** plan, deploy, retry, hold and unhold. */
+function operators({ push, deployImage, holdParameter }: AccessProps): Permission[] {
+  return [
+    {
+      sid: 'StartPush',
+      // deploy-image is started alone to ask for a plan. Whoever may start it may deploy.
+      actions: ['states:StartExecution'],
+      resources: [push.stateMachineArn, deployImage.stateMachineArn],
+    },
+    {
+      sid: 'FindPush',
+      // Its output names the execution that has the push.
+      actions: ['states:DescribeExecution'],
+      resources: [executions(push)],
+      wildcard: 'An execution gets its name when it starts.',
+    },
+    {
+      sid: 'RetryPush',
+      actions: ['states:RedriveExecution'],
+      resources: [executions(deployImage)],
+      wildcard: 'An execution gets its name when it starts.',
+    },
+    {
+      sid: 'HoldService',
+      // The tag of a service that holds it, and no other tag.
+      actions: ['ecs:TagResource', 'ecs:UntagResource'],
+      resources: [arn('ecs', 'service/*')],
+      conditions: { 'ForAllValues:StringEquals': { 'aws:TagKeys': ['ecr-deploy:hold'] } },
+      wildcard: 'Services are found while it runs.',
+    },
+    {
+      sid: 'HoldEverything',
+      actions: ['ssm:PutParameter', 'ssm:DeleteParameter'],
+      resources: [parameter(holdParameter)],
+    },
+  ];
+}
+
+function executions({ stateMachineName }: Machine): string {
+  return arn('states', `execution:${stateMachineName}:*`);
+}
+
+function parameter(name: string): string {
+  return arn('ssm', `parameter${name}`);
+}

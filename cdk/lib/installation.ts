@@ -1,0 +1,34 @@
+/**
+ * What the command `ecr-deploy` reads first: one SSM parameter, found by the name of the stack, that says where everything is
+ * and by which settings the functions decide. So it is there in an app of one's own, too, which has no outputs of ours.
+ */
+import { Stack } from 'aws-cdk-lib';
+import { ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
+import type { Construct } from 'constructs';
+
+/** The name of the parameter, in the stack of the construct. */
+export function installationParameter(construct: Construct): string {
+  return `/ecr-deploy/${Stack.of(construct).stackName}/installation`;
+}
+
+/** What the parameter says. `cli/src/installation.rs` reads it, and refuses a member that it does not know. */
+export interface Installation {
+  readonly push: string;
+  readonly deployImage: string;
+  readonly deployService: string;
+  readonly holdParameter: string;
+  readonly deadLetterQueueUrl: string;
+  /** Those of every function. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** Makes the parameter. */
+export function tellInstallation(construct: Construct, installation: Installation): void {
+  new StringParameter(construct, 'Installation', {
+    parameterName: installationParameter(construct),
+    description: 'ecr-deploy: where its state machines are, and its settings, for the command of the same name',
+    stringValue: Stack.of(construct).toJsonString(installation),
+    // Free up to 4,096 characters; the settings alone may have nearly as many.
+    tier: ParameterTier.INTELLIGENT_TIERING,
+  });
+}

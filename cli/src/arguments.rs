@@ -1,0 +1,215 @@
+//! What can be typed. The help of each command is made of these comments, and so is `docs/cli.md`.
+
+#![allow(clippy::doc_markdown, reason = "a terminal shows the comments as they are")]
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Deploys pushed images to ECS services, and tells what came of it
+#[derive(Debug, Parser)]
+#[command(name = "ecr-deploy", version, max_term_width = 80, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What every command takes.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Shared {
+    /// Profile of the AWS configuration to sign in with; else AWS_PROFILE
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Options of every command")]
+    pub profile: Option<String>,
+    /// Region of the installation; else AWS_REGION, else that of the profile
+    #[arg(
+        long,
+        global = true,
+        value_name = "REGION",
+        help_heading = "Options of every command"
+    )]
+    pub region: Option<String>,
+    /// CloudFormation stack of the installation; else ECR_DEPLOY_STACK
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "ECR_DEPLOY_STACK",
+        hide_env = true,
+        default_value = "ecr-deploy",
+        help_heading = "Options of every command"
+    )]
+    pub stack: String,
+    /// Print for people, or as JSON by docs/cli.schema.json
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "table|json",
+        default_value = "table",
+        hide_possible_values = true,
+        help_heading = "Options of every command"
+    )]
+    pub output: Form,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people.
+    Table,
+    /// For programs: one document, whose schema is in docs/cli.schema.json.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what deploying an image would change; change nothing
+    Plan(ImageArguments),
+    /// Deploy an image that is in ECR, as if it had just been pushed
+    Deploy(DeployArguments),
+    /// List pushes, or the deployments of one service, with what came of them
+    History(HistoryArguments),
+    /// Tell the story of a push: each step of each service that failed
+    Why(WhyArguments),
+    /// Redrive a push: deploy the same image again where it failed
+    Retry(RetryArguments),
+    /// Show what each service runs, since which push, and what waits for it
+    Status(StatusArguments),
+    /// Keep a service, or everything, as it is: pushes skip it
+    Hold(HoldArguments),
+    /// Lift a hold
+    Unhold(UnholdArguments),
+    /// Print a script that completes this command in a shell
+    Completions(CompletionsArguments),
+}
+
+/// The arguments of `history`.
+#[derive(Debug, Args)]
+pub struct HistoryArguments {
+    /// Repository (shop/web) or service (production/web, or web in any cluster); a repository comes first
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Take the name for a service's, or a repository's, and nothing else
+    #[arg(long, value_enum, value_name = "service|repository", hide_possible_values = true)]
+    pub name_is: Option<NameIs>,
+    /// Show so many at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    pub limit: usize,
+}
+
+/// What a name is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NameIs {
+    /// Of a service.
+    Service,
+    /// Of a repository.
+    Repository,
+}
+
+/// The arguments of `why`.
+#[derive(Debug, Args)]
+pub struct WhyArguments {
+    /// Push: shop/web:v2 (its newest push), a name or a part of it from `history`, or the ARN of an execution
+    #[arg(value_name = "PUSH")]
+    pub push: String,
+    /// Service whose story to tell, also where it did not fail: web or production/web
+    #[arg(value_name = "SERVICE")]
+    pub service: Option<String>,
+}
+
+/// The arguments of `retry`.
+#[derive(Debug, Args)]
+pub struct RetryArguments {
+    /// Push that failed or was stopped: as for `why`
+    #[arg(value_name = "PUSH")]
+    pub push: String,
+    /// Return as soon as it goes on
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// The arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// Service (production/web) or cluster (production); else all
+    #[arg(value_name = "CLUSTER[/SERVICE]")]
+    pub of: Option<String>,
+    /// Show it anew every few seconds, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// What a hold is of.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct HoldOf {
+    /// Service, with its cluster: production/web
+    #[arg(value_name = "SERVICE")]
+    pub service: Option<String>,
+    /// Everything, instead of one service
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// The arguments of `hold`.
+#[derive(Debug, Args)]
+pub struct HoldArguments {
+    /// What to hold.
+    #[command(flatten)]
+    pub what: HoldOf,
+    /// Reason, for everybody who meets the hold
+    #[arg(long, value_name = "REASON")]
+    pub why: String,
+    /// Time at which the hold lifts itself: 2026-12-24T06:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}
+
+/// The arguments of `unhold`.
+#[derive(Debug, Args)]
+pub struct UnholdArguments {
+    /// What to hold no longer.
+    #[command(flatten)]
+    pub what: HoldOf,
+}
+
+/// The arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArguments {
+    /// Shell: bash, elvish, fish, powershell or zsh
+    #[arg(value_enum, value_name = "SHELL", hide_possible_values = true)]
+    pub shell: clap_complete::Shell,
+}
+
+/// An image.
+#[derive(Debug, Args)]
+pub struct ImageArguments {
+    /// Image in ECR: shop/web:v2, shop/web@sha256:…, or both a tag and a digest
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+}
+
+/// The arguments of `deploy`.
+#[derive(Debug, Args)]
+pub struct DeployArguments {
+    /// The image.
+    #[command(flatten)]
+    pub image: ImageArguments,
+    /// Return as soon as the push has begun
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Arguments::command().debug_assert();
+    }
+}

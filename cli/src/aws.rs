@@ -1,0 +1,136 @@
+//! The clients of AWS, with the profile and the region that were named.
+
+use crate::arguments::Shared;
+use crate::error::Error;
+use crate::installation::{Installation, parameter};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::error::Error as OfAws;
+
+/// The account and the region, and the installation in it.
+#[derive(Debug)]
+pub struct Account {
+    config: SdkConfig,
+    /// The region.
+    pub region: String,
+    /// The name of its stack.
+    pub stack: String,
+    /// The installation.
+    pub installation: Installation,
+}
+
+impl Account {
+    /// Signs in, and finds the installation. One call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoInstallation`], and whatever AWS refuses.
+    pub async fn open(shared: &Shared) -> Result<Self, Error> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(profile) = &shared.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = &shared.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        let config = loader.load().await;
+        let region = config.region().map(ToString::to_string).ok_or_else(|| {
+            Error::Usage("no region is set: name it by --region, by AWS_REGION, or in the profile".to_owned())
+        })?;
+        let name = parameter(&shared.stack);
+        let ssm = aws_sdk_ssm::Client::new(&config);
+        let read = ssm.get_parameters().names(&name).send().await;
+        let read = read.map_err(|error| {
+            not_read(
+                &shared.stack,
+                OfAws::from_aws(&format!("GetParameters of {name}"), &error),
+            )
+        })?;
+        let text = read.parameters().iter().find_map(|parameter| parameter.value());
+        let Some(text) = text else {
+            return Err(Error::NoInstallation {
+                stack: shared.stack.clone(),
+                region,
+            });
+        };
+        Ok(Self {
+            installation: Installation::parse(&shared.stack, text)?,
+            stack: shared.stack.clone(),
+            config,
+            region,
+        })
+    }
+
+    /// Step Functions.
+    #[must_use]
+    pub fn sfn(&self) -> aws_sdk_sfn::Client {
+        aws_sdk_sfn::Client::new(&self.config)
+    }
+
+    /// Systems Manager.
+    #[must_use]
+    pub fn ssm(&self) -> aws_sdk_ssm::Client {
+        aws_sdk_ssm::Client::new(&self.config)
+    }
+
+    /// ECS.
+    #[must_use]
+    pub fn ecs(&self) -> aws_sdk_ecs::Client {
+        aws_sdk_ecs::Client::new(&self.config)
+    }
+
+    /// ECS as the steps read it: by its rates, batch by batch.
+    #[must_use]
+    pub fn reader(&self) -> Ecs {
+        Ecs::with_config(aws_sdk_ecs::config::Builder::from(&self.config))
+    }
+
+    /// ECR.
+    #[must_use]
+    pub fn ecr(&self) -> aws_sdk_ecr::Client {
+        aws_sdk_ecr::Client::new(&self.config)
+    }
+
+    /// Who signed in: the ARN of a user, or of a session of a role. Everybody may ask that.
+    ///
+    /// # Errors
+    ///
+    /// When AWS does not know.
+    pub async fn caller(&self) -> Result<String, Error> {
+        let sts = aws_sdk_sts::Client::new(&self.config);
+        let known = sts.get_caller_identity().send().await;
+        let known = known.map_err(|error| OfAws::from_aws("GetCallerIdentity", &error))?;
+        Ok(known.arn.unwrap_or_default())
+    }
+}
+
+/// The error where the installation cannot be read. Who has the policy of one installation may not ask for another, be it there or
+/// not.
+fn not_read(stack: &str, error: OfAws) -> Error {
+    match error {
+        OfAws::Rejected(message) if message.contains("AccessDenied") => Error::Rejected(format!(
+            "you may not read of an ecr-deploy in the stack {stack}. If it has another name, name it by --stack; if not, ask for the \
+             policy that its output ReadersPolicyArn names. {message}"
+        )),
+        error => error.into(),
+    }
+}
+
+/// The time now: the one place where the command reads the clock.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge of the command: everything behind it is told the time"
+)]
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// Waits before the next read of an execution.
+pub async fn pause(time: std::time::Duration) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a person waits for the state machine, and the command with them"
+    )]
+    tokio::time::sleep(time).await;
+}

@@ -1,0 +1,67 @@
+//! The commands, one file each.
+
+mod completions;
+mod deploy;
+mod history;
+mod hold;
+mod plan;
+mod retry;
+mod status;
+mod why;
+
+use crate::arguments::{Arguments, Command};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::push::Push;
+use schemars::JsonSchema;
+
+pub use history::{Entry, History};
+pub use hold::Held;
+pub use plan::PlanDocument;
+pub use status::Status;
+pub use why::{Story, Why};
+
+/// What the commands print with `--output json`, each under its own name here: the schema of `docs/cli.schema.json`.
+#[derive(Debug, JsonSchema)]
+#[allow(dead_code, reason = "it stands for its schema")]
+pub struct Documents {
+    plan: PlanDocument,
+    deploy: Push,
+    retry: Push,
+    history: History,
+    why: Why,
+    status: Status,
+    hold: Held,
+    unhold: Held,
+    error: Problem,
+}
+
+/// What is printed to standard error where a command fails.
+#[derive(Debug, JsonSchema)]
+#[allow(dead_code, reason = "it stands for its schema")]
+pub struct Problem {
+    /// The stable name: `Command.NotFound`.
+    error: String,
+    /// What happened, and what to do.
+    message: String,
+}
+
+/// Runs the command that was typed.
+///
+/// # Errors
+///
+/// Why it could not do what was asked.
+pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
+    let shared = arguments.shared;
+    match arguments.command {
+        Command::Plan(it) => plan::run(&shared, &it).await,
+        Command::Deploy(it) => deploy::run(&shared, &it).await,
+        Command::History(it) => history::run(&shared, &it).await,
+        Command::Why(it) => why::run(&shared, &it).await,
+        Command::Retry(it) => retry::run(&shared, &it).await,
+        Command::Status(it) => status::run(&shared, &it).await,
+        Command::Hold(it) => hold::hold(&shared, &it).await,
+        Command::Unhold(it) => hold::unhold(&shared, &it).await,
+        Command::Completions(it) => completions::run(&it),
+    }
+}

@@ -1,0 +1,46 @@
+//! `ecr-deploy deploy IMAGE`: a push of an image that is in ECR already, by the entry that EventBridge has, too.
+
+use crate::arguments::{DeployArguments, Shared};
+use crate::aws::{Account, now};
+use crate::commands::plan::ended;
+use crate::error::Error;
+use crate::event;
+use crate::execution::{Executions, Status};
+use crate::exit::Exit;
+use crate::image::Named;
+use crate::output::{self, note};
+use crate::progress::follow;
+use crate::push::Reader;
+
+/// Starts it, and follows it to its end.
+pub(crate) async fn run(shared: &Shared, arguments: &DeployArguments) -> Result<Exit, Error> {
+    let named: Named = arguments.image.image.parse()?;
+    let account = Account::open(shared).await?;
+    let image = named.find(&account.ecr()).await?;
+    let event = event::push(
+        &image,
+        &account.region,
+        &account.caller().await?,
+        now(),
+        &event::new_id(),
+    );
+    let executions = Executions(account.sfn());
+    let launched = executions.start(&account.installation.push, None, &event).await?;
+    let launched = ended(&executions, &launched).await?;
+    let arn = launched.output.as_ref().and_then(|output| output["execution"].as_str());
+    let (Some(arn), Status::Succeeded) = (arn, launched.status) else {
+        let failure = launched.failure.map(|it| format!("{}: {}", it.error, it.message));
+        return Err(Error::Rejected(format!(
+            "the push could not be started: {}",
+            failure.unwrap_or_else(|| format!("the execution {} was stopped", launched.name))
+        )));
+    };
+    note(&format!("push {}", arn.rsplit(':').next().unwrap_or(arn)));
+    let push = if arguments.no_wait {
+        Reader::new(&account, arn).read().await?
+    } else {
+        follow(&account, arn).await?
+    };
+    output::print(shared.output, &push, now())?;
+    Ok(push.outcome.exit())
+}

@@ -1,0 +1,234 @@
+//! `ecr-deploy hold` and `unhold`: a service, or everything, stays as it is until somebody says otherwise.
+
+use crate::arguments::{HoldArguments, Shared, UnholdArguments};
+use crate::aws::{Account, now};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{self, Document, who, wrapped};
+use aws_sdk_ecs::types::Tag;
+use aws_sdk_ssm::types::ParameterType;
+use ecr_deploy::domain::hold;
+use ecr_deploy::domain::service::ServiceTags;
+use ecr_deploy::error::Error as OfAws;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The longest text of a tag.
+const LONGEST: usize = 256;
+
+/// A hold that was set or lifted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    /// What is, or was, on hold: `production/web`; `null` for everything.
+    pub service: Option<String>,
+    /// The text of the hold; `null` where it was lifted.
+    pub hold: Option<String>,
+    /// The text that was there before, if there was one.
+    pub before: Option<String>,
+}
+
+/// A service as it is named: `production/web`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) cluster: String,
+    pub(crate) service: String,
+}
+
+impl std::str::FromStr for Named {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.split_once('/') {
+            Some((cluster, service)) if !cluster.is_empty() && !service.is_empty() && !service.contains('/') => {
+                Ok(Self {
+                    cluster: cluster.to_owned(),
+                    service: service.to_owned(),
+                })
+            }
+            _ => Err(Error::Usage(format!(
+                "{text:?} names no service. Name it with its cluster, as production/web"
+            ))),
+        }
+    }
+}
+
+/// Sets a hold.
+pub(crate) async fn hold(shared: &Shared, arguments: &HoldArguments) -> Result<Exit, Error> {
+    let account = Account::open(shared).await?;
+    let caller = account.caller().await?;
+    let text = text(
+        who(&caller),
+        &arguments.why,
+        arguments.until.as_deref(),
+        arguments.what.service.is_some(),
+        now(),
+    )?;
+    let before = if let Some(service) = &arguments.what.service {
+        let (arn, before) = service_hold(&account, &service.parse()?).await?;
+        let tag = Tag::builder().key(ServiceTags::HOLD).value(&text).build();
+        let tagged = account.ecs().tag_resource().resource_arn(arn).tags(tag).send().await;
+        tagged.map_err(|error| OfAws::from_aws(&format!("TagResource of {service}"), &error))?;
+        before
+    } else {
+        let (before, name) = (all_hold(&account).await?, &account.installation.hold_parameter);
+        let put = account.ssm().put_parameter().name(name).r#type(ParameterType::String);
+        let put = put.overwrite(true).value(&text).send().await;
+        put.map_err(|error| OfAws::from_aws(&format!("PutParameter {name}"), &error))?;
+        before
+    };
+    let document = Held {
+        service: arguments.what.service.clone(),
+        hold: Some(text),
+        before,
+    };
+    output::print(shared.output, &document, now())?;
+    Ok(Exit::Done)
+}
+
+/// Lifts a hold.
+pub(crate) async fn unhold(shared: &Shared, arguments: &UnholdArguments) -> Result<Exit, Error> {
+    let account = Account::open(shared).await?;
+    let before = if let Some(service) = &arguments.what.service {
+        let (arn, before) = service_hold(&account, &service.parse()?).await?;
+        let untagged = account.ecs().untag_resource().resource_arn(arn);
+        let untagged = untagged.tag_keys(ServiceTags::HOLD).send().await;
+        untagged.map_err(|error| OfAws::from_aws(&format!("UntagResource of {service}"), &error))?;
+        before
+    } else {
+        let (before, name) = (all_hold(&account).await?, &account.installation.hold_parameter);
+        if before.is_some() {
+            let deleted = account.ssm().delete_parameter().name(name).send().await;
+            deleted.map_err(|error| OfAws::from_aws(&format!("DeleteParameter {name}"), &error))?;
+        }
+        before
+    };
+    let document = Held {
+        service: arguments.what.service.clone(),
+        hold: None,
+        before,
+    };
+    output::print(shared.output, &document, now())?;
+    Ok(Exit::Done)
+}
+
+/// The text of a hold: until when, who, and why.
+fn text(who: &str, why: &str, until: Option<&str>, is_tag: bool, now: Timestamp) -> Result<String, Error> {
+    let until = match until {
+        Some(until) => {
+            let at: Timestamp = until
+                .parse()
+                .map_err(|_| Error::Usage(format!("{until:?} is no time. Write it as 2026-12-24T06:00:00Z")))?;
+            if at <= now {
+                return Err(Error::Usage(format!("{until} is over: it is {now}")));
+            }
+            format!("until {at} ")
+        }
+        None => String::new(),
+    };
+    let text = format!("{until}{who} - {why}");
+    let is_of_tag = |letter: char| letter.is_alphanumeric() || " _.:/=+-@".contains(letter);
+    if let Some(letter) = text.chars().find(|letter| is_tag && !is_of_tag(*letter)) {
+        return Err(Error::Usage(format!(
+            "{letter:?} cannot be in the reason: a tag of ECS takes letters, digits, spaces and _ . : / = + - @"
+        )));
+    }
+    if text.chars().count() > LONGEST {
+        return Err(Error::Usage(format!(
+            "the reason is too long: with who and until when it may have {LONGEST} characters"
+        )));
+    }
+    Ok(text)
+}
+
+/// The ARN of a service, and the text that holds it.
+async fn service_hold(account: &Account, named: &Named) -> Result<(String, Option<String>), Error> {
+    let Named { cluster, service } = named;
+    let described = account.ecs().describe_services().cluster(cluster).services(service);
+    let described = described.include(aws_sdk_ecs::types::ServiceField::Tags).send().await;
+    let call = format!("DescribeServices of {cluster}/{service}");
+    let described = described.map_err(|error| OfAws::from_aws(&call, &error))?;
+    let found = described.services().iter().find(|it| it.status() != Some("INACTIVE"));
+    let missing = || {
+        Error::NotFound(format!(
+            "there is no service {service} in the cluster {cluster}. ecr-deploy status lists them"
+        ))
+    };
+    let found = found.ok_or_else(missing)?;
+    let hold = found.tags().iter().find(|tag| tag.key() == Some(ServiceTags::HOLD));
+    let arn = found.service_arn().ok_or_else(missing)?;
+    Ok((arn.to_owned(), hold.and_then(|tag| tag.value()).map(str::to_owned)))
+}
+
+/// The text that holds everything.
+pub(crate) async fn all_hold(account: &Account) -> Result<Option<String>, Error> {
+    let name = &account.installation.hold_parameter;
+    let read = account.ssm().get_parameters().names(name).send().await;
+    let read = read.map_err(|error| OfAws::from_aws(&format!("GetParameters of {name}"), &error))?;
+    Ok(read.parameters().iter().find_map(|it| it.value()).map(str::to_owned))
+}
+
+impl Document for Held {
+    fn text(&self, now: Timestamp) -> String {
+        let what = self.service.as_deref().unwrap_or("everything");
+        let before = self.before.as_deref().and_then(|before| hold::hold(before, now));
+        let is = if self.service.is_some() { "it is" } else { "they are" };
+        let text = match (&self.hold, before) {
+            (Some(text), None) => format!("{what} is on hold: {text}"),
+            (Some(text), Some(before)) => format!("{what} is on hold: {text}\nIt was before: {before}"),
+            (None, Some(before)) => format!(
+                "{what} is no longer on hold. It was: {before}\nPushes that were skipped meanwhile are not deployed by themselves: \
+                 ecr-deploy status says where a newer image waits; {is} deployed with: ecr-deploy deploy IMAGE"
+            ),
+            (None, None) => format!("{what} was not on hold"),
+        };
+        wrapped(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_says_until_when_who_and_why() {
+        let now: Timestamp = "2026-11-29T10:00:00Z".parse().unwrap();
+        let said = |why: &str, until: Option<&str>, is_tag: bool| {
+            text("operator/ann", why, until, is_tag, now).unwrap_or_else(|error| error.to_string())
+        };
+        for (why, until, is_tag, expected) in [
+            ("audit", None, true, "operator/ann - audit"),
+            (
+                "audit",
+                Some("2026-12-24T06:00:00Z"),
+                true,
+                "until 2026-12-24T06:00:00Z operator/ann - audit",
+            ),
+            ("audit, again", None, false, "operator/ann - audit, again"),
+            ("audit, again", None, true, "',' cannot be in the reason"),
+            ("audit", Some("christmas"), true, "is no time"),
+            ("audit", Some("2026-11-29T10:00:00Z"), true, "is over"),
+            (&"a".repeat(250), None, true, "is too long"),
+        ] {
+            assert!(
+                said(why, until, is_tag).contains(expected),
+                "{}",
+                said(why, until, is_tag)
+            );
+        }
+        // The functions read it by the same rule.
+        let held = said("audit", Some("2026-12-24T06:00:00Z"), true);
+        assert!(hold::hold(&held, now).is_some());
+        assert!(hold::hold(&held, "2026-12-24T06:00:00Z".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn a_service_is_named_with_its_cluster() {
+        let named: Named = "production/web".parse().unwrap();
+        assert_eq!((named.cluster.as_str(), named.service.as_str()), ("production", "web"));
+        for text in ["web", "/web", "production/", "a/b/c"] {
+            assert_eq!(text.parse::<Named>().unwrap_err().name(), "Command.Usage");
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! `ecr-deploy status`: what each service runs, since which push, and what waits for it.
+
+use crate::arguments::{Form, Shared, StatusArguments};
+use crate::aws::{Account, now, pause};
+use crate::commands::hold::all_hold;
+use crate::error::Error;
+use crate::execution::{Executions, Listed, time};
+use crate::exit::Exit;
+use crate::output::{self, Document, Tone, cell, count, paragraphs, short, table, who, wrapped};
+use crate::progress::Progress;
+use crate::push::tone;
+use crate::report::Deployed;
+use crate::service::{Available, Last, ServiceStatus, status};
+use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::domain::arn::{ClusterName, TaskDefinitionArn};
+use ecr_deploy::domain::hold;
+use ecr_deploy::domain::image::{EcrRegistry, Registry};
+use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::service::Service;
+use ecr_deploy::domain::task_definition::TaskDefinition;
+use ecr_deploy::error::Error as OfAws;
+use find_task_definitions::stage::Stages;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal;
+use std::pin::pin;
+use std::time::Duration;
+
+/// Among how many of the newest deployments the last one of each service is looked for.
+const AMONG: usize = 5000;
+/// How many calls of one kind are under way at once.
+const AT_ONCE: usize = 8;
+/// Time between two reads of `--watch`.
+const WATCH: Duration = Duration::from_secs(5);
+
+/// How the services stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Status {
+    /// The text that holds everything.
+    pub all_on_hold: Option<String>,
+    /// The services that run an image of ECR of this account and region.
+    pub services: Vec<ServiceStatus>,
+    /// How many others there are.
+    pub others: u32,
+}
+
+/// What is asked for.
+struct Of<'a> {
+    cluster: Option<&'a str>,
+    service: Option<&'a str>,
+}
+
+/// Shows it, once or until Ctrl-C.
+pub(crate) async fn run(shared: &Shared, arguments: &StatusArguments) -> Result<Exit, Error> {
+    let account = Account::open(shared).await?;
+    let (cluster, service) = match arguments.of.as_deref().map(|of| of.split_once('/').ok_or(of)) {
+        Some(Ok((cluster, service))) => (Some(cluster), Some(service)),
+        Some(Err(cluster)) => (Some(cluster), None),
+        None => (None, None),
+    };
+    let of = Of { cluster, service };
+    loop {
+        let document = read(&account, &of).await?;
+        let is_seen_anew = arguments.watch && shared.output == Form::Table && std::io::stdout().is_terminal();
+        if is_seen_anew {
+            // The whole screen anew, the cursor in its first place.
+            output::line("\u{1b}[2J\u{1b}[H");
+        }
+        output::print(shared.output, &document, now())?;
+        if !arguments.watch {
+            return Ok(Exit::Done);
+        }
+        pause(WATCH).await;
+    }
+}
+
+async fn read(account: &Account, of: &Of<'_>) -> Result<Status, Error> {
+    let (ecs, now) = (account.reader(), now());
+    let progress = Progress::new("reading services");
+    let services = services(account, &ecs, of).await?;
+    progress.say(format!("reading the revisions of {}", count(services.len(), "service")));
+    let definitions = definitions(&ecs, &services).await?;
+    progress.say("reading images".to_owned());
+    let here = here(account)?;
+    let stored = stored(account, &here, definitions.values()).await?;
+    let settings = &account.installation.settings;
+    let stages = Stages::read(settings)?;
+    let known = services.iter().filter_map(|service| {
+        let definition = definitions.get(revision(service)?)?;
+        status(service, definition, &here, &stages, &stored, now)
+    });
+    let mut known: Vec<ServiceStatus> = known.collect();
+    known.sort_by(|one, other| (&one.cluster, &one.service).cmp(&(&other.cluster, &other.service)));
+    progress.say("reading executions".to_owned());
+    let executions = Executions(account.sfn());
+    let listed = executions
+        .list(&account.installation.deploy_service, (usize::MAX, AMONG), None, |_| {
+            true
+        })
+        .await?;
+    let known = stream::iter(known)
+        .map(async |service| {
+            let last = last(&executions, &listed, &service).await?;
+            Ok::<_, Error>(ServiceStatus { last, ..service })
+        })
+        .buffered(AT_ONCE)
+        .try_collect::<Vec<_>>()
+        .await?;
+    if known.is_empty() && of.cluster.is_some() {
+        let what = [of.cluster, of.service]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("/");
+        return Err(Error::NotFound(format!(
+            "{what} has no service that runs an image of this account's ECR. ecr-deploy status lists all that do"
+        )));
+    }
+    let all_on_hold = all_hold(account).await?;
+    Ok(Status {
+        all_on_hold: all_on_hold
+            .as_deref()
+            .and_then(|text| hold::hold(text, now))
+            .map(str::to_owned),
+        others: u32::try_from(services.len() - known.len()).unwrap_or(u32::MAX),
+        services: known,
+    })
+}
+
+/// The services of the clusters that the installation deploys to, or of those that are asked for.
+async fn services(account: &Account, ecs: &Ecs, of: &Of<'_>) -> Result<Vec<Service>, Error> {
+    let configured = &account.installation.settings.clusters;
+    let clusters: Vec<ClusterName> = match of.cluster {
+        Some(cluster) => {
+            let named = cluster.parse();
+            vec![named.map_err(|_| Error::Usage(format!("{cluster:?} is no name of a cluster")))?]
+        }
+        None if configured.is_empty() => ecs.clusters().await?,
+        None => configured.clone(),
+    };
+    let mut found = Vec::new();
+    for cluster in &clusters {
+        let mut batches = pin!(ecs.services(cluster));
+        while let Some(batch) = batches.next().await {
+            found.extend(batch?.services);
+        }
+    }
+    found.retain(|it| of.service.is_none_or(|service| it.name.as_str() == service));
+    Ok(found)
+}
+
+/// The revision that a service is on.
+fn revision(service: &Service) -> Option<&str> {
+    service.task_definitions.first().map(TaskDefinitionArn::as_str)
+}
+
+async fn definitions(ecs: &Ecs, services: &[Service]) -> Result<BTreeMap<String, TaskDefinition>, Error> {
+    let revisions: BTreeSet<&str> = services.iter().filter_map(revision).collect();
+    let read = stream::iter(revisions).map(async |revision| match ecs.describe_task_definition(revision).await {
+        Ok(definition) => Ok(Some((revision.to_owned(), definition))),
+        // It was deleted while the service still names it.
+        Err(OfAws::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    });
+    let read: Vec<_> = read.buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(read.into_iter().flatten().collect())
+}
+
+/// The registry of this account and region, whose images may be deployed. The account is that of the installation.
+fn here(account: &Account) -> Result<EcrRegistry, Error> {
+    let arn = &account.installation.deploy_image;
+    let id = arn.split(':').nth(4).unwrap_or_default();
+    let unreadable = || Error::other_version("the installation", format_args!("{arn} is no ARN"));
+    Ok(EcrRegistry {
+        account: id.parse().map_err(|_| unreadable())?,
+        region: account.region.parse().map_err(|_| unreadable())?,
+    })
+}
+
+/// The tagged images of each repository that somebody runs.
+async fn stored(
+    account: &Account,
+    here: &EcrRegistry,
+    definitions: impl Iterator<Item = &TaskDefinition>,
+) -> Result<BTreeMap<String, Vec<Available>>, Error> {
+    let images =
+        definitions.flat_map(|definition| definition.images().map(|(_, image)| image.clone()).collect::<Vec<_>>());
+    let of_here = images.filter(|image| matches!(image.registry(), Registry::Ecr(it) if it == here));
+    let repositories: BTreeSet<String> = of_here.map(|image| image.repository().to_string()).collect();
+    let ecr = account.ecr();
+    stream::iter(repositories)
+        .map(async |repository| {
+            let request = ecr.describe_images().repository_name(&repository);
+            let details: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
+            let details =
+                match details.map_err(|error| OfAws::from_aws(&format!("DescribeImages of {repository}"), &error)) {
+                    Ok(details) => details,
+                    // The service runs on, and its repository is gone.
+                    Err(OfAws::NotFound(_)) => Vec::new(),
+                    Err(error) => return Err(Error::from(error)),
+                };
+            let available = details.into_iter().filter_map(|it| {
+                Some(Available {
+                    digest: it.image_digest?,
+                    tags: it.image_tags.filter(|tags| !tags.is_empty())?,
+                    pushed_at: it.image_pushed_at.as_ref().map(time)?,
+                })
+            });
+            Ok((repository.clone(), available.collect()))
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await
+}
+
+/// The newest deployment of a service. Services of other clusters may have the same name, so a few may have to be read.
+async fn last(executions: &Executions, listed: &[Listed], service: &ServiceStatus) -> Result<Option<Last>, Error> {
+    let begins = format!("{}-", service.service.chars().take(40).collect::<String>());
+    for it in listed.iter().filter(|it| it.name.starts_with(&begins)).take(20) {
+        let execution = executions.read(&it.arn).await?;
+        if execution.input["cluster"] != service.cluster.as_str()
+            || execution.input["service"] != service.service.as_str()
+        {
+            continue;
+        }
+        let image: Option<PushedImage> = serde_json::from_value(execution.input["image"].clone()).ok();
+        let push = execution.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"]
+            .as_str()
+            .unwrap_or_default();
+        let deployed = Deployed::by(&service.cluster, &service.service, &execution);
+        return Ok(Some(Last {
+            outcome: deployed.outcome,
+            image: image.map(|image| image.to_string()).unwrap_or_default(),
+            push: push.rsplit(':').next().unwrap_or_default().to_owned(),
+            started: execution.started,
+            message: deployed.message,
+        }));
+    }
+    Ok(None)
+}
+
+impl Document for Status {
+    fn text(&self, _: Timestamp) -> String {
+        let hold = self
+            .all_on_hold
+            .as_ref()
+            .map(|text| wrapped(&format!("Everything is on hold: {text}")));
+        let others = match self.others {
+            0 => String::new(),
+            others => format!(
+                "{} more run no image of this account's ECR.",
+                count(others as usize, "service")
+            ),
+        };
+        if let [only] = self.services.as_slice() {
+            return paragraphs([hold.unwrap_or_default(), one(only)]);
+        }
+        let rows = self.services.iter().flat_map(rows).collect();
+        let services = if self.services.is_empty() {
+            "No service runs an image of this account's ECR.".to_owned()
+        } else {
+            table(&["service", "stage", "runs", "pushed (UTC)", "last", "notes"], rows)
+        };
+        paragraphs([hold.unwrap_or_default(), services, others])
+    }
+}
+
+/// A row for each image of a service.
+fn rows(service: &ServiceStatus) -> Vec<Vec<comfy_table::Cell>> {
+    let row = |(place, image): (usize, &crate::service::Running)| {
+        let title = if place == 0 {
+            format!("{}/{}", service.cluster, service.service)
+        } else {
+            String::new()
+        };
+        let last = service.last.as_ref().map_or("-", |last| last.outcome.as_str());
+        let (notes, notes_tone) = notes(service, image);
+        vec![
+            cell(title, Tone::Plain),
+            cell(&image.stage, Tone::Plain),
+            cell(
+                image
+                    .tag
+                    .as_deref()
+                    .or(image.digest.as_deref().map(short))
+                    .unwrap_or("-"),
+                Tone::Plain,
+            ),
+            cell(
+                image
+                    .pushed_at
+                    .map_or("-".to_owned(), |at| at.strftime("%m-%d %H:%M").to_string()),
+                Tone::Plain,
+            ),
+            cell(last, tone(last)),
+            cell(notes, notes_tone),
+        ]
+    };
+    service.images.iter().enumerate().map(row).collect()
+}
+
+fn notes(service: &ServiceStatus, image: &crate::service::Running) -> (String, Tone) {
+    let mut notes = Vec::new();
+    if service.hold.is_some() {
+        notes.push("on hold".to_owned());
+    }
+    if let Some(waiting) = &image.waiting {
+        notes.push(format!("newer: {}", waiting.tag));
+    }
+    if !service.steady {
+        notes.push(format!("{} of {} tasks", service.running, service.desired));
+    }
+    let tone = if notes.is_empty() { Tone::Plain } else { Tone::Notable };
+    (notes.join(", "), tone)
+}
+
+/// Everything of one service.
+fn one(service: &ServiceStatus) -> String {
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String, tone: Tone| rows.push(vec![cell(name, Tone::Plain), cell(value, tone)]);
+    row(
+        "service",
+        format!("{}/{}", service.cluster, service.service),
+        Tone::Plain,
+    );
+    let steady = if service.steady { Tone::Good } else { Tone::Notable };
+    let rollout = if service.steady {
+        ""
+    } else {
+        ", its rollout is not complete"
+    };
+    row(
+        "tasks",
+        format!("{} of {} running{rollout}", service.running, service.desired),
+        steady,
+    );
+    row("revision", service.revision.clone(), Tone::Plain);
+    for image in &service.images {
+        row(
+            "image",
+            format!("{}:{}", image.repository, image.tag.as_deref().unwrap_or("-")),
+            Tone::Plain,
+        );
+        row(
+            "digest",
+            image.digest.clone().unwrap_or_else(|| "not recorded".to_owned()),
+            Tone::Plain,
+        );
+        row(
+            "pushed",
+            image.pushed_at.map_or("not by ecr-deploy".to_owned(), output::time),
+            Tone::Plain,
+        );
+        row(
+            "by",
+            image.by.as_deref().map_or("not told", who).to_owned(),
+            Tone::Plain,
+        );
+        row("stage", image.stage.clone(), Tone::Plain);
+        if let Some(waiting) = &image.waiting {
+            let newer = format!("{} of {}", waiting.tag, output::time(waiting.pushed_at));
+            row("newer", newer, Tone::Notable);
+        }
+    }
+    if let Some(hold) = &service.hold {
+        row("on hold", hold.clone(), Tone::Notable);
+    }
+    if let Some(last) = &service.last {
+        row(
+            "last",
+            format!("{} of {}, {}", last.outcome, last.image, output::time(last.started)),
+            tone(&last.outcome),
+        );
+        row("", last.message.clone().unwrap_or_default(), Tone::Plain);
+        row("push", last.push.clone(), Tone::Plain);
+    }
+    table(&["", ""], rows)
+}

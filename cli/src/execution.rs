@@ -1,0 +1,300 @@
+//! Executions of the state machines: how they are read, started and redriven.
+
+use crate::error::Error;
+use aws_sdk_sfn::Client;
+use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus, HistoryEvent};
+use aws_smithy_types::DateTime;
+use ecr_deploy::error::Error as OfAws;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Whether an execution goes on, or how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// It goes on.
+    Running,
+    /// It ended well.
+    Succeeded,
+    /// It ended with an error.
+    Failed,
+    /// Somebody stopped it, or AWS did.
+    Stopped,
+}
+
+impl From<&ExecutionStatus> for Status {
+    fn from(status: &ExecutionStatus) -> Self {
+        match status {
+            ExecutionStatus::Succeeded => Self::Succeeded,
+            ExecutionStatus::Failed => Self::Failed,
+            ExecutionStatus::Aborted | ExecutionStatus::TimedOut => Self::Stopped,
+            // One that waits to be redriven is about to run, and what is not known may be.
+            _ => Self::Running,
+        }
+    }
+}
+
+/// An execution, as it was when it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Execution {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it goes on.
+    pub status: Status,
+    /// Its input.
+    pub input: Value,
+    /// Its output, where it ended well.
+    pub output: Option<Value>,
+    /// The error that it ended with.
+    pub failure: Option<Failure>,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How often it was redriven.
+    pub redrives: u32,
+}
+
+/// The error that an execution, or a state, ended with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Its stable name, as `Deploy.RolledBack`.
+    pub error: String,
+    /// What it says.
+    pub message: String,
+}
+
+impl Failure {
+    /// Of an error and its cause, which for the error of a function is JSON with the message in it.
+    #[must_use]
+    pub fn read(error: &str, cause: &str) -> Self {
+        let thrown: Option<Value> = serde_json::from_str(cause).ok();
+        let message = thrown.as_ref().and_then(|thrown| thrown["errorMessage"].as_str());
+        Self {
+            error: error.to_owned(),
+            message: message.unwrap_or(cause).to_owned(),
+        }
+    }
+}
+
+/// An execution in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it goes on.
+    pub status: Status,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+}
+
+/// The time of an answer. One that no calendar has is the first of all times, which nobody takes for a true one.
+#[must_use]
+pub fn time(at: &DateTime) -> Timestamp {
+    Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).unwrap_or_default()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Step Functions.
+#[derive(Debug, Clone)]
+pub struct Executions(pub Client);
+
+impl Executions {
+    /// Reads one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where there is none of this ARN; Step Functions forgets an execution 90 days after its end.
+    pub async fn read(&self, arn: &str) -> Result<Execution, Error> {
+        let described = self.0.describe_execution().execution_arn(arn).send().await;
+        let it =
+            described.map_err(|error| named(arn, OfAws::from_aws(&format!("DescribeExecution of {arn}"), &error)))?;
+        let json = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
+        let failure = it
+            .error
+            .as_deref()
+            .map(|error| Failure::read(error, it.cause.as_deref().unwrap_or_default()));
+        Ok(Execution {
+            name: it
+                .name
+                .unwrap_or_else(|| arn.rsplit(':').next().unwrap_or_default().to_owned()),
+            arn: it.execution_arn,
+            status: Status::from(&it.status),
+            input: json(it.input).unwrap_or_default(),
+            output: json(it.output),
+            failure,
+            started: time(&it.start_date),
+            ended: it.stop_date.as_ref().map(time),
+            redrives: it
+                .redrive_count
+                .and_then(|count| u32::try_from(count).ok())
+                .unwrap_or_default(),
+        })
+    }
+
+    /// The executions of a state machine that `wanted` says yes to, the newest first: as many as `most`, found among the newest
+    /// `among`. It ends at the first that began before `since`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever AWS refuses.
+    pub async fn list(
+        &self,
+        machine: &str,
+        (most, among): (usize, usize),
+        since: Option<Timestamp>,
+        wanted: impl Fn(&Listed) -> bool,
+    ) -> Result<Vec<Listed>, Error> {
+        let (mut found, mut seen, mut token) = (Vec::new(), 0, None);
+        loop {
+            let request = self.0.list_executions().state_machine_arn(machine).max_results(1000);
+            let page = request.set_next_token(token).send().await;
+            let page = page.map_err(|error| OfAws::from_aws(&format!("ListExecutions of {machine}"), &error))?;
+            for item in page.executions() {
+                let item = listed(item);
+                seen += 1;
+                if seen > among || since.is_some_and(|since| item.started < since) {
+                    return Ok(found);
+                }
+                if wanted(&item) {
+                    found.push(item);
+                }
+                if found.len() == most {
+                    return Ok(found);
+                }
+            }
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The first events of an execution, or with `newest_first` the last ones: at most so many.
+    ///
+    /// # Errors
+    ///
+    /// Whatever AWS refuses.
+    pub async fn events(&self, arn: &str, most: i32, newest_first: bool) -> Result<Vec<HistoryEvent>, Error> {
+        let request = self.0.get_execution_history().execution_arn(arn).max_results(most);
+        let read = request
+            .reverse_order(newest_first)
+            .include_execution_data(true)
+            .send()
+            .await;
+        let read =
+            read.map_err(|error| named(arn, OfAws::from_aws(&format!("GetExecutionHistory of {arn}"), &error)))?;
+        Ok(read.events)
+    }
+
+    /// All events of an execution, the first one first.
+    ///
+    /// # Errors
+    ///
+    /// Whatever AWS refuses.
+    pub async fn history(&self, arn: &str) -> Result<Vec<HistoryEvent>, Error> {
+        let request = self
+            .0
+            .get_execution_history()
+            .execution_arn(arn)
+            .include_execution_data(true);
+        let events = request.into_paginator().items().send().collect::<Result<_, _>>().await;
+        events.map_err(|error| named(arn, OfAws::from_aws(&format!("GetExecutionHistory of {arn}"), &error)))
+    }
+
+    /// Redrives one that failed or was stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] where that is too long ago, and whatever else AWS refuses.
+    pub async fn redrive(&self, arn: &str) -> Result<(), Error> {
+        let redriven = self.0.redrive_execution().execution_arn(arn).send().await;
+        redriven.map(drop).map_err(|error| {
+            let error = OfAws::from_aws(&format!("RedriveExecution of {arn}"), &error);
+            if error.to_string().contains("ExecutionNotRedrivable") {
+                let advice = "An execution can be redriven for 14 days. After that: ecr-deploy deploy IMAGE";
+                return Error::Rejected(format!("{error}. {advice}"));
+            }
+            named(arn, error)
+        })
+    }
+
+    /// Starts one, and returns its ARN. Without a name it gets one that AWS makes.
+    ///
+    /// # Errors
+    ///
+    /// Whatever AWS refuses.
+    pub async fn start(&self, machine: &str, name: Option<&str>, input: &Value) -> Result<String, Error> {
+        let request = self
+            .0
+            .start_execution()
+            .state_machine_arn(machine)
+            .input(input.to_string());
+        let started = request.set_name(name.map(str::to_owned)).send().await;
+        let started = started.map_err(|error| OfAws::from_aws(&format!("StartExecution of {machine}"), &error))?;
+        Ok(started.execution_arn)
+    }
+}
+
+fn listed(item: &ExecutionListItem) -> Listed {
+    Listed {
+        arn: item.execution_arn.clone(),
+        name: item.name.clone(),
+        status: Status::from(&item.status),
+        started: time(&item.start_date),
+        ended: item.stop_date.as_ref().map(time),
+    }
+}
+
+/// The error for an execution that is not there, in words; any other as it is.
+fn named(arn: &str, error: OfAws) -> Error {
+    if error.to_string().contains("ExecutionDoesNotExist") {
+        let name = arn.rsplit(':').next().unwrap_or(arn);
+        return Error::NotFound(format!(
+            "there is no execution {name}. Step Functions forgets one 90 days after its end; `ecr-deploy history` lists those that \
+             are there"
+        ));
+    }
+    error.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_what_the_function_threw() {
+        for (cause, message) in [
+            (
+                r#"{"errorMessage": "web is back on web:1", "errorType": "Deploy.RolledBack"}"#,
+                "web is back on web:1",
+            ),
+            ("no JSON", "no JSON"),
+            ("", ""),
+        ] {
+            assert_eq!(Failure::read("Deploy.RolledBack", cause).message, message);
+        }
+    }
+
+    #[test]
+    fn a_status_of_tomorrow_is_taken_for_one_that_goes_on() {
+        for (status, expected) in [
+            (ExecutionStatus::Succeeded, Status::Succeeded),
+            (ExecutionStatus::Failed, Status::Failed),
+            (ExecutionStatus::Aborted, Status::Stopped),
+            (ExecutionStatus::TimedOut, Status::Stopped),
+            (ExecutionStatus::PendingRedrive, Status::Running),
+            (ExecutionStatus::from("PAUSED"), Status::Running),
+        ] {
+            assert_eq!(Status::from(&status), expected);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The command `ecr-deploy`: an operator's view of an installation.
+//!
+//! It reads the state machines, ECS and ECR, and starts what a push starts. It decides nothing that a function decides: what would
+//! be deployed, the installed state machine says.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`arguments`] | what can be typed |
+//! | [`installation`], [`aws`] | where the installation is, and the clients for it |
+//! | [`image`], [`event`] | the image that is named, and the push that is made of it |
+//! | [`execution`], [`named`], [`report`], [`push`], [`story`], [`service`] | an execution as it was read, and what it says of a push or a service |
+//! | [`commands`] | one file for each command |
+//! | [`output`], [`progress`] | how it is printed |
+
+pub mod arguments;
+pub mod aws;
+pub mod commands;
+pub mod error;
+pub mod event;
+pub mod execution;
+pub mod exit;
+pub mod image;
+pub mod installation;
+pub mod named;
+pub mod output;
+pub mod progress;
+pub mod push;
+pub mod report;
+pub mod service;
+pub mod story;
+
+use arguments::Arguments;
+use std::process::ExitCode;
+
+/// Runs what was typed, prints the result or the error, and returns the exit code, see [`exit::Exit`].
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let form = arguments.shared.output;
+    let interrupted = async {
+        // Without a handler for it, Ctrl-C ends the process at once, and that is fine, too.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let exit = tokio::select! {
+        done = commands::run(arguments) => done.unwrap_or_else(|error| {
+            output::print_error(form, &error);
+            error.exit()
+        }),
+        () = interrupted => {
+            output::note("Interrupted. What has begun in AWS goes on.");
+            exit::Exit::Interrupted
+        }
+    };
+    exit.into()
+}

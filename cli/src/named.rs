@@ -1,0 +1,226 @@
+//! A push or an execution by the name that somebody types.
+
+use crate::aws::Account;
+use crate::error::Error;
+use crate::execution::{Executions, Listed};
+use crate::installation::Installation;
+use crate::report::Image;
+
+/// Among how many of the newest pushes one is looked for by a part of its name.
+const AMONG: usize = 2000;
+
+/// What an execution is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Of a push: the ARN.
+    Push(String),
+    /// Of one service in a push: the ARN.
+    Service(String),
+}
+
+/// Where an execution is looked for, by what somebody typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// It is this one.
+    Known(Found),
+    /// The newest push of an image, `shop/web:v2`: all that may be it have names that begin so.
+    Newest(String),
+    /// The one push, or execution of a service, with this in its name.
+    Part(String),
+}
+
+fn place(installation: &Installation, text: &str) -> Result<Place, Error> {
+    if text.starts_with("arn:") {
+        let is_of = |machine: &str| text.starts_with(&Installation::execution(machine, ""));
+        return if is_of(&installation.deploy_image) {
+            Ok(Place::Known(Found::Push(text.to_owned())))
+        } else if is_of(&installation.deploy_service) {
+            Ok(Place::Known(Found::Service(text.to_owned())))
+        } else {
+            Err(Error::NotFound(format!(
+                "{text} is no execution of deploy-image or deploy-service of this installation. Name another stack by --stack, or \
+                 list the pushes: ecr-deploy history"
+            )))
+        };
+    }
+    Ok(match text.split_once(':') {
+        Some((repository, tag)) => Place::Newest(beginning(repository, tag)),
+        None => Place::Part(text.to_owned()),
+    })
+}
+
+/// How the names of the executions of all pushes of a repository and a tag begin, as `push.asl.yaml` makes them. The tag is cut
+/// there, and so is a long repository; who has a push by this name reads what it is of.
+fn beginning(repository: &str, tag: &str) -> String {
+    /// The id of an event, and the hyphens beside it.
+    const REST: usize = 78 - 36;
+    let tag: String = tag.chars().take(20).collect();
+    let repository: String = repository.chars().take(REST - tag.len()).collect();
+    in_a_name(&format!("{repository}-{tag}-"))
+}
+
+/// A text as it stands in the name of an execution.
+#[must_use]
+pub fn in_a_name(text: &str) -> String {
+    let letter = |it: char| {
+        if it.is_ascii_alphanumeric() || it == '_' {
+            it
+        } else {
+            '-'
+        }
+    };
+    text.chars().map(letter).collect()
+}
+
+/// The execution that somebody means by an ARN, a name, a part of a name that no other has, or by `shop/web:v2`: its newest push.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] where there is none, [`Error::Usage`] where there are several.
+pub async fn execution(account: &Account, executions: &Executions, text: &str) -> Result<Found, Error> {
+    let installation = &account.installation;
+    match place(installation, text)? {
+        Place::Known(found) => Ok(found),
+        Place::Newest(begins) => {
+            let is_candidate = |it: &Listed| it.name.starts_with(&begins);
+            let listed = executions
+                .list(&installation.deploy_image, (20, AMONG), None, is_candidate)
+                .await?;
+            for it in listed {
+                let read = executions.read(&it.arn).await?;
+                let is_plan = read.input["plan"] == true;
+                if Image::of_event(&read.input).is_some_and(|image| image.name() == text) && !is_plan {
+                    return Ok(Found::Push(it.arn));
+                }
+            }
+            Err(none(text))
+        }
+        Place::Part(part) => {
+            let is_candidate = |it: &Listed| it.name.contains(&part);
+            let pushes = executions
+                .list(&installation.deploy_image, (10, AMONG), None, is_candidate)
+                .await?;
+            if !pushes.is_empty() {
+                return only(&pushes, text).map(Found::Push);
+            }
+            let services = executions
+                .list(&installation.deploy_service, (10, AMONG), None, is_candidate)
+                .await?;
+            only(&services, text).map(Found::Service)
+        }
+    }
+}
+
+fn none(text: &str) -> Error {
+    Error::NotFound(format!("there is no push {text}. List the pushes: ecr-deploy history"))
+}
+
+/// The one that is meant: the only one, or the one that is called exactly so.
+fn only(found: &[Listed], text: &str) -> Result<String, Error> {
+    if let Some(exact) = found.iter().find(|it| it.name == text) {
+        return Ok(exact.arn.clone());
+    }
+    match found {
+        [] => Err(none(text)),
+        [only] => Ok(only.arn.clone()),
+        several => {
+            let names: Vec<&str> = several.iter().map(|it| it.name.as_str()).collect();
+            Err(Error::Usage(format!(
+                "{text} is in the names of several pushes; name one of them: {}",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+/// The same, where only a push will do.
+///
+/// # Errors
+///
+/// Those of [`execution`]; [`Error::Usage`] for the execution of a service.
+pub async fn push(account: &Account, executions: &Executions, text: &str) -> Result<String, Error> {
+    match execution(account, executions, text).await? {
+        Found::Push(arn) => Ok(arn),
+        Found::Service(arn) => Err(Error::Usage(format!(
+            "{text} is the execution of one service: {arn}. Name its push; ecr-deploy why {text} tells which one that is"
+        ))),
+    }
+}
+
+/// What tells a push from the others of its image in a table: the first eight letters of the event's id. The whole name, where it does
+/// not end in such an id: somebody has started it by hand.
+#[must_use]
+pub fn short(name: &str) -> &str {
+    let id = name.len().checked_sub(36).and_then(|at| name.get(at..));
+    let is_id = |id: &str| {
+        id.char_indices().all(|(at, letter)| match at {
+            8 | 13 | 18 | 23 => letter == '-',
+            _ => letter.is_ascii_hexdigit(),
+        })
+    };
+    id.filter(|id| is_id(id)).map_or(name, |id| &id[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execution::Status;
+    use ecr_deploy::function::config::Config;
+
+    fn installation() -> Installation {
+        let machine = |name: &str| format!("arn:aws:states:eu-west-1:123456789012:stateMachine:{name}");
+        Installation {
+            push: machine("Push-1"),
+            deploy_image: machine("Image-1"),
+            deploy_service: machine("Service-1"),
+            hold_parameter: String::new(),
+            dead_letter_queue_url: String::new(),
+            settings: Config::default(),
+        }
+    }
+
+    #[test]
+    fn an_execution_is_named_by_its_arn_its_image_or_a_part_of_its_name() {
+        let arn = |machine: &str| format!("arn:aws:states:eu-west-1:123456789012:execution:{machine}:x");
+        let known = |text: &str| place(&installation(), text).unwrap();
+        assert_eq!(known(&arn("Image-1")), Place::Known(Found::Push(arn("Image-1"))));
+        assert_eq!(known(&arn("Service-1")), Place::Known(Found::Service(arn("Service-1"))));
+        assert_eq!(known("shop/web:v1.2"), Place::Newest("shop-web-v1-2-".to_owned()));
+        assert_eq!(known("0a1b2c3d"), Place::Part("0a1b2c3d".to_owned()));
+        let other = place(&installation(), &arn("Image-2")).unwrap_err();
+        assert!(other.to_string().contains("--stack"), "{other}");
+    }
+
+    #[test]
+    fn a_part_of_several_names_is_refused_with_the_names() {
+        let listed = |name: &str| Listed {
+            arn: format!("arn:{name}"),
+            name: name.to_owned(),
+            status: Status::Succeeded,
+            started: "2026-11-29T10:00:00Z".parse().unwrap(),
+            ended: None,
+        };
+        assert_eq!(only(&[listed("web-v1")], "v1").unwrap(), "arn:web-v1");
+        assert_eq!(
+            only(&[listed("web-v1-2"), listed("web-v1")], "web-v1").unwrap(),
+            "arn:web-v1"
+        );
+        let several = only(&[listed("web-v1"), listed("web-v12")], "v1").unwrap_err();
+        assert!(several.to_string().contains("web-v1, web-v12"), "{several}");
+        assert_eq!(only(&[], "v1").unwrap_err().name(), "Command.NotFound");
+    }
+
+    #[test]
+    fn a_push_is_told_from_others_by_the_beginning_of_its_events_id() {
+        for (name, expected) in [
+            ("shop-web-v2-0a1b2c3d-e52b-4c4d-bbb5-547b85fec1f8", "0a1b2c3d"),
+            ("by-hand", "by-hand"),
+            (
+                "by-hand-with-a-name-that-is-rather-long-indeed",
+                "by-hand-with-a-name-that-is-rather-long-indeed",
+            ),
+        ] {
+            assert_eq!(short(name), expected);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! How a result is printed: for people as text of at most 80 columns, unless the terminal is wider; for programs as JSON.
+
+use crate::arguments::Form;
+use crate::error::Error;
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::io::Write;
+
+/// How many columns there are where nobody knows.
+const WIDTH: u16 = 80;
+
+/// The result of a command.
+pub trait Document: Serialize {
+    /// The text for people.
+    fn text(&self, now: Timestamp) -> String;
+}
+
+/// Whether something is as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// As it should be.
+    Good,
+    /// Somebody should know of it.
+    Notable,
+    /// It failed.
+    Bad,
+    /// Neither.
+    Plain,
+}
+
+/// A cell of a table.
+#[must_use]
+pub fn cell(text: impl ToString, tone: Tone) -> Cell {
+    let cell = Cell::new(text);
+    match tone {
+        Tone::Good => cell.fg(Color::Green),
+        Tone::Notable => cell.fg(Color::Yellow),
+        Tone::Bad => cell.fg(Color::Red),
+        Tone::Plain => cell,
+    }
+}
+
+/// A table that fits the terminal. Colours are on a terminal only, and never where `NO_COLOR` is set. Names are broken only where the
+/// last column would have no room else.
+#[must_use]
+pub fn table(head: &[&str], rows: Vec<Vec<Cell>>) -> String {
+    /// The least room for the text in the last column.
+    const ROOM: u16 = 30;
+    let mut table = plain();
+    if head.iter().any(|name| !name.is_empty()) {
+        table.set_header(head.iter().map(|name| Cell::new(name.to_uppercase())));
+    }
+    table.add_rows(rows);
+    let width = table.width().unwrap_or(WIDTH);
+    let widths = table.column_max_content_widths();
+    let (last, names) = widths
+        .split_last()
+        .map_or((0, [].as_slice()), |(last, names)| (*last, names));
+    let taken: u16 = names.iter().map(|width| width + 2).sum();
+    let fits = taken + last.min(ROOM) <= width;
+    for (at, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if fits && at + 1 < widths.len() {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// Text that is wrapped where the terminal ends.
+#[must_use]
+pub fn wrapped(text: &str) -> String {
+    let mut table = plain();
+    table.add_row([text]);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 0));
+    }
+    table.trim_fmt()
+}
+
+/// A table without lines, as wide as the terminal.
+fn plain() -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    let width = table.width().filter(|_| table.is_tty()).unwrap_or(WIDTH);
+    table.set_width(width);
+    if std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty()) {
+        table.force_no_tty();
+    }
+    table
+}
+
+/// Paragraphs: those that are not empty, with an empty line between two.
+#[must_use]
+pub fn paragraphs(parts: impl IntoIterator<Item = String>) -> String {
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n")
+}
+
+/// Prints a result to standard output.
+///
+/// # Errors
+///
+/// [`Error::OtherVersion`] where it cannot be written as JSON, which no result is.
+pub fn print(form: Form, document: &impl Document, now: Timestamp) -> Result<(), Error> {
+    let text = match form {
+        Form::Table => document.text(now),
+        Form::Json => {
+            serde_json::to_string_pretty(document).map_err(|problem| Error::other_version("the result", problem))?
+        }
+    };
+    line(&text);
+    Ok(())
+}
+
+/// Prints a line to standard output. Whoever reads it may have read enough: then there is nobody to tell.
+pub fn line(text: &str) {
+    let _ = writeln!(anstream::stdout(), "{text}");
+}
+
+/// Says something beside the result, on standard error.
+pub fn note(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Prints an error to standard error.
+pub fn print_error(form: Form, error: &Error) {
+    match form {
+        Form::Table => {
+            let red = anstyle::AnsiColor::Red.on_default();
+            note(&format!("{red}error{red:#}: {error}"));
+        }
+        Form::Json => note(&serde_json::json!({"error": error.name(), "message": error.to_string()}).to_string()),
+    }
+}
+
+/// A time, to the second: `2026-11-29 10:43:12 UTC`.
+#[must_use]
+pub fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// How long something took, or takes, in at most two units: `2 min 10 s`.
+#[must_use]
+pub fn duration(from: Timestamp, to: Timestamp) -> String {
+    let seconds = to.duration_since(from).as_secs().max(0);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {} h", seconds / 86400, seconds % 86400 / 3600),
+    }
+}
+
+/// The seconds between two times, for programs.
+#[must_use]
+pub fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    let milliseconds = to.duration_since(from).as_millis();
+    f64::from(i32::try_from(milliseconds).unwrap_or(i32::MAX)) / 1000.0
+}
+
+/// The beginning of a digest that tells it from others: `sha256:eaa261b73dcc`.
+#[must_use]
+pub fn short(digest: &str) -> &str {
+    digest.get(.."sha256:".len() + 12).unwrap_or(digest)
+}
+
+/// How many there are of something: `1 service`, `2 services`.
+#[must_use]
+pub fn count(number: usize, of: &str) -> String {
+    if number == 1 {
+        format!("1 {of}")
+    } else {
+        format!("{number} {of}s")
+    }
+}
+
+/// Who it was, without the beginning that is the same for all: `ci-push/run-42` of a role's session.
+#[must_use]
+pub fn who(arn: &str) -> &str {
+    let name = arn.splitn(6, ':').nth(5).unwrap_or(arn);
+    name.strip_prefix("assumed-role/")
+        .or_else(|| name.strip_prefix("user/"))
+        .unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_at_most_two_units() {
+        let from: Timestamp = "2026-11-29T10:00:00Z".parse().unwrap();
+        for (to, expected) in [
+            ("2026-11-29T09:59:59Z", "0 s"),
+            ("2026-11-29T10:00:59.9Z", "59 s"),
+            ("2026-11-29T10:02:10Z", "2 min 10 s"),
+            ("2026-11-29T13:05:59Z", "3 h 5 min"),
+            ("2026-12-01T12:00:00Z", "2 d 2 h"),
+        ] {
+            assert_eq!(duration(from, to.parse().unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn who_it_was_is_told_without_the_account() {
+        for (arn, expected) in [
+            (
+                "arn:aws:sts::123456789012:assumed-role/ci-push/run-42",
+                "ci-push/run-42",
+            ),
+            ("arn:aws:iam::123456789012:user/ann", "ann"),
+            ("arn:aws:iam::123456789012:root", "root"),
+            ("ann", "ann"),
+        ] {
+            assert_eq!(who(arn), expected);
+        }
+    }
+
+    #[test]
+    fn a_table_fits_80_columns_whatever_is_in_it() {
+        let long =
+            "the service is deployed by CodeDeploy, which takes a new image only by a CodeDeploy deployment; start one";
+        let rows = vec![vec![
+            cell("legacy in production", Tone::Plain),
+            cell(long, Tone::Notable),
+        ]];
+        let text = table(&["what", "why"], rows);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(text.lines().count() > 2);
+        assert!(
+            text.contains("legacy in production  the service"),
+            "names are not broken: {text}"
+        );
+        assert!(wrapped(long).lines().all(|line| line.chars().count() <= 80));
+        assert!(!text.contains('\u{1b}'), "no colours where nobody sees them");
+    }
+}

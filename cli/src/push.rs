@@ -1,0 +1,285 @@
+//! A push, as its executions tell of it.
+
+use crate::aws::Account;
+use crate::error::Error;
+use crate::execution::{Execution, Executions, Listed, Status};
+use crate::named;
+use crate::output::{Document, Tone, cell, count, duration, paragraphs, table, time, who, wrapped};
+use crate::report::{self, Deployed, Image, NotDeployed, Outcome, PlannedService};
+use ecr_deploy::contract::{ImageConclusion, Plan};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How many executions are read at the same time.
+const AT_ONCE: usize = 8;
+/// Among how many executions of services those of a push are looked for: more than a push has, and those beside it.
+const AMONG: usize = 10_000;
+/// By so much may the clocks of two executions differ.
+const SKEW: SignedDuration = SignedDuration::from_secs(2);
+
+/// What came of a push.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Push {
+    /// The name of its execution, by which the other commands know it.
+    pub push: String,
+    /// The ARN of its execution.
+    pub execution: String,
+    /// The image; `null` where the event tells of none.
+    pub image: Option<Image>,
+    /// How it stands.
+    pub outcome: Outcome,
+    /// When it began.
+    #[schemars(with = "String")]
+    pub started: Timestamp,
+    /// When it ended.
+    #[schemars(with = "Option<String>")]
+    pub ended: Option<Timestamp>,
+    /// What it says of itself, once it has ended.
+    pub message: Option<String>,
+    /// The name of its error, where it failed.
+    pub error: Option<String>,
+    /// Its services, in the order of the plan.
+    pub services: Vec<Deployed>,
+    /// What is skipped.
+    pub skipped: Vec<NotDeployed>,
+}
+
+/// Reads a push, poll by poll: what has ended is not read again.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    account: &'a Account,
+    executions: Executions,
+    arn: String,
+    plan: Option<Plan>,
+    ended: BTreeMap<String, Deployed>,
+}
+
+impl<'a> Reader<'a> {
+    /// For the execution of deploy-image with this ARN.
+    #[must_use]
+    pub fn new(account: &'a Account, arn: &str) -> Self {
+        Self {
+            account,
+            executions: Executions(account.sfn()),
+            arn: arn.to_owned(),
+            plan: None,
+            ended: BTreeMap::new(),
+        }
+    }
+
+    /// How the push stands now.
+    ///
+    /// # Errors
+    ///
+    /// Whatever AWS refuses.
+    pub async fn read(&mut self) -> Result<Push, Error> {
+        let execution = self.executions.read(&self.arn).await?;
+        let conclusion: Option<ImageConclusion> = match (&execution.output, execution.status) {
+            (Some(output), Status::Succeeded) => Some(report::read("the summary of the push", output)?),
+            _ => None,
+        };
+        if self.plan.is_none() {
+            self.plan = report::plan(&self.executions.events(&self.arn, 100, false).await?)?;
+        }
+        let services = match &self.plan {
+            Some(plan) => self.services(&execution, report::planned(plan)).await?,
+            None => Vec::new(),
+        };
+        let skipped = conclusion
+            .as_ref()
+            .map(|it| &it.skipped)
+            .or(self.plan.as_ref().map(|plan| &plan.skipped));
+        let skipped = skipped.into_iter().flatten().map(NotDeployed::from).collect();
+        let failure = execution.failure.as_ref();
+        Ok(Push {
+            outcome: report::outcome(&execution, conclusion.as_ref(), &services),
+            image: Image::of_event(&execution.input),
+            message: conclusion
+                .as_ref()
+                .map(|it| it.message.clone())
+                .or(failure.map(|it| it.message.clone())),
+            error: failure.map(|it| it.error.clone()),
+            push: execution.name,
+            execution: execution.arn,
+            started: execution.started,
+            ended: execution.ended,
+            services,
+            skipped,
+        })
+    }
+
+    /// Each planned service by its newest execution in this push: a redrive gives it another one.
+    async fn services(&mut self, push: &Execution, planned: Vec<PlannedService>) -> Result<Vec<Deployed>, Error> {
+        let Some(tag) = Image::of_event(&push.input).map(|image| image.tag) else {
+            return Ok(Vec::new());
+        };
+        let name = |it: &PlannedService| report::name_of_execution(&push.arn, &tag, &it.cluster, &it.service);
+        let wanted: BTreeMap<String, &PlannedService> = planned.iter().map(|it| (name(it), it)).collect();
+        let machine = &self.account.installation.deploy_service;
+        let is_of_push = |it: &Listed| wanted.contains_key(base(&it.name));
+        let since = Some(push.started - SKEW);
+        let listed = self
+            .executions
+            .list(machine, (usize::MAX, AMONG), since, is_of_push)
+            .await?;
+        let mut newest: BTreeMap<&str, &Listed> = BTreeMap::new();
+        for it in listed.iter().rev() {
+            newest.insert(base(&it.name), it);
+        }
+        let unread = newest
+            .iter()
+            .filter(|(_, it)| it.status != Status::Running && !self.ended.contains_key(&it.arn));
+        let unread = unread.filter_map(|(name, it)| Some((*wanted.get(*name)?, it.arn.as_str())));
+        let (unread, executions) = (unread.collect::<Vec<_>>(), &self.executions);
+        let read = stream::iter(unread)
+            .map(async |(service, arn)| {
+                let execution = executions.read(arn).await?;
+                Ok::<_, Error>((
+                    arn.to_owned(),
+                    Deployed::by(&service.cluster, &service.service, &execution),
+                ))
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<Vec<_>>()
+            .await?;
+        self.ended.extend(read);
+        Ok(planned
+            .iter()
+            .map(|it| match newest.get(name(it).as_str()) {
+                Some(listed) => self.ended.get(&listed.arn).cloned().unwrap_or_else(|| Deployed {
+                    outcome: "RUNNING".to_owned(),
+                    execution: Some(listed.arn.clone()),
+                    ..Deployed::not_started(&it.cluster, &it.service)
+                }),
+                None => Deployed::not_started(&it.cluster, &it.service),
+            })
+            .collect())
+    }
+
+    /// What the newest poll of a service says that is being deployed, by the last events of its execution.
+    ///
+    /// # Errors
+    ///
+    /// Whatever AWS refuses.
+    pub async fn newest_message(&self, execution: &str) -> Result<Option<String>, Error> {
+        let events = self.executions.events(execution, 20, true).await?;
+        Ok(events.iter().find_map(crate::report::message_of))
+    }
+}
+
+/// The name of a service's execution without the redrive count at its end.
+fn base(name: &str) -> &str {
+    name.rfind('-').map_or(name, |at| &name[..=at])
+}
+
+/// The colour of an outcome.
+#[must_use]
+pub fn tone(outcome: &str) -> Tone {
+    match outcome {
+        "DEPLOYED" | "ALREADY_DEPLOYED" => Tone::Good,
+        "RUNNING" | "NOT_STARTED" => Tone::Plain,
+        "SUPERSEDED" | "ROLL_BACK_SUPERSEDED" | "SERVICE_DELETED" | "STOPPED" | "NOTHING_TO_DEPLOY" => Tone::Notable,
+        _ => Tone::Bad,
+    }
+}
+
+/// What is skipped, as a table with a title; nothing where nothing is.
+#[must_use]
+pub fn skipped(skipped: &[NotDeployed]) -> String {
+    if skipped.is_empty() {
+        return String::new();
+    }
+    let row = |it: &NotDeployed| {
+        let more = if it.count > 1 {
+            format!(" ({} of them)", it.count)
+        } else {
+            String::new()
+        };
+        vec![
+            cell(format!("{}{more}", it.resource), Tone::Plain),
+            cell(format!("{}: {}", it.reason, it.message), Tone::Notable),
+        ]
+    };
+    format!(
+        "Skipped:\n{}",
+        table(&["what", "why"], skipped.iter().map(row).collect())
+    )
+}
+
+impl Document for Push {
+    fn text(&self, now: Timestamp) -> String {
+        let took = duration(self.started, self.ended.unwrap_or(now));
+        let began = match self.ended {
+            Some(_) => format!("{}, took {took}", time(self.started)),
+            None => format!("{}, for {took}", time(self.started)),
+        };
+        let image = self.image.as_ref();
+        let name = image.map_or_else(|| "no image".to_owned(), Image::name);
+        let outcome = self.outcome.name();
+        let mut head = vec![
+            vec![cell(name, Tone::Plain), cell(outcome, tone(outcome))],
+            vec![cell("push", Tone::Plain), cell(&self.push, Tone::Plain)],
+            vec![cell("began", Tone::Plain), cell(began, Tone::Plain)],
+        ];
+        if let Some(image) = image {
+            let by = image.by.as_deref().map_or("not told", who);
+            head.push(vec![cell("by", Tone::Plain), cell(by, Tone::Plain)]);
+            head.push(vec![cell("digest", Tone::Plain), cell(&image.digest, Tone::Plain)]);
+        }
+        let head = table(&[], head);
+        let row = |it: &Deployed| {
+            vec![
+                cell(it.title(), Tone::Plain),
+                cell(&it.outcome, tone(&it.outcome)),
+                cell(it.message.as_deref().unwrap_or_default(), Tone::Plain),
+            ]
+        };
+        let services = if self.services.is_empty() {
+            String::new()
+        } else {
+            table(
+                &["service", "outcome", "message"],
+                self.services.iter().map(row).collect(),
+            )
+        };
+        // The error of a push says of each service what stands in the table.
+        let message = self
+            .message
+            .clone()
+            .filter(|_| self.services.is_empty() || self.error.is_none());
+        paragraphs([
+            head,
+            services,
+            skipped(&self.skipped),
+            wrapped(&message.unwrap_or_default()),
+            wrapped(&self.advice()),
+        ])
+    }
+}
+
+impl Push {
+    /// What to do next, where there is something to do.
+    fn advice(&self) -> String {
+        let failed = self.services.iter().filter(|it| it.has_failed()).count();
+        let push = named::short(&self.push);
+        match self.outcome {
+            Outcome::RolledBack => format!(
+                "{} back on the last good revision: ecr-deploy why {push}\n\
+                 Fix the image and push again; or try the same image once more: ecr-deploy retry {push}",
+                count(failed, "service")
+            ),
+            Outcome::NeedsAttention => format!(
+                "{} may not be on a good revision, look now: ecr-deploy why {push}\n\
+                 When the cause is gone: ecr-deploy retry {push}",
+                count(failed, "service")
+            ),
+            Outcome::Refused => format!("Nothing was changed. When the cause is gone: ecr-deploy retry {push}"),
+            Outcome::Stopped => format!("It goes on with: ecr-deploy retry {push}"),
+            Outcome::Running | Outcome::Deployed | Outcome::NothingToDeploy | Outcome::Superseded => String::new(),
+        }
+    }
+}

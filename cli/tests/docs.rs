@@ -1,0 +1,102 @@
+//! `docs/cli.md` and `docs/cli.schema.json` say what the command says of itself. `UPDATE_GOLDEN=1` writes them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot read a page has failed")]
+
+use clap::{Command, CommandFactory};
+use ecr_deploy_cli::arguments::Arguments;
+use ecr_deploy_cli::commands::Documents;
+use ecr_deploy_cli::exit::Exit;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)
+}
+
+/// Compares a file with what it should be, or writes it.
+fn assert_current(name: &str, expected: &str) {
+    let path = file(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "docs/{name} is stale: run the test with UPDATE_GOLDEN=1"
+    );
+}
+
+/// The page with `content` between the two marks of a name.
+fn between(page: &str, name: &str, content: &str) -> String {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let (before, rest) = page.split_once(&begin).unwrap_or_else(|| panic!("no {begin}"));
+    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("no {end}"));
+    format!("{before}{begin}\n{}\n\n{end}{after}", content.trim())
+}
+
+/// The help of a command without what every command takes.
+fn help(command: &Command) -> String {
+    let mut command = command.clone().term_width(80).disable_help_flag(true);
+    let shared = ["profile", "region", "stack", "output"];
+    for name in shared {
+        if command.get_arguments().any(|it| it.get_id() == name) {
+            command = command.mut_arg(name, |argument| argument.hide(true));
+        }
+    }
+    command.render_help().to_string().trim().to_owned()
+}
+
+fn exit_codes() -> String {
+    let mut table = "| code | meaning |\n|---|---|\n".to_owned();
+    for (exit, meaning) in Exit::ALL {
+        let _ = writeln!(table, "| {} | {meaning} |", exit.code());
+    }
+    table
+}
+
+fn commands() -> String {
+    let command = Arguments::command();
+    let mut table = "| command | what it does |\n|---|---|\n".to_owned();
+    let mut sections = String::new();
+    for it in command.get_subcommands() {
+        let (name, about) = (it.get_name(), it.get_about().unwrap().to_string());
+        let _ = writeln!(table, "| [`{name}`](#{name}) | {about} |");
+        let usage = help(&it.clone().bin_name(format!("ecr-deploy {name}")));
+        let _ = write!(sections, "\n### {name}\n\n```text\n{usage}\n```\n");
+    }
+    table + &sections
+}
+
+fn shared() -> String {
+    let mut table = "| option | meaning |\n|---|---|\n".to_owned();
+    for it in Arguments::command().get_arguments().filter(|it| it.is_global_set()) {
+        let value = it
+            .get_value_names()
+            .and_then(|names| names.first().cloned())
+            .unwrap_or_default();
+        let _ = writeln!(
+            table,
+            "| `--{} {}` | {} |",
+            it.get_long().unwrap(),
+            value.replace('|', "\\|"),
+            it.get_help().unwrap()
+        );
+    }
+    table
+}
+
+#[test]
+fn the_page_has_the_commands_their_options_and_the_exit_codes() {
+    let page = std::fs::read_to_string(file("cli.md")).unwrap();
+    let page = between(&page, "commands", &commands());
+    let page = between(&page, "options", &shared());
+    let page = between(&page, "exit codes", &exit_codes());
+    assert_current("cli.md", &page);
+}
+
+#[test]
+fn the_schema_is_that_of_the_documents() {
+    let schema = schemars::schema_for!(Documents);
+    let text = serde_json::to_string_pretty(&schema).unwrap();
+    assert_current("cli.schema.json", &format!("{text}\n"));
+}

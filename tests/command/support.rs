@@ -1,0 +1,154 @@
+//! The local AWS, and the command in it.
+
+use local_aws::services::Setup;
+use local_aws::{LocalAws, Options, Settings, Stack};
+use serde::de::DeserializeOwned;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// How long anything may take on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_mins(10);
+
+/// Two stages in two waves.
+const STAGES: &str = r#"[
+    {"name": "staging", "clusters": ["*-staging"], "tags": ["*", "!latest"]},
+    {"name": "production", "clusters": ["*-production"], "tags": ["semver:>=1.0.0"], "after": "staging", "soak": "1s"},
+    {"name": "rest", "tags": ["*", "!latest", "!ignored-*"]}
+]"#;
+
+/// The local AWS with the stack in it, and the command.
+pub(crate) struct Installed {
+    pub(crate) aws: LocalAws,
+    pub(crate) stack: Stack,
+    command: PathBuf,
+}
+
+/// The one for all scenarios.
+pub(crate) static INSTALLED: LazyLock<Installed> = LazyLock::new(|| {
+    let options = Options {
+        simulated_ecs: Some(simulated_ecs::Settings::default()),
+        ..Options::default()
+    };
+    let aws = LocalAws::start(&options).unwrap();
+    let stack = aws.deploy(&Settings::default().with("stages", STAGES)).unwrap();
+    let command = local_aws::command().unwrap();
+    Installed { aws, stack, command }
+});
+
+/// Runs a scenario.
+pub(crate) fn run(scenario: impl Future<Output = ()>) {
+    RUNTIME.block_on(scenario);
+}
+
+/// Who types a command.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Person {
+    /// Has the managed policy for readers.
+    Reader,
+    /// Has that for operators, too.
+    Operator,
+}
+
+/// What the command said.
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) text: String,
+    pub(crate) notes: String,
+}
+
+impl Said {
+    /// Its standard output as a document.
+    pub(crate) fn document<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_str(&self.text).unwrap_or_else(|problem| panic!("{problem}:\n{}\n{}", self.text, self.notes))
+    }
+
+    /// That it ended so; else what it said is told.
+    pub(crate) fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}\n{}", self.text, self.notes);
+        self
+    }
+
+    /// That a text of it has all of this, and fits 80 columns without colours.
+    pub(crate) fn says(&self, expected: &[&str]) {
+        for expected in expected {
+            assert!(
+                self.text.contains(expected),
+                "no {expected:?} in:\n{}\n{}",
+                self.text,
+                self.notes
+            );
+        }
+        let longest = self
+            .text
+            .lines()
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap_or_default();
+        assert!(longest <= 80, "{longest} columns:\n{}", self.text);
+        assert!(
+            !self.text.contains('\u{1b}'),
+            "colours without a terminal: {}",
+            self.text
+        );
+    }
+}
+
+impl Installed {
+    /// Types a command: its words with spaces between them.
+    pub(crate) fn types(&self, person: Person, words: &str) -> Said {
+        self.says_to(person, &words.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Types a command.
+    pub(crate) fn says_to(&self, person: Person, words: &[&str]) -> Said {
+        let token = match person {
+            Person::Reader => &self.stack.reader,
+            Person::Operator => &self.stack.operator,
+        };
+        let mut command = Command::new(&self.command);
+        command
+            .args(words)
+            .envs(self.aws.environment())
+            .env("AWS_SESSION_TOKEN", token);
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let said = Said {
+            code: status.code().unwrap_or(-1),
+            text: text(stdout),
+            notes: text(stderr),
+        };
+        if std::env::var_os("ECR_DEPLOY_SHOW").is_some() {
+            eprintln!(
+                "$ ecr-deploy {}\n{}{}[exit code {}]\n",
+                words.join(" "),
+                said.notes,
+                said.text,
+                said.code
+            );
+        }
+        said
+    }
+
+    /// Makes a repository with the good image `v1`, and a stable service of that name on it in each of the clusters.
+    pub(crate) async fn services(&self, repository: &str, service: &str, clusters: &[&str]) {
+        self.aws.create_repository(repository).await.unwrap();
+        self.aws.push_simulated(repository, "v1", None).unwrap();
+        let family = format!("{}-{service}", clusters[0]);
+        let image = self.aws.image(repository, "v1");
+        let revision = self.aws.register(&family, &[(service, &image)]).await.unwrap();
+        for cluster in clusters {
+            self.aws.create_cluster(cluster).await.unwrap();
+            let setup = Setup::default();
+            self.aws
+                .create_service(cluster, service, &revision, &setup)
+                .await
+                .unwrap();
+            self.aws.stable(cluster, service, LIMIT).await.unwrap();
+        }
+    }
+}
