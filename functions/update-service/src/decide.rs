@@ -67,6 +67,8 @@ pub struct Snapshot<'a> {
     /// The revisions in those records that were registered for this push; needed where the push may have been deployed here
     /// before.
     pub of_push: &'a [TaskDefinitionArn],
+    /// The revisions in those records that were registered to roll another one back; needed as `of_push` is.
+    pub for_rollbacks: &'a [TaskDefinitionArn],
     /// True if the wanted revision was registered under another tag of the image, and the service is on a push that came
     /// between the two tags: then the rollout of the wanted revision is not this push's, and another revision has to be made.
     pub is_overtaken: bool,
@@ -168,8 +170,9 @@ fn deployed_before(wanted: &UpdateService, snapshot: &Snapshot<'_>, primary: &De
     if record.status == ServiceDeploymentStatus::UnderWay || is_not_shown_yet {
         return Some(Start::Begun(record.target.clone()));
     }
-    let is_way_back =
-        |next: &ServiceDeployment| earlier.was_good_before(&next.target) || (snapshot.rolls_back && next.target == *on);
+    let is_way_back = |next: &ServiceDeployment| {
+        earlier.was_good_before(&next.target) || snapshot.for_rollbacks.contains(&next.target)
+    };
     let was_taken_on = match record.status {
         // ECS calls a rollout successful whose tasks crash soon after, and it was taken back then.
         ServiceDeploymentStatus::Successful => earlier.replaced_by().is_none_or(|next| !is_way_back(next)),

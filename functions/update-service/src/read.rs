@@ -28,6 +28,8 @@ pub(crate) struct Reading {
     pub(crate) history: Option<Vec<ServiceDeployment>>,
     /// The revisions in the history that are of the push, where that may have been deployed here before.
     of_push: Vec<TaskDefinitionArn>,
+    /// The revisions in the history that were registered to roll another one back, read as `of_push` is.
+    for_rollbacks: Vec<TaskDefinitionArn>,
     /// True if the wanted revision is of another tag of the image, and the service is on a push that came between.
     is_overtaken: bool,
 }
@@ -87,6 +89,7 @@ impl Attempt<'_> {
             rollback_is_lost,
             history: reading.history.as_deref(),
             of_push: &reading.of_push,
+            for_rollbacks: &reading.for_rollbacks,
             is_overtaken: reading.is_overtaken,
         }
     }
@@ -120,11 +123,21 @@ impl Attempt<'_> {
                 .await?
         };
         let records = history.as_deref().unwrap_or_default();
-        let of_push = if may_be_past && !is_there {
-            self.revisions_of_push(records, primary.as_ref()).await?
+        let recorded = if may_be_past && !is_there {
+            self.revisions_in(records).await?
         } else {
             Vec::new()
         };
+        let is_overtaken_there = |revision: &TaskDefinition| {
+            let primary = primary.as_ref();
+            primary.is_some_and(|primary| revision.is_overtaken(primary, &input.image))
+        };
+        let arns = |is_meant: &dyn Fn(&TaskDefinition) -> bool| {
+            let meant = recorded.iter().filter(|revision| is_meant(revision));
+            meant.map(|revision| revision.arn().clone()).collect()
+        };
+        let of_push = arns(&|revision| is_of_push(revision) && !is_overtaken_there(revision));
+        let for_rollbacks = arns(&|revision| revision.rolled_back().is_some());
         let was_deployed = records.iter().any(|record| record.target == input.task_definition);
         let is_overtaken = match &primary {
             Some(primary) if may_be_past && !is_there && was_deployed => self.is_overtaken(primary).await?,
@@ -137,6 +150,7 @@ impl Attempt<'_> {
             leads_to_wanted,
             history,
             of_push,
+            for_rollbacks,
             is_overtaken,
         })
     }
@@ -153,22 +167,14 @@ impl Attempt<'_> {
         Ok(wanted.is_some_and(|wanted| wanted.is_overtaken(primary, image) && wanted.push_of(image) != *image))
     }
 
-    /// The revisions in ECS's records, but for the wanted one, that were registered for the push.
-    async fn revisions_of_push(
-        &self,
-        history: &[ServiceDeployment],
-        primary: Option<&TaskDefinition>,
-    ) -> Result<Vec<TaskDefinitionArn>, Error> {
-        let image = &self.input.image;
+    /// The revisions in ECS's records, but for the wanted one, that are still there.
+    async fn revisions_in(&self, history: &[ServiceDeployment]) -> Result<Vec<TaskDefinition>, Error> {
         let targets = history.iter().map(|record| &record.target);
         let others = targets.filter(|target| **target != self.input.task_definition);
         let others: BTreeSet<&str> = others.map(TaskDefinitionArn::as_str).collect();
         let others: Vec<&str> = others.into_iter().collect();
         let described = self.mover.ecs.describe_task_definitions(&others).await?;
-        let of_push = described.into_iter().flatten().filter(|revision| {
-            revision.is_of_push(image) && !primary.is_some_and(|primary| revision.is_overtaken(primary, image))
-        });
-        Ok(of_push.map(|revision| revision.arn().clone()).collect())
+        Ok(described.into_iter().flatten().collect())
     }
 
     /// True if the revision with the image that would be made from `on`, which is of an older push, is the wanted one. So it is

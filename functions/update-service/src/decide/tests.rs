@@ -35,6 +35,7 @@ fn snapshot(service: &Service) -> Snapshot<'_> {
         rollback_is_lost: false,
         history: None,
         of_push: &[],
+        for_rollbacks: &[],
         is_overtaken: false,
     }
 }
@@ -401,28 +402,32 @@ fn a_push_that_ecs_called_successful_and_that_was_taken_back_was_rolled_back() {
 }
 
 #[test]
-fn a_push_that_a_revision_made_for_the_rollback_took_the_place_of_was_rolled_back() {
+fn a_push_replaced_by_a_revision_made_to_roll_it_back_was_rolled_back_wherever_the_service_went_since() {
     let wanted = UpdateService {
         repeated: true,
         services: 1,
         ..wanted()
     };
-    let history = [record("web:3", Successful), record("web:2", Stopped)];
-    let (on, standing) = (service([deployment("web:3")]), Some(Standing::Unrecorded));
-    let decided = |rolls_back| {
-        decide(
-            &wanted,
-            &Snapshot {
-                primary_standing: standing,
-                rolls_back,
-                history: Some(&history),
-                ..snapshot(&on)
-            },
-        )
+    let for_rollback = [arn("web:3")];
+    let decided = |on: &str, history: &[ServiceDeployment], for_rollbacks| {
+        let on = service([deployment(on)]);
+        let snapshot = Snapshot {
+            primary_standing: Some(Standing::Unrecorded),
+            history: Some(history),
+            for_rollbacks,
+            ..snapshot(&on)
+        };
+        decide(&wanted, &snapshot)
     };
-    assert_eq!(decided(false), Start::TakenOn(arn("web:3")));
-    let (to, why) = (arn("web:3"), None);
-    assert_eq!(decided(true), Start::RolledBack { to, why });
+    let mut history = vec![record("web:3", Successful), record("web:2", Stopped)];
+    for on in ["web:3", "web:4"] {
+        let (to, why) = (arn(on), None);
+        let rolled_back = Start::RolledBack { to, why };
+        assert_eq!(decided(on, &history, &for_rollback), rolled_back, "{on}");
+        assert_eq!(decided(on, &history, &[]), Start::TakenOn(arn(on)));
+        // Another repository's push has taken it on from there since.
+        history.insert(0, record("web:4", Successful));
+    }
 }
 
 /// `web:4` is made from `web:3`; the service is on `web:2`, of the same push.
