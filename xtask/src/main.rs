@@ -9,6 +9,8 @@ mod docs;
 mod fuzz;
 mod iam;
 mod lambda;
+#[cfg(test)]
+mod lengths;
 mod page;
 mod picture;
 mod steps;

@@ -35,11 +35,11 @@ fn what_the_construct_writes_is_read_member_by_member() {
             clusters: ["production", "staging"].map(|name| name.parse().unwrap()).to_vec(),
             repositories: ["web", "team/worker"].map(|name| name.parse().unwrap()).to_vec(),
             stages: vec![StageSettings::all(&["*"])],
-            tag_latest: false,
             image_reference: ImageForm::Digest,
             scan_families: false,
             rollout_timeout: SignedDuration::from_mins(5),
             poll_interval: SignedDuration::from_secs(10),
+            ..Config::default()
         }
     );
     let tag_latest = Config {
