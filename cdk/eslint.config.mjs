@@ -20,6 +20,11 @@ export default tseslint.config(
     },
   },
   {
+    // As xtask/src/lengths.rs holds Rust to it.
+    files: ['lib/**/*.ts', 'bin/**/*.ts'],
+    rules: { 'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }] },
+  },
+  {
     files: ['test/**/*.ts'],
     rules: {
       // Templates and definitions have no types; each test says what it expects of them.

@@ -19,6 +19,26 @@ const MOST_POLLS = 1200;
  */
 const LARGEST_ENVIRONMENT = 4096;
 
+/** Refuses settings that say two things of the tag `latest`. */
+export function checkLatest(deployLatest: boolean, tagLatest: boolean, stages: readonly unknown[] | undefined): void {
+  if (deployLatest && tagLatest) {
+    throw new SettingError(
+      'tagLatest',
+      true,
+      'with deployLatest every push would be deployed twice, once under its own tag and once as latest; ' +
+        'turn one of the two off.',
+    );
+  }
+
+  if (deployLatest && stages !== undefined) {
+    throw new SettingError(
+      'deployLatest',
+      true,
+      'with stages their tags decide; name latest in the tags of a stage, and leave deployLatest out.',
+    );
+  }
+}
+
 /** Refuses settings for which a function has no room in its `variable`, by the name of the longest. */
 export function checkRoom(variable: string, members: Readonly<Record<string, unknown>>): void {
   const bytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
@@ -151,6 +171,14 @@ export function flag(setting: string, given: boolean): boolean {
 export function oneOf<T extends string>(setting: string, given: T, choices: readonly T[]): T {
   if (!choices.includes(given)) {
     throw new SettingError(setting, given, `give ${choices.join(' or ')}.`);
+  }
+  return given;
+}
+
+/** A whole number from 1 to `most`, which is so for a reason: `because`. */
+export function whole(setting: string, given: number, most: number, because = ''): number {
+  if (!Number.isInteger(given) || given < 1 || given > most) {
+    throw new SettingError(setting, given, `give a whole number from 1 to ${most}${because}.`);
   }
   return given;
 }

@@ -56,6 +56,7 @@ export class EcrDeploy extends Construct {
   /** The log groups of the state machines. */
   readonly logs: { readonly push: LogGroup; readonly deployImage: LogGroup; readonly deployService: LogGroup };
 
+  // eslint-disable-next-line max-lines-per-function -- a table: one resource after the other
   constructor(scope: Construct, id: string, props: EcrDeployProps) {
     super(scope, id);
     const settings = checkSettings(props);

@@ -8,6 +8,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import {
+  checkLatest,
   checkRoom,
   flag,
   folder,
@@ -19,6 +20,7 @@ import {
   roleArns,
   seconds,
   timeout,
+  whole,
 } from './checks';
 import {
   ACCOUNT_ID,
@@ -330,31 +332,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
 
   const deployLatest = flag('deployLatest', props.deployLatest ?? false);
   const tagLatest = flag('tagLatest', props.tagLatest ?? false);
-  if (deployLatest && tagLatest) {
-    throw new SettingError(
-      'tagLatest',
-      true,
-      'with deployLatest every push would be deployed twice, once under its own tag and once as latest; ' +
-        'turn one of the two off.',
-    );
-  }
-
-  if (deployLatest && props.stages !== undefined) {
-    throw new SettingError(
-      'deployLatest',
-      true,
-      'with stages their tags decide; name latest in the tags of a stage, and leave deployLatest out.',
-    );
-  }
-
-  const maxConcurrency = props.maxConcurrency ?? 400;
-  if (!Number.isInteger(maxConcurrency) || maxConcurrency < 1 || maxConcurrency > MOST_AT_ONCE) {
-    throw new SettingError(
-      'maxConcurrency',
-      maxConcurrency,
-      'give a whole number from 1 to 1600: inline Maps of Step Functions run forty at once, here in forty groups.',
-    );
-  }
+  checkLatest(deployLatest, tagLatest, props.stages);
 
   const repositories = names('repositories', props.repositories, REPOSITORY_NAME);
   const clusters = names('clusters', props.clusters, CLUSTER_NAME);
@@ -375,7 +353,12 @@ export function checkSettings(props: EcrDeployProps): Settings {
     scanFamilies: flag('scanFamilies', props.scanFamilies ?? true),
     rolloutTimeoutSeconds,
     pollIntervalSeconds,
-    maxConcurrency,
+    maxConcurrency: whole(
+      'maxConcurrency',
+      props.maxConcurrency ?? 400,
+      MOST_AT_ONCE,
+      ': inline Maps of Step Functions run forty at once, here in forty groups',
+    ),
     trigger: oneOf('trigger', props.trigger ?? 'imageAction', TRIGGERS),
     repositories,
     accounts: names('accounts', props.accounts, ACCOUNT_ID),

@@ -5,6 +5,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { oneOf } from './checks';
 import { DURATION_TEXT, type Member, SettingError } from './setting';
+import { checkOrder, checkTagOnSuccess } from './stage-order';
 import { checkTags, glob, takes } from './tag-rules';
 
 export const IMAGE_REFERENCES = ['tag', 'digest'] as const;
@@ -219,20 +220,7 @@ export function checkStages(
           `Put ${stage.name} before ${before.name}, or let ${before.name} select less.`,
       );
     }
-    for (const [member, names] of Object.entries({ clusters, repositories })) {
-      const patterns = stage[member as 'clusters' | 'repositories'];
-      if (
-        names.length > 0 &&
-        patterns !== undefined &&
-        !names.some((name) => patterns.some((one) => glob(one).test(name)))
-      ) {
-        throw new SettingError(
-          at(member),
-          patterns,
-          `the setting ${member} has none of them, so the stage can never own a service; add them there, or correct the stage.`,
-        );
-      }
-    }
+    checkSelected(stage, { clusters, repositories }, `stages[${index}] (${stage.name})`);
     if (tagLatest && takes(stage.tags, 'latest')) {
       throw new SettingError(
         at('tags'),
@@ -250,54 +238,25 @@ export function checkStages(
   return checked;
 }
 
-/** Refuses a tag that would deploy the image to the stage once more, at once or by the tags that other stages give. */
-function checkTagOnSuccess(stage: Stage, stages: readonly Stage[], tagLatest: boolean, setting: string): void {
-  const { tagOnSuccess } = stage;
-  if (tagOnSuccess === undefined) {
-    return;
-  }
-  if (tagLatest && tagOnSuccess === 'latest') {
-    throw new SettingError(setting, tagOnSuccess, 'tagLatest is on and gives that tag; leave one of the two out.');
-  }
-  const moved = new Set<Stage>();
-  const tags = [tagOnSuccess];
-  for (const tag of tags) {
-    for (const other of stages.filter((other) => !moved.has(other) && takes(other.tags, tag))) {
-      moved.add(other);
-      // The loop goes on with what is added.
-      tags.push(...(other.tagOnSuccess === undefined ? [] : [other.tagOnSuccess]));
-    }
-  }
-  if (moved.has(stage)) {
-    const way = moved.size === 1 ? 'it takes that tag itself' : 'by the tags that stages give';
-    throw new SettingError(
-      setting,
-      tagOnSuccess,
-      `${way}, so each image would be deployed to it once more; give a tag that leads to other stages only, or add ` +
-        `"!${tagOnSuccess}" to its tags.`,
-    );
-  }
-}
-
-/** Refuses a stage that comes after one that there is not, or after itself by way of others. */
-function checkOrder(stage: Stage, stages: readonly Stage[], setting: string): void {
-  const way = [stage.name];
-  for (let before = stage.after; before !== undefined;) {
-    const found = stages.find(({ name }) => name === before);
-    if (found === undefined) {
-      const names = stages.map(({ name }) => name).join(', ');
-      throw new SettingError(setting, before, `there is no such stage; there are ${names}. Name one of them.`);
-    }
-    way.push(found.name);
-    if (found.name === stage.name) {
+/** Refuses a stage whose clusters or repositories are none of those in `settings`, by which its services are read. */
+function checkSelected(
+  stage: Stage,
+  settings: { readonly clusters: readonly string[]; readonly repositories: readonly string[] },
+  at: string,
+): void {
+  for (const [member, names] of Object.entries(settings)) {
+    const patterns = stage[member as 'clusters' | 'repositories'];
+    if (
+      names.length > 0 &&
+      patterns !== undefined &&
+      !names.some((name) => patterns.some((one) => glob(one).test(name)))
+    ) {
       throw new SettingError(
-        setting,
-        stage.after,
-        `each would wait for the other: ${way.join(' after ')}. Leave out the one that should be the first.`,
+        `${at}.${member}`,
+        patterns,
+        `the setting ${member} has none of them, so the stage can never own a service; add them there, or correct the stage.`,
       );
     }
-    // A circle that this stage is no part of is told by one that is.
-    before = way.length > stages.length ? undefined : found.after;
   }
 }
 
