@@ -33,7 +33,7 @@ import {
   ROLE_PATH,
   ROLE_PREFIX,
 } from './patterns';
-import { choice, DURATION_TEXT, FLAG, list, type Member, number, SettingError, text } from './setting';
+import { choice, DURATION_TEXT, FLAG, list, type Member, number, text } from './setting';
 import { allServices, checkStages, IMAGE_REFERENCES, type ImageReference, type Stage, STAGES } from './stages';
 
 const TRIGGERS = ['imageAction', 'putImage'] as const;
