@@ -135,7 +135,7 @@ fn the_states_that_are_entered_grow_with_the_services_and_with_nothing_else() {
         let of = |state: &str| entered.get(state).copied().unwrap_or_default();
         let reads = of("Check stability");
         assert!((services..=services * 20).contains(&reads), "{reads} reads");
-        assert_eq!((of("Wait for rollout"), of("Is it stable?")), (reads, reads));
+        assert_eq!((of("Wait for rollout"), of("Rollout stable?")), (reads, reads));
         let all: usize = entered.values().sum();
         let groups = services.div_ceil(40);
         // Of each group and service: with a task definition of its own, which is registered in the service's own execution, and
@@ -167,7 +167,7 @@ fn a_time_that_is_over_when_a_service_begins_passes_at_once() {
     let waited = RefCell::new(Vec::new());
     let entering = |state: &str| match state {
         "Begin" => *begun.borrow_mut() = account.now(),
-        "Is its revision there?" => waited.borrow_mut().push(account.now() - *begun.borrow()),
+        "Revision registered?" => waited.borrow_mut().push(account.now() - *begun.borrow()),
         _ => (),
     };
     let execution = Execution {

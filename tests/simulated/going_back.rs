@@ -258,7 +258,7 @@ async fn waits_for_the_rollback(name: &'static str, configuration: Value) {
     assert!(has_gone_back(&bad), "{bad:#?}");
     assert_eq!(good.outcome(), "DEPLOYED", "{good:#?}");
     let entered = scene.states(&good.children[0]).await;
-    assert!(entered.contains(&"Wait for its turn".to_owned()), "{entered:?}");
+    assert!(entered.contains(&"Wait for running rollback".to_owned()), "{entered:?}");
     assert_eq!(scene.state()["imageDigests"], json!([next.digest]));
     assert_eq!(scene.statuses(), ["SUCCESSFUL", "ROLLBACK_SUCCESSFUL", "SUCCESSFUL"]);
 }
@@ -581,7 +581,7 @@ async fn back_to_a_revision_that_was_deregistered_meanwhile_is_back_to_a_copy_of
         entered[back..][..4],
         [
             "Roll back",
-            "Is it on its way back?",
+            "Rollback started?",
             "Register rollback revision",
             "Roll back"
         ],

@@ -80,7 +80,7 @@ const STOPS: &[Stop] = &[
         rollouts: &["stop-update-web:1", "stop-update-web:2"],
     },
     Stop {
-        state: "Wait for its turn",
+        state: "Wait for running rollback",
         scene: "stop-turn",
         tag: "v2",
         before: stop_first,
@@ -349,11 +349,11 @@ async fn stopped(row: &Stop) {
     // The state's first time is another one there.
     let is_second_time = row.scene == REBASE;
     let mut kept = (!is_second_time).then(|| scene.keep_in(row.state));
-    if row.state == "Wait for its turn" {
+    if row.state == "Wait for running rollback" {
         scene.hold("RegisterTaskDefinition", &scene.prefix());
     }
     let parent = scene.start(&scene.push(row.tag)).await;
-    if row.state == "Wait for its turn" {
+    if row.state == "Wait for running rollback" {
         // It begins only when the push is about to come to the service, so that it is not over by then.
         let is_registering = |scene: &Scene| !scene.calls("RegisterTaskDefinition").is_empty();
         scene.until("the registration", is_registering).await;
@@ -370,7 +370,7 @@ async fn stopped(row: &Stop) {
         scene.hold("RegisterTaskDefinition", &scene.prefix());
     }
     if is_second_time {
-        until_entered(&scene, &child.arn, "Has it started?").await;
+        until_entered(&scene, &child.arn, "Update started?").await;
         kept = Some(scene.keep_in(row.state));
     }
     until_in(&scene, &child.arn, row.state).await;
@@ -453,10 +453,10 @@ async fn an_execution_of_deploy_service_stopped_before_its_time_goes_on_when_tha
     let entered = since_redrive(&scene, &child).await;
     assert_eq!(
         entered[..4],
-        ["Begin", "Is its revision there?", "Register revision", "Update service"],
+        ["Begin", "Revision registered?", "Register revision", "Update service"],
         "{entered:?}"
     );
-    let waited_until = scene.entered(&ended, "Is its revision there?").await[0];
+    let waited_until = scene.entered(&ended, "Revision registered?").await[0];
     assert!(waited_until >= at.as_millisecond(), "it did not wait");
     assert_eq!(outcome(&ended), "ALREADY_DEPLOYED", "{ended:#?}");
     assert_eq!(rollouts(&scene.state()), ["stop-begin-web:1", "stop-begin-web:2"]);
@@ -477,9 +477,9 @@ async fn an_execution_of_deploy_service_that_concluded_red_deploys_its_service_a
         entered[..6],
         [
             "Conclude",
-            "Was it redriven?",
+            "Retry after redrive?",
             "Begin",
-            "Is its revision there?",
+            "Revision registered?",
             "Register revision",
             "Update service"
         ],
@@ -645,7 +645,10 @@ async fn an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers
     let ended = scene.end(&parent).await;
     assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{:#?}", ended.parent);
     let entered = since_redrive(&scene, &parent).await;
-    assert!(entered.iter().any(|state| state == "Keep the pace"), "{entered:?}");
+    assert!(
+        entered.iter().any(|state| state == "Wait for registration quota"),
+        "{entered:?}"
+    );
     let own = (1..=OWN).map(|number| (format!("stop-pace-own-{number}"), format!("stop-pace-own-{number}")));
     let shared = (0..2 * SHARED).map(|number| {
         let family = format!("{}-{}", scene.family(), number % SHARED + 1);

@@ -16,7 +16,7 @@ pub(crate) const AT_ONCE: usize = 16;
 pub(crate) const LIMIT: Duration = Duration::from_mins(10);
 
 /// Where an execution of deploy-service waits for ECS.
-const WAITS: [&str; 3] = ["Wait for its turn", "Wait for rollout", "Wait for rollback"];
+const WAITS: [&str; 3] = ["Wait for running rollback", "Wait for rollout", "Wait for rollback"];
 
 /// The words of a message where the deadline ended a rollout, and nothing before it.
 pub(crate) const DEADLINE: &str = "not stable by";

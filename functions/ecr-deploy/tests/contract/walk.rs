@@ -751,7 +751,7 @@ fn each_wait_for_room_in_a_bucket_has_a_time_that_counts_from_the_begin() {
         assert!(timestamp.is_some() != waits_between_reads, "{}", state.title());
     }
     assert_eq!(
-        state(DEPLOY_IMAGE, "Keep the pace")["Timestamp"],
+        state(DEPLOY_IMAGE, "Wait for registration quota")["Timestamp"],
         "{% $states.input.at %}"
     );
     // Each time that all begins, also after a redrive: the plan then is another one.
@@ -871,12 +871,12 @@ fn what_is_read_of_a_services_execution_is_what_it_returns() {
         assert!(outputs.peek().is_some(), "{start}");
         outputs.for_each(|path| assert_has("service-conclusion", &path, start));
     }
-    let redriven = state(DEPLOY_SERVICE, "Was it redriven?");
+    let redriven = state(DEPLOY_SERVICE, "Retry after redrive?");
     for path in texts(&redriven)
         .into_iter()
         .flat_map(|text| reads(text, "$states.input"))
     {
-        assert_has("service-conclusion", &path, "Was it redriven?");
+        assert_has("service-conclusion", &path, "Retry after redrive?");
     }
 }
 

@@ -373,8 +373,8 @@ fn the_events_are_those_of_the_state_machine() {
     let group = inside(&machine, "Deploy wave");
     assert_eq!(AROUND + longest_through(&group), EVENTS_OF_GROUP);
     let revision = inside(&group, "For each task definition");
-    let shared = longest(&revision, "Keep the pace", &["Is it for one service?"]);
-    let choice = events_of(&revision["States"]["Is it for one service?"]);
+    let shared = longest(&revision, "Wait for registration quota", &["Only one service?"]);
+    let choice = events_of(&revision["States"]["Only one service?"]);
     assert_eq!(AROUND + choice + shared, EVENTS_OF_REVISION);
     let only = longest(&revision, "Deploy the only service", &[]);
     assert_eq!(AROUND + choice + only, EVENTS_OF_ONLY_SERVICE);
