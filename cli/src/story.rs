@@ -166,8 +166,8 @@ mod tests {
             exited(27, "Check stability", "0 of 1 tasks running"),
             entered(42, "Check stability"),
             exited(43, "Check stability", "0 of 1 tasks running"),
-            entered(60, "Is it stable?"),
-            exited(60, "Is it stable?", "no step says this"),
+            entered(60, "Rollout stable?"),
+            exited(60, "Rollout stable?", "no step says this"),
             entered(61, "Conclude"),
             event(62, HistoryEventType::TaskFailed)
                 .task_failed_event_details(attempt)

@@ -1,4 +1,4 @@
-//! What the command cannot do, and what it says then.
+//! The things that the command cannot do, and its messages then.
 
 use crate::support::Person::{Operator, Reader};
 use crate::support::{INSTALLED, run};

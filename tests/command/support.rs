@@ -54,7 +54,7 @@ pub(crate) enum Person {
     Operator,
 }
 
-/// What the command said.
+/// The output of the command.
 pub(crate) struct Said {
     pub(crate) code: i32,
     pub(crate) text: String,

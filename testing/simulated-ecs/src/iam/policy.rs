@@ -171,7 +171,7 @@ impl Condition {
     }
 }
 
-/// What stands between two values of one key.
+/// The separator between two values of one key.
 const BETWEEN: char = '\n';
 
 /// Several values of one key, as [`Need::with`] takes them.
