@@ -9,6 +9,7 @@ export type EcrDeployStackProps = Omit<StackProps, 'permissionsBoundary'> & EcrD
 export class EcrDeployStack extends Stack {
   readonly ecrDeploy: EcrDeploy;
 
+  // eslint-disable-next-line max-lines-per-function -- a table: one output after the other
   constructor(scope: Construct, id: string, props: EcrDeployStackProps) {
     // The boundary is the construct's own: it is that of every role that is made, whatever a stack would do with it.
     const { permissionsBoundary, ...stackProps } = props;
