@@ -347,6 +347,9 @@ function callsOf(step: string): string[] {
   };
   const code = sources('functions', step, 'src');
   visit(code, 'ecs');
+  if (code.includes('Mover')) {
+    visit(source('functions', 'ecr-deploy', 'src', 'change', 'mover.rs'), 'ecs');
+  }
   if (code.includes('Registration {')) {
     visit(source('functions', 'ecr-deploy', 'src', 'change', 'registration.rs'), 'ecs');
   }
