@@ -83,6 +83,9 @@ async fn installed_and_pushed() {
         deploy_service: output("DeployServiceArn"),
         hold_parameter: output("HoldParameter"),
         dead_letter_queue: output("DeadLetterQueueUrl"),
+        // Nobody uses the command here.
+        reader: String::new(),
+        operator: String::new(),
     };
     let it = Deployed { aws, stack };
     let image = it.repository("shop/web").await;
