@@ -71,6 +71,7 @@ test('every page of docs/ is linked from the README', () => {
 /** The tests that type whole blocks of commands, by the mark behind `sh` in the block's first line. */
 const TYPED: Readonly<Record<string, string>> = {
   install: 'tests/containers/installation.rs',
+  command: 'tests/command/page.rs',
   operate: 'tests/containers/operations.rs',
 };
 

@@ -60,8 +60,9 @@ pub fn table(head: &[&str], rows: Vec<Vec<Cell>>) -> String {
     let taken: u16 = names.iter().map(|width| width + 2).sum();
     let fits = taken + last.min(ROOM) <= width;
     for (at, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if fits && at + 1 < widths.len() {
+        let is_last = at + 1 == widths.len();
+        column.set_padding((0, if is_last { 0 } else { 2 }));
+        if fits && !is_last {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }

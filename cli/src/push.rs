@@ -221,7 +221,6 @@ impl Document for Push {
         let name = image.map_or_else(|| "no image".to_owned(), Image::name);
         let outcome = self.outcome.name();
         let mut head = vec![
-            vec![cell(name, Tone::Plain), cell(outcome, tone(outcome))],
             vec![cell("push", Tone::Plain), cell(&self.push, Tone::Plain)],
             vec![cell("began", Tone::Plain), cell(began, Tone::Plain)],
         ];
@@ -230,7 +229,7 @@ impl Document for Push {
             head.push(vec![cell("by", Tone::Plain), cell(by, Tone::Plain)]);
             head.push(vec![cell("digest", Tone::Plain), cell(&image.digest, Tone::Plain)]);
         }
-        let head = table(&[], head);
+        let head = format!("{name}  {outcome}\n{}", table(&[], head));
         let row = |it: &Deployed| {
             vec![
                 cell(it.title(), Tone::Plain),
@@ -256,30 +255,34 @@ impl Document for Push {
             services,
             skipped(&self.skipped),
             wrapped(&message.unwrap_or_default()),
-            wrapped(&self.advice()),
+            self.advice(),
         ])
     }
 }
 
 impl Push {
-    /// What to do next, where there is something to do.
+    /// What to do next, where there is something to do. A command stands in a line of its own, to be copied.
     fn advice(&self) -> String {
-        let failed = self.services.iter().filter(|it| it.has_failed()).count();
+        let failed = count(self.services.iter().filter(|it| it.has_failed()).count(), "service");
         let push = named::short(&self.push);
-        match self.outcome {
-            Outcome::RolledBack => format!(
-                "{} back on the last good revision: ecr-deploy why {push}\n\
-                 Fix the image and push again; or try the same image once more: ecr-deploy retry {push}",
-                count(failed, "service")
+        let (why, retry) = (format!("ecr-deploy why {push}"), format!("ecr-deploy retry {push}"));
+        let (said, commands) = match self.outcome {
+            Outcome::RolledBack => (
+                format!(
+                    "{failed} went back to the last good revision. Fix the image and push again, or try it once more:"
+                ),
+                vec![why, retry],
             ),
-            Outcome::NeedsAttention => format!(
-                "{} may not be on a good revision, look now: ecr-deploy why {push}\n\
-                 When the cause is gone: ecr-deploy retry {push}",
-                count(failed, "service")
+            Outcome::NeedsAttention => (
+                format!("{failed} may not be on a good revision. Look now, and once the cause is gone, retry:"),
+                vec![why, retry],
             ),
-            Outcome::Refused => format!("Nothing was changed. When the cause is gone: ecr-deploy retry {push}"),
-            Outcome::Stopped => format!("It goes on with: ecr-deploy retry {push}"),
-            Outcome::Running | Outcome::Deployed | Outcome::NothingToDeploy | Outcome::Superseded => String::new(),
-        }
+            Outcome::Refused => ("Nothing was changed. Once the cause is gone:".to_owned(), vec![retry]),
+            Outcome::Stopped => ("It goes on with:".to_owned(), vec![retry]),
+            Outcome::Running | Outcome::Deployed | Outcome::NothingToDeploy | Outcome::Superseded => {
+                return String::new();
+            }
+        };
+        format!("{}\n  {}", wrapped(&said), commands.join("\n  "))
     }
 }

@@ -105,7 +105,7 @@ fn a_deployment_of_a_broken_image_ends_with_the_code_for_a_rollback_and_says_wha
             "broken/web:v2  ROLLED_BACK",
             "broken/web",
             "Deploy.RolledBack",
-            "1 service back on the last good revision",
+            "1 service went back to the last good revision",
             "ecr-deploy why ",
             "ecr-deploy retry ",
         ]);

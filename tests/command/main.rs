@@ -1,9 +1,12 @@
 //! The command `ecr-deploy`, typed as an operator types it, with the policies that the stack has for operators and readers.
 //!
-//! One local AWS with a simulated ECS for all: the scenarios have clusters and repositories of their own.
+//! One local AWS with a simulated ECS for nearly all: the scenarios have clusters and repositories of their own.
 
 #![expect(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
 mod deploying;
+mod everything;
+mod page;
+mod reading;
 mod refused;
 mod support;

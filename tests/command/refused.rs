@@ -12,12 +12,7 @@ fn an_error_says_what_to_do() {
             (Operator, "plan refused/web", 2, "Name it as shop/web:v2"),
             (Operator, "plan refused/web:v9", 1, "refused/web:v9 is not in ECR"),
             (Operator, "plan nothing/web:v1", 1, "there is no repository nothing/web"),
-            (
-                Operator,
-                "plan refused/web:v1 --stack other",
-                1,
-                "Name the stack by --stack",
-            ),
+            (Operator, "plan refused/web:v1 --stack other", 1, "name it by --stack"),
             (Reader, "plan refused/web:v1", 1, "OperatorsPolicyArn"),
             (Operator, "plan", 2, "Usage: ecr-deploy plan"),
         ] {

@@ -29,16 +29,7 @@ pub(crate) struct Installed {
 }
 
 /// The one for all scenarios.
-pub(crate) static INSTALLED: LazyLock<Installed> = LazyLock::new(|| {
-    let options = Options {
-        simulated_ecs: Some(simulated_ecs::Settings::default()),
-        ..Options::default()
-    };
-    let aws = LocalAws::start(&options).unwrap();
-    let stack = aws.deploy(&Settings::default().with("stages", STAGES)).unwrap();
-    let command = local_aws::command().unwrap();
-    Installed { aws, stack, command }
-});
+pub(crate) static INSTALLED: LazyLock<Installed> = LazyLock::new(Installed::anew);
 
 /// Runs a scenario.
 pub(crate) fn run(scenario: impl Future<Output = ()>) {
@@ -99,6 +90,18 @@ impl Said {
 }
 
 impl Installed {
+    /// A local AWS of its own, with the stack in it.
+    pub(crate) fn anew() -> Self {
+        let options = Options {
+            simulated_ecs: Some(simulated_ecs::Settings::default()),
+            ..Options::default()
+        };
+        let aws = LocalAws::start(&options).unwrap();
+        let stack = aws.deploy(&Settings::default().with("stages", STAGES)).unwrap();
+        let command = local_aws::command().unwrap();
+        Self { aws, stack, command }
+    }
+
     /// Types a command: its words with spaces between them.
     pub(crate) fn types(&self, person: Person, words: &str) -> Said {
         self.says_to(person, &words.split(' ').collect::<Vec<_>>())
@@ -106,10 +109,7 @@ impl Installed {
 
     /// Types a command.
     pub(crate) fn says_to(&self, person: Person, words: &[&str]) -> Said {
-        let token = match person {
-            Person::Reader => &self.stack.reader,
-            Person::Operator => &self.stack.operator,
-        };
+        let token = self.token(person);
         let mut command = Command::new(&self.command);
         command
             .args(words)
@@ -132,6 +132,29 @@ impl Installed {
             );
         }
         said
+    }
+
+    /// Types a script into bash, in a folder that is removed afterwards. Each command of it must end well.
+    pub(crate) fn bash(&self, person: Person, script: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = self.command.parent().unwrap().display();
+        let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
+        let mut bash = Command::new("bash");
+        bash.args(["-euxo", "pipefail", "-c", script])
+            .current_dir(folder.path());
+        bash.envs(self.aws.environment())
+            .env("AWS_SESSION_TOKEN", self.token(person))
+            .env("PATH", path);
+        let output = bash.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The session token of a person.
+    fn token(&self, person: Person) -> &str {
+        match person {
+            Person::Reader => &self.stack.reader,
+            Person::Operator => &self.stack.operator,
+        }
     }
 
     /// Makes a repository with the good image `v1`, and a stable service of that name on it in each of the clusters.
