@@ -3,7 +3,7 @@
 
 use crate::image::{DIGEST, REPOSITORY, TAG};
 use crate::{ACCOUNT, LONGEST, REGION, assert_clear, pattern};
-use ecr_deploy::contract::{CheckStability, Conclude, Execution, RegisterRevision, RollBack, UpdateService};
+use ecr_deploy::contract::{CheckStability, Conclude, Execution, RegisterRevision, RollBackInput, UpdateInput};
 use ecr_deploy::domain::push::{NothingPushed, Push, PushedImage, Pusher, parse_push};
 use ecr_deploy::function::runtime::Request;
 use jiff::Timestamp;
@@ -150,9 +150,9 @@ pub(crate) fn check_payload(input: &[u8]) {
 fn check_inputs(request: &Request<Value>) {
     check_event(&request.input);
     check_input::<RegisterRevision>(request);
-    check_input::<UpdateService>(request);
+    check_input::<UpdateInput>(request);
     check_input::<CheckStability>(request);
-    check_input::<RollBack>(request);
+    check_input::<RollBackInput>(request);
     check_input::<Conclude>(request);
 }
 

@@ -1,8 +1,8 @@
 //! How a service's execution ends: what its steps have come to, in one word and one message.
 
 use ecr_deploy::contract::{
-    Rollback, RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, StateError, UpdateOutcome,
-    Verdict,
+    RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, StateError, UpdateOutcome, Verdict,
+    WatchedRollback, WatchedUpdate,
 };
 use ecr_deploy::domain::arn::{RevisionName, TaskDefinitionArn};
 use ecr_deploy::domain::service::title;
@@ -24,7 +24,7 @@ pub fn conclude(end: &ServiceEnd, redrive_count: u32) -> Result<ServiceConclusio
         cluster: end.cluster.clone(),
         service: end.service.clone(),
         outcome,
-        from: end.update.as_ref().and_then(|update| update.previous.clone()),
+        from: watched(end).and_then(|watched| watched.previous.clone()),
         to: end.task_definition.clone(),
         base: base_taken(end),
         message,
@@ -50,18 +50,17 @@ pub fn conclude(end: &ServiceEnd, redrive_count: u32) -> Result<ServiceConclusio
 /// What is to be known of a revision that was good before, but of which the same is to be feared.
 const HAS_IMAGE: &str = ", which was stable before but has the image too";
 
-/// Not where a revision was to be registered for it: an execution that began before there was a state for that ends there.
-fn has_begun(rollback: &Rollback) -> bool {
-    rollback.method != RollbackMethod::RegistrationNeeded
+/// The update whose rollout was watched, if it came to that.
+fn watched(end: &ServiceEnd) -> Option<&WatchedUpdate> {
+    end.update.as_ref()?.outcome.watched()
 }
 
 fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> {
     let name = title(&end.cluster, &end.service);
     let image = &end.image;
     // The revision that was watched: another one of the push may have been there.
-    let watched = end.update.as_ref().and_then(|update| update.rollout.as_ref());
-    let to = watched
-        .map(|rollout| &rollout.task_definition)
+    let to = watched(end)
+        .map(|watched| &watched.rollout.task_definition)
         .or(end.task_definition.as_ref());
     let updated_to = to.map(|to| format!(" to {}", to.short())).unwrap_or_default();
     let not_updated = format!("{name} was not updated{updated_to} for {image}");
@@ -69,24 +68,22 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
     let Some(update) = &end.update else {
         return Err(unchanged(end, &not_updated));
     };
-    match (update.outcome, &end.check, &end.error) {
-        (UpdateOutcome::Superseded, _, _) => return Ok((ServiceOutcome::Superseded, update.message.clone())),
-        (UpdateOutcome::ServiceDeleted, _, _) => return Ok((ServiceOutcome::ServiceDeleted, update.message.clone())),
-        (UpdateOutcome::RollingBack | UpdateOutcome::Rebase, _, _) => return Err(unchanged(end, &not_updated)),
-        (_, Some(check), None) if check.verdict == Verdict::Stable => {
+    let deployed = match &update.outcome {
+        UpdateOutcome::Superseded {} => return Ok((ServiceOutcome::Superseded, update.message.clone())),
+        UpdateOutcome::ServiceDeleted {} => return Ok((ServiceOutcome::ServiceDeleted, update.message.clone())),
+        UpdateOutcome::RollingBack {} | UpdateOutcome::Rebase { .. } => return Err(unchanged(end, &not_updated)),
+        UpdateOutcome::AlreadyDeployed(_) => ServiceOutcome::AlreadyDeployed,
+        UpdateOutcome::Started(_) => ServiceOutcome::Deployed,
+    };
+    match end.check.as_ref().filter(|_| end.error.is_none()) {
+        Some(check) if check.verdict == Verdict::Stable => {
             let message = format!("{name} is stable on {to}: {}{}", check.message, told_of_base(end, "; "));
-            let was_there = update.outcome == UpdateOutcome::AlreadyDeployed;
-            let outcome = if was_there {
-                ServiceOutcome::AlreadyDeployed
-            } else {
-                ServiceOutcome::Deployed
-            };
-            return Ok((outcome, message));
+            return Ok((deployed, message));
         }
-        (_, Some(check), None) if check.verdict == Verdict::Superseded => {
+        Some(check) if check.verdict == Verdict::Superseded => {
             return Ok((ServiceOutcome::Superseded, format!("{name}: {}", check.message)));
         }
-        (_, Some(check), None) if check.verdict == Verdict::ServiceDeleted => {
+        Some(check) if check.verdict == Verdict::ServiceDeleted => {
             return Ok((ServiceOutcome::ServiceDeleted, check.message.clone()));
         }
         _ => {}
@@ -101,8 +98,8 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
 /// What there is to tell of the revision that the watched one was made from, led by `begin`. Nothing where another revision of the
 /// push is watched.
 fn told_of_base(end: &ServiceEnd, begin: &str) -> String {
-    let watched = end.update.as_ref().and_then(|update| update.rollout.as_ref());
-    let is_own = watched.is_none_or(|rollout| Some(&rollout.task_definition) == end.task_definition.as_ref());
+    let revision = watched(end).map(|watched| &watched.rollout.task_definition);
+    let is_own = revision.is_none_or(|revision| Some(revision) == end.task_definition.as_ref());
     let note = end.base.as_ref().filter(|_| is_own);
     note.map_or_else(String::new, |note| format!("{begin}{}", note.message))
 }
@@ -118,7 +115,7 @@ fn stays(end: &ServiceEnd, failed: &Failed, to: &str) -> Error {
     let Failed {
         says: failed, look_now, ..
     } = failed;
-    let previous = end.update.as_ref().and_then(|update| update.previous.as_ref());
+    let previous = watched(end).and_then(|watched| watched.previous.as_ref());
     let go_back = previous.map_or_else(
         || "no revision of it is known to have been stable".to_owned(),
         |previous| {
@@ -210,28 +207,40 @@ fn gone_back(end: &ServiceEnd, failed: &Failed) -> Result<(ServiceOutcome, Strin
             said(error)
         )));
     }
-    let Some(rollback) = end.roll_back.as_ref().filter(|rollback| has_begun(rollback)) else {
-        return Err(Error::RollBackFailed(format!(
+    let not_begun = || {
+        Err(Error::RollBackFailed(format!(
             "{says} It was not rolled back. {look_now}"
-        )));
+        )))
     };
-    match rollback.method {
-        RollbackMethod::Superseded => Ok(failed.superseded(&rollback.message)),
-        RollbackMethod::Displaced => Err(failed.displaced(&rollback.message)),
-        RollbackMethod::ServiceDeleted => Ok(failed.deleted(&rollback.message)),
-        _ => watched_back(end, rollback, failed),
+    let Some(rollback) = &end.roll_back else {
+        return not_begun();
+    };
+    match &rollback.method {
+        RollbackMethod::Superseded {} => Ok(failed.superseded(&rollback.message)),
+        RollbackMethod::Displaced {} => Err(failed.displaced(&rollback.message)),
+        RollbackMethod::ServiceDeleted {} => Ok(failed.deleted(&rollback.message)),
+        // Its registration leads to another call of the step, unless that fails.
+        RollbackMethod::RegistrationNeeded { .. } => not_begun(),
+        RollbackMethod::StoppedDeployment(watched)
+        | RollbackMethod::UpdatedService(watched)
+        | RollbackMethod::PinnedRevision(watched)
+        | RollbackMethod::CopiedRevision(watched)
+        | RollbackMethod::Watching(watched) => watched_back(end, watched, failed),
     }
 }
 
-/// What came of a rollback that was watched.
-fn watched_back(end: &ServiceEnd, rollback: &Rollback, failed: &Failed) -> Result<(ServiceOutcome, String), Error> {
+/// The result of a rollback that was watched.
+fn watched_back(
+    end: &ServiceEnd,
+    rollback: &WatchedRollback,
+    failed: &Failed,
+) -> Result<(ServiceOutcome, String), Error> {
     let Failed {
         says,
         push_again,
         look_now,
     } = failed;
-    let back = rollback.rollout.as_ref();
-    let back = back.map_or("the last good revision", |rollout| rollout.task_definition.short());
+    let back = rollback.rollout.task_definition.short();
     let check = end.roll_back_check.as_ref();
     let why = check.map_or("it was never read", |check| check.message.as_str());
     match check.map(|check| check.verdict) {

@@ -21,5 +21,5 @@ pub use conclude::{
 };
 pub use find_task_definitions::{Plan, PlannedRevision, PlannedService, StageTag, Wave};
 pub use register_revision::{BaseNote, RegisterRevision, RegisteredRevision, RollbackCopy};
-pub use roll_back::{RollBack, Rollback, RollbackMethod, RollbackRevision};
-pub use update_service::{ServiceUpdate, UpdateOutcome, UpdateService};
+pub use roll_back::{RollBackInput, RollBackOutput, RollbackMethod, RollbackRevision, WatchedRollback};
+pub use update_service::{UpdateInput, UpdateOutcome, UpdateOutput, WatchedUpdate};

@@ -49,9 +49,8 @@ pub async fn handle(ecs: &Ecs, request: Request<Value>) -> Result<RegisteredRevi
         Some(newest) if newest.arn().name() == task_definition => newest.clone(),
         _ => ecs.describe_task_definition(task_definition.as_str()).await?,
     };
-    let containers = source.containers_of(&image);
     let is_pinned = rollback.as_ref().is_none_or(|rollback| rollback.digest.is_some());
-    if containers.is_empty() && is_pinned {
+    if is_pinned && source.containers_of(&image).is_empty() {
         return Err(Error::InvalidInput(format!(
             "no container of {task_definition} runs the repository {} of {} in {}",
             image.repository, image.registry_id, image.region
@@ -67,11 +66,9 @@ pub async fn handle(ecs: &Ecs, request: Request<Value>) -> Result<RegisteredRevi
         Some(rollback) => for_rollback(ecs, &image, &source, newest.as_ref(), rollback).await?,
         None => for_push(ecs, settings, base.as_ref(), &image, &source, newest.as_ref()).await?,
     };
-    let taken = base.as_ref().and_then(|base| base.newest.as_ref()).unwrap_or(&source);
     let registered = RegisteredRevision {
         task_definition: revision,
         source: source.arn().clone(),
-        containers: taken.containers_of(&image),
         repeated,
         base: base.and_then(|base| base.note),
     };

@@ -118,7 +118,6 @@ async fn peer_6_a_revision_is_the_old_document_with_the_new_image_and_where_it_c
     let revision = RegisteredRevision {
         task_definition: arn("web:2"),
         source: arn("web:1"),
-        containers: vec!["web".to_owned()],
         repeated: false,
         base: None,
     };

@@ -2,10 +2,11 @@
 
 use crate::decide::Way;
 use crate::old_image::OldImage;
+use crate::outcome::{COPIED, PINNED, STOPPED, UPDATED, WATCHING};
 use crate::read::Reading;
 use crate::{Attempt, Back};
 use ecr_deploy::change::mover::{Interrupted, Sent};
-use ecr_deploy::contract::{Rollback, RollbackMethod};
+use ecr_deploy::contract::{RollBackOutput, WatchedRollback};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::{Service, ServiceDeployment};
 use ecr_deploy::domain::task_definition::{OtherRevision, Standing};
@@ -19,17 +20,18 @@ impl Attempt<'_> {
         &self,
         mut reading: Reading,
         sent: &mut Option<Sent<Back>>,
-    ) -> Result<Rollback, Interrupted> {
+    ) -> Result<RollBackOutput, Interrupted> {
         if let Way::Stop { service_deployment, to } = self.decide(&reading, true) {
             let old = self.old_image(&to, &reading).await?;
             if self.comes_back(&old, &reading) {
                 match self.mover.ecs.stop_service_deployment(&service_deployment).await {
                     Ok(()) => {
-                        return Ok(Rollback {
+                        let watched = WatchedRollback {
+                            rollout: self.rollout(&to, None),
                             has_image: old.revision().is_of_push(&self.input.image),
                             image_failed: reading.image_failed,
-                            ..self.watched(RollbackMethod::StoppedDeployment, &to, None)
-                        });
+                        };
+                        return Ok(self.watched(STOPPED, watched));
                     }
                     // It ended between the read and the call: the service is read again, and goes the other way.
                     Err(Error::NotFound(message) | Error::Rejected(message)) => {
@@ -60,13 +62,13 @@ impl Attempt<'_> {
         to: &TaskDefinitionArn,
         reading: Reading,
         sent: &mut Option<Sent<Back>>,
-    ) -> Result<Rollback, Interrupted> {
+    ) -> Result<RollBackOutput, Interrupted> {
         let old = self.old_image(to, &reading).await?;
         let has_image = old.revision().is_of_push(&self.input.image);
-        let (copied, digest, method) = match old {
-            OldImage::InPlace(previous) if previous.is_active() => (None, None, RollbackMethod::UpdatedService),
-            OldImage::InPlace(previous) => (Some(previous), None, RollbackMethod::CopiedRevision),
-            OldImage::Overwritten(previous, digest) => (Some(previous), Some(digest), RollbackMethod::PinnedRevision),
+        let (copied, digest, means) = match old {
+            OldImage::InPlace(previous) if previous.is_active() => (None, None, UPDATED),
+            OldImage::InPlace(previous) => (Some(previous), None, COPIED),
+            OldImage::Overwritten(previous, digest) => (Some(previous), Some(digest), PINNED),
             OldImage::Lost(_) => return Err(self.lost(to).into()),
         };
         let target = match &copied {
@@ -79,11 +81,11 @@ impl Attempt<'_> {
         }
         let target = match (target, copied) {
             (Some(target), _) => target,
-            (None, Some(previous)) => return Ok(self.registration_needed(&reading, &previous, digest)),
+            (None, Some(previous)) => return Ok(self.registration_needed(&previous, digest)),
             (None, None) => to.clone(),
         };
         let back = Back {
-            method,
+            means,
             has_image,
             image_failed: reading.image_failed,
             good: reading.last_good.iter().chain([to]).cloned().collect(),
@@ -99,7 +101,7 @@ impl Attempt<'_> {
         sent: &mut Sent<Back>,
         after: &Service,
         records: Option<&[ServiceDeployment]>,
-    ) -> Result<Rollback, Error> {
+    ) -> Result<RollBackOutput, Error> {
         let replaced = sent.lost_update(after, records).map(|it| it.revision.clone());
         match replaced.filter(|replaced| !sent.decision.good.contains(replaced)) {
             Some(replaced) if let Some(given_way) = self.give_way(&replaced).await? => Ok(given_way),
@@ -109,7 +111,7 @@ impl Attempt<'_> {
 
     /// Puts back the deployment that the update has replaced. Returns `None` if that is of the push that failed, or is a
     /// rollback itself.
-    async fn give_way(&self, to: &TaskDefinitionArn) -> Result<Option<Rollback>, Error> {
+    async fn give_way(&self, to: &TaskDefinitionArn) -> Result<Option<RollBackOutput>, Error> {
         let failed = &self.input.rollout.task_definition;
         let revision = self.mover.ecs.describe_task_definition(to.as_str()).await?;
         let OtherRevision {
@@ -124,13 +126,13 @@ impl Attempt<'_> {
     }
 
     /// Nothing is to be done but to watch.
-    async fn goes_back_by_itself(&self, to: &TaskDefinitionArn, reading: &Reading) -> Result<Rollback, Error> {
-        let deployment = reading.read.service.deployment_of(to);
-        Ok(Rollback {
+    async fn goes_back_by_itself(&self, to: &TaskDefinitionArn, reading: &Reading) -> Result<RollBackOutput, Error> {
+        let watched = WatchedRollback {
+            rollout: self.rollout(to, reading.read.service.deployment_of(to)),
             // Not by the deployment that the service shows: ECS may be about to go there.
             has_image: self.has_image(to).await?,
             image_failed: reading.image_failed,
-            ..self.watched(RollbackMethod::Watching, to, deployment.map(|on| on.id.clone()))
-        })
+        };
+        Ok(self.watched(WATCHING, watched))
     }
 }

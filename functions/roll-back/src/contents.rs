@@ -17,7 +17,7 @@ pub(crate) enum Contents {
     Unknown(ImageTag),
 }
 
-/// What the last good revision ran: by what its images `resolved` to, else by what was recorded on it.
+/// The contents that the last good revision ran: by the digests its images `resolved` to, else by its own tags.
 #[must_use]
 pub(crate) fn old_contents(previous: &TaskDefinition, image: &PushedImage, resolved: &[ContainerDigest]) -> Contents {
     let Some(reference) = previous
@@ -34,8 +34,8 @@ pub(crate) fn old_contents(previous: &TaskDefinition, image: &PushedImage, resol
     }
 }
 
-/// Whether ECS goes back to the old contents of a revision by itself: where it has resolved the pushed image of it. It does not for a
-/// container whose `versionConsistency` is `disabled`
+/// True if ECS goes back to the old contents of a revision by itself: it has resolved the pushed image of it. ECS does not do so
+/// for a container whose `versionConsistency` is `disabled`
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>).
 #[must_use]
 pub(crate) fn keeps_old_contents(previous: &TaskDefinition, image: &PushedImage, resolved: &[ContainerDigest]) -> bool {
@@ -56,7 +56,7 @@ fn digest_of(reference: &ImageReference, resolved: &[ContainerDigest]) -> Option
         .map(|image| image.digest.clone())
 }
 
-/// Whether a revision was registered for this very rollback: of `failed`, to `previous`, whose containers of the image's
+/// True if a revision was registered for this very rollback: of `failed`, to `previous`, whose containers of the image's
 /// repository are pinned to `digest` if that is needed; and can still be deployed.
 #[must_use]
 pub(crate) fn serves(
@@ -76,7 +76,7 @@ pub(crate) fn serves(
         })
 }
 
-/// What the images of a revision resolved to in its rollouts that were successful, by ECS's records, newest first. The same
+/// The digests that the images of a revision resolved to in its successful rollouts, by ECS's records, newest first. The same
 /// revision may have failed with other contents since, when its tag was pushed over.
 #[must_use]
 pub(crate) fn recorded_digests(

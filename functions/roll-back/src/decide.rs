@@ -58,7 +58,7 @@ pub fn on<'a>(
     }
 }
 
-/// What is known before the decision.
+/// The facts that the decision stands on.
 #[derive(Debug, Clone, Copy)]
 pub struct Snapshot<'a> {
     /// The service.
@@ -69,11 +69,11 @@ pub struct Snapshot<'a> {
     pub last_good: Option<&'a TaskDefinitionArn>,
     /// Where to go back to: the last good revision, or one before it when that has the image that failed.
     pub previous: Option<&'a TaskDefinitionArn>,
-    /// What is known of the revision the service is [`on`]; `None` when that is the failed one.
+    /// The facts about the revision that the service is [`on`]; `None` when that is the failed one.
     pub primary: Option<OtherRevision>,
     /// ECS's records of the service's rollouts, newest first, where ECS tells them.
     pub history: Option<&'a [ServiceDeployment]>,
-    /// Whether `StopServiceDeployment` is still worth trying.
+    /// True if `StopServiceDeployment` is still worth trying.
     pub may_stop: bool,
 }
 

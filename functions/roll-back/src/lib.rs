@@ -12,13 +12,14 @@ mod read;
 
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::change::mover::{Mover, Sent, attempts};
-use ecr_deploy::contract::{RollBack, Rollback, RollbackMethod};
+use ecr_deploy::contract::{RollBackInput, RollBackOutput};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
 use ecr_deploy::function::runtime::{Request, log_image, log_service};
 use ecr_deploy::quota::poll::{self, Waiting};
 use jiff::{SignedDuration, Timestamp};
+use outcome::Means;
 use serde_json::Value;
 
 /// Takes a service back from a rollout that failed.
@@ -44,8 +45,8 @@ pub async fn handle(
     config: &Config,
     running: impl Future<Output = Option<u32>>,
     request: Request<Value>,
-) -> Result<Rollback, Error> {
-    let Request { now, input, .. } = request.typed::<RollBack>()?;
+) -> Result<RollBackOutput, Error> {
+    let Request { now, input, .. } = request.typed::<RollBackInput>()?;
     let mover = Mover {
         ecs,
         cluster: input.rollout.cluster.clone(),
@@ -70,8 +71,8 @@ pub async fn handle(
             error => return Err(error),
         },
     };
-    tracing::info!(method = ?rollback.method, "{}", rollback.message);
-    Ok(Rollback {
+    tracing::info!(method = rollback.method.name(), "{}", rollback.message);
+    Ok(RollBackOutput {
         wait: poll::wait(config.poll_interval, now, &waiting),
         ..rollback
     })
@@ -81,7 +82,7 @@ pub async fn handle(
 struct Attempt<'a> {
     mover: &'a Mover<'a>,
     ecr: &'a aws_sdk_ecr::Client,
-    input: &'a RollBack,
+    input: &'a RollBackInput,
     now: Timestamp,
     /// Until when a rollback that begins now may take.
     deadline: Timestamp,
@@ -89,7 +90,7 @@ struct Attempt<'a> {
 
 /// How an update takes the service back.
 struct Back {
-    method: RollbackMethod,
+    means: Means,
     /// True if the revision that it goes back to was registered for the push too.
     has_image: bool,
     image_failed: bool,
@@ -101,8 +102,8 @@ async fn roll_back(
     mover: &Mover<'_>,
     ecr: &aws_sdk_ecr::Client,
     now: Timestamp,
-    input: &RollBack,
-) -> Result<Rollback, Error> {
+    input: &RollBackInput,
+) -> Result<RollBackOutput, Error> {
     attempts(now, async |now, sent: &mut Option<Sent<Back>>| {
         let deadline = now.saturating_add(input.settings.rollout_timeout);
         let attempt = Attempt {

@@ -1,105 +1,114 @@
 //! The outcomes of the step, with their messages.
 
-use crate::read::Reading;
 use crate::{Attempt, Back};
 use ecr_deploy::change::mover::Sent;
-use ecr_deploy::contract::{Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Rollout};
+use ecr_deploy::contract::{RollBackOutput, RollbackCopy, RollbackMethod, RollbackRevision, Rollout, WatchedRollback};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::image::ImageDigest;
-use ecr_deploy::domain::service::Service;
+use ecr_deploy::domain::service::{Deployment, Service};
 use ecr_deploy::domain::task_definition::{Standing, TaskDefinition};
 use ecr_deploy::error::Error;
 
-/// There is no service to take back.
-pub(crate) fn deleted(message: String) -> Rollback {
-    Rollback {
-        method: RollbackMethod::ServiceDeleted,
-        rollout: None,
-        register: None,
-        has_image: false,
-        image_failed: false,
+/// A way back to be watched.
+#[derive(Clone, Copy)]
+pub(crate) struct Means {
+    method: fn(WatchedRollback) -> RollbackMethod,
+    says: &'static str,
+}
+
+pub(crate) const STOPPED: Means = Means {
+    method: RollbackMethod::StoppedDeployment,
+    says: "ECS was told to go back to",
+};
+pub(crate) const UPDATED: Means = Means {
+    method: RollbackMethod::UpdatedService,
+    says: "updated back to",
+};
+pub(crate) const PINNED: Means = Means {
+    method: RollbackMethod::PinnedRevision,
+    says: "updated back, by its old digest, to",
+};
+pub(crate) const COPIED: Means = Means {
+    method: RollbackMethod::CopiedRevision,
+    says: "updated back, by a copy of its deregistered revision, to",
+};
+pub(crate) const WATCHING: Means = Means {
+    method: RollbackMethod::Watching,
+    says: "goes back by itself to",
+};
+
+fn output(method: RollbackMethod, message: String) -> RollBackOutput {
+    RollBackOutput {
+        method,
         message,
         wait: 0,
     }
 }
 
+/// There is no service to take back.
+pub(crate) fn deleted(message: String) -> RollBackOutput {
+    output(RollbackMethod::ServiceDeleted {}, message)
+}
+
 impl Attempt<'_> {
     /// The update back has begun a rollout, as `after` shows.
-    pub(crate) fn begun(&self, after: &Service, sent: &Sent<Back>) -> Rollback {
-        let deployment = after.deployment_of(&sent.revision);
-        let id = deployment.map(|deployment| deployment.id.clone());
+    pub(crate) fn begun(&self, after: &Service, sent: &Sent<Back>) -> RollBackOutput {
         let Back {
-            method,
+            means,
             has_image,
             image_failed,
             ..
         } = sent.decision;
-        let rollback = self.watched(method, &sent.revision, id);
-        // By ECS's clock, where it tells: what is compared with it is ECS's too.
-        let started_at = deployment.map_or(self.now, |deployment| deployment.created_at);
-        let rollout = rollback.rollout.map(|rollout| Rollout { started_at, ..rollout });
-        Rollback {
-            rollout,
-            has_image,
-            image_failed,
-            ..rollback
-        }
-    }
-
-    pub(crate) fn watched(
-        &self,
-        method: RollbackMethod,
-        to: &TaskDefinitionArn,
-        deployment: Option<String>,
-    ) -> Rollback {
-        let how = match method {
-            RollbackMethod::StoppedDeployment => "ECS was told to go back to",
-            RollbackMethod::UpdatedService => "updated back to",
-            RollbackMethod::PinnedRevision => "updated back, by its old digest, to",
-            RollbackMethod::CopiedRevision => "updated back, by a copy of its deregistered revision, to",
-            RollbackMethod::Watching
-            | RollbackMethod::Superseded
-            | RollbackMethod::Displaced
-            | RollbackMethod::RegistrationNeeded
-            | RollbackMethod::ServiceDeleted => "goes back by itself to",
+        let deployment = after.deployment_of(&sent.revision);
+        let rollout = Rollout {
+            // By ECS's clock, where it tells: it is compared with other times of ECS.
+            started_at: deployment.map_or(self.now, |deployment| deployment.created_at),
+            ..self.rollout(&sent.revision, deployment)
         };
-        let Self {
-            mover, now, deadline, ..
-        } = self;
-        Rollback {
-            method,
-            wait: 0,
-            has_image: false,
-            image_failed: false,
-            register: None,
-            message: format!("{}: {how} {}", mover.title(), to.short()),
-            rollout: Some(Rollout {
-                cluster: mover.cluster.clone(),
-                service: mover.service.clone(),
-                task_definition: to.clone(),
-                deployment,
-                started_at: *now,
-                watched_since: *now,
-                deadline: *deadline,
-            }),
+        self.watched(
+            means,
+            WatchedRollback {
+                rollout,
+                has_image,
+                image_failed,
+            },
+        )
+    }
+
+    pub(crate) fn watched(&self, means: Means, watched: WatchedRollback) -> RollBackOutput {
+        let to = watched.rollout.task_definition.short();
+        let message = format!("{}: {} {to}", self.mover.title(), means.says);
+        output((means.method)(watched), message)
+    }
+
+    /// A rollout to `to` that begins now.
+    pub(crate) fn rollout(&self, to: &TaskDefinitionArn, deployment: Option<&Deployment>) -> Rollout {
+        Rollout {
+            cluster: self.mover.cluster.clone(),
+            service: self.mover.service.clone(),
+            task_definition: to.clone(),
+            deployment: deployment.map(|deployment| deployment.id.clone()),
+            started_at: self.now,
+            watched_since: self.now,
+            deadline: self.deadline,
         }
     }
 
-    pub(crate) fn superseded(&self, by: &TaskDefinitionArn) -> Rollback {
+    pub(crate) fn superseded(&self, by: &TaskDefinitionArn) -> RollBackOutput {
         let what = format!("is on {}, of a newer push, which is not touched", by.short());
-        self.left(RollbackMethod::Superseded, &what)
+        self.left(RollbackMethod::Superseded {}, &what)
     }
 
-    pub(crate) fn displaced(&self, by: &TaskDefinitionArn) -> Rollback {
+    pub(crate) fn displaced(&self, by: &TaskDefinitionArn) -> RollBackOutput {
         let what = format!("is on {} by another deployment, which is not touched", by.short());
-        self.left(RollbackMethod::Displaced, &what)
+        self.left(RollbackMethod::Displaced {}, &what)
     }
 
     /// The service is put back on the deployment that the update has replaced.
-    pub(crate) fn given_way(&self, to: &TaskDefinitionArn, standing: Standing) -> Rollback {
+    pub(crate) fn given_way(&self, to: &TaskDefinitionArn, standing: Standing) -> RollBackOutput {
         let (method, of) = match standing {
-            Standing::Newer => (RollbackMethod::Superseded, ", of a newer push,"),
-            _ => (RollbackMethod::Displaced, ""),
+            Standing::Newer => (RollbackMethod::Superseded {}, ", of a newer push,"),
+            _ => (RollbackMethod::Displaced {}, ""),
         };
         let to = to.short();
         self.left(
@@ -109,12 +118,7 @@ impl Attempt<'_> {
     }
 
     /// Nothing is touched before a copy of `previous` is registered.
-    pub(crate) fn registration_needed(
-        &self,
-        reading: &Reading,
-        previous: &TaskDefinition,
-        digest: Option<ImageDigest>,
-    ) -> Rollback {
+    pub(crate) fn registration_needed(&self, previous: &TaskDefinition, digest: Option<ImageDigest>) -> RollBackOutput {
         let of = previous.arn().short();
         let what = match &digest {
             Some(digest) => {
@@ -123,23 +127,16 @@ impl Attempt<'_> {
             None => format!("goes back to a copy of {of}, which was deregistered: the copy is registered first"),
         };
         let rolls_back = self.input.rollout.task_definition.clone();
-        Rollback {
-            has_image: previous.is_of_push(&self.input.image),
-            image_failed: reading.image_failed,
-            register: Some(RollbackRevision {
-                task_definition: previous.arn().name(),
-                rollback: RollbackCopy { digest, rolls_back },
-            }),
-            ..self.left(RollbackMethod::RegistrationNeeded, &what)
-        }
+        let register = RollbackRevision {
+            task_definition: previous.arn().name(),
+            rollback: RollbackCopy { digest, rolls_back },
+        };
+        self.left(RollbackMethod::RegistrationNeeded { register }, &what)
     }
 
     /// There is no rollback to be watched.
-    fn left(&self, method: RollbackMethod, what: &str) -> Rollback {
-        Rollback {
-            method,
-            ..deleted(format!("{} {what}", self.mover.title()))
-        }
+    fn left(&self, method: RollbackMethod, what: &str) -> RollBackOutput {
+        output(method, format!("{} {what}", self.mover.title()))
     }
 
     pub(crate) fn nowhere(&self) -> Error {

@@ -3,7 +3,7 @@
 use crate::Attempt;
 use crate::decide::{Snapshot, Way, decide, good_before, on};
 use ecr_deploy::change::mover::Read;
-use ecr_deploy::contract::RollBack;
+use ecr_deploy::contract::RollBackInput;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::ServiceDeployment;
 use ecr_deploy::domain::task_definition::OtherRevision;
@@ -78,7 +78,7 @@ impl Attempt<'_> {
     }
 
     async fn image_failed(&self) -> Result<bool, Error> {
-        let RollBack {
+        let RollBackInput {
             image, rollout, check, ..
         } = self.input;
         let failed = check.as_ref().map_or(&[][..], |check| &check.failed_containers);

@@ -8,7 +8,9 @@ use aws_sdk_ecs::types::DesiredStatus;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::aws::registry::{By, Stored, look_up};
-use ecr_deploy::contract::{Check, RollBack, Rollback, RollbackCopy, RollbackMethod, RollbackRevision, Verdict};
+use ecr_deploy::contract::{
+    Check, RollBackInput, RollBackOutput, RollbackCopy, RollbackMethod, RollbackRevision, Verdict, WatchedRollback,
+};
 use ecr_deploy::domain::image::ImageDigest;
 use ecr_deploy::domain::service::ServiceDeploymentStatus::{RollingBack, Successful, UnderWay};
 use ecr_deploy::domain::service::{Deployment, Service, ServiceDeployment};
@@ -116,17 +118,17 @@ impl Fake {
         self.knows(described)
     }
 
-    async fn asked(&self, image: u32) -> Result<Rollback, Error> {
+    async fn asked(&self, image: u32) -> Result<RollBackOutput, Error> {
         self.asked_among(None, image).await
     }
 
     /// The same while so many services are waited for.
-    async fn asked_among(&self, running: Option<u32>, image: u32) -> Result<Rollback, Error> {
+    async fn asked_among(&self, running: Option<u32>, image: u32) -> Result<RollBackOutput, Error> {
         let rules: Vec<Rule> = self.ecs.iter().chain([&self.stops]).cloned().collect();
         let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules, |to| to
             .interceptor(self.wire.clone())));
         let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, &self.ecr);
-        let input = RollBack {
+        let input = RollBackInput {
             image: pushed(image),
             rollout: rollout("web:2"),
             previous: Some(arn("web:1")),
@@ -164,6 +166,20 @@ impl Fake {
     }
 }
 
+/// The rollback that is to be watched.
+#[track_caller]
+fn watched(rollback: &RollBackOutput) -> &WatchedRollback {
+    rollback.method.watched().unwrap()
+}
+
+/// The copy that has to be registered first.
+fn register(rollback: &RollBackOutput) -> Option<RollbackRevision> {
+    match &rollback.method {
+        RollbackMethod::RegistrationNeeded { register } => Some(register.clone()),
+        _ => None,
+    }
+}
+
 fn on_ours() -> Service {
     service([rolling("web:2"), deployment("web:1")])
 }
@@ -176,10 +192,10 @@ fn under_way() -> [ServiceDeployment; 2] {
 async fn a_rollout_under_way_is_stopped_and_its_rollback_watched() {
     let fake = Fake::new(&on_ours(), &under_way(), InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     let rollback = fake.asked(2).await.unwrap();
-    assert_eq!(rollback.method, RollbackMethod::StoppedDeployment);
+    assert_eq!(rollback.method.name(), "StoppedDeployment");
     assert_eq!(rollback.message, "web in production: ECS was told to go back to web:1");
-    let rollout = rollback.rollout.unwrap();
-    assert_eq!((rollout.task_definition, rollout.deployment), (arn("web:1"), None));
+    let rollout = &watched(&rollback).rollout;
+    assert_eq!((&rollout.task_definition, &rollout.deployment), (&arn("web:1"), &None));
     assert_eq!((rollout.started_at, rollout.deadline), (at(600), at(600 + 30 * 60)));
     fake.sent(1, &[]);
 }
@@ -199,11 +215,15 @@ async fn it_says_whether_what_it_goes_back_to_has_the_image_too() {
         for history in [under_way().to_vec(), Vec::new()] {
             let fake =
                 Fake::new(&on_ours(), &history, InEcr::Tagged(&["v1", "v2"])).knows(described_of_push("web:1", push));
-            assert_eq!(fake.asked(2).await.unwrap().has_image, has_image, "{push}");
+            assert_eq!(watched(&fake.asked(2).await.unwrap()).has_image, has_image, "{push}");
         }
         let back = service([rolling("web:1"), rolling("web:2")]);
         let fake = Fake::new(&back, &[], InEcr::Gone).knows(described_of_push("web:1", push));
-        assert_eq!(fake.asked(2).await.unwrap().has_image, has_image, "watched, {push}");
+        assert_eq!(
+            watched(&fake.asked(2).await.unwrap()).has_image,
+            has_image,
+            "watched, {push}"
+        );
     }
 }
 
@@ -230,8 +250,8 @@ async fn a_rollback_by_ecs_that_does_not_show_yet_is_to_a_revision_that_may_have
         let fake = Fake::new(&on_ours(), &history, InEcr::Gone).knows(described_of_push("web:1", push));
         let rollback = fake.asked(2).await.unwrap();
         assert_eq!(
-            (rollback.method, rollback.has_image),
-            (RollbackMethod::Watching, has_image)
+            (rollback.method.name(), watched(&rollback).has_image),
+            ("Watching", has_image)
         );
     }
 }
@@ -240,9 +260,12 @@ async fn a_rollback_by_ecs_that_does_not_show_yet_is_to_a_revision_that_may_have
 async fn where_the_pushed_image_crashed_a_revision_that_has_it_is_no_way_back_although_it_was_stable() {
     let fake = good_with_the_image().crashed_container("web");
     let rollback = fake.asked(2).await.unwrap();
-    assert_eq!(rollback.method, RollbackMethod::UpdatedService);
-    assert_eq!((rollback.has_image, rollback.image_failed), (false, true));
-    assert_eq!(rollback.rollout.unwrap().task_definition, arn("base:9"));
+    assert_eq!(rollback.method.name(), "UpdatedService");
+    assert_eq!(
+        (watched(&rollback).has_image, watched(&rollback).image_failed),
+        (false, true)
+    );
+    assert_eq!(watched(&rollback).rollout.task_definition, arn("base:9"));
     fake.sent(0, &["base:9"]);
 }
 
@@ -252,12 +275,12 @@ async fn where_another_container_crashed_the_last_good_revision_is_the_way_back_
         let fake = good_with_the_image().crashed_container(crashed_container);
         let rollback = fake.asked(2).await.unwrap();
         assert_eq!(
-            (rollback.has_image, rollback.image_failed),
+            (watched(&rollback).has_image, watched(&rollback).image_failed),
             (true, false),
             "{crashed_container}"
         );
         assert_eq!(
-            rollback.rollout.unwrap().task_definition,
+            watched(&rollback).rollout.task_definition,
             arn("web:1"),
             "{crashed_container}"
         );
@@ -272,7 +295,10 @@ async fn where_nothing_was_good_without_the_image_that_crashed_the_last_good_rev
         .knows(described_of_push("web:1", 2))
         .crashed_container("web");
     let rollback = fake.asked(2).await.unwrap();
-    assert_eq!((rollback.has_image, rollback.image_failed), (true, true));
+    assert_eq!(
+        (watched(&rollback).has_image, watched(&rollback).image_failed),
+        (true, true)
+    );
     fake.sent(1, &[]);
 }
 
@@ -286,8 +312,11 @@ async fn a_rollback_by_ecs_to_a_revision_with_the_image_that_crashed_is_watched_
     let now = described_services([&service([back, given_up("web:2")])]);
     fake.ecs[0] = mock!(Client::describe_services).then_http_response(move || answer(&now));
     let rollback = fake.asked(2).await.unwrap();
-    assert_eq!(rollback.method, RollbackMethod::Watching);
-    assert_eq!((rollback.has_image, rollback.image_failed), (true, true));
+    assert_eq!(rollback.method.name(), "Watching");
+    assert_eq!(
+        (watched(&rollback).has_image, watched(&rollback).image_failed),
+        (true, true)
+    );
     fake.sent(0, &[]);
 }
 
@@ -301,8 +330,8 @@ async fn a_rollout_that_ended_before_it_could_be_stopped_is_updated_back() {
         let mut fake = Fake::new(&on_ours(), &under_way(), InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
         fake.stops = mock!(Client::stop_service_deployment).then_http_response(|| refusal(code, message));
         let rollback = fake.asked(2).await.unwrap();
-        assert_eq!(rollback.method, RollbackMethod::UpdatedService, "{code}");
-        let rollout = rollback.rollout.unwrap();
+        assert_eq!(rollback.method.name(), "UpdatedService", "{code}");
+        let rollout = &watched(&rollback).rollout;
         assert_eq!(
             (rollout.deployment.as_deref(), rollout.started_at),
             (Some("ecs-svc/99"), at(99))
@@ -336,7 +365,7 @@ async fn an_old_image_that_is_archived_is_said_before_anything_is_touched() {
         fake.sent(0, &[]);
     }
     let active = Fake::new(&on_ours(), &under_way(), InEcr::Archived("ACTIVE")).knows(described_of_push("web:1", 1));
-    assert_eq!(active.asked(2).await.unwrap().method, RollbackMethod::StoppedDeployment);
+    assert_eq!(active.asked(2).await.unwrap().method.name(), "StoppedDeployment");
 }
 
 #[tokio::test]
@@ -393,12 +422,10 @@ async fn after_a_re_pushed_tag_a_revision_that_is_pinned_to_the_old_digest_has_t
     let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(
-        (rollback.method, rollback.rollout, rollback.register),
-        (
-            RollbackMethod::RegistrationNeeded,
-            None,
-            Some(copy_of_the_first(Some(digest(1))))
-        )
+        rollback.method,
+        RollbackMethod::RegistrationNeeded {
+            register: copy_of_the_first(Some(digest(1)))
+        }
     );
     let says = "web in production goes back to a copy of web:1, pinned to its old digest";
     assert!(rollback.message.starts_with(says), "{}", rollback.message);
@@ -411,13 +438,13 @@ async fn once_the_pinned_revision_is_registered_the_service_is_updated_to_it() {
     let fake = fake.registered("web:3", pinned("web:3"));
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(
-        (rollback.method, rollback.message.as_str()),
+        (rollback.method.name(), rollback.message.as_str()),
         (
-            RollbackMethod::PinnedRevision,
+            "PinnedRevision",
             "web in production: updated back, by its old digest, to web:3"
         )
     );
-    assert_eq!(rollback.rollout.unwrap().task_definition, arn("web:3"));
+    assert_eq!(watched(&rollback).rollout.task_definition, arn("web:3"));
     fake.sent(0, &["web:3"]);
 }
 
@@ -443,7 +470,7 @@ async fn a_registered_revision_that_serves_another_rollback_or_that_is_gone_is_n
         let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
         let fake = fake.registered("web:3", registered.clone());
         let rollback = fake.asked(2).await.unwrap();
-        assert_eq!(rollback.method, RollbackMethod::RegistrationNeeded, "{registered}");
+        assert_eq!(rollback.method.name(), "RegistrationNeeded", "{registered}");
         fake.sent(0, &[]);
     }
     let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(previous_of_a_re_pushed_tag());
@@ -451,7 +478,7 @@ async fn a_registered_revision_that_serves_another_rollback_or_that_is_gone_is_n
     let deleted = mock!(Client::describe_task_definition)
         .then_http_response(|| refusal("ClientException", "Unable to describe task definition."));
     fake.ecs.push(deleted);
-    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::RegistrationNeeded);
+    assert_eq!(fake.asked(2).await.unwrap().method.name(), "RegistrationNeeded");
 }
 
 #[tokio::test]
@@ -461,7 +488,7 @@ async fn a_service_that_has_moved_while_the_revision_was_registered_is_not_touch
     let fake = fake
         .knows(described_of_push("web:4", 3))
         .registered("web:3", pinned("web:3"));
-    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::Superseded);
+    assert_eq!(fake.asked(2).await.unwrap().method.name(), "Superseded");
     fake.sent(0, &[]);
 }
 
@@ -469,7 +496,7 @@ async fn a_service_that_has_moved_while_the_revision_was_registered_is_not_touch
 async fn a_registered_revision_that_is_not_needed_any_more_is_not_used() {
     let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     let fake = fake.registered("web:3", pinned("web:3"));
-    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);
+    assert_eq!(fake.asked(2).await.unwrap().method.name(), "UpdatedService");
     fake.sent(0, &["web:1"]);
 }
 
@@ -477,7 +504,7 @@ async fn a_registered_revision_that_is_not_needed_any_more_is_not_used() {
 async fn a_tag_that_ecr_still_shows_on_the_old_bits_is_distrusted_when_the_push_has_taken_it() {
     for stored in [InEcr::Tagged(&["v2"]), InEcr::Denied] {
         let fake = Fake::new(&on_ours(), &[], stored).knows(previous_of_a_re_pushed_tag());
-        let register = fake.asked(2).await.unwrap().register;
+        let register = register(&fake.asked(2).await.unwrap());
         assert_eq!(register, Some(copy_of_the_first(Some(digest(1)))));
     }
 }
@@ -485,7 +512,7 @@ async fn a_tag_that_ecr_still_shows_on_the_old_bits_is_distrusted_when_the_push_
 #[tokio::test]
 async fn a_tag_that_was_taken_off_the_old_bits_by_somebody_else_is_pinned_too() {
     let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["stable"])).knows(described_of_push("web:1", 1));
-    let register = fake.asked(2).await.unwrap().register;
+    let register = register(&fake.asked(2).await.unwrap());
     assert_eq!(register, Some(copy_of_the_first(Some(digest(1)))));
 }
 
@@ -497,10 +524,11 @@ async fn peer_11_of_a_last_good_revision_that_was_deregistered_a_copy_is_registe
         let fake = Fake::new(&on_ours(), &history, InEcr::Tagged(&["v1"])).knows(deregistered.clone());
         let rollback = fake.asked(2).await.unwrap();
         assert_eq!(
-            (rollback.method, rollback.register, rollback.message.as_str()),
+            (rollback.method, rollback.message.as_str()),
             (
-                RollbackMethod::RegistrationNeeded,
-                Some(copy_of_the_first(None)),
+                RollbackMethod::RegistrationNeeded {
+                    register: copy_of_the_first(None)
+                },
                 "web in production goes back to a copy of web:1, which was deregistered: the copy is registered first"
             )
         );
@@ -508,7 +536,7 @@ async fn peer_11_of_a_last_good_revision_that_was_deregistered_a_copy_is_registe
         let tags = [("ecr-deploy:rolled-back", "web:2"), ("ecr-deploy:source", "web:1")];
         let fake = fake.registered("web:3", described("web:3", "app:v1", &tags));
         let rollback = fake.asked(2).await.unwrap();
-        assert_eq!(rollback.method, RollbackMethod::CopiedRevision);
+        assert_eq!(rollback.method.name(), "CopiedRevision");
         assert_eq!(
             rollback.message,
             "web in production: updated back, by a copy of its deregistered revision, to web:3"
@@ -545,7 +573,7 @@ async fn where_nothing_tells_the_old_digest_it_goes_back_by_the_tag_unless_that_
     let by_tag = |image, in_ecr| Fake::new(&on_ours(), &[], in_ecr).knows(described("web:1", image, &[]));
     for in_ecr in [InEcr::Tagged(&["v1"]), InEcr::Denied] {
         let other = with_tasks(by_tag("app:v1", in_ecr), None, None);
-        assert_eq!(other.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);
+        assert_eq!(other.asked(2).await.unwrap().method.name(), "UpdatedService");
     }
 
     let gone = with_tasks(by_tag("app:v1", InEcr::Gone), None, None);
@@ -573,7 +601,7 @@ async fn where_nothing_tells_the_old_digest_it_goes_back_by_the_tag_unless_that_
 async fn where_no_record_tells_the_old_digest_the_tasks_do() {
     for (running, stopped) in [(Some(1), None), (None, Some(1)), (Some(1), Some(3))] {
         let fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&[])).knows(described("web:1", "app:v2", &[]));
-        let register = with_tasks(fake, running, stopped).asked(2).await.unwrap().register;
+        let register = register(&with_tasks(fake, running, stopped).asked(2).await.unwrap());
         assert_eq!(
             register,
             Some(copy_of_the_first(Some(digest(1)))),
@@ -595,19 +623,19 @@ async fn a_last_good_revision_that_was_deleted_is_refused_and_not_taken_for_a_se
 #[tokio::test]
 async fn where_ecr_does_not_answer_about_an_old_image_it_goes_back_all_the_same() {
     let fake = Fake::new(&on_ours(), &[], InEcr::Denied).knows(described_of_push("web:1", 1));
-    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::UpdatedService);
+    assert_eq!(fake.asked(2).await.unwrap().method.name(), "UpdatedService");
 }
 
 #[tokio::test]
 async fn peer_1_a_rollback_by_ecs_is_only_watched() {
     let fake = Fake::new(&on_ours(), &[record("web:2", RollingBack)], InEcr::Gone).knows(described_of_push("web:1", 1));
     let rollback = fake.asked(2).await.unwrap();
-    assert_eq!(rollback.method, RollbackMethod::Watching);
+    assert_eq!(rollback.method.name(), "Watching");
     assert_eq!(rollback.message, "web in production: goes back by itself to web:1");
-    assert_eq!(rollback.rollout.unwrap().task_definition, arn("web:1"));
+    assert_eq!(watched(&rollback).rollout.task_definition, arn("web:1"));
     let back = service([rolling("web:1"), given_up("web:2")]);
     let fake = Fake::new(&back, &[], InEcr::Gone).knows(described_of_push("web:1", 1));
-    assert_eq!(fake.asked(2).await.unwrap().method, RollbackMethod::Watching);
+    assert_eq!(fake.asked(2).await.unwrap().method.name(), "Watching");
     fake.sent(0, &[]);
 }
 
@@ -618,8 +646,8 @@ async fn asked_again_after_a_pinned_rollback_it_is_only_watched() {
     let fake = fake.knows(described("web:3", &format!("app@{}", digest(1)), &tags));
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(
-        (rollback.method, rollback.rollout.unwrap().task_definition),
-        (RollbackMethod::Watching, arn("web:3"))
+        (rollback.method.name(), &watched(&rollback).rollout.task_definition),
+        ("Watching", &arn("web:3"))
     );
     fake.sent(0, &[]);
 }
@@ -629,7 +657,7 @@ async fn peer_13_a_newer_deployment_is_not_touched() {
     let newer = service([rolling("web:3"), rolling("web:2"), deployment("web:1")]);
     let fake = Fake::new(&newer, &under_way(), InEcr::Tagged(&[])).knows(described_of_push("web:3", 3));
     let rollback = fake.asked(2).await.unwrap();
-    assert_eq!((rollback.method, rollback.rollout), (RollbackMethod::Superseded, None));
+    assert_eq!(rollback.method, RollbackMethod::Superseded {});
     assert_eq!(
         rollback.message,
         "web in production is on web:3, of a newer push, which is not touched"
@@ -642,7 +670,7 @@ async fn without_anything_good_the_message_says_what_to_do() {
     let fake = Fake::new(&on_ours(), &[], InEcr::Gone);
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &fake.ecs));
     let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, &fake.ecr);
-    let input = RollBack {
+    let input = RollBackInput {
         image: pushed(2),
         rollout: rollout("web:2"),
         previous: None,
@@ -664,7 +692,7 @@ async fn without_anything_good_the_message_says_what_to_do() {
 
 /// Reads the service one after the other, of which the last one stays, and what ECS answers to each update: whether it
 /// tells. What is not told may have taken effect, as the reads say. Returns what comes of it and how many updates were sent.
-async fn tried(reads: &[Service], tells: &[bool]) -> (Result<Rollback, Error>, Vec<String>) {
+async fn tried(reads: &[Service], tells: &[bool]) -> (Result<RollBackOutput, Error>, Vec<String>) {
     let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     fake = fake.knows(described_of_push("web:3", 3));
     let reads: Vec<Value> = reads.iter().map(|snapshot| described_services([snapshot])).collect();
@@ -697,7 +725,7 @@ async fn tried(reads: &[Service], tells: &[bool]) -> (Result<Rollback, Error>, V
 
 /// What comes of going back when `web:3` is among the deployments that the update, or the read after one whose answer is lost,
 /// shows, but not among those of the read before; and the updates that were sent. ECS has no records.
-async fn replaced(third: Value, is_lost: bool) -> (Result<Rollback, Error>, Vec<String>) {
+async fn replaced(third: Value, is_lost: bool) -> (Result<RollBackOutput, Error>, Vec<String>) {
     let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     fake = fake.knows(third);
     let mut after = back();
@@ -736,18 +764,18 @@ async fn a_deployment_that_came_in_between_the_read_and_the_update_is_put_back()
         for (third, method, says) in [
             (
                 &newer,
-                RollbackMethod::Superseded,
+                RollbackMethod::Superseded {},
                 "was moved to web:3, of a newer push, at the same moment",
             ),
             (
                 &somebodys,
-                RollbackMethod::Displaced,
+                RollbackMethod::Displaced {},
                 "was moved to web:3 at the same moment",
             ),
         ] {
             let (rollback, sent) = replaced(third.clone(), is_lost).await;
             let rollback = rollback.unwrap();
-            assert_eq!((rollback.method, rollback.rollout), (method, None), "{is_lost}");
+            assert_eq!(rollback.method, method, "{is_lost}");
             assert_eq!(
                 rollback.message,
                 format!("web in production {says}, and is put back there")
@@ -766,7 +794,7 @@ async fn what_has_the_failed_image_too_or_goes_back_itself_or_cannot_be_started_
     for third in [ours, goes_back, deregistered] {
         for is_lost in [false, true] {
             let (rollback, sent) = replaced(third.clone(), is_lost).await;
-            assert_eq!(rollback.unwrap().method, RollbackMethod::UpdatedService);
+            assert_eq!(rollback.unwrap().method.name(), "UpdatedService");
             assert_eq!(sent, ["web:1"]);
         }
     }
@@ -803,7 +831,7 @@ fn shown(reads: &[Service]) -> Rule {
 }
 
 /// Of a service as these reads show it: what comes of going back to `web:1`, which is read in so many seconds.
-async fn slowly(reads: &[Service], seconds: u64) -> (Result<Rollback, Error>, Fake, Rule) {
+async fn slowly(reads: &[Service], seconds: u64) -> (Result<RollBackOutput, Error>, Fake, Rule) {
     let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:3", 3));
     let slow = mock!(Client::describe_task_definition)
         .match_requests(|input| input.task_definition() == Some(arn("web:1").as_str()))
@@ -820,7 +848,7 @@ async fn slowly(reads: &[Service], seconds: u64) -> (Result<Rollback, Error>, Fa
 async fn what_took_its_time_to_make_ready_is_not_done_where_the_service_has_moved_meanwhile() {
     let newer = || ecr_deploy::testing::service([rolling("web:3"), rolling("web:2")]);
     let (rollback, fake, _) = slowly(&[on_ours(), newer(), newer()], 7).await;
-    assert_eq!(rollback.unwrap().method, RollbackMethod::Superseded);
+    assert_eq!(rollback.unwrap().method.name(), "Superseded");
     fake.sent(0, &[]);
 }
 
@@ -828,7 +856,7 @@ async fn what_took_its_time_to_make_ready_is_not_done_where_the_service_has_move
 async fn where_the_service_has_not_moved_it_is_done_and_a_fresh_read_is_not_compared() {
     for (seconds, read) in [(0, 1), (1, 1), (2, 2)] {
         let (rollback, fake, reads) = slowly(&[on_ours()], seconds).await;
-        assert_eq!(rollback.unwrap().method, RollbackMethod::UpdatedService, "{seconds} s");
+        assert_eq!(rollback.unwrap().method.name(), "UpdatedService", "{seconds} s");
         assert_eq!(reads.num_calls(), read, "{seconds} s");
         fake.sent(0, &["web:1"]);
     }
@@ -864,7 +892,7 @@ async fn a_registered_revision_that_is_read_slowly_is_not_used_where_the_service
                 answer(&pinned("web:3"))
             });
         fake.ecs.splice(0..0, [shown(&reads), slow]);
-        let is_superseded = fake.asked(2).await.unwrap().method == RollbackMethod::Superseded;
+        let is_superseded = fake.asked(2).await.unwrap().method.name() == "Superseded";
         assert_eq!(is_superseded, updates.is_empty());
         fake.sent(0, &updates);
     }
@@ -874,7 +902,7 @@ async fn a_registered_revision_that_is_read_slowly_is_not_used_where_the_service
 async fn an_update_back_that_was_throttled_is_not_sent_on_the_old_read() {
     let newer = ecr_deploy::testing::service([rolling("web:3"), rolling("web:2")]);
     let (rollback, sent) = tried(&[on_ours(), newer], &[]).await;
-    assert_eq!(rollback.unwrap().method, RollbackMethod::Superseded);
+    assert_eq!(rollback.unwrap().method.name(), "Superseded");
     assert_eq!(sent, ["web:1"]);
 }
 
@@ -884,11 +912,8 @@ async fn an_update_back_whose_answer_is_lost_is_one_deployment_and_the_same_answ
     let (lost, sent) = tried(&[on_ours(), back()], &[]).await;
     assert_eq!(sent, ["web:1"]);
     let (told, lost) = (told.unwrap(), lost.unwrap());
-    assert_eq!(
-        (lost.method, &lost.message),
-        (RollbackMethod::UpdatedService, &told.message)
-    );
-    let (told, lost) = (told.rollout.unwrap(), lost.rollout.unwrap());
+    assert_eq!((lost.method.name(), &lost.message), ("UpdatedService", &told.message));
+    let (told, lost) = (&watched(&told).rollout, &watched(&lost).rollout);
     assert_eq!((&lost.deployment, lost.started_at), (&told.deployment, told.started_at));
     assert_eq!(lost.started_at, at(99));
 }
@@ -909,8 +934,8 @@ async fn what_came_back_to_another_revision_while_the_update_was_throttled_is_on
         mock!(Client::update_service).then_http_response(|| refusal("ThrottlingException", "Rate exceeded"));
     fake.ecs.splice(0..0, [snapshot, throttled]);
     let rollback = fake.asked(2).await.unwrap();
-    assert_eq!(rollback.method, RollbackMethod::Watching);
-    assert_eq!(rollback.rollout.unwrap().task_definition, arn("web:4"));
+    assert_eq!(rollback.method.name(), "Watching");
+    assert_eq!(watched(&rollback).rollout.task_definition, arn("web:4"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -919,7 +944,7 @@ async fn an_update_back_that_stays_throttled_is_given_back_to_the_state_machine(
     assert_eq!(rollback.unwrap_err().name(), "Deploy.Unavailable");
     assert_eq!(sent, ["web:1"; 4]);
     let (rollback, sent) = tried(&[on_ours()], &[false, true]).await;
-    assert_eq!(rollback.unwrap().method, RollbackMethod::UpdatedService);
+    assert_eq!(rollback.unwrap().method.name(), "UpdatedService");
     assert_eq!(sent, ["web:1"; 2]);
 }
 

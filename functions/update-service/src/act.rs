@@ -6,7 +6,7 @@ use crate::read::Reading;
 use crate::{Attempt, Update};
 use ecr_deploy::aws::registry::{By, Stored, look_up, restore};
 use ecr_deploy::change::LostUpdate;
-use ecr_deploy::contract::ServiceUpdate;
+use ecr_deploy::contract::UpdateOutput;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::{Service, ServiceDeployment};
 use ecr_deploy::domain::task_definition::Standing;
@@ -19,7 +19,7 @@ impl Attempt<'_> {
         reading: Reading,
         start: Start,
         sent: &mut Option<Update>,
-    ) -> Result<ServiceUpdate, Error> {
+    ) -> Result<UpdateOutput, Error> {
         let service = &reading.read.service;
         match start {
             Start::Update { revision, force } => self.update(reading, revision, force, sent).await,
@@ -48,7 +48,7 @@ impl Attempt<'_> {
         revision: TaskDefinitionArn,
         force: bool,
         sent: &mut Option<Update>,
-    ) -> Result<ServiceUpdate, Error> {
+    ) -> Result<UpdateOutput, Error> {
         if self.input.wanted_since.is_some() {
             self.require_image().await?;
         }
@@ -62,7 +62,7 @@ impl Attempt<'_> {
     }
 
     /// ECS moves no service to a revision that was deregistered: then the service needs another one.
-    async fn refused(&self, sent: &Update, error: Error) -> Result<ServiceUpdate, Error> {
+    async fn refused(&self, sent: &Update, error: Error) -> Result<UpdateOutput, Error> {
         let service = &sent.read.service;
         if self.is_active(&sent.revision).await? {
             return Err(match error {
@@ -105,7 +105,7 @@ impl Attempt<'_> {
         sent: &mut Update,
         after: &Service,
         records: Option<&[ServiceDeployment]>,
-    ) -> Result<ServiceUpdate, Error> {
+    ) -> Result<UpdateOutput, Error> {
         if let Some(lost_update) = sent.lost_update(after, records)
             && let Some(given_way) = self.give_way(lost_update).await?
         {
@@ -121,7 +121,7 @@ impl Attempt<'_> {
     /// that is all. Otherwise the service gets a new revision, made from the replaced one. A deployment that began between the
     /// read and the update is put back until then, so that nobody's change is undone when that fails. Returns `None` if the
     /// replaced deployment is of this push itself, or if only an older image is lost.
-    async fn give_way(&self, lost_update: &LostUpdate) -> Result<Option<ServiceUpdate>, Error> {
+    async fn give_way(&self, lost_update: &LostUpdate) -> Result<Option<UpdateOutput>, Error> {
         let LostUpdate { revision, came_between } = lost_update;
         let described = self.mover.ecs.describe_task_definition(revision.as_str()).await?;
         let standing = described.standing(&self.input.image, self.now);

@@ -1,16 +1,16 @@
-//! Whether a service is at rest, and the last good revision of one that is not.
+//! Tells a service at rest from one that moves, and finds its last good revision.
 
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
 
-/// Whether one read tells everything: one deployment, and ECS says that it is complete. Else ECS's records are worth a call: where
-/// it tells no rollout state, tasks that all run may be those of a rollback that is under way, or of a rollout that never completes.
+/// True if one read tells everything: there is one deployment, and ECS says that it is complete. Otherwise ECS's records are worth
+/// a call: if ECS tells no rollout state, tasks that all run may be those of a rollback, or of a rollout that never completes.
 #[must_use]
 pub(crate) fn tells_everything(service: &Service) -> bool {
     is_steady(service) && service.primary().is_some_and(|only| only.rollout_state.is_some())
 }
 
-/// Whether a service is at rest, as far as one read tells: one deployment is complete, and ECS wants no task of any other, which
+/// True if a service is at rest, as far as one read tells: one deployment is complete, and ECS wants no task of any other, which
 /// may still drain (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEarlySuccessCriteria.html>).
 #[must_use]
 pub(crate) fn is_steady(service: &Service) -> bool {
@@ -24,8 +24,8 @@ pub(crate) fn is_steady(service: &Service) -> bool {
     is_complete(service, primary) && deployments.all(|it| it.is_primary || only_drains(it))
 }
 
-/// Whether a deployment is over and went well. Where ECS tells no rollout state it is when all its tasks run, and one of them at
-/// least where the service is to run any: one that drains has none left.
+/// True if a deployment is over and went well. If ECS tells no rollout state, all its tasks must run, and at least one if the
+/// service is to run any: a deployment that drains has none left.
 fn is_complete(service: &Service, deployment: &Deployment) -> bool {
     if let Some(state) = deployment.rollout_state {
         return state == RolloutState::Completed;
@@ -37,8 +37,8 @@ fn is_complete(service: &Service, deployment: &Deployment) -> bool {
 /// The last good revision: that of the newest deployment that completed, other than one of `ours`, of the first of these `reads`
 /// that lists one; where none does, by the records ([`ecr_deploy::domain::service::last_good`]).
 ///
-/// A deployment without a rollout state counts only then before the records when its own does not tell otherwise: that its tasks
-/// run for a moment makes no revision good. `None` when nothing ever completed.
+/// A deployment without a rollout state counts before the records only if its own record does not say otherwise: no revision is
+/// good because its tasks run for a moment. `None` when nothing ever completed.
 #[must_use]
 pub(crate) fn last_good(
     reads: &[&Service],

@@ -1,22 +1,22 @@
-//! Whether to start a rollout on a service.
+//! The decision of "Update service": to start a rollout, or why not.
 
 use crate::earlier::{EarlierRollout, may_have_been_deployed, was_taken_back, went_back};
 use crate::rolling_back::is_rolling_back;
-use ecr_deploy::contract::UpdateService;
+use ecr_deploy::contract::UpdateInput;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::{
     Controller, Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus,
 };
 use ecr_deploy::domain::task_definition::Standing;
 
-/// What to do with a service that is to be moved to a revision.
+/// The decision about a service that is to be moved to a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
     /// Update it to `revision`, by force when it is on it already and has failed there.
     Update {
         /// The revision to move to.
         revision: TaskDefinitionArn,
-        /// Whether a new deployment has to be forced.
+        /// True if a new deployment has to be forced.
         force: bool,
     },
     /// It is on the image already, or on its way there, by this revision.
@@ -42,7 +42,7 @@ pub enum Start {
     Refused(String),
 }
 
-/// What is known before the decision.
+/// The facts that the decision stands on.
 #[derive(Debug, Clone, Copy)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -77,7 +77,7 @@ pub struct Snapshot<'a> {
 /// Decides what to do with a service. It is never moved to another family's revision: where it is on another family than the wanted
 /// revision, somebody has moved it there.
 #[must_use]
-pub fn decide(wanted: &UpdateService, snapshot: &Snapshot<'_>) -> Start {
+pub fn decide(wanted: &UpdateInput, snapshot: &Snapshot<'_>) -> Start {
     let service = snapshot.service;
     if service.controller != Controller::Ecs {
         return Start::Refused(format!("{} is not deployed by ECS itself", service.title()));
@@ -103,7 +103,7 @@ pub fn decide(wanted: &UpdateService, snapshot: &Snapshot<'_>) -> Start {
 }
 
 /// The decision about a service whose primary deployment is `primary`; `None` when it is to be updated to the wanted revision.
-fn start(wanted: &UpdateService, snapshot: &Snapshot<'_>, primary: &Deployment) -> Option<Start> {
+fn start(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Deployment) -> Option<Start> {
     let on = &primary.task_definition;
     let is_of_our_push = snapshot.primary_standing == Some(Standing::Ours);
     if *on == wanted.task_definition || (is_of_our_push && !lacks_something(wanted, snapshot, on)) {
@@ -146,7 +146,7 @@ fn start(wanted: &UpdateService, snapshot: &Snapshot<'_>, primary: &Deployment) 
 
 /// True if `on`, a revision of our push, was made from an older state than the wanted one: it lacks somebody's change that came in
 /// between, which the wanted one was made to keep.
-fn lacks_something(wanted: &UpdateService, snapshot: &Snapshot<'_>, on: &TaskDefinitionArn) -> bool {
+fn lacks_something(wanted: &UpdateInput, snapshot: &Snapshot<'_>, on: &TaskDefinitionArn) -> bool {
     let is_of_older_state = |source| wanted.source.is_later_than(source);
     wanted.task_definition.is_later_than(on)
         && snapshot.primary_source.is_none_or(is_of_older_state)
@@ -156,7 +156,7 @@ fn lacks_something(wanted: &UpdateService, snapshot: &Snapshot<'_>, on: &TaskDef
 
 /// The decision where the push was deployed to the service before, which is not on it any more; `None` when that does not
 /// count.
-fn deployed_before(wanted: &UpdateService, snapshot: &Snapshot<'_>, primary: &Deployment) -> Option<Start> {
+fn deployed_before(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Deployment) -> Option<Start> {
     let on = &primary.task_definition;
     let earlier = EarlierRollout::of_push(wanted, snapshot.service, snapshot.history, snapshot.of_push)?;
     if was_replaced_unseen(&earlier, on, snapshot, wanted) {
@@ -197,7 +197,7 @@ fn was_replaced_unseen(
     earlier: &EarlierRollout<'_>,
     on: &TaskDefinitionArn,
     snapshot: &Snapshot<'_>,
-    wanted: &UpdateService,
+    wanted: &UpdateInput,
 ) -> bool {
     let is_of_older_state = |source: &TaskDefinitionArn| !source.is_later_than(&wanted.source);
     earlier.record.status == ServiceDeploymentStatus::Stopped

@@ -1,7 +1,7 @@
 //! The rollouts that a service has had before, by ECS's records: whether the push was deployed here already, and which
 //! revisions the service was taken back from.
 
-use ecr_deploy::contract::UpdateService;
+use ecr_deploy::contract::UpdateInput;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::{Service, ServiceDeployment, ServiceDeploymentStatus};
 
@@ -30,7 +30,7 @@ impl<'a> EarlierRollout<'a> {
     /// The rollout of this push that the service has had since the image is wanted. The image may get another tag after it has
     /// failed here, or a person may start the push once more: that is no reason to try it again.
     pub(crate) fn of_push(
-        wanted: &UpdateService,
+        wanted: &UpdateInput,
         service: &Service,
         history: Option<&'a [ServiceDeployment]>,
         of_push: &[TaskDefinitionArn],
@@ -66,7 +66,7 @@ impl<'a> EarlierRollout<'a> {
 
 /// True if the image of this push may have been here since it is wanted: its revision was there before this execution asked for
 /// it; or the service was deployed to since then, which may have been by another execution with the image, and back.
-pub(crate) fn may_have_been_deployed(wanted: &UpdateService, service: &Service) -> bool {
+pub(crate) fn may_have_been_deployed(wanted: &UpdateInput, service: &Service) -> bool {
     let since = wanted.wanted_since.unwrap_or(wanted.image.push.at());
     let is_moved = service.primary().is_some_and(|primary| primary.created_at > since);
     is_moved || (wanted.repeated && wanted.wanted_since.is_none())

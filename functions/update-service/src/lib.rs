@@ -13,7 +13,7 @@ mod rolling_back;
 
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::change::mover::{Mover, Sent, attempts};
-use ecr_deploy::contract::{ServiceUpdate, UpdateService};
+use ecr_deploy::contract::{UpdateInput, UpdateOutput};
 use ecr_deploy::domain::service::ServiceDeployment;
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
@@ -42,8 +42,8 @@ pub async fn handle(
     config: &Config,
     running: impl Future<Output = Option<u32>>,
     request: Request<Value>,
-) -> Result<ServiceUpdate, Error> {
-    let Request { now, input, .. } = request.typed::<UpdateService>()?;
+) -> Result<UpdateOutput, Error> {
+    let Request { now, input, .. } = request.typed::<UpdateInput>()?;
     let mover = Mover {
         ecs,
         cluster: input.cluster.clone(),
@@ -70,8 +70,8 @@ pub async fn handle(
         left: update.deadline.duration_since(now),
         is_held: false,
     };
-    tracing::info!(outcome = ?update.outcome, "{}", update.message);
-    Ok(ServiceUpdate {
+    tracing::info!(outcome = update.outcome.name(), "{}", update.message);
+    Ok(UpdateOutput {
         wait: poll::wait(config.poll_interval, now, &waiting),
         ..update
     })
@@ -79,7 +79,7 @@ pub async fn handle(
 
 /// A revision is always of the family that it was made from. So nobody who starts an execution by hand can move a service to
 /// another family's revision, and to its roles.
-fn of_one_family(mover: &Mover<'_>, input: &UpdateService) -> Result<(), Error> {
+fn of_one_family(mover: &Mover<'_>, input: &UpdateInput) -> Result<(), Error> {
     let (source, made) = (&input.source, &input.task_definition);
     if source.family() == made.family() {
         return Ok(());
@@ -96,7 +96,7 @@ fn of_one_family(mover: &Mover<'_>, input: &UpdateService) -> Result<(), Error> 
 struct Attempt<'a> {
     mover: &'a Mover<'a>,
     ecr: &'a aws_sdk_ecr::Client,
-    input: &'a mut UpdateService,
+    input: &'a mut UpdateInput,
     now: Timestamp,
     /// Until when a rollout that begins now may take.
     deadline: Timestamp,
@@ -109,8 +109,8 @@ async fn update(
     mover: &Mover<'_>,
     ecr: &aws_sdk_ecr::Client,
     now: Timestamp,
-    mut input: UpdateService,
-) -> Result<ServiceUpdate, Error> {
+    mut input: UpdateInput,
+) -> Result<UpdateOutput, Error> {
     attempts(now, async |now, sent: &mut Option<Update>| {
         let deadline = now.saturating_add(input.settings.rollout_timeout);
         // The update whose answer is lost may have deployed the push since the step began, and so may another execution.

@@ -3,19 +3,16 @@
 use crate::Attempt;
 use crate::at_rest::{is_steady, last_good};
 use crate::read::Reading;
-use ecr_deploy::contract::{Rollout, ServiceUpdate, UpdateOutcome};
+use ecr_deploy::contract::{Rollout, UpdateOutcome, UpdateOutput, WatchedUpdate};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::Service;
 use ecr_deploy::error::Error;
 use jiff::{SignedDuration, Timestamp};
 
 /// There is no service to move.
-pub(crate) fn deleted(now: Timestamp, message: String) -> ServiceUpdate {
-    ServiceUpdate {
-        outcome: UpdateOutcome::ServiceDeleted,
-        rollout: None,
-        previous: None,
-        source: None,
+pub(crate) fn deleted(now: Timestamp, message: String) -> UpdateOutput {
+    UpdateOutput {
+        outcome: UpdateOutcome::ServiceDeleted {},
         deadline: now,
         wait: 0,
         message,
@@ -29,19 +26,17 @@ impl Attempt<'_> {
         after: &Service,
         revision: &TaskDefinitionArn,
         previous: Option<TaskDefinitionArn>,
-    ) -> ServiceUpdate {
+    ) -> UpdateOutput {
         let message = match &previous {
             Some(previous) => format!("from {} to {}", previous.short(), revision.short()),
             None => format!("to {}; nothing good is known to go back to", revision.short()),
         };
-        ServiceUpdate {
-            rollout: Some(self.rollout(after, revision)),
-            previous,
-            ..self.outcome(UpdateOutcome::Started, &message)
-        }
+        let rollout = self.rollout(after, revision);
+        let watched = WatchedUpdate { rollout, previous };
+        self.outcome(UpdateOutcome::Started(watched), &message)
     }
 
-    pub(crate) fn already_deployed(&self, reading: &Reading, revision: &TaskDefinitionArn) -> ServiceUpdate {
+    pub(crate) fn already_deployed(&self, reading: &Reading, revision: &TaskDefinitionArn) -> UpdateOutput {
         let service = &reading.read.service;
         let mut rollout = self.rollout(service, revision);
         // Another execution is watching it, and this one is to see the same. But if its rollout is over, maybe for
@@ -49,27 +44,22 @@ impl Attempt<'_> {
         if !is_steady(service) && self.input.wanted_since.is_none() {
             rollout.watched_since = rollout.started_at;
         }
-        ServiceUpdate {
-            previous: last_good(&[service], revision, reading.history.as_deref()),
-            rollout: Some(rollout),
-            ..self.outcome(
-                UpdateOutcome::AlreadyDeployed,
-                &format!("is on {} already", revision.short()),
-            )
-        }
+        let previous = last_good(&[service], revision, reading.history.as_deref());
+        let outcome = UpdateOutcome::AlreadyDeployed(WatchedUpdate { rollout, previous });
+        self.outcome(outcome, &format!("is on {} already", revision.short()))
     }
 
-    pub(crate) fn superseded(&self, by: &TaskDefinitionArn) -> ServiceUpdate {
+    pub(crate) fn superseded(&self, by: &TaskDefinitionArn) -> UpdateOutput {
         let what = format!("is on {}, of a newer push", by.short());
-        self.outcome(UpdateOutcome::Superseded, &what)
+        self.outcome(UpdateOutcome::Superseded {}, &what)
     }
 
-    pub(crate) fn taken_on(&self, to: &TaskDefinitionArn) -> ServiceUpdate {
+    pub(crate) fn taken_on(&self, to: &TaskDefinitionArn) -> UpdateOutput {
         let what = format!(
             "was on this push before, and another deployment has taken it to {}",
             to.short()
         );
-        self.outcome(UpdateOutcome::Superseded, &what)
+        self.outcome(UpdateOutcome::Superseded {}, &what)
     }
 
     pub(crate) fn rolled_back(&self, to: &TaskDefinitionArn, why: Option<&str>) -> Error {
@@ -84,19 +74,18 @@ impl Attempt<'_> {
     }
 
     /// The service is read again later.
-    pub(crate) fn rolling_back(&self, what: &str) -> Result<ServiceUpdate, Error> {
-        Ok(ServiceUpdate {
+    pub(crate) fn rolling_back(&self, what: &str) -> Result<UpdateOutput, Error> {
+        Ok(UpdateOutput {
             deadline: self.wait_until(what)?,
-            ..self.outcome(UpdateOutcome::RollingBack, what)
+            ..self.outcome(UpdateOutcome::RollingBack {}, what)
         })
     }
 
     /// The service gets a revision that is made from `source`.
-    pub(crate) fn rebase(&self, source: TaskDefinitionArn, what: &str) -> Result<ServiceUpdate, Error> {
-        Ok(ServiceUpdate {
-            source: Some(source),
+    pub(crate) fn rebase(&self, source: TaskDefinitionArn, what: &str) -> Result<UpdateOutput, Error> {
+        Ok(UpdateOutput {
             deadline: self.wait_until(what)?,
-            ..self.outcome(UpdateOutcome::Rebase, what)
+            ..self.outcome(UpdateOutcome::Rebase { source }, what)
         })
     }
 
@@ -128,12 +117,9 @@ impl Attempt<'_> {
         }
     }
 
-    fn outcome(&self, outcome: UpdateOutcome, what: &str) -> ServiceUpdate {
-        ServiceUpdate {
+    fn outcome(&self, outcome: UpdateOutcome, what: &str) -> UpdateOutput {
+        UpdateOutput {
             outcome,
-            rollout: None,
-            previous: None,
-            source: None,
             deadline: self.deadline,
             wait: 0,
             message: format!("{} {what}", self.mover.title()),

@@ -1,4 +1,4 @@
-//! Whether a rollback is under way, and whether that has any hope.
+//! Recognizes a rollback that is under way, and one that has no hope.
 
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::{
@@ -6,7 +6,7 @@ use ecr_deploy::domain::service::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-/// Whether the service is on its way back. A deployment begun now would have no rollback target and could stall
+/// True if the service is rolling back. A deployment begun now would have no rollback target and could stall
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
 ///
 /// ECS's own rollback shows in its records, or in the reason of the primary deployment; one by `UpdateService` shows as a
@@ -41,8 +41,9 @@ pub(crate) fn is_rolling_back(
     primary.says_rollback() || goes_to_earlier || rolls_back
 }
 
-/// Whether a rollback under way has no hope of an end, so that nobody should wait for it: its tasks crash as those of a rollout
-/// that has failed do, or it has had the time that a rollback may take. Tasks that end well may be all that its service runs.
+/// True if a rollback under way has no hope of an end, so that nobody should wait for it: its tasks crash as often as those of a
+/// rollout that failed, or it has had the time that a rollback may take. Tasks that end well are no crashes: a service may run
+/// nothing else.
 #[must_use]
 pub(crate) fn is_lost(
     rollback: &Deployment,

@@ -6,7 +6,8 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use ecr_deploy::aws::ecs::Ecs;
-use ecr_deploy::contract::{ServiceUpdate, UpdateOutcome, UpdateService};
+use ecr_deploy::contract::{Rollout, UpdateInput, UpdateOutcome, UpdateOutput};
+use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
 use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::error::Error;
@@ -91,7 +92,7 @@ impl Fake {
         self
     }
 
-    async fn asked(&self, input: &UpdateService, seconds: i64) -> Result<ServiceUpdate, Error> {
+    async fn asked(&self, input: &UpdateInput, seconds: i64) -> Result<UpdateOutput, Error> {
         self.asked_among(None, input, seconds).await
     }
 
@@ -99,9 +100,9 @@ impl Fake {
     async fn asked_among(
         &self,
         running: Option<u32>,
-        input: &UpdateService,
+        input: &UpdateInput,
         seconds: i64,
-    ) -> Result<ServiceUpdate, Error> {
+    ) -> Result<UpdateOutput, Error> {
         let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &self.rules));
         let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, [&self.image]);
         update_service::handle(&ecs, &ecr, &Config::default(), ready(running), request(input, seconds)).await
@@ -112,6 +113,24 @@ impl Fake {
         let short =
             |input: &UpdateServiceInput| input.task_definition().unwrap().rsplit_once('/').unwrap().1.to_owned();
         updates.iter().map(short).collect()
+    }
+}
+
+/// The rollout that is to be watched.
+fn rollout(update: &UpdateOutput) -> Option<Rollout> {
+    update.outcome.watched().map(|watched| watched.rollout.clone())
+}
+
+/// The last good revision.
+fn previous(update: &UpdateOutput) -> Option<TaskDefinitionArn> {
+    update.outcome.watched()?.previous.clone()
+}
+
+/// The revision from which a new one has to be made.
+fn source(update: &UpdateOutput) -> Option<TaskDefinitionArn> {
+    match &update.outcome {
+        UpdateOutcome::Rebase { source } => Some(source.clone()),
+        _ => None,
     }
 }
 
@@ -133,8 +152,8 @@ fn no_tasks() -> Rule {
     mock!(Client::list_tasks).then_http_response(|| answer(&json!({"taskArns": []})))
 }
 
-fn wanted() -> UpdateService {
-    UpdateService {
+fn wanted() -> UpdateInput {
+    UpdateInput {
         image: pushed(2),
         cluster: service_id().cluster,
         service: service_id().service,
@@ -174,7 +193,7 @@ async fn an_image_that_is_wanted_again_must_be_one_that_tasks_can_pull() {
             image: image.clone(),
             ..Fake::new(service([deployment("web:1")]), &[], None).knows(described("web:1", "app:v1", &[]))
         };
-        let input = UpdateService {
+        let input = UpdateInput {
             wanted_since: is_wanted_again.then(|| at(60)),
             ..wanted()
         };
@@ -184,7 +203,7 @@ async fn an_image_that_is_wanted_again_must_be_one_that_tasks_can_pull() {
             assert_eq!((error.name(), &error.to_string()), ("Deploy.Rejected", says));
             assert_eq!(fake.sent(), [""; 0], "nothing is started");
         } else {
-            assert_eq!(updated.unwrap().outcome, UpdateOutcome::Started);
+            assert_eq!(updated.unwrap().outcome.name(), "Started");
             assert_eq!(fake.sent(), ["web:2"]);
         }
         assert_eq!(image.num_calls(), usize::from(is_wanted_again));
@@ -201,11 +220,11 @@ async fn peer_8_an_update_sends_cluster_service_and_task_definition_and_nothing_
         .task_definition(arn("web:2").as_str());
     assert_eq!(*fake.updates.lock().unwrap(), [only.build().unwrap()]);
     assert_eq!(
-        (update.outcome, update.previous),
-        (UpdateOutcome::Started, Some(arn("web:1")))
+        (update.outcome.name(), previous(&update)),
+        ("Started", Some(arn("web:1")))
     );
     assert_eq!(update.message, "web in production from web:1 to web:2");
-    let rollout = update.rollout.unwrap();
+    let rollout = rollout(&update).unwrap();
     assert_eq!(
         (rollout.task_definition, rollout.deployment.as_deref()),
         (arn("web:2"), Some("ecs-svc/101"))
@@ -229,10 +248,7 @@ async fn the_more_services_are_waited_for_the_later_is_the_first_read_of_a_rollo
         };
         let busy = Fake::new(service([back, given_up("web:3")]), &[], None).knows(described("web:1", "app:v1", &[]));
         let turn = busy.asked_among(running, &wanted(), 60).await.unwrap();
-        assert_eq!(
-            (begun.outcome, turn.outcome),
-            (UpdateOutcome::Started, UpdateOutcome::RollingBack)
-        );
+        assert_eq!((begun.outcome.name(), turn.outcome.name()), ("Started", "RollingBack"));
         for update in [begun, turn] {
             let is_first_come = running.is_none_or(|running| running <= 25);
             assert_eq!(update.wait == 15, is_first_come, "{running:?}: {update:?}");
@@ -244,7 +260,7 @@ async fn the_more_services_are_waited_for_the_later_is_the_first_read_of_a_rollo
 #[tokio::test]
 async fn a_failed_deployment_of_ours_is_started_again_by_force() {
     let fake = Fake::new(service([given_up("web:2"), deployment("web:1")]), &[], None);
-    assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, UpdateOutcome::Started);
+    assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome.name(), "Started");
     let forced = fake.updates.lock().unwrap()[0].clone();
     let only = UpdateServiceInput::builder()
         .cluster("production")
@@ -255,7 +271,7 @@ async fn a_failed_deployment_of_ours_is_started_again_by_force() {
 
 #[tokio::test]
 async fn of_a_failed_deployment_of_a_revision_of_ours_that_was_deregistered_the_wanted_one_takes_the_place() {
-    let again = UpdateService {
+    let again = UpdateInput {
         wanted_since: Some(at(60)),
         ..wanted()
     };
@@ -263,7 +279,7 @@ async fn of_a_failed_deployment_of_a_revision_of_ours_that_was_deregistered_the_
         let mut duplicate = described_of_push("web:4", 2);
         duplicate["taskDefinition"]["status"] = json!(status);
         let fake = Fake::new(service([given_up("web:4"), deployment("web:1")]), &[], None).knows(duplicate);
-        assert_eq!(fake.asked(&again, 60).await.unwrap().outcome, UpdateOutcome::Started);
+        assert_eq!(fake.asked(&again, 60).await.unwrap().outcome.name(), "Started");
         assert_eq!(fake.sent(), [sent], "{status}");
         let forced = fake.updates.lock().unwrap()[0].force_new_deployment;
         assert_eq!(forced, (status == "ACTIVE").then_some(true));
@@ -273,19 +289,23 @@ async fn of_a_failed_deployment_of_a_revision_of_ours_that_was_deregistered_the_
 #[tokio::test]
 async fn a_revision_of_a_push_that_is_still_to_come_is_no_newer_one() {
     for (push, outcome) in [
-        ("2026-05-04T12:00:03Z 0a1b", UpdateOutcome::Superseded),
-        ("2062-05-04T12:00:03Z 0a1b", UpdateOutcome::Rebase),
+        ("2026-05-04T12:00:03Z 0a1b", "Superseded"),
+        ("2062-05-04T12:00:03Z 0a1b", "Rebase"),
     ] {
         let tagged = described("web:9", "app:v1", &[("ecr-deploy:push/app", push)]);
         let fake = Fake::new(service([deployment("web:9")]), &[], None).knows(tagged);
-        assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, outcome, "{push}");
+        assert_eq!(
+            fake.asked(&wanted(), 60).await.unwrap().outcome.name(),
+            outcome,
+            "{push}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_service_is_not_moved_to_another_familys_revision() {
     let fake = Fake::new(service([deployment("web:1")]), &[], None);
-    let by_hand = UpdateService {
+    let by_hand = UpdateInput {
         task_definition: arn("admin:7"),
         ..wanted()
     };
@@ -307,11 +327,11 @@ async fn asked_twice_one_deployment_is_started() {
     let second = fake.asked(&wanted(), 61).await.unwrap();
     assert_eq!(fake.sent(), ["web:2"]);
     assert_eq!(
-        (first.outcome, second.outcome),
-        (UpdateOutcome::Started, UpdateOutcome::AlreadyDeployed)
+        (first.outcome.name(), second.outcome.name()),
+        ("Started", "AlreadyDeployed")
     );
-    assert_eq!(second.previous, first.previous);
-    let (first, second) = (first.rollout.unwrap(), second.rollout.unwrap());
+    assert_eq!(previous(&second), previous(&first));
+    let (first, second) = (rollout(&first).unwrap(), rollout(&second).unwrap());
     assert_eq!(
         (second.deployment, second.started_at),
         (first.deployment, first.started_at)
@@ -327,8 +347,8 @@ async fn a_service_that_is_there_and_at_rest_tells_by_its_records_what_was_good_
     let fake = Fake::new(service([deployment("web:2")]), &history, None);
     let update = fake.asked(&wanted(), 60).await.unwrap();
     assert_eq!(
-        (update.outcome, update.previous),
-        (UpdateOutcome::AlreadyDeployed, Some(arn("web:1")))
+        (update.outcome.name(), previous(&update)),
+        ("AlreadyDeployed", Some(arn("web:1")))
     );
     assert!(fake.sent().is_empty());
 }
@@ -337,7 +357,7 @@ async fn a_service_that_is_there_and_at_rest_tells_by_its_records_what_was_good_
 async fn without_anything_good_before_the_message_says_so() {
     let fake = Fake::new(service([rolling("web:1")]), &[], None).knows(described_of_push("web:1", 1));
     let update = fake.asked(&wanted(), 60).await.unwrap();
-    assert_eq!(update.previous, None);
+    assert_eq!(previous(&update), None);
     assert_eq!(
         update.message,
         "web in production to web:2; nothing good is known to go back to"
@@ -349,7 +369,7 @@ async fn peer_13_a_newer_push_is_left_alone() {
     let fake =
         Fake::new(service([rolling("web:3"), deployment("web:1")]), &[], None).knows(described_of_push("web:3", 3));
     let update = fake.asked(&wanted(), 60).await.unwrap();
-    assert_eq!((update.outcome, update.rollout), (UpdateOutcome::Superseded, None));
+    assert_eq!((update.outcome.name(), rollout(&update)), ("Superseded", None));
     assert_eq!(update.message, "web in production is on web:3, of a newer push");
     assert!(fake.sent().is_empty());
 }
@@ -367,7 +387,7 @@ async fn peer_13_a_newer_push_that_came_in_at_the_same_moment_is_put_back() {
     let fake =
         Fake::new(service([deployment("web:1")]), &[], Some(at_once("web:3"))).knows(described_of_push("web:3", 3));
     let update = fake.asked(&wanted(), 60).await.unwrap();
-    assert_eq!((update.outcome, update.rollout), (UpdateOutcome::Superseded, None));
+    assert_eq!((update.outcome.name(), rollout(&update)), ("Superseded", None));
     assert_eq!(fake.sent(), ["web:2", "web:3"]);
 }
 
@@ -378,12 +398,12 @@ async fn somebodys_change_that_came_in_at_the_same_moment_gets_the_image_on_top(
         .knows(described_of_push("web:2", 2));
     let moved = fake.asked(&wanted(), 60).await.unwrap();
     assert_eq!(
-        (moved.outcome, moved.source, moved.rollout),
-        (UpdateOutcome::Rebase, Some(arn("web:3")), None)
+        (moved.outcome.name(), source(&moved), rollout(&moved)),
+        ("Rebase", Some(arn("web:3")), None)
     );
     assert_eq!(moved.message, "web in production was moved to web:3 at the same moment");
 
-    let on_top = UpdateService {
+    let on_top = UpdateInput {
         task_definition: arn("web:4"),
         source: arn("web:3"),
         deadline: Some(moved.deadline),
@@ -391,8 +411,8 @@ async fn somebodys_change_that_came_in_at_the_same_moment_gets_the_image_on_top(
     };
     let update = fake.asked(&on_top, 75).await.unwrap();
     assert_eq!(
-        (update.outcome, update.previous),
-        (UpdateOutcome::Started, Some(arn("web:1")))
+        (update.outcome.name(), previous(&update)),
+        ("Started", Some(arn("web:1")))
     );
     assert_eq!(fake.sent(), ["web:2", "web:3", "web:4"], "the change is put back first");
     assert_eq!(
@@ -419,8 +439,8 @@ async fn a_service_that_an_older_push_has_moved_meanwhile_needs_no_other_revisio
     );
     let update = fake.asked(&wanted(), 60).await.unwrap();
     assert_eq!(
-        (update.outcome, fake.sent()),
-        (UpdateOutcome::Started, vec!["web:2".to_owned()])
+        (update.outcome.name(), fake.sent()),
+        ("Started", vec!["web:2".to_owned()])
     );
     let sidecar = Some(("ecr-deploy:push/sidecar", "2026-05-04T12:00:00Z 7"));
     let fake = of_two_pushes(
@@ -429,8 +449,8 @@ async fn a_service_that_an_older_push_has_moved_meanwhile_needs_no_other_revisio
     );
     let update = fake.asked(&wanted(), 60).await.unwrap();
     assert_eq!(
-        (update.outcome, update.source, fake.sent()),
-        (UpdateOutcome::Rebase, Some(arn("web:3")), vec![]),
+        (update.outcome.name(), source(&update), fake.sent()),
+        ("Rebase", Some(arn("web:3")), vec![]),
         "another repository's image would be lost, or come in"
     );
 }
@@ -443,8 +463,8 @@ async fn an_older_push_that_was_replaced_unseen_is_not_put_back() {
     );
     let update = fake.asked(&wanted(), 60).await.unwrap();
     assert_eq!(
-        (update.outcome, fake.sent()),
-        (UpdateOutcome::Started, vec!["web:2".to_owned()])
+        (update.outcome.name(), fake.sent()),
+        ("Started", vec!["web:2".to_owned()])
     );
 }
 
@@ -457,17 +477,11 @@ async fn what_an_old_read_did_not_show_is_not_put_back_unless_it_is_a_newer_push
     let of_others =
         Fake::new(service([deployment("web:1")]), &[], Some(before("web:3"))).knows(described("web:3", "app:v1", &[]));
     let moved = of_others.asked(&wanted(), 60).await.unwrap();
-    assert_eq!(
-        (moved.outcome, moved.source),
-        (UpdateOutcome::Rebase, Some(arn("web:3")))
-    );
+    assert_eq!((moved.outcome.name(), source(&moved)), ("Rebase", Some(arn("web:3"))));
     assert_eq!(of_others.sent(), ["web:2"]);
     let newer =
         Fake::new(service([deployment("web:1")]), &[], Some(before("web:3"))).knows(described_of_push("web:3", 3));
-    assert_eq!(
-        newer.asked(&wanted(), 60).await.unwrap().outcome,
-        UpdateOutcome::Superseded
-    );
+    assert_eq!(newer.asked(&wanted(), 60).await.unwrap().outcome.name(), "Superseded");
     assert_eq!(newer.sent(), ["web:2", "web:3"]);
 }
 
@@ -475,7 +489,7 @@ async fn what_an_old_read_did_not_show_is_not_put_back_unless_it_is_a_newer_push
 async fn another_revision_of_the_same_push_that_an_old_read_did_not_show_is_not_put_back() {
     let earlier = Some(at_once("web:3"));
     let fake = Fake::new(service([deployment("web:1")]), &[], earlier).knows(described_of_push("web:3", 2));
-    assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, UpdateOutcome::Started);
+    assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome.name(), "Started");
     assert_eq!(fake.sent(), ["web:2"]);
 }
 
@@ -491,7 +505,7 @@ async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_s
     let fake = Fake::new(service([deployment("web:1")]), &history, None)
         .knows(described_of_push("web:1", 1))
         .knows(described_of_push("web:2", 2));
-    let asked = |again: bool| UpdateService {
+    let asked = |again: bool| UpdateInput {
         wanted_since: again.then(|| at(60)),
         repeated: true,
         ..wanted()
@@ -507,7 +521,7 @@ async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_s
     );
     assert!(fake.sent().is_empty());
     let again = fake.asked(&asked(true), 3600).await.unwrap();
-    assert_eq!(again.outcome, UpdateOutcome::Started);
+    assert_eq!(again.outcome.name(), "Started");
     assert_eq!(fake.sent(), ["web:2"]);
 }
 
@@ -525,7 +539,7 @@ fn described_of_other_tag(seconds: i64) -> Value {
 
 #[tokio::test]
 async fn a_service_that_runs_the_image_under_another_tag_of_the_same_minute_is_there() {
-    let wanted = UpdateService {
+    let wanted = UpdateInput {
         task_definition: arn("web:3"),
         repeated: true,
         ..wanted()
@@ -534,21 +548,18 @@ async fn a_service_that_runs_the_image_under_another_tag_of_the_same_minute_is_t
         for seconds in [0, 2, 4, 60] {
             let fake = Fake::new(service([on.clone()]), &[], None).knows(described_of_other_tag(seconds));
             let update = fake.asked(&wanted, 60).await.unwrap();
-            assert_eq!(update.outcome, UpdateOutcome::AlreadyDeployed, "{seconds}");
-            assert_eq!(update.rollout.unwrap().task_definition, arn("web:2"));
+            assert_eq!(update.outcome.name(), "AlreadyDeployed", "{seconds}");
+            assert_eq!(rollout(&update).unwrap().task_definition, arn("web:2"));
             assert!(fake.sent().is_empty());
         }
     }
     let later = Fake::new(service([deployment("web:2")]), &[], None).knows(described_of_other_tag(-59));
-    let promoted = UpdateService {
+    let promoted = UpdateInput {
         source: arn("web:2"),
         repeated: false,
         ..wanted
     };
-    assert_eq!(
-        later.asked(&promoted, 60).await.unwrap().outcome,
-        UpdateOutcome::Started
-    );
+    assert_eq!(later.asked(&promoted, 60).await.unwrap().outcome.name(), "Started");
     assert_eq!(later.sent(), ["web:3"]);
 }
 
@@ -561,7 +572,7 @@ async fn an_image_that_was_rolled_back_under_one_tag_is_not_tried_again_under_th
     let fake = Fake::new(service([deployment("web:1")]), &history, None)
         .knows(described_of_push("web:1", 0))
         .knows(described_of_other_tag(1));
-    let asked = UpdateService {
+    let asked = UpdateInput {
         repeated: true,
         ..wanted()
     };
@@ -580,15 +591,12 @@ async fn an_image_whose_next_tag_comes_after_another_push_is_made_from_that_one(
         .knows(described_of_push("web:3", 1))
         .knows(described_of_push("web:1", 0))
         .knows(described_of_other_tag(0));
-    let asked = UpdateService {
+    let asked = UpdateInput {
         repeated: true,
         ..wanted()
     };
     let update = fake.asked(&asked, 60).await.unwrap();
-    assert_eq!(
-        (update.outcome, update.source),
-        (UpdateOutcome::Rebase, Some(arn("web:3")))
-    );
+    assert_eq!((update.outcome.name(), source(&update)), ("Rebase", Some(arn("web:3"))));
     assert!(fake.sent().is_empty());
 }
 
@@ -603,14 +611,14 @@ async fn a_first_turn_on_a_service_at_rest_needs_no_records() {
 async fn why_tasks_crashed_counts_for_whoever_watches_the_same_rollout_but_not_when_it_is_wanted_again() {
     let watched = async |on: Deployment, again: bool| {
         let fake = Fake::new(service([on]), &[], None);
-        let asked = UpdateService {
+        let asked = UpdateInput {
             wanted_since: again.then(|| at(60)),
             repeated: true,
             ..wanted()
         };
         let update = fake.asked(&asked, 600).await.unwrap();
-        assert_eq!(update.outcome, UpdateOutcome::AlreadyDeployed);
-        let rollout = update.rollout.unwrap();
+        assert_eq!(update.outcome.name(), "AlreadyDeployed");
+        let rollout = rollout(&update).unwrap();
         assert_eq!(rollout.started_at, at(2));
         rollout.watched_since
     };
@@ -624,12 +632,9 @@ async fn a_rollback_under_way_is_waited_for_until_the_deadline_of_the_first_try(
     let fake =
         Fake::new(service([rolling("web:1"), given_up("web:5")]), &[], None).knows(described_of_push("web:1", 1));
     let busy = fake.asked(&wanted(), 60).await.unwrap();
-    assert_eq!(
-        (busy.outcome, busy.deadline),
-        (UpdateOutcome::RollingBack, at(60 + 30 * 60))
-    );
+    assert_eq!((busy.outcome.name(), busy.deadline), ("RollingBack", at(60 + 30 * 60)));
     assert_eq!(busy.message, "web in production is on its way back to web:1");
-    let again = UpdateService {
+    let again = UpdateInput {
         deadline: Some(at(100)),
         ..wanted()
     };
@@ -659,17 +664,13 @@ async fn where_ecs_tells_no_rollout_state_its_records_are_asked_also_of_a_servic
         ]
     };
     for (newest, outcome, sent) in [
-        (ServiceDeploymentStatus::RollingBack, UpdateOutcome::RollingBack, vec![]),
-        (
-            ServiceDeploymentStatus::RolledBack,
-            UpdateOutcome::Started,
-            vec!["web:2"],
-        ),
+        (ServiceDeploymentStatus::RollingBack, "RollingBack", vec![]),
+        (ServiceDeploymentStatus::RolledBack, "Started", vec!["web:2"]),
     ] {
         let fake = Fake::new(service([alone.clone()]), &records(newest), None);
         let fake = fake.knows(described("web:1", "app:v1", &[]));
         let update = fake.asked(&wanted(), 60).await.unwrap();
-        assert_eq!(update.outcome, outcome, "{newest:?}");
+        assert_eq!(update.outcome.name(), outcome, "{newest:?}");
         assert_eq!(fake.sent(), sent, "{newest:?}");
     }
 }
@@ -687,7 +688,7 @@ async fn a_rollback_whose_tasks_die_too_is_not_waited_for() {
     fake.rules
         .push(mock!(Client::describe_tasks).then_http_response(move || answer(&tasks)));
     let update = fake.asked(&wanted(), 60).await.unwrap();
-    assert_eq!(update.outcome, UpdateOutcome::Started);
+    assert_eq!(update.outcome.name(), "Started");
     assert_eq!(fake.sent(), ["web:2"]);
 }
 
@@ -695,10 +696,7 @@ async fn a_rollback_whose_tasks_die_too_is_not_waited_for() {
 async fn a_rollback_to_the_source_itself_is_waited_for() {
     let tags = [("ecr-deploy:rolled-back", "web:9")];
     let fake = Fake::new(service([rolling("web:1")]), &[], None).knows(described("web:1", "app:v1", &tags));
-    assert_eq!(
-        fake.asked(&wanted(), 60).await.unwrap().outcome,
-        UpdateOutcome::RollingBack
-    );
+    assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome.name(), "RollingBack");
 }
 
 #[tokio::test]
@@ -709,7 +707,7 @@ async fn a_service_that_was_deleted_is_an_outcome_and_one_that_refuses_an_error_
     let gone = update_service::handle(&ecs, &stored(), &Config::default(), ready(None), request(&wanted(), 60))
         .await
         .unwrap();
-    assert_eq!((gone.outcome, gone.rollout), (UpdateOutcome::ServiceDeleted, None));
+    assert_eq!((gone.outcome.name(), rollout(&gone)), ("ServiceDeleted", None));
     let says = "web in production is not there (DescribeServices: MISSING): it was deleted, or its name is mistyped";
     assert!(gone.message.starts_with(says), "{}", gone.message);
 
@@ -730,7 +728,7 @@ async fn a_service_in_express_mode_is_moved_like_any_other_and_a_refusal_says_wh
         ..service([deployment("web:1")])
     };
     let fake = Fake::new(express(), &[], None);
-    assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome, UpdateOutcome::Started);
+    assert_eq!(fake.asked(&wanted(), 60).await.unwrap().outcome.name(), "Started");
     assert_eq!(fake.sent(), ["web:2"]);
     let described = described_of_push("web:2", 2);
     let refused = refused_by(express(), "InvalidParameterException", "not this one", described).await;
@@ -741,7 +739,7 @@ async fn a_service_in_express_mode_is_moved_like_any_other_and_a_refusal_says_wh
 }
 
 /// A service on `web:1`, whose update ECS refuses; `described` is what is known of `web:2`.
-async fn refusing(code: &'static str, message: &'static str, described: Value) -> Result<ServiceUpdate, Error> {
+async fn refusing(code: &'static str, message: &'static str, described: Value) -> Result<UpdateOutput, Error> {
     refused_by(service([deployment("web:1")]), code, message, described).await
 }
 
@@ -751,7 +749,7 @@ async fn refused_by(
     code: &'static str,
     message: &'static str,
     described: Value,
-) -> Result<ServiceUpdate, Error> {
+) -> Result<UpdateOutput, Error> {
     let there = mock!(Client::describe_services).then_http_response(move || answer(&described_services([&service])));
     let refuse = mock!(Client::update_service).then_http_response(|| refusal(code, message));
     let tells = mock!(Client::describe_task_definition)
@@ -772,8 +770,8 @@ async fn a_revision_that_was_deregistered_or_deleted_meanwhile_is_made_anew_from
         let update = refusing("ClientException", "TaskDefinition is inactive", described).await;
         let update = update.unwrap();
         assert_eq!(
-            (update.outcome, update.source, update.rollout),
-            (UpdateOutcome::Rebase, Some(arn("web:1")), None)
+            (update.outcome.name(), source(&update), rollout(&update)),
+            ("Rebase", Some(arn("web:1")), None)
         );
         assert_eq!(
             update.message,
@@ -801,9 +799,9 @@ type Change = fn(&mut Service);
 async fn moved(
     answers: &[(Answered, Change)],
     history: &[ServiceDeployment],
-    asked: &UpdateService,
+    asked: &UpdateInput,
     described: &[Value],
-) -> (Result<ServiceUpdate, Error>, Vec<String>) {
+) -> (Result<UpdateOutput, Error>, Vec<String>) {
     moved_from(service([deployment("web:1")]), answers, history, asked, described).await
 }
 
@@ -812,9 +810,9 @@ async fn moved_from(
     before: Service,
     answers: &[(Answered, Change)],
     history: &[ServiceDeployment],
-    asked: &UpdateService,
+    asked: &UpdateInput,
     described: &[Value],
-) -> (Result<ServiceUpdate, Error>, Vec<String>) {
+) -> (Result<UpdateOutput, Error>, Vec<String>) {
     let state = Arc::new(Mutex::new(before));
     let sent = Arc::new(Mutex::new(Vec::new()));
     let (listed, revisions) = listed_deployments(history);
@@ -897,9 +895,9 @@ async fn read_at(
     seconds: u64,
     meanwhile: Vec<Change>,
     history: &[ServiceDeployment],
-    asked: &UpdateService,
+    asked: &UpdateInput,
     before: Service,
-) -> (Result<ServiceUpdate, Error>, Vec<String>, [usize; 2]) {
+) -> (Result<UpdateOutput, Error>, Vec<String>, [usize; 2]) {
     let mut fake = Fake::new(before, history, None);
     let (state, mut meanwhile) = (Arc::clone(&fake.service), meanwhile.into_iter());
     let revision = described["taskDefinition"]["taskDefinitionArn"]
@@ -925,8 +923,8 @@ async fn read_at(
 }
 
 /// Asked for the push a second time, by an event that came twice: then web:1 is read after the service.
-fn repeated() -> UpdateService {
-    UpdateService {
+fn repeated() -> UpdateInput {
+    UpdateInput {
         repeated: true,
         services: 1,
         ..wanted()
@@ -940,7 +938,7 @@ async fn a_service_that_has_moved_during_a_slow_read_is_read_again() {
     let on = described("web:1", "app:v1", &[]);
     let before = service([deployment("web:1")]);
     let (update, sent, reads) = read_at(on, 7, vec![back], &[], &repeated(), before).await;
-    assert_eq!(update.unwrap().outcome, UpdateOutcome::RollingBack);
+    assert_eq!(update.unwrap().outcome.name(), "RollingBack");
     assert!(sent.is_empty(), "{sent:?}");
     assert_eq!(reads, [3, 2], "the second read is compared too, as it was slow");
 }
@@ -952,7 +950,7 @@ async fn a_slow_read_of_a_service_that_has_not_moved_counts_and_a_fresh_one_is_n
         let on = described("web:1", "app:v1", &[]);
         let before = service([deployment("web:1")]);
         let (update, sent, reads) = read_at(on, seconds, vec![tasks_came], &[], &repeated(), before).await;
-        assert_eq!(update.unwrap().outcome, UpdateOutcome::Started, "{seconds} s");
+        assert_eq!(update.unwrap().outcome.name(), "Started", "{seconds} s");
         assert_eq!(sent, ["web:2"]);
         assert_eq!(reads, [services_read, 1], "{seconds} s");
     }
@@ -962,15 +960,12 @@ async fn a_slow_read_of_a_service_that_has_not_moved_counts_and_a_fresh_one_is_n
 async fn where_a_service_moves_again_and_again_the_third_read_counts_and_what_it_did_not_show_is_seen_after_the_update()
 {
     let again: Change = |state| state.deployments[0].id.push('0');
-    for (moves, outcome, moved_to) in [
-        (2, UpdateOutcome::Started, vec!["web:2"]),
-        (3, UpdateOutcome::Rebase, vec!["web:2", "web:1"]),
-    ] {
+    for (moves, outcome, moved_to) in [(2, "Started", vec!["web:2"]), (3, "Rebase", vec!["web:2", "web:1"])] {
         let on = described("web:1", "app:v1", &[]);
         let before = service([deployment("web:1")]);
         let (update, sent, reads) = read_at(on, 7, vec![again; moves], &[], &repeated(), before).await;
         assert_eq!(
-            (update.unwrap().outcome, sent),
+            (update.unwrap().outcome.name(), sent),
             (outcome, moved_to.iter().map(ToString::to_string).collect())
         );
         assert_eq!(reads[0], 3, "{moves} moves");
@@ -1002,7 +997,7 @@ async fn an_update_that_was_throttled_is_not_sent_on_the_old_read() {
     let newer: Change = |state| replaced_by(state, rolling("web:3"));
     let known = [described_of_push("web:3", 3)];
     let (update, sent) = moved(&[(Answered::Throttled, newer)], &[], &wanted(), &known).await;
-    assert_eq!(update.unwrap().outcome, UpdateOutcome::Superseded);
+    assert_eq!(update.unwrap().outcome.name(), "Superseded");
     assert_eq!(sent, ["web:2"], "it was sent once, and throttled");
 
     // Another execution of the same push has deployed it meanwhile, and is taking it back.
@@ -1021,7 +1016,7 @@ async fn an_update_that_was_throttled_is_not_sent_on_the_old_read() {
     ];
     let known = [described("web:1", "app:v1", &[])];
     let (update, sent) = moved(&[(Answered::Throttled, back)], &history, &wanted(), &known).await;
-    assert_eq!(update.unwrap().outcome, UpdateOutcome::RollingBack);
+    assert_eq!(update.unwrap().outcome.name(), "RollingBack");
     assert_eq!(sent, ["web:2"]);
 }
 
@@ -1035,18 +1030,14 @@ async fn a_push_that_another_execution_had_its_turn_with_while_this_one_was_thro
     let (update, sent) = moved(&[(Answered::Throttled, |_| ())], &history, &wanted(), &known).await;
     assert_eq!(update.unwrap_err().name(), "Deploy.RolledBack");
     assert_eq!(sent, ["web:2"]);
-    let again = UpdateService {
+    let again = UpdateInput {
         wanted_since: Some(at(60)),
         services: 1,
         ..wanted()
     };
     let answers: [(Answered, Change); 2] = [(Answered::Throttled, |_| ()), (Answered::Told, |_| ())];
     let (update, _) = moved(&answers, &history, &again, &known).await;
-    assert_eq!(
-        update.unwrap().outcome,
-        UpdateOutcome::Started,
-        "an operator wants it again"
-    );
+    assert_eq!(update.unwrap().outcome.name(), "Started", "an operator wants it again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -1060,12 +1051,9 @@ async fn an_update_whose_answer_is_lost_is_one_deployment_and_the_same_answer() 
         let lost = moved(&[(Answered::Lost, settled)], &[], &wanted(), &[]).await;
         assert_eq!(lost.1, ["web:2"]);
         let (told, lost) = (told.0.as_ref().unwrap(), lost.0.unwrap());
-        assert_eq!(
-            (lost.outcome, &lost.previous),
-            (UpdateOutcome::Started, &Some(arn("web:1")))
-        );
+        assert_eq!((lost.outcome.name(), previous(&lost)), ("Started", Some(arn("web:1"))));
         assert_eq!(lost.message, told.message);
-        let (told, lost) = (told.rollout.as_ref().unwrap(), lost.rollout.unwrap());
+        let (told, lost) = (rollout(told).unwrap(), rollout(&lost).unwrap());
         assert_eq!((&lost.deployment, lost.started_at), (&told.deployment, told.started_at));
     }
 }
@@ -1086,24 +1074,24 @@ async fn what_another_execution_has_deployed_while_this_one_was_throttled_was_th
     let known = [described_of_push("web:4", 2)];
     let (update, sent) = moved(&[(Answered::Throttled, others)], &[], &wanted(), &known).await;
     let update = update.unwrap();
-    assert_eq!(update.outcome, UpdateOutcome::AlreadyDeployed);
-    assert_eq!(update.rollout.unwrap().task_definition, arn("web:4"));
+    assert_eq!(update.outcome.name(), "AlreadyDeployed");
+    assert_eq!(rollout(&update).unwrap().task_definition, arn("web:4"));
     assert_eq!(sent, ["web:2"]);
 
     // One that had failed goes on after all.
     let failed: Change = |state| replaced_by(state, given_up("web:2"));
     let goes_on: Change = |state| state.deployments[0].rollout_state = Some(RolloutState::InProgress);
     let answers = [(Answered::Throttled, failed), (Answered::Throttled, goes_on)];
-    let redriven = UpdateService {
+    let redriven = UpdateInput {
         wanted_since: Some(at(60)),
         ..wanted()
     };
     let (update, sent) = moved(&answers, &[], &redriven, &[]).await;
-    assert_eq!(update.unwrap().outcome, UpdateOutcome::AlreadyDeployed);
+    assert_eq!(update.unwrap().outcome.name(), "AlreadyDeployed");
     assert_eq!(sent, ["web:2", "web:2"]);
     // It may be the rollout of another tag of the image, or ours: it is watched, and not begun once more.
     let (update, sent) = moved(&answers[..1], &[], &wanted(), &[]).await;
-    assert_eq!(update.unwrap().outcome, UpdateOutcome::Started);
+    assert_eq!(update.unwrap().outcome.name(), "Started");
     assert_eq!(sent, ["web:2"]);
 }
 
@@ -1127,7 +1115,7 @@ async fn a_newer_push_is_put_back_though_the_answer_was_lost_or_putting_it_back_
             (Answered::Told, |_| ()),
         ];
         let (update, sent) = moved(&answers, &[], &wanted(), &known).await;
-        assert_eq!(update.unwrap().outcome, UpdateOutcome::Superseded);
+        assert_eq!(update.unwrap().outcome.name(), "Superseded");
         assert_eq!(sent, ["web:2", "web:3", "web:3"]);
     }
     // The newer push has come back by itself before it was put back.
@@ -1142,7 +1130,7 @@ async fn a_newer_push_is_put_back_though_the_answer_was_lost_or_putting_it_back_
     };
     let answers = [(Answered::Told, newer_before), (Answered::Throttled, came_back)];
     let (update, sent) = moved(&answers, &[], &wanted(), &known).await;
-    assert_eq!(update.unwrap().outcome, UpdateOutcome::Superseded);
+    assert_eq!(update.unwrap().outcome.name(), "Superseded");
     assert_eq!(sent, ["web:2", "web:3"]);
 }
 
@@ -1154,10 +1142,7 @@ async fn somebodys_change_gets_the_image_on_top_though_it_could_not_be_put_back_
     let answers = [(Answered::Told, between), (Answered::Throttled, |_: &mut Service| ())];
     let (update, sent) = moved(&answers, &[], &wanted(), &[described("web:3", "app:v1", &[])]).await;
     let update = update.unwrap();
-    assert_eq!(
-        (update.outcome, update.source),
-        (UpdateOutcome::Rebase, Some(arn("web:3")))
-    );
+    assert_eq!((update.outcome.name(), source(&update)), ("Rebase", Some(arn("web:3"))));
     assert_eq!(sent, ["web:2", "web:3"]);
 }
 
@@ -1171,7 +1156,7 @@ async fn what_completed_between_the_read_and_the_update_is_what_is_gone_back_to(
             }
         }
     };
-    let asked = UpdateService {
+    let asked = UpdateInput {
         source: arn("web:3"),
         task_definition: arn("web:4"),
         ..wanted()
@@ -1182,7 +1167,7 @@ async fn what_completed_between_the_read_and_the_update_is_what_is_gone_back_to(
     replaced_by(&mut state, other);
     let (update, sent) = moved_from(state, &[(Answered::Told, completed)], &[], &asked, &known).await;
     assert_eq!(sent, ["web:4"]);
-    assert_eq!(update.unwrap().previous, Some(arn("web:3")));
+    assert_eq!(previous(&update.unwrap()), Some(arn("web:3")));
 }
 
 #[tokio::test]
@@ -1192,13 +1177,13 @@ async fn a_rollout_of_this_push_that_began_during_the_read_is_waited_for() {
         record("web:1", ServiceDeploymentStatus::Successful),
     ];
     let fake = Fake::new(service([deployment("web:1")]), &history, None).knows(described("web:1", "app:v1", &[]));
-    let asked = UpdateService {
+    let asked = UpdateInput {
         repeated: true,
         services: 1,
         ..wanted()
     };
     let busy = fake.asked(&asked, 60).await.unwrap();
-    assert_eq!(busy.outcome, UpdateOutcome::RollingBack);
+    assert_eq!(busy.outcome.name(), "RollingBack");
     assert_eq!(
         busy.message,
         "web in production has just begun a rollout to web:2, of this push"

@@ -1,13 +1,13 @@
 //! How services end. In every case `app:v2` was to run on `web:2`, and `web:1` was good before it.
 
 use super::*;
-use ecr_deploy::contract::{Check, Rollback, ServiceUpdate};
+use ecr_deploy::contract::{Check, RollBackOutput, RollbackCopy, RollbackRevision, UpdateOutput};
 use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::testing::{arn, at, pushed, rollout, service_id};
 use proptest::prelude::*;
 use serde_json::json;
 
-fn end(update: Option<ServiceUpdate>) -> ServiceEnd {
+fn end(update: Option<UpdateOutput>) -> ServiceEnd {
     ServiceEnd {
         image: pushed(2),
         cluster: service_id().cluster,
@@ -25,12 +25,9 @@ fn end(update: Option<ServiceUpdate>) -> ServiceEnd {
     }
 }
 
-fn update(outcome: UpdateOutcome) -> ServiceUpdate {
-    ServiceUpdate {
+fn update(outcome: UpdateOutcome) -> UpdateOutput {
+    UpdateOutput {
         outcome,
-        rollout: Some(rollout("web:2")),
-        previous: Some(arn("web:1")),
-        source: None,
         deadline: at(1800),
         wait: 15,
         message: "web in production is on web:3, of a newer push".to_owned(),
@@ -50,18 +47,40 @@ fn check(verdict: Verdict, message: &str) -> Check {
     }
 }
 
-fn rollback(method: RollbackMethod) -> Rollback {
-    use RollbackMethod::{Displaced, RegistrationNeeded, ServiceDeleted, Superseded};
-    let is_untouched = matches!(method, Superseded | Displaced | RegistrationNeeded | ServiceDeleted);
-    let rollout = (!is_untouched).then(|| rollout("web:1"));
-    Rollback {
+fn rollback(method: RollbackMethod) -> RollBackOutput {
+    RollBackOutput {
         method,
-        rollout,
-        register: None,
-        has_image: false,
-        image_failed: false,
         wait: 15,
         message: "web in production is on web:3 by another deployment".to_owned(),
+    }
+}
+
+/// An update to `web:2`.
+fn to_the_second() -> WatchedUpdate {
+    WatchedUpdate {
+        rollout: rollout("web:2"),
+        previous: Some(arn("web:1")),
+    }
+}
+
+/// A rollback to `web:1`.
+fn to_the_first() -> WatchedRollback {
+    WatchedRollback {
+        rollout: rollout("web:1"),
+        has_image: false,
+        image_failed: false,
+    }
+}
+
+fn registration_needed() -> RollbackMethod {
+    RollbackMethod::RegistrationNeeded {
+        register: RollbackRevision {
+            task_definition: arn("web:1").name(),
+            rollback: RollbackCopy {
+                digest: None,
+                rolls_back: arn("web:2"),
+            },
+        },
     }
 }
 
@@ -77,14 +96,14 @@ fn thrown(error: &str, message: &str) -> StateError {
 fn checked(verdict: Verdict, message: &str) -> ServiceEnd {
     ServiceEnd {
         check: Some(check(verdict, message)),
-        ..end(Some(update(UpdateOutcome::Started)))
+        ..end(Some(update(UpdateOutcome::Started(to_the_second()))))
     }
 }
 
 /// After a rollout that failed and was rolled back, whose last read was this.
 fn back(verdict: Verdict, message: &str) -> ServiceEnd {
     ServiceEnd {
-        roll_back: Some(rollback(RollbackMethod::UpdatedService)),
+        roll_back: Some(rollback(RollbackMethod::UpdatedService(to_the_first()))),
         roll_back_check: Some(check(verdict, message)),
         ..checked(
             Verdict::Failed,
@@ -133,7 +152,7 @@ fn a_service_that_is_stable_is_deployed() {
 #[test]
 fn a_service_that_was_there_before_is_already_deployed() {
     let there = ServiceEnd {
-        update: Some(update(UpdateOutcome::AlreadyDeployed)),
+        update: Some(update(UpdateOutcome::AlreadyDeployed(to_the_second()))),
         ..checked(Verdict::Stable, "2 of 2 tasks running")
     };
     succeeds(
@@ -145,7 +164,7 @@ fn a_service_that_was_there_before_is_already_deployed() {
 
 #[test]
 fn peer_13_an_older_push_ends_superseded_not_failed() {
-    let before = end(Some(update(UpdateOutcome::Superseded)));
+    let before = end(Some(update(UpdateOutcome::Superseded {})));
     succeeds(
         &before,
         ServiceOutcome::Superseded,
@@ -162,7 +181,7 @@ fn peer_13_an_older_push_ends_superseded_not_failed() {
 #[test]
 fn a_rollback_that_a_newer_push_overtakes_has_an_outcome_of_its_own() {
     let before = ServiceEnd {
-        roll_back: Some(rollback(RollbackMethod::Superseded)),
+        roll_back: Some(rollback(RollbackMethod::Superseded {})),
         roll_back_check: None,
         ..back(Verdict::Stable, "")
     };
@@ -179,7 +198,7 @@ fn a_rollback_that_a_newer_push_overtakes_has_an_outcome_of_its_own() {
 #[test]
 fn a_rollback_that_anything_else_overtakes_is_red_for_nobody_else_tells_of_the_failure() {
     let before = ServiceEnd {
-        roll_back: Some(rollback(RollbackMethod::Displaced)),
+        roll_back: Some(rollback(RollbackMethod::Displaced {})),
         roll_back_check: None,
         ..back(Verdict::Stable, "")
     };
@@ -224,7 +243,7 @@ fn a_rollback_that_fails_too_says_so_in_its_own_error() {
         format!("{FAILED} The rollback failed too (Deploy.Rejected: its image is gone from ECR). {advice}, {RETRY}");
     throws(&refused, "Deploy.RollBackFailed", &says);
     // The second is the end of an execution that began before there was a state that registers.
-    for roll_back in [None, Some(rollback(RollbackMethod::RegistrationNeeded))] {
+    for roll_back in [None, Some(rollback(registration_needed()))] {
         let never = ServiceEnd {
             roll_back,
             ..failed.clone()
@@ -265,9 +284,9 @@ const GONE: &str = "web in production is not there (DescribeServices: MISSING)";
 
 #[test]
 fn a_service_that_was_deleted_is_no_failure_whenever_that_was() {
-    let before = ServiceUpdate {
+    let before = UpdateOutput {
         message: GONE.to_owned(),
-        ..update(UpdateOutcome::ServiceDeleted)
+        ..update(UpdateOutcome::ServiceDeleted {})
     };
     succeeds(&end(Some(before)), ServiceOutcome::ServiceDeleted, GONE);
     succeeds(
@@ -276,9 +295,9 @@ fn a_service_that_was_deleted_is_no_failure_whenever_that_was() {
         GONE,
     );
     let before_it_went_back = ServiceEnd {
-        roll_back: Some(Rollback {
+        roll_back: Some(RollBackOutput {
             message: GONE.to_owned(),
-            ..rollback(RollbackMethod::ServiceDeleted)
+            ..rollback(RollbackMethod::ServiceDeleted {})
         }),
         roll_back_check: None,
         ..back(Verdict::InProgress, "")
@@ -322,10 +341,10 @@ fn a_rollout_that_nobody_could_read_is_no_verdict_on_the_image() {
 #[test]
 fn a_service_that_is_back_on_a_revision_that_has_the_image_too_is_deployed() {
     let back_on_it = |verdict| ServiceEnd {
-        roll_back: Some(Rollback {
+        roll_back: Some(rollback(RollbackMethod::StoppedDeployment(WatchedRollback {
             has_image: true,
-            ..rollback(RollbackMethod::StoppedDeployment)
-        }),
+            ..to_the_first()
+        }))),
         ..back(verdict, "")
     };
     let says = format!("{FAILED} It is stable on web:1, which has the image too");
@@ -336,11 +355,11 @@ fn a_service_that_is_back_on_a_revision_that_has_the_image_too_is_deployed() {
 #[test]
 fn a_service_whose_tasks_crashed_with_the_image_is_not_deployed_by_going_back_to_a_revision_that_has_it_too() {
     let with_it = ServiceEnd {
-        roll_back: Some(Rollback {
+        roll_back: Some(rollback(RollbackMethod::StoppedDeployment(WatchedRollback {
             has_image: true,
             image_failed: true,
-            ..rollback(RollbackMethod::StoppedDeployment)
-        }),
+            ..to_the_first()
+        }))),
         ..back(Verdict::Stable, "")
     };
     let says = format!(
@@ -349,10 +368,10 @@ fn a_service_whose_tasks_crashed_with_the_image_is_not_deployed_by_going_back_to
     );
     throws(&with_it, "Deploy.RolledBack", &says);
     let without = ServiceEnd {
-        roll_back: Some(Rollback {
+        roll_back: Some(rollback(RollbackMethod::UpdatedService(WatchedRollback {
             image_failed: true,
-            ..rollback(RollbackMethod::UpdatedService)
-        }),
+            ..to_the_first()
+        }))),
         ..back(Verdict::Stable, "")
     };
     let says = format!(
@@ -403,8 +422,8 @@ fn a_service_that_was_not_changed_fails_by_the_name_of_what_stopped_the_update()
         let says = format!("{what}: no. Nothing was changed; redrive this execution to try again");
         for update in [
             None,
-            Some(update(UpdateOutcome::RollingBack)),
-            Some(update(UpdateOutcome::Rebase)),
+            Some(update(UpdateOutcome::RollingBack {})),
+            Some(update(UpdateOutcome::Rebase { source: arn("web:3") })),
         ] {
             throws(
                 &ServiceEnd {
@@ -472,10 +491,10 @@ fn a_rollout_that_failed_in_a_stage_without_rollbacks_is_red_and_says_how_to_go_
         &format!("{FAILED} {stays_on}, {RETRY}; {go_back}"),
     );
     let first = ServiceEnd {
-        update: failed.update.clone().map(|update| ServiceUpdate {
+        update: Some(update(UpdateOutcome::Started(WatchedUpdate {
             previous: None,
-            ..update
-        }),
+            ..to_the_second()
+        }))),
         ..failed.clone()
     };
     let unknown = "no revision of it is known to have been stable";
@@ -540,7 +559,7 @@ proptest! {
     #[test]
     fn a_service_never_succeeds_as_deployed_unless_its_last_read_was_stable(
         outcome in prop::option::of(prop::sample::select(vec![
-            UpdateOutcome::Started, UpdateOutcome::AlreadyDeployed, UpdateOutcome::RollingBack, UpdateOutcome::Rebase, UpdateOutcome::Superseded,
+            UpdateOutcome::Started(to_the_second()), UpdateOutcome::AlreadyDeployed(to_the_second()), UpdateOutcome::RollingBack {}, UpdateOutcome::Rebase { source: arn("web:3") }, UpdateOutcome::Superseded {},
         ])),
         verdict in prop::option::of(prop::sample::select(vec![
             Verdict::Stable, Verdict::InProgress, Verdict::Failed, Verdict::Superseded, Verdict::Displaced,
@@ -551,7 +570,7 @@ proptest! {
         let end = ServiceEnd {
             check: verdict.map(|verdict| check(verdict, "so it looks")),
             error: has_error.then(|| thrown("Deploy.Rejected", "no")),
-            roll_back: back.map(|_| rollback(RollbackMethod::UpdatedService)),
+            roll_back: back.map(|_| rollback(RollbackMethod::UpdatedService(to_the_first()))),
             roll_back_check: back.map(|verdict| check(verdict, "so it looks")),
             ..end(outcome.map(update))
         };

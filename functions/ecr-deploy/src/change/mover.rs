@@ -1,5 +1,5 @@
-//! The one way in which a step moves a service: it reads the service, decides, sends `UpdateService` once, and reads what the
-//! update has replaced.
+//! The one way in which a step moves a service: it reads the service, decides, sends `UpdateService` once, and finds out
+//! which deployment the update has replaced.
 //!
 //! ECS has no conditional update, and the answer to an update can be lost. So these rules hold for each step that moves a
 //! service:
@@ -45,7 +45,7 @@ pub struct Sent<S> {
     pub read: Read,
     /// The revision to which the service was sent.
     pub revision: TaskDefinitionArn,
-    /// What else the step remembers of its decision.
+    /// The facts of its decision that the step still needs.
     pub decision: S,
     /// How long read and update took together.
     lasted: SignedDuration,
@@ -172,7 +172,7 @@ impl<S> Sent<S> {
         self.lost_update.as_ref()
     }
 
-    /// Whether `service` shows a deployment of `revision` that this update has started.
+    /// True if `service` shows a deployment of `revision` that this update has started.
     #[must_use]
     pub fn has_started(&self, service: &Service, revision: &TaskDefinitionArn) -> bool {
         let was_there = |id: &str| self.read.service.deployments.iter().any(|known| known.id == id);

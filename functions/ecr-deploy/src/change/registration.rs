@@ -14,7 +14,7 @@ use std::ops::Range;
 /// How many numbers that a list of revisions does not hold are read all the same.
 const UNLISTED: usize = 20;
 
-/// What a revision of the family is to the one that is wanted.
+/// How a revision of the family stands to the one that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kin {
     /// It is the wanted one.
@@ -35,16 +35,16 @@ pub struct Registration<'a> {
     pub wanted: &'a TaskDefinition,
     /// A revision that is known to have been registered before there was a cause for the wanted one: so was every one below.
     pub after: Option<&'a TaskDefinitionArn>,
-    /// What a revision of the family is to it.
+    /// How a revision of the family stands to it.
     pub kin: &'a (dyn Fn(&TaskDefinition) -> Kin + Sync),
 }
 
-/// What a family has already.
+/// The revisions that a family has already.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
     /// The wanted revision.
     pub wanted: Option<TaskDefinitionArn>,
-    /// Whether any revision was registered for the same cause, the wanted one or another.
+    /// True if any revision was registered for the same cause, the wanted one or another.
     pub related: bool,
 }
 
@@ -154,13 +154,13 @@ impl Registration<'_> {
         }
     }
 
-    /// Whether the number alone tells that a revision was registered before there was a cause.
+    /// True if the number alone tells that a revision was registered before there was a cause.
     fn is_below(&self, arn: &TaskDefinitionArn) -> bool {
         self.after.is_some_and(|after| arn.revision() <= after.revision())
     }
 }
 
-/// What was seen of a family so far.
+/// The search of a family so far.
 #[derive(Default)]
 struct Search {
     /// The lowest of the wanted revisions: they are seen in falling order.

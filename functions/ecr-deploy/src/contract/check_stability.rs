@@ -8,7 +8,7 @@ use crate::domain::stage::RolloutSettings;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What check-stability takes.
+/// The input of check-stability.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CheckStability {
@@ -28,7 +28,7 @@ pub struct CheckStability {
     pub settings: RolloutSettings,
 }
 
-/// What check-stability returns.
+/// The output of check-stability.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Check {
@@ -70,7 +70,7 @@ pub enum Verdict {
     ServiceDeleted,
 }
 
-/// What check-stability takes at the step "Still stable?": services that were stable on the image some time ago.
+/// The input of check-stability at the step "Still stable?": services that were stable on the image some time ago.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StillStableInput {
@@ -80,7 +80,7 @@ pub struct StillStableInput {
     pub soaked: Vec<ServiceResult>,
 }
 
-/// What check-stability returns at the step "Still stable?".
+/// The output of check-stability at the step "Still stable?".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StillStableOutput {

@@ -43,7 +43,7 @@ pub struct ServiceId {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skipped {
-    /// What: "web in production", "cluster staging", "busybox:v1".
+    /// Its name: "web in production", "cluster staging", "busybox:v1".
     pub resource: String,
     /// Why, for a program.
     pub reason: SkipReason,
@@ -72,7 +72,7 @@ pub enum SkipReason {
     Untagged,
     /// The push failed.
     FailedPush,
-    /// What was pushed is no image: a signature, a build cache, a Helm chart.
+    /// The push is no image: a signature, a build cache, a Helm chart.
     NotAnImage,
     /// The repository is where the AWS CDK keeps the images of all its apps.
     CdkAssets,

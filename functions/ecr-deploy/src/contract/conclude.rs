@@ -4,8 +4,8 @@ use crate::contract::check_stability::Check;
 use crate::contract::common::{Hold, ServiceId, Skipped};
 use crate::contract::find_task_definitions::{PlannedRevision, PlannedService, StageTag, Wave};
 use crate::contract::register_revision::BaseNote;
-use crate::contract::roll_back::Rollback;
-use crate::contract::update_service::ServiceUpdate;
+use crate::contract::roll_back::RollBackOutput;
+use crate::contract::update_service::UpdateOutput;
 use crate::domain::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
 use crate::domain::image::ImageTag;
 use crate::domain::push::PushedImage;
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub struct StateError {
     /// The error's name.
     pub error: String,
-    /// What it says.
+    /// Its text.
     #[serde(default)]
     pub cause: String,
     /// When the state was entered that failed with it: since then it has been tried, where it is one that passes by itself.
@@ -29,14 +29,14 @@ pub struct StateError {
 }
 
 impl StateError {
-    /// Whether it only says that nobody could answer, see [`Error::PASSING`].
+    /// True if it only says that nobody could answer, see [`Error::PASSING`].
     #[must_use]
     pub fn is_passing(&self) -> bool {
         Error::PASSING.contains(&self.error.as_str())
     }
 }
 
-/// What conclude takes: the end of one service's execution, of a whole push's, or of the time before a wave.
+/// The input of conclude: the end of one service's execution, of a whole push's, or of the time before a wave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "scope", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(
@@ -52,7 +52,7 @@ pub enum Conclude {
     Wave(WaveDue),
 }
 
-/// What one service's execution has come to.
+/// The end of one service's execution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServiceEnd {
@@ -64,19 +64,19 @@ pub struct ServiceEnd {
     pub service: ServiceName,
     /// The revision that it was to run; `None` when none was registered.
     pub task_definition: Option<TaskDefinitionArn>,
-    /// What there is to tell of the revision that it was made from.
+    /// A note about the revision that it was made from.
     pub base: Option<BaseNote>,
-    /// What came of the update, if it came to that.
-    pub update: Option<ServiceUpdate>,
+    /// The output of the update, if it came to that.
+    pub update: Option<UpdateOutput>,
     /// The last read of the rollout.
     pub check: Option<Check>,
-    /// What ended the rollout with an error.
+    /// The error that ended the rollout.
     pub error: Option<StateError>,
-    /// How it was rolled back.
-    pub roll_back: Option<Rollback>,
+    /// The output of the rollback, if it came to that.
+    pub roll_back: Option<RollBackOutput>,
     /// The last read of the rollback.
     pub roll_back_check: Option<Check>,
-    /// What ended the rollback with an error.
+    /// The error that ended the rollback.
     pub roll_back_error: Option<StateError>,
     /// How the stage deploys.
     pub settings: RolloutSettings,
@@ -84,7 +84,7 @@ pub struct ServiceEnd {
     pub attempt: u32,
 }
 
-/// What a service's execution returns when it succeeds.
+/// The output of a service's execution that succeeds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServiceConclusion {
@@ -123,7 +123,7 @@ pub enum ServiceOutcome {
     ServiceDeleted,
 }
 
-/// What a push's execution has come to.
+/// The end of a push's execution.
 ///
 /// Nothing is said twice, since all of it has to fit into what a state may be given: what was planned comes back with what
 /// came of it.
@@ -136,13 +136,13 @@ pub struct ImageEnd {
     pub planned: u32,
     /// By which of the plan's settings each of them was deployed. Empty where each was by the first.
     pub settings: Vec<u32>,
-    /// What came of each, in their order.
+    /// The result of each, in their order.
     pub results: Vec<RevisionResult>,
     /// The services that were done before a redrive.
     pub services: Vec<ServiceResult>,
     /// The revisions registered before a redrive for families without a service.
     pub families: Vec<RevisionName>,
-    /// What was skipped.
+    /// The services and families that were skipped.
     pub skipped: Vec<Skipped>,
     /// The waves that are still to come.
     pub later: Vec<Wave>,
@@ -162,7 +162,7 @@ pub struct WaveDue {
     pub image: PushedImage,
     /// The waves that are still to come, this one first.
     pub later: Vec<Wave>,
-    /// Whether everything is on hold, as it was read just now.
+    /// The hold of everything, as it was read just now.
     pub hold: Hold,
 }
 
@@ -172,15 +172,15 @@ pub struct WaveDue {
 pub struct NextWave {
     /// Those that were due; none where everything is on hold.
     pub later: Vec<Wave>,
-    /// What is skipped of them then: an entry for each.
+    /// An entry for each of them that is skipped then.
     pub skipped: Vec<Skipped>,
 }
 
-/// What came of one planned revision.
+/// The result of one planned revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum RevisionResult {
-    /// What came of its services, in their order.
+    /// The results of its services, in their order.
     Services {
         /// The planned revision.
         task_definition: RevisionName,
@@ -203,7 +203,7 @@ pub enum RevisionResult {
     },
 }
 
-/// What came of one planned service.
+/// The result of one planned service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum PlannedResult {
@@ -232,7 +232,7 @@ pub struct ServiceResult {
     pub outcome: ServiceOutcome,
 }
 
-/// What a push's execution returns when it succeeds.
+/// The output of a push's execution that succeeds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImageConclusion {
@@ -244,9 +244,9 @@ pub struct ImageConclusion {
     pub services: Vec<ServiceResult>,
     /// The revisions registered for families without a service.
     pub families: Vec<RevisionName>,
-    /// What was skipped.
+    /// The services and families that were skipped.
     pub skipped: Vec<Skipped>,
-    /// What is to be done again after a redrive: the plan, narrowed to what failed, at a pace of its own. Else empty.
+    /// The plan for a redrive, narrowed to what failed, with a schedule of its own. Empty without one.
     pub retry: Vec<PlannedRevision>,
     /// The waves that are still to come: the next one now, or after what is done again.
     pub later: Vec<Wave>,
@@ -256,6 +256,6 @@ pub struct ImageConclusion {
     pub tagged: Vec<ImageTag>,
     /// The tags of stages that it may get later.
     pub pending: Vec<StageTag>,
-    /// Whether something has failed beside what is to be tagged now: "Conclude" is asked once more then, and throws it.
+    /// True if something has failed beside the stages that are to be tagged now: "Conclude" is called once more then, and throws it.
     pub failed: bool,
 }

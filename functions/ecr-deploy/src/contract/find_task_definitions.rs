@@ -7,7 +7,7 @@ use crate::domain::push::PushedImage;
 use crate::domain::stage::{RolloutSettings, StageName};
 use serde::{Deserialize, Serialize};
 
-/// What find-task-definitions returns: what is to be deployed, and what is skipped and why.
+/// The output of find-task-definitions: the services to deploy, and those that are skipped, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Plan {
@@ -18,11 +18,11 @@ pub struct Plan {
     /// One entry per revision in use that runs the image's repository, and for each of its stages that are deployed in another way.
     /// May be empty.
     pub revisions: Vec<PlannedRevision>,
-    /// What follows when all of that is stable: the waves of the stages that come `after` others.
+    /// The next waves, when all of that is stable: those of the stages that come `after` others.
     pub later: Vec<Wave>,
     /// The tags that the image gets once the services of a stage are stable on it.
     pub tags: Vec<StageTag>,
-    /// What is skipped. When `revisions` is empty, the reason stands here.
+    /// The services and families that are skipped. When `revisions` is empty, the reason stands here.
     pub skipped: Vec<Skipped>,
     /// How many services it deploys to.
     pub services: u32,
@@ -41,7 +41,7 @@ pub struct StageTag {
     pub tag: ImageTag,
 }
 
-/// What a push deploys at once, when the waves before it are stable.
+/// The services that a push deploys at once, when the waves before are stable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wave {

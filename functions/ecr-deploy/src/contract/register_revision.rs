@@ -6,7 +6,7 @@ use crate::domain::push::PushedImage;
 use crate::domain::stage::RolloutSettings;
 use serde::{Deserialize, Serialize};
 
-/// What register-revision takes.
+/// The input of register-revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegisterRevision {
@@ -16,12 +16,12 @@ pub struct RegisterRevision {
     pub task_definition: RevisionName,
     /// How the stage deploys.
     pub settings: RolloutSettings,
-    /// What the new one is for, when it is not for the push but for a rollback.
+    /// The rollback that the new one is for; `None` when it is for the push.
     #[serde(default)]
     pub rollback: Option<RollbackCopy>,
 }
 
-/// What a revision for a rollback has in place of the pushed image.
+/// The image of a revision for a rollback, in place of the pushed one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RollbackCopy {
@@ -32,7 +32,7 @@ pub struct RollbackCopy {
     pub rolls_back: TaskDefinitionArn,
 }
 
-/// What register-revision returns.
+/// The output of register-revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegisteredRevision {
@@ -40,16 +40,14 @@ pub struct RegisteredRevision {
     pub task_definition: TaskDefinitionArn,
     /// The revision that it was made from.
     pub source: TaskDefinitionArn,
-    /// The names of the containers that run the image's repository. Never empty, but for a rollback.
-    pub containers: Vec<String>,
-    /// Whether the family had a revision of this push already, this one or another.
+    /// True if the family had a revision of this push already, this one or another.
     pub repeated: bool,
-    /// What there is to tell of a newer revision that somebody else has registered; `None` where there is none, or where the stage
+    /// A note about a newer revision that somebody else has registered; `None` where there is none, or where the stage
     /// does not ask for one.
     pub base: Option<BaseNote>,
 }
 
-/// What there is to tell of the family's newest revision that somebody else has registered.
+/// A note about the family's newest revision that somebody else has registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BaseNote {

@@ -8,10 +8,10 @@ use crate::domain::push::PushedImage;
 use crate::domain::stage::RolloutSettings;
 use serde::{Deserialize, Serialize};
 
-/// What roll-back takes.
+/// The input of roll-back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RollBack {
+pub struct RollBackInput {
     /// The pushed image.
     pub image: PushedImage,
     /// The rollout that failed.
@@ -29,26 +29,94 @@ pub struct RollBack {
     pub settings: RolloutSettings,
 }
 
-/// What roll-back returns.
+/// The output of roll-back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Rollback {
-    /// How it goes back.
+pub struct RollBackOutput {
+    /// How the service goes back. It also refuses unknown members of the whole output.
+    #[serde(flatten)]
     pub method: RollbackMethod,
-    /// The rollout to watch; `None` when there is nothing to go back from, or with `REGISTRATION_NEEDED`.
-    pub rollout: Option<Rollout>,
-    /// The revision to register, with `REGISTRATION_NEEDED`.
-    #[serde(default)]
-    pub register: Option<RollbackRevision>,
-    /// Whether the revision that it goes back to was registered for the push too.
-    pub has_image: bool,
-    /// Whether tasks stopped since a container crashed that runs the pushed repository. If not, and the revision that it goes back to has
-    /// the image, then what failed came in with another push, and the service has the image when it is back.
-    pub image_failed: bool,
     /// For a person.
     pub message: String,
-    /// In how many seconds to read it.
+    /// In how many seconds to read the service.
     pub wait: u32,
+}
+
+/// How a service goes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "method",
+    rename_all = "SCREAMING_SNAKE_CASE",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
+pub enum RollbackMethod {
+    /// ECS was told to stop the deployment and to go back to what ran before, contents and all.
+    StoppedDeployment(WatchedRollback),
+    /// The service was updated to the last good revision.
+    UpdatedService(WatchedRollback),
+    /// The service was updated to a copy of the last good revision that is pinned to its old contents.
+    PinnedRevision(WatchedRollback),
+    /// The service was updated to a copy of the last good revision, which itself was deregistered.
+    CopiedRevision(WatchedRollback),
+    /// It goes back by itself, or is back; it is only watched.
+    Watching(WatchedRollback),
+    /// Nothing was touched: the revision to go back to has to be registered first, which no step may that moves services.
+    RegistrationNeeded {
+        /// The revision to register.
+        register: RollbackRevision,
+    },
+    /// A newer push is there, which is not touched.
+    Superseded {},
+    /// Another deployment, of no newer push, is there, which is not touched.
+    Displaced {},
+    /// The service, or its cluster, is not there any more.
+    ServiceDeleted {},
+}
+
+impl RollbackMethod {
+    /// Its name, for the log.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::StoppedDeployment(_) => "StoppedDeployment",
+            Self::UpdatedService(_) => "UpdatedService",
+            Self::PinnedRevision(_) => "PinnedRevision",
+            Self::CopiedRevision(_) => "CopiedRevision",
+            Self::Watching(_) => "Watching",
+            Self::RegistrationNeeded { .. } => "RegistrationNeeded",
+            Self::Superseded {} => "Superseded",
+            Self::Displaced {} => "Displaced",
+            Self::ServiceDeleted {} => "ServiceDeleted",
+        }
+    }
+
+    /// The rollback to watch; `None` where nothing goes back.
+    #[must_use]
+    pub fn watched(&self) -> Option<&WatchedRollback> {
+        match self {
+            Self::StoppedDeployment(watched)
+            | Self::UpdatedService(watched)
+            | Self::PinnedRevision(watched)
+            | Self::CopiedRevision(watched)
+            | Self::Watching(watched) => Some(watched),
+            Self::RegistrationNeeded { .. } | Self::Superseded {} | Self::Displaced {} | Self::ServiceDeleted {} => {
+                None
+            }
+        }
+    }
+}
+
+/// A rollback to watch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WatchedRollback {
+    /// Its rollout.
+    pub rollout: Rollout,
+    /// True if the revision that it goes back to was registered for the push too.
+    pub has_image: bool,
+    /// True if tasks stopped since a container crashed that runs the pushed repository. If not, and if the revision that it goes
+    /// back to has the image, then another push brought in what failed, and the service has the image when it is back.
+    pub image_failed: bool,
 }
 
 /// A revision that has to be registered before a service can be rolled back to it.
@@ -57,30 +125,6 @@ pub struct Rollback {
 pub struct RollbackRevision {
     /// The last good revision, which it is made from.
     pub task_definition: RevisionName,
-    /// What it has in place of the pushed image.
+    /// Its image, in place of the pushed one.
     pub rollback: RollbackCopy,
-}
-
-/// How a service goes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum RollbackMethod {
-    /// ECS was told to stop the deployment and to go back to what ran before, contents and all.
-    StoppedDeployment,
-    /// The service was updated to the last good revision.
-    UpdatedService,
-    /// The service was updated to a copy of the last good revision that is pinned to its old contents.
-    PinnedRevision,
-    /// The service was updated to a copy of the last good revision, which itself was deregistered.
-    CopiedRevision,
-    /// Nothing was touched: the revision to go back to has to be registered first, which no step may that moves services.
-    RegistrationNeeded,
-    /// It goes back by itself, or is back; it is only watched.
-    Watching,
-    /// A newer push is there, which is not touched.
-    Superseded,
-    /// Another deployment, of no newer push, is there, which is not touched.
-    Displaced,
-    /// The service, or its cluster, is not there any more.
-    ServiceDeleted,
 }

@@ -7,10 +7,10 @@ use crate::domain::stage::RolloutSettings;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What update-service takes.
+/// The input of update-service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UpdateService {
+pub struct UpdateInput {
     /// The pushed image.
     pub image: PushedImage,
     /// The service's cluster.
@@ -22,13 +22,13 @@ pub struct UpdateService {
     /// The revision that `task_definition` was made from. A service that has moved on from it gets a new revision
     /// first, so that nobody's change is undone.
     pub source: TaskDefinitionArn,
-    /// Until when to wait for its turn; `None` the first time.
+    /// Until when the service may be tried again; `None` the first time.
     pub deadline: Option<Timestamp>,
     /// Since when the image is wanted again, although it may have failed here before: the time of a redrive, or when this
-    /// execution last began or found a rollout, whose place something may have taken that has to give way. `None` where it is
-    /// wanted since its push only.
+    /// execution last began or found a rollout, since a deployment that has replaced that one may have to give way. `None` where
+    /// the image is wanted since its push only.
     pub wanted_since: Option<Timestamp>,
-    /// Whether the family had a revision of the push, as [`crate::contract::RegisteredRevision`] says. Another execution of the push, under
+    /// True if the family had a revision of the push, as [`crate::contract::RegisteredRevision`] says. Another execution of the push, under
     /// another tag of the image or started by a person, may have deployed it here then, and it is not tried again.
     pub repeated: bool,
     /// How many services the push deploys to: the more, the less often each is read.
@@ -37,40 +37,76 @@ pub struct UpdateService {
     pub settings: RolloutSettings,
 }
 
-/// What update-service returns.
+/// The output of update-service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ServiceUpdate {
-    /// What came of it.
+pub struct UpdateOutput {
+    /// The outcome. It also refuses unknown members of the whole output.
+    #[serde(flatten)]
     pub outcome: UpdateOutcome,
-    /// The rollout to watch, with `STARTED` and `ALREADY_DEPLOYED`.
-    pub rollout: Option<Rollout>,
-    /// The last good revision: what to go back to. `None` when there is none.
-    pub previous: Option<TaskDefinitionArn>,
-    /// The revision that the service is on now, with `REBASE`: what a new revision has to be made from.
-    pub source: Option<TaskDefinitionArn>,
     /// Until when it may take: for the rollout, or for the wait with `ROLLING_BACK` and `REBASE`.
     pub deadline: Timestamp,
-    /// In how many seconds to read it.
+    /// In how many seconds to read the service.
     pub wait: u32,
     /// For a person.
     pub message: String,
 }
 
-/// What came of an attempt to update a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+/// The outcome of an attempt to update a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "outcome",
+    rename_all = "SCREAMING_SNAKE_CASE",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum UpdateOutcome {
     /// A rollout has begun.
-    Started,
+    Started(WatchedUpdate),
     /// The service is on the image already, or on its way there.
-    AlreadyDeployed,
+    AlreadyDeployed(WatchedUpdate),
     /// A newer push is there.
-    Superseded,
+    Superseded {},
     /// A rollback is under way; a deployment now would have nothing to go back to.
-    RollingBack,
+    RollingBack {},
     /// The service has moved to another revision since the plan was made.
-    Rebase,
+    Rebase {
+        /// The revision that the service is on now: a new revision has to be made from it.
+        source: TaskDefinitionArn,
+    },
     /// The service, or its cluster, is not there.
-    ServiceDeleted,
+    ServiceDeleted {},
+}
+
+/// The rollout of a service that is on the image, or on its way there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WatchedUpdate {
+    /// The rollout to watch.
+    pub rollout: Rollout,
+    /// The last good revision: the one to go back to. `None` when there is none.
+    pub previous: Option<TaskDefinitionArn>,
+}
+
+impl UpdateOutcome {
+    /// Its name, for the log.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Started(_) => "Started",
+            Self::AlreadyDeployed(_) => "AlreadyDeployed",
+            Self::Superseded {} => "Superseded",
+            Self::RollingBack {} => "RollingBack",
+            Self::Rebase { .. } => "Rebase",
+            Self::ServiceDeleted {} => "ServiceDeleted",
+        }
+    }
+
+    /// The update whose rollout is to be watched; `None` when the service was left as it is.
+    #[must_use]
+    pub fn watched(&self) -> Option<&WatchedUpdate> {
+        match self {
+            Self::Started(watched) | Self::AlreadyDeployed(watched) => Some(watched),
+            Self::Superseded {} | Self::RollingBack {} | Self::Rebase { .. } | Self::ServiceDeleted {} => None,
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use crate::{example, repository};
 use ecr_deploy::contract::{
     Check, CheckStability, Conclude, Envelope, ImageConclusion, NextWave, Plan, RegisterRevision, RegisteredRevision,
-    RollBack, Rollback, RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceUpdate, StillStableInput,
-    StillStableOutput, UpdateOutcome, UpdateService, Verdict,
+    RollBackInput, RollBackOutput, RollbackMethod, ServiceConclusion, ServiceOutcome, StillStableInput,
+    StillStableOutput, UpdateInput, UpdateOutcome, UpdateOutput, Verdict,
 };
 use ecr_deploy::domain::push::{Push, parse_push};
 use serde::Serialize;
@@ -35,14 +35,14 @@ fn arrows() -> Vec<Arrow> {
         arrow::<Plan>("plan"),
         arrow::<RegisterRevision>("register-revision"),
         arrow::<RegisteredRevision>("registered-revision"),
-        arrow::<UpdateService>("update-service"),
-        arrow::<ServiceUpdate>("service-update"),
+        arrow::<UpdateInput>("update-service"),
+        arrow::<UpdateOutput>("service-update"),
         arrow::<CheckStability>("check-stability"),
         arrow::<Check>("check"),
         arrow::<StillStableInput>("soaked-services"),
         arrow::<StillStableOutput>("still-stable"),
-        arrow::<RollBack>("roll-back"),
-        arrow::<Rollback>("rollback"),
+        arrow::<RollBackInput>("roll-back"),
+        arrow::<RollBackOutput>("rollback"),
         arrow::<Conclude>("conclude-service"),
         arrow::<ServiceConclusion>("service-conclusion"),
         arrow::<Conclude>("conclude-image"),
@@ -64,7 +64,7 @@ fn contract() -> String {
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
-const PARTS: [&str; 24] = [
+const PARTS: [&str; 26] = [
     "BaseNote",
     "Execution",
     "Hold",
@@ -87,6 +87,8 @@ const PARTS: [&str; 24] = [
     "StateError",
     "UpdateOutcome",
     "Verdict",
+    "WatchedRollback",
+    "WatchedUpdate",
     "Wave",
     "WaveDue",
 ];
@@ -112,11 +114,14 @@ pub(crate) fn examples_of(arrow: &str) -> Vec<(String, Value)> {
     examples
 }
 
-/// The values of an enum as JSON has them, told by serde itself when it is given one that is none of them.
-fn values<T: DeserializeOwned + std::fmt::Debug>() -> BTreeSet<String> {
-    let refused = serde_json::from_value::<T>(json!("no such value"))
-        .unwrap_err()
-        .to_string();
+/// The values of an enum as JSON has them, told by serde itself when it is given one that is none of them; `tag` is the member
+/// that names the variant of a sum.
+pub(crate) fn values<T: DeserializeOwned + std::fmt::Debug>(tag: Option<&str>) -> BTreeSet<String> {
+    let none_of_them = match tag {
+        Some(tag) => json!({tag: "no such value"}),
+        None => json!("no such value"),
+    };
+    let refused = serde_json::from_value::<T>(none_of_them).unwrap_err().to_string();
     let quoted = refused.split('`').skip(1).step_by(2).skip(1);
     quoted.map(str::to_owned).collect()
 }
@@ -246,16 +251,19 @@ fn every_outcome_is_shown_by_an_example() {
         let values = examples.iter().filter_map(|(_, value)| value[member].as_str());
         values.map(str::to_owned).collect()
     };
-    assert_eq!(shown("service-update", "outcome"), values::<UpdateOutcome>());
+    assert_eq!(
+        shown("service-update", "outcome"),
+        values::<UpdateOutcome>(Some("outcome"))
+    );
     let examples = examples_of("update-service");
     let told =
         |holds: fn(&Value) -> bool| -> BTreeSet<bool> { examples.iter().map(|(_, value)| holds(value)).collect() };
     let both = BTreeSet::from([false, true]);
     assert_eq!(told(|value| value["repeated"] == true), both);
     assert_eq!(told(|value| value["wantedSince"].is_string()), both);
-    assert_eq!(shown("check", "verdict"), values::<Verdict>());
-    assert_eq!(shown("rollback", "method"), values::<RollbackMethod>());
-    assert_eq!(shown("service-conclusion", "outcome"), values::<ServiceOutcome>());
+    assert_eq!(shown("check", "verdict"), values::<Verdict>(None));
+    assert_eq!(shown("rollback", "method"), values::<RollbackMethod>(Some("method")));
+    assert_eq!(shown("service-conclusion", "outcome"), values::<ServiceOutcome>(None));
 }
 
 #[test]

@@ -3,13 +3,12 @@
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
 
-use crate::examples::examples_of;
+use crate::examples::{examples_of, values};
 use crate::{repository, text};
 use ecr_deploy::contract::{Hold, RollbackMethod, UpdateOutcome, Verdict};
 use ecr_deploy::domain::stage::RollbackSetting;
 use ecr_deploy::error::Error;
 use ecr_deploy::quota::pace::UPDATES;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -459,11 +458,6 @@ fn kebab(camel: &str) -> String {
     kebab
 }
 
-/// Whether `literal` is a value of the enum `T`.
-fn is_value<T: DeserializeOwned>(literal: &str) -> bool {
-    serde_json::from_value::<T>(json!(literal)).is_ok()
-}
-
 #[test]
 fn every_literal_that_a_choice_compares_with_is_a_value_of_its_enum() {
     let mut compared = 0;
@@ -475,17 +469,21 @@ fn every_literal_that_a_choice_compares_with_is_a_value_of_its_enum() {
                 let before = condition.split('\'').nth(index - 1).unwrap().trim_end();
                 let subject = before.strip_suffix('=').map(|left| left.trim_end_matches([' ', '!']));
                 let subject = subject.and_then(|left| left.split(' ').next_back()).unwrap_or_default();
-                let is_known = match subject {
-                    "$update.outcome" => is_value::<UpdateOutcome>(literal),
-                    "$check.verdict" | "$rollBackCheck.verdict" => is_value::<Verdict>(literal),
-                    "$rollBack.method" => is_value::<RollbackMethod>(literal),
-                    "$settings.rollback" => is_value::<RollbackSetting>(literal),
+                let known = match subject {
+                    "$update.outcome" => values::<UpdateOutcome>(Some("outcome")),
+                    "$check.verdict" | "$rollBackCheck.verdict" => values::<Verdict>(None),
+                    "$rollBack.method" => values::<RollbackMethod>(Some("method")),
+                    "$settings.rollback" => values::<RollbackSetting>(None),
                     _ => panic!(
                         "{}: it is not known what {subject:?} can be in {condition}",
                         state.title()
                     ),
                 };
-                assert!(is_known, "{}: {subject} is never {literal}", state.title());
+                assert!(
+                    known.contains(literal),
+                    "{}: {subject} is never {literal}",
+                    state.title()
+                );
             }
         }
     }
@@ -531,25 +529,41 @@ fn every_payload_is_the_envelope_with_exactly_the_members_of_the_steps_input() {
     }
 }
 
-/// Whether every example of `arrow` has a member at `path`, or a `null` on the way where there is nothing.
+/// The value at `path`; `None` where a member on the way is `null`.
+fn member<'a>(example: &'a Value, path: &[&str], place: &str) -> Option<&'a Value> {
+    path.iter().try_fold(example, |value, name| {
+        let member = value.get(name);
+        let member = member.unwrap_or_else(|| panic!("{place} reads {path:?}, which is not in {example:#}"));
+        (!member.is_null()).then_some(member)
+    })
+}
+
+/// Every example of `arrow` has a member at `path`, or a `null` on the way where there is nothing; not all have `null`.
 fn assert_has(arrow: &str, path: &[&str], place: &str) {
-    let mut found = false;
-    for (name, example) in examples_of(arrow) {
-        let mut value = &example;
-        for member in path {
-            if value.is_null() {
-                break;
-            }
-            value = value
-                .get(member)
-                .unwrap_or_else(|| panic!("{place} reads {path:?}, which {name} does not have"));
-        }
-        found |= !value.is_null();
-    }
+    let read = |(name, example): &(String, Value)| member(example, path, &format!("{place}, of {name},")).is_some();
+    let found = examples_of(arrow).iter().filter(|example| read(example)).count();
     assert!(
-        found,
+        found > 0,
         "{place} reads {path:?}, which is null in every example of {arrow}"
     );
+}
+
+/// The parts of an expression that are evaluated for an answer: of `$states.result.Payload.outcome = 'REBASE' ? a : b`, the
+/// condition and one of both.
+fn evaluated(text: &str, answer: &Value) -> String {
+    let Some((condition, ways)) = text.split_once(" ? ") else {
+        return text.to_owned();
+    };
+    let equals = condition
+        .split_once("$states.result.Payload.")
+        .and_then(|(_, equals)| equals.split_once(" = '"));
+    match (equals, ways.split_once(" : ")) {
+        (Some((tag, literal)), Some((way, other))) => {
+            let holds = answer[tag] == literal.trim_end_matches('\'');
+            format!("{condition} ? {}", if holds { way } else { other })
+        }
+        _ => text.to_owned(),
+    }
 }
 
 #[test]
@@ -560,42 +574,129 @@ fn every_member_that_is_read_of_an_answer_is_a_member_of_the_steps_output() {
         for text in texts(&state.value) {
             for path in reads(text, "$states.result.Payload") {
                 members_read += 1;
-                assert_has(output, &path, &state.title());
+                let found = examples_of(output).iter().any(|(name, answer)| {
+                    let is_read = reads(&evaluated(text, answer), "$states.result.Payload").any(|read| read == path);
+                    is_read && member(answer, &path, &format!("{} of {name}", state.title())).is_some()
+                });
+                assert!(found, "{} reads {path:?}, which {output} never has", state.title());
             }
         }
     }
     assert!(members_read > 10, "{members_read}");
 }
 
-/// The variables of a machine that hold a step's output or a member of it: name, arrow, member.
-fn variables(machine: &str) -> BTreeMap<String, BTreeSet<(&'static str, Vec<String>)>> {
-    let mut variables: BTreeMap<String, BTreeSet<(&'static str, Vec<String>)>> = BTreeMap::new();
-    for state in states().iter().filter(|state| state.machine == machine) {
-        let Some((_, output)) = state.arrows() else { continue };
-        for (name, value) in state.value["Assign"].as_object().into_iter().flatten() {
-            let paths = reads(value.as_str().unwrap_or_default(), "$states.result.Payload");
-            for path in paths {
-                let path = path.into_iter().map(str::to_owned).collect();
-                variables.entry(name.clone()).or_default().insert((output, path));
-            }
-        }
-    }
-    variables
+/// A variable that holds a step's answer, or a member of it.
+struct Held<'a> {
+    variable: &'a str,
+    /// Where it stands in the answer.
+    path: Vec<&'a str>,
+    answer: &'a Value,
 }
 
+impl Held<'_> {
+    /// Whether a choice's condition holds, if that depends on nothing but this variable.
+    fn decides(&self, condition: &str) -> Option<bool> {
+        let of_variable = |text: &str| text.strip_prefix(&format!("${}.", self.variable)).map(str::to_owned);
+        let condition = condition.strip_prefix("{% ")?.strip_suffix(" %}")?;
+        if let Some(exists) = condition
+            .strip_prefix("$exists(")
+            .and_then(|rest| rest.strip_suffix(')'))
+        {
+            return Some(self.answer.get(of_variable(exists)?).is_some());
+        }
+        let (left, literal) = condition.split_once(" = ")?;
+        let literal = literal.strip_prefix('\'')?.strip_suffix('\'')?;
+        Some(self.answer.get(of_variable(left)?)? == literal)
+    }
+
+    /// The states that may follow while the variable still holds the answer.
+    fn next(&self, state: &State) -> Vec<String> {
+        let value = &state.value;
+        let sets = |scope: &Value| scope["Assign"].get(self.variable).is_some();
+        let mut next: Vec<&Value> = Vec::new();
+        for choice in value["Choices"].as_array().into_iter().flatten() {
+            let decided = self.decides(choice["Condition"].as_str().unwrap());
+            next.extend((decided != Some(false)).then_some(&choice["Next"]));
+            if decided == Some(true) {
+                return vec![choice["Next"].as_str().unwrap().to_owned()];
+            }
+        }
+        let caught = state.catchers().iter().filter(|catcher| !sets(catcher));
+        next.extend(caught.map(|catcher| &catcher["Next"]));
+        next.push(&value["ItemProcessor"]["StartAt"]);
+        if !sets(value) {
+            next.extend([&value["Next"], &value["Default"]]);
+        }
+        next.into_iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// The states that may read the variable, by their names: all that follow on the one that set it.
+    fn readers(&self, states: &BTreeMap<String, State>, set_by: &State) -> BTreeSet<String> {
+        let mut readers = BTreeSet::new();
+        let mut open: Vec<String> = set_by.value["Next"].as_str().map(str::to_owned).into_iter().collect();
+        while let Some(name) = open.pop() {
+            if readers.insert(name.clone()) {
+                open.extend(self.next(&states[&name]));
+            }
+        }
+        readers
+    }
+}
+
+/// The variables that a state sets to the answer of its step, or to a member of it: name and path.
+fn set_by(state: &State) -> impl Iterator<Item = (&str, Vec<&str>)> {
+    let assigned = state.value["Assign"].as_object().into_iter().flatten();
+    assigned.flat_map(|(name, value)| {
+        let paths = reads(value.as_str().unwrap_or_default(), "$states.result.Payload");
+        paths.map(|path| (name.as_str(), path))
+    })
+}
+
+/// An answer is read by members that it has: where a choice has told which one it is, by those of that one.
 #[test]
 fn every_member_that_is_read_of_a_variable_is_a_member_of_what_it_was_set_to() {
     for machine in [DEPLOY_IMAGE, DEPLOY_SERVICE] {
-        let variables = variables(machine);
-        assert!(variables.len() > 3, "{variables:?}");
-        for state in states().iter().filter(|state| state.machine == machine) {
-            for text in texts(&state.value) {
-                for (variable, sources) in &variables {
-                    for path in reads(text, &format!("${variable}")).filter(|path| !path.is_empty()) {
-                        for (arrow, prefix) in sources {
-                            let whole: Vec<&str> = prefix.iter().map(String::as_str).chain(path.clone()).collect();
-                            assert_has(arrow, &whole, &state.title());
+        let of_machine = states().into_iter().filter(|state| state.machine == machine);
+        let states: BTreeMap<String, State> = of_machine.map(|state| (state.name.clone(), state)).collect();
+        let mut found = BTreeMap::new();
+        for state in states.values() {
+            let Some((_, output)) = state.arrows() else { continue };
+            for ((name, answer), (variable, path)) in examples_of(output)
+                .iter()
+                .flat_map(|example| set_by(state).map(move |set| (example, set)))
+            {
+                let held = Held { variable, path, answer };
+                for reader in held.readers(&states, state) {
+                    for text in texts(&states[&reader].value) {
+                        for read in reads(text, &format!("${variable}")).filter(|read| !read.is_empty()) {
+                            let whole: Vec<&str> = held.path.iter().copied().chain(read.clone()).collect();
+                            let place = format!("{reader:?} of {machine}, of {name},");
+                            let asks = text.contains(&format!("$exists(${variable}.{})", read.join(".")));
+                            let pointer = format!("/{}", whole.join("/"));
+                            let is_there = if asks {
+                                answer.pointer(&pointer).is_some()
+                            } else {
+                                member(answer, &whole, &place).is_some()
+                            };
+                            let read = (reader.clone(), variable.to_owned(), read.join("."));
+                            *found.entry(read).or_insert(false) |= is_there;
                         }
+                    }
+                }
+            }
+        }
+        assert!(found.len() > 10, "{found:?}");
+        let never: Vec<_> = found.iter().filter(|(_, is_there)| !**is_there).collect();
+        assert!(
+            never.is_empty(),
+            "{machine} reads what is null in every example: {never:?}"
+        );
+        for state in states.values() {
+            for (variable, _) in states.values().flat_map(set_by) {
+                for text in texts(&state.value) {
+                    for read in reads(text, &format!("${variable}")).filter(|read| !read.is_empty()) {
+                        let read = (state.name.clone(), variable.to_owned(), read.join("."));
+                        assert!(found.contains_key(&read), "{machine}: no answer leads to {read:?}");
                     }
                 }
             }

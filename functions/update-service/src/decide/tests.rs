@@ -9,8 +9,8 @@ use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::testing::{arn, at, deployment, given_up, pushed, record, rolling, service, service_id};
 use proptest::prelude::*;
 
-fn wanted() -> UpdateService {
-    UpdateService {
+fn wanted() -> UpdateInput {
+    UpdateInput {
         image: pushed(2),
         cluster: service_id().cluster,
         service: service_id().service,
@@ -79,7 +79,7 @@ fn a_service_that_somebody_has_moved_to_another_family_is_not_moved_out_of_it() 
         Start::Rebase(arn("admin:7")),
         "a revision of that family is made"
     );
-    let by_hand = UpdateService {
+    let by_hand = UpdateInput {
         source: arn("admin:7"),
         ..wanted()
     };
@@ -107,7 +107,7 @@ fn a_later_revision_of_the_same_push_counts_as_there() {
 
 /// What is decided where `web:4`, made from `web:3`, is wanted of the push, and the service is on an earlier one of its own.
 fn decided_on_earlier(deployments: Vec<Deployment>, history: Option<&[ServiceDeployment]>) -> Start {
-    let wanted = UpdateService {
+    let wanted = UpdateInput {
         task_definition: arn("web:4"),
         source: arn("web:3"),
         ..wanted()
@@ -237,7 +237,7 @@ fn a_push_may_have_had_its_turn_where_the_service_was_deployed_to_since() {
             created_at: at(2 + seconds),
             ..deployment("web:1")
         };
-        let wanted = UpdateService {
+        let wanted = UpdateInput {
             wanted_since: again.then(|| at(60)),
             repeated,
             ..wanted()
@@ -335,7 +335,7 @@ fn decided_as(
     standing: Standing,
     history: Option<&[ServiceDeployment]>,
 ) -> Start {
-    let wanted = UpdateService {
+    let wanted = UpdateInput {
         wanted_since: again.then(|| at(60)),
         repeated,
         ..wanted()
@@ -403,7 +403,7 @@ fn a_push_that_ecs_called_successful_and_that_was_taken_back_was_rolled_back() {
 
 #[test]
 fn a_push_replaced_by_a_revision_made_to_roll_it_back_was_rolled_back_wherever_the_service_went_since() {
-    let wanted = UpdateService {
+    let wanted = UpdateInput {
         repeated: true,
         services: 1,
         ..wanted()
@@ -467,7 +467,7 @@ fn decided_when_replaced(source: &str, standing: Standing, status: ServiceDeploy
         record("web:2", status),
         record(before, Successful),
     ];
-    let wanted = UpdateService {
+    let wanted = UpdateInput {
         repeated: true,
         ..wanted()
     };
@@ -541,7 +541,7 @@ fn an_image_that_failed_inside_a_later_rollout_of_its_service_is_not_begun_once_
         ..record(short, status)
     };
     let ended = |on: &str, records: &[ServiceDeployment]| {
-        let wanted = UpdateService {
+        let wanted = UpdateInput {
             wanted_since: Some(at(5)),
             ..wanted()
         };
@@ -595,7 +595,7 @@ fn an_image_that_gets_a_tag_after_another_push_came_between_is_deployed_for_that
         record("web:1", Successful),
     ];
     let decided = |is_overtaken| {
-        let wanted = UpdateService {
+        let wanted = UpdateInput {
             repeated: true,
             ..wanted()
         };
@@ -650,7 +650,7 @@ fn a_push_that_a_newer_one_superseded_is_superseded_whatever_came_of_that() {
 #[test]
 fn a_revision_of_the_same_push_made_from_a_newer_state_is_not_replaced_by_one_made_from_an_older() {
     let decided = |wanted_source: &str, on_source: &str| {
-        let wanted = UpdateService {
+        let wanted = UpdateInput {
             task_definition: arn("web:5"),
             source: arn(wanted_source),
             ..wanted()
