@@ -8,7 +8,7 @@ use simulated_ecs::Behaviour;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// What the page shows, one after the other, with the exit code of each.
+/// The commands that the page shows, one after the other, with the exit code of each.
 const SHOWN: [(&str, i32); 5] = [
     ("plan shop/web:v2", 0),
     ("deploy shop/web:v2", 3),

@@ -318,65 +318,68 @@ fn notes(service: &ServiceStatus, image: &crate::service::Running) -> (String, T
     (notes.join(", "), tone)
 }
 
+/// A line about a service: its name, and what it says.
+type Line = (&'static str, String, Tone);
+
 /// Everything of one service.
 fn one(service: &ServiceStatus) -> String {
-    let mut rows = Vec::new();
-    let mut row = |name: &str, value: String, tone: Tone| rows.push(vec![cell(name, Tone::Plain), cell(value, tone)]);
-    row(
-        "service",
-        format!("{}/{}", service.cluster, service.service),
-        Tone::Plain,
-    );
-    let steady = if service.steady { Tone::Good } else { Tone::Notable };
-    let rollout = if service.steady {
-        ""
+    let (steady, rollout) = if service.steady {
+        (Tone::Good, "")
     } else {
-        ", its rollout is not complete"
+        (Tone::Notable, ", its rollout is not complete")
     };
-    row(
-        "tasks",
-        format!("{} of {} running{rollout}", service.running, service.desired),
-        steady,
-    );
-    row("revision", service.revision.clone(), Tone::Plain);
-    for image in &service.images {
-        row(
-            "image",
-            format!("{}:{}", image.repository, image.tag.as_deref().unwrap_or("-")),
-            Tone::Plain,
-        );
-        row(
+    let tasks = format!("{} of {} running{rollout}", service.running, service.desired);
+    let title = format!("{}/{}", service.cluster, service.service);
+    let mut lines: Vec<Line> = vec![
+        ("service", title, Tone::Plain),
+        ("tasks", tasks, steady),
+        ("revision", service.revision.clone(), Tone::Plain),
+    ];
+    lines.extend(service.images.iter().flat_map(of_image));
+    lines.extend(service.hold.clone().map(|hold| ("on hold", hold, Tone::Notable)));
+    lines.extend(service.last.iter().flat_map(of_last));
+    let rows = lines
+        .into_iter()
+        .map(|(name, said, tone)| vec![cell(name, Tone::Plain), cell(said, tone)]);
+    table(&["", ""], rows.collect())
+}
+
+/// What a container runs.
+fn of_image(image: &crate::service::Running) -> Vec<Line> {
+    let name = format!("{}:{}", image.repository, image.tag.as_deref().unwrap_or("-"));
+    let pushed = image.pushed_at.map_or("not by ecr-deploy".to_owned(), output::time);
+    let mut lines = vec![
+        ("image", name, Tone::Plain),
+        (
             "digest",
-            image.digest.clone().unwrap_or_else(|| "not recorded".to_owned()),
+            image.digest.clone().unwrap_or("not recorded".to_owned()),
             Tone::Plain,
-        );
-        row(
-            "pushed",
-            image.pushed_at.map_or("not by ecr-deploy".to_owned(), output::time),
-            Tone::Plain,
-        );
-        row(
+        ),
+        ("pushed", pushed, Tone::Plain),
+        (
             "by",
             image.by.as_deref().map_or("not told", who).to_owned(),
             Tone::Plain,
-        );
-        row("stage", image.stage.clone(), Tone::Plain);
-        if let Some(waiting) = &image.waiting {
-            let newer = format!("{} of {}", waiting.tag, output::time(waiting.pushed_at));
-            row("newer", newer, Tone::Notable);
-        }
-    }
-    if let Some(hold) = &service.hold {
-        row("on hold", hold.clone(), Tone::Notable);
-    }
-    if let Some(last) = &service.last {
-        row(
-            "last",
-            format!("{} of {}, {}", last.outcome, last.image, output::time(last.started)),
-            tone(&last.outcome),
-        );
-        row("", last.message.clone().unwrap_or_default(), Tone::Plain);
-        row("push", last.push.clone(), Tone::Plain);
-    }
-    table(&["", ""], rows)
+        ),
+        ("stage", image.stage.clone(), Tone::Plain),
+    ];
+    let newer = image.waiting.as_ref();
+    lines.extend(newer.map(|it| {
+        (
+            "newer",
+            format!("{} of {}", it.tag, output::time(it.pushed_at)),
+            Tone::Notable,
+        )
+    }));
+    lines
+}
+
+/// The last deployment.
+fn of_last(last: &Last) -> [Line; 3] {
+    let ended = format!("{} of {}, {}", last.outcome, last.image, output::time(last.started));
+    [
+        ("last", ended, tone(&last.outcome)),
+        ("", last.message.clone().unwrap_or_default(), Tone::Plain),
+        ("push", last.push.clone(), Tone::Plain),
+    ]
 }
