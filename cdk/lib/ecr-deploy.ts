@@ -126,7 +126,7 @@ export class EcrDeploy extends Construct {
       definition: 'deploy-service',
       steps: { registerRevision, updateService, checkStability, rollBack, conclude },
       substitutions: { partition: Aws.PARTITION },
-      permissions: [],
+      permissions: [permissions.tell()],
       settings,
       ...key,
     });
@@ -144,6 +144,7 @@ export class EcrDeploy extends Construct {
       },
       permissions: [
         permissions.readHold(this.holdParameter),
+        permissions.tell(),
         ...permissions.runExecution(child),
         ...(tagsImages(settings) ? permissions.tagOnSuccess(settings) : []),
       ],

@@ -80,6 +80,16 @@ export function readHold(parameter: string): Permission {
   return { sid: 'ReadHold', actions: ['ssm:GetParameters'], resources: [arn('ssm', `parameter${parameter}`)] };
 }
 
+/** A state machine that tells others what comes of a push, by events that say who sends them. */
+export function tell(): Permission {
+  return {
+    sid: 'Tell',
+    actions: ['events:PutEvents'],
+    resources: [arn('events', 'event-bus/default')],
+    conditions: { StringEquals: { 'events:source': 'ecr-deploy' } },
+  };
+}
+
 /** A state machine that starts another one. */
 export function startExecution(child: { readonly arn: string }): Permission {
   return { sid: 'StartExecution', actions: ['states:StartExecution'], resources: [child.arn] };

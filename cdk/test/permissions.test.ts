@@ -89,7 +89,7 @@ const rolesOf = (count: number) => numbered(count, (at) => `arn:aws:iam::1234567
 /** A list that grows the policies, and how many of its names IAM has room for. */
 const LONGEST: readonly [setting: string, most: number, settings: (count: number) => Partial<EcrDeployProps>][] = [
   ['clusters', 12, (count) => ({ clusters: clustersOf(count) })],
-  ['repositories', 122, (count) => ({ repositories: repositoriesOf(count), tagLatest: true })],
+  ['repositories', 119, (count) => ({ repositories: repositoriesOf(count), tagLatest: true })],
   ['passRoles', 176, (count) => ({ passRoles: rolesOf(count) })],
 ];
 

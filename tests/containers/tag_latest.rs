@@ -45,7 +45,7 @@ fn the_image_is_tagged_latest_when_every_service_is_stable_on_it() {
             };
             history.iter().position(position)
         };
-        assert!(entered("Tag on success") > entered("Conclude"), "after all are stable");
+        assert!(entered("Tag on success") > entered("Sum up"), "after all are stable");
 
         if containers() {
             it.aws.push("tag-latest/web", "bad", Broken).await.unwrap();

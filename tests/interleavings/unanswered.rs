@@ -13,12 +13,13 @@ use walker::machine::{Execution, Thrown};
 use walker::run;
 
 /// Every state that invokes a function on the way of a push whose image is good, and of one whose image is bad.
-const STATES: [(&str, &str); 7] = [
+const STATES: [(&str, &str); 8] = [
     ("Find task definitions", "v2"),
     ("Register revision", "v2"),
     ("Update service", "v2"),
     ("Check stability", "v2"),
-    ("Conclude", "v2"),
+    ("Sum up", "v2"),
+    ("Conclude", "crash"),
     ("Roll back", "crash"),
     ("Check rollback", "crash"),
 ];
@@ -157,5 +158,37 @@ fn a_rollback_that_nobody_could_begin_says_since_when_it_was_tried() {
     assert!(
         message.contains("The rollback failed too (Lambda.ServiceException: Rate Exceeded.; tried since 2026-"),
         "{message}"
+    );
+}
+
+/// Nothing hangs on an event: a green push stays green, and a red one red.
+#[test]
+fn an_event_that_cannot_be_sent_changes_nothing() {
+    let cases: Vec<(&str, &str, &str)> = [("Tell what begins", "v2"), ("Tell that it started", "v2")]
+        .into_iter()
+        .chain([("Tell how it ended", "v2"), ("Tell that it failed", "crash")])
+        .flat_map(|(state, tag)| {
+            ["EventBridge.FailedEntry", "EventBridge.AccessDeniedException"].map(|error| (state, tag, error))
+        })
+        .collect();
+    all(
+        &cases,
+        |case| case.0,
+        |(state, tag, error)| {
+            let walked = run(walk(tag, state, error, i64::MAX / 2));
+            let least = if *error == "EventBridge.FailedEntry" { 5 } else { 1 };
+            if walked.refused < least {
+                return Err(format!("{error}: refused {} times", walked.refused));
+            }
+            match (*tag, &walked.service, &walked.ended) {
+                ("v2", Some(Ok(service)), Ok(_)) if service["outcome"] == "DEPLOYED" => Ok(()),
+                ("crash", Some(Err(service)), Err(push))
+                    if service.error == "Deploy.RolledBack" && push.error == "Deploy.ServicesFailed" =>
+                {
+                    Ok(())
+                }
+                other => Err(format!("{error}: {other:?}")),
+            }
+        },
     );
 }

@@ -27,7 +27,7 @@ fn blue_green(hook: &Value) -> serde_json::Map<String, Value> {
     object(json!({"deploymentConfiguration": configuration}))
 }
 
-fn pause_at(stage: &str, minutes: u32, action: &str) -> Value {
+pub(crate) fn pause_at(stage: &str, minutes: u32, action: &str) -> Value {
     let timeout = json!({"timeoutInMinutes": minutes, "action": action});
     json!({"targetType": "PAUSE", "lifecycleStages": [stage], "timeoutConfiguration": timeout})
 }
@@ -41,7 +41,7 @@ fn function(name: &str, minutes: u32) -> Value {
     })
 }
 
-fn seed(scene: &Scene, hook: &Value) {
+pub(crate) fn seed(scene: &Scene, hook: &Value) {
     scene.seed_service(Value::Object(blue_green(hook)));
 }
 
@@ -59,7 +59,7 @@ fn is_paused(scene: &Scene, service: &str) -> bool {
 }
 
 /// Somebody continues what is paused, or takes it back.
-fn end_pause(scene: &Scene, service: &str, action: &str) {
+pub(crate) fn end_pause(scene: &Scene, service: &str, action: &str) {
     let (arn, hook) = newest_hook(scene, service);
     let request = json!({"serviceDeploymentArn": arn, "hookId": hook["hookId"], "action": action});
     scene.ecs("ContinueServiceDeployment", &request);

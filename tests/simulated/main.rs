@@ -17,6 +17,7 @@ mod redrive;
 mod repetition;
 mod stages;
 mod support;
+mod told;
 mod verdicts;
 mod waves;
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         redrive::SCENARIOS,
         repetition::SCENARIOS,
         stages::SCENARIOS,
+        told::SCENARIOS,
         waves::SCENARIOS,
     ]
     .concat();

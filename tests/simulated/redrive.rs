@@ -160,7 +160,7 @@ const STOPS: &[Stop] = &[
         rollouts: &["back-check-web:1", "back-check-web:2"],
     },
     Stop {
-        state: "Conclude",
+        state: "Sum up",
         scene: "stop-end",
         tag: "v2",
         before: plain,
@@ -169,12 +169,32 @@ const STOPS: &[Stop] = &[
         ends: "DEPLOYED",
         rollouts: &["stop-end-web:1", "stop-end-web:2"],
     },
+    Stop {
+        state: "Tell that it started",
+        scene: "stop-told",
+        tag: "v2",
+        before: plain,
+        held: None,
+        pending: None,
+        ends: "DEPLOYED",
+        rollouts: &["stop-told-web:1", "stop-told-web:2"],
+    },
+    Stop {
+        state: "Tell how it ended",
+        scene: "stop-tell",
+        tag: "v2",
+        before: plain,
+        held: None,
+        pending: None,
+        ends: "DEPLOYED",
+        rollouts: &["stop-tell-web:1", "stop-tell-web:2"],
+    },
 ];
 
 /// The scene of a service that is moved after its revision was registered, so that another one is registered.
 const REBASE: &str = "stop-rebase";
 
-/// The payload of Conclude in deploy-image.
+/// The payload of Sum up in deploy-image.
 const CONCLUDES_IMAGE: &str = r#""scope": "IMAGE""#;
 
 fn plain(scene: &Scene) {
@@ -474,10 +494,9 @@ async fn an_execution_of_deploy_service_that_concluded_red_deploys_its_service_a
     let again = end(&scene, child).await;
     let entered = since_redrive(&scene, child).await;
     assert_eq!(
-        entered[..6],
+        entered[..5],
         [
             "Conclude",
-            "Retry after redrive?",
             "Begin",
             "Revision registered?",
             "Register revision",
@@ -849,7 +868,7 @@ async fn an_execution_of_deploy_image_stopped_while_it_concludes_concludes_again
     plain(&scene);
     let concluding = scene.hold_answers(CONCLUDES_IMAGE);
     let parent = scene.start(&scene.push("v2")).await;
-    until_in(&scene, &parent, "Conclude").await;
+    until_in(&scene, &parent, "Sum up").await;
 
     stop(&scene, &parent).await;
     assert_eq!(execution(&scene, &parent).await.status, ExecutionStatus::Aborted);
@@ -859,7 +878,7 @@ async fn an_execution_of_deploy_image_stopped_while_it_concludes_concludes_again
     let ended = scene.end(&parent).await;
     assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");
     let entered = since_redrive(&scene, &parent).await;
-    assert_eq!(entered[0], "Conclude", "{entered:?}");
+    assert_eq!(entered[0], "Sum up", "{entered:?}");
     assert_eq!(ended.outcome(), "DEPLOYED", "no service is deployed again: {ended:#?}");
     assert_eq!(rollouts(&scene.state()), ["stop-last-web:1", "stop-last-web:2"]);
 }
@@ -943,7 +962,12 @@ async fn an_execution_of_deploy_image_that_could_not_read_the_manifest_only_tags
     only_tags(
         &scene,
         &parent,
-        &["Read manifest", "Tag on success", "What is left to do?", "Done"],
+        &[
+            "Read manifest",
+            "Tag on success",
+            "What is left to do?",
+            "Tell how it ended",
+        ],
     )
     .await;
     let tags = tags(&scene, &ecr, &push).await;
@@ -964,7 +988,12 @@ async fn an_execution_of_deploy_image_stopped_while_it_tags_tags_again() {
     stop(&scene, &parent).await;
     drop(kept);
 
-    only_tags(&scene, &parent, &["Tag on success", "What is left to do?", "Done"]).await;
+    only_tags(
+        &scene,
+        &parent,
+        &["Tag on success", "What is left to do?", "Tell how it ended"],
+    )
+    .await;
     let tags = tags(&scene, &ecr, &push).await;
     assert!(tags.contains(&"latest".to_owned()), "{tags:?}");
 }
@@ -1026,12 +1055,14 @@ async fn a_stage_that_is_stable_gives_its_tag_also_where_another_fails_and_lates
     assert_eq!(tags(&scene, &ecr, &push).await, ["tried"]);
     let states = scene.states(&red.parent).await;
     let end = [
-        "Conclude",
+        "Sum up",
         "What is left to do?",
         "Read manifest",
         "Tag on success",
         "What is left to do?",
         "Sum up",
+        "What is left to do?",
+        "Tell that it failed",
         "Conclude",
     ];
     assert!(states.ends_with(&end.map(str::to_owned)), "{states:?}");

@@ -288,7 +288,14 @@ async fn where_rollback_is_none_a_failed_rollout_stays_and_the_next_push_goes_on
     assert_eq!(scene.changes("stays-kept").len(), 1, "one update, and nothing after it");
     assert_eq!(short(&scene.state_of("stays-kept")["taskDefinition"]), "stays-kept:2");
     let states = scene.states(end.child("stays-kept")).await;
-    let last = ["Rollout stable?", "Rollback wanted?", "Sum up", "Conclude"];
+    let last = [
+        "Rollout stable?",
+        "Rollback wanted?",
+        "Sum up",
+        "Failed?",
+        "Tell that it failed",
+        "Conclude",
+    ];
     assert!(states.ends_with(&last.map(str::to_owned)), "{states:?}");
     // How long it may take is the stage's own.
     let seconds = |service: &str| {

@@ -28,7 +28,7 @@ const ASKS_FOR_HOLD: [&str; 3] = ["Read hold again", "On hold?", "Does it follow
 /// Only the payload of "Still stable?" has this.
 const ASKS_AGAIN: &str = r#""soaked": ["#;
 
-/// Only the payload of a push's Conclude has this.
+/// Only the payload of a push's Sum up has this.
 const CONCLUDES: &str = r#""scope": "IMAGE""#;
 
 /// A scene with services of staging and of production.
@@ -234,7 +234,7 @@ async fn a_push_stopped_while_it_concludes_its_first_wave_goes_on_with_the_secon
     let scene = scene("wave-end");
     let concluding = scene.hold_answers(CONCLUDES);
     let parent = scene.start(&scene.push("v1.4.0")).await;
-    until_in(&scene, &parent, "Conclude").await;
+    until_in(&scene, &parent, "Sum up").await;
     stop(&scene, &parent).await;
     drop(concluding);
 
@@ -244,7 +244,7 @@ async fn a_push_stopped_while_it_concludes_its_first_wave_goes_on_with_the_secon
     is_green(&end);
     let entered = since_redrive(&scene, &parent).await;
     let expected = [
-        "Conclude",
+        "Sum up",
         "What is left to do?",
         "Soak",
         "Still stable?",

@@ -89,6 +89,7 @@ mod tests {
                 running: 0,
                 desired: 2,
                 deadline: None,
+                waits_for: None,
                 wait: 0,
             };
             let told = with_times(failed, &rollout("web:2"), at(now), first.as_ref(), log);

@@ -100,5 +100,6 @@ fn deleted(message: String) -> Check {
         desired: 0,
         wait: 0,
         deadline: None,
+        waits_for: None,
     }
 }

@@ -109,6 +109,7 @@ fn check(verdict: Verdict, message: String, reasons: Vec<String>, running: u32, 
         desired,
         wait: 0,
         deadline: None,
+        waits_for: None,
     }
 }
 
@@ -118,6 +119,7 @@ fn ended_by_deadline(snapshot: &Snapshot, asked: &CheckStability, check: Check) 
     if let Some(hold) = held(snapshot, asked) {
         return Check {
             message: format!("{}; {}", check.message, hold.says),
+            waits_for: hold.person,
             ..check
         };
     }

@@ -1,15 +1,19 @@
-//! Ends an execution: succeeds, throws, or sends a redriven one back to what failed.
+//! Ends an execution: says how, then succeeds, throws, or sends a redriven one back to what failed.
 
 pub mod push;
 pub mod service;
+pub mod sum_up;
 
-use ecr_deploy::contract::{Conclude, ImageConclusion, NextWave, ServiceConclusion};
+use ecr_deploy::contract::{
+    Conclude, End, ImageConclusion, ImageSummary, NextWave, ServiceConclusion, ServiceSummary, SumUp,
+};
 use ecr_deploy::domain::image::EcrRegistry;
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
 use ecr_deploy::function::runtime::{Request, log_image, log_service};
 use serde::Serialize;
 use serde_json::Value;
+use sum_up::{sum_up_image, sum_up_service};
 
 /// What "Conclude" returns, as the execution it ends needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,6 +25,10 @@ pub enum Conclusion {
     Image(ImageConclusion),
     /// Before a push's next wave.
     Wave(NextWave),
+    /// Before the end of one service's execution.
+    ServiceSummary(ServiceSummary),
+    /// Before the end of a push's execution, or of one of its waves.
+    ImageSummary(ImageSummary),
 }
 
 /// Ends an execution: the step "Conclude"; or, at the step "On hold?", says whether its next wave may begin. It is the last
@@ -42,15 +50,33 @@ pub fn handle(config: &Config, request: Request<Value>) -> Result<Conclusion, Er
                 log_image(image);
             }
             let conclusion = push::conclude(&end, execution.redrive_count, config.tag_latest)?;
-            Ok(Conclusion::Image(match registry_of(&execution.id) {
-                Some(here) => push::tagged_only(&here, conclusion),
-                None => conclusion,
-            }))
+            Ok(Conclusion::Image(as_tagged_here(&execution.id, conclusion)))
         }
         Conclude::Wave(due) => {
             log_image(&due.image);
             Ok(Conclusion::Wave(push::next_wave(due, now)))
         }
+        Conclude::SumUp(SumUp { started_at, end }) => Ok(match end {
+            End::Service(end) => {
+                log_image(&end.image);
+                log_service(&ecr_deploy::domain::service::title(&end.cluster, &end.service));
+                Conclusion::ServiceSummary(sum_up_service(&end, started_at, now))
+            }
+            End::Image(end) => {
+                end.image.iter().for_each(log_image);
+                let concluded = |conclusion| as_tagged_here(&execution.id, conclusion);
+                let summary = sum_up_image(&end, config.tag_latest, started_at, now, concluded);
+                Conclusion::ImageSummary(summary)
+            }
+        }),
+    }
+}
+
+/// The conclusion, with the tags that the execution can put on the image.
+fn as_tagged_here(execution: &str, conclusion: ImageConclusion) -> ImageConclusion {
+    match registry_of(execution) {
+        Some(here) => push::tagged_only(&here, conclusion),
+        None => conclusion,
     }
 }
 

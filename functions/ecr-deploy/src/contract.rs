@@ -8,9 +8,11 @@
 mod check_stability;
 mod common;
 mod conclude;
+mod events;
 mod find_task_definitions;
 mod register_revision;
 mod roll_back;
+mod sum_up;
 mod update_service;
 
 pub use check_stability::{Check, CheckStability, StillStableInput, StillStableOutput, Verdict};
@@ -19,7 +21,9 @@ pub use conclude::{
     Conclude, ImageConclusion, ImageEnd, NextWave, PlannedResult, RevisionResult, ServiceConclusion, ServiceEnd,
     ServiceOutcome, ServiceResult, StateError, WaveDue,
 };
+pub use events::{PushServices, PushState, PushStateChange, ServiceState, ServiceStateChange, StateChange, VERSION};
 pub use find_task_definitions::{Plan, PlannedRevision, PlannedService, StageTag, Wave};
 pub use register_revision::{BaseNote, RegisterRevision, RegisteredRevision, RollbackCopy};
 pub use roll_back::{RollBackInput, RollBackOutput, RollbackMethod, RollbackRevision, WatchedRollback};
+pub use sum_up::{End, ImageSummary, ServiceSummary, SumUp};
 pub use update_service::{UpdateInput, UpdateOutcome, UpdateOutput, WatchedUpdate};

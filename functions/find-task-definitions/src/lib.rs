@@ -5,6 +5,7 @@ pub mod plan;
 pub mod policy;
 pub mod registry;
 pub mod stage;
+pub mod told;
 pub mod waves;
 
 use ecr_deploy::aws::ecs::Ecs;
@@ -93,10 +94,16 @@ pub async fn handle(
         tracing::info!(reason = ?skipped.reason, "skipped: {}", skipped.message);
         return plan_within(Some(image), Waves::nothing(skipped), 1);
     }
-    tokio::select! {
-        plan = search(ecs, config, &stages, &pushes, request.now, image, is_alone) => plan,
+    let plan = tokio::select! {
+        plan = search(ecs, config, &stages, &pushes, request.now, image, is_alone) => plan?,
         never = share(ecs, &pushes) => match never {},
-    }
+    };
+    let told = if is_alone {
+        Vec::new()
+    } else {
+        told::told(&plan, &request.execution)
+    };
+    Ok(Plan { told, ..plan })
 }
 
 /// Whether the plan alone is asked for. A member that only looks like it is refused: who asks for a plan wants nothing deployed.

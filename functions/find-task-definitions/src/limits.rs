@@ -22,6 +22,12 @@ const ENVELOPE_BYTES: usize = 2 * 1024;
 /// What stands around a wave's revisions, or tells that it was not reached, besides the names of its stages.
 const BYTES_OF_WAVE: usize = 512;
 
+/// What is told of a plan's begin takes at most: ten events, each with the image, its execution and a message.
+const BYTES_TOLD: usize = 16 * 1024;
+
+/// The message of a failure, which is summed up beside what is to be done again: ten errors with their services.
+const BYTES_OF_FAILURE: usize = 16 * 1024;
+
 /// How many characters of an error are kept while there are few.
 const LONGEST_ERROR: usize = 1000;
 
@@ -35,16 +41,16 @@ const MOST_EVENTS: usize = 25_000;
 const RETRIES: usize = MOST_EVENTS / 10;
 
 /// The events of an execution of deploy-image besides what it does for task definitions and for tags, at most.
-const EVENTS_OF_PUSH: usize = 29;
+const EVENTS_OF_PUSH: usize = 40;
 
 /// The events of each tag that the image gets.
 const EVENTS_OF_TAG: usize = 12;
 
 /// The events of telling what has failed, after the tags of what has not.
-const EVENTS_OF_FAILURE: usize = 9;
+const EVENTS_OF_FAILURE: usize = 7;
 
 /// The events of each wave after the first one, besides what it does for task definitions.
-const EVENTS_OF_WAVE: usize = 34;
+const EVENTS_OF_WAVE: usize = 32;
 
 /// The most groups of task definitions that there can be, each with as many events as [`EVENTS_OF_GROUP`].
 const MOST_GROUPS: usize = 40;
@@ -93,6 +99,7 @@ pub fn plan_within(image: Option<PushedImage>, planned: Waves, pushes: u32) -> R
         skipped,
         services: 0,
         error_length: 0,
+        told: Vec::new(),
     };
     let count: usize = all(&plan).map(|revision| revision.services.len()).sum();
     plan.services = u32::try_from(count).unwrap_or(u32::MAX);
@@ -116,9 +123,9 @@ pub fn plan_within(image: Option<PushedImage>, planned: Waves, pushes: u32) -> R
     let waves: usize = plan.later.iter().map(|wave| size(&wave.stages) + BYTES_OF_WAVE).sum();
     let told = size(&Conclude::Image(all_failed(&plan))) + waves;
     let largest = [
-        size(&plan),
+        size(&plan) + BYTES_TOLD,
         size(&all_superseded(&plan)) + waves,
-        size(&all_again(&plan)),
+        size(&all_again(&plan)) + BYTES_OF_FAILURE,
         told + with_escapes(SHORTEST_ERROR) * failures,
     ];
     let bytes = largest.into_iter().max().unwrap_or_default() + ENVELOPE_BYTES;

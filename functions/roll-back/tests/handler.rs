@@ -145,6 +145,7 @@ impl Fake {
                 desired: 2,
                 wait: 15,
                 deadline: None,
+                waits_for: None,
             }),
             services: 1,
             settings: RolloutSettings::default(),

@@ -43,6 +43,8 @@ def add() -> None:
     stepfunctions._start_sync_execution = _judged_start(stepfunctions._start_sync_execution)
     stepfunctions._invoke_nested_start_execution = _judged_launch(stepfunctions._invoke_nested_start_execution)
     stepfunctions._dispatch_aws_sdk_json = _judged_integration(stepfunctions._dispatch_aws_sdk_json)
+    for resource in ("arn:aws:states:::events:putEvents",):
+        stepfunctions._SERVICE_DISPATCH[resource] = _judged_dispatch(stepfunctions._SERVICE_DISPATCH[resource])
     eventbridge._invoke_target = _judged_target(eventbridge._invoke_target)
 
 
@@ -114,12 +116,26 @@ def _judged_integration(dispatch):
     return wrapped
 
 
+def _judged_dispatch(dispatch):
+    """Judges an integration of Step Functions' own, `…:::<service>:<action>`."""
+
+    @functools.wraps(dispatch)
+    def wrapped(resource, input_data):
+        service, action = resource.split(":")[-2:]
+        operation = action[0].upper() + action[1:]
+        request = {member[0].lower() + member[1:]: value for member, value in input_data.items()}
+        _require_as_state_machine(service, operation, request)
+        return dispatch(resource, input_data)
+
+    return wrapped
+
+
 def _require_as_state_machine(service, operation, request):
     """Raises what Step Functions throws where the role of the state machine that acts in this thread may not do that."""
     execution = stepfunctions._executions[executions.current()]
     refusal = _refusal(_caller(execution["stateMachineArn"]), service, operation, request)
     if refusal:
-        name = {"lambda": "Lambda", "states": "StepFunctions", "ecr": "Ecr", "ssm": "Ssm"}.get(service, service)
+        name = {"lambda": "Lambda", "states": "StepFunctions", "ecr": "Ecr", "ssm": "Ssm", "events": "EventBridge"}.get(service, service)
         raise stepfunctions._ExecutionError(f"{name}.AccessDeniedException", refusal)
 
 

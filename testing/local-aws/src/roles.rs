@@ -134,7 +134,7 @@ impl Roles {
     }
 
     /// A call that a state machine or a function makes to a service that is not simulated: `target` is the function or the
-    /// state machine that is called, by the name that [`Roles::caller`] takes; or the parameter that is read.
+    /// state machine that is called, by the name that [`Roles::caller`] takes; the parameter that is read; or the event bus.
     #[must_use]
     pub fn call(&self, caller: &str, service: &str, operation: &str, target: &str) -> Option<Call> {
         let call = |request: Value| {
@@ -149,6 +149,7 @@ impl Roles {
         };
         let (member, kind, service_of_arn) = match service {
             "ssm" => return call(json!({"names": [target]})),
+            "events" => return call(json!({"entries": [{"Source": "ecr-deploy", "EventBusName": target}]})),
             "lambda" => ("functionName", "function", "lambda"),
             _ => ("stateMachineArn", "stateMachine", "states"),
         };

@@ -1,6 +1,6 @@
 //! The real stack: the CDK app of this repository, bootstrapped and deployed as into an account of AWS.
 
-use crate::process::{listen, run};
+use crate::process::{listen, read, run};
 use crate::server::{ACCOUNT, LocalAws, REGION};
 use crate::{Error, tools};
 use serde_json::Value;
@@ -191,21 +191,28 @@ impl LocalAws {
     ///
     /// When the AWS CLI cannot be installed, or fails.
     pub fn hold_everything(&self, stack: &Stack, text: Option<&str>) -> Result<(), Error> {
+        let name = ["--name", &stack.hold_parameter];
+        let command = match text {
+            Some(text) => {
+                let value = ["--type", "String", "--overwrite", "--value", text];
+                [&["ssm", "put-parameter"], &name[..], &value].concat()
+            }
+            None => [&["ssm", "delete-parameter"], &name[..]].concat(),
+        };
+        self.cli(&command).map(|_| ())
+    }
+
+    /// Runs the AWS CLI with these arguments, and returns what it prints.
+    ///
+    /// # Errors
+    ///
+    /// When the AWS CLI cannot be installed, or fails.
+    pub fn cli(&self, arguments: &[&str]) -> Result<String, Error> {
         let tools = tools::python_with_tools()?;
         let mut aws = Command::new(tools.with_file_name("aws"));
-        aws.args([
-            "ssm",
-            if text.is_some() {
-                "put-parameter"
-            } else {
-                "delete-parameter"
-            },
-        ]);
-        aws.args(["--name", &stack.hold_parameter]);
-        if let Some(text) = text {
-            aws.args(["--type", "String", "--overwrite", "--value", text]);
-        }
-        run(aws.envs(self.environment()))
+        aws.args(arguments).envs(self.environment());
+        // Version 1 asks AWS itself for a queue, whatever the environment says.
+        read(aws.args(["--endpoint-url", &self.endpoint()]))
     }
 
     /// The CDK with this AWS, and with cargo-lambda and its Zig, which come with the Python packages.

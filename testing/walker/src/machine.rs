@@ -8,6 +8,7 @@ use crate::account::{Begun, list};
 use crate::caller::Caller;
 use crate::functions::{Functions, Sandboxes};
 use crate::scope::Scope;
+use ecr_deploy::contract::{PushStateChange, ServiceStateChange};
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
 use futures::future::{FutureExt, LocalBoxFuture};
@@ -384,6 +385,9 @@ impl Execution<'_> {
                 None => json!({"Parameters": [], "InvalidParameters": [HOLD]}),
             });
         }
+        if resource.ends_with(":events:putEvents") {
+            return self.put_events(name, machine, arguments);
+        }
         assert!(resource.ends_with(":lambda:invoke"), "{name} is a Task of {resource}");
         let function = arguments["FunctionName"].as_str().unwrap_or_default();
         account.may(
@@ -422,6 +426,32 @@ impl Execution<'_> {
 }
 
 impl Execution<'_> {
+    /// Puts events on the bus: each is what the contract says, and kept for the test.
+    fn put_events(&self, name: &str, machine: &str, arguments: &Value) -> Result<Value, Thrown> {
+        let entries = list(&arguments["Entries"]);
+        assert!((1..=10).contains(&entries.len()), "{name}: {arguments}");
+        for entry in entries {
+            assert_eq!(entry["Source"], "ecr-deploy");
+            let detail = entry["Detail"].clone();
+            match entry["DetailType"].as_str() {
+                Some("Service State Change") => {
+                    serde_json::from_value::<ServiceStateChange>(detail)
+                        .unwrap_or_else(|error| panic!("{name}: {error}: {entry}"));
+                }
+                Some("Push State Change") => {
+                    serde_json::from_value::<PushStateChange>(detail)
+                        .unwrap_or_else(|error| panic!("{name}: {error}: {entry}"));
+                }
+                other => panic!("{name}: {other:?} is no event of ours"),
+            }
+        }
+        self.caller.account().may(machine, "events", "PutEvents", "default");
+        if let Some(refused) = (self.refusing)(name) {
+            return Err(refused);
+        }
+        Ok(json!({"FailedEntryCount": 0, "Entries": []}))
+    }
+
     /// The answer of Step Functions to a start of deploy-image by its own integration. One with the name and the input
     /// of an execution that runs starts nothing, and is answered with that one; any other with a name that was used is
     /// refused.

@@ -164,6 +164,7 @@ mod tests {
             running: 2,
             desired: 2,
             deadline: None,
+            waits_for: None,
             wait: 0,
         };
         let superseded = |running: &str| {

@@ -17,6 +17,8 @@ pub struct Hold {
     pub until: Timestamp,
     /// At which stage it waits, for what, until when, and how to continue it.
     pub says: String,
+    /// The ids of the hooks that wait for a person, with a blank between them; `None` where none does.
+    pub person: Option<String>,
 }
 
 /// The hold of a rollout whose hooks stand like this; `None` where it does not wait, or has been held for too long.
@@ -44,9 +46,12 @@ pub fn hold(
         .iter()
         .map(|hook| wait_of(lifecycle, hook, end_of_pause))
         .collect();
+    let of_person = waiting.iter().filter(|hook| hook.status == HookStatus::AwaitingAction);
+    let of_person: Vec<&str> = of_person.map(|hook| hook.id.as_str()).collect();
     (now < limit).then(|| Hold {
         until: until.min(limit),
         says: says.join("; "),
+        person: (!of_person.is_empty()).then(|| of_person.join(" ")),
     })
 }
 

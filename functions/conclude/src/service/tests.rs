@@ -44,6 +44,7 @@ fn check(verdict: Verdict, message: &str) -> Check {
         desired: 2,
         wait: 15,
         deadline: None,
+        waits_for: None,
     }
 }
 

@@ -49,6 +49,9 @@ pub struct Check {
     /// Until when the rollout must be stable from now on, for the next read: the time during which it waits at a lifecycle hook
     /// does not count. `None` while the rollout's own deadline counts.
     pub deadline: Option<Timestamp>,
+    /// The ids of the lifecycle hooks at which it waits for a person, with a blank between them; `None` where it waits for
+    /// nobody.
+    pub waits_for: Option<String>,
 }
 
 /// How a rollout stands.

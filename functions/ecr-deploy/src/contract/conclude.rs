@@ -5,6 +5,7 @@ use crate::contract::common::{Hold, ServiceId, Skipped};
 use crate::contract::find_task_definitions::{PlannedRevision, PlannedService, StageTag, Wave};
 use crate::contract::register_revision::BaseNote;
 use crate::contract::roll_back::RollBackOutput;
+use crate::contract::sum_up::SumUp;
 use crate::contract::update_service::UpdateOutput;
 use crate::domain::arn::{ClusterName, RevisionName, ServiceName, TaskDefinitionArn};
 use crate::domain::image::ImageTag;
@@ -50,6 +51,8 @@ pub enum Conclude {
     Image(ImageEnd),
     /// A push's next wave is due.
     Wave(WaveDue),
+    /// One of the first two, before it ends: the step "Sum up".
+    SumUp(SumUp),
 }
 
 /// The end of one service's execution.

@@ -1,6 +1,7 @@
 //! The output of find-task-definitions: the plan. Its input is the event as it came.
 
 use crate::contract::common::Skipped;
+use crate::contract::events::StateChange;
 use crate::domain::arn::{ClusterName, RevisionName, ServiceName};
 use crate::domain::image::ImageTag;
 use crate::domain::push::PushedImage;
@@ -29,6 +30,9 @@ pub struct Plan {
     /// How many characters of an error are kept for "Conclude": the more services, the fewer, so that what all their
     /// failures take stays within what a state may be given. All of it stands in the service's own execution.
     pub error_length: u32,
+    /// What is told of its begin, for EventBridge: that the push has started, and which services are on hold. At most ten
+    /// entries, since one call takes no more; none in a plan that was asked for alone.
+    pub told: Vec<StateChange>,
 }
 
 /// A tag that the image gets once all that is deployed by some settings is stable on it.

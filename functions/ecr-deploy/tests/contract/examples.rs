@@ -2,8 +2,9 @@
 
 use crate::{example, repository};
 use ecr_deploy::contract::{
-    Check, CheckStability, Conclude, Envelope, ImageConclusion, NextWave, Plan, RegisterRevision, RegisteredRevision,
-    RollBackInput, RollBackOutput, RollbackMethod, ServiceConclusion, ServiceOutcome, StillStableInput,
+    Check, CheckStability, Conclude, Envelope, ImageConclusion, ImageSummary, NextWave, Plan, PushState,
+    PushStateChange, RegisterRevision, RegisteredRevision, RollBackInput, RollBackOutput, RollbackMethod,
+    ServiceConclusion, ServiceOutcome, ServiceState, ServiceStateChange, ServiceSummary, StillStableInput,
     StillStableOutput, UpdateInput, UpdateOutcome, UpdateOutput, Verdict,
 };
 use ecr_deploy::domain::push::{Push, parse_push};
@@ -49,6 +50,12 @@ fn arrows() -> Vec<Arrow> {
         arrow::<ImageConclusion>("image-conclusion"),
         arrow::<Conclude>("wave-due"),
         arrow::<NextWave>("next-wave"),
+        arrow::<Conclude>("sum-up-service"),
+        arrow::<ServiceSummary>("service-summary"),
+        arrow::<Conclude>("sum-up-image"),
+        arrow::<ImageSummary>("image-summary"),
+        arrow::<ServiceStateChange>("service-state-change"),
+        arrow::<PushStateChange>("push-state-change"),
     ]
 }
 
@@ -64,14 +71,17 @@ fn contract() -> String {
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
-const PARTS: [&str; 26] = [
+const PARTS: [&str; 32] = [
     "BaseNote",
+    "End",
     "Execution",
     "Hold",
     "ImageEnd",
     "PlannedResult",
     "PlannedRevision",
     "PlannedService",
+    "PushServices",
+    "PushState",
     "RevisionResult",
     "RollbackCopy",
     "RollbackMethod",
@@ -81,10 +91,13 @@ const PARTS: [&str; 26] = [
     "ServiceId",
     "ServiceOutcome",
     "ServiceResult",
+    "ServiceState",
     "SkipReason",
     "Skipped",
     "StageTag",
+    "StateChange",
     "StateError",
+    "SumUp",
     "UpdateOutcome",
     "Verdict",
     "WatchedRollback",
@@ -264,6 +277,8 @@ fn every_outcome_is_shown_by_an_example() {
     assert_eq!(shown("check", "verdict"), values::<Verdict>(None));
     assert_eq!(shown("rollback", "method"), values::<RollbackMethod>(Some("method")));
     assert_eq!(shown("service-conclusion", "outcome"), values::<ServiceOutcome>(None));
+    assert_eq!(shown("service-state-change", "state"), values::<ServiceState>(None));
+    assert_eq!(shown("push-state-change", "state"), values::<PushState>(None));
 }
 
 #[test]

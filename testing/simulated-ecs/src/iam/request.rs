@@ -47,6 +47,7 @@ pub(crate) fn needs(
         "states" => of_step_functions(names, operation, request),
         "lambda" => of_lambda(operation, request),
         "ssm" => of_ssm(names, operation, request),
+        "events" => of_eventbridge(names, operation, request),
         _ => None,
     }
 }
@@ -259,6 +260,21 @@ fn of_ssm(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> 
         "PutParameter" | "DeleteParameter" => Some(vec![parameter(text(request, "name"))]),
         _ => None,
     }
+}
+
+/// One need for each entry. <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html>
+fn of_eventbridge(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> {
+    let (partition, region, account) = (&names.partition, &names.region, &names.account);
+    let entry = |entry: &Value| {
+        let member = |name: &str| entry.get(name).and_then(Value::as_str);
+        let bus = member("EventBusName").unwrap_or("default");
+        let arn = format!("arn:{partition}:events:{region}:{account}:event-bus/{bus}");
+        Need::new("events:PutEvents", arn)
+            .with("events:source", member("Source").unwrap_or_default())
+            .with("events:detail-type", member("DetailType").unwrap_or_default())
+    };
+    let entries = request.get("entries").and_then(Value::as_array)?;
+    (operation == "PutEvents").then(|| entries.iter().map(entry).collect())
 }
 
 #[cfg(test)]

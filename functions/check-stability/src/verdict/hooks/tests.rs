@@ -104,7 +104,12 @@ fn a_hook_that_waits_holds_the_rollout_until_it_expires_and_says_how_to_go_on() 
         (vec![], None, String::new()),
     ] {
         let hold = hold(&lifecycle(hooks.clone()), &rollout("web:2"), Some(Continue), at(600));
-        let expected = until.map(|until| Hold { until: at(until), says });
+        let person = says.contains("for somebody").then(|| "ecs-pause-1".to_owned());
+        let expected = until.map(|until| Hold {
+            until: at(until),
+            says,
+            person,
+        });
         assert_eq!(hold, expected, "{hooks:?}");
     }
 }
