@@ -585,11 +585,13 @@ fn every_member_that_is_read_of_an_answer_is_a_member_of_the_steps_output() {
         for text in texts(&state.value) {
             for path in reads(text, "$states.result.Payload") {
                 members_read += 1;
-                let found = examples_of(output).iter().any(|(name, answer)| {
+                // All of them: where an example lacks the member, `member` panics.
+                let has_it = |(name, answer): &&(String, Value)| {
                     let is_read = reads(&evaluated(text, answer), "$states.result.Payload").any(|read| read == path);
                     is_read && member(answer, &path, &format!("{} of {name}", state.title())).is_some()
-                });
-                assert!(found, "{} reads {path:?}, which {output} never has", state.title());
+                };
+                let found = examples_of(output).iter().filter(has_it).count();
+                assert!(found > 0, "{} reads {path:?}, which {output} never has", state.title());
             }
         }
     }
