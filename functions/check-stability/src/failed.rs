@@ -1,4 +1,4 @@
-//! What is told of a rollout that failed besides the reason: after how long, and where to look.
+//! The times and the log in the message of a rollout that failed.
 
 use ecr_deploy::contract::{Check, Rollout};
 use ecr_deploy::domain::service::StoppedTask;

@@ -19,7 +19,7 @@ use serde_json::Value;
 use soak::still_stable;
 use verdict::hooks::moved;
 
-/// What this function returns, by the step that asks.
+/// The output of this function, by the step that asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Answer {

@@ -1,4 +1,4 @@
-//! What is read of a rollout, and how it is judged by that.
+//! Reads a rollout and judges it.
 
 use crate::crash::logged_container;
 use crate::failed::with_times;
@@ -93,8 +93,8 @@ async fn read(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Snaps
     })
 }
 
-/// What the revision that the service is on is to the push, where that is another one than ours; and how that stands to the push
-/// which came between the two.
+/// Returns the relation of the service's revision to the push, where it is another one than ours; and the standing of
+/// that revision to the push which came between the two.
 async fn others(
     ecs: &Ecs,
     asked: &CheckStability,
@@ -129,8 +129,8 @@ async fn log_of(ecs: &Ecs, rollout: &Rollout, task: &StoppedTask) -> Option<LogS
     }
 }
 
-/// What a stable rollout runs of the pushed repository: by ECS's record of it, which has been read by then; else, where revisions
-/// name the image by its tag, by its tasks.
+/// Returns the contents that a stable rollout runs of the pushed repository: by ECS's record of it, which has been read
+/// by then; else, where revisions name the image by its tag, by its tasks.
 async fn contents(ecs: &Ecs, asked: &CheckStability, snapshot: &Snapshot, running: u32) -> Result<Contents, Error> {
     let history = snapshot.history.as_deref();
     let record = history.and_then(|history| record_of_rollout(history, asked));

@@ -28,7 +28,7 @@ const STALE: SignedDuration = SignedDuration::from_secs(30);
 /// How far our clock and AWS's may differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
-/// What one read shows.
+/// The result of one read.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The service.
@@ -39,7 +39,7 @@ pub struct Snapshot {
     pub lifecycle: Option<Lifecycle>,
     /// The tasks that stopped lately, of whatever deployment.
     pub stopped: Vec<StoppedTask>,
-    /// What the revision of the primary deployment is to the push, where that is another revision than ours.
+    /// The relation of the primary deployment's revision to the push, where that is another revision than ours.
     pub primary: Option<OtherRevision>,
     /// How the revision stands to the push whose rollout [`came_between`].
     pub between: Option<Standing>,

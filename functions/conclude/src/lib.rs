@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sum_up::{sum_up_image, sum_up_service};
 
-/// What "Conclude" returns, as the execution it ends needs it.
+/// The output of "Conclude", as the execution it ends needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Conclusion {

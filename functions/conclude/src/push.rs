@@ -53,7 +53,7 @@ pub fn conclude(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> Result<
     }
 }
 
-/// What an execution ends with that has done nothing since it told what it had done.
+/// Returns the conclusion of an execution that has done nothing since its last one.
 fn so_far(end: &ImageEnd, StageTags { now, pending }: StageTags) -> ImageConclusion {
     ImageConclusion {
         image: end.image.clone(),

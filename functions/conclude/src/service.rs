@@ -47,7 +47,7 @@ pub fn conclude(end: &ServiceEnd, redrive_count: u32) -> Result<ServiceConclusio
     }
 }
 
-/// What is to be known of a revision that was good before, but of which the same is to be feared.
+/// A warning about a revision that was good before, but may fail alike.
 const HAS_IMAGE: &str = ", which was stable before but has the image too";
 
 /// The update whose rollout was watched, if it came to that.
@@ -95,8 +95,8 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
     gone_back(end, &failed)
 }
 
-/// What there is to tell of the revision that the watched one was made from, led by `begin`. Nothing where another revision of the
-/// push is watched.
+/// Returns the note on the source of the watched revision, led by `begin`. Empty where another revision of the push is
+/// watched.
 fn told_of_base(end: &ServiceEnd, begin: &str) -> String {
     let revision = watched(end).map(|watched| &watched.rollout.task_definition);
     let is_own = revision.is_none_or(|revision| Some(revision) == end.task_definition.as_ref());
@@ -135,11 +135,11 @@ fn stays(end: &ServiceEnd, failed: &Failed, to: &str) -> Error {
 
 /// A rollout that did not become stable, in words.
 struct Failed {
-    /// What failed, and why.
+    /// The failure and its reason.
     says: String,
-    /// What to do where the service is well again.
+    /// The next step where the service is well again.
     push_again: &'static str,
-    /// What to do where it may not be.
+    /// The next step where it may not be.
     look_now: &'static str,
 }
 
@@ -198,7 +198,7 @@ fn sentence(text: &str) -> String {
     })
 }
 
-/// What came of the rollback.
+/// Returns the outcome of the rollback.
 fn gone_back(end: &ServiceEnd, failed: &Failed) -> Result<(ServiceOutcome, String), Error> {
     let Failed { says, look_now, .. } = failed;
     if let Some(error) = &end.roll_back_error {
@@ -286,7 +286,7 @@ fn said(error: &StateError) -> String {
     format!("{}: {}{since}", error.error, readable(error))
 }
 
-/// What an error's cause says to a person. Lambda puts a JSON object there, with the message in it.
+/// Returns the message in an error's cause. Lambda puts a JSON object there, with the message in it.
 #[must_use]
 pub fn readable(error: &StateError) -> String {
     let parsed = serde_json::from_str::<serde_json::Value>(&error.cause).ok();

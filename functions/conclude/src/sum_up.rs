@@ -80,7 +80,7 @@ pub fn sum_up_image(
     }
 }
 
-/// What a push has come to where it is over and nothing failed; `None` where it goes on.
+/// Returns the state of a push that is over without a failure; `None` where it goes on, or failed.
 fn state_of_push(conclusion: &ImageConclusion) -> Option<PushState> {
     if conclusion.failed || !conclusion.later.is_empty() {
         return None;

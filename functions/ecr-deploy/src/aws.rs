@@ -4,7 +4,7 @@
 //! - [`registry`]: what ECR tells of an image
 //! - [`environment`]: the region, the credentials and the endpoints that a function has
 //!
-//! What AWS answers gets its name here, too: [`Error::from_aws`](crate::error::Error::from_aws).
+//! AWS's errors get their names here, too: [`Error::from_aws`](crate::error::Error::from_aws).
 
 pub mod ecs;
 pub mod environment;

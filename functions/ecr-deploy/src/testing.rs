@@ -1,5 +1,5 @@
-//! What the steps' tests are made of: a push, revisions, services and what ECS answers, each in as few words as a case
-//! needs. Only there with the feature `test-util`.
+//! Test data for the steps: a push, revisions, services and ECS's answers, each in as few words as a case needs. Only
+//! there with the feature `test-util`.
 //!
 //! A case names what it is about and takes the rest from here:
 //! `Deployment { rollout_state: Some(RolloutState::Failed), ..deployment("web:2") }`.
@@ -67,7 +67,7 @@ pub fn pushed(number: u32) -> PushedImage {
     }
 }
 
-/// What ECS answers to a description of `short`, with one container, `web`, of `image` (`app:v1`), and `tags`.
+/// Returns ECS's answer to a description of `short`, with one container, `web`, of `image` (`app:v1`), and `tags`.
 #[must_use]
 pub fn described(short: &str, image: &str, tags: &[(&str, &str)]) -> Value {
     let tags: Vec<Value> = tags
@@ -248,7 +248,7 @@ pub fn pass(seconds: u64) {
     assert!(passing.poll(&mut Context::from_waker(Waker::noop())).is_pending());
 }
 
-/// What a handler is asked with `input`, `seconds` after noon, before any redrive.
+/// Returns a handler's request with `input`, `seconds` after noon, before any redrive.
 #[must_use]
 pub fn request(input: &impl Serialize, seconds: i64) -> Request<Value> {
     Request {

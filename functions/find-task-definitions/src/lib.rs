@@ -36,7 +36,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use waves::{Owners, Waves, waves};
 
-/// After so long it is seen anew whether reads are throttled.
+/// The time between two checks if reads are throttled.
 const SEEN_ANEW: Duration = Duration::from_millis(200);
 
 /// A count of pushes that is older is asked for once more: of pushes that come at the same moment, the first ones do not see the
@@ -106,7 +106,7 @@ pub async fn handle(
     Ok(Plan { told, ..plan })
 }
 
-/// Whether the plan alone is asked for. A member that only looks like it is refused: who asks for a plan wants nothing deployed.
+/// True if only the plan is asked for. A misspelt member is refused: who asks for a plan wants nothing deployed.
 fn is_plan_only(input: &Value) -> Result<bool, Error> {
     let mut members = input.as_object().into_iter().flatten();
     match members.find(|(name, _)| name.trim().eq_ignore_ascii_case("plan")) {
@@ -147,7 +147,7 @@ async fn search(
     image: PushedImage,
     is_alone: bool,
 ) -> Result<Plan, Error> {
-    // A revision is read as soon as the first service on it is seen.
+    // A revision is read as soon as the first service on it is found.
     let (found, revisions) = mpsc::unbounded();
     let families = async {
         if config.scan_families {
@@ -205,7 +205,7 @@ fn name_stages(plan: &mut Plan, mut stages: BTreeMap<ServiceId, StageName>) {
     }
 }
 
-/// What was seen of the clusters.
+/// The services that were read of the clusters.
 #[derive(Default)]
 struct Seen {
     services: Vec<Service>,

@@ -13,16 +13,16 @@ use ecr_deploy::error::Error;
 use ecr_deploy::quota::pace::pace;
 use serde::Serialize;
 
-/// What a state may be given, and what it may return, in bytes of JSON.
+/// The most bytes of JSON in a state's input, and in its output.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// What stands around a step's input and output: the names of the function and of the execution, and a message.
+/// The bytes around a step's input and output: the names of the function and of the execution, and a message.
 const ENVELOPE_BYTES: usize = 2 * 1024;
 
-/// What stands around a wave's revisions, or tells that it was not reached, besides the names of its stages.
+/// The bytes around a wave's revisions, or of the note that it was not reached, besides the names of its stages.
 const BYTES_OF_WAVE: usize = 512;
 
-/// What is told of a plan's begin takes at most: ten events, each with the image, its execution and a message.
+/// The most bytes of a plan's first events: ten of them, each with the image, its execution and a message.
 const BYTES_TOLD: usize = 16 * 1024;
 
 /// The message of a failure, which is summed up beside what is to be done again: ten errors with their services.
@@ -85,7 +85,7 @@ pub fn plan_within(image: Option<PushedImage>, planned: Waves, pushes: u32) -> R
         skipped,
     } = planned;
     let mut waves = waves.into_iter().map(|mut wave| {
-        // What waits for a wave before it finds full buckets.
+        // A later wave begins with full buckets.
         pace(&mut wave.revisions, pushes);
         wave
     });
@@ -175,7 +175,7 @@ fn events(plan: &Plan) -> usize {
     EVENTS_OF_PUSH + tags + plan.later.len() * EVENTS_OF_WAVE + groups * EVENTS_OF_GROUP + of_revisions
 }
 
-/// What "Conclude" is told when all fails, but for the errors' own texts.
+/// Returns the input of "Conclude" when all fails, but for the errors' own texts.
 fn all_failed(plan: &Plan) -> ImageEnd {
     let of_service = |service: &PlannedService| PlannedResult::Failed {
         cluster: service.cluster.clone(),
@@ -216,7 +216,7 @@ fn all_failed(plan: &Plan) -> ImageEnd {
     }
 }
 
-/// What "Conclude" returns when nothing fails, with the longest outcome for each service.
+/// Returns the output of "Conclude" when nothing fails, with the longest outcome for each service.
 fn all_superseded(plan: &Plan) -> ImageConclusion {
     let services = all(plan).flat_map(|revision| &revision.services);
     let services = services.map(|service| ServiceResult {
@@ -236,7 +236,7 @@ fn all_superseded(plan: &Plan) -> ImageConclusion {
     }
 }
 
-/// What "Conclude" returns when all is to be done again.
+/// Returns the output of "Conclude" when all is to be done again.
 fn all_again(plan: &Plan) -> ImageConclusion {
     ImageConclusion {
         image: plan.image.clone(),
@@ -259,7 +259,7 @@ fn all_tags(plan: &Plan) -> Vec<ImageTag> {
     of_stages.chain([ImageTag::latest()]).collect()
 }
 
-/// What something takes as JSON, in bytes. What cannot be written is too large for anything.
+/// Returns the size of a value as JSON, in bytes. A value that cannot be written is too large for anything.
 fn size(of: &impl Serialize) -> usize {
     serde_json::to_vec(of).map_or(usize::MAX / 2, |json| json.len())
 }

@@ -12,7 +12,7 @@ use ecr_deploy::domain::task_definition::Outline;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// What is planned and what is skipped.
+/// The planned revisions, and the skipped services.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Planned {
     /// One entry per revision in use that runs the image's repository, in the order of their ARNs.
@@ -21,17 +21,17 @@ pub struct Planned {
     pub stages: BTreeMap<ServiceId, StageName>,
     /// The stage that owns each planned family without a service, by the family's revision.
     pub families: BTreeMap<RevisionName, StageName>,
-    /// What is skipped, with its reason.
+    /// The skipped services and families, each with its reason.
     pub skipped: Vec<Skipped>,
 }
 
 /// Plans the deployment of `image`.
 ///
-/// What counts is what runs: a service takes part when a revision that it runs has a container of the image's
-/// repository; so does a family without a service by its newest revision. Everything else that runs the repository,
-/// or of which that cannot be known, is `skipped` with its reason; what runs other repositories is no one's business.
+/// A service takes part when a revision that it runs has a container of the image's repository; so does a family
+/// without a service by its newest revision. Everything else that runs the repository, or may run it, is `skipped` with
+/// its reason. Services of other repositories are not mentioned.
 ///
-/// What has services comes first: somebody waits for that. Else the order is that of the ARNs.
+/// Revisions with services come first: somebody waits for them. Else the order is that of the ARNs.
 ///
 /// - `stages`: what says whose a service is, and which tags may move it
 /// - `services`: every service of the clusters read, in whatever state, in any order

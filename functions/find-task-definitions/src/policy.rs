@@ -92,7 +92,7 @@ pub fn push(image: &PushedImage, config: &Config, stages: &Stages) -> Option<Ski
     skipped(SkipReason::PushedByEcr, message)
 }
 
-/// Whether an image lies where `cdk bootstrap` has the CDK put the images of all its apps:
+/// True if an image lies where `cdk bootstrap` has the CDK put the images of all its apps:
 /// `cdk-<qualifier>-container-assets-<account>-<region>`.
 fn is_of_cdk(image: &PushedImage) -> bool {
     let place = format!("-container-assets-{}-{}", image.registry_id, image.region);
@@ -336,7 +336,7 @@ pub fn revision(image: &PushedImage, resource: impl Display, definition: &Outlin
     Some(skipped(resource, SkipReason::Superseded, message))
 }
 
-/// What is ignored, or skipped, of a revision that is deployed all the same.
+/// Returns the warnings about a revision that is deployed all the same: parts of it are ignored or skipped.
 pub fn warnings(image: &PushedImage, definition: &Outline, now: Timestamp) -> impl Iterator<Item = Skipped> {
     let revision = definition.arn().short();
     let to_come = definition.push_to_come(&image.repository, now).map(|push| {

@@ -1,4 +1,4 @@
-//! What ECR tells of an image where the event of its push does not: CloudTrail omits a manifest over 100 KB.
+//! Asks ECR about an image where the event of its push does not tell: CloudTrail omits a manifest over 100 KB.
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::Region;
@@ -7,7 +7,7 @@ use aws_sdk_ecr::types::ImageIdentifier;
 use ecr_deploy::domain::artifact::{self, Kind};
 use ecr_deploy::domain::push::PushedImage;
 
-/// What was pushed, by the media types under which ECR keeps it.
+/// Returns the kind of the pushed image, by the media types under which ECR keeps it.
 ///
 /// It asks the registry of the image, which may be of another account or region. [`Kind::Unknown`] where ECR does not
 /// answer, refuses, or does not know the image: that nobody can tell is no reason to keep an image from being deployed.

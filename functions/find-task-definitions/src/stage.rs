@@ -22,7 +22,7 @@ const OFF: &str = "off";
 #[derive(Debug, Clone)]
 pub struct Stages {
     all: Vec<Stage>,
-    /// What keeps all of them as they are, as it was read; `None` where nobody has read it.
+    /// The hold on all of them, as it was read; `None` where nobody has read it.
     pub hold: Option<Hold>,
 }
 
@@ -36,7 +36,7 @@ pub struct Stage {
     repositories: Selector,
     is_opt_in: bool,
     tags: Vec<TagRule>,
-    /// Whether a lower version than what runs is deployed, too.
+    /// True if a lower version than the running one is deployed, too.
     pub allows_lower: bool,
     after: Option<StageName>,
     soak: u32,
@@ -46,7 +46,7 @@ pub struct Stage {
     pub tag_on_success: Option<ImageTag>,
 }
 
-/// What a stage's choice is about: a service that runs a repository, or a family without a service.
+/// The subject of a stage's choice: a service that runs a repository, or a family without a service.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
     /// The cluster and the name of the service; `None` for a family without one.
@@ -124,7 +124,7 @@ impl Stages {
         Ok(stages)
     }
 
-    /// Whether the tag that a stage gives is a push to that stage, at once or by the tags that other stages give in their turn.
+    /// True if the tag that a stage gives is a push to that stage, at once or by the tags that other stages then give.
     fn moves_itself(&self, stage: &Stage) -> bool {
         let takes = |tag: &ImageTag| {
             self.iter()
@@ -247,8 +247,8 @@ impl Stage {
         self.soak
     }
 
-    /// Whether it selects what does not name a stage itself. A family without a service is in no cluster: only a stage that
-    /// names neither clusters nor services selects it.
+    /// True if it selects a candidate that does not name a stage itself. A family without a service is in no cluster:
+    /// only a stage that names neither clusters nor services selects it.
     fn selects(&self, candidate: &Candidate<'_>) -> bool {
         let of_service = match candidate.service {
             Some((cluster, service)) => self.clusters.selects(cluster) && self.services.selects(service),

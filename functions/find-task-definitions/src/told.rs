@@ -1,4 +1,4 @@
-//! What is told of the begin of a push: that it has started, and which of its services are on hold.
+//! The events of a push's begin: that it has started, and which of its services are on hold.
 //!
 //! A state puts these events on EventBridge, see `docs/events.md`.
 
@@ -13,7 +13,7 @@ use ecr_deploy::domain::push::PushedImage;
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>.
 const MOST_HELD: usize = 9;
 
-/// What is told of the begin of a plan; nothing where nothing begins and nothing is on hold.
+/// Returns the events of a plan's begin; none where nothing begins and nothing is on hold.
 #[must_use]
 pub fn told(plan: &Plan, execution: &Execution) -> Vec<StateChange> {
     let Some(image) = &plan.image else { return Vec::new() };
@@ -52,7 +52,7 @@ fn started(plan: &Plan, image: &PushedImage, execution: &Execution) -> PushState
     }
 }
 
-/// What is told of a service on hold; `None` for a family, and for an entry that stands for several.
+/// Returns the event of a service on hold; `None` for a family, and for an entry that stands for several.
 fn held_service(skipped: &Skipped, image: &PushedImage, execution: &Execution) -> Option<StateChange> {
     // The name of a service has no blank, so this is what `title` made.
     let (service, cluster) = skipped.resource.split_once(" in ")?;

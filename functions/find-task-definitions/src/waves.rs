@@ -1,6 +1,6 @@
 //! The order of a plan: a stage that comes `after` another one waits for it, or for an image that it has had stable.
 //!
-//! What is planned for stages that wait for none is the first wave; each later one begins when all before it is stable.
+//! The first wave has the services whose stages wait for none; each later wave begins when all before it is stable.
 
 use crate::policy;
 use crate::stage::{Candidate, Owner, Stage, Stages};
@@ -13,7 +13,7 @@ use ecr_deploy::domain::stage::{RolloutSettings, StageName};
 use ecr_deploy::domain::task_definition::Outline;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is planned in waves, and what is skipped of it.
+/// A plan in waves, and the entries skipped from it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Waves {
     /// The waves, the first one first. None is empty; the first one may be of a stage that comes after another one.
@@ -22,7 +22,8 @@ pub struct Waves {
     pub settings: Vec<RolloutSettings>,
     /// The tags that the image gets once a stage is stable on it.
     pub tags: Vec<StageTag>,
-    /// What is not promoted: its stage comes after one that has not had this image stable; and the tags that the image does not get.
+    /// The entries that are not promoted, since their stage comes after one that has not had this image stable; and the
+    /// tags that the image does not get.
     pub skipped: Vec<Skipped>,
 }
 
@@ -155,7 +156,7 @@ fn kept_back<'a>(
 /// A service or a family by its name in a message, with its stage; the service as it is planned.
 type Member<'a> = (String, Option<&'a StageName>, Option<&'a PlannedService>);
 
-/// What a planned revision is deployed to: its services, or where it has none its family.
+/// Returns the services that a planned revision is deployed to, or its family where it has none.
 fn members<'a>(revision: &'a PlannedRevision, owners: &Owners<'a>) -> Vec<Member<'a>> {
     if revision.services.is_empty() {
         let family = format!("family {}", revision.task_definition.family());

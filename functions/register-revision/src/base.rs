@@ -15,14 +15,14 @@ const MOST_READ: usize = 100;
 /// How many names of members are told.
 const NAMED: usize = 20;
 
-/// What a new revision is made from.
+/// The revision that a new one is made from.
 #[derive(Debug, Clone)]
 pub struct Base {
     /// Somebody else's revision, where that is newer than what the running one descends from, and runs the repository.
     pub newest: Option<TaskDefinition>,
     /// Up to where the family is known, to be recorded on the new revision.
     pub descent: Descent,
-    /// What there is to tell.
+    /// The note for the message, if any.
     pub note: Option<BaseNote>,
 }
 
@@ -84,12 +84,12 @@ pub fn decide(running: &TaskDefinition, found: Found, image: &PushedImage) -> Ba
     }
 }
 
-/// What was found of a family.
+/// The result of the search in a family.
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The newest ACTIVE revision that somebody else has registered, where it is above what the running one descends from.
     pub newest: Option<TaskDefinition>,
-    /// What the running one descends from, and up to where the family was read through.
+    /// The revision that the running one descends from, and the number up to which the family was read through.
     pub descent: Descent,
 }
 
@@ -110,7 +110,7 @@ pub async fn find(ecs: &Ecs, running: &TaskDefinition, newest: &TaskDefinition) 
         newest,
         descent: Descent { base, seen: top },
     };
-    // Above the base and up to what was seen, a record leaves nothing of somebody else's.
+    // Above the base and up to the number read through, a record leaves nothing of somebody else's.
     let mut known_to_be_ours: Vec<Descent> = running.descent().into_iter().collect();
     let mut number = top;
     while number > base {

@@ -186,18 +186,18 @@ fn log_tags_without_room(wanted: &TaskDefinition) {
     }
 }
 
-/// Whether `candidate` is the revision that is wanted for `image`'s push.
+/// True if `candidate` is the revision that is wanted for `image`'s push.
 #[must_use]
 pub fn is_wanted(candidate: &TaskDefinition, wanted: &TaskDefinition, image: &PushedImage) -> bool {
     candidate.is_of_push(image) && candidate.is_same_document(wanted) && candidate.records_same_pushes(wanted)
 }
 
-/// Whether a revision was registered before the push, by clocks that are both AWS's.
+/// True if a revision was registered before the push, by clocks that are both AWS's.
 fn is_from_before(revision: &TaskDefinition, image: &PushedImage) -> bool {
     is_older(revision, image, CLOCK_SKEW)
 }
 
-/// Whether it was registered before all tags of the push, of which the first may have come up to [`ONE_PUSH`] earlier.
+/// True if it was registered before all tags of the push, of which the first may have come up to [`ONE_PUSH`] earlier.
 fn is_from_before_all_tags(revision: &TaskDefinition, image: &PushedImage) -> bool {
     is_older(revision, image, ONE_PUSH + CLOCK_SKEW)
 }

@@ -8,7 +8,7 @@ use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::domain::service::{ContainerDigest, ServiceDeployment};
 use std::collections::BTreeSet;
 
-/// What a rollout runs of the pushed repository.
+/// The contents that a rollout runs of the pushed repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contents {
     /// The pushed digest, and no other.
@@ -20,8 +20,9 @@ pub enum Contents {
 }
 
 impl Contents {
-    /// What `images`, those of a rollout, run of the repository of `image`. One that is named by its digest is what it is named,
-    /// whatever ECS tells: of an index, that may be the digest of the image for the task's platform.
+    /// Returns the contents that `images`, those of a rollout, run of the repository of `image`. An image that is named
+    /// by a digest has that digest, whatever ECS tells: of an index, ECS may tell the digest of the image for the
+    /// task's platform.
     #[must_use]
     pub fn of(images: &[ContainerDigest], image: &PushedImage) -> Self {
         let of_repository = images.iter().filter_map(|of| {
@@ -37,8 +38,9 @@ impl Contents {
         }
     }
 
-    /// What ECS's record of a rollout tells. An image that ECS has not resolved is what each task pulls by its tag: then only the
-    /// tasks tell. That is so where `versionConsistency` is `disabled`, and on EC2 where there was no room to resolve it
+    /// Returns the contents that ECS's record of a rollout tells. An image that ECS has not resolved is pulled by its
+    /// tag for each task: then only the tasks tell. That is so where `versionConsistency` is `disabled`, and on EC2
+    /// where there was no room to resolve it
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html#deployment-container-image-stability>).
     #[must_use]
     pub fn recorded(record: &ServiceDeployment, image: &PushedImage) -> Self {

@@ -9,7 +9,7 @@ use ecr_deploy::domain::service::{Deployment, RolloutState, ServiceDeployment, S
 use ecr_deploy::domain::stage::BaseSetting;
 use ecr_deploy::domain::task_definition::Standing;
 
-/// What the verdict stands on.
+/// The grounds of the verdict.
 struct Displaced<'a> {
     snapshot: &'a Snapshot,
     asked: &'a CheckStability,
@@ -81,17 +81,17 @@ impl Displaced<'_> {
             .is_some_and(|primary| primary.standing == standing)
     }
 
-    /// Whether the service is on the last good revision again.
+    /// True if the service is on the last good revision again.
     fn is_on_previous(&self) -> bool {
         self.asked.previous.as_ref() == Some(&self.primary.task_definition)
     }
 
-    /// Whether ECS records that it goes back, went back, or could not.
+    /// True if ECS records that it is rolling back, has rolled back, or could not.
     fn gave_up(&self) -> bool {
         self.record.is_some_and(|record| is_rollback(record.status))
     }
 
-    /// Whether ECS went back.
+    /// True if ECS rolled back.
     fn went_back(&self) -> bool {
         // Nothing else tells it where ECS shows no records, and a shift of traffic ended before the primary deployment was
         // another one. To begin ours once more would fail as often as it is begun.
@@ -111,7 +111,7 @@ impl Displaced<'_> {
             .iter()
             .any(|container| self.snapshot.image_containers.contains(container));
         if self.is_of(Standing::Ours) && !image_failed {
-            // What failed is what came in with another push.
+            // The failed containers are those that another push changed.
             let is_there = self.primary.rollout_state == Some(RolloutState::Completed);
             let verdict = if is_there { Verdict::Stable } else { Verdict::InProgress };
             return (verdict, format!("ECS went back to {there}, which has the image too"));
@@ -184,8 +184,8 @@ pub(super) fn judge_rollback(snapshot: &Snapshot, asked: &CheckStability, primar
     )
 }
 
-/// Whether the service is shown as it was before our rollout, which is in none of its deployments: nothing tells of ours yet, or
-/// ECS's newest record tells that it goes on, or went well.
+/// True if the service is shown as it was before our rollout, which is in none of its deployments: nothing tells of
+/// ours yet, or ECS's newest record tells that it goes on, or went well.
 fn is_about_to_show(snapshot: &Snapshot, asked: &CheckStability) -> bool {
     let rollout = &asked.rollout;
     let may_be_old = snapshot.now < later(rollout.watched_since, STALE);

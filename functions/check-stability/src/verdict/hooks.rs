@@ -55,8 +55,8 @@ pub fn hold(
     })
 }
 
-/// Whether a hook keeps its deployment waiting. Of a status that is not known, this is said only where it says until when. It is
-/// \[open\] whether `expiresAt` is always there.
+/// True if a hook keeps its deployment waiting. A hook of an unknown status does so only where it says until when. It
+/// is \[open\] whether `expiresAt` is always there.
 fn waits(hook: &Hook, now: Timestamp) -> bool {
     match hook.status {
         HookStatus::AwaitingAction | HookStatus::InProgress => hook.expires_at.is_none_or(|at| now < at),

@@ -6,10 +6,10 @@ use ecr_deploy::domain::service::{Deployment, ServiceEvent};
 
 /// For what part of its time a rollout may go without any task that ECS can launch. ECS tells it once in six hours, however often it fails
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html>), and tries again after some five minutes
-/// (seen, not documented): of half an hour, this is seven and a half.
+/// (observed, not documented): of half an hour, this is seven and a half.
 const UNPLACED: i32 = 4;
 
-/// What ECS says when it cannot bring a task to run
+/// ECS's words when it cannot bring a task to run
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
 const FAILURES: [&str; 5] = [
     "unable to place a task",
@@ -22,9 +22,9 @@ const FAILURES: [&str; 5] = [
 /// By these ECS says that it could launch tasks.
 const LAUNCHES: [&str; 2] = ["has started", "has reached a steady state"];
 
-/// Whether ECS cannot launch any task of ours: none runs or starts, and as many failed as make a crash loop, or ECS has said so
-/// long ago. While tasks of other deployments are still to go, it makes room, and tries again some minutes after the last one
-/// has gone.
+/// True if ECS cannot launch any task of ours: none runs or starts, and as many failed as make a crash loop, or ECS has
+/// said so long ago. While tasks of other deployments are still to go, it makes room, and tries again some minutes
+/// after the last one has gone.
 pub(super) fn fails(snapshot: &Snapshot, asked: &CheckStability, primary: &Deployment) -> bool {
     if primary.desired_count == 0 || primary.running_count > 0 || primary.pending_count > 0 {
         return false;

@@ -60,7 +60,7 @@ fn given_up(
     }
 }
 
-/// Whether nothing of the rollout is left to wait for.
+/// True if nothing of the rollout is left to wait for.
 fn is_over(
     snapshot: &Snapshot,
     asked: &CheckStability,
@@ -80,7 +80,7 @@ fn is_over(
     draining(snapshot, primary) > 0 && snapshot.now >= deadline && held(snapshot, asked).is_none()
 }
 
-/// Whether the rollout is over and went well. ECS's own record counts where there is one, since the deployment may read
+/// True if the rollout is over and went well. ECS's own record counts where there is one, since the deployment may read
 /// COMPLETED while a blue/green bake time is still running.
 fn is_complete(
     snapshot: &Snapshot,
@@ -113,13 +113,14 @@ fn is_complete(
     }
 }
 
-/// Whether ECS keeps records of this service's rollouts: then ours is about to show among them.
+/// True if ECS keeps records of this service's rollouts: then ours is about to show among them.
 fn tells_of_others(snapshot: &Snapshot) -> bool {
     snapshot.newest_record().is_some()
 }
 
-/// Whether no task has crashed, or all tasks run and hardly any has crashed for a while: a crash that comes only some time after
-/// RUNNING completes a rollout again and again. At the deadline, crashes that make no crash loop are no reason to go back.
+/// True if no task has crashed, or all tasks run and hardly any has crashed for a while: a crash that comes only some
+/// time after RUNNING completes a rollout again and again. At the deadline, crashes that make no crash loop are no
+/// reason to go back.
 fn is_quiet(snapshot: &Snapshot, rollout: &Rollout, primary: &Deployment, crashes: &[&StoppedTask]) -> bool {
     let is_late = |task: &&&StoppedTask| task.stopped_at.is_some_and(|at| snapshot.now < later(at, QUIET));
     let late = u32::try_from(crashes.iter().filter(is_late).count()).unwrap_or(u32::MAX);

@@ -60,9 +60,9 @@ pub(super) fn failed_tasks<'a>(snapshot: &'a Snapshot, asked: &CheckStability) -
         .collect()
 }
 
-/// Whether a task ended as well as `good`, one of the last good revision: every container of both exited with code 0; or all
-/// those that did in `good` did so here, an essential one among them. An app that is killed for want of memory also leaves a
-/// sidecar that exits with 0, and that is no good end.
+/// True if a task ended as well as `good`, one of the last good revision: every container of both exited with code 0;
+/// or all those that did in `good` did so here, an essential one among them. An app that is killed for want of memory
+/// also leaves a sidecar that exits with 0, and that is no good end.
 fn ends_as_well(task: &StoppedTask, good: &StoppedTask, essential: &[String]) -> bool {
     let (Some(here), Some(there)) = (task.succeeded(), good.succeeded()) else {
         return false;

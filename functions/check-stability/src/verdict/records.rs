@@ -1,4 +1,4 @@
-//! What ECS's own records tell of a rollout: of ours, of one that came between, of ECS's way back.
+//! ECS's own records of a rollout: of ours, of one that came between, of ECS's rollback.
 
 use super::{CLOCK_SKEW, Snapshot, earlier};
 use ecr_deploy::contract::{CheckStability, Rollout};
@@ -6,7 +6,7 @@ use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::{RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
 use jiff::SignedDuration;
 
-/// Whether ECS's records of the service's rollouts are worth a call: only where the deployments alone do not tell.
+/// True if ECS's records of the service's rollouts are worth a call: only where the deployments alone do not tell.
 #[must_use]
 pub fn needs_history(service: &Service, rollout: &Rollout) -> bool {
     match service.primary() {
@@ -82,13 +82,13 @@ pub fn record_of_rollout<'a>(
         .find(|record| record.target == rollout.task_definition && record.created_at >= since)
 }
 
-/// Whether no rollout began after this record's. One that another rollout follows was stopped by that, not by a person: if
-/// the service still shows ours, it is shown as it was some seconds ago.
+/// True if no rollout began after this record's. A rollout that another one follows was stopped by that, not by a
+/// person: if the service still shows ours, it is shown as it was some seconds ago.
 pub(super) fn is_newest(snapshot: &Snapshot, record: Option<&ServiceDeployment>) -> bool {
     snapshot.newest_record() == record
 }
 
-/// Whether ECS is going back, went back, or could not.
+/// True if ECS is rolling back, has rolled back, or could not.
 pub(super) fn is_rollback(status: ServiceDeploymentStatus) -> bool {
     use ServiceDeploymentStatus::{RollbackFailed, RolledBack, RollingBack};
     matches!(status, RollingBack | RolledBack | RollbackFailed)

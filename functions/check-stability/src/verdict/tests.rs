@@ -1693,7 +1693,7 @@ fn situations() -> Vec<Situation> {
     ]
 }
 
-/// What the service deployments API may answer: our record, none of ours yet, nothing, or a denial.
+/// Possible answers of the service deployments API: our record, none of ours yet, nothing, or a denial.
 fn api_answers(status: ServiceDeploymentStatus) -> [(&'static str, Option<Vec<ServiceDeployment>>); 4] {
     let before = || ServiceDeployment {
         created_at: at(-600),
@@ -1775,7 +1775,7 @@ fn a_record_that_does_not_show_yet_is_waited_for_since_it_may_say_that_it_bakes(
     }
 }
 
-// What is worth a call.
+// Records that are worth a call.
 
 #[test]
 fn ecss_records_are_read_only_where_the_deployments_alone_do_not_tell() {

@@ -1,4 +1,4 @@
-//! What of a push failed, how an error tells it, and what a redrive does again.
+//! The failures of a push: their message as an error, and the part that a redrive does again.
 
 use super::tags::with_settings;
 use super::wave::{size, stages};
@@ -10,10 +10,10 @@ use ecr_deploy::domain::arn::{ClusterName, RevisionName, ServiceName};
 use ecr_deploy::domain::service::title;
 use ecr_deploy::quota::pace::pace;
 
-/// What ends an error that had to be cut short.
+/// The end of an error that had to be cut short.
 const CUT: &str = "...";
 
-/// What failed, and why.
+/// One service or family that failed, and why.
 pub(super) struct Failure<'a> {
     /// "web in production" or "family nightly".
     resource: String,
@@ -156,8 +156,8 @@ pub(super) fn message(end: &ImageEnd, failed: &[Failure<'_>], share: &str, can_b
     message
 }
 
-/// What is told of a failure: what it says, led by its subject. The error's name stands there only where there is nothing
-/// else, or where what it says had to be cut short and the name may be all that is left of the reason.
+/// Returns the message of a failure, led by its subject. The error's name stands there only where there is nothing
+/// else, or where the text had to be cut short and the name may be all that is left of the reason.
 fn told(resource: &str, failure: &str) -> String {
     let Some((name, says)) = failure.split_once(": ") else {
         return format!("{resource}: {failure}");

@@ -6,13 +6,13 @@ use ecr_deploy::contract::{ImageConclusion, ImageEnd, RevisionResult, SkipReason
 use ecr_deploy::domain::image::{EcrRegistry, ImageTag};
 use ecr_deploy::domain::push::PushedImage;
 
-/// Whether the image, with all that was planned on it, is that of `latest`: nothing was skipped that should follow it.
+/// True if the image, with all that was planned on it, gets `latest`: nothing was skipped that should follow it.
 pub(super) fn gets_latest(image: Option<&PushedImage>, skipped: &[Skipped]) -> bool {
     image.is_some_and(|image| !image.tag.is_latest()) && !skipped.iter().any(|skipped| is_left_behind(skipped.reason))
 }
 
-/// Whether what is skipped for this reason follows the repository, or may, and yet is not moved to the image: then the image is not
-/// everywhere, and `latest` is not its tag.
+/// True if a service that is skipped for this reason follows the repository, or may, and yet is not moved to the image:
+/// then the image is not everywhere, and `latest` is not its tag.
 fn is_left_behind(reason: SkipReason) -> bool {
     match reason {
         // The stage would move it, at another time or to another image.
@@ -84,7 +84,7 @@ pub(super) fn stage_tags(end: &ImageEnd) -> StageTags {
     tags
 }
 
-/// What came of each planned revision, and by which settings it was deployed.
+/// Returns the result of each planned revision, and the settings by which it was deployed.
 pub(super) fn with_settings(end: &ImageEnd) -> impl Iterator<Item = (u32, &RevisionResult)> {
     let settings = end.settings.iter().copied().chain(std::iter::repeat(0));
     settings.zip(&end.results)

@@ -21,7 +21,7 @@ fn planned(short: &str, services: &[&str]) -> PlannedRevision {
     }
 }
 
-/// What came of the services of a revision.
+/// Returns the result of a revision, by the outcomes of its services.
 fn ended(short: &str, services: &[(&str, Result<ServiceOutcome, &str>)]) -> RevisionResult {
     let result = |(name, outcome): &(&str, Result<ServiceOutcome, &str>)| {
         let (cluster, service) = (service_id().cluster, name.parse().unwrap());

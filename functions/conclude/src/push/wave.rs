@@ -1,4 +1,4 @@
-//! Whether the next wave of a push may begin, and how those are told that do not.
+//! Decides if the next wave of a push may begin, and tells the services of the waves that may not.
 
 use super::counted;
 use ecr_deploy::contract::{NextWave, ServiceResult, SkipReason, Skipped, Wave, WaveDue};

@@ -82,8 +82,7 @@ impl Ecs {
         }
     }
 
-    /// Whether ECS has turned a call away because there were too many, since this was asked last: also one that the SDK has
-    /// repeated since.
+    /// Returns true if ECS has throttled a call since the last question, even if the SDK's retry succeeded.
     pub fn was_throttled(&self) -> bool {
         self.throttled.take()
     }

@@ -1,11 +1,11 @@
-//! What a function has of AWS in its environment.
+//! The configuration of AWS clients from a function's environment.
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecs::config::SharedCredentialsProvider;
 
-/// What Lambda puts into the environment of a function for the clients of AWS: the region and the credentials; and the
-/// endpoint of `service` (`ECS`) where somebody has set one, as tests do.
+/// Returns the configuration of AWS clients from the environment that Lambda sets: the region and the credentials; and
+/// the endpoint of `service` (`ECS`) where somebody has set one, as tests do.
 ///
 /// The SDK's own search would look at more places, none of which a function has, and sets up a client of STS for that, with
 /// TLS and all: a tenth of the start, and code that is never run.

@@ -8,8 +8,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 impl Error {
     /// Names what AWS answered to `call` (an operation and its subject, "`UpdateService` of web in production").
     ///
-    /// The AWS error code and request id stay in the message. What can pass by itself becomes `Unavailable`, what is gone
-    /// becomes `NotFound`, every other refusal `Rejected`.
+    /// The AWS error code and request id stay in the message. A failure that can pass by itself becomes `Unavailable`,
+    /// a resource that is gone `NotFound`, every other refusal `Rejected`.
     ///
     /// See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html>.
     pub fn from_aws<E>(call: &str, error: &SdkError<E, HttpResponse>) -> Self
@@ -85,7 +85,7 @@ fn classify(code: &str, message: &str, status: u16) -> Class {
     }
 }
 
-/// Whether ECS refused a registration only because another one of the same family was under way.
+/// True if ECS refused a registration only because another one of the same family was under way.
 ///
 /// It comes as a `ClientException`, which no SDK takes for something that passes.
 #[must_use]
@@ -93,8 +93,8 @@ pub(crate) fn is_too_many_concurrent_attempts(message: &str) -> bool {
     message.contains("Too many concurrent attempts")
 }
 
-/// Whether ECS refused an update only because the service has as many deployments as it may have at once: "5 active deployments
-/// exist, unable to create new deployment." It comes as a 400, whose code is not documented, and passes as the older ones end.
+/// True if ECS refused an update only because the service has its maximum of deployments: "5 active deployments exist,
+/// unable to create new deployment." It comes as a 400, whose code is not documented, and passes as the older ones end.
 fn is_full_of_deployments(message: &str) -> bool {
     message.contains("active deployments exist")
 }

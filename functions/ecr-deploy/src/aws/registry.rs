@@ -11,7 +11,7 @@ use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier, ImageStatus};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// What ECR says of an image.
+/// The state of an image in ECR.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stored {
     /// It is there, under these tags.
@@ -26,14 +26,14 @@ pub enum Stored {
 }
 
 impl Stored {
-    /// Whether `tag` is known to stand for other contents by now.
+    /// True if `tag` is known to stand for other contents by now.
     #[must_use]
     pub fn has_lost(&self, tag: &ImageTag) -> bool {
         matches!(self, Self::Tagged(tags) if tags.iter().all(|stored| stored != tag.as_str()))
     }
 }
 
-/// What an image is asked for by.
+/// The key by which an image is requested.
 #[derive(Debug, Clone, Copy)]
 pub enum By<'a> {
     /// Its contents.
@@ -52,7 +52,7 @@ impl std::fmt::Display for By<'_> {
     }
 }
 
-/// What to do about an image that is [`Stored::Archived`].
+/// Returns the advice for an image that is [`Stored::Archived`], with the command that restores it.
 #[must_use]
 pub fn restore(image: &PushedImage, by: By<'_>) -> String {
     let id = match by {
@@ -104,7 +104,7 @@ pub async fn look_up(ecr: &Client, here: &str, image: &PushedImage, by: By<'_>) 
     }
 }
 
-/// What ECR tells of the images that another one lists.
+/// The images that another image lists, by ECR.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listed {
     /// Those of an index, one for each platform; none where the image is no index.

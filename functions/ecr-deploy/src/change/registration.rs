@@ -163,7 +163,7 @@ impl Registration<'_> {
 /// The search of a family so far.
 #[derive(Default)]
 struct Search {
-    /// The lowest of the wanted revisions: they are seen in falling order.
+    /// The lowest of the wanted revisions: they are found in falling order.
     lowest: Option<TaskDefinitionArn>,
     related: bool,
 }

@@ -15,7 +15,7 @@ pub const VERSION: &str = "1";
 pub struct ServiceStateChange {
     /// [`VERSION`].
     pub version: String,
-    /// What has come of the service, in one word.
+    /// The state of the service, in one word.
     pub state: ServiceState,
     /// The pushed image.
     pub image: PushedImage,
@@ -39,7 +39,7 @@ pub struct ServiceStateChange {
     pub attempt: u32,
 }
 
-/// What has come of a service.
+/// The state of a service in a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ServiceState {
@@ -69,7 +69,7 @@ pub enum ServiceState {
 pub struct PushStateChange {
     /// [`VERSION`].
     pub version: String,
-    /// What has come of the push, in one word.
+    /// The state of the push, in one word.
     pub state: PushState,
     /// The pushed image; `None` where the event held none.
     pub image: Option<PushedImage>,
@@ -91,13 +91,13 @@ pub struct PushStateChange {
     pub attempt: u32,
 }
 
-/// What has come of a push.
+/// The state of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PushState {
     /// There is something to deploy, and that begins.
     Started,
-    /// What was to be deployed is stable on the image.
+    /// Everything that was to be deployed is stable on the image.
     Deployed,
     /// Other deployments count everywhere.
     Superseded,

@@ -30,7 +30,7 @@ pub struct Plan {
     /// How many characters of an error are kept for "Conclude": the more services, the fewer, so that what all their
     /// failures take stays within what a state may be given. All of it stands in the service's own execution.
     pub error_length: u32,
-    /// What is told of its begin, for EventBridge: that the push has started, and which services are on hold. At most ten
+    /// The events of its begin, for EventBridge: the push has started, and these services are on hold. At most ten
     /// entries, since one call takes no more; none in a plan that was asked for alone.
     pub told: Vec<StateChange>,
 }

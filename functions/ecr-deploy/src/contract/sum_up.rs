@@ -8,17 +8,17 @@ use crate::domain::arn::TaskDefinitionArn;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What conclude takes at the step "Sum up".
+/// The input of conclude at the step "Sum up".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SumUp {
     /// When this attempt began: the execution, or its last redrive from the end.
     pub started_at: Timestamp,
-    /// What the steps have come to: the input of "Conclude".
+    /// The outcomes of the steps: the input of "Conclude".
     pub end: End,
 }
 
-/// What an execution has come to.
+/// The outcomes of an execution's steps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "scope", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(
@@ -48,7 +48,7 @@ pub struct ServiceSummary {
     pub from: Option<TaskDefinitionArn>,
     /// The revision that it was to run; `None` when none was registered.
     pub to: Option<TaskDefinitionArn>,
-    /// What the execution returns; `None` where it is red.
+    /// The output of the execution; `None` where it is red.
     pub conclusion: Option<ServiceConclusion>,
 }
 
@@ -68,6 +68,6 @@ pub struct ImageSummary {
     pub skipped: u32,
     /// Why, each reason once.
     pub reasons: Vec<SkipReason>,
-    /// What comes next. Where it is red: what there was before, with the error's message.
+    /// The conclusion so far. Where it is red: the one before, with the error's message.
     pub conclusion: ImageConclusion,
 }

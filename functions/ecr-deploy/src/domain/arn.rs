@@ -54,7 +54,7 @@ impl TaskDefinitionArn {
         self.revision
     }
 
-    /// Whether it was registered later than `other`, in the same family.
+    /// True if it was registered later than `other`, in the same family.
     #[must_use]
     pub fn is_later_than(&self, other: &Self) -> bool {
         self.family() == other.family() && self.revision > other.revision

@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What was pushed, as far as it is told.
+/// The kind of the pushed contents, as far as it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// An image, or an index of images.
@@ -30,7 +30,7 @@ pub enum Artifact {
     Signature,
     /// How an image was built, or what it was checked for.
     Attestation,
-    /// What an image is made of.
+    /// The list of an image's parts: its bill of materials.
     Sbom,
     /// The index by which clients find what refers to an image, in a registry that has no API for that.
     Referrers,
@@ -85,8 +85,9 @@ const OLD_MANIFESTS: [&str; 2] = [
 /// The longest media type that a message quotes.
 const LONGEST_MEDIA_TYPE: usize = 128;
 
-/// What a tag alone tells. `sha256-<64 hexadecimal digits>` names another image of the repository, and what follows tells
-/// what this is to that one: `.sig`, `.att`, `.sbom`; the bare name is an index of all that refers to it.
+/// Returns the artifact that a tag alone tells. `sha256-<64 hexadecimal digits>` names another image of the repository,
+/// and a suffix tells what this is to that one: `.sig`, `.att`, `.sbom`; the bare name is an index of all that refers
+/// to it.
 #[must_use]
 pub fn of_tag(tag: &ImageTag) -> Option<Artifact> {
     let rest = ["sha256-", "sha512-"]
@@ -104,8 +105,8 @@ pub fn of_tag(tag: &ImageTag) -> Option<Artifact> {
     })
 }
 
-/// What the media types of a push tell: that of its `manifest`, and that of its `artifact`, which ECR takes from
-/// `artifactType` or from the config.
+/// Returns the kind that the media types of a push tell: that of its `manifest`, and that of its `artifact`, which ECR
+/// takes from `artifactType` or from the config.
 ///
 /// An index has no config, and what ECR takes as an index holds manifests: without more it is one of images.
 #[must_use]
@@ -124,7 +125,7 @@ pub fn of_media_types(manifest: Option<&str>, artifact: Option<&str>) -> Kind {
     }
 }
 
-/// What a manifest itself tells. `media_type` is what the push called it, where the manifest does not say.
+/// Returns the kind that a manifest itself tells. `media_type` is the push's own, where the manifest has none.
 #[must_use]
 pub fn of_manifest(manifest: &Value, media_type: Option<&str>) -> Kind {
     let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
@@ -145,7 +146,8 @@ pub fn of_manifest(manifest: &Value, media_type: Option<&str>) -> Kind {
     }
 }
 
-/// What an index is of. One image among its children is enough: attestations stand beside the image that they are of.
+/// Returns the kind of an index. One image among its children is enough: attestations stand beside the image that they
+/// are of.
 fn of_children(children: &[Value]) -> Kind {
     let mut other = Artifact::EmptyIndex;
     for child in children {
@@ -185,8 +187,8 @@ fn is_manifest(media_type: &str) -> bool {
         .contains(&media_type)
 }
 
-/// What a manifest with the config of an image is of. cosign and `BuildKit` give signatures and attestations such a config,
-/// but no layer of theirs is a file system. An image may have no layer at all.
+/// Returns the kind of a manifest with the config of an image. cosign and `BuildKit` give signatures and attestations
+/// such a config, but no layer of theirs is a file system. An image may have no layer at all.
 fn of_layers(manifest: &Value) -> Kind {
     let layers = manifest.get("layers").and_then(Value::as_array);
     let types = layers
@@ -205,7 +207,7 @@ fn of_layers(manifest: &Value) -> Kind {
     }
 }
 
-/// What a person calls a media type.
+/// Returns the artifact's common name, by its media type.
 fn named(media_type: &str) -> Artifact {
     let lower = media_type.to_ascii_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));

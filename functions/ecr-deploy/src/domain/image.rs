@@ -92,7 +92,7 @@ impl ImageTag {
         Self(Self::LATEST.to_owned())
     }
 
-    /// Whether this is the tag `latest`.
+    /// True if this is the tag `latest`.
     #[must_use]
     pub fn is_latest(&self) -> bool {
         self.0 == Self::LATEST
@@ -195,7 +195,7 @@ impl ImageReference {
         self.digest.as_ref()
     }
 
-    /// Whether this is an image of `repository` in the ECR registry `registry`, whatever its tag, digest and host name.
+    /// True if this is an image of `repository` in the ECR registry `registry`, whatever its tag, digest and host name.
     #[must_use]
     pub fn is_of(&self, registry: &EcrRegistry, repository: &RepositoryName) -> bool {
         matches!(&self.registry, Registry::Ecr(own) if own == registry) && self.repository == *repository

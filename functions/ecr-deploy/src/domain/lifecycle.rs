@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-/// What `DescribeServiceDeployments` tells of the hooks of one service deployment.
+/// The hooks of one service deployment, by `DescribeServiceDeployments`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lifecycle {
     /// The service deployment's ARN.
@@ -28,7 +28,7 @@ pub struct Hook {
     pub function: Option<String>,
     /// When ECS ends it, where ECS says so.
     pub expires_at: Option<Timestamp>,
-    /// What ECS does then, where ECS says so.
+    /// The action that ECS takes then, where ECS says so.
     pub timeout_action: Option<HookAction>,
 }
 

@@ -66,7 +66,7 @@ impl PushedImage {
         }
     }
 
-    /// Whether a container that names `reference` runs this repository, at whatever tag or digest.
+    /// True if a container that names `reference` runs this repository, at whatever tag or digest.
     #[must_use]
     pub fn is_repository_of(&self, reference: &ImageReference) -> bool {
         reference.is_of(&self.registry(), &self.repository)
@@ -139,7 +139,7 @@ impl PushId {
         self.at
     }
 
-    /// Whether its time has not come at `now`, by more than clocks may differ.
+    /// True if its time is later than `now`, by more than clocks may differ.
     #[must_use]
     pub fn is_to_come(&self, now: Timestamp) -> bool {
         self.at.duration_since(now) > CLOCK_SKEW

@@ -1,4 +1,4 @@
-//! What a revision's tags record: which push it was registered for, of which digest, by whom, from which revision.
+//! The records in a revision's tags: which push it was registered for, of which digest, by whom, from which revision.
 //!
 //! ECS takes 50 tags at most (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html>), and the
 //! user's own stay. So a repository has one tag, `ecr-deploy:push/<repository>`, with the push, the digest, the image's tag and
@@ -66,7 +66,7 @@ pub(crate) fn is_ours(key: &str) -> bool {
     [SOURCE_TAG, ROLLED_BACK_TAG, BY_TAG].contains(&key) || key.starts_with(PUSH) || key.starts_with(DIGEST)
 }
 
-/// What is recorded of a repository.
+/// Returns the record of a repository.
 pub(crate) fn record_of(tags: &[Tag], repository: &RepositoryName) -> Option<Record> {
     let Some(value) = value_of(tags, &key(PUSH, repository)) else {
         // With a single tag for all, see `in_one`.
@@ -239,7 +239,7 @@ pub(crate) fn for_rollback(
     fit(tags, wanted, &in_one)
 }
 
-/// What is recorded of the repositories but for those to be skipped, the newest push first: each in one tag.
+/// Returns the records of the repositories but for those to be skipped, the newest push first: each in one tag.
 fn others(tags: &[Tag], is_skipped: impl Fn(&str) -> bool) -> Vec<Tag> {
     let mut pushes: Vec<(Option<PushId>, Tag)> = Vec::new();
     let mut merged = Vec::new();

@@ -15,9 +15,9 @@ pub struct Service {
     pub cluster: ClusterName,
     /// Its name.
     pub name: ServiceName,
-    /// Whether it is there to be deployed to.
+    /// Its status, as far as a deployment asks for it.
     pub status: ServiceStatus,
-    /// What deploys it.
+    /// The controller that deploys it.
     pub controller: Controller,
     /// The revisions it names: its own, or those of its task sets under the controllers `EXTERNAL` and `CODE_DEPLOY`.
     pub task_definitions: Vec<TaskDefinitionArn>,
@@ -33,13 +33,13 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// How many tasks of a deployment may crash.
     pub crash_threshold: CrashThreshold,
-    /// Whether ECS may call a rollout complete before all of its tasks run: `earlySuccessCriteria`.
+    /// True if ECS may call a rollout complete before all of its tasks run: `earlySuccessCriteria`.
     pub completes_early: bool,
-    /// Whether its deployments may wait at lifecycle hooks, for a person or a Lambda function.
+    /// True if its deployments may wait at lifecycle hooks, for a person or a Lambda function.
     pub has_lifecycle_hooks: bool,
-    /// Whether ECS manages it in Express Mode, and may refuse what it takes for other services.
+    /// True if ECS manages it in Express Mode. ECS may then refuse calls that it takes for other services.
     pub is_express: bool,
-    /// What ECS says has happened to it, newest first.
+    /// The service's events, in ECS's words, newest first.
     pub events: Vec<ServiceEvent>,
 }
 
@@ -60,8 +60,8 @@ impl Service {
         of_revision.max_by_key(|deployment| (deployment.is_primary, deployment.created_at))
     }
 
-    /// Whether it is not where it was: another deployment has begun or is gone, is the primary one, is of another revision or
-    /// in another state. How many tasks there are says nothing: they come and go.
+    /// True if it has changed since `before`: another deployment has begun or is gone, is the primary one, is of
+    /// another revision or in another state. The number of tasks says nothing: they come and go.
     #[must_use]
     pub fn has_moved_since(&self, before: &Self) -> bool {
         let is_in = |deployments: &[Deployment], it: &Deployment| {
@@ -74,7 +74,7 @@ impl Service {
             || !before.deployments.iter().all(|it| is_in(&self.deployments, it))
     }
 
-    /// Whether its newest rollout is complete and all of its tasks run.
+    /// True if its newest rollout is complete and all of its tasks run.
     #[must_use]
     pub fn is_steady(&self) -> bool {
         self.primary().is_some_and(|primary| {
@@ -112,7 +112,7 @@ impl ServiceTags {
     pub const HOLD: &'static str = "ecr-deploy:hold";
 }
 
-/// Whether a service is there to be deployed to.
+/// The status of a service, as far as a deployment asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceStatus {
     /// It runs, or is in a state that is not known: not gone.
@@ -123,7 +123,7 @@ pub enum ServiceStatus {
     Inactive,
 }
 
-/// What deploys a service.
+/// The controller that deploys a service.
 ///
 /// See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentController.html>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +145,7 @@ pub enum Controller {
 pub struct Deployment {
     /// `ecs-svc/1234567890123456789`; the tasks it starts carry it as `startedBy`.
     pub id: String,
-    /// Whether this is the most recent deployment.
+    /// True if this is the most recent deployment.
     pub is_primary: bool,
     /// The revision it runs.
     pub task_definition: TaskDefinitionArn,
@@ -167,7 +167,7 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Whether ECS says that it began this deployment to roll another one back.
+    /// True if ECS says that it began this deployment to roll another one back.
     #[must_use]
     pub fn says_rollback(&self) -> bool {
         self.rollout_state_reason.as_deref().is_some_and(|reason| {
@@ -193,7 +193,7 @@ pub enum RolloutState {
 pub struct ServiceEvent {
     /// When.
     pub at: Timestamp,
-    /// What, in ECS's words: "(service web) was unable to place a task because …".
+    /// The event in ECS's words: "(service web) was unable to place a task because …".
     pub message: String,
 }
 
@@ -237,7 +237,7 @@ pub fn good<'a>(
         .filter(move |target| *target != ours)
 }
 
-/// What a container's image resolved to.
+/// The digest to which a container's image resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerDigest {
     /// The container.
@@ -289,7 +289,7 @@ pub struct StoppedTask {
 pub struct StoppedContainer {
     /// Its name.
     pub name: String,
-    /// What it exited with, if it ran.
+    /// The code it exited with, if it ran.
     pub exit_code: Option<i32>,
     /// AWS's words: "`OutOfMemoryError`: Container killed due to memory usage".
     pub reason: Option<String>,
@@ -318,7 +318,7 @@ impl StoppedTask {
         Some(succeeded).filter(|succeeded| may_be_well && !succeeded.is_empty())
     }
 
-    /// Whether some containers exited with code 0 and ECS stopped the others: then the task definition tells whether it
+    /// True if some containers exited with code 0 and ECS stopped the others: then the task definition tells if it
     /// ended well.
     #[must_use]
     pub fn was_partly_stopped(&self) -> bool {
@@ -326,7 +326,7 @@ impl StoppedTask {
             .is_some_and(|succeeded| succeeded.len() < self.containers.len())
     }
 
-    /// Whether a task crashed by itself: not when ECS, a person or the hardware stopped it.
+    /// True if a task crashed by itself: not when ECS, a person or the hardware stopped it.
     #[must_use]
     pub fn crashed(&self) -> bool {
         match self.stop_code.as_str() {
@@ -346,9 +346,9 @@ impl StoppedTask {
 }
 
 impl StoppedContainer {
-    /// Whether it seems to have ended by the signal by which ECS stops the rest of a task, TERM and then KILL
-    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/essential-container-exit.html>). Want of memory kills too, but
-    /// ECS says so.
+    /// True if it seems to have ended by the signal by which ECS stops the rest of a task, TERM and then KILL
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/essential-container-exit.html>). Want of memory
+    /// kills too, but ECS says so.
     #[must_use]
     pub fn was_stopped(&self) -> bool {
         matches!(self.exit_code, Some(137 | 143)) && self.reason.is_none()
@@ -379,7 +379,7 @@ impl CrashThreshold {
     /// How many tasks that is where `desired_count` are desired; at least one.
     #[must_use]
     pub fn tasks(self, desired_count: u32) -> usize {
-        // That ECS rounds up is seen for the default; for another percentage it is not documented.
+        // ECS was observed to round up for the default; for another percentage it is not documented.
         let part = |percent: u32| (u64::from(desired_count) * u64::from(percent)).div_ceil(100);
         let tasks = match self {
             Self::BoundedPercent(percent) => part(percent).clamp(3, 200),

@@ -23,7 +23,7 @@ impl BaseSetting {
     }
 }
 
-/// Whether a rollout that failed is rolled back: a stage's `rollback`.
+/// The reaction to a rollout that failed: a stage's `rollback`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RollbackSetting {
@@ -51,7 +51,7 @@ pub struct RolloutSettings {
     pub rollout_timeout: SignedDuration,
     /// How a new revision names the image.
     pub image_reference: ImageForm,
-    /// Whether a rollout that failed is rolled back.
+    /// The reaction to a rollout that failed.
     pub rollback: RollbackSetting,
     /// Which revision a new one is made from.
     pub base: BaseSetting,

@@ -121,7 +121,7 @@ impl TaskDefinition {
         &self.arn
     }
 
-    /// Whether a service can be updated to it: not after it was deregistered.
+    /// True if a service can be updated to it: not after it was deregistered.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.is_active

@@ -33,11 +33,11 @@ pub struct Config {
     /// The stages, in the order in which they select: at least one.
     #[serde(deserialize_with = "some")]
     pub stages: Vec<StageSettings>,
-    /// Whether an image gets the tag `latest` once every service is stable on it. Then no stage takes `latest`.
+    /// True if an image gets the tag `latest` once every service is stable on it. Then no stage takes `latest`.
     pub tag_latest: bool,
     /// How a new revision names the image, `tag` or `digest`, where its stage does not say it.
     pub image_reference: ImageForm,
-    /// Whether families without a service get a new revision too.
+    /// True if families without a service get a new revision too.
     pub scan_families: bool,
     /// How long a rollout, or a rollback, may take where its stage does not say it: `rolloutTimeoutSeconds`, above 0.
     #[serde(rename = "rolloutTimeoutSeconds", with = "stage::seconds")]
@@ -65,12 +65,12 @@ pub struct StageSettings {
     /// The repositories that it selects, by names or globs. Empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<String>,
-    /// Whether it owns only what names it by a tag of its own.
+    /// True if it owns only services and families that name it by a tag of their own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub opt_in: bool,
     /// The rules for tags. The last one that matches a tag decides.
     pub tags: Vec<String>,
-    /// Whether a lower version than what runs is deployed, too.
+    /// True if a lower version than the running one is deployed, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_lower: bool,
     /// The stage whose services must be stable on an image before those of this one get it.
@@ -85,7 +85,7 @@ pub struct StageSettings {
     /// How a new revision names the image; `None` for [`Config::image_reference`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_reference: Option<ImageForm>,
-    /// Whether a rollout that failed is rolled back.
+    /// The reaction to a rollout that failed.
     #[serde(default, skip_serializing_if = "RollbackSetting::is_default")]
     pub rollback: RollbackSetting,
     /// The tag that an image gets once every service of the stage is stable on it.

@@ -14,7 +14,7 @@ use tracing::field::{Empty, display};
 use tracing::{Instrument, Span};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What a handler is asked.
+/// The request to a handler.
 #[derive(Debug, Clone)]
 pub struct Request<Input> {
     /// The execution that asks.

@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(executions.begun_lately(ANOTHER, at(61)).await, Some(0));
         let asked = [asked, older].map(|asked| asked.load(Ordering::Relaxed));
         assert_eq!(asked, [2, 1], "nobody reads on when the rest is older");
-        // What is searching for a quarter of an hour began with the others.
+        // A push that has searched for a quarter of an hour began with the others.
         let (executions, _) = answering(&[Ok(3)]);
         assert_eq!(executions.begun_lately(EXECUTION, at(900)).await, Some(3));
         let (executions, _) = answering(&[Err("AccessDeniedException")]);

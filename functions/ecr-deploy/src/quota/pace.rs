@@ -27,7 +27,7 @@ pub const UPDATES: Bucket = Bucket {
     per_second: 5,
 };
 
-/// The calls that one of so many pushes takes from a bucket, which is full at second 0: an equal share of it. What is left
+/// The calls that one of so many pushes takes from a bucket, which is full at second 0: an equal share of it. The rest
 /// is counted in shares, of which a call takes as many as there are pushes.
 struct Schedule {
     bucket: Bucket,
@@ -65,7 +65,7 @@ impl Schedule {
     }
 }
 
-/// Whether a plan has more calls than the buckets grant at once, so that it depends on others how fast it can be.
+/// True if a plan has more calls than the buckets grant at once, so that its speed depends on other pushes.
 #[must_use]
 pub fn is_long(revisions: &[PlannedRevision]) -> bool {
     let services: usize = revisions.iter().map(|revision| revision.services.len()).sum();
@@ -127,7 +127,7 @@ mod tests {
         (registrations, updates.collect())
     }
 
-    /// Whether a bucket that fills up continuously grants all calls, each in its second.
+    /// True if a bucket that fills up continuously grants all calls, each in its second.
     fn is_granted(bucket: Bucket, calls: &[u32]) -> bool {
         // In every span of time, the bucket grants what it holds and what is filled in meanwhile.
         (0..calls.len()).all(|first| {

@@ -42,7 +42,7 @@ pub struct Waiting<'a> {
     /// The time until the deadline, after which one read more tells that it was not kept; or until the hook that holds it
     /// expires, after which ECS goes on or back.
     pub left: SignedDuration,
-    /// Whether it waits at a lifecycle hook.
+    /// True if it waits at a lifecycle hook.
     pub is_held: bool,
 }
 

@@ -101,14 +101,14 @@ fn wire_deployment(deployment: &Deployment) -> Value {
     wire
 }
 
-/// What ECS answers to `DescribeServices` of `services`.
+/// Returns ECS's answer to `DescribeServices` of `services`.
 #[must_use]
 pub fn described_services<'a>(services: impl IntoIterator<Item = &'a Service>) -> Value {
     let services: Vec<Value> = services.into_iter().map(wire).collect();
     json!({"services": services, "failures": []})
 }
 
-/// What ECS answers to `ListServiceDeployments`, and to `DescribeServiceRevisions` after it.
+/// Returns ECS's answers to `ListServiceDeployments`, and to `DescribeServiceRevisions` after it.
 #[must_use]
 pub fn listed_deployments(records: &[ServiceDeployment]) -> (Value, Value) {
     let revision = |record: &ServiceDeployment| {

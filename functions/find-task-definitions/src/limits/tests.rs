@@ -1,4 +1,4 @@
-//! What fits into one execution. The push is that of `app:v2`.
+//! Plans that fit into one execution. The push is that of `app:v2`.
 
 use super::*;
 use ecr_deploy::contract::{PlannedService, SkipReason, Skipped, StageTag, Wave};
@@ -110,7 +110,7 @@ fn they_fit_also_where_each_stage_has_settings_and_a_tag_of_its_own() {
     );
 }
 
-/// What "Conclude" is told when every service of a plan fails with the longest error.
+/// Returns the bytes of the input of "Conclude" when every service of a plan fails with the longest error.
 fn told(plan: &Plan) -> usize {
     let error = "x".repeat(plan.error_length.try_into().unwrap());
     let mut end = all_failed(plan);

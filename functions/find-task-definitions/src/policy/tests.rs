@@ -12,7 +12,7 @@ const ASSETS: &str = "cdk-hnb659fds-container-assets-123456789012-eu-west-1";
 
 /// A row of the table.
 struct Row {
-    /// What is skipped for the reason; `None` for a reason that is not decided here.
+    /// The entry that is skipped for the reason; `None` for a reason that is not decided here.
     skipped: Option<Skipped>,
     resource: &'static str,
     says: &'static str,

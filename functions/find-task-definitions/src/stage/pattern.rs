@@ -24,7 +24,7 @@ enum Pattern {
     Range(VersionReq),
 }
 
-/// What a stage has decided on a tag.
+/// The decision of a stage on a tag.
 #[derive(Debug, Clone, Copy)]
 pub struct Decision<'a> {
     /// The rule that decided; `None` where no rule matches the tag.
@@ -32,13 +32,13 @@ pub struct Decision<'a> {
 }
 
 impl Decision<'_> {
-    /// Whether the stage takes the tag.
+    /// True if the stage takes the tag.
     #[must_use]
     pub fn takes(&self) -> bool {
         self.rule.is_some_and(|rule| !rule.is_exclusion)
     }
 
-    /// Whether it does by a range of versions, so that versions are compared.
+    /// True if a range of versions decided, so that versions are compared.
     #[must_use]
     pub fn is_by_version(&self) -> bool {
         self.rule.is_some_and(|rule| matches!(rule.pattern, Pattern::Range(_)))
@@ -130,7 +130,7 @@ fn range(text: &str) -> Result<VersionReq, String> {
     VersionReq::parse(&comparators.join(", ")).map_err(|error| format!("it is no range: {error}"))
 }
 
-/// An operator and a version, without a wildcard or build metadata. Whether the version is one the crate says.
+/// True if a text is an operator and a version, without a wildcard or build metadata. The crate checks the version.
 fn is_comparator(text: &str) -> bool {
     let version = text.trim_start_matches(['=', '<', '>', '~', '^']);
     let (numbers, pre_release) = version.split_once('-').unwrap_or((version, "0"));
@@ -145,7 +145,7 @@ fn version(tag: &str) -> Option<Version> {
     Version::parse(tag.strip_prefix('v').unwrap_or(tag)).ok()
 }
 
-/// Whether `tag` names a lower version than `running` does. Where one of them names none, it does not.
+/// True if `tag` names a lower version than `running` does. False where one of them names none.
 #[must_use]
 pub fn lower(tag: &str, running: &str) -> bool {
     matches!((version(tag), version(running)), (Some(tag), Some(running)) if tag.cmp_precedence(&running).is_lt())

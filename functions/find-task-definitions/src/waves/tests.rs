@@ -33,7 +33,7 @@ fn on(cluster: &str, name: &str, deployment: Deployment) -> Service {
     }
 }
 
-/// What is deployed in waves, and why what is not promoted: of `web:1` of the first push and `web:2` of this one.
+/// Returns the waves, and the entries that are not promoted: of `web:1` of the first push and `web:2` of this one.
 fn put_in_order(stages: &Stages, services: &[Service]) -> (Vec<String>, Vec<Skipped>) {
     let ordered = ordered(stages, services);
     (lines(&ordered), ordered.skipped)

@@ -1,4 +1,5 @@
-//! What a new revision is made from. In every case `web:5` runs, of ours, with the push of `app:v1`; `web:3` is what it descends from.
+//! The base of a new revision. In every case `web:5` runs, of ours, with the push of `app:v1`, and descends from
+//! `web:3`.
 
 use super::*;
 use ecr_deploy::domain::task_definition::ImageForm;
@@ -39,7 +40,7 @@ fn decided(newest: Option<&Value>) -> Base {
     decide(&definition(&running()), found, &pushed(2))
 }
 
-/// What is changed in the running document, and the names of the members that are told.
+/// The changes to the running document, and the names of the members that are told.
 #[test]
 fn what_a_newer_document_has_is_taken_and_what_differs_is_named_without_any_value() {
     let log = || json!({"name": "log", "image": format!("{REGISTRY}/log:v1"), "essential": false});
@@ -165,7 +166,7 @@ fn the_new_revision_has_the_newer_members_the_pushed_image_and_the_other_images_
     assert_eq!(sent["tags"], json!(tags));
     assert_eq!(made.source().unwrap().short(), "web:5", "it is what ran");
     assert_eq!(made.descent(), Some(Descent { base: 7, seen: 7 }));
-    // What runs is copied as ever, and tells up to where the family is known.
+    // The running revision is copied as ever, and tells up to where the family is known.
     let copied = definition(&running()).with_image_on(None, FAMILY, &pushed(2), ImageForm::Tag);
     assert!(copied.is_same_document(&definition(&running()).with_image(&pushed(2), ImageForm::Tag)));
     assert_eq!(copied.descent(), Some(FAMILY));

@@ -77,7 +77,7 @@ fn a_read_tells_everything_where_ecs_says_that_the_one_deployment_is_complete() 
     }
 }
 
-// What it would go back to.
+// The revision for a rollback.
 
 fn good(deployments: Vec<Deployment>, history: Option<&[ServiceDeployment]>) -> Option<String> {
     last_good(&[&service(deployments)], &arn("web:9"), history).map(|good| good.short().to_owned())

@@ -40,7 +40,7 @@ fn snapshot(service: &Service) -> Snapshot<'_> {
     }
 }
 
-/// What is decided for the service with these deployments, the primary one first.
+/// Returns the decision for the service with these deployments, the primary one first.
 fn decided(deployments: impl IntoIterator<Item = Deployment>, standing: Option<Standing>) -> Start {
     decide(
         &wanted(),
@@ -105,7 +105,8 @@ fn a_later_revision_of_the_same_push_counts_as_there() {
     assert_eq!(on_later, Start::AlreadyDeployed(arn("web:3")));
 }
 
-/// What is decided where `web:4`, made from `web:3`, is wanted of the push, and the service is on an earlier one of its own.
+/// Returns the decision where `web:4`, made from `web:3`, is wanted of the push, and the service is on an earlier one
+/// of its own.
 fn decided_on_earlier(deployments: Vec<Deployment>, history: Option<&[ServiceDeployment]>) -> Start {
     let wanted = UpdateInput {
         task_definition: arn("web:4"),
@@ -192,7 +193,7 @@ fn what_was_taken_back_to_an_earlier_revision_of_the_same_push_is_not_brought_in
         (vec![record("web:4", Stopped)], false),
         (vec![record("web:4", UnderWay)], false),
         (vec![record("web:9", RolledBack)], false),
-        // What the wanted revision was made from.
+        // The source of the wanted revision.
         (vec![record("web:3", RolledBack)], true),
         (vec![record("web:4", UnderWay), record("web:4", RolledBack)], false),
     ] {
@@ -323,7 +324,7 @@ fn a_service_that_an_older_push_has_moved_from_the_same_revision_is_updated_at_o
     );
 }
 
-/// What is decided for a push that may have had its turn, of which ECS keeps these records; `web:7` is of it too.
+/// Returns the decision for a push that may have been deployed before. ECS keeps these records; `web:7` is of it too.
 fn decided_again(on: Deployment, standing: Standing, history: Option<&[ServiceDeployment]>) -> Start {
     decided_as([true, false], on, standing, history)
 }
@@ -533,7 +534,7 @@ fn a_push_is_deployed_when_it_never_had_its_turn_or_is_wanted_again() {
     }
 }
 
-/// This execution began web:2 at 12:00:05. Another push put web:7 on top, which has the image too.
+/// This execution began web:2 at 12:00:05. Another push replaced it by web:7, which has the image too.
 #[test]
 fn an_image_that_failed_inside_a_later_rollout_of_its_service_is_not_begun_once_more() {
     let came = |short: &str, seconds: i64, status| ServiceDeployment {

@@ -1,4 +1,5 @@
-//! What hooks hold, for how long, and what is said of it. In every case `web:2` is ours and has been watched since 12:00:02.
+//! Hooks that hold a rollout: for how long, and with which message. In every case `web:2` is ours and has been watched
+//! since 12:00:02.
 
 use super::*;
 use ecr_deploy::quota::poll::{Waiting, wait};

@@ -127,7 +127,7 @@ pub(super) fn service_deployment(
     let images = || target.container_images.iter().flatten();
     let digest = |image: &types::ContainerImage| match &image.image_digest {
         Some(digest) => digest.parse().ok(),
-        // What names a digest has nothing to be resolved.
+        // An image that is named by its digest has nothing to be resolved.
         None => image.image.as_ref()?.parse::<ImageReference>().ok()?.digest().cloned(),
     };
     Some(ServiceDeployment {
@@ -167,7 +167,7 @@ fn status(status: Option<&types::ServiceDeploymentStatus>) -> ServiceDeploymentS
     }
 }
 
-/// What a task's images resolved to.
+/// Returns the digests to which the images of a task resolved.
 pub(super) fn task_digests(task: types::Task) -> Vec<ContainerDigest> {
     let containers = task.containers.unwrap_or_default().into_iter();
     let digests = containers.filter_map(|container| {

@@ -72,7 +72,7 @@ impl Rate {
         state.0.sharers = f64::from(sharers.max(1));
     }
 
-    /// Waits for the turn of one call.
+    /// Waits for the slot of one call.
     #[expect(
         clippy::disallowed_methods,
         reason = "a pause between two calls of one read, not a wait for ECS"

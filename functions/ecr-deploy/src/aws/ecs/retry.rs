@@ -35,7 +35,7 @@ pub(super) fn without_quota() -> RetryPartition {
 pub(super) struct Throttled(Arc<AtomicBool>);
 
 impl Throttled {
-    /// Whether a call was throttled since this was asked last.
+    /// Returns true if a call was throttled since the last question.
     pub(super) fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }

@@ -230,7 +230,7 @@ impl Ecs {
     }
 }
 
-/// Whether ECS refuses to tell tags, since a service has an ARN of the old form:
+/// True if ECS refuses to return tags, since a service has an ARN of the old form:
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids>.
 fn is_of_old_arn(refused: &Error) -> bool {
     matches!(refused, Error::Rejected(message) if message.to_ascii_lowercase().contains("long arn format"))

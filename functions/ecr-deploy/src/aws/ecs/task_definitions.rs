@@ -98,11 +98,11 @@ impl Ecs {
         described.buffered(CONCURRENT_CALLS).try_collect().await
     }
 
-    /// What a plan reads of each of `revisions`, as they come, in any order. Those that are gone are `None`.
+    /// Returns the outline of each of `revisions`, read as they come, in any order. `None` for those that are gone.
     ///
-    /// A revision that this client has read before is not read again. That is safe for a plan, and for nothing else: the
-    /// containers of a revision never change, and the tags that a plan reads are set when it is registered. Whether it is
-    /// ACTIVE, and what else may change about it, no outline tells; the steps that act on a plan read it for themselves.
+    /// A revision that this client has read before is not read again. That is safe for a plan, and for nothing else:
+    /// the containers of a revision never change, and the tags that a plan reads are set when it is registered. An
+    /// outline does not tell if the revision is ACTIVE; the steps that act on a plan read it for themselves.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl Ecs {
         described.buffer_unordered(CONCURRENT_CALLS).try_collect().await
     }
 
-    /// What a plan reads of the newest ACTIVE revision of each of `families`, in their order, but for those that have
+    /// Returns the outline of the newest ACTIVE revision of each of `families`, in their order, but for those that have
     /// none any more. Which one is the newest is asked every time.
     ///
     /// # Errors
@@ -154,7 +154,7 @@ impl Ecs {
         }
     }
 
-    /// Registers `document` as a new revision of its family. What is sent is its text, member by member.
+    /// Registers `document` as a new revision of its family. Its text is sent, member by member.
     ///
     /// # Errors
     ///

@@ -21,7 +21,7 @@ impl Ecs {
         Ok(stopped.into_iter().map(convert::stopped_task).collect())
     }
 
-    /// What the images of a revision resolved to in a service's tasks: in those that run, else in those that stopped
+    /// Returns the digests of a revision's images in a service's tasks: in those that run, else in those that stopped
     /// within the hour. Empty when there are none.
     ///
     /// # Errors
@@ -46,7 +46,8 @@ impl Ecs {
         Ok(Vec::new())
     }
 
-    /// What the images of the running tasks of one of a service's deployments, `ecs-svc/…`, resolved to, as far as ECS says.
+    /// Returns the digests of the images in the running tasks of one of a service's deployments, `ecs-svc/…`, as far as
+    /// ECS says.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What people push besides images, as their tools write it.
+//! Artifacts that people push besides images, as their tools write them.
 
 use super::*;
 use serde_json::json;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::fmt;
 
-/// What an event turned out to tell.
+/// The push that an event tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Push {
     /// A tagged image was pushed.
@@ -30,9 +30,9 @@ pub enum NothingPushed {
     },
     /// It is no image: a signature, a build cache, a Helm chart.
     Artifact {
-        /// What was pushed, read as if it were an image.
+        /// The artifact, read as if it were an image.
         pushed: PushedImage,
-        /// What it is.
+        /// The kind of the artifact.
         artifact: Artifact,
     },
     /// ECR brought it in from an upstream registry, by a pull-through cache.
@@ -44,7 +44,7 @@ pub enum NothingPushed {
     Failed {
         /// The repository that should have been pushed to, as far as the event says.
         repository: String,
-        /// What the event says about the failure.
+        /// The failure, in the event's words.
         cause: String,
     },
 }
@@ -131,7 +131,8 @@ struct PullThroughCacheAction {
     repository_name: String,
 }
 
-/// What is an object in the event, as JSON pointers. Serde alone would also take the list of its members' values for it.
+/// The members of an event that must be objects, as JSON pointers. Serde alone would also accept an array of their
+/// values.
 const OBJECTS: [&str; 7] = [
     "",
     "/detail",
@@ -203,7 +204,7 @@ fn from_cloud_trail(envelope: &Envelope) -> Result<Push, Error> {
     let image = image.unwrap_or_default();
     let id = image.image_id.unwrap_or_default();
     let media_type = request.image_manifest_media_type.as_deref();
-    // What is no JSON tells nothing: ECR took it, so there is more to it than the event says.
+    // A manifest that is no JSON tells nothing: ECR took it, so there is more to it than the event says.
     let manifest = request.image_manifest.as_deref();
     let manifest = manifest.and_then(|manifest| serde_json::from_str::<Value>(manifest).ok());
     let kind = manifest.map_or_else(
@@ -257,7 +258,7 @@ fn from_image_action(envelope: &Envelope) -> Result<Push, Error> {
     })
 }
 
-/// What failed is told in few words, however many the event has.
+/// Returns a failed push, with its texts cut short: an event may have long ones.
 fn failed(repository: String, cause: String) -> Push {
     Push::Nothing(NothingPushed::Failed {
         repository: excerpt(repository),
@@ -265,7 +266,7 @@ fn failed(repository: String, cause: String) -> Push {
     })
 }
 
-/// What either form tells of a push that succeeded, before it is known to have a tag.
+/// The members of a push that succeeded, of either form of event, before it is known to have a tag.
 struct Told<'a> {
     registry_id: AccountId,
     region: Region,

@@ -1,4 +1,4 @@
-//! What is written into tags and read off them again.
+//! Records that are written into tags and read off them again.
 
 use super::*;
 use crate::testing::{arn, digest, pushed};

@@ -33,13 +33,14 @@ impl TaskDefinition {
         self.containers.iter().find(|container| container.name == name)
     }
 
-    /// Whether ECS would have made this revision of `other`: the same document with the same tags, those of AWS not counted.
+    /// True if ECS would have made this revision of `other`: the same document with the same tags, those of AWS not
+    /// counted.
     #[must_use]
     pub fn is_copy_of(&self, other: &Self) -> bool {
         self.own_tags().eq(other.own_tags()) && self.is_same_document(other)
     }
 
-    /// Whether `other` would run the same: every member equal, whatever the spelling of the JSON and the tags.
+    /// True if `other` would run the same: every member equal, whatever the spelling of the JSON and the tags.
     #[must_use]
     pub fn is_same_document(&self, other: &Self) -> bool {
         let is_same = |(one, other): (&Container, &Container)| differing(&one.members, &other.members).is_empty();

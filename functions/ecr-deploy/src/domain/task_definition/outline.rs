@@ -8,8 +8,8 @@ use crate::domain::push::{PushId, PushedImage};
 use crate::domain::records;
 use jiff::Timestamp;
 
-/// What a plan reads of a revision: its images and what its tags record. Not the document, which is much larger and
-/// of which an account may have thousands; so an outline cannot be registered.
+/// The part of a revision that a plan reads: its images, and the records in its tags. Not the document, which is much
+/// larger and of which an account may have thousands; so an outline cannot be registered.
 #[derive(Debug, Clone)]
 pub struct Outline {
     arn: TaskDefinitionArn,
@@ -24,7 +24,7 @@ pub struct Outline {
 }
 
 impl TaskDefinition {
-    /// What a plan reads.
+    /// Returns the part that a plan reads.
     #[must_use]
     pub fn outline(&self) -> Outline {
         let containers = self.containers.iter();
@@ -60,7 +60,7 @@ impl Outline {
         matching.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Whether this revision runs the very image: it was registered for its digest, or its containers name that.
+    /// True if this revision runs the very image: it was registered for its digest, or its containers name that.
     #[must_use]
     pub fn has_digest(&self, image: &PushedImage) -> bool {
         if let Some(recorded) = records::digest_of(&self.tags, &image.repository) {
@@ -111,7 +111,7 @@ impl Outline {
         records::without_room(&self.tags, self.other_tags, &self.arn, image)
     }
 
-    /// Whether this revision was registered for this very push, under this very tag.
+    /// True if this revision was registered for this very push, under this very tag.
     #[must_use]
     pub fn is_of_push(&self, image: &PushedImage) -> bool {
         recorded_push(&self.tags, &image.repository).as_ref() == Some(&image.push)

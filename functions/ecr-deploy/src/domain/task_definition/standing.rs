@@ -26,12 +26,12 @@ pub enum Standing {
     Unrecorded,
 }
 
-/// What is known of a revision that a service is on, where it is not the one that a push is to run.
+/// The relation of a revision to a push, where a service is on it and the push is to run another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OtherRevision {
     /// How it stands to the push.
     pub standing: Standing,
-    /// Whether it was made to roll back the revision of the push.
+    /// True if it was made to roll back the revision of the push.
     pub rolls_ours_back: bool,
 }
 
@@ -43,7 +43,7 @@ impl TaskDefinition {
         standing(&self.tags, image, now)
     }
 
-    /// Whether this revision was registered for `image`'s push, under this tag or another one: see [`ONE_PUSH`].
+    /// True if this revision was registered for `image`'s push, under this tag or another one: see [`ONE_PUSH`].
     #[must_use]
     pub fn is_of_push(&self, image: &PushedImage) -> bool {
         is_of_push(&self.tags, image)
@@ -65,8 +65,8 @@ impl TaskDefinition {
         }
     }
 
-    /// Whether `other` is of a push that came between this revision's and `image`'s, where those two are one by their digest:
-    /// then they are two all the same, since the newest push counts.
+    /// True if the push of `other` came between this revision's and `image`'s, which have one digest. These then count
+    /// as two pushes, since the newest push counts.
     #[must_use]
     pub fn is_overtaken(&self, other: &Self, image: &PushedImage) -> bool {
         let [own, between] = [self, other].map(|of| of.recorded_push(&image.repository));
@@ -76,7 +76,7 @@ impl TaskDefinition {
         }
     }
 
-    /// What this revision is to `image`'s push, whose own revision is `ours`.
+    /// Returns the relation of this revision to `image`'s push, whose own revision is `ours`.
     #[must_use]
     pub fn beside(&self, ours: &TaskDefinitionArn, image: &PushedImage, now: Timestamp) -> OtherRevision {
         OtherRevision {
@@ -109,13 +109,13 @@ impl TaskDefinition {
         records::digest_of(&self.tags, repository)
     }
 
-    /// Whether `other` records the same pushes, of whatever repositories.
+    /// True if `other` records the same pushes, of whatever repositories.
     #[must_use]
     pub fn records_same_pushes(&self, other: &Self) -> bool {
         records::pushes(&self.tags) == records::pushes(&other.tags)
     }
 
-    /// Whether it was made by us, by the tag that says from what.
+    /// True if we made it, by the tag that names its source.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         records::source(&self.tags).is_some()
@@ -142,7 +142,7 @@ impl TaskDefinition {
         records::rolled_back(&self.tags)
     }
 
-    /// Whether this one was made to roll `failed` back.
+    /// True if this one was made to roll `failed` back.
     #[must_use]
     pub fn rolls_back(&self, failed: &TaskDefinitionArn) -> bool {
         self.rolled_back() == Some(records::name_of(failed))
@@ -164,7 +164,7 @@ pub(super) fn standing(tags: &[Tag], image: &PushedImage, now: Timestamp) -> Sta
     }
 }
 
-/// Whether the tags record the push of `image`, or that of the same digest under another tag.
+/// True if the tags record the push of `image`, or that of the same digest under another tag.
 fn is_of_push(tags: &[Tag], image: &PushedImage) -> bool {
     let Some(recorded) = recorded_push(tags, &image.repository) else {
         return false;

@@ -1,7 +1,7 @@
 use super::*;
 use serde_json::{Value, json};
 
-/// What the construct writes without any setting, with many, with `tagLatest`, and with stages.
+/// The settings as the construct writes them: without any setting, with many, with `tagLatest`, and with stages.
 const DEFAULT: &str = include_str!("../../../../../cdk/test/golden/settings-default.json");
 const GIVEN: &str = include_str!("../../../../../cdk/test/golden/settings-given.json");
 const TAG_LATEST: &str = include_str!("../../../../../cdk/test/golden/settings-tag-latest.json");
