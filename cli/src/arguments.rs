@@ -1,4 +1,4 @@
-//! What can be typed. The help of each command is made of these comments, and so is `docs/cli.md`.
+//! The arguments. The help of each command is made of these comments, and so is `docs/cli.md`.
 
 #![allow(clippy::doc_markdown, reason = "a terminal shows the comments as they are")]
 
@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "ecr-deploy", version, max_term_width = 80, disable_help_subcommand = true)]
 pub struct Arguments {
-    /// What every command takes.
+    /// The arguments of every command.
     #[command(flatten)]
     pub shared: Shared,
     /// The command.
@@ -16,7 +16,7 @@ pub struct Arguments {
     pub command: Command,
 }
 
-/// What every command takes.
+/// The arguments of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Shared {
     /// Profile of the AWS configuration to sign in with; else AWS_PROFILE
@@ -100,7 +100,7 @@ pub struct HistoryArguments {
     pub limit: usize,
 }
 
-/// What a name is of.
+/// The kind of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum NameIs {
     /// Of a service.
@@ -142,7 +142,7 @@ pub struct StatusArguments {
     pub watch: bool,
 }
 
-/// What a hold is of.
+/// The service to hold, or everything.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct HoldOf {
@@ -157,7 +157,7 @@ pub struct HoldOf {
 /// The arguments of `hold`.
 #[derive(Debug, Args)]
 pub struct HoldArguments {
-    /// What to hold.
+    /// The service to hold, or everything.
     #[command(flatten)]
     pub what: HoldOf,
     /// Reason, for everybody who meets the hold
@@ -171,7 +171,7 @@ pub struct HoldArguments {
 /// The arguments of `unhold`.
 #[derive(Debug, Args)]
 pub struct UnholdArguments {
-    /// What to hold no longer.
+    /// The service to hold no longer, or everything.
     #[command(flatten)]
     pub what: HoldOf,
 }

@@ -21,7 +21,8 @@ pub use plan::PlanDocument;
 pub use status::Status;
 pub use why::{Story, Why};
 
-/// What the commands print with `--output json`, each under its own name here: the schema of `docs/cli.schema.json`.
+/// The documents that the commands print with `--output json`, each under its own name here: the schema of
+/// `docs/cli.schema.json`.
 #[derive(Debug, JsonSchema)]
 #[allow(dead_code, reason = "it stands for its schema")]
 pub struct Documents {
@@ -36,13 +37,13 @@ pub struct Documents {
     error: Problem,
 }
 
-/// What is printed to standard error where a command fails.
+/// The document on standard error where a command fails.
 #[derive(Debug, JsonSchema)]
 #[allow(dead_code, reason = "it stands for its schema")]
 pub struct Problem {
     /// The stable name: `Command.NotFound`.
     error: String,
-    /// What happened, and what to do.
+    /// The failure, and what to do.
     message: String,
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Display;
 /// Why a command could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What was typed cannot be understood.
+    /// The arguments cannot be understood.
     #[error("{0}")]
     Usage(String),
     /// There is no installation of this name in the region.
@@ -21,14 +21,14 @@ pub enum Error {
         /// The region that was asked.
         region: String,
     },
-    /// What the installation says of itself, or returned, is not what this version of the command can read.
+    /// The data of the installation, or its answer, is not in a form that this version of the command can read.
     #[error(
         "{what} cannot be read: {problem}. Use the command of the version that is installed, or deploy the stack again"
     )]
     OtherVersion {
-        /// What was read.
+        /// The data that was read.
         what: String,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
     },
     /// Nothing of that name is there.
@@ -74,7 +74,7 @@ impl Error {
     }
 }
 
-/// What AWS answered, with what a person can do about it.
+/// An error of AWS, with the next step for a person.
 impl From<OfAws> for Error {
     fn from(error: OfAws) -> Self {
         let message = error.to_string();
@@ -93,7 +93,7 @@ impl From<OfAws> for Error {
     }
 }
 
-/// Whether a call did not get so far that AWS could judge it, or AWS does not know who calls.
+/// True if a call did not get so far that AWS could judge it, or AWS does not know who calls.
 fn is_unsigned(message: &str) -> bool {
     const SIGNS: [&str; 5] = [
         "provided credentials",

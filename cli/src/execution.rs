@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Whether an execution goes on, or how it ended.
+/// The status of an execution: it goes on, or ended in one of these ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
@@ -43,7 +43,7 @@ pub struct Execution {
     pub arn: String,
     /// Its name.
     pub name: String,
-    /// Whether it goes on.
+    /// Its status.
     pub status: Status,
     /// Its input.
     pub input: Value,
@@ -65,7 +65,7 @@ pub struct Execution {
 pub struct Failure {
     /// Its stable name, as `Deploy.RolledBack`.
     pub error: String,
-    /// What it says.
+    /// Its message.
     pub message: String,
 }
 
@@ -89,7 +89,7 @@ pub struct Listed {
     pub arn: String,
     /// Its name.
     pub name: String,
-    /// Whether it goes on.
+    /// Its status.
     pub status: Status,
     /// When it began.
     pub started: Timestamp,

@@ -9,7 +9,7 @@ pub enum Exit {
     Done,
     /// It could not do it: AWS refused or did not answer, or what was named is not there. The message says what to do.
     Failed,
-    /// What was typed cannot be understood.
+    /// The arguments cannot be understood.
     Usage,
     /// The push failed. Every service that failed is stable again on its last good revision.
     RolledBack,
@@ -21,7 +21,7 @@ pub enum Exit {
     Superseded,
     /// Somebody stopped the push.
     Stopped,
-    /// The command was interrupted. What it has started goes on.
+    /// The command was interrupted. The executions that it has started go on.
     Interrupted,
 }
 

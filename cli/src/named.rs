@@ -9,7 +9,7 @@ use crate::report::Image;
 /// Among how many of the newest pushes one is looked for by a part of its name.
 const AMONG: usize = 2000;
 
-/// What an execution is of.
+/// The execution that a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// Of a push: the ARN.
@@ -147,8 +147,8 @@ pub async fn push(account: &Account, executions: &Executions, text: &str) -> Res
     }
 }
 
-/// What tells a push from the others of its image in a table: the first eight letters of the event's id. The whole name, where it does
-/// not end in such an id: somebody has started it by hand.
+/// Returns the part of a push's name that distinguishes it in a table: the first eight letters of the event's id. The
+/// whole name, where it does not end in such an id: somebody has started it by hand.
 #[must_use]
 pub fn short(name: &str) -> &str {
     let id = name.len().checked_sub(36).and_then(|at| name.get(at..));

@@ -16,7 +16,7 @@ pub trait Document: Serialize {
     fn text(&self, now: Timestamp) -> String;
 }
 
-/// Whether something is as it should be.
+/// The judgement that a text is shown with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     /// As it should be.

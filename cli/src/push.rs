@@ -20,7 +20,7 @@ const AMONG: usize = 10_000;
 /// By so much may the clocks of two executions differ.
 const SKEW: SignedDuration = SignedDuration::from_secs(2);
 
-/// What came of a push.
+/// The outcome of a push.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Push {
@@ -38,13 +38,13 @@ pub struct Push {
     /// When it ended.
     #[schemars(with = "Option<String>")]
     pub ended: Option<Timestamp>,
-    /// What it says of itself, once it has ended.
+    /// Its own message, once it has ended.
     pub message: Option<String>,
     /// The name of its error, where it failed.
     pub error: Option<String>,
     /// Its services, in the order of the plan.
     pub services: Vec<Deployed>,
-    /// What is skipped.
+    /// The skipped services and families.
     pub skipped: Vec<NotDeployed>,
 }
 
@@ -160,7 +160,7 @@ impl<'a> Reader<'a> {
             .collect())
     }
 
-    /// What the newest poll of a service says that is being deployed, by the last events of its execution.
+    /// Returns the newest poll's message on a service that is being deployed, by the last events of its execution.
     ///
     /// # Errors
     ///
@@ -187,7 +187,7 @@ pub fn tone(outcome: &str) -> Tone {
     }
 }
 
-/// What is skipped, as a table with a title; nothing where nothing is.
+/// Returns a table of the skipped entries, with a title; empty where nothing is skipped.
 #[must_use]
 pub fn skipped(skipped: &[NotDeployed]) -> String {
     if skipped.is_empty() {
@@ -261,7 +261,7 @@ impl Document for Push {
 }
 
 impl Push {
-    /// What to do next, where there is something to do. A command stands in a line of its own, to be copied.
+    /// Returns the next step for a person, where there is one. A command stands in a line of its own, to be copied.
     fn advice(&self) -> String {
         let failed = count(self.services.iter().filter(|it| it.has_failed()).count(), "service");
         let push = named::short(&self.push);

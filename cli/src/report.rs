@@ -1,4 +1,4 @@
-//! What an execution says of a push: pure, over executions that were read.
+//! The report of a push by its execution: pure, over executions that were read.
 
 use crate::error::Error;
 use crate::execution::{Execution, Failure, Status};
@@ -65,7 +65,7 @@ impl Image {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotDeployed {
-    /// What: `web in production`.
+    /// The service or family: `web in production`.
     pub resource: String,
     /// Why, for a program: docs/operations.md lists the reasons.
     pub reason: String,
@@ -177,7 +177,7 @@ pub fn name_of_execution(push: &str, tag: &str, cluster: &str, service: &str) ->
     format!("{}-{}-{}-", first(service, 40), first(tag, 20), first(&hash, 10))
 }
 
-/// What came of a service in a push.
+/// The outcome of a service in a push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Deployed {
@@ -188,7 +188,7 @@ pub struct Deployed {
     /// `DEPLOYED` and the other outcomes of docs/operations.md, the error's name where it failed, `RUNNING`, `STOPPED`, or
     /// `NOT_STARTED`.
     pub outcome: String,
-    /// What there is to say of it.
+    /// Its message, if any.
     pub message: Option<String>,
     /// The ARN of its execution, if it has one.
     pub execution: Option<String>,
@@ -235,7 +235,7 @@ impl Deployed {
         format!("{}/{}", self.cluster, self.service)
     }
 
-    /// Whether it ended with an error, or was stopped.
+    /// True if it ended with an error, or was stopped.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.outcome.contains('.') || self.outcome == "STOPPED"
@@ -345,7 +345,7 @@ const TELLING: [&str; 6] = [
     "Conclude",
 ];
 
-/// What a state said of a service when it was left; nothing of a state that says nothing.
+/// Returns the message on a service that a state left with; `None` where a state has none.
 #[must_use]
 pub fn message_of(event: &HistoryEvent) -> Option<String> {
     let exited = event

@@ -1,4 +1,4 @@
-//! What a service runs, and what waits for it: pure, over what ECS, ECR and the executions told.
+//! A service, and the pushes that wait for it: pure, over the answers of ECS and ECR, and the executions.
 
 use ecr_deploy::domain::hold;
 use ecr_deploy::domain::image::{EcrRegistry, Registry};
@@ -24,9 +24,9 @@ pub struct ServiceStatus {
     pub running: u32,
     /// How many should.
     pub desired: u32,
-    /// Whether its newest deployment is complete and all of its tasks run.
+    /// True if its newest deployment is complete and all of its tasks run.
     pub steady: bool,
-    /// What its containers run of ECR.
+    /// The images of ECR that its containers run.
     pub images: Vec<Running>,
     /// The text that holds the service.
     pub hold: Option<String>,
@@ -34,7 +34,7 @@ pub struct ServiceStatus {
     pub last: Option<Last>,
 }
 
-/// What a container runs.
+/// The image that a container runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Running {
@@ -85,7 +85,7 @@ pub struct Last {
     /// When it began.
     #[schemars(with = "String")]
     pub started: Timestamp,
-    /// What it said.
+    /// Its message.
     pub message: Option<String>,
 }
 
@@ -135,7 +135,7 @@ pub fn status(
     })
 }
 
-/// What a container runs, and the stage that owns it.
+/// Returns the image that a container runs, and the stage that owns it.
 fn running<'a>(
     service: &Service,
     definition: &TaskDefinition,

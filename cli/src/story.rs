@@ -1,4 +1,4 @@
-//! What happened to a service, by the events of its execution: pure.
+//! The story of a service, by the events of its execution: pure.
 
 use crate::execution::{Failure, time};
 use crate::output::seconds;
@@ -19,7 +19,7 @@ pub struct Step {
     pub seconds: f64,
     /// In which state of deploy-service.
     pub state: String,
-    /// What was said.
+    /// The message of the state.
     pub message: String,
     /// The name of the error, where it is one.
     pub error: Option<String>,

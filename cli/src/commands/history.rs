@@ -26,7 +26,7 @@ const AT_ONCE: usize = 8;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct History {
-    /// What it is the history of: `null` of everything.
+    /// The name whose history it is: `null` of everything.
     pub of: Option<String>,
     /// The pushes, or the deployments.
     pub entries: Vec<Entry>,
@@ -54,7 +54,7 @@ pub struct Entry {
     pub ended: Option<Timestamp>,
     /// How long it took, or takes until now.
     pub seconds: f64,
-    /// What it says of itself, once it has ended.
+    /// Its own message, once it has ended.
     pub message: Option<String>,
 }
 

@@ -21,7 +21,7 @@ const LONGEST: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Held {
-    /// What is, or was, on hold: `production/web`; `null` for everything.
+    /// The service that is, or was, on hold: `production/web`; `null` for everything.
     pub service: Option<String>,
     /// The text of the hold; `null` where it was lifted.
     pub hold: Option<String>,

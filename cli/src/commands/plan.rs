@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What deploying an image would change.
+/// The changes that deploying an image would make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanDocument {
@@ -27,7 +27,7 @@ pub struct PlanDocument {
     pub services: Vec<PlannedService>,
     /// The families without a service that would get a new revision, each by the revision that it is made of.
     pub families: Vec<String>,
-    /// What would be skipped.
+    /// The services and families that would be skipped.
     pub skipped: Vec<NotDeployed>,
 }
 

@@ -48,7 +48,7 @@ pub struct Status {
     pub others: u32,
 }
 
-/// What is asked for.
+/// The services that are asked for.
 struct Of<'a> {
     cluster: Option<&'a str>,
     service: Option<&'a str>,
@@ -344,7 +344,7 @@ fn one(service: &ServiceStatus) -> String {
     table(&["", ""], rows.collect())
 }
 
-/// What a container runs.
+/// Returns the lines that tell a container's image.
 fn of_image(image: &crate::service::Running) -> Vec<Line> {
     let name = format!("{}:{}", image.repository, image.tag.as_deref().unwrap_or("-"));
     let pushed = image.pushed_at.map_or("not by ecr-deploy".to_owned(), output::time);
