@@ -12,7 +12,7 @@ interface Machine {
   readonly stateMachineName: string;
 }
 
-/** What the policies are about. */
+/** The resources that the policies name. */
 export interface AccessProps {
   readonly push: Machine;
   readonly deployImage: Machine;

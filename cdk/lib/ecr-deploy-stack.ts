@@ -2,7 +2,7 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { EcrDeploy, type EcrDeployProps } from './ecr-deploy';
 
-/** What the stack is made of: the settings of ecr-deploy, and what every stack takes. */
+/** The stack's properties: the settings of ecr-deploy, and those that every stack takes. */
 export type EcrDeployStackProps = Omit<StackProps, 'permissionsBoundary'> & EcrDeployProps;
 
 /** The stack that holds ecr-deploy. Its outputs tell where the state machines, the logs and the dead-letter queue are. */

@@ -1,6 +1,7 @@
 /**
- * What the command `ecr-deploy` reads first: one SSM parameter, found by the name of the stack, that says where everything is
- * and by which settings the functions decide. So it is there in an app of one's own, too, which has no outputs of ours.
+ * The first thing that the command `ecr-deploy` reads: one SSM parameter, found by the name of the stack. It names all
+ * resources, and the settings by which the functions decide. So it is there in an app of one's own, too, which has no
+ * outputs of ours.
  */
 import { Stack } from 'aws-cdk-lib';
 import { ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
@@ -11,7 +12,7 @@ export function installationParameter(construct: Construct): string {
   return `/ecr-deploy/${Stack.of(construct).stackName}/installation`;
 }
 
-/** What the parameter says. `cli/src/installation.rs` reads it, and refuses a member that it does not know. */
+/** The contents of the parameter. `cli/src/installation.rs` reads them, and refuses a member that it does not know. */
 export interface Installation {
   readonly push: string;
   readonly deployImage: string;

@@ -1,9 +1,9 @@
-/** What the texts of settings look like, and what to give instead of one that does not. */
+/** The patterns of the texts in settings, each with its advice for a text that does not match. */
 
 /** A text of a setting. */
 export interface Pattern {
   readonly pattern: RegExp;
-  /** What to give where it does not match. */
+  /** The advice where it does not match. */
   readonly fix: string;
 }
 

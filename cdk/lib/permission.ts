@@ -7,7 +7,7 @@ import type { Construct } from 'constructs';
 
 /** One statement that allows `actions` on `resources`. */
 export interface Permission {
-  /** What the statement is for; the `Sid` in the policy. */
+  /** The purpose of the statement; the `Sid` in the policy. */
   readonly sid: string;
   readonly actions: readonly string[];
   readonly resources: readonly string[];
@@ -57,12 +57,12 @@ export function only(service: 'events' | 'lambda' | 'states', resource: string):
   });
 }
 
-/** Whether an ARN stands for every role of an account, or for each whose name is long enough. */
+/** True if an ARN stands for every role of an account, or for each whose name is long enough. */
 export function isEveryRole(roleArn: string): boolean {
   return /:role\/[*?/]*\*[*?/]*$/.test(roleArn);
 }
 
-/** What the CDK gives every function and state machine that sends traces. */
+/** The permission that the CDK gives every function and state machine that sends traces. */
 export const WRITE_TRACES: Permission = {
   sid: 'WriteTraces',
   actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'],
@@ -70,7 +70,7 @@ export const WRITE_TRACES: Permission = {
   wildcard: 'A trace is no resource that a policy could name.',
 };
 
-/** What the CDK gives every state machine that sends traces, beyond {@link WRITE_TRACES}. */
+/** The permission that the CDK gives every state machine that sends traces, beyond {@link WRITE_TRACES}. */
 export const SAMPLE_TRACES: Permission = {
   sid: 'SampleTraces',
   actions: ['xray:GetSamplingRules', 'xray:GetSamplingTargets'],
@@ -79,7 +79,7 @@ export const SAMPLE_TRACES: Permission = {
 };
 
 /**
- * What the CDK gives every state machine that logs.
+ * The permission that the CDK gives every state machine that logs.
  * https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
  */
 export const DELIVER_LOGS: Permission = {

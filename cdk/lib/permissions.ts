@@ -51,7 +51,7 @@ export function checkStability(settings: Settings): Permission[] {
   return [...readRollouts(settings), readHooks(settings), ...readTasks(settings), readManifest(settings)];
 }
 
-/** roll-back: ends the rollout or starts one of the last good revision. What has to be registered for it, register-revision does. */
+/** roll-back: ends the rollout or starts one of the last good revision. register-revision registers for it. */
 export function rollBack(settings: Settings): Permission[] {
   return [
     ...readRollouts(settings),
@@ -263,7 +263,7 @@ function describeServices(settings: Settings): Permission {
   };
 }
 
-/** What ECR tells of an image: the media types of what was pushed, and whether an image is there to go back to. */
+/** ECR's data on an image: its media types, and if it is there to go back to. */
 function describeImages(settings: Settings): Permission {
   return {
     sid: 'DescribeImages',

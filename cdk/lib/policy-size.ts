@@ -60,7 +60,7 @@ export function checkPolicySizes(construct: Construct, settings: Settings): void
   for (const sizes of roles.values()) {
     const size = sizes.clusters + sizes.repositories + sizes.passRoles;
     if (size > LONGEST_POLICIES) {
-      // What no list grows is less than a quarter of the room, so the largest part is that of a list.
+      // The part that no list grows is less than a quarter of the room, so the largest part is that of a list.
       const setting = (['clusters', 'repositories', 'passRoles'] as const).reduce((most, other) =>
         sizes[other] > sizes[most] ? other : most,
       );

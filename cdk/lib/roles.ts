@@ -1,4 +1,4 @@
-/** What an organisation demands of every role: a permissions boundary, a path, a name that begins in a certain way. */
+/** The demands of an organisation on every role: a permissions boundary, a path, a prefix of its name. */
 import { Aspects, Names } from 'aws-cdk-lib';
 import { CfnRole, ManagedPolicy, PermissionsBoundary } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';

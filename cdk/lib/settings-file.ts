@@ -17,7 +17,7 @@ export const STACK_NAME = 'ecr-deploy';
 /** https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html */
 const STACK_NAME_PATTERN = /^(?!CDKToolkit$)[A-Za-z][A-Za-z0-9-]{0,127}$/;
 
-/** What the settings file holds. */
+/** The contents of the settings file. */
 export interface SettingsFile {
   /** The name of the stack. */
   readonly stackName: string;
@@ -114,7 +114,7 @@ export function parseSettings(
   written: string,
   file: string,
 ): { readonly stackName?: string; readonly props: EcrDeployProps } {
-  // What Windows writes: UTF-8 with the mark, or UTF-16, whose mark is no UTF-8.
+  // Windows writes UTF-8 with the mark, or UTF-16, whose mark is no UTF-8.
   if (/^[\ufeff\ufffd]/.test(written)) {
     throw new SettingsFileError(file, 'save it as UTF-8 without a byte order mark.');
   }
@@ -150,7 +150,7 @@ export function parseSettings(
       );
     }
   }
-  // Whether all are there that must be is for the construct to say, like everything about their values.
+  // The construct checks that all required settings are there, like everything about their values.
   return {
     ...(stackName === undefined ? {} : { stackName }),
     props: Object.fromEntries(props) as unknown as EcrDeployProps,
@@ -160,7 +160,7 @@ export function parseSettings(
 /** Keys that the context of many apps has, though one is almost the name of a setting. */
 const OF_ANY_APP = ['account', 'region'];
 
-/** What a key of the context is meant to be, if it differs from that by its case or by one letter. */
+/** The key that a key of the context is meant to be, if it differs from that by its case or by one letter. */
 function misspelt(key: string): string | undefined {
   if (key === 'settings' || OF_ANY_APP.includes(key.toLowerCase())) {
     return undefined;

@@ -45,7 +45,7 @@ export type Trigger = (typeof TRIGGERS)[number];
 /** The processor that the functions are built for. */
 export type Architecture = (typeof ARCHITECTURES)[number];
 
-/** What an operator decides about ecr-deploy. */
+/** The settings of ecr-deploy. */
 export interface EcrDeployProps {
   /**
    * The IAM roles that deployed task definitions use, as their task role or execution role. ecr-deploy may pass these
@@ -90,7 +90,7 @@ export interface EcrDeployProps {
   readonly accounts?: readonly string[];
 
   /**
-   * Whether a new revision names its image by `tag`, or by `digest`, which no later push can change.
+   * How a new revision names its image: by `tag`, or by `digest`, which no later push can change.
    *
    * @default 'tag'
    */
@@ -100,9 +100,9 @@ export interface EcrDeployProps {
    * The stages: which tags go to which services. Each stage selects services by `clusters`, `services`, `families` and
    * `repositories`, and takes the tags that its `tags` say. The first stage that selects a service owns it. The service's own
    * tag `ecr-deploy:stage` beats that: it is the name of a stage, or `off`. A service with the tag `ecr-deploy:hold` stays as it
-   * is: the value is a text for people, or `until 2026-12-24T06:00:00Z` and a text. What a push skips stands in its summary,
-   * with the stage and the rule. A push whose tag no stage takes [starts nothing](limits.md), as far as the pattern of a rule can
-   * tell. A stage has these members:
+   * is: the value is a text for people, or `until 2026-12-24T06:00:00Z` and a text. The summary of a push lists the
+   * skipped services, with the stage and the rule. A push whose tag no stage takes [starts nothing](limits.md), as far
+   * as the pattern of a rule can tell. A stage has these members:
    *
    * @default - one stage, `all`: every service, every tag but `latest`
    */
@@ -118,27 +118,27 @@ export interface EcrDeployProps {
   readonly holdParameter?: string;
 
   /**
-   * Whether a push of the tag `latest` is deployed. It is short for `stages` of one stage `all` that takes every tag. Excludes
-   * `tagLatest` and `stages`.
+   * `true` deploys pushes of the tag `latest`. It is short for `stages` of one stage `all` that takes every tag.
+   * Excludes `tagLatest` and `stages`.
    *
    * @default false
    */
   readonly deployLatest?: boolean;
 
   /**
-   * Whether an image gets the tag `latest` once every service is stable on it. It does not get it from a push that leaves a
-   * service out which a stage would move: since the stage does not take the tag, the service is on hold, or a newer push or a
-   * higher version runs. Excludes `deployLatest`. The summary of the push says where that is not possible: in a repository
-   * whose tags are immutable, unless `latest` is an exclusion of the immutability, and in the registry of another account or
-   * region.
+   * `true` gives an image the tag `latest` once every service is stable on it. A push does not give it if it skips a
+   * service that a stage would move: the stage does not take the tag, the service is on hold, or a newer push or a
+   * higher version runs. Excludes `deployLatest`. The summary of the push says where the tag is not possible: in a
+   * repository whose tags are immutable, unless `latest` is an exclusion of the immutability, and in the registry of
+   * another account or region.
    *
    * @default false
    */
   readonly tagLatest?: boolean;
 
   /**
-   * Whether families that no service runs (scheduled and one-off tasks) get a new revision too. With `clusters` set,
-   * services of other clusters are not read, so their families count as families without a service.
+   * `true` registers a new revision for families that no service runs (scheduled and one-off tasks), too. With
+   * `clusters` set, services of other clusters are not read, so their families count as families without a service.
    *
    * @default true
    */
@@ -146,8 +146,8 @@ export interface EcrDeployProps {
 
   /**
    * How long one rollout may take until it counts as failed and is rolled back, and how long a rollback may take.
-   * Blue/green, linear and canary rollouts need their bake time on top: give them more. The time during which a rollout
-   * waits at a lifecycle hook does not count. At most seven days, and at most 1,200 times `pollInterval`.
+   * Blue/green, linear and canary rollouts need their bake time in addition: give them more. The time during which a
+   * rollout waits at a lifecycle hook does not count. At most seven days, and at most 1,200 times `pollInterval`.
    *
    * @default Duration.minutes(30)
    */
@@ -194,9 +194,9 @@ export interface EcrDeployProps {
   readonly binaries?: string;
 
   /**
-   * What happens to the logs and to the dead-letter queue when the stack is deleted: `destroy` or `retain`. The log
-   * groups of the state machines have fixed names. So a stack of the same name can be deployed again only after the
-   * retained ones were deleted.
+   * The fate of the logs and of the dead-letter queue when the stack is deleted: `destroy` or `retain`. The log groups
+   * of the state machines have fixed names. So a stack of the same name can be deployed again only after the retained
+   * ones were deleted.
    *
    * @default 'destroy'
    */
@@ -228,8 +228,8 @@ export interface EcrDeployProps {
   readonly rolePath?: string;
 
   /**
-   * What the name of every role begins with, such as `app-ecr-deploy-`: at most 32 characters. The rest of the name tells
-   * the stack and what the role is for. A deployment with named roles needs `CAPABILITY_NAMED_IAM`, which the CDK gives.
+   * The prefix of every role's name, such as `app-ecr-deploy-`: at most 32 characters. The rest of the name tells the
+   * stack and what the role is for. A deployment with named roles needs `CAPABILITY_NAMED_IAM`, which the CDK gives.
    *
    * @default - CloudFormation names the roles
    */
@@ -375,7 +375,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
   return settings;
 }
 
-/** Whether an image may get a tag when it is deployed. */
+/** True if an image may get a tag when it is deployed. */
 export function tagsImages({ tagLatest, stages }: Settings): boolean {
   return tagLatest || stages.some(({ tagOnSuccess }) => tagOnSuccess !== undefined);
 }

@@ -1,4 +1,4 @@
-/** What stages are to each other: which comes after which, and which moves which by the tag that it gives. */
+/** The relations of stages: which comes after which, and which moves which by the tag that it gives. */
 import { SettingError } from './setting';
 import type { Stage } from './stages';
 import { takes } from './tag-rules';

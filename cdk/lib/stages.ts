@@ -1,5 +1,5 @@
 /**
- * A stage is a named set of services, with the rule that says which tags may move them. What a stage says is checked here, at
+ * A stage is a named set of services, with the rule that says which tags may move them. A stage is checked here, at
  * synth; `functions/find-task-definitions/src/stage.rs` decides by it.
  */
 import { Duration } from 'aws-cdk-lib';
@@ -14,7 +14,7 @@ const BASES = ['running', 'newest'] as const;
 
 /** How a deployed container definition names its image. */
 export type ImageReference = (typeof IMAGE_REFERENCES)[number];
-/** Whether a rollout that failed is rolled back. */
+/** The reaction to a rollout that failed. */
 export type Rollback = (typeof ROLLBACKS)[number];
 /** Which revision a new one is made from. */
 export type Base = (typeof BASES)[number];
@@ -44,7 +44,7 @@ export interface Stage {
    */
   readonly repositories?: readonly string[];
   /**
-   * Whether it owns only services whose own tag `ecr-deploy:stage` is its name. Then it selects nothing by names.
+   * `true` if it owns only services whose own tag `ecr-deploy:stage` is its name. Then it selects nothing by names.
    * @default false
    */
   readonly optIn?: boolean;
@@ -55,7 +55,7 @@ export interface Stage {
    */
   readonly tags: readonly string[];
   /**
-   * Whether a lower version than what runs is deployed, too, where a range of versions decides.
+   * `true` if a lower version than the running one is deployed, too, where a range of versions decides.
    * @default false
    */
   readonly allowLower?: boolean;
@@ -77,13 +77,14 @@ export interface Stage {
    */
   readonly rolloutTimeout?: Duration;
   /**
-   * Whether its new revisions name their image by `tag` or by `digest`.
+   * How its new revisions name their image: by `tag` or by `digest`.
    * @default - the setting `imageReference`
    */
   readonly imageReference?: ImageReference;
   /**
-   * Whether a rollout that failed is rolled back: `automatic`, or `none`. With `none` the push is red, the service stays as it
-   * is, and the message says how to go back; only a circuit breaker or an alarm of the service itself rolls back.
+   * The reaction to a rollout that failed: `automatic` rolls it back, `none` does not. With `none` the push is red, the
+   * service stays as it is, and the message says how to go back; only a circuit breaker or an alarm of the service
+   * itself rolls back.
    * @default 'automatic'
    */
   readonly rollback?: Rollback;
@@ -131,7 +132,7 @@ const MEMBERS: readonly string[] = [
 
 const texts = (pattern: RegExp) => ({ type: 'array', items: { type: 'string', pattern: pattern.source }, minItems: 1 });
 
-/** The stages in a settings file: as they are. What they say is for {@link checkStages} to judge. */
+/** The stages in a settings file: as they are. {@link checkStages} judges them. */
 export const STAGES: Member<readonly Stage[]> = {
   schema: {
     type: 'array',
@@ -345,7 +346,7 @@ function checkSelectors(stage: Stage, at: string): void {
   }
 }
 
-/** Whether every service that `stage` can select is selected by `other`, as far as their patterns tell. */
+/** True if every service that `stage` can select is selected by `other`, as far as their patterns tell. */
 function hides(other: Stage, stage: Stage): boolean {
   return (
     other.optIn !== true &&

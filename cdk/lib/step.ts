@@ -26,11 +26,11 @@ import { environment, type Settings } from './settings';
 export type StepName =
   'findTaskDefinitions' | 'registerRevision' | 'updateService' | 'checkStability' | 'rollBack' | 'conclude';
 
-/** What makes one step different from another. */
+/** The properties by which steps differ. */
 export interface StepProps {
   /** The package of the function, which is also the name of its binary. */
   readonly package: string;
-  /** What it does, in the words of an operator. */
+  /** Its purpose, in the words of an operator. */
   readonly description: string;
   readonly settings: Settings;
   readonly encryptionKey?: IKey;

@@ -25,7 +25,7 @@ const LONGEST_FILTER = 800;
 /** EventBridge refuses a pattern as too complex where many wildcards may match at once, and does not say how many. */
 const MOST_WILDCARDS = 4;
 
-/** What a version is like: `1.2.3`, `v1.2.3-rc.1`. */
+/** The wildcard for versions: `1.2.3`, `v1.2.3-rc.1`. */
 const VERSION = '*.*.*';
 
 /** The filter, or `undefined` where every tag has to pass. */
@@ -54,7 +54,7 @@ function exclusions(rules: readonly string[]): string[] {
   return rules.filter((rule) => /^![^:]*$/.test(rule)).map((rule) => rule.slice(1));
 }
 
-/** What passes for the sake of one rule: `undefined` for every tag. `excluded` are the names and globs that later rules exclude. */
+/** The tags that a rule lets pass, `undefined` for every tag. `excluded`: names and globs of later exclusions. */
 function taken(rule: string, excluded: readonly string[], trigger: Trigger): TagMatcher[] | undefined {
   if (excluded.some((other) => other === '*' || other === rule || (isName(rule) && glob(other).test(rule)))) {
     return [];

@@ -63,7 +63,7 @@ export function checkTags(given: unknown, setting: string): void {
   }
 }
 
-/** What is wrong with a rule for tags. */
+/** Returns the problem of a rule for tags. */
 export function problemOf(rule: string): string | undefined {
   const [, kind, pattern = ''] = /^!?(?:(semver|regex):)?(.*)$/s.exec(rule) ?? [];
   switch (kind) {
@@ -85,7 +85,7 @@ export function problemOf(rule: string): string | undefined {
   }
 }
 
-/** Whether JavaScript reads a regex, and the crate `regex-lite` of the functions reads it alike. */
+/** True if JavaScript reads a regex, and the crate `regex-lite` of the functions reads it alike. */
 function isRegex(expression: string): boolean {
   const escapes = [...expression.matchAll(/\\(.)/gs)].map(([, sign = '']) => sign);
   if (expression === '' || escapes.some((sign) => UNLIKE_ESCAPE.test(sign) && !'dDwWsS'.includes(sign))) {
@@ -96,13 +96,13 @@ function isRegex(expression: string): boolean {
   } catch {
     return false;
   }
-  // What is escaped stands for one sign, and so does a class.
+  // An escaped sign stands for one sign, and so does a class.
   const plain = expression.replaceAll(/\\./gs, 'e');
   const classes = plain.match(/\[[^\]]*\]/g) ?? [];
   return !classes.some((one) => UNLIKE_CLASS.test(one)) && isSmall(plain.replaceAll(/\[[^\]]*\]/g, 'c'));
 }
 
-/** Whether a regex without classes and escapes has few groups in groups and low counts, and no group of a special kind. */
+/** True if a regex without classes and escapes has few groups in groups, low counts, and no special group. */
 function isSmall(regex: string): boolean {
   // How many signs each open group stands for, and the last part of it.
   const open = [{ all: 0, last: 0 }];
@@ -127,7 +127,7 @@ function isSmall(regex: string): boolean {
   return !/\(\?(?!:)/.test(regex);
 }
 
-/** Whether rules take no tag at all: each that takes is followed by one that excludes all of it, as far as their texts tell. */
+/** True if rules take no tag: each that takes is followed by one that excludes all of it, as far as texts tell. */
 function takesNothing(rules: readonly string[]): boolean {
   return rules.every(
     (rule, place) =>
@@ -136,7 +136,7 @@ function takesNothing(rules: readonly string[]): boolean {
   );
 }
 
-/** Whether a pattern matches all that another one does. Of a glob's text, `*` is matched by `*` alone, and `?` by both. */
+/** True if a pattern matches all that another one does. Of a glob, `*` is matched by `*` alone, and `?` by both. */
 function covers(pattern: string, other: string): boolean {
   if (pattern === other || /^\*+$/.test(pattern) || /^regex:\.[*+]$/.test(pattern)) {
     return true;
@@ -144,7 +144,7 @@ function covers(pattern: string, other: string): boolean {
   return !pattern.includes(':') && !other.includes(':') && glob(pattern, '[^*]').test(other);
 }
 
-/** Whether rules take `latest`, or another tag that is no version: the last one that matches decides. */
+/** True if rules take `latest`, or another tag that is no version: the last one that matches decides. */
 export function takes(rules: readonly string[], tag: string): boolean {
   const last = rules.filter((rule) => matches(rule.replace(/^!/, ''), tag)).at(-1);
   return last?.startsWith('!') === false;
@@ -159,7 +159,7 @@ function matches(pattern: string, tag: string): boolean {
     : glob(pattern).test(tag);
 }
 
-/** What a name or a glob stands for; `one` is the regex of what `?` stands for. */
+/** Returns the regex that a name or a glob stands for; `one` is the regex of `?`. */
 export function glob(pattern: string, one = '.'): RegExp {
   const escaped = pattern.replaceAll(/[.\-/]/g, '\\$&');
   return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', one)}$`);

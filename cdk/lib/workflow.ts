@@ -21,13 +21,13 @@ import { useKey } from './permissions';
 import type { Settings } from './settings';
 import type { Step } from './step';
 
-/** What makes one workflow different from the others. */
+/** The properties by which workflows differ. */
 export interface WorkflowProps {
   /** The file in `statemachine/`, without its ending. */
   readonly definition: string;
   /** The steps it invokes, by the name of the placeholder that stands for each in the definition. */
   readonly steps: Readonly<Record<string, Step>>;
-  /** What else the definition has placeholders for. */
+  /** The other placeholders of the definition. */
   readonly substitutions: Readonly<Record<string, string>>;
   readonly permissions: readonly Permission[];
   readonly settings: Settings;
