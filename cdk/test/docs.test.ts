@@ -211,7 +211,7 @@ function read(file: string): string {
   return readFileSync(join(REPOSITORY_ROOT, file), 'utf8');
 }
 
-/** What a group matches, each once, in order of the alphabet. */
+/** The matches of a group, each once, in order of the alphabet. */
 function matches(text: string, pattern: RegExp): string[] {
   return [...new Set([...text.matchAll(pattern)].map(([, match = '']) => match))].sort();
 }

@@ -13,7 +13,7 @@ const functionOf = (synthesized: Synthesized, construct: string): Json =>
 const pattern = (settings: Partial<EcrDeployProps>): Json =>
   new Synthesized(settings).properties('EcrDeploy/Push').EventPattern;
 
-/** What people push besides images, by the type that ECR tells. */
+/** Artifacts that people push besides images, by the type that ECR tells. */
 const ARTIFACTS = [
   'application/vnd.buildkit.cacheconfig.v0',
   'application/vnd.cncf.helm.config.v1+json',

@@ -16,7 +16,7 @@ const examples = (arrow: string): [string, Json][] =>
     .filter((name) => name.split('.')[0] === arrow)
     .map((name) => [name, JSON.parse(read(`statemachine/examples/${name}`))]);
 
-/** What is wrong with a value by the part of JSON schema that the file uses. */
+/** The problems of a value by the part of JSON schema that the file uses. */
 function problems(schema: Json, value: Json, at: string): string[] {
   if (schema.$ref !== undefined) {
     return problems(SCHEMA.$defs[schema.$ref.replace('#/$defs/', '')], value, at);

@@ -1,4 +1,4 @@
-/** What stands in examples/ is true to the construct. */
+/** The examples in examples/ are true to the construct. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';

@@ -31,7 +31,7 @@ for (const [name, settings] of SETTINGS) {
   });
 }
 
-/** What the rules find: `<path of the construct>: <rule>`. */
+/** The findings of the rules: `<path of the construct>: <rule>`. */
 function findings(synthesized: Synthesized): string[] {
   return new AwsSolutionsChecks()
     .validateScope(synthesized.stack)

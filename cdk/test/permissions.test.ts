@@ -170,7 +170,7 @@ test('no role may deregister or delete anything', () => {
   );
   const taking = actions.filter((action: string) => /:(Deregister|Delete)/.test(action));
 
-  // What Step Functions needs to write logs at all: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+  // Step Functions needs these to write logs at all: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
   assert.deepEqual([...new Set(taking)], ['logs:DeleteLogDelivery']);
 });
 

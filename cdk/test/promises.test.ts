@@ -1,4 +1,4 @@
-/** What ecr-deploy promises about itself, as far as its template can show it, whatever the settings are. */
+/** The promises of ecr-deploy about itself, as far as its template can show them, whatever the settings are. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RemovalPolicy } from 'aws-cdk-lib';

@@ -28,7 +28,7 @@ const HOLD =
   'begin it with a slash, such as /app/ecr-deploy/hold: letters, digits and . _ - between slashes, not aws or ssm in front.';
 const PREFIX = 'give 1 to 32 letters, digits and characters of +=,.@_-, such as app-ecr-deploy-.';
 
-/** What is given, as a caller without types would, and the whole message that refuses it. */
+/** Settings as a caller without types would give them, and the whole message that refuses each. */
 const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknown }, message: string])[] = [
   [{ passRoles: undefined }, `"passRoles" is not set: ${ROLES}${EXAMPLE_ROLE}`],
   [{ passRoles: [] }, `"passRoles" is []: ${ROLES}${EXAMPLE_ROLE}`],

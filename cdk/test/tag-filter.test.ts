@@ -6,7 +6,7 @@ import { REPOSITORY_ROOT } from '../lib/repository-root';
 import { glob } from '../lib/tag-rules';
 import { tagFilter, type TagMatcher } from '../lib/tag-filter';
 
-/** What find-task-definitions decides, too: `functions/find-task-definitions/src/stage/tests.rs`. */
+/** The decisions of find-task-definitions, too: `functions/find-task-definitions/src/stage/tests.rs`. */
 const RULES = JSON.parse(readFileSync(join(REPOSITORY_ROOT, 'cdk', 'test', 'tag-rules.json'), 'utf8')) as {
   accepted: string[];
   decided: { tags: string[]; takes: string[]; leaves: string[] }[];
@@ -52,7 +52,7 @@ for (const [tags, imageAction, putImage] of FILTERS) {
   });
 }
 
-/** What EventBridge says of a tag. */
+/** True if EventBridge lets a tag pass. */
 function passes(filter: readonly TagMatcher[] | undefined, tag: string): boolean {
   return (
     filter === undefined ||
@@ -86,7 +86,7 @@ test('what a stage takes passes the filter, by the table that the function reads
   }
 });
 
-/** Whether rules may take a tag. A range may hold any version, so a rule with one may match a version, and may not. */
+/** True if rules may take a tag. A range may hold any version, so a rule with one may match a version, and may not. */
 function mayTake(rules: readonly string[], tag: string): boolean {
   for (const rule of [...rules].reverse()) {
     const pattern = rule.replace(/^!/, '');

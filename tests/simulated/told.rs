@@ -1,4 +1,4 @@
-//! What others are told of a push: the events that a rule of theirs receives.
+//! The events of a push that a rule of others receives.
 
 use crate::support::{LIMIT, Scene, outcome, scenarios};
 use ecr_deploy::contract::{PushState, PushStateChange, ServiceState, ServiceStateChange, SkipReason};
@@ -21,7 +21,7 @@ struct Listener<'a> {
     received: Vec<Value>,
 }
 
-/// What was received of a scene: of each service, and of the push.
+/// The states that were received of a scene: of each service, and of the push.
 type States = BTreeMap<String, Vec<String>>;
 
 impl<'a> Listener<'a> {

@@ -335,7 +335,7 @@ fn resolved(number: u32) -> ServiceDeployment {
     record
 }
 
-/// What a read of a rollout takes that is stable by ECS's record.
+/// The calls for a read of a rollout that is stable by ECS's record.
 const TO_STABLE: [&str; 4] = [
     "DescribeServices",
     "ListTasks",
@@ -357,7 +357,7 @@ async fn where_the_record_tells_that_the_pushed_digest_runs_nothing_more_is_aske
     }
 }
 
-/// What ECR answers to a question for the manifest of the pushed image, or by which code it refuses.
+/// ECR's answer to a question for the manifest of the pushed image, or the code by which it refuses.
 fn stored(answered: Result<Value, &'static str>) -> Rule {
     mock!(aws_sdk_ecr::Client::batch_get_image)
         .match_requests(|input| {

@@ -929,7 +929,7 @@ async fn a_newer_document_of_somebody_elses_gets_the_image_and_a_repeated_event_
     }
 }
 
-/// What the family has above the running revision, what is to be read of it, and which revision is copied.
+/// The revisions above the running one, those of them that are to be read, and the revision that is copied.
 #[tokio::test]
 async fn the_newest_revision_of_somebody_elses_is_found_with_few_reads() {
     let inactive = |mut described: Value| {
@@ -982,7 +982,7 @@ async fn the_newest_revision_of_somebody_elses_is_found_with_few_reads() {
         ),
         // It descends from the newest one by its source.
         (of_ours("web:5", 1, "web:4"), vec![applied("web:4", -100)], "web:5", 2),
-        // What runs is somebody else's, and newer than all others.
+        // The running revision is somebody else's, and newer than all others.
         (applied("web:5", -100), vec![], "web:5", 1),
         // A copy that was made to roll back is ours.
         (

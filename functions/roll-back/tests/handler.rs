@@ -36,7 +36,7 @@ struct Fake {
     crashed_container: &'static str,
 }
 
-/// What ECR has of the images that are asked for.
+/// The images in ECR, by its answer.
 #[derive(Clone, Copy)]
 enum InEcr {
     Tagged(&'static [&'static str]),
@@ -407,7 +407,7 @@ fn pinned(short: &str) -> Value {
     described(short, &format!("app@{}", digest(1)), &tags)
 }
 
-/// What is to be registered: a copy of `web:1` that rolls back `web:2`.
+/// Returns the registration that is wanted: a copy of `web:1` that rolls back `web:2`.
 fn copy_of_the_first(digest: Option<ImageDigest>) -> RollbackRevision {
     RollbackRevision {
         task_definition: "web:1".parse().unwrap(),
@@ -691,8 +691,8 @@ async fn without_anything_good_the_message_says_what_to_do() {
     fake.sent(0, &[]);
 }
 
-/// Reads the service one after the other, of which the last one stays, and what ECS answers to each update: whether it
-/// tells. What is not told may have taken effect, as the reads say. Returns what comes of it and how many updates were sent.
+/// Answers with these `reads` of the service, of which the last one stays. ECS answers an update where `tells` says so. An
+/// update without an answer may have taken effect, as the reads say. Returns the outcome and how many updates were sent.
 async fn tried(reads: &[Service], tells: &[bool]) -> (Result<RollBackOutput, Error>, Vec<String>) {
     let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     fake = fake.knows(described_of_push("web:3", 3));
@@ -724,8 +724,8 @@ async fn tried(reads: &[Service], tells: &[bool]) -> (Result<RollBackOutput, Err
     (rollback, updates.iter().map(short).collect())
 }
 
-/// What comes of going back when `web:3` is among the deployments that the update, or the read after one whose answer is lost,
-/// shows, but not among those of the read before; and the updates that were sent. ECS has no records.
+/// Returns the outcome of a rollback and the updates that were sent. `web:3` is among the deployments that the update,
+/// or the read after one whose answer is lost, shows, but not among those of the read before. ECS has no records.
 async fn replaced(third: Value, is_lost: bool) -> (Result<RollBackOutput, Error>, Vec<String>) {
     let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     fake = fake.knows(third);

@@ -26,7 +26,7 @@ struct Fake {
     updates: Arc<Mutex<Vec<UpdateServiceInput>>>,
     reads_history: Rule,
     rules: Vec<Rule>,
-    /// What ECR tells of the pushed image.
+    /// ECR's answer on the pushed image.
     image: Rule,
 }
 
@@ -791,7 +791,7 @@ enum Answered {
     Told,
 }
 
-/// What becomes of a service.
+/// A change to a service.
 type Change = fn(&mut Service);
 
 /// A service on web:1 whose updates ECS answers so, one after the other; after each one what is said happens to the service.

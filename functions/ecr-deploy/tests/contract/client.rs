@@ -688,7 +688,7 @@ async fn the_hooks_of_a_service_deployment_are_read_whatever_aws_adds_to_them() 
     assert_eq!(ecs.lifecycle(arn).await.unwrap_err().name(), "Deploy.Unavailable");
 }
 
-/// What ECS's service deployments API answers: three rollouts, of web:41 to web:43.
+/// The answer of ECS's service deployments API: three rollouts, of web:41 to web:43.
 fn service_deployments_answer(sent: &Sent) -> (u16, String) {
     let revision = |number: u32| format!("arn:aws:ecs:eu-west-1:123456789012:service-revision/production/web/{number}");
     let deployment = |number: u32, status: &str| {

@@ -154,8 +154,8 @@ fn an_unknown_member_is_refused_wherever_it_stands() {
     for arrow in arrows() {
         for (name, value) in examples_of(arrow.name) {
             for pointer in objects(&value, "") {
-                // What AWS or another step writes is not for this type to refuse: the envelope's input is read by the
-                // step, and an error's members are Step Functions' own.
+                // This type cannot refuse the data of AWS or of another step: the envelope's input is read by the step,
+                // and an error's members are Step Functions' own.
                 let is_foreign = (arrow.name == "envelope" && pointer.starts_with("/input"))
                     || value.pointer(&pointer).unwrap().get("Error").is_some();
                 let mut with_unknown = value.clone();
@@ -218,7 +218,8 @@ fn no_arrow_has_room_for_an_environment_a_secret_or_a_whole_document() {
             "log_configuration",
         ];
         assert!(!private.iter().any(|word| name.contains(word)), "{name}: {holds}");
-        // What has no type of ours could hold anything. The input of the envelope is read by the step as one of the arrows.
+        // A member without a type of ours could hold anything. The step reads the input of the envelope as one of the
+        // arrows.
         let is_free = ["Value", "Map<", "serde_json"].iter().any(|free| holds.contains(free));
         assert!(!is_free || name == "input", "{name}: {holds}");
     }
@@ -287,7 +288,7 @@ fn the_examples_tell_one_story() {
     let plan: Plan = serde_json::from_value(example("plan")).unwrap();
     assert_eq!(event, Push::Tagged(plan.image.unwrap()));
 
-    // What one step returns is what the next takes in.
+    // The output of one step is the input of the next.
     let fits = BTreeMap::from([
         ("envelope /input", "register-revision "),
         ("register-revision /image", "plan /image"),

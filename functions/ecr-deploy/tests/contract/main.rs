@@ -1,4 +1,4 @@
-//! What holds the parts of ecr-deploy together: the JSON on every arrow, the state machines that send it, the task
+//! The contract between the parts of ecr-deploy: the JSON on every arrow, the state machines that send it, the task
 //! definitions that go through, and the calls to ECS as they go over the wire.
 
 #![expect(

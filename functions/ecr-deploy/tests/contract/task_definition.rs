@@ -106,7 +106,7 @@ fn a_push_that_is_recorded_as_of_a_time_to_come_makes_no_other_one_old() {
     }
 }
 
-/// What a revision says of the push of busybox: when and which, the digest, the tag, and who.
+/// Returns a revision's record of the push of busybox: when and which, the digest, the tag, and who.
 fn recorded() -> String {
     let PushedImage {
         push, digest, tag, by, ..

@@ -152,7 +152,7 @@ fn texts(value: &Value) -> Vec<&str> {
     }
 }
 
-/// What stands between `open` and the next `close`, each time that `open` occurs.
+/// Returns the texts between `open` and the next `close`, each time that `open` occurs.
 fn between<'a>(text: &'a str, open: &'a str, close: char) -> impl Iterator<Item = &'a str> {
     text.split(open)
         .skip(1)
@@ -230,8 +230,8 @@ fn no_state_is_a_fail_state_since_a_redrive_of_one_only_fails_again() {
     }
 }
 
-/// What can run out of time is a function. That is repeated, and then caught or thrown as any other error is, from which a redrive
-/// goes on: so there is no redrive of anything that timed out.
+/// Only functions can run out of time. Such a call is repeated, and then caught or thrown as any other error is; a
+/// redrive goes on from there. So there is no redrive of anything that timed out.
 #[test]
 fn no_state_and_no_execution_has_a_time_limit_that_a_redrive_could_meet() {
     let limits = ["TimeoutSeconds", "HeartbeatSeconds"];
@@ -607,7 +607,7 @@ struct Held<'a> {
 }
 
 impl Held<'_> {
-    /// Whether a choice's condition holds, if that depends on nothing but this variable.
+    /// Returns true if a choice's condition holds; `None` if that depends on anything but this variable.
     fn decides(&self, condition: &str) -> Option<bool> {
         let of_variable = |text: &str| text.strip_prefix(&format!("${}.", self.variable)).map(str::to_owned);
         let condition = condition.strip_prefix("{% ")?.strip_suffix(" %}")?;
