@@ -21,8 +21,7 @@ pub use plan::PlanDocument;
 pub use status::Status;
 pub use why::{Story, Why};
 
-/// The documents that the commands print with `--output json`, each under its own name here: the schema of
-/// `docs/cli.schema.json`.
+/// The documents that the commands print with `--output json`, by their names: the schema of `docs/cli.schema.json`.
 #[derive(Debug, JsonSchema)]
 #[allow(dead_code, reason = "it stands for its schema")]
 pub struct Documents {
