@@ -118,7 +118,7 @@ export interface EcrDeployProps {
   readonly holdParameter?: string;
 
   /**
-   * `true` deploys pushes of the tag `latest`. It is short for `stages` of one stage `all` that takes every tag.
+   * Deploys pushes of the tag `latest`. It is short for `stages` of one stage `all` that takes every tag.
    * Excludes `tagLatest` and `stages`.
    *
    * @default false
@@ -126,7 +126,7 @@ export interface EcrDeployProps {
   readonly deployLatest?: boolean;
 
   /**
-   * `true` gives an image the tag `latest` once every service is stable on it. A push does not give it if it skips a
+   * Gives an image the tag `latest` once every service is stable on it. A push does not give it if it skips a
    * service that a stage would move: the stage does not take the tag, the service is on hold, or a newer push or a
    * higher version runs. Excludes `deployLatest`. The summary of the push says where the tag is not possible: in a
    * repository whose tags are immutable, unless `latest` is an exclusion of the immutability, and in the registry of
@@ -137,7 +137,7 @@ export interface EcrDeployProps {
   readonly tagLatest?: boolean;
 
   /**
-   * `true` registers a new revision for families that no service runs (scheduled and one-off tasks), too. With
+   * Registers a new revision for families that no service runs (scheduled and one-off tasks), too. With
    * `clusters` set, services of other clusters are not read, so their families count as families without a service.
    *
    * @default true

@@ -691,8 +691,9 @@ async fn without_anything_good_the_message_says_what_to_do() {
     fake.sent(0, &[]);
 }
 
-/// Answers with these `reads` of the service, of which the last one stays. ECS answers an update where `tells` says so. An
-/// update without an answer may have taken effect, as the reads say. Returns the outcome and how many updates were sent.
+/// Answers with these `reads` of the service, of which the last one stays. ECS answers an update where `tells` says
+/// so. An update without an answer may have taken effect, as the reads say. Returns the outcome and how many updates
+/// were sent.
 async fn tried(reads: &[Service], tells: &[bool]) -> (Result<RollBackOutput, Error>, Vec<String>) {
     let mut fake = Fake::new(&on_ours(), &[], InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
     fake = fake.knows(described_of_push("web:3", 3));

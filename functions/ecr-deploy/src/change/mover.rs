@@ -161,8 +161,8 @@ impl Mover<'_> {
 }
 
 impl<S> Sent<S> {
-    /// Returns the deployment that this update lost: by `after`, or by ECS's `records` where `after` is a later read. Once
-    /// known it stays known: ECS soon stops listing a replaced deployment.
+    /// Returns the deployment that this update lost: by `after`, or by ECS's `records` where `after` is a later read.
+    /// Once known it stays known: ECS soon stops listing a replaced deployment.
     pub fn lost_update(&mut self, after: &Service, records: Option<&[ServiceDeployment]>) -> Option<&LostUpdate> {
         if self.lost_update.is_none() {
             let before = &self.read.service;
