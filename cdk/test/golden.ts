@@ -8,10 +8,18 @@ import { join } from 'node:path';
 
 /** Fails unless `actual` is the text of `test/golden/<name>`. */
 export function assertGolden(name: string, actual: string): void {
-  // Seen from the compiled file in `dist/test`.
-  const path = join(__dirname, '..', '..', 'test', 'golden', name);
   if (process.env['UPDATE_GOLDEN'] === '1') {
-    writeFileSync(path, actual);
+    writeFileSync(path(name), actual);
   }
-  assert.equal(actual, readFileSync(path, 'utf8'));
+  assert.equal(actual, golden(name));
+}
+
+/** The text of `test/golden/<name>`. */
+export function golden(name: string): string {
+  return readFileSync(path(name), 'utf8');
+}
+
+function path(name: string): string {
+  // Seen from the compiled file in `dist/test`.
+  return join(__dirname, '..', '..', 'test', 'golden', name);
 }

@@ -2,8 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Duration, Lazy } from 'aws-cdk-lib';
 import { SettingError } from '../lib/setting';
-import { checkSettings, type EcrDeployProps } from '../lib/settings';
-import { REQUIRED } from './synthesized';
+import { checkSettings, type EcrDeployProps, MEMBERS, ofFunctions } from '../lib/settings';
+import { golden } from './golden';
+import { type Json, REQUIRED } from './synthesized';
+
+/** What every function gets where the required setting alone is given. */
+const OF_FUNCTIONS: Json = JSON.parse(golden('settings-default.json'));
+
+const LONG_LIST = Array.from({ length: 120 }, (_, place) => `a-repository-of-thirty-letter-${place + 100}`);
 
 const ROLES = 'name the task and execution roles of the task definitions that are deployed, each by its ARN, such as ';
 const EXAMPLE_ROLE = 'arn:aws:iam::123456789012:role/app-*.';
@@ -96,9 +102,9 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
     `"repositories" is "${name}": ${REPOSITORIES}`,
   ]),
   [
-    { repositories: Array.from({ length: 120 }, (_, place) => `a-repository-of-thirty-letter-${place + 100}`) },
-    '"repositories" is "120 entries of 4321 bytes together": all settings of a function have 4516 bytes as JSON, and ' +
-      'Lambda has room for 4088; name fewer, leave the setting out for its default, or install a second stack.',
+    { repositories: LONG_LIST },
+    `"repositories" is "120 entries of 4321 bytes together": all settings of a function have ${bytesWith(LONG_LIST)} bytes ` +
+      'as JSON, and Lambda has room for 4088; name fewer, leave the setting out for its default, or install a second stack.',
   ],
   [{ architecture: 'amd64' }, '"architecture" is "amd64": give arm64 or x86_64.'],
   [{ logRetention: 10 }, `"logRetention" is 10: ${RETENTION}`],
@@ -138,37 +144,47 @@ for (const [given, message] of REFUSED) {
   });
 }
 
-test('every setting has a message that refuses a wrong value', () => {
-  const covered = new Set(REFUSED.flatMap(([given]) => Object.keys(given)));
+/** The bytes of all settings of a function, as JSON, with these repositories. */
+function bytesWith(repositories: readonly string[]): number {
+  return Buffer.byteLength(JSON.stringify({ ...OF_FUNCTIONS, repositories }));
+}
 
-  assert.deepEqual([...covered].sort(), [
-    ...['accounts', 'architecture', 'binaries', 'clusters', 'deployLatest', 'encryptionKey', 'holdParameter'],
-    ...[
-      'imageReference',
-      'logRetention',
-      'maxConcurrency',
-      'passRoles',
-      'permissionsBoundary',
-      'pollInterval',
-      'removalPolicy',
-    ],
-    ...['repositories', 'rolePath', 'rolePrefix', 'rolloutTimeout', 'scanFamilies', 'stages', 'tagLatest', 'trigger'],
-  ]);
-});
+/** Fails unless `given` is refused by the name of the setting, with its value and a fix. */
+function assertRefused(setting: string, given: unknown): void {
+  assert.throws(() => checkSettings({ ...REQUIRED, [setting]: given }), {
+    name: 'SettingError',
+    setting,
+    message: new RegExp(`^ecr-deploy: setting "${setting}" is ${JSON.stringify(given)}: [a-z].+\\.$`, 's'),
+  });
+}
+
+for (const [setting, { schema }] of Object.entries(MEMBERS)) {
+  test(`${setting} has a message that refuses a wrong value`, () => {
+    assertRefused(setting, {});
+  });
+
+  const { type, minimum, maximum } = schema as { type?: string; minimum: number; maximum: number };
+  if (type === 'integer') {
+    test(`${setting} is a whole number from ${minimum} to ${maximum}, and no other`, () => {
+      for (const given of [minimum, maximum]) {
+        checkSettings({ ...REQUIRED, [setting]: given });
+      }
+      for (const given of [minimum - 1, maximum + 1, minimum + 0.5, `${minimum}`]) {
+        assertRefused(setting, given);
+      }
+    });
+  }
+}
 
 test('with the required setting alone, all others have their defaults', () => {
-  assert.deepEqual(checkSettings(REQUIRED), {
+  const settings = checkSettings(REQUIRED);
+  const ofConstruct = Object.entries(settings).filter(([name]) => !(name in OF_FUNCTIONS));
+
+  assert.deepEqual(ofFunctions(settings), OF_FUNCTIONS);
+  assert.deepEqual(Object.fromEntries(ofConstruct), {
     passRoleArns: REQUIRED.passRoles,
-    clusters: [],
-    stages: [{ name: 'all', tags: ['*', '!latest'] }],
-    tagLatest: false,
-    imageReference: 'tag',
-    scanFamilies: true,
-    rolloutTimeoutSeconds: 1800,
-    pollIntervalSeconds: 15,
     maxConcurrency: 400,
     trigger: 'imageAction',
-    repositories: [],
     accounts: [],
     architecture: 'arm64',
     logRetention: 90,
