@@ -171,6 +171,16 @@ export interface EcrDeployProps {
   readonly maxConcurrency?: number;
 
   /**
+   * The most services that one push may move, in all its waves: 1 to 10000. Who runs many services in one account sets it
+   * somewhat above what their largest push moves: then a base image, or a tag that was pushed to the wrong repository, cannot
+   * reach every service. A push that would move more fails as a whole before anything is changed, and says how many they are.
+   * A plan that is asked for shows them all the same. Families without a service do not count.
+   *
+   * @default 10000 - more than one execution holds
+   */
+  readonly maxServices?: number;
+
+  /**
    * The processor of the functions: `arm64` or `x86_64`.
    *
    * @default 'arm64'
@@ -255,6 +265,9 @@ export interface Settings
 /** Forty groups of forty, the most that an inline Map runs at once. */
 const MOST_AT_ONCE = 1600;
 
+/** More than one execution holds. */
+const MOST_SERVICES = 10_000;
+
 const RETENTION: Member<RetentionDays> = {
   schema: { enum: [...RETENTIONS, 'infinite'] },
   read: (given, setting) => (given === 'infinite' ? RetentionDays.INFINITE : number({}).read(given, setting)),
@@ -276,6 +289,7 @@ export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullab
   rolloutTimeout: DURATION_TEXT,
   pollInterval: DURATION_TEXT,
   maxConcurrency: number({ type: 'integer', minimum: 1, maximum: MOST_AT_ONCE }),
+  maxServices: number({ type: 'integer', minimum: 1, maximum: MOST_SERVICES }),
   architecture: choice<Architecture>(ARCHITECTURES),
   logRetention: RETENTION,
   removalPolicy: choice<RemovalPolicy>(REMOVAL_POLICIES),
@@ -294,6 +308,7 @@ const OF_FUNCTIONS = [
   'tagLatest',
   'imageReference',
   'scanFamilies',
+  'maxServices',
   'rolloutTimeoutSeconds',
   'pollIntervalSeconds',
 ] as const satisfies readonly (keyof Settings)[];
@@ -359,6 +374,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
       MOST_AT_ONCE,
       ': inline Maps of Step Functions run forty at once, here in forty groups',
     ),
+    maxServices: whole('maxServices', props.maxServices ?? MOST_SERVICES, MOST_SERVICES),
     trigger: oneOf('trigger', props.trigger ?? 'imageAction', TRIGGERS),
     repositories,
     accounts: names('accounts', props.accounts, ACCOUNT_ID),

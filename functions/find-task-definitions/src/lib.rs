@@ -59,7 +59,7 @@ const ASKED_ANEW: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 ///
-/// `Deploy.InvalidInput` when a stage of the settings cannot be used, when the event, the member `plan` or the hold cannot be read or is from the future, or when the plan is too large for one execution; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
+/// `Deploy.InvalidInput` when a stage of the settings cannot be used, when the event, the member `plan` or the hold cannot be read or is from the future, when the plan is too large for one execution, or when it moves more services than the setting `maxServices` allows; `Deploy.Unavailable` and `Deploy.Rejected` by ECS.
 pub async fn handle(
     ecs: &Ecs,
     config: &Config,
@@ -98,12 +98,27 @@ pub async fn handle(
         plan = search(ecs, config, &stages, &pushes, request.now, image, is_alone) => plan?,
         never = share(ecs, &pushes) => match never {},
     };
-    let told = if is_alone {
-        Vec::new()
-    } else {
-        told::told(&plan, &request.execution)
-    };
+    if is_alone {
+        // Who is refused asks for the plan, to see which services there are.
+        return Ok(plan);
+    }
+    refuse_many(config.max_services, &plan)?;
+    let told = told::told(&plan, &request.execution);
     Ok(Plan { told, ..plan })
+}
+
+/// Refuses a plan that moves more services than `most`, the setting `maxServices`.
+fn refuse_many(most: u32, plan: &Plan) -> Result<(), Error> {
+    let Plan { image, services, .. } = plan;
+    if *services <= most {
+        return Ok(());
+    }
+    let image = image.as_ref().map(ToString::to_string).unwrap_or_default();
+    Err(Error::InvalidInput(format!(
+        "{image} would move {services} services, and the setting maxServices allows {most}. Nothing was changed. Ask for the \
+         plan to see which services these are. If the push is meant for all of them, raise maxServices and redrive this execution; \
+         else narrow what is deployed by the setting stages, clusters or repositories"
+    )))
 }
 
 /// True if only the plan is asked for. A misspelt member is refused: who asks for a plan wants nothing deployed.
@@ -292,5 +307,39 @@ fn log_plan(image: &PushedImage, seen: &[Service], waves: &[Wave], skipped: &[Sk
     } in skipped
     {
         tracing::info!(%resource, ?reason, "skipped: {message}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plan of two waves.
+    const WAVES: &str = include_str!("../../../statemachine/examples/plan.waves.json");
+
+    #[test]
+    fn a_push_moves_as_many_services_as_the_setting_allows_and_no_more() {
+        let plan: Plan = serde_json::from_str(WAVES).unwrap();
+        for (services, most, is_refused) in [
+            (0, 1, false),
+            (1, 1, false),
+            (2, 1, true),
+            (3, 2, true),
+            (3, 10_000, false),
+        ] {
+            let plan = Plan {
+                services,
+                ..plan.clone()
+            };
+            let refused = refuse_many(most, &plan);
+            assert_eq!(refused.is_err(), is_refused, "{services} services, {most} allowed");
+            if let Err(error) = refused {
+                let says = format!(
+                    "would move {services} services, and the setting maxServices allows {most}. Nothing was changed."
+                );
+                assert!(error.to_string().contains(&says), "{error}");
+                assert_eq!(error.name(), "Deploy.InvalidInput");
+            }
+        }
     }
 }

@@ -321,6 +321,38 @@ async fn a_cluster_that_is_gone_is_skipped_and_the_rest_is_found() {
 }
 
 #[tokio::test]
+async fn a_push_that_would_move_more_services_than_the_setting_allows_is_refused_and_its_plan_is_shown() {
+    let mut rules = vec![
+        families(&["nightly"]),
+        knows("nightly", described("nightly:4", "app:v1", &[])),
+    ];
+    rules.extend(cluster("production", vec![on("web", "web:1"), on("api", "web:1")]));
+    rules.push(knows("/web:1", described_of_push("web:1", 1)));
+    let all = ["web:1: production/api, production/web", "nightly:4: "];
+    for (max_services, is_plan_only, is_refused) in [(1, false, true), (2, false, false), (1, true, false)] {
+        let config = Config {
+            clusters: vec!["production".parse().unwrap()],
+            max_services,
+            ..Config::default()
+        };
+        let mut event = event("v2");
+        event["plan"] = json!(is_plan_only);
+        match found(&config, event, &rules, &Wire::default()).await {
+            Ok(plan) => {
+                assert!(!is_refused, "{max_services} allowed: {plan:?}");
+                assert_eq!(lines(&plan), all);
+                assert_eq!(plan.told.is_empty(), is_plan_only);
+            }
+            Err(error) => {
+                assert!(is_refused && error.name() == "Deploy.InvalidInput", "{error}");
+                let says = "app:v2 would move 2 services, and the setting maxServices allows 1. Nothing was changed.";
+                assert!(error.to_string().contains(says), "{error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_service_that_is_deleted_while_it_is_read_is_skipped() {
     let [list, _] = cluster("production", vec![on("web", "web:1")]);
     let missing = json!({"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]});

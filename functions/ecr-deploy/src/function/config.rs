@@ -39,6 +39,8 @@ pub struct Config {
     pub image_reference: ImageForm,
     /// True if families without a service get a new revision too.
     pub scan_families: bool,
+    /// The most services that one push may move, in all its waves. A push that would move more is refused.
+    pub max_services: u32,
     /// How long a rollout, or a rollback, may take where its stage does not say it: `rolloutTimeoutSeconds`, above 0.
     #[serde(rename = "rolloutTimeoutSeconds", with = "stage::seconds")]
     pub rollout_timeout: SignedDuration,
@@ -137,6 +139,7 @@ impl Default for Config {
             tag_latest: false,
             image_reference: rollout.image_reference,
             scan_families: true,
+            max_services: 10_000,
             rollout_timeout: rollout.rollout_timeout,
             poll_interval: SignedDuration::from_secs(15),
         }
