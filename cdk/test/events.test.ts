@@ -25,7 +25,8 @@ function problems(schema: Json, value: Json, at: string): string[] {
     const each = schema.anyOf.map((one: Json) => problems(one, value, at));
     return each.some((found: string[]) => found.length === 0) ? [] : each.flat();
   }
-  const type = value === null ? 'null' : Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value;
+  const type =
+    value === null ? 'null' : Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value;
   const found: string[] = [];
   if (schema.type !== undefined && ![schema.type].flat().includes(type)) {
     found.push(`${at} is ${type}`);
@@ -48,7 +49,9 @@ function problems(schema: Json, value: Json, at: string): string[] {
   if (type === 'object' && schema.properties !== undefined) {
     assert.deepEqual(schema.required, Object.keys(schema.properties), at);
     for (const name of schema.required) {
-      found.push(...(name in value ? problems(schema.properties[name], value[name], `${at}/${name}`) : [`${at}/${name}`]));
+      found.push(
+        ...(name in value ? problems(schema.properties[name], value[name], `${at}/${name}`) : [`${at}/${name}`]),
+      );
     }
     if (schema.additionalProperties === false) {
       found.push(...Object.keys(value).filter((name) => !(name in schema.properties)));
@@ -80,7 +83,13 @@ for (const [definition, arrow] of Object.entries(EVENTS)) {
 test('the schema refuses what is no event', () => {
   const [[, example] = ['', {}]] = examples('service-state-change');
 
-  for (const change of [{ state: 'WELL' }, { attempt: -1 }, { surprise: 1 }, { seconds: 'long' }, { cluster: undefined }]) {
+  for (const change of [
+    { state: 'WELL' },
+    { attempt: -1 },
+    { surprise: 1 },
+    { seconds: 'long' },
+    { cluster: undefined },
+  ]) {
     const changed = JSON.parse(JSON.stringify({ ...example, ...change }));
     assert.notDeepEqual(problems(SCHEMA.$defs.service, changed, ''), [], JSON.stringify(change));
   }

@@ -130,7 +130,9 @@ impl<'a> Listener<'a> {
             tell("push", format!("{:?}", push.state), push.attempt);
         }
         // Nobody promises their order.
-        states.values_mut().for_each(|states| states.sort());
+        for states in states.values_mut() {
+            states.sort();
+        }
         states
     }
 }

@@ -103,19 +103,14 @@ pub fn plan_within(image: Option<PushedImage>, planned: Waves, pushes: u32) -> R
     };
     let count: usize = all(&plan).map(|revision| revision.services.len()).sum();
     plan.services = u32::try_from(count).unwrap_or(u32::MAX);
-    let refused = |too_much: &str| {
-        let subject = plan.image.as_ref().map(ToString::to_string).unwrap_or_default();
-        Err(Error::InvalidInput(format!(
-            "{subject} runs on {count} services by {} task definitions, too many for one execution: {too_much}. Nothing was \
-             changed. Narrow what is deployed by the setting clusters or repositories, and install a second stack for the rest",
-            all(&plan).count()
-        )))
-    };
     let events = events(&plan);
     if events > MOST_EVENTS - RETRIES {
-        return refused(&format!(
-            "it would take up to {events} events, and Step Functions keeps {MOST_EVENTS} of one execution, of which \
+        return Err(too_large(
+            &plan,
+            &format!(
+                "it would take up to {events} events, and Step Functions keeps {MOST_EVENTS} of one execution, of which \
              {RETRIES} are for retries"
+            ),
         ));
     }
     let failures = all(&plan).map(|revision| revision.services.len().max(1)).sum();
@@ -130,8 +125,9 @@ pub fn plan_within(image: Option<PushedImage>, planned: Waves, pushes: u32) -> R
     ];
     let bytes = largest.into_iter().max().unwrap_or_default() + ENVELOPE_BYTES;
     if bytes > MOST_BYTES {
-        return refused(&format!(
-            "what its states are told would take up to {bytes} bytes, and Step Functions allows {MOST_BYTES}"
+        return Err(too_large(
+            &plan,
+            &format!("what its states are told would take up to {bytes} bytes, and Step Functions allows {MOST_BYTES}"),
         ));
     }
     let length = (MOST_BYTES - ENVELOPE_BYTES - told)
@@ -139,6 +135,16 @@ pub fn plan_within(image: Option<PushedImage>, planned: Waves, pushes: u32) -> R
         .map_or(LONGEST_ERROR, without_escapes);
     plan.error_length = u32::try_from(length.min(LONGEST_ERROR)).unwrap_or(u32::MAX);
     Ok(plan)
+}
+
+fn too_large(plan: &Plan, too_much: &str) -> Error {
+    Error::InvalidInput(format!(
+        "{} runs on {} services by {} task definitions, too many for one execution: {too_much}. Nothing was changed. Narrow \
+         what is deployed by the setting clusters or repositories, and install a second stack for the rest",
+        plan.image.as_ref().map(ToString::to_string).unwrap_or_default(),
+        plan.services,
+        all(plan).count()
+    ))
 }
 
 /// Every revision of a plan, of whatever wave.

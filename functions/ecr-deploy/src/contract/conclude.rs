@@ -40,10 +40,6 @@ impl StateError {
 /// The input of conclude: the end of one service's execution, of a whole push's, or of the time before a wave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "scope", rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one a process, and it is taken apart at once"
-)]
 pub enum Conclude {
     /// One service's execution ends.
     Service(ServiceEnd),

@@ -126,7 +126,6 @@ pub struct PushServices {
 /// The detail of either event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-#[expect(clippy::large_enum_variant, reason = "there are ten at most")]
 pub enum StateChange {
     /// Of a service.
     Service(ServiceStateChange),
