@@ -6,7 +6,7 @@ import { checkSettings, type EcrDeployProps, MEMBERS, ofFunctions } from '../lib
 import { golden } from './golden';
 import { type Json, REQUIRED } from './synthesized';
 
-/** What every function gets where the required setting alone is given. */
+/** The environment of every function where the required setting alone is given. */
 const OF_FUNCTIONS: Json = JSON.parse(golden('settings-default.json'));
 
 const LONG_LIST = Array.from({ length: 120 }, (_, place) => `a-repository-of-thirty-letter-${place + 100}`);
