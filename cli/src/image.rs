@@ -80,7 +80,7 @@ impl Named {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] where ECR has no such image; those of [`Named::chosen`].
+    /// [`Error::NotFound`] where ECR has no such image; those of the choice between several.
     pub async fn find(&self, ecr: &aws_sdk_ecr::Client) -> Result<Stored, Error> {
         let id = ImageIdentifier::builder()
             .set_image_tag(self.tag.as_ref().map(ToString::to_string))
