@@ -1,4 +1,4 @@
-//! What ECS answers about a service and its tasks: read as it says, whatever else stands in it, or refused by an error of ours.
+//! An answer of ECS about a service and its tasks is read as it says, whatever else stands in it, or refused by an error of ours.
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::{Config, Credentials, Region, retry::RetryConfig};
@@ -31,7 +31,7 @@ struct Input<'a> {
     revisions: Option<&'a RawValue>,
 }
 
-/// The members of a service that are read, by their plain meaning. What does not fit is not compared: AWS sends none such.
+/// The members of a service that are read, by their plain meaning. A member that does not fit is not compared: AWS sends none such.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ToldService {

@@ -24,7 +24,7 @@ static GRAMMAR: LazyLock<Grammar> = LazyLock::new(|| {
     }
 });
 
-/// What `grammar` finds in `text`. A region has at most 32 characters besides.
+/// Returns what `grammar` finds in `text`. A region has at most 32 characters besides.
 fn parts<'text>(grammar: &Regex, text: &'text str) -> Option<Captures<'text>> {
     let parts = grammar.captures(text)?;
     parts

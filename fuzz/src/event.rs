@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 /// Where a form of the event says what: JSON pointers, of which the first that is there counts.
 struct Form {
     detail_type: &'static str,
-    /// What must have happened.
+    /// The outcome that must follow.
     action: (&'static str, &'static str),
     has_failed: fn(&Value) -> bool,
     registry: &'static [&'static str],
@@ -124,7 +124,7 @@ fn change(event: &mut Value, line: &str) {
 
 /// `input` is the payload of an invocation, as Lambda hands it over.
 pub(crate) fn check_payload(input: &[u8]) {
-    // What is no JSON never reaches a handler.
+    // Text that is no JSON never reaches a handler.
     let Ok(payload) = serde_json::from_slice::<Value>(input) else {
         return;
     };
@@ -156,7 +156,7 @@ fn check_inputs(request: &Request<Value>) {
     check_input::<Conclude>(request);
 }
 
-/// What a step takes in is the same after it was handed on.
+/// A step's input is the same after it was handed on.
 fn check_input<Input: DeserializeOwned + Serialize + PartialEq>(request: &Request<Value>) {
     match request.clone().typed::<Input>() {
         Ok(typed) => {
@@ -215,7 +215,7 @@ fn check_event(event: &Value) {
     }
 }
 
-/// What was pushed is what the event names.
+/// The push is the one that the event names.
 fn check_pushed(form: &Form, event: &Value, image: &PushedImage) {
     let said = |pointers: &[&str]| said(event, pointers);
     assert!(!(form.has_failed)(event));

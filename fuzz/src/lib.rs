@@ -1,4 +1,4 @@
-//! What must hold for any input whatever, of everything that ecr-deploy reads from outside.
+//! The rules that must hold for any input whatever, of everything that ecr-deploy reads from outside.
 //!
 //! A check reads one input and panics when it is taken wrongly: accepted against the grammar, which is written down here
 //! a second time, changed on its way through, or refused without a clear error. libFuzzer looks for such an input
@@ -41,7 +41,7 @@ fn pattern(text: &str) -> Regex {
     Regex::new(&format!("^(?:{text})$")).expect("a pattern of ours")
 }
 
-/// What is refused is refused by the right name, and in few words, however many were given.
+/// A refusal has the right name, and few words, however many were given.
 fn assert_clear(error: &Error) {
     let message = error.to_string();
     assert_eq!(error.name(), "Deploy.InvalidInput", "{message}");

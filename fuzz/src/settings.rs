@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-/// What the construct writes without any setting.
+/// The construct writes this without any setting.
 const DEFAULT: &str = include_str!("../../cdk/test/golden/settings-default.json");
 
-/// What a setting may be: as it is written back, or `None` when it cannot be read.
+/// A value that a setting may have: as it is written back, or `None` when it cannot be read.
 type Rule = fn(&Value) -> Option<Value>;
 
 /// The settings with a grammar here, and what each may be. Of any other it is only asked that it is read or refused clearly.

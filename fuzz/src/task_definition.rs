@@ -20,7 +20,7 @@ static IMAGE: LazyLock<PushedImage> = LazyLock::new(|| {
     serde_json::from_value(example["image"].clone()).expect("an example fits the contract")
 });
 
-/// What a request does not take from the answer as it is: what ECS only returns, and what is compared by itself.
+/// The members that a request does not take from the answer as they are: ECS only returns them, or they are compared apart.
 const NOT_KEPT: [&str; 11] = [
     "compatibilities",
     "containerDefinitions",
@@ -35,7 +35,7 @@ const NOT_KEPT: [&str; 11] = [
     "taskDefinitionArn",
 ];
 
-/// What the keys of our own tags begin with: a copy has them anew, in fewer tags, or has them no more.
+/// The keys of our own tags begin with these: a copy has them anew, in fewer tags, or has them no more.
 const OUR_TAGS: [&str; 5] = [
     "ecr-deploy:push/",
     "ecr-deploy:digest/",
@@ -135,7 +135,7 @@ fn check_copy(input: &[u8], source: &TaskDefinition, copy: &TaskDefinition, form
         .collect();
     assert_same(&kept, &request);
 
-    // What ECS answers to the request is the same document, whatever stands in it.
+    // ECS answers to the request with the same document, whatever stands in it.
     let arn = source.arn().at_revision(7);
     let members = std::str::from_utf8(&body[1..]).expect("JSON is text");
     let answer = format!(r#"{{"taskDefinition":{{"taskDefinitionArn":"{arn}",{members}}}"#);

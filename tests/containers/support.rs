@@ -56,7 +56,7 @@ pub(crate) fn run(scenario: impl Future<Output = ()>) {
     RUNTIME.block_on(scenario);
 }
 
-/// Whether a scenario with containers can run. Where it cannot, that is said, and where `CI` is set it is a failure.
+/// True if a scenario with containers can run. Where it cannot, that is said, and where `CI` is set it is a failure.
 pub(crate) fn containers() -> bool {
     let scenario = std::thread::current().name().unwrap_or_default().to_owned();
     assert!(

@@ -16,11 +16,11 @@ use walker::run;
 /// An event that is delivered.
 #[derive(Debug, Clone)]
 struct Delivery {
-    /// Whether it tells of the newer push.
+    /// True if it tells of the newer push.
     is_newer: bool,
     /// When, in seconds after both pushes.
     after: i64,
-    /// Whether a person starts deploy-image with it, and not the launcher.
+    /// True if a person starts deploy-image with it, and not the launcher.
     is_by_hand: bool,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Situation {
     pub(crate) before: Act,
     /// The deed of others when the execution comes to a state for the first time.
     pub(crate) meanwhile: Option<(&'static str, Act)>,
-    /// Whether ECS does not tell of rollouts that are over: then nobody knows that a push had its turn at a service before.
+    /// True if ECS does not tell of rollouts that are over: then nobody knows that a push was deployed to a service before.
     pub(crate) is_untold: bool,
     /// The settings, where they are not the default.
     pub(crate) config: fn(&mut Config),

@@ -301,7 +301,7 @@ async fn second_bad_push(name: &'static str, is_by_update: bool) {
     assert!(has_gone_back(&first), "{first:#?}");
 }
 
-/// The newer push may take its turn before the older one has seen the end of its own way back.
+/// The newer push may update the service before the older one has read the end of its own rollback.
 fn has_gone_back(end: &Ending) -> bool {
     ["Deploy.RolledBack", "ROLL_BACK_SUPERSEDED"].contains(&end.outcome().as_str())
 }
@@ -340,7 +340,7 @@ async fn a_good_push_gets_through_when_the_rollback_by_an_update_never_ends() {
     gets_through("stuck-update", true).await;
 }
 
-/// Without a circuit breaker ECS tries for ever to start the old image. What helps is a good image, as the error says; its
+/// Without a circuit breaker ECS tries for ever to start the old image. A good image helps, as the error says; its
 /// push must not wait for a rollback that ends never.
 async fn gets_through(name: &'static str, is_by_update: bool) {
     let scene = Scene::on(&IMPATIENT, name);

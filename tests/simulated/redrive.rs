@@ -81,13 +81,13 @@ const STOPS: &[Stop] = &[
     },
     Stop {
         state: "Wait for running rollback",
-        scene: "stop-turn",
+        scene: "stop-waiting",
         tag: "v2",
         before: stop_first,
         held: None,
         pending: Some("v1"),
         ends: "DEPLOYED",
-        rollouts: &["stop-turn-web:1", "stop-turn-web:3", "stop-turn-web:2"],
+        rollouts: &["stop-waiting-web:1", "stop-waiting-web:3", "stop-waiting-web:2"],
     },
     Stop {
         state: "Register revision",
@@ -637,7 +637,7 @@ async fn an_execution_of_deploy_image_stopped_while_services_of_one_revision_are
 async fn an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers_the_rest() {
     const OWN: usize = 12;
     const SHARED: usize = 24;
-    let scene = Scene::new("stop-pace");
+    let scene = Scene::new("stop-schedule");
     scene.seed_named(
         "own",
         Seed {
@@ -668,7 +668,12 @@ async fn an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers
         entered.iter().any(|state| state == "Wait for registration quota"),
         "{entered:?}"
     );
-    let own = (1..=OWN).map(|number| (format!("stop-pace-own-{number}"), format!("stop-pace-own-{number}")));
+    let own = (1..=OWN).map(|number| {
+        (
+            format!("stop-schedule-own-{number}"),
+            format!("stop-schedule-own-{number}"),
+        )
+    });
     let shared = (0..2 * SHARED).map(|number| {
         let family = format!("{}-{}", scene.family(), number % SHARED + 1);
         (format!("{}-{}", scene.service(), number + 1), family)
@@ -680,7 +685,7 @@ async fn an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers
     }
 }
 
-/// Stopping the execution of a push stops those of its services that are under way. What ECS has begun goes on, and nobody
+/// Stopping the execution of a push stops those of its services that are under way. A rollout that ECS has begun goes on, and nobody
 /// watches it until the redrive.
 async fn an_execution_of_deploy_image_stopped_while_services_are_deployed_starts_again_what_was_not_done() {
     let scene = Scene::new("stop-map");

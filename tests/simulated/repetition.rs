@@ -36,7 +36,7 @@ struct Meeting {
     /// The tags of the older and of the newer push; one push when they are the same.
     older: &'static str,
     newer: &'static str,
-    /// Whether the newer push is the first to be told of.
+    /// True if the newer push is the first to be told of.
     is_newer_first: bool,
     /// How the older push may end, or the first delivery of the one push: outcomes or errors; `""` where the service is skipped.
     older_ends: &'static [&'static str],
@@ -70,7 +70,7 @@ const NEWER_COMES: &[Meeting] = &[
         scene: "newer-rollback",
         stage: Stage::RollingBack,
         older: "crash-older",
-        // The newer one waits for its turn, and may have it before the older one has read the end of its own rollback.
+        // The newer one waits for its slot, and may have it before the older one has read the end of its own rollback.
         older_ends: &["Deploy.RolledBack", "ROLL_BACK_SUPERSEDED"],
         ..NEWER_SECOND
     },

@@ -337,7 +337,7 @@ fn apply(scene: &Scene, service: &str, moves: bool) -> u64 {
     revision
 }
 
-/// Whether the revision that the service is on has what was applied, and this image in the container `app`.
+/// True if the revision that the service is on has what was applied, and this image in the container `app`.
 fn has_both(scene: &Scene, service: &str, image: &str) -> bool {
     let service = format!("{}{service}", scene.prefix());
     let on = scene.state_of(&service)["taskDefinition"].clone();

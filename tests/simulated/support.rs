@@ -226,7 +226,7 @@ impl Scene {
         });
     }
 
-    /// Pushes an image and tells nobody. What its tasks do is said by the beginning of its tag.
+    /// Pushes an image and tells nobody. The beginning of its tag says how its tasks behave.
     pub(crate) fn push(&self, tag: &str) -> Push {
         self.push_as(tag, None)
     }
@@ -283,7 +283,7 @@ impl Scene {
         entered.map(|details| details.name).collect()
     }
 
-    /// Whether an execution, by its ARN, has entered a state.
+    /// True if an execution, by its ARN, has entered a state.
     pub(crate) async fn has_entered(&self, arn: &str, state: &str) -> bool {
         let execution = self.on.aws.execution(arn).await.unwrap();
         assert!(!execution.has_ended(), "it ended before {state}: {execution:#?}");

@@ -411,7 +411,7 @@ fn ended(execution: &Execution) -> f64 {
     execution.ended.map_or(0.0, |ended| ended.as_secs_f64())
 }
 
-/// Whether ECS goes back by itself then, or only stops.
+/// ECS goes back by itself then, or only stops.
 async fn an_alarm_in_the_bake_time_fails_the_rollout() {
     let scene = Scene::new("alarm");
     let alarms = |rollback: bool| json!({"enable": true, "rollback": rollback, "alarmNames": ["alarm-errors"]});

@@ -205,7 +205,7 @@ struct Row {
 }
 
 impl Demo {
-    /// Everything up to the first push. What was started is gone again when it fails.
+    /// Everything up to the first push. If it fails, everything that it started is gone again.
     async fn prepare(release: bool) -> Result<Self, Failure> {
         let begun = Instant::now();
         let containers = containers::available();

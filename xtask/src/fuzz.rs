@@ -10,7 +10,7 @@ use std::process::Command;
 ///
 /// # Errors
 ///
-/// Names the target that failed. What it failed on stands above, and its input in the corpus, where `cargo test -p fuzz`
+/// Names the target that failed. The input that it failed on stands above, and its input in the corpus, where `cargo test -p fuzz`
 /// replays it from then on.
 pub(crate) fn run(target: Option<&str>, seconds: u32) -> Result<(), Failure> {
     prerequisites::check_fuzzing()?;

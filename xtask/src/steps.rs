@@ -104,7 +104,7 @@ impl Step {
 pub(crate) struct Lacking {
     /// Why no container runs.
     pub(crate) containers: Option<&'static str>,
-    /// Whether there is no C++ compiler.
+    /// True if there is no C++ compiler.
     pub(crate) compiler: bool,
 }
 

@@ -19,7 +19,7 @@ use ecr_deploy::domain::task_definition::Outline;
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
 use ecr_deploy::function::runtime::{Request, log_image};
-use ecr_deploy::quota::pace::is_long;
+use ecr_deploy::quota::schedule::is_long;
 use futures::channel::mpsc::{self, UnboundedSender};
 use futures::future::try_join3;
 use futures::stream::TryStreamExt;

@@ -31,7 +31,7 @@ impl Attempt<'_> {
             },
             Start::Superseded(by) => Ok(self.superseded(&by)),
             Start::TakenOn(to) => Ok(self.taken_on(&to)),
-            Start::RollingBack(to) => self.rolling_back(&format!("is on its way back to {}", to.short())),
+            Start::RollingBack(to) => self.rolling_back(&format!("is rolling back to {}", to.short())),
             Start::Begun(to) => self.rolling_back(&format!("has just begun a rollout to {}, of this push", to.short())),
             Start::Rebase(to) => {
                 let what = format!("has moved to {} since the plan was made", to.short());

@@ -96,7 +96,7 @@ impl Attempt<'_> {
             return Ok(deadline);
         }
         Err(Error::Rejected(format!(
-            "{} {what}, and its turn did not come until {deadline}; read what keeps the service, then redrive this execution",
+            "{} {what}, and could not be updated until {deadline}; read what keeps the service, then redrive this execution",
             self.mover.title()
         )))
     }

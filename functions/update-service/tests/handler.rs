@@ -633,17 +633,17 @@ async fn a_rollback_under_way_is_waited_for_until_the_deadline_of_the_first_try(
         Fake::new(service([rolling("web:1"), given_up("web:5")]), &[], None).knows(described_of_push("web:1", 1));
     let busy = fake.asked(&wanted(), 60).await.unwrap();
     assert_eq!((busy.outcome.name(), busy.deadline), ("RollingBack", at(60 + 30 * 60)));
-    assert_eq!(busy.message, "web in production is on its way back to web:1");
+    assert_eq!(busy.message, "web in production is rolling back to web:1");
     let again = UpdateInput {
         deadline: Some(at(100)),
         ..wanted()
     };
     assert_eq!(fake.asked(&again, 100).await.unwrap().deadline, at(100));
     let Err(Error::Rejected(message)) = fake.asked(&again, 101).await else {
-        panic!("its turn never came")
+        panic!("it was never updated")
     };
     assert!(
-        message.starts_with("web in production is on its way back to web:1, and its turn did not come"),
+        message.starts_with("web in production is rolling back to web:1, and could not be updated"),
         "{message}"
     );
     assert!(message.ends_with("redrive this execution"), "{message}");

@@ -19,7 +19,7 @@ from ministack.core.responses import error_response_json, get_account_id, get_re
 from ministack.services import ecr, eventbridge
 
 
-# What the registry's refusals are called in the API.
+# The API's names of the registry's refusals.
 _REFUSALS = {
     "NAME_UNKNOWN": "RepositoryNotFoundException",
     "TAG_INVALID": "ImageTagAlreadyExistsException",

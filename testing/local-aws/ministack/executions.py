@@ -52,10 +52,10 @@ from ministack.services import stepfunctions
 # ("the Map's name", 0), and so on inward. A state is _In or _Done.
 _places = {}
 
-# What of that a redriven execution has not come back to yet.
+# The part of that to which a redriven execution has not come back yet.
 _resumed = {}
 
-# Whether an execution is not walked any more, by execution ARN: a redrive starts when the walk before it is over.
+# Set when an execution is not walked any more, by execution ARN: a redrive starts when the walk before it is over.
 _walked_out = {}
 
 # The executions that an execution started and waits for.

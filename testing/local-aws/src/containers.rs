@@ -19,7 +19,7 @@ pub const SCENARIOS: [&str; 11] = [
     "tag_latest::the_image_is_tagged_latest_when_every_service_is_stable_on_it",
 ];
 
-/// Whether containers can run here.
+/// Checks that containers can run here.
 ///
 /// # Errors
 ///

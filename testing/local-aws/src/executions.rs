@@ -33,7 +33,7 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// Whether nothing more happens.
+    /// True if nothing more happens.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.status != ExecutionStatus::Running
@@ -55,7 +55,7 @@ impl Execution {
         said.map(str::to_owned).or_else(|| self.error_message())
     }
 
-    /// Whether it is the execution of a push to this repository.
+    /// True if it is the execution of a push to this repository.
     #[must_use]
     pub fn is_of_push_to(&self, repository: &str) -> bool {
         let detail = &self.input["detail"];
@@ -65,7 +65,7 @@ impl Execution {
         name == Some(repository)
     }
 
-    /// Whether another execution started it.
+    /// True if another execution started it.
     #[must_use]
     pub fn is_child_of(&self, parent: &str) -> bool {
         self.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] == parent
@@ -140,7 +140,7 @@ impl LocalAws {
         Ok(executions)
     }
 
-    /// Whether an execution was described before, and is none that is `wanted`.
+    /// True if an execution was described before, and is none that is `wanted`.
     fn is_unwanted(&self, arn: &str, wanted: impl Fn(&Execution) -> bool) -> bool {
         let described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
         described.get(arn).is_some_and(|execution| !wanted(execution))

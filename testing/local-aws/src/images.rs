@@ -100,7 +100,7 @@ impl LocalAws {
         digest.ok_or_else(|| Error::Call(format!("{name} was pushed, but ECR does not have it")))
     }
 
-    /// Pushes an image to the simulated ECR, and tells nobody. What its tasks do is said by the tag, unless a behaviour is
+    /// Pushes an image to the simulated ECR, and tells nobody. The tag says how its tasks behave, unless a behaviour is
     /// given. The repository is made if it is not there.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub struct Setup {
     /// How many tasks it runs.
     pub desired_count: i32,
-    /// Whether it has ECS's circuit breaker, and whether that rolls back.
+    /// `Some` if it has ECS's circuit breaker; true if that rolls back.
     pub circuit_breaker: Option<bool>,
     /// Its deployment controller.
     pub controller: DeploymentControllerType,

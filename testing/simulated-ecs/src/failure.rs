@@ -148,7 +148,7 @@ impl Service {
         false
     }
 
-    /// Begins to go back to a revision, within the same service deployment. What still runs of it after a blue/green
+    /// Begins to go back to a revision, within the same service deployment. Its tasks that still run after a blue/green
     /// deployment is taken over.
     fn roll_back(&mut self, world: &World, now: Milliseconds, target: usize, words: &str, reason: &str) {
         let history = self.deployments[0].history;

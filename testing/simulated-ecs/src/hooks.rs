@@ -27,7 +27,7 @@ pub(crate) struct Hook {
     function: Option<String>,
     pub(crate) status: HookStatus,
     expires_at: Milliseconds,
-    /// Whether the deployment goes on when the time is over, and not back.
+    /// True if the deployment goes on when the time is over, and not back.
     continues: bool,
     /// How and when the function ends; none for one that never does, and for a pause.
     ends: Option<(Milliseconds, HookStatus)>,
@@ -42,7 +42,7 @@ pub(crate) enum HookStatus {
     /// The function has not ended.
     InProgress,
     Succeeded,
-    /// The function failed, or somebody chose to go back. What AWS shows in the second case is not documented.
+    /// The function failed, or somebody chose to go back. AWS does not document the second case.
     Failed,
     TimedOut,
 }
@@ -148,7 +148,7 @@ impl Service {
         }
     }
 
-    /// Whether the PRIMARY deployment waits at a hook, or has to go back because of one: then it goes no further.
+    /// True if the PRIMARY deployment waits at a hook, or has to go back because of one: then it goes no further.
     pub(crate) fn waits_at_hooks(&mut self, now: Milliseconds) -> bool {
         let entry = &mut self.history[self.deployments[0].history];
         let mut next: Option<Milliseconds> = None;

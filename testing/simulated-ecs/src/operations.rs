@@ -130,7 +130,7 @@ pub(crate) fn unknown(operation: &str) -> ApiError {
     ApiError::new("UnknownOperationException", format!("{operation} is not simulated"))
 }
 
-/// Whether a schedule may name this operation.
+/// True if a schedule may name this operation.
 pub(crate) fn is_known(operation: &str) -> bool {
     find(Api::Ecs, operation)
         .or_else(|| find(Api::Ecr, operation))

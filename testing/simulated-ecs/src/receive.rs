@@ -20,7 +20,7 @@ pub struct Reply {
     pub answer: Option<Result<Value, ApiError>>,
     /// How long the answer is held back.
     pub delay_milliseconds: u64,
-    /// Whether the call took effect, which an answer that is cut off does not tell.
+    /// True if the call took effect, which an answer that is cut off does not tell.
     pub applied: bool,
     /// For how long reads stay behind it.
     pub stale_milliseconds: u64,
@@ -142,7 +142,7 @@ impl Simulation {
         }
     }
 
-    /// Whether the answer to this call is held back now.
+    /// True if the answer to this call is held back now.
     #[must_use]
     pub fn is_held(&self, operation: &str, request: &Value) -> bool {
         self.sky.is_held(operation, request, false)

@@ -15,7 +15,7 @@ use crate::names::Milliseconds;
 /// The images of one repository.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Repository {
-    /// Whether somebody created it: then a tag that was not pushed cannot be pulled.
+    /// True if somebody created it: then a tag that was not pushed cannot be pulled.
     pub(crate) created: bool,
     pub(crate) created_at: Milliseconds,
     pub(crate) immutable_tags: bool,

@@ -444,7 +444,7 @@ impl Service {
         }
     }
 
-    /// Whether the service's `earlySuccessCriteria` are met:
+    /// True if the service's `earlySuccessCriteria` are met:
     /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEarlySuccessCriteria.html>.
     fn is_early_success(&self, ready: u32, wanted: u32, alone: bool) -> bool {
         let applies = self.flag("/earlySuccessCriteria/enable")

@@ -40,7 +40,7 @@ pub struct Seed {
     pub container: Map<String, Value>,
     /// More members of `CreateService`, for every service.
     pub service: Map<String, Value>,
-    /// Whether the services are in Express Mode.
+    /// True if the services are in Express Mode.
     pub express: bool,
 }
 
@@ -94,7 +94,7 @@ impl Simulation {
     /// Makes services that have been running for long: stable, their deployment COMPLETED, in no time.
     ///
     /// # Errors
-    /// Those of `RegisterTaskDefinition` and `CreateService`. What was made before the error stays.
+    /// Those of `RegisterTaskDefinition` and `CreateService`. Everything made before the error stays.
     pub fn seed(&mut self, now: Milliseconds, seed: &Seed) -> Result<Seeded, ApiError> {
         self.advance(now);
         self.ensure_cluster(&seed.cluster, &json!({}));

@@ -61,7 +61,7 @@ pub(crate) enum DeploymentStatus {
 }
 
 impl DeploymentStatus {
-    /// Whether anything can still happen to it.
+    /// True if anything can still happen to it.
     pub(crate) fn is_under_way(self) -> bool {
         use DeploymentStatus as Status;
         matches!(
@@ -74,7 +74,7 @@ impl DeploymentStatus {
         )
     }
 
-    /// Whether it is on its way back.
+    /// True if it is rolling back.
     pub(crate) fn is_rolling_back(self) -> bool {
         matches!(self, Self::RollbackRequested | Self::RollbackInProgress)
     }
@@ -98,11 +98,11 @@ pub(crate) struct ServiceRevision {
     pub(crate) id: String,
     pub(crate) task_definition: String,
     pub(crate) created_at: Milliseconds,
-    /// Whether tags have been resolved. Done once, when the first deployment of it starts.
+    /// True if tags have been resolved. Done once, when the first deployment of it starts.
     pub(crate) resolved: bool,
     pub(crate) containers: Vec<RevisionContainer>,
     pub(crate) has_health_check: bool,
-    /// Whether a container takes a port of its host, so that no two tasks fit on one container instance.
+    /// True if a container takes a port of its host, so that no two tasks fit on one container instance.
     pub(crate) has_host_port: bool,
     /// The members of the service that are copied into the revision, as they were.
     pub(crate) config: Map<String, Value>,

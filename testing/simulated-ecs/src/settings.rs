@@ -28,11 +28,11 @@ pub struct Settings {
     pub seed: u64,
     /// Real milliseconds that every call takes before it is carried out.
     pub latency_milliseconds: u64,
-    /// Whether the documented token buckets refuse calls with `ThrottlingException`.
+    /// True if the documented token buckets refuse calls with `ThrottlingException`.
     pub throttling: bool,
     /// How many container instances each cluster has: one task of a daemon service runs on each.
     pub container_instances: u32,
-    /// Whether every call is kept with its time and subject, to be read at `/_simulation/calls?log=true`.
+    /// True if every call is kept with its time and subject, to be read at `/_simulation/calls?log=true`.
     pub call_log: bool,
     /// Faults and second deployers.
     pub weather: Weather,

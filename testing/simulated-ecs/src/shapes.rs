@@ -70,14 +70,14 @@ const OUTPUT_ONLY: [&str; 9] = [
 ];
 
 impl Model {
-    /// Whether AWS's model lists this error for the operation.
+    /// True if AWS's model lists this error for the operation.
     pub(crate) fn models_error(&self, operation: &str, code: &str) -> bool {
         self.operations
             .get(operation)
             .is_some_and(|operation| operation.errors.iter().any(|error| error == code))
     }
 
-    /// Whether the operation's input shape has this member.
+    /// True if the operation's input shape has this member.
     pub(crate) fn takes(&self, operation: &str, member: &str) -> bool {
         let input = self.operations.get(operation).map(|operation| &operation.input);
         let members = input.and_then(|input| self.shapes.get(input)?.members.as_ref());

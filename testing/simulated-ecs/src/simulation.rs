@@ -162,7 +162,7 @@ impl Simulation {
         self.now = self.now.max(now);
     }
 
-    /// Does what the second deployer had planned for this moment. What ECS refuses him is his own affair.
+    /// Does what the second deployer had planned for this moment. A refusal by ECS is his own affair.
     fn act_by_schedule(&mut self, at: Milliseconds) {
         if let Some(action) = self.sky.take_scheduled(at) {
             self.sky.stale = self.sky.meet(at, true, &action.operation, &action.request).stale;

@@ -36,7 +36,7 @@ pub(crate) struct Container {
     pub(crate) reason: Option<String>,
 }
 
-/// A task of a service, or one that was started by itself. What nobody chose is as in one that is not started.
+/// A task of a service, or one that was started by itself. A member that nobody set is as in one that is not started.
 #[allow(clippy::struct_field_names)] // the API's own names
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Task {
@@ -114,7 +114,7 @@ impl Task {
         self.stop.is_none()
     }
 
-    /// Whether it only runs on until its load balancer has taken it out: `DescribeServices` counts it as running.
+    /// True if it only runs on until its load balancer has taken it out: `DescribeServices` counts it as running.
     pub(crate) fn is_draining(&self) -> bool {
         self.phase == Phase::Draining
     }
@@ -124,12 +124,12 @@ impl Task {
         matches!(self.phase, Phase::Provisioning | Phase::Pending)
     }
 
-    /// Whether it would go from PENDING to RUNNING, or to its end, now.
+    /// True if it would go from PENDING to RUNNING, or to its end, now.
     pub(crate) fn is_due_to_start(&self, now: Milliseconds) -> bool {
         self.phase == Phase::Pending && self.next_at.is_none_or(|at| at <= now)
     }
 
-    /// Whether a container of it runs one of these images.
+    /// True if a container of it runs one of these images.
     pub(crate) fn runs_one_of(&self, images: &BTreeSet<String>) -> bool {
         self.containers
             .iter()

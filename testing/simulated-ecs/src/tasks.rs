@@ -15,7 +15,7 @@ fn service_tasks(service: &Service) -> impl Iterator<Item = &Task> {
 }
 
 impl Simulation {
-    /// Whether a task can still be seen: running, or stopped within the hour.
+    /// True if a task can still be seen: running, or stopped within the hour.
     fn is_remembered(&self, task: &Task) -> bool {
         let settings = self.settings();
         task.stopped_at

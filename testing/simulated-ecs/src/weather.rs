@@ -305,7 +305,7 @@ impl Sky {
         sky
     }
 
-    /// Another weather from now on. What the one before it had planned is forgotten.
+    /// Another weather from now on. The plans of the one before it are forgotten.
     pub(crate) fn change(&mut self, weather: Weather, now: Milliseconds) {
         self.faults.clear();
         self.triggers.clear();
@@ -347,7 +347,7 @@ impl Sky {
         self.held.retain(|(_, held, _)| held != subject);
     }
 
-    /// Whether the answer to a call is held back now, or (`refused`) the call is refused.
+    /// True if the answer to a call is held back now, or (`refused`) the call is refused.
     pub(crate) fn is_held(&self, operation: &str, request: &Value, refused: bool) -> bool {
         let mut held = self
             .held

@@ -123,7 +123,7 @@ pub(crate) struct Service {
     /// The members of `CreateService` that are neither its name, nor its revision, nor its desired count.
     pub(crate) config: Map<String, Value>,
     pub(crate) tags: Value,
-    /// Whether it is in Express Mode.
+    /// True if it is in Express Mode.
     #[serde(default)]
     pub(crate) is_express: bool,
     /// `desiredCount`, as it was asked for.
@@ -193,7 +193,7 @@ pub(crate) struct Hook {
 }
 
 impl Hook {
-    /// Whether ECS had to go back because of it.
+    /// True if ECS had to go back because of it.
     fn failed(&self) -> bool {
         match self.status.as_str() {
             "FAILED" => true,
@@ -204,7 +204,7 @@ impl Hook {
 }
 
 impl Deployment {
-    /// Whether a lifecycle hook of it failed, or was not over in time, so that ECS had to go back.
+    /// True if a lifecycle hook of it failed, or was not over in time, so that ECS had to go back.
     pub(crate) fn was_ended_by_a_hook(&self) -> bool {
         self.lifecycle_hooks.iter().any(Hook::failed)
     }
@@ -255,7 +255,7 @@ pub(crate) struct Call {
     /// The words of the error.
     #[serde(default)]
     pub(crate) message: Option<String>,
-    /// Whether it took effect.
+    /// True if it took effect.
     pub(crate) applied: bool,
     /// For how long reads showed the service as it had been before.
     pub(crate) stale_milliseconds: i64,
@@ -390,7 +390,7 @@ impl Service {
         }
     }
 
-    /// Whether it is behind a Classic Load Balancer, where ECS tells no `rolloutState`.
+    /// True if it is behind a Classic Load Balancer, where ECS tells no `rolloutState`.
     pub(crate) fn is_behind_classic_load_balancer(&self) -> bool {
         let balancers = self.config.get("loadBalancers").and_then(Value::as_array);
         balancers
@@ -410,7 +410,7 @@ impl Service {
         seconds.fold(0.0, f64::max) * 1_000.0 / SPEED * 0.9
     }
 
-    /// Whether ECS itself deploys it.
+    /// True if ECS itself deploys it.
     pub(crate) fn is_deployed_by_ecs(&self) -> bool {
         let controller = self.config.get("deploymentController").map(|it| &it["type"]);
         controller.is_none_or(|controller| controller == "ECS")
@@ -418,7 +418,7 @@ impl Service {
 }
 
 impl Pushed {
-    /// Whether nothing of it ends badly: its tasks run, or end well where those before them did.
+    /// True if nothing of it ends badly: its tasks run, or end well where those before them did.
     pub(crate) fn runs(&self) -> bool {
         matches!(
             self.behaviour,
@@ -510,7 +510,7 @@ impl Revision {
         named.chain(record.and_then(|record| record.split(' ').nth(3)))
     }
 
-    /// Whether a container of it runs a repository of this account's ECR.
+    /// True if a container of it runs a repository of this account's ECR.
     pub(crate) fn runs(&self, repository: &str) -> bool {
         self.images().any(|image| repository_of(image) == Some(repository))
     }
@@ -534,13 +534,13 @@ impl Deed {
         })
     }
 
-    /// Whether it begins a rollout if it takes effect: to scale a service or to set an alarm does not.
+    /// True if it begins a rollout if it takes effect: to scale a service or to set an alarm does not.
     pub(crate) fn begins_rollout(&self) -> bool {
         let asks = |member: &str| self.request.get(member).is_some();
         self.operation == "UpdateService" && (asks("taskDefinition") || asks("forceNewDeployment"))
     }
 
-    /// Whether it took effect.
+    /// True if it took effect.
     pub(crate) fn is_done(&self) -> bool {
         self.error.is_none()
     }
@@ -551,18 +551,18 @@ impl Call {
         self.parameters.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Whether it was answered as if there were nothing, or denied, as the weather has it for some.
+    /// True if it was answered as if there were nothing, or denied, as the weather has it for some.
     pub(crate) fn tells_nothing(&self) -> bool {
         !self.applied && matches!(self.outcome.as_str(), "ok" | "AccessDeniedException")
     }
 
-    /// Whether ECS refused it since five deployments of the service had tasks.
+    /// True if ECS refused it since five deployments of the service had tasks.
     pub(crate) fn is_refused_for_deployments(&self) -> bool {
         let message = self.message.as_deref().unwrap_or_default();
         message.contains("active deployments exist")
     }
 
-    /// Whether it is about this service.
+    /// True if it is about this service.
     pub(crate) fn is_of(&self, id: &ServiceId) -> bool {
         self.subject == id.service && self.parameter("cluster") == id.cluster
     }
@@ -583,7 +583,7 @@ impl Execution {
         self.output.as_ref()?["outcome"].as_str()
     }
 
-    /// Whether it says that the service is stable on the image.
+    /// True if it says that the service is stable on the image.
     pub(crate) fn says_deployed(&self) -> bool {
         matches!(self.outcome(), Some("DEPLOYED" | "ALREADY_DEPLOYED"))
     }
@@ -632,7 +632,7 @@ impl Aftermath {
         if self.stages.is_empty() { &*ALL } else { &self.stages }
     }
 
-    /// The tags of a service, as they became one after another: those from before the storm first. What changes them are second
+    /// The tags of a service, as they became one after another: those from before the storm first. They are changed by second
     /// deployers.
     fn tags_of(&self, id: &ServiceId) -> Vec<(i64, Value)> {
         let before = self.before.service(id).map(|service| service.tags.clone());
@@ -687,14 +687,14 @@ impl Aftermath {
         deeds.filter(move |deed| deed.service().as_ref() == Some(id))
     }
 
-    /// Whether a second deployer began this deployment: he moved the service at that very moment, and no call of ours did.
+    /// True if a second deployer began this deployment: he moved the service at that very moment, and no call of ours did.
     pub(crate) fn is_of_others(&self, id: &ServiceId, deployment: &Deployment) -> bool {
         let at = deployment.created_at;
         let ours = |call: &Call| call.at == at && call.operation == "UpdateService" && call.applied && call.is_of(id);
         self.deeds_on(id).any(|deed| deed.at == at && deed.begins_rollout()) || !self.calls.iter().any(ours)
     }
 
-    /// Whether a repository was pushed in this storm.
+    /// True if a repository was pushed in this storm.
     pub(crate) fn is_pushed(&self, repository: &str) -> bool {
         self.pushes.iter().any(|push| push.repository == repository)
     }
@@ -715,7 +715,7 @@ impl Aftermath {
         pushes.find(|push| push.repository == repository && Some(&push.id) == execution.push.as_ref())
     }
 
-    /// Whether an image is one of a push whose tasks do not simply run, or did so under its tag at some time.
+    /// True if an image is one of a push whose tasks do not simply run, or did so under its tag at some time.
     pub(crate) fn is_bad(&self, image: &str) -> bool {
         let Some(repository) = repository_of(image) else {
             return false;
@@ -730,7 +730,7 @@ impl Aftermath {
         })
     }
 
-    /// Whether an image of a rollout was archived before that was over, so that no task of it can be pulled. It is told by what the
+    /// True if an image of a rollout was archived before that was over, so that no task of it can be pulled. It is told by what the
     /// image resolved to, or, where ECS did not find it any more, by what it has resolved to in another rollout of the service.
     pub(crate) fn lost_an_image(&self, service: &Service, rollout: &Deployment) -> bool {
         let until = rollout.finished_at.unwrap_or(i64::MAX);
@@ -750,7 +750,7 @@ impl Aftermath {
         })
     }
 
-    /// Whether the services of a cluster are to be deployed to.
+    /// True if the services of a cluster are to be deployed to.
     pub(crate) fn is_watched(&self, cluster: &str) -> bool {
         self.clusters.is_empty() || self.clusters.iter().any(|watched| watched == cluster)
     }

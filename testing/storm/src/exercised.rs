@@ -47,7 +47,7 @@ impl Exercised {
         exercised
     }
 
-    /// Whether no rule about stages decided anything.
+    /// True if no rule about stages decided anything.
     pub(crate) fn has_no_stages(&self) -> bool {
         self.0[..OF_STAGES.len()].iter().all(|count| *count == 0)
     }

@@ -127,7 +127,7 @@ fn weighted<T: Copy>(rng: &mut Rng, table: &[(u32, T)]) -> Option<T> {
     None
 }
 
-/// Whether something happens that happens so many times in a hundred.
+/// True if something happens that happens so many times in a hundred.
 fn happens(rng: &mut Rng, percent: u32) -> bool {
     rng.u32(..100) < percent
 }
@@ -194,12 +194,12 @@ impl Scenario {
         }
     }
 
-    /// Whether an operator redrives the red execution for this image, of this service where it is one's.
+    /// True if an operator redrives the red execution for this image, of this service where it is one's.
     pub(crate) fn redrives(&self, image: &str, service: &str) -> bool {
         self.happens_to(&[image, service], self.redriven_percent)
     }
 
-    /// Whether this image has been archived when the operator comes.
+    /// True if this image has been archived when the operator comes.
     pub(crate) fn archives(&self, image: &str) -> bool {
         self.happens_to(&[image, "archived"], 25)
     }

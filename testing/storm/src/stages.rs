@@ -21,7 +21,7 @@ pub(crate) struct Stage {
     /// The clusters whose services it owns; of an opt-in stage none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) clusters: Vec<String>,
-    /// Whether it owns only what names it by its tag.
+    /// True if it owns only what names it by its tag.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) opt_in: bool,
     /// `main`, `pr-*`, `semver:*`, `semver:>=1.2.3`, each with `!` in front or not; the last that matches decides.
@@ -77,7 +77,7 @@ pub(crate) fn owner<'a>(stages: &'a [Stage], cluster: &str, tags: &Tags) -> Owne
     stages.iter().find(is_own).map_or(Owner::Nobody, Owner::Stage)
 }
 
-/// Whether these tags of a service hold it at a moment, in milliseconds since 1970.
+/// True if these tags of a service hold it at a moment, in milliseconds since 1970.
 pub(crate) fn is_held(tags: &Tags, at: i64) -> bool {
     let Some(value) = tags.get(HOLD_TAG) else { return false };
     let until = value.strip_prefix("until ").and_then(|rest| rest.split(' ').next());
@@ -103,7 +103,7 @@ impl Stage {
         self.tags.iter().rfind(matches).map(String::as_str)
     }
 
-    /// Whether it takes a tag.
+    /// True if it takes a tag.
     pub(crate) fn takes(&self, tag: &str) -> bool {
         self.rule(tag).is_some_and(|rule| !rule.starts_with('!'))
     }
@@ -117,7 +117,7 @@ impl Stage {
         seconds.unwrap_or_default() * 1_000
     }
 
-    /// Whether it takes a tag by a range of versions: then not one that is lower than the version that runs.
+    /// True if it takes a tag by a range of versions: then not one that is lower than the version that runs.
     pub(crate) fn takes_by_version(&self, tag: &str) -> bool {
         self.rule(tag).is_some_and(|rule| rule.starts_with("semver:"))
     }

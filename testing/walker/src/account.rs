@@ -99,7 +99,7 @@ impl Account {
         }
     }
 
-    /// Whether many act at the same time.
+    /// True if many act at the same time.
     pub(crate) fn is_on_tokios_clock(&self) -> bool {
         self.begun.is_some()
     }

@@ -73,7 +73,7 @@ struct Held {
     stage: Stage,
     /// How much is held up: a step may make several calls at once.
     count: usize,
-    /// Whether one may go on.
+    /// True if one may go on.
     permit: bool,
     wakers: Vec<Waker>,
 }

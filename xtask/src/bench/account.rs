@@ -21,7 +21,7 @@ pub(crate) struct Account {
 pub(crate) struct Wire {
     /// How long each call takes, in milliseconds.
     pub(crate) latency: u64,
-    /// Whether the documented token buckets refuse calls.
+    /// True if the documented token buckets refuse calls.
     pub(crate) throttling: bool,
 }
 

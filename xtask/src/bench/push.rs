@@ -42,7 +42,7 @@ pub(crate) struct Case {
     size: Size,
     /// How many families run the image, and how many services.
     matching: (u32, u32),
-    /// Whether the setting `clusters` names the services' cluster.
+    /// True if the setting `clusters` names the services' cluster.
     clusters: bool,
 }
 

@@ -23,9 +23,9 @@ pub struct Hold {
 
 /// The hold of a rollout whose hooks stand like this; `None` where it does not wait, or has been held for too long.
 ///
-/// `end_of_pause` is the action that ends a pause; `None` on the way back, where nothing pauses. It is \[open\] whether ECS stops
+/// `end_of_pause` is the action that ends a pause; `None` in a rollback, where nothing pauses. It is \[open\] whether ECS stops
 /// a deployment that is paused: if it does not, somebody has to take it back, or the hook ends by itself. It is \[open\], too,
-/// whether a hook that was paused is told of on the way back.
+/// whether a hook that was paused is told of in a rollback.
 #[must_use]
 pub fn hold(
     lifecycle: &Lifecycle,

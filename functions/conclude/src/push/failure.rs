@@ -8,7 +8,7 @@ use ecr_deploy::contract::{
 };
 use ecr_deploy::domain::arn::{ClusterName, RevisionName, ServiceName};
 use ecr_deploy::domain::service::title;
-use ecr_deploy::quota::pace::pace;
+use ecr_deploy::quota::schedule::schedule;
 
 /// The end of an error that had to be cut short.
 const CUT: &str = "...";
@@ -108,7 +108,7 @@ pub(super) fn share(failed: &[Failure<'_>], done: &[ServiceResult], families_don
     parts.join(" and ")
 }
 
-/// The plan, narrowed to what failed, at a pace of its own.
+/// The plan, narrowed to what failed, with a schedule of its own.
 pub(super) fn retry(end: &ImageEnd) -> Vec<PlannedRevision> {
     let narrowed = with_settings(end).filter_map(|(settings, result)| {
         let (RevisionResult::Services { task_definition, .. } | RevisionResult::Failed { task_definition, .. }) =
@@ -126,7 +126,7 @@ pub(super) fn retry(end: &ImageEnd) -> Vec<PlannedRevision> {
         (failed_family(result).is_some() || !planned.services.is_empty()).then_some(planned)
     });
     let mut retry: Vec<PlannedRevision> = narrowed.collect();
-    pace(&mut retry, 1);
+    schedule(&mut retry, 1);
     retry
 }
 

@@ -63,7 +63,7 @@ pub struct Wave {
 pub struct PlannedRevision {
     /// The revision that the new one is made from.
     pub task_definition: RevisionName,
-    /// How many seconds after the begin the new one may be registered, see [`crate::quota::pace`]. Left out when it is
+    /// How many seconds after the begin the new one may be registered, see [`crate::quota::schedule`]. Left out when it is
     /// 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub after: u32,
@@ -86,7 +86,7 @@ pub struct PlannedService {
     /// what a state may be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<StageName>,
-    /// How many seconds after the begin it may be updated, see [`crate::quota::pace`]. Left out when that is as soon as
+    /// How many seconds after the begin it may be updated, see [`crate::quota::schedule`]. Left out when that is as soon as
     /// its revision is registered.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub after: u32,

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// How many reads a minute all services may have together: a quarter of the 20 calls a second.
-const LOOKS_A_MINUTE: u32 = 5 * 60;
+const READS_A_MINUTE: u32 = 5 * 60;
 
 /// So many services may be read in the same second: a quarter of the 100 calls at once.
 const AT_ONCE: u32 = 25;
@@ -49,7 +49,7 @@ pub struct Waiting<'a> {
 /// The seconds to wait at `now` until the next read. `poll_interval`, the setting, is the least.
 ///
 /// ECS lets 50 updates begin at once and then 5 a second. So that their reads do not come as a crowd, again and again, each
-/// service has a turn of its own in a period that all of them share: more than a few are read in their turn.
+/// service has a slot of its own in a period that all of them share; more than a few are read in their slots.
 #[must_use]
 pub fn wait(poll_interval: SignedDuration, now: Timestamp, waiting: &Waiting<'_>) -> u32 {
     let poll_interval = seconds(poll_interval.as_secs());
@@ -67,7 +67,7 @@ pub fn wait(poll_interval: SignedDuration, now: Timestamp, waiting: &Waiting<'_>
     } else {
         let least = poll_interval.max(by_age);
         let earliest = now.as_second().saturating_add(least.into());
-        least.saturating_add(until_turn(waiting, period, earliest))
+        least.saturating_add(until_slot(waiting, period, earliest))
     };
     // A second more, since the time of a read is rounded.
     let until_deadline = seconds(waiting.left.as_secs()).saturating_add(1);
@@ -76,23 +76,23 @@ pub fn wait(poll_interval: SignedDuration, now: Timestamp, waiting: &Waiting<'_>
 
 /// The seconds that have to lie between two reads of one of so many services.
 fn by_number(services: u32) -> u32 {
-    if services > LOOKS_A_MINUTE {
-        // In a minute it is the turn of some of them, of more in one minute than in another: at two thirds of what is
+    if services > READS_A_MINUTE {
+        // Some of them have their slot in a minute, more in one minute than in another: at two thirds of what is
         // granted there is room for that.
         services.saturating_mul(3).div_ceil(10)
     } else {
         // So many reads of each service fit into a minute; a minute that has one more is one too many.
-        let reads = LOOKS_A_MINUTE / services.max(1);
+        let reads = READS_A_MINUTE / services.max(1);
         60_u32.div_ceil(reads)
     }
 }
 
-/// The seconds from `earliest` (since 1970) until it is the service's turn in a period of so many seconds.
-fn until_turn(waiting: &Waiting<'_>, period: u32, earliest: i64) -> u32 {
+/// The seconds from `earliest` (since 1970) until the service's slot in a period of so many seconds.
+fn until_slot(waiting: &Waiting<'_>, period: u32, earliest: i64) -> u32 {
     let mut hasher = DefaultHasher::new();
     (waiting.cluster.as_str(), waiting.service.as_str()).hash(&mut hasher);
-    let turn = i64::try_from(hasher.finish() % u64::from(period)).unwrap_or_default();
-    seconds((turn - earliest).rem_euclid(period.into()))
+    let slot = i64::try_from(hasher.finish() % u64::from(period)).unwrap_or_default();
+    seconds((slot - earliest).rem_euclid(period.into()))
 }
 
 fn seconds(seconds: i64) -> u32 {
@@ -102,7 +102,7 @@ fn seconds(seconds: i64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quota::pace::UPDATES;
+    use crate::quota::schedule::UPDATES;
     use proptest::prelude::*;
 
     const ENDLESS: i64 = 1_000_000;

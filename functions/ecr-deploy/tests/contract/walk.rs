@@ -8,7 +8,7 @@ use crate::{repository, text};
 use ecr_deploy::contract::{Hold, RollbackMethod, UpdateOutcome, Verdict};
 use ecr_deploy::domain::stage::RollbackSetting;
 use ecr_deploy::error::Error;
-use ecr_deploy::quota::pace::UPDATES;
+use ecr_deploy::quota::schedule::UPDATES;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -36,7 +36,7 @@ pub struct Iam {
 /// An action of a statement of a role: what a call needed, or what a template grants.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Grant {
-    /// Whether the stack is limited to some clusters, which makes its statements other ones.
+    /// True if the stack is limited to some clusters, which makes its statements other ones.
     pub narrow: bool,
     /// The logical id of the role.
     pub role: String,
@@ -76,7 +76,7 @@ impl Iam {
         self.record = Some(folder);
     }
 
-    /// Whether any stack's roles are known.
+    /// True if any stack's roles are known.
     #[must_use]
     pub fn is_enforced(&self) -> bool {
         !self.stacks.is_empty()
@@ -204,7 +204,7 @@ impl Iam {
         needs.iter().map(grant).collect()
     }
 
-    /// Whether a caller has managed policies, and is no resource of a stack with a role.
+    /// True if a caller has managed policies, and is no resource of a stack with a role.
     fn is_person(&self, caller: &str) -> bool {
         let stack_and_ids = caller.split_once('/');
         stack_and_ids.is_some_and(|(stack, ids)| {

@@ -1,6 +1,6 @@
 //! The statements of a policy, and whether one allows a call.
 //!
-//! Only what this project's policies use is understood. What is not understood is an error when the policy is read: a
+//! Only what this project's policies use is understood. Anything else is an error when the policy is read: a
 //! statement never allows by being misread.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html>
@@ -52,9 +52,9 @@ impl Need {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Condition {
     operator: Operator,
-    /// Whether a call that does not have the key passes.
+    /// True if a call that does not have the key passes.
     if_exists: bool,
-    /// Whether the call may have several values of the key, and each must match; see [`several`].
+    /// True if the call may have several values of the key, and each must match; see [`several`].
     for_all: bool,
     /// In lower case, as keys are compared without regard to case.
     key: String,
@@ -197,7 +197,7 @@ fn texts(value: &Value) -> Result<Vec<String>, String> {
     Ok(texts)
 }
 
-/// Whether the pattern of a `Resource` is the resource of a call. A call without a resource, `*`, is allowed by `*` only.
+/// True if the pattern of a `Resource` is the resource of a call. A call without a resource, `*`, is allowed by `*` only.
 fn is_resource(pattern: &str, resource: &str) -> bool {
     pattern == "*" || (resource != "*" && is_arn_like(pattern, resource))
 }
@@ -210,7 +210,7 @@ fn is_arn_like(pattern: &str, arn: &str) -> bool {
     patterns.len() == 6 && parts.len() == 6 && patterns.iter().zip(parts).all(|(pattern, part)| glob(pattern, part))
 }
 
-/// Whether a text is what a pattern says, in which `*` stands for any characters and `?` for one.
+/// True if a text is what a pattern says, in which `*` stands for any characters and `?` for one.
 fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut from) = (0, 0);

@@ -17,7 +17,7 @@ use crate::operations::{text, texts};
 pub(crate) struct Known<'a> {
     /// The task role and the execution role, as registered, of the task definition that the request names.
     pub(crate) roles: &'a [String],
-    /// The tags of the service that the request changes. What belongs to a service, as its deployments, is taken to have none.
+    /// The tags of the service that the request changes. A part of a service, as a deployment, is taken to have none.
     pub(crate) tags: &'a BTreeMap<String, String>,
 }
 

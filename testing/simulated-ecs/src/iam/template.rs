@@ -26,7 +26,7 @@ pub(crate) struct Stack {
     role_of: BTreeMap<String, String>,
     /// The resources in the account, by logical id.
     physical: BTreeMap<String, String>,
-    /// Whether it is limited to some clusters, so that its statements are other ones.
+    /// True if it is limited to some clusters, so that its statements are other ones.
     pub(crate) is_narrow: bool,
 }
 
@@ -126,7 +126,7 @@ impl Stack {
         Some((role, physical.rsplit([':', '/']).next().unwrap_or(physical)))
     }
 
-    /// Whether that is a managed policy for people.
+    /// True if that is a managed policy for people.
     pub(crate) fn is_for_people(&self, id: &str) -> bool {
         self.role_of.get(id).is_some_and(|role| role == id)
     }

@@ -243,7 +243,7 @@ impl Account {
         (0..300).take_while(|_| self.has_token(operation)).count()
     }
 
-    /// Whether a call gets a token, with a request that need not be right: a refused one is a call too.
+    /// True if a call gets a token, with a request that need not be right: a refused one is a call too.
     fn has_token(&mut self, operation: &str) -> bool {
         self.outcome(operation, &json!({})) != "400 ThrottlingException"
     }

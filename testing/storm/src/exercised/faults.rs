@@ -139,7 +139,7 @@ fn cleanup(service: &Service) -> Option<&str> {
     configured(service, "/earlySuccessCriteria/sourceServiceRevisionCleanup")
 }
 
-/// Whether its tasks take a port of their hosts.
+/// True if its tasks take a port of their hosts.
 fn waits_for_room(aftermath: &Aftermath, service: &Service) -> bool {
     let revision = aftermath.before.revision(&service.task_definition);
     revision.is_some_and(|revision| {

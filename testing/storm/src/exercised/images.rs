@@ -14,7 +14,7 @@ pub(super) const RULES: [Rule; 2] = [
     },
 ];
 
-/// Whether an execution found that another image runs than the pushed one, since the tag was pushed over.
+/// True if an execution found that another image runs than the pushed one, since the tag was pushed over.
 fn runs_another_image(execution: &Execution) -> bool {
     let output = execution.output.as_ref();
     let message = output.and_then(|output| output["message"].as_str());
@@ -22,7 +22,7 @@ fn runs_another_image(execution: &Execution) -> bool {
         && message.is_some_and(|message| message.contains("its tasks run sha256:"))
 }
 
-/// Whether an execution went neither on nor back, since no task could pull the image.
+/// True if an execution went neither on nor back, since no task could pull the image.
 fn is_archived(execution: &Execution) -> bool {
     let message = execution.message.as_deref().filter(|_| execution.service.is_some());
     message.is_some_and(|message| message.contains("is archived, and no task can pull it"))

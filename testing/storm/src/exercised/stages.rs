@@ -75,7 +75,7 @@ fn deployed_in<'a>(aftermath: &'a Aftermath, execution: &Execution) -> Option<&'
     }
 }
 
-/// Whether an execution deployed an image to a service whose stage comes after one that does not take its tag.
+/// True if an execution deployed an image to a service whose stage comes after one that does not take its tag.
 fn is_promoted(aftermath: &Aftermath, execution: &Execution) -> bool {
     let before = deployed_in(aftermath, execution).and_then(|stage| stage.after.as_ref());
     let mut stages = aftermath.stages().iter();

@@ -42,7 +42,7 @@ fn is_at_work(execution: &Execution, at: i64) -> bool {
     execution.started <= at && execution.ended.is_none_or(|ended| ended >= at)
 }
 
-/// Whether the revision that a call moves a service to stands for an image, by its record or by what it resolved to.
+/// True if the revision that a call moves a service to stands for an image, by its record or by what it resolved to.
 fn runs(aftermath: &Aftermath, id: &ServiceId, call: &Call, archived: &Archived) -> bool {
     let to = call.parameter("taskDefinition");
     let recorded = aftermath

@@ -129,7 +129,7 @@ pub(super) fn what_cannot_be_launched_says_why(aftermath: &Aftermath) -> Vec<Vio
     })
 }
 
-/// Whether a push was rolled out once, without any other image that is bad, and nothing else was while it was on its way.
+/// True if a push was rolled out once, without any other image that is bad, and nothing else was while it was on its way.
 fn is_only_bad(aftermath: &Aftermath, execution: &Execution, push: &Pushed) -> bool {
     let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
     let until = execution.ended.unwrap_or(i64::MAX);
@@ -155,7 +155,7 @@ fn is_only_bad(aftermath: &Aftermath, execution: &Execution, push: &Pushed) -> b
     !others.any(|image| aftermath.is_bad(image))
 }
 
-/// Whether somebody archived an image of a rollout that began while an execution was on its way.
+/// True if somebody archived an image of a rollout that began while an execution was on its way.
 fn lost_an_image(aftermath: &Aftermath, execution: &Execution) -> bool {
     let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
     let until = execution.ended.unwrap_or(i64::MAX);

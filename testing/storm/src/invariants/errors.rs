@@ -14,7 +14,7 @@ const NAMED: usize = 10;
 
 /// - The message of deploy-service names its service, gives a reason and a next step.
 /// - The message of deploy-image does so for each service whose execution failed, or for ten and counts the rest. Whatever it
-///   names, a service or a family, it gives a reason for; it names one at least. What it did not reach it counts by stages.
+///   names, a service or a family, it gives a reason for; it names one at least. It counts by stages the services that it did not reach.
 pub(super) fn every_error_says_what_to_do(aftermath: &Aftermath) -> Vec<Violation> {
     let red = aftermath.executions.iter().filter(|execution| execution.is_red());
     let wrong = red.filter_map(|execution| {
@@ -85,7 +85,7 @@ fn lacks_in_list(aftermath: &Aftermath, parent: &Execution) -> Option<String> {
     })
 }
 
-/// Whether a line counts what was not reached of a stage that there is: "not reached: 2 services of production".
+/// True if a line counts what was not reached of a stage that there is: "not reached: 2 services of production".
 fn counts_a_stage(aftermath: &Aftermath, line: &str) -> bool {
     let counted = line
         .strip_prefix("not reached: ")

@@ -59,7 +59,7 @@ fn untold(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
     wrong.collect()
 }
 
-/// Whether an execution of the push that a rollout was begun for has told that it was rolled back, and was there from its begin to
+/// True if an execution of the push that a rollout was begun for has told that it was rolled back, and was there from its begin to
 /// its end.
 fn is_watching(aftermath: &Aftermath, execution: &Execution, rollout: &Deployment) -> bool {
     let revision = aftermath.after.revision(&rollout.task_definition);

@@ -9,7 +9,7 @@ const LEAK: &str =
 const AGREED: &str = "of duplicates the lowest is deployed, by all";
 /// How many of the newest revisions of a family are searched for one that is there already.
 const LOOKED_BACK: u32 = 10;
-/// For how many milliseconds a registration whose answer is lost, or that waits its turn, may be sent by one attempt.
+/// For how many milliseconds a registration whose answer is lost, or that waits for its slot, may be sent by one attempt.
 const ONE_MOMENT: i64 = 5 * 60 * 1000;
 const GONE: &str = "no revision is deregistered by us";
 
@@ -88,7 +88,7 @@ fn made_for(aftermath: &Aftermath, revision: &Revision) -> String {
     new.join(", ")
 }
 
-/// Whether somebody else deregistered it.
+/// True if somebody else deregistered it.
 fn is_cleaned_up(aftermath: &Aftermath, revision: &Revision) -> bool {
     let name = revision.name();
     let mut others = aftermath.others.iter().filter(|deed| deed.is_done());

@@ -20,7 +20,7 @@ const MOVES: &str = "a push that somebody has taken a service away from does not
 ///   the image is put on top (the verdict DISPLACED of "Check stability");
 /// - when the revision that somebody moved it to has the push that ours was made for: what else the wanted revision was made to
 ///   keep is then taken for lost ("Update service");
-/// - when a list of the service's rollouts was empty or denied: nothing else tells that the push has had its turn.
+/// - when a list of the service's rollouts was empty or denied: nothing else tells that the push was deployed there.
 pub(super) fn moves_of_others_stay(aftermath: &Aftermath) -> Vec<Violation> {
     let services = aftermath.after.services.iter();
     services.flat_map(|service| undone(aftermath, service)).collect()
@@ -66,7 +66,7 @@ fn undone(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
     violations
 }
 
-/// Whether there is a reason that the rollout at the place `to` brings a push back which the one at the place `moved` took away.
+/// True if there is a reason that the rollout at the place `to` brings a push back which the one at the place `moved` took away.
 fn is_explained(aftermath: &Aftermath, service: &Service, [moved, to]: [usize; 2], push: &Recorded<'_>) -> bool {
     let id = service.id();
     let (by_hand, rollout) = (&service.history[moved], &service.history[to]);

@@ -70,7 +70,7 @@ fn below(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
         .collect()
 }
 
-/// Whether the service never completed a rollout of this push without one of another repository that was rolled back.
+/// True if the service never completed a rollout of this push without one of another repository that was rolled back.
 pub(super) fn goes_back_with_another(
     aftermath: &Aftermath,
     service: &Service,
@@ -118,7 +118,7 @@ fn last_executions<'a>(aftermath: &'a Aftermath, service: &Service) -> BTreeMap<
 ///
 /// - somebody else did something to the service: what comes of that is his, also that ours failed with it;
 /// - from our first rollout on, a revision with an image that is not good was rolled out: beside ours in one revision it fails
-///   both, and after ours it is taken back to where the service was before, which may be before ours. What went on until then
+///   both, and after ours it is taken back to where the service was before, which may be before ours. Whatever went on until then
 ///   is no reason: ours replaces it. Nor is that its tasks end well, if tasks of the good revision before had ended so;
 /// - from our first rollout on, a revision was rolled out of which somebody archived an image;
 /// - a lifecycle hook of a rollout failed, was not over in time, or somebody chose there to go back. That a hook took long is no
@@ -195,7 +195,7 @@ fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution,
     })
 }
 
-/// Whether the tasks of a rollout end by themselves, and none of the good revision before it had ended so until then: that this is no
+/// True if the tasks of a rollout end by themselves, and none of the good revision before it had ended so until then: that this is no
 /// crash loop can be told only by those.
 fn brings_unknown_work(aftermath: &Aftermath, service: &Service, rollout: &Deployment, until: i64) -> bool {
     let is_work = |image: &str| {

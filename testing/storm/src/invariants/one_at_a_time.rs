@@ -112,7 +112,7 @@ fn revision<'a>(aftermath: &'a Aftermath, rollout: &Deployment) -> Option<&'a Re
     aftermath.after.revision(&rollout.task_definition)
 }
 
-/// Whether `second` has every push of `first` or a newer one.
+/// True if `second` has every push of `first` or a newer one.
 fn keeps(first: &Revision, second: &Revision) -> bool {
     first
         .pushes()
@@ -124,7 +124,7 @@ pub(super) fn is_newer(aftermath: &Aftermath, first: &Deployment, second: &Deplo
     revisions.is_some_and(|(first, second)| keeps(first, second) && !keeps(second, first))
 }
 
-/// Whether the rollout at the place `to` goes back from the one at the place `from`.
+/// True if the rollout at the place `to` goes back from the one at the place `from`.
 pub(super) fn goes_back(aftermath: &Aftermath, service: &Service, from: usize, to: usize) -> bool {
     let (first, second) = (&service.history[from], &service.history[to]);
     let mut before = service.history[..from]
@@ -135,7 +135,7 @@ pub(super) fn goes_back(aftermath: &Aftermath, service: &Service, from: usize, t
     is_made_to_go_back(aftermath, first, second) || (was_good && is_rollback_told(aftermath, service, second))
 }
 
-/// Whether the revision of `second` was made to roll back that of `first`, or another one whose failed image `first`
+/// True if the revision of `second` was made to roll back that of `first`, or another one whose failed image `first`
 /// has too: a push of another repository came on top of that one before anybody went back from it.
 fn is_made_to_go_back(aftermath: &Aftermath, first: &Deployment, second: &Deployment) -> bool {
     let revisions = revision(aftermath, first).zip(revision(aftermath, second));
@@ -150,7 +150,7 @@ fn is_made_to_go_back(aftermath: &Aftermath, first: &Deployment, second: &Deploy
     failed == short(&first.task_definition) || aftermath.after.revision(failed).is_some_and(has_failed_image)
 }
 
-/// Whether "Roll back" takes the revision of `back` for good though no rollout to it was successful: behind a Classic
+/// True if "Roll back" takes the revision of `back` for good though no rollout to it was successful: behind a Classic
 /// Load Balancer, where its tasks ran when the rollout at the place `from` was begun, and either the records of the
 /// service told nothing when it went back, or none of them tells of a better revision.
 fn counts_as_good(aftermath: &Aftermath, service: &Service, from: usize, back: &Deployment) -> bool {
@@ -177,7 +177,7 @@ fn is_rollback_told(aftermath: &Aftermath, service: &Service, back: &Deployment)
     })
 }
 
-/// Whether an execution says that its rollout was taken back, or was to be.
+/// True if an execution says that its rollout was taken back, or was to be.
 pub(super) fn tells_of_rollback(execution: &Execution) -> bool {
     let message = execution.output.as_ref().and_then(|output| output["message"].as_str());
     execution.is_red()
@@ -185,7 +185,7 @@ pub(super) fn tells_of_rollback(execution: &Execution) -> bool {
         || message.is_some_and(|message| message.contains("did not become stable"))
 }
 
-/// Whether the rollout after the one at this place was at once taken back for it, or for one that has the pushes of
+/// True if the rollout after the one at this place was at once taken back for it, or for one that has the pushes of
 /// both.
 fn is_put_back(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
     let (first, second) = (&service.history[place], &service.history[place + 1]);
@@ -210,7 +210,7 @@ fn is_put_back(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
     keeps(first, third) && is_fine
 }
 
-/// Whether one of our updates of a service was refused in this time, or its answer was lost on the way.
+/// True if one of our updates of a service was refused in this time, or its answer was lost on the way.
 fn is_update_lost(aftermath: &Aftermath, service: &Service, from: i64, to: i64) -> bool {
     let id = service.id();
     let mut calls = aftermath.calls.iter();
@@ -220,7 +220,7 @@ fn is_update_lost(aftermath: &Aftermath, service: &Service, from: i64, to: i64) 
     })
 }
 
-/// Whether the rollout at this place was replaced unseen by one that could not see it.
+/// True if the rollout at this place was replaced unseen by one that could not see it.
 fn replaced_unseen(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
     let (first, second) = (&service.history[place], &service.history[place + 1]);
     let is_right = place.checked_sub(1).is_some_and(|shown| {
@@ -229,7 +229,7 @@ fn replaced_unseen(aftermath: &Aftermath, service: &Service, place: usize) -> bo
     is_right && may_be_from_before(aftermath, service, first.created_at, second) && !is_listed(service, first, second)
 }
 
-/// Whether the read before the rollout at this place may have shown the service as it was before a write, and the
+/// True if the read before the rollout at this place may have shown the service as it was before a write, and the
 /// rollout would have been right then.
 pub(super) fn is_right_by_an_old_read(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
     let rollout = &service.history[place];
@@ -257,7 +257,7 @@ pub(super) fn is_right_by_an_old_read(aftermath: &Aftermath, service: &Service, 
     })
 }
 
-/// Whether `second` is what `first` replaced without having seen it. Not when that was put back already.
+/// True if `second` is what `first` replaced without having seen it. Not when that was put back already.
 pub(super) fn puts_back(
     aftermath: &Aftermath,
     service: &Service,
@@ -278,7 +278,7 @@ pub(super) fn puts_back(
     is(lost_update, second) && is_lost && is_first_time && second.created_at - first.created_at <= PUT_BACK
 }
 
-/// Whether nothing of `lost_update` is lost with `first` in its place: it has its pushes or newer ones, and was made
+/// True if nothing of `lost_update` is lost with `first` in its place: it has its pushes or newer ones, and was made
 /// from it, or from what it was made from.
 fn stands_for(aftermath: &Aftermath, lost_update: &Deployment, first: &Deployment) -> bool {
     let revisions = revision(aftermath, lost_update).zip(revision(aftermath, first));

@@ -16,7 +16,7 @@ const ONCE: &str = "an image that is pushed under several tags is rolled out onc
 /// - a rollout of another push has replaced the first one and lacks the image, and was no way back from it: it may be
 ///   that other push's way back, which had not seen the first one;
 /// - the read before it was old;
-/// - a list of the service's rollouts was empty or denied: nothing else tells that the image has had its turn.
+/// - a list of the service's rollouts was empty or denied: nothing else tells that the image was deployed there.
 pub(super) fn one_digest_is_rolled_out_once(aftermath: &Aftermath) -> Vec<Violation> {
     let services = aftermath.after.services.iter();
     services.flat_map(|service| of_service(aftermath, service)).collect()
@@ -183,7 +183,7 @@ mod tests {
         aftermath.calls.push(list(36_000, true));
         assert_eq!(found(&aftermath), 1);
         aftermath.calls.push(list(36_000, false));
-        assert_eq!(found(&aftermath), 0, "nothing told that it had its turn");
+        assert_eq!(found(&aftermath), 0, "nothing told that it was deployed");
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub(super) fn services_of<'a>(
     })
 }
 
-/// Whether a service of the stage before had completed a rollout of the digest before another one began; and long enough before
+/// True if a service of the stage before had completed a rollout of the digest before another one began; and long enough before
 /// it, where both are of one execution.
 fn has_had(
     aftermath: &Aftermath,

@@ -7,7 +7,7 @@ use crate::stages::{Owner, Stage, is_held, owner};
 /// For how many milliseconds reads may show a service as it was before: no storm lets them do so for longer.
 const STALE: i64 = 6_500;
 
-/// Whether a push may move a service.
+/// The answer to the question if a push may move a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Permit {
     /// Its stage took the tag, and nothing held it, all the while.
@@ -44,7 +44,7 @@ pub(super) fn owners<'a>(aftermath: &'a Aftermath, id: &ServiceId, found: &Found
     owners.collect()
 }
 
-/// Whether a push under this tag may move a service, if its execution read at that time.
+/// Returns if a push under this tag may move a service, where its execution read at that time.
 pub(super) fn permit(aftermath: &Aftermath, id: &ServiceId, tag: &str, found: &Found) -> Permit {
     let states = aftermath.tags_during(id, found.from - STALE, found.to);
     let refused = states
@@ -69,14 +69,14 @@ pub(super) fn permit(aftermath: &Aftermath, id: &ServiceId, tag: &str, found: &F
 /// How long before it looks for services an execution may have read that everything is on hold, in milliseconds.
 const BEFORE: i64 = 5_000;
 
-/// Whether everything was on hold when an execution read.
+/// True if everything was on hold when an execution read.
 pub(super) fn is_all_held(aftermath: &Aftermath, found: &Found) -> bool {
     let held = aftermath.all_held.as_ref();
     held.is_some_and(|held| held.certainly_from <= found.from - BEFORE && found.to <= held.certainly_to)
 }
 
-/// Whether everything may have been on hold when an execution read, or, for a service whose stage comes after another one, when
-/// its turn came.
+/// True if everything may have been on hold when an execution read, or, for a service whose stage comes after another one, when
+/// its update could be made.
 fn may_be_all_held(aftermath: &Aftermath, id: &ServiceId, found: &Found) -> bool {
     let mut stages = owners(aftermath, id, found).into_iter().flatten();
     let to = if stages.any(|stage| stage.after.is_some()) {
@@ -101,7 +101,7 @@ pub(super) fn reads<'a>(
     })
 }
 
-/// Whether any execution of a push may have moved a service.
+/// True if any execution of a push may have moved a service.
 pub(super) fn may_move(aftermath: &Aftermath, id: &ServiceId, repository: &str, push: &PushId) -> bool {
     reads(aftermath, repository, push).any(|(_, tag, found)| !permit(aftermath, id, tag, found).is_refused())
 }
@@ -152,7 +152,11 @@ mod tests {
         assert_eq!(of_hold(25_001, 31_000, false), Permit::Unsettled);
         assert_eq!(of_hold(25_000, 30_999, false), Permit::Unsettled);
         assert_eq!(of_hold(32_001, 40_000, false), Permit::Given);
-        assert_eq!(of_hold(32_001, 40_000, true), Permit::Unsettled, "its turn comes later");
+        assert_eq!(
+            of_hold(32_001, 40_000, true),
+            Permit::Unsettled,
+            "its update comes later"
+        );
         assert_eq!(of_hold(10_000, 23_999, true), Permit::Given);
     }
 

@@ -7,7 +7,7 @@ pub(super) const READ: i64 = 3_000;
 /// The same where reads are throttled for long: then "Update service" takes its third read as it is.
 const SLOW_READ: i64 = 60_000;
 
-/// Whether a rollout may stand on a read from before a moment: somebody of ours read the service then, and so shortly before
+/// True if a rollout may stand on a read from before a moment: somebody of ours read the service then, and so shortly before
 /// the update that this may have been the read, or reads have been throttled in between.
 pub(super) fn may_be_from_before(aftermath: &Aftermath, service: &Service, since: i64, rollout: &Deployment) -> bool {
     let id = service.id();
@@ -31,7 +31,7 @@ pub(super) fn may_be_from_before(aftermath: &Aftermath, service: &Service, since
     })
 }
 
-/// Whether ECS's records of a service may have told nothing to the read that a rollout stands on: shortly before it, the list of
+/// True if ECS's records of a service may have told nothing to the read that a rollout stands on: shortly before it, the list of
 /// them was empty or denied, or what is in it was.
 ///
 /// A call for what is in a list does not name the service; it follows on that service's list.
@@ -50,7 +50,7 @@ pub(super) fn may_have_no_records(aftermath: &Aftermath, service: &Service, roll
     })
 }
 
-/// Whether a rollout that was replaced was certainly listed until `next` began: it was given up by ECS, or had tasks left.
+/// True if a rollout that was replaced was certainly listed until `next` began: it was given up by ECS, or had tasks left.
 pub(super) fn is_listed(service: &Service, replaced: &Deployment, next: &Deployment) -> bool {
     let reason = replaced.status_reason.as_deref().unwrap_or_default();
     let again = service

@@ -5,14 +5,14 @@ use super::one_at_a_time::{goes_back, is_right_by_an_old_read, puts_back};
 use super::reads::{is_listed, may_be_from_before, may_have_no_records};
 use crate::aftermath::{Aftermath, Call, Deployment, Revision, Service, StoppedTask, short};
 
-const WAITS: &str = "no rollout of ours begins while the service is on its way back";
+const WAITS: &str = "no rollout of ours begins while the service is rolling back";
 
 /// The setting `rolloutTimeout` of a storm, in milliseconds: a rollback that takes longer is waited for no more.
 const ROLLOUT_TIMEOUT: i64 = 90_000;
 /// The least number of crashed tasks that makes a crash loop: how many tasks the service was to have at a moment is not recorded.
 const LEAST_CRASHES: usize = 3;
 
-/// A service that is on its way back.
+/// A service that is rolling back.
 struct WayBack<'a> {
     /// Since when that could be seen.
     since: i64,
@@ -59,7 +59,7 @@ fn cuts(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
             violations.push(Violation::of_service(
                 WAITS,
                 id.clone(),
-                format!("{second} was begun on the way back to {to}"),
+                format!("{second} was begun during the rollback to {to}"),
             ));
         }
     }
@@ -125,7 +125,7 @@ fn our_way_back<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -
     })
 }
 
-/// Whether ECS went back from the rollout at this place, and nobody had to wait for that any more when the next one began.
+/// True if ECS went back from the rollout at this place, and nobody had to wait for that any more when the next one began.
 pub(super) fn is_given_up(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
     let way_back = way_back_of_ecs(aftermath, service, place);
     way_back.is_some_and(|way_back| is_lost(service, &way_back, &service.history[place + 1]))
@@ -135,14 +135,14 @@ fn goes_to_earlier(there: &Revision, left: &Revision) -> bool {
     there.family == left.family && there.number < left.number
 }
 
-/// Whether the push that `wanted` was made for is on the revision gone back to: that is not taken for a way back then, but for
+/// True if the push that `wanted` was made for is on the revision gone back to: that is not taken for a way back then, but for
 /// what lacks somebody's change.
 fn has_push_of(aftermath: &Aftermath, there: &Revision, wanted: &Revision) -> bool {
     let made_for = aftermath.made_for(wanted);
     there.pushes().any(|push| made_for.contains(&push))
 }
 
-/// Whether nobody has to wait for a rollback any more, by the rules of "Update service".
+/// True if nobody has to wait for a rollback any more, by the rules of "Update service".
 fn is_lost(service: &Service, way_back: &WayBack<'_>, until: &Deployment) -> bool {
     let dies = |task: &&StoppedTask| {
         let by_itself = matches!(

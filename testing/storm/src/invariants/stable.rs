@@ -102,7 +102,7 @@ fn is_told(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bo
     })
 }
 
-/// Whether a message names a revision: `web:4`, which `web:42` does not.
+/// True if a message names a revision: `web:4`, which `web:42` does not.
 fn names(message: &str, revision: &str) -> bool {
     let mut ends = message
         .match_indices(revision)
@@ -114,7 +114,7 @@ fn names(message: &str, revision: &str) -> bool {
 /// time begins before the update.
 const ROLLOUT_TIMEOUT: i64 = 85_000;
 
-/// Whether a rollout of the push of an execution had all the time that it may take when the execution ended, and was not over since
+/// True if a rollout of the push of an execution had all the time that it may take when the execution ended, and was not over since
 /// the service's old tasks drained for longer than that, by the settings of its target group.
 #[expect(clippy::cast_precision_loss, reason = "the milliseconds of a storm")]
 fn only_drains(aftermath: &Aftermath, service: &Service, execution: &Execution, rollout: &Deployment) -> bool {
@@ -223,7 +223,7 @@ pub(super) fn rolled_back_means_gone(aftermath: &Aftermath) -> Vec<Violation> {
         .collect()
 }
 
-/// Whether an execution says rightly that the service went back to a revision with an image whose tasks die.
+/// True if an execution says rightly that the service went back to a revision with an image whose tasks die.
 fn says_it_is_there(aftermath: &Aftermath, execution: &Execution) -> bool {
     let message = execution.message.as_deref().unwrap_or_default();
     let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));

@@ -37,7 +37,7 @@ fn has_newer(aftermath: &Aftermath, execution: &Execution) -> bool {
     })
 }
 
-/// Whether a rollout during the execution ran another image, of a newer push under its very tag.
+/// True if a rollout during the execution ran another image, of a newer push under its very tag.
 fn runs_what_came_over(aftermath: &Aftermath, execution: &Execution) -> bool {
     let Some((push, id)) = aftermath.pushed(execution).zip(execution.service.as_ref()) else {
         return false;
@@ -94,7 +94,7 @@ fn is_for(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
         && is_permitted(aftermath, push, service)
 }
 
-/// Whether it is certain that the tag of a push moves a service.
+/// True if it is certain that the tag of a push moves a service.
 fn is_permitted(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
     let id = service.id();
     let mut of_tag = reads(aftermath, &push.repository, &push.id).filter(|(_, tag, _)| *tag == push.tag);
@@ -109,7 +109,7 @@ fn is_permitted(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool
     })
 }
 
-/// Whether nothing kept a service's stage back: it comes after none, or after one of which an execution deployed all services.
+/// True if nothing kept a service's stage back: it comes after none, or after one of which an execution deployed all services.
 fn is_its_turn(aftermath: &Aftermath, id: &ServiceId, execution: &Execution, repository: &str, found: &Found) -> bool {
     let has_order = owners(aftermath, id, found)
         .into_iter()
@@ -128,7 +128,7 @@ fn is_its_turn(aftermath: &Aftermath, id: &ServiceId, execution: &Execution, rep
     !execution.is_red() && services_of(aftermath, before, repository, found).all(is_deployed)
 }
 
-/// Whether a service ever had a higher version of a repository than that of a push.
+/// True if a service ever had a higher version of a repository than that of a push.
 fn had_higher(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
     let after = aftermath.after.service(&service.id());
     let history = after.into_iter().flat_map(|service| &service.history);

@@ -89,7 +89,7 @@ fn is_write_to(call: &Call, service: &Service) -> bool {
         || call.parameter("serviceDeploymentArn").contains(&path) && call.operation == "StopServiceDeployment"
 }
 
-/// Whether a service may be written to.
+/// True if a service may be written to.
 fn is_ours(aftermath: &Aftermath, before: &Service) -> bool {
     let ran = aftermath.before.revision(&before.task_definition);
     aftermath.is_watched(&before.cluster)
@@ -134,7 +134,7 @@ pub(super) fn others_are_not_undone(aftermath: &Aftermath) -> Vec<Violation> {
     violations
 }
 
-/// Whether it went well, to a revision that was registered by hand during the storm.
+/// True if it went well, to a revision that was registered by hand during the storm.
 fn is_kept(aftermath: &Aftermath, rollout: &Deployment) -> bool {
     let revision = aftermath.after.revision(&rollout.task_definition);
     let is_by_hand = revision.is_some_and(|revision| revision.source().is_none());
@@ -142,7 +142,7 @@ fn is_kept(aftermath: &Aftermath, rollout: &Deployment) -> bool {
     rollout.status == "SUCCESSFUL" && is_by_hand && is_new
 }
 
-/// Whether the revision of a rollout is that of another, or was made from it in one step or several; or from one that is the
+/// True if the revision of a rollout is that of another, or was made from it in one step or several; or from one that is the
 /// same member by member and tag by tag, which somebody may register for one service after another.
 fn is_made_from(aftermath: &Aftermath, rollout: &Deployment, origin: &Deployment) -> bool {
     let revision_of = |rollout: &Deployment| aftermath.after.revision(&rollout.task_definition);

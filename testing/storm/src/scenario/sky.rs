@@ -19,7 +19,7 @@ fn fault(fault: Kind, operation: Option<&str>, chance: f64) -> Fault {
     }
 }
 
-/// The kinds of faults that storms have. What AWS throttles is up to its buckets.
+/// The kinds of faults that storms have. The buckets of AWS decide about throttling.
 #[cfg(test)]
 pub(super) const KINDS: [Kind; 8] = [
     Kind::ServerError,

@@ -1,4 +1,4 @@
-//! A pace says when each call of a push may be made, so that it never asks more of ECS than the account is granted: an
+//! A schedule says when each call of a push may be made, so that it never asks more of ECS than the account is granted: an
 //! account's calls of one kind come out of a token bucket, which other pushes and other tools take from too.
 //!
 //! See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>.
@@ -29,14 +29,14 @@ pub const UPDATES: Bucket = Bucket {
 
 /// The calls that one of so many pushes takes from a bucket, which is full at second 0: an equal share of it. The rest
 /// is counted in shares, of which a call takes as many as there are pushes.
-struct Schedule {
+struct Slots {
     bucket: Bucket,
     pushes: u32,
     second: u32,
     left: u32,
 }
 
-impl Schedule {
+impl Slots {
     fn new(bucket: Bucket, pushes: u32) -> Self {
         Self {
             bucket,
@@ -72,12 +72,12 @@ pub fn is_long(revisions: &[PlannedRevision]) -> bool {
     revisions.len() > REGISTRATIONS.at_once as usize || services > UPDATES.at_once as usize
 }
 
-/// Paces the plan of one of so many `pushes` that register and update at the same time: gives each revision the seconds
+/// Schedules the plan of one of so many `pushes` that register and update at the same time: gives each revision the seconds
 /// from the begin after which it may be registered, and each service those after which it may be updated, if that is
 /// later than its revision's registration. The order of the plan stays.
-pub fn pace(revisions: &mut [PlannedRevision], pushes: u32) {
-    let mut registrations = Schedule::new(REGISTRATIONS, pushes.max(1));
-    let mut updates = Schedule::new(UPDATES, pushes.max(1));
+pub fn schedule(revisions: &mut [PlannedRevision], pushes: u32) {
+    let mut registrations = Slots::new(REGISTRATIONS, pushes.max(1));
+    let mut updates = Slots::new(UPDATES, pushes.max(1));
     for revision in revisions {
         revision.after = registrations.next(0);
         for service in &mut revision.services {
@@ -113,7 +113,7 @@ mod tests {
             services: (0..*services).map(service).collect(),
         });
         let mut revisions: Vec<PlannedRevision> = revisions.collect();
-        pace(&mut revisions, pushes);
+        schedule(&mut revisions, pushes);
         revisions
     }
 
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_plan_needs_no_pace() {
+    fn an_empty_plan_needs_no_schedule() {
         assert!(plan(&[]).is_empty());
     }
 
