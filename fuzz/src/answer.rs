@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use ecr_deploy::domain::lifecycle::{HookAction, HookStatus, Lifecycle};
 use ecr_deploy::domain::service::{CrashThreshold, Service, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
 use ecr_deploy::error::Error;
 use serde::Deserialize;
@@ -29,6 +30,8 @@ struct Input<'a> {
     records: Option<&'a RawValue>,
     /// The `serviceRevisions` of `DescribeServiceRevisions`.
     revisions: Option<&'a RawValue>,
+    /// The `serviceDeployments` of `DescribeServiceDeployments`, with their lifecycle hooks.
+    lifecycle: Option<&'a RawValue>,
 }
 
 /// The members of a service that are read, by their plain meaning. A member that does not fit is not compared: AWS sends none such.
@@ -104,6 +107,23 @@ struct ToldRecord {
     status: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ToldLifecycle {
+    service_deployment_arn: Option<String>,
+    lifecycle_stage: Option<String>,
+    lifecycle_hook_details: Option<Vec<ToldHook>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ToldHook {
+    hook_id: Option<String>,
+    status: Option<String>,
+    target_arn: Option<String>,
+    timeout_action: Option<String>,
+}
+
 /// Answers each operation with what the input has for it.
 #[derive(Debug, Clone)]
 struct Wire(Arc<Vec<(&'static str, String)>>);
@@ -124,6 +144,9 @@ impl HttpConnector for Wire {
         HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
     }
 }
+
+/// The service deployment that is asked for.
+const DEPLOYMENT: &str = "arn:aws:ecs:eu-west-1:123456789012:service-deployment/production/web/1";
 
 static CLUSTER: LazyLock<ClusterName> = LazyLock::new(|| "production".to_owned().try_into().expect("a name"));
 static SERVICE: LazyLock<ServiceName> = LazyLock::new(|| "web".to_owned().try_into().expect("a name"));
@@ -147,6 +170,10 @@ fn ecs(input: &Input<'_>) -> Ecs {
         (
             "DescribeServiceRevisions",
             format!(r#"{{"serviceRevisions":{}}}"#, text(input.revisions, "[]")),
+        ),
+        (
+            "DescribeServiceDeployments",
+            format!(r#"{{"serviceDeployments":{}}}"#, text(input.lifecycle, "[]")),
         ),
     ];
     let config = Config::builder()
@@ -177,6 +204,10 @@ pub(crate) fn check(input: &[u8]) {
         match ecs.service_deployments(&CLUSTER, &SERVICE, None).await {
             Ok(records) => check_records(&records.unwrap_or_default(), told(input.records)),
             Err(error) => assert_ours(&error),
+        }
+        match ecs.lifecycle(DEPLOYMENT).await {
+            Ok(lifecycle) => check_lifecycle(lifecycle, told(input.lifecycle)),
+            Err(error) => assert!(error.to_string().contains(DEPLOYMENT), "{error}"),
         }
     });
 }
@@ -308,6 +339,37 @@ fn check_records(records: &[ServiceDeployment], told: Option<Vec<ToldRecord>>) {
     }
 }
 
+fn check_lifecycle(lifecycle: Option<Lifecycle>, told: Option<Vec<ToldLifecycle>>) {
+    let Some(told) = told else { return };
+    let mut told = told.into_iter();
+    let told = told.find(|it| it.service_deployment_arn.as_deref() == Some(DEPLOYMENT));
+    assert_eq!(lifecycle.is_some(), told.is_some());
+    let (Some(read), Some(told)) = (lifecycle, told) else {
+        return;
+    };
+    assert_eq!(read.stage, told.lifecycle_stage);
+    let told = told.lifecycle_hook_details.unwrap_or_default();
+    assert_eq!(read.hooks.len(), told.len());
+    for (hook, told) in read.hooks.iter().zip(told) {
+        let status = match told.status.as_deref() {
+            Some("AWAITING_ACTION") => HookStatus::AwaitingAction,
+            Some("IN_PROGRESS") => HookStatus::InProgress,
+            Some("SUCCEEDED") => HookStatus::Succeeded,
+            Some("FAILED") => HookStatus::Failed,
+            Some("TIMED_OUT") => HookStatus::TimedOut,
+            _ => HookStatus::Unknown,
+        };
+        let action = match told.timeout_action.as_deref() {
+            Some("CONTINUE") => Some(HookAction::Continue),
+            Some("ROLLBACK") => Some(HookAction::RollBack),
+            _ => None,
+        };
+        assert_eq!((hook.status, hook.timeout_action), (status, action));
+        assert_eq!(hook.id, told.hook_id.unwrap_or_default());
+        assert_eq!(hook.function, told.target_arn.filter(|arn| !arn.is_empty()));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,7 +378,7 @@ mod tests {
     #[test]
     fn every_part_of_an_answer_is_read_from_some_input_of_the_corpus() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/answer");
-        let (mut services, mut tasks, mut records) = (0, 0, 0);
+        let (mut services, mut tasks, mut records, mut hooks) = (0, 0, 0, 0);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -335,11 +397,13 @@ mod tests {
                     .map_or(0, |tasks| tasks.len());
                 let read = ecs.service_deployments(&CLUSTER, &SERVICE, None).await;
                 records += read.ok().flatten().map_or(0, |records| records.len());
+                let read = ecs.lifecycle(DEPLOYMENT).await;
+                hooks += read.ok().flatten().map_or(0, |lifecycle| lifecycle.hooks.len());
             });
         }
         assert!(
-            services >= 8 && tasks >= 8 && records >= 6,
-            "{services} services, {tasks} tasks, {records} records"
+            services >= 8 && tasks >= 8 && records >= 6 && hooks >= 8,
+            "{services} services, {tasks} tasks, {records} records, {hooks} hooks"
         );
     }
 }

@@ -178,14 +178,10 @@ fn a_stage_that_cannot_be_read_is_named_with_its_member() {
 
 #[test]
 fn what_is_no_object_is_refused() {
-    for text in [
-        "",
-        "[]",
-        "null",
-        "{",
-        "{}{}",
-        "[[],[],false,false,\"tag\",true,1800,15]",
-    ] {
+    for text in ["", "[]", "null", "[[], [], false, false]"] {
+        refused(Config::parse(text), &[VARIABLE, "they are no JSON object"]);
+    }
+    for text in ["{", "{}{}"] {
         refused(Config::parse(text), &[VARIABLE]);
     }
     refused(Config::parse(&format!("{DEFAULT} 1")), &["trailing characters"]);
