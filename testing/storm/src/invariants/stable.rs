@@ -12,7 +12,8 @@ const BITS: &str = "what is called deployed runs the pushed image, by its digest
 const DEPLOYED: &str = "what is called deployed has completed its rollout";
 
 /// A rollout of ours that did not go well is told: by a red execution of deploy-service that ended after the rollout began,
-/// names the service, and is of the push that the revision was made for, or names the revision. That concerns
+/// names the service, and is of the push that the revision was made for, or names the revision. A rollback to a revision that was made
+/// for no push is told by the execution of the push that it takes back. That concerns
 ///
 /// - the last rollout of a service, when it has not ended well or is still under way,
 /// - the rollout of the newest push that a service ever got, when the service is now on an older one.
@@ -74,7 +75,13 @@ fn is_told(aftermath: &Aftermath, service: &Service, rollout: &Deployment) -> bo
     let id = service.id();
     let name = id.to_string();
     let revision = aftermath.after.revision(&rollout.task_definition);
-    let made_for = revision.map_or_else(Vec::new, |revision| aftermath.made_for(revision));
+    let mut made_for = revision.map_or_else(Vec::new, |revision| aftermath.made_for(revision));
+    if made_for.is_empty() {
+        let place = service.history.iter().position(|it| it == rollout);
+        let before = place.and_then(|place| service.history[..place].last());
+        let taken_back = before.and_then(|it| aftermath.after.revision(&it.task_definition));
+        made_for.extend(taken_back.into_iter().flat_map(|revision| aftermath.made_for(revision)));
+    }
     let is_under_way = |push: &PushId| {
         aftermath.executions_of(&id).any(|execution| {
             let has_begun = execution.started <= rollout.created_at;
@@ -323,6 +330,31 @@ mod tests {
         assert_eq!(nothing_is_left_failing_in_silence(&aftermath).len(), 1);
         aftermath.executions[3] = child(3);
         assert_eq!(nothing_is_left_failing_in_silence(&aftermath).len(), 1);
+    }
+
+    #[test]
+    fn a_rollback_that_ecs_rolled_back_in_turn_is_told_by_the_push_that_it_takes_back() {
+        let found = |execution: Execution| {
+            let mut aftermath = rolled_back();
+            let service = &mut aftermath.after.services[0];
+            service.history[3].task_definition = service.history[0].task_definition.clone();
+            service.history[3].status = "ROLLBACK_SUCCESSFUL".to_owned();
+            service.task_definition = service.history[0].task_definition.clone();
+            let before = aftermath.executions[3].clone();
+            aftermath.executions[3] = Execution {
+                ended: Some(before.ended.unwrap() + 10_000),
+                ..execution
+            };
+            let found = nothing_is_left_failing_in_silence(&aftermath);
+            found
+                .iter()
+                .filter(|it| it.what.contains("web:1 did not end well"))
+                .count()
+        };
+        let says = "web in north did not become stable on web:3: another deployment took over during the rollback";
+        assert_eq!(found(red(3, "Deploy.RolledBack", says)), 0);
+        assert_eq!(found(red(2, "Deploy.RolledBack", says)), 1, "of another push");
+        assert_eq!(found(child(3)), 1, "green");
     }
 
     #[test]
