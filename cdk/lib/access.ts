@@ -81,6 +81,13 @@ function readers({ deployImage, deployService, ...props }: AccessProps): Permiss
       wildcard: 'Services are found while it runs.',
     },
     {
+      sid: 'ReadHooks',
+      // Whether a rollout waits at a lifecycle hook for a person.
+      actions: ['ecs:ListServiceDeployments', 'ecs:DescribeServiceDeployments'],
+      resources: [arn('ecs', 'service/*'), arn('ecs', 'service-deployment/*')],
+      wildcard: 'Services are found while it runs.',
+    },
+    {
       sid: 'DescribeImages',
       // Which images a service runs, which are newer, and which one somebody names.
       actions: ['ecr:DescribeImages'],
@@ -90,7 +97,7 @@ function readers({ deployImage, deployService, ...props }: AccessProps): Permiss
   ];
 }
 
-/** plan, deploy, retry, hold and unhold. */
+/** plan, deploy, retry, hold, unhold, continue and cancel. */
 function operators({ push, deployImage, holdParameter }: AccessProps): Permission[] {
   return [
     {
@@ -118,6 +125,13 @@ function operators({ push, deployImage, holdParameter }: AccessProps): Permissio
       actions: ['ecs:TagResource', 'ecs:UntagResource'],
       resources: [arn('ecs', 'service/*')],
       conditions: { 'ForAllValues:StringEquals': { 'aws:TagKeys': ['ecr-deploy:hold'] } },
+      wildcard: 'Services are found while it runs.',
+    },
+    {
+      sid: 'AnswerHook',
+      // It continues a rollout that waits, or takes it back. It begins none.
+      actions: ['ecs:ContinueServiceDeployment'],
+      resources: [arn('ecs', 'service/*'), arn('ecs', 'service-deployment/*')],
       wildcard: 'Services are found while it runs.',
     },
     {

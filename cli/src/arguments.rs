@@ -82,6 +82,10 @@ pub enum Command {
     Hold(HoldArguments),
     /// Lift a hold
     Unhold(UnholdArguments),
+    /// Continue a rollout that waits at a lifecycle hook for a person
+    Continue(ServiceArguments),
+    /// Take a rollout back that waits at a lifecycle hook for a person
+    Cancel(ServiceArguments),
     /// Print a script that completes this command in a shell
     Completions(CompletionsArguments),
 }
@@ -174,6 +178,14 @@ pub struct UnholdArguments {
     /// The service to hold no longer, or everything.
     #[command(flatten)]
     pub what: HoldOf,
+}
+
+/// A service.
+#[derive(Debug, Args)]
+pub struct ServiceArguments {
+    /// Service, with its cluster: production/web
+    #[arg(value_name = "SERVICE")]
+    pub service: String,
 }
 
 /// The arguments of `completions`.

@@ -4,6 +4,7 @@ mod completions;
 mod deploy;
 mod history;
 mod hold;
+mod hooks;
 mod plan;
 mod retry;
 mod status;
@@ -17,6 +18,7 @@ use schemars::JsonSchema;
 
 pub use history::{Entry, History};
 pub use hold::Held;
+pub use hooks::{Answer, Answered};
 pub use plan::PlanDocument;
 pub use status::Status;
 pub use why::{Story, Why};
@@ -33,6 +35,8 @@ pub struct Documents {
     status: Status,
     hold: Held,
     unhold: Held,
+    r#continue: Answered,
+    cancel: Answered,
     error: Problem,
 }
 
@@ -62,6 +66,8 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Status(it) => status::run(&shared, &it).await,
         Command::Hold(it) => hold::hold(&shared, &it).await,
         Command::Unhold(it) => hold::unhold(&shared, &it).await,
+        Command::Continue(it) => hooks::proceed(&shared, &it).await,
+        Command::Cancel(it) => hooks::cancel(&shared, &it).await,
         Command::Completions(it) => completions::run(&it),
     }
 }

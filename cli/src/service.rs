@@ -1,5 +1,6 @@
 //! A service, and the pushes that wait for it: pure, over the answers of ECS and ECR, and the executions.
 
+use crate::lifecycle::Pause;
 use ecr_deploy::domain::hold;
 use ecr_deploy::domain::image::{EcrRegistry, Registry};
 use ecr_deploy::domain::service::Service;
@@ -30,6 +31,8 @@ pub struct ServiceStatus {
     pub images: Vec<Running>,
     /// The text that holds the service.
     pub hold: Option<String>,
+    /// The lifecycle hooks at which its rollout waits for a person.
+    pub waits: Vec<Pause>,
     /// Its newest deployment by ecr-deploy that is remembered: Step Functions forgets one after 90 days.
     pub last: Option<Last>,
 }
@@ -100,7 +103,7 @@ pub struct Available {
     pub pushed_at: Timestamp,
 }
 
-/// How a service stands, without its past; `None` where it runs nothing of this registry.
+/// How a service stands, without its past and its hooks; `None` where it runs nothing of this registry.
 #[must_use]
 pub fn status(
     service: &Service,
@@ -131,6 +134,7 @@ pub fn status(
         steady: service.is_steady(),
         images,
         hold: hold.map(str::to_owned),
+        waits: Vec::new(),
         last: None,
     })
 }

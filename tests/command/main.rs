@@ -6,6 +6,7 @@
 
 mod deploying;
 mod everything;
+mod hooks;
 mod page;
 mod reading;
 mod refused;

@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::output::{self, Document, who, wrapped};
 use aws_sdk_ecs::types::Tag;
 use aws_sdk_ssm::types::ParameterType;
+use ecr_deploy::domain::arn::{ClusterName, ServiceName};
 use ecr_deploy::domain::hold;
 use ecr_deploy::domain::service::ServiceTags;
 use ecr_deploy::error::Error as OfAws;
@@ -34,6 +35,20 @@ pub struct Held {
 pub(crate) struct Named {
     pub(crate) cluster: String,
     pub(crate) service: String,
+}
+
+impl Named {
+    /// The names as ECS takes them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] where ECS has no such names.
+    pub(crate) fn parsed(&self) -> Result<(ClusterName, ServiceName), Error> {
+        let refused = |text: &str| Error::Usage(format!("{text:?} is no name that ECS has"));
+        let cluster = self.cluster.parse().map_err(|_| refused(&self.cluster))?;
+        let service = self.service.parse().map_err(|_| refused(&self.service))?;
+        Ok((cluster, service))
+    }
 }
 
 impl std::str::FromStr for Named {

@@ -6,6 +6,7 @@ use crate::commands::hold::all_hold;
 use crate::error::Error;
 use crate::execution::{Executions, Listed, time};
 use crate::exit::Exit;
+use crate::lifecycle;
 use crate::output::{self, Document, Tone, cell, count, paragraphs, short, table, who, wrapped};
 use crate::progress::Progress;
 use crate::push::tone;
@@ -89,11 +90,14 @@ async fn read(account: &Account, of: &Of<'_>) -> Result<Status, Error> {
     let stored = stored(account, &here, definitions.values()).await?;
     let settings = &account.installation.settings;
     let stages = Stages::read(settings)?;
-    let known = services.iter().filter_map(|service| {
-        let definition = definitions.get(revision(service)?)?;
-        status(service, definition, &here, &stages, &stored, now)
-    });
-    let mut known: Vec<ServiceStatus> = known.collect();
+    let mut known: Vec<ServiceStatus> = Vec::new();
+    for service in &services {
+        let definition = revision(service).and_then(|revision| definitions.get(revision));
+        let standing = definition.and_then(|it| status(service, it, &here, &stages, &stored, now));
+        let Some(standing) = standing else { continue };
+        let waits = lifecycle::pauses(account, &ecs, service, now).await?;
+        known.push(ServiceStatus { waits, ..standing });
+    }
     known.sort_by(|one, other| (&one.cluster, &one.service).cmp(&(&other.cluster, &other.service)));
     progress.say("reading executions".to_owned());
     let executions = Executions(account.sfn());
@@ -308,6 +312,9 @@ fn notes(service: &ServiceStatus, image: &crate::service::Running) -> (String, T
     if service.hold.is_some() {
         notes.push("on hold".to_owned());
     }
+    if !service.waits.is_empty() {
+        notes.push("waits for a person".to_owned());
+    }
     if let Some(waiting) = &image.waiting {
         notes.push(format!("newer: {}", waiting.tag));
     }
@@ -337,6 +344,15 @@ fn one(service: &ServiceStatus) -> String {
     ];
     lines.extend(service.images.iter().flat_map(of_image));
     lines.extend(service.hold.clone().map(|hold| ("on hold", hold, Tone::Notable)));
+    let command = format!(
+        "ecr-deploy continue {0}/{1}, or cancel",
+        service.cluster, service.service
+    );
+    let waits = service
+        .waits
+        .iter()
+        .map(|it| ("waits at", format!("{}: {command}", it.text()), Tone::Notable));
+    lines.extend(waits);
     lines.extend(service.last.iter().flat_map(of_last));
     let rows = lines
         .into_iter()

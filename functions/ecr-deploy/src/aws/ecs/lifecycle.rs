@@ -15,21 +15,28 @@ impl Ecs {
     ///
     /// As [`Ecs::describe_service`].
     pub async fn lifecycle(&self, service_deployment: &str) -> Result<Option<Lifecycle>, Error> {
-        let request = self.client.describe_service_deployments();
-        let sent = request.service_deployment_arns(service_deployment).send().await;
-        let call = format!("DescribeServiceDeployments of {service_deployment}");
-        match sent.map_err(|error| Error::from_aws(&call, &error)) {
-            Ok(described) => {
-                let mut deployments = described.service_deployments.unwrap_or_default().into_iter();
-                let is_it = |it: &types::ServiceDeployment| it.service_deployment_arn() == Some(service_deployment);
-                Ok(deployments.find(is_it).map(|it| read(service_deployment, it)))
-            }
+        match self.told_lifecycle(service_deployment).await {
             Err(Error::Rejected(message) | Error::NotFound(message)) => {
                 tracing::warn!("doing without the lifecycle hooks: {message}");
                 Ok(None)
             }
-            Err(error) => Err(error),
+            told => told,
         }
+    }
+
+    /// The same for a person, who wants to hear why ECS does not tell. `None` where its answer holds no such service deployment.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.Rejected` and `Deploy.NotFound` too.
+    pub async fn told_lifecycle(&self, service_deployment: &str) -> Result<Option<Lifecycle>, Error> {
+        let request = self.client.describe_service_deployments();
+        let sent = request.service_deployment_arns(service_deployment).send().await;
+        let call = format!("DescribeServiceDeployments of {service_deployment}");
+        let described = sent.map_err(|error| Error::from_aws(&call, &error))?;
+        let mut deployments = described.service_deployments.unwrap_or_default().into_iter();
+        let is_it = |it: &types::ServiceDeployment| it.service_deployment_arn() == Some(service_deployment);
+        Ok(deployments.find(is_it).map(|it| read(service_deployment, it)))
     }
 }
 

@@ -1,0 +1,166 @@
+//! `ecr-deploy continue` and `cancel`: the answer to a lifecycle hook that waits for a person.
+
+use crate::arguments::{ServiceArguments, Shared};
+use crate::aws::{Account, now};
+use crate::commands::hold::Named;
+use crate::error::Error;
+use crate::execution::{Executions, Listed, Status};
+use crate::exit::Exit;
+use crate::lifecycle::{Pause, UnderWay, instead};
+use crate::named::short;
+use crate::output::{self, Document, Tone, cell, paragraphs, table, wrapped};
+use aws_sdk_ecs::types::DeploymentLifecycleHookAction;
+use ecr_deploy::domain::arn::{ClusterName, ServiceName};
+use ecr_deploy::error::Error as OfAws;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Among how many of the newest executions the one that watches the service is looked for.
+const AMONG: usize = 2000;
+
+/// A rollout whose hooks were answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Answered {
+    /// The service: `production/web`.
+    pub service: String,
+    /// The answer.
+    pub answer: Answer,
+    /// The ARN of the service deployment that waited.
+    pub service_deployment: String,
+    /// The revision that it rolls out: `web:42`.
+    pub revision: String,
+    /// The hooks that were answered.
+    pub hooks: Vec<Pause>,
+    /// The name of the push that watches the rollout; `null` where none does.
+    pub push: Option<String>,
+}
+
+/// The answer to a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Answer {
+    /// The rollout goes on.
+    Continued,
+    /// ECS takes the service back.
+    Cancelled,
+}
+
+impl Answer {
+    /// Its name, as in JSON.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Continued => "CONTINUED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+}
+
+/// Continues a rollout that waits.
+pub(crate) async fn proceed(shared: &Shared, arguments: &ServiceArguments) -> Result<Exit, Error> {
+    answer(shared, arguments, Answer::Continued).await
+}
+
+/// Takes a rollout back that waits.
+pub(crate) async fn cancel(shared: &Shared, arguments: &ServiceArguments) -> Result<Exit, Error> {
+    answer(shared, arguments, Answer::Cancelled).await
+}
+
+async fn answer(shared: &Shared, arguments: &ServiceArguments, answer: Answer) -> Result<Exit, Error> {
+    let named: Named = arguments.service.parse()?;
+    let (cluster, name) = named.parsed()?;
+    let account = Account::open(shared).await?;
+    let ecs = account.reader();
+    let service = ecs.describe_service(&cluster, &name).await?;
+    let under_way = UnderWay::read(&account, &ecs, &service).await?;
+    let pauses = under_way.as_ref().map(|it| it.pauses(now())).unwrap_or_default();
+    let (Some(under_way), false) = (under_way.as_ref(), pauses.is_empty()) else {
+        let how = instead(&service, under_way.as_ref());
+        return Err(Error::NotFound(format!(
+            "{} does not wait for a person: {how}",
+            arguments.service
+        )));
+    };
+    let service_deployment = &under_way.lifecycle.service_deployment;
+    // One that goes back at its first hook does not wait at the others.
+    let most = if answer == Answer::Cancelled { 1 } else { pauses.len() };
+    let hooks: Vec<Pause> = pauses.into_iter().take(most).collect();
+    for hook in &hooks {
+        send(&account, service_deployment, hook, answer).await?;
+    }
+    let document = Answered {
+        service: arguments.service.clone(),
+        answer,
+        service_deployment: service_deployment.clone(),
+        revision: service
+            .primary()
+            .map(|it| it.task_definition.short().to_owned())
+            .unwrap_or_default(),
+        hooks,
+        push: watching(&account, &cluster, &name).await?,
+    };
+    output::print(shared.output, &document, now())?;
+    Ok(Exit::Done)
+}
+
+async fn send(account: &Account, service_deployment: &str, hook: &Pause, answer: Answer) -> Result<(), Error> {
+    let action = match answer {
+        Answer::Continued => DeploymentLifecycleHookAction::Continue,
+        Answer::Cancelled => DeploymentLifecycleHookAction::Rollback,
+    };
+    let request = account.ecs().continue_service_deployment().hook_id(&hook.id);
+    let sent = request
+        .service_deployment_arn(service_deployment)
+        .action(action)
+        .send()
+        .await;
+    let call = format!("ContinueServiceDeployment of {service_deployment}");
+    sent.map(drop).map_err(|error| OfAws::from_aws(&call, &error).into())
+}
+
+/// The name of the push that watches a service now.
+async fn watching(account: &Account, cluster: &ClusterName, service: &ServiceName) -> Result<Option<String>, Error> {
+    let executions = Executions(account.sfn());
+    let begins = format!("{}-", service.as_str().chars().take(40).collect::<String>());
+    let may_be = |it: &Listed| it.status == Status::Running && it.name.starts_with(&begins);
+    let machine = &account.installation.deploy_service;
+    for it in executions.list(machine, (20, AMONG), None, may_be).await? {
+        let input = executions.read(&it.arn).await?.input;
+        if input["cluster"] == cluster.as_str() && input["service"] == service.as_str() {
+            let push = input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str();
+            return Ok(push.and_then(|arn| arn.rsplit(':').next()).map(str::to_owned));
+        }
+    }
+    Ok(None)
+}
+
+impl Document for Answered {
+    fn text(&self, _: Timestamp) -> String {
+        let row = |name: &str, said: String| vec![cell(name, Tone::Plain), cell(said, Tone::Plain)];
+        let mut rows = vec![row("rollout", format!("to {}", self.revision))];
+        rows.extend(self.hooks.iter().map(|hook| row("waited at", hook.text())));
+        rows.extend(self.push.iter().map(|push| row("push", push.clone())));
+        let head = format!("{}  {}\n{}", self.service, self.answer.name(), table(&[], rows));
+        let next = match self.answer {
+            Answer::Continued => "ECS goes on with the rollout, and may wait at a later hook again.",
+            Answer::Cancelled => "ECS takes the service back to the revision before.",
+        };
+        let Some(push) = &self.push else {
+            let how = format!(
+                "{next} No push watches it: ecr-deploy status {} tells how it goes on.",
+                self.service
+            );
+            return paragraphs([head, wrapped(&how)]);
+        };
+        let end = match self.answer {
+            Answer::Continued => "The push watches it to its end",
+            Answer::Cancelled => "The push sees that, and ends red",
+        };
+        let how = format!(
+            "{next} {end}. A rollout that has waited for long is read more and more seldom, at least once an hour, so the push may end \
+             some time later:"
+        );
+        paragraphs([head, format!("{}\n  ecr-deploy why {}", wrapped(&how), short(push))])
+    }
+}
