@@ -82,9 +82,16 @@ function readers({ deployImage, deployService, ...props }: AccessProps): Permiss
     },
     {
       sid: 'ReadHooks',
-      // Whether a rollout waits at a lifecycle hook for a person.
+      // They tell whether a rollout waits at a lifecycle hook for a person.
       actions: ['ecs:ListServiceDeployments', 'ecs:DescribeServiceDeployments'],
       resources: [arn('ecs', 'service/*'), arn('ecs', 'service-deployment/*')],
+      wildcard: 'Services are found while it runs.',
+    },
+    {
+      sid: 'ReadGoodRevisions',
+      // The last good revision, to which a service can be taken back.
+      actions: ['ecs:DescribeServiceRevisions'],
+      resources: [arn('ecs', 'service/*'), arn('ecs', 'service-revision/*')],
       wildcard: 'Services are found while it runs.',
     },
     {
@@ -97,14 +104,20 @@ function readers({ deployImage, deployService, ...props }: AccessProps): Permiss
   ];
 }
 
-/** plan, deploy, retry, hold, unhold, continue and cancel. */
-function operators({ push, deployImage, holdParameter }: AccessProps): Permission[] {
+/** plan, deploy, retry, hold, unhold, rollback, continue and cancel. */
+function operators({ push, deployImage, deployService, holdParameter }: AccessProps): Permission[] {
   return [
     {
       sid: 'StartPush',
       // deploy-image is started alone to ask for a plan. Whoever may start it may deploy.
       actions: ['states:StartExecution'],
       resources: [push.stateMachineArn, deployImage.stateMachineArn],
+    },
+    {
+      sid: 'StartRollback',
+      // deploy-service is started alone to take a service back.
+      actions: ['states:StartExecution'],
+      resources: [deployService.stateMachineArn],
     },
     {
       sid: 'FindPush',

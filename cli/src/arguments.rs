@@ -82,6 +82,8 @@ pub enum Command {
     Hold(HoldArguments),
     /// Lift a hold
     Unhold(UnholdArguments),
+    /// Take a service back to its last good revision and image, and hold it there
+    Rollback(RollbackArguments),
     /// Continue a rollout that waits at a lifecycle hook for a person
     Continue(ServiceArguments),
     /// Take a rollout back that waits at a lifecycle hook for a person
@@ -178,6 +180,23 @@ pub struct UnholdArguments {
     /// The service to hold no longer, or everything.
     #[command(flatten)]
     pub what: HoldOf,
+}
+
+/// The arguments of `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArguments {
+    /// Service, with its cluster: production/web
+    #[arg(value_name = "SERVICE")]
+    pub service: String,
+    /// Revision to go back to, instead of the last good one: web:39, or 39
+    #[arg(long, value_name = "REVISION")]
+    pub to: Option<String>,
+    /// Reason, for everybody who meets the hold
+    #[arg(long, value_name = "REASON")]
+    pub why: String,
+    /// Return as soon as it goes back
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 /// A service.

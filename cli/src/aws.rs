@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::installation::{Installation, parameter};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::domain::image::EcrRegistry;
 use ecr_deploy::error::Error as OfAws;
 
 /// The account and the region, and the installation in it.
@@ -58,6 +59,21 @@ impl Account {
             stack: shared.stack.clone(),
             config,
             region,
+        })
+    }
+
+    /// The registry of this account and region, whose images may be deployed. The account is that of the installation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherVersion`] where the installation names no account.
+    pub fn here(&self) -> Result<EcrRegistry, Error> {
+        let arn = &self.installation.deploy_image;
+        let id = arn.split(':').nth(4).unwrap_or_default();
+        let unreadable = || Error::other_version("the installation", format_args!("{arn} is no ARN"));
+        Ok(EcrRegistry {
+            account: id.parse().map_err(|_| unreadable())?,
+            region: self.region.parse().map_err(|_| unreadable())?,
         })
     }
 

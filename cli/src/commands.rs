@@ -7,6 +7,7 @@ mod hold;
 mod hooks;
 mod plan;
 mod retry;
+mod rollback;
 mod status;
 mod why;
 
@@ -20,6 +21,7 @@ pub use history::{Entry, History};
 pub use hold::Held;
 pub use hooks::{Answer, Answered};
 pub use plan::PlanDocument;
+pub use rollback::Rollback;
 pub use status::Status;
 pub use why::{Story, Why};
 
@@ -35,6 +37,7 @@ pub struct Documents {
     status: Status,
     hold: Held,
     unhold: Held,
+    rollback: Rollback,
     r#continue: Answered,
     cancel: Answered,
     error: Problem,
@@ -66,6 +69,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Status(it) => status::run(&shared, &it).await,
         Command::Hold(it) => hold::hold(&shared, &it).await,
         Command::Unhold(it) => hold::unhold(&shared, &it).await,
+        Command::Rollback(it) => rollback::run(&shared, &it).await,
         Command::Continue(it) => hooks::proceed(&shared, &it).await,
         Command::Cancel(it) => hooks::cancel(&shared, &it).await,
         Command::Completions(it) => completions::run(&it),

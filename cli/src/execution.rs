@@ -178,6 +178,40 @@ impl Executions {
         }
     }
 
+    /// The newest execution of a service that `wanted` says yes to, by its name and its input.
+    ///
+    /// # Errors
+    ///
+    /// Whatever AWS refuses.
+    pub async fn newest_of(
+        &self,
+        machine: &str,
+        (cluster, service): (&str, &str),
+        wanted: impl Fn(&Listed) -> bool,
+    ) -> Result<Option<Execution>, Error> {
+        /// Among how many of the newest executions it is looked for.
+        const AMONG: usize = 5000;
+        let begins = format!("{}-", service.chars().take(40).collect::<String>());
+        let may_be = |it: &Listed| it.name.starts_with(&begins) && wanted(it);
+        for it in self.list(machine, (20, AMONG), None, may_be).await? {
+            let execution = self.read(&it.arn).await?;
+            if execution.input["cluster"] == cluster && execution.input["service"] == service {
+                return Ok(Some(execution));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The newest message of a step on a service, by the last events of its execution.
+    ///
+    /// # Errors
+    ///
+    /// Whatever AWS refuses.
+    pub async fn newest_message(&self, arn: &str) -> Result<Option<String>, Error> {
+        let events = self.events(arn, 20, true).await?;
+        Ok(events.iter().find_map(crate::report::message_of))
+    }
+
     /// The first events of an execution, or with `newest_first` the last ones: at most so many.
     ///
     /// # Errors

@@ -8,7 +8,7 @@
 //! | [`arguments`] | what can be typed |
 //! | [`installation`], [`aws`] | where the installation is, and the clients for it |
 //! | [`image`], [`event`] | the image that is named, and the push that is made of it |
-//! | [`execution`], [`named`], [`report`], [`push`], [`story`], [`service`], [`lifecycle`] | an execution as it was read, and what it says of a push or a service |
+//! | [`execution`], [`named`], [`report`], [`push`], [`story`], [`service`], [`lifecycle`], [`taking_back`] | an execution as it was read, and what it says of a push or a service |
 //! | [`commands`] | one file for each command |
 //! | [`output`], [`progress`] | how it is printed |
 
@@ -29,6 +29,7 @@ pub mod push;
 pub mod report;
 pub mod service;
 pub mod story;
+pub mod taking_back;
 
 use arguments::Arguments;
 use std::process::ExitCode;

@@ -166,8 +166,7 @@ impl<'a> Reader<'a> {
     ///
     /// Whatever AWS refuses.
     pub async fn newest_message(&self, execution: &str) -> Result<Option<String>, Error> {
-        let events = self.executions.events(execution, 20, true).await?;
-        Ok(events.iter().find_map(crate::report::message_of))
+        self.executions.newest_message(execution).await
     }
 }
 
@@ -182,7 +181,9 @@ pub fn tone(outcome: &str) -> Tone {
     match outcome {
         "DEPLOYED" | "ALREADY_DEPLOYED" => Tone::Good,
         "RUNNING" | "NOT_STARTED" => Tone::Plain,
-        "SUPERSEDED" | "ROLL_BACK_SUPERSEDED" | "SERVICE_DELETED" | "STOPPED" | "NOTHING_TO_DEPLOY" => Tone::Notable,
+        "SUPERSEDED" | "ROLL_BACK_SUPERSEDED" | "SERVICE_DELETED" | "ROLLED_BACK" | "STOPPED" | "NOTHING_TO_DEPLOY" => {
+            Tone::Notable
+        }
         _ => Tone::Bad,
     }
 }

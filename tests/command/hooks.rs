@@ -68,9 +68,8 @@ fn a_rollout_that_waits_for_a_person_is_continued() {
         let it = &*INSTALLED;
         blue_green("paused").await;
         it.types(Reader, "status paused/web").ended(0).says(&[
-            "waits at",
-            "POST_TEST_TRAFFIC_SHIFT until 20",
-            "when ECS rolls it back",
+            "waits    POST_TEST_TRAFFIC_SHIFT until 20",
+            "when ECS rolls",
             "ecr-deploy continue paused/web",
         ]);
         let refused = it.types(Reader, "continue paused/web").ended(1);

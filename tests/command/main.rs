@@ -6,6 +6,7 @@
 
 mod deploying;
 mod everything;
+mod going_back;
 mod hooks;
 mod page;
 mod reading;

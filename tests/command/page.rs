@@ -9,12 +9,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// The commands that the page shows, one after the other, with the exit code of each.
-const SHOWN: [(&str, i32); 5] = [
+const SHOWN: [(&str, i32); 6] = [
     ("plan shop/web:v2", 0),
     ("deploy shop/web:v2", 3),
     ("why shop/web:v2", 0),
     ("history", 0),
     ("status", 0),
+    ("rollback internal/api --why 'v2 is slow'", 0),
 ];
 
 #[test]
@@ -29,9 +30,13 @@ fn the_commands_of_the_pages_do_what_the_pages_say() {
 
         let mut shown = String::new();
         for (command, code) in SHOWN {
-            let Said { text, .. } = it.types(Operator, command).ended(code);
+            let words: Vec<&str> = command.split('\'').enumerate().flat_map(words_of).collect();
+            let Said { text, .. } = it.says_to(Operator, &words).ended(code);
             let _ = writeln!(shown, "$ ecr-deploy {command}\n{}\n", text.trim_end());
         }
+        it.services("shop/checkout", "checkout", &["shop"]).await;
+        it.aws.push_simulated("shop/checkout", "v2", None).unwrap();
+        it.types(Operator, "deploy shop/checkout:v2").ended(0);
         for page in ["docs/cli.md", "docs/operations.md"] {
             let blocks = blocks(page, "command");
             assert!(!blocks.is_empty(), "{page}");
@@ -39,6 +44,15 @@ fn the_commands_of_the_pages_do_what_the_pages_say() {
         }
         assert_shown(shown.trim_end());
     });
+}
+
+/// The words of a part of a command. Every second part stood between quotes, and is one word.
+fn words_of((place, part): (usize, &'static str)) -> Vec<&'static str> {
+    if place % 2 == 1 {
+        vec![part]
+    } else {
+        part.split_whitespace().collect()
+    }
 }
 
 /// The blocks of a page whose first line has this mark behind `sh`.

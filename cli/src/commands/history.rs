@@ -173,7 +173,9 @@ fn deployment(execution: &Execution, now: Timestamp) -> Entry {
     let text = |member: &str| execution.input[member].as_str().unwrap_or_default();
     let (cluster, service) = (text("cluster"), text("service"));
     let image: Option<PushedImage> = serde_json::from_value(execution.input["image"].clone()).ok();
-    let parent = text("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID");
+    // A rollback that somebody wants is no part of a push: it goes by its own name.
+    let parent = execution.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str();
+    let parent = parent.unwrap_or(&execution.name);
     let deployed = Deployed::by(cluster, service, execution);
     Entry {
         push: parent.rsplit(':').next().unwrap_or(parent).to_owned(),

@@ -81,11 +81,7 @@ pub(crate) async fn hold(shared: &Shared, arguments: &HoldArguments) -> Result<E
         now(),
     )?;
     let before = if let Some(service) = &arguments.what.service {
-        let (arn, before) = service_hold(&account, &service.parse()?).await?;
-        let tag = Tag::builder().key(ServiceTags::HOLD).value(&text).build();
-        let tagged = account.ecs().tag_resource().resource_arn(arn).tags(tag).send().await;
-        tagged.map_err(|error| OfAws::from_aws(&format!("TagResource of {service}"), &error))?;
-        before
+        set(&account, &service.parse()?, &text).await?
     } else {
         let (before, name) = (all_hold(&account).await?, &account.installation.hold_parameter);
         let put = account.ssm().put_parameter().name(name).r#type(ParameterType::String);
@@ -100,6 +96,16 @@ pub(crate) async fn hold(shared: &Shared, arguments: &HoldArguments) -> Result<E
     };
     output::print(shared.output, &document, now())?;
     Ok(Exit::Done)
+}
+
+/// Sets the hold of a service, and returns the text that held it before.
+pub(crate) async fn set(account: &Account, named: &Named, text: &str) -> Result<Option<String>, Error> {
+    let (arn, before) = service_hold(account, named).await?;
+    let tag = Tag::builder().key(ServiceTags::HOLD).value(text).build();
+    let tagged = account.ecs().tag_resource().resource_arn(arn).tags(tag).send().await;
+    let call = format!("TagResource of {}/{}", named.cluster, named.service);
+    tagged.map_err(|error| OfAws::from_aws(&call, &error))?;
+    Ok(before)
 }
 
 /// Lifts a hold.
@@ -129,7 +135,7 @@ pub(crate) async fn unhold(shared: &Shared, arguments: &UnholdArguments) -> Resu
 }
 
 /// The text of a hold: until when, who, and why.
-fn text(who: &str, why: &str, until: Option<&str>, is_tag: bool, now: Timestamp) -> Result<String, Error> {
+pub(crate) fn text(who: &str, why: &str, until: Option<&str>, is_tag: bool, now: Timestamp) -> Result<String, Error> {
     let until = match until {
         Some(until) => {
             let at: Timestamp = until

@@ -16,9 +16,6 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Among how many of the newest executions the one that watches the service is looked for.
-const AMONG: usize = 2000;
-
 /// A rollout whose hooks were answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -121,18 +118,14 @@ async fn send(account: &Account, service_deployment: &str, hook: &Pause, answer:
 
 /// The name of the push that watches a service now.
 async fn watching(account: &Account, cluster: &ClusterName, service: &ServiceName) -> Result<Option<String>, Error> {
-    let executions = Executions(account.sfn());
-    let begins = format!("{}-", service.as_str().chars().take(40).collect::<String>());
-    let may_be = |it: &Listed| it.status == Status::Running && it.name.starts_with(&begins);
     let machine = &account.installation.deploy_service;
-    for it in executions.list(machine, (20, AMONG), None, may_be).await? {
-        let input = executions.read(&it.arn).await?.input;
-        if input["cluster"] == cluster.as_str() && input["service"] == service.as_str() {
-            let push = input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str();
-            return Ok(push.and_then(|arn| arn.rsplit(':').next()).map(str::to_owned));
-        }
-    }
-    Ok(None)
+    let of = (cluster.as_str(), service.as_str());
+    let is_running = |it: &Listed| it.status == Status::Running;
+    let running = Executions(account.sfn()).newest_of(machine, of, is_running).await?;
+    Ok(running.and_then(|it| {
+        let push = it.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str()?;
+        push.rsplit(':').next().map(str::to_owned)
+    }))
 }
 
 impl Document for Answered {

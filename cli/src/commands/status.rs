@@ -86,7 +86,7 @@ async fn read(account: &Account, of: &Of<'_>) -> Result<Status, Error> {
     progress.say(format!("reading the revisions of {}", count(services.len(), "service")));
     let definitions = definitions(&ecs, &services).await?;
     progress.say("reading images".to_owned());
-    let here = here(account)?;
+    let here = account.here()?;
     let stored = stored(account, &here, definitions.values()).await?;
     let settings = &account.installation.settings;
     let stages = Stages::read(settings)?;
@@ -174,17 +174,6 @@ async fn definitions(ecs: &Ecs, services: &[Service]) -> Result<BTreeMap<String,
     Ok(read.into_iter().flatten().collect())
 }
 
-/// The registry of this account and region, whose images may be deployed. The account is that of the installation.
-fn here(account: &Account) -> Result<EcrRegistry, Error> {
-    let arn = &account.installation.deploy_image;
-    let id = arn.split(':').nth(4).unwrap_or_default();
-    let unreadable = || Error::other_version("the installation", format_args!("{arn} is no ARN"));
-    Ok(EcrRegistry {
-        account: id.parse().map_err(|_| unreadable())?,
-        region: account.region.parse().map_err(|_| unreadable())?,
-    })
-}
-
 /// The tagged images of each repository that somebody runs.
 async fn stored(
     account: &Account,
@@ -232,9 +221,8 @@ async fn last(executions: &Executions, listed: &[Listed], service: &ServiceStatu
             continue;
         }
         let image: Option<PushedImage> = serde_json::from_value(execution.input["image"].clone()).ok();
-        let push = execution.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"]
-            .as_str()
-            .unwrap_or_default();
+        let push = execution.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str();
+        let push = push.unwrap_or(&execution.name);
         let deployed = Deployed::by(&service.cluster, &service.service, &execution);
         return Ok(Some(Last {
             outcome: deployed.outcome,
@@ -340,7 +328,7 @@ fn one(service: &ServiceStatus) -> String {
     let mut lines: Vec<Line> = vec![
         ("service", title, Tone::Plain),
         ("tasks", tasks, steady),
-        ("revision", service.revision.clone(), Tone::Plain),
+        ("runs", service.revision.clone(), Tone::Plain),
     ];
     lines.extend(service.images.iter().flat_map(of_image));
     lines.extend(service.hold.clone().map(|hold| ("on hold", hold, Tone::Notable)));
@@ -351,7 +339,7 @@ fn one(service: &ServiceStatus) -> String {
     let waits = service
         .waits
         .iter()
-        .map(|it| ("waits at", format!("{}: {command}", it.text()), Tone::Notable));
+        .map(|it| ("waits", format!("{}: {command}", it.text()), Tone::Notable));
     lines.extend(waits);
     lines.extend(service.last.iter().flat_map(of_last));
     let rows = lines
@@ -390,12 +378,11 @@ fn of_image(image: &crate::service::Running) -> Vec<Line> {
     lines
 }
 
-/// The last deployment.
-fn of_last(last: &Last) -> [Line; 3] {
+/// The last deployment. One that goes on has no message yet.
+fn of_last(last: &Last) -> Vec<Line> {
     let ended = format!("{} of {}, {}", last.outcome, last.image, output::time(last.started));
-    [
-        ("last", ended, tone(&last.outcome)),
-        ("", last.message.clone().unwrap_or_default(), Tone::Plain),
-        ("push", last.push.clone(), Tone::Plain),
-    ]
+    let mut lines = vec![("last", ended, tone(&last.outcome))];
+    lines.extend(last.message.clone().map(|message| ("", message, Tone::Plain)));
+    lines.push(("push", last.push.clone(), Tone::Plain));
+    lines
 }

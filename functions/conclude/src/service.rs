@@ -1,5 +1,7 @@
 //! How a service's execution ends: what its steps have come to, in one word and one message.
 
+pub(crate) mod taken_back;
+
 use ecr_deploy::contract::{
     RollbackMethod, ServiceConclusion, ServiceEnd, ServiceId, ServiceOutcome, StateError, UpdateOutcome, Verdict,
     WatchedRollback, WatchedUpdate,
@@ -20,12 +22,14 @@ use ecr_deploy::error::Error;
 /// update's own error when nothing was
 /// changed, `Deploy.ServicesFailed` when that was none of ours.
 pub fn conclude(end: &ServiceEnd, redrive_count: u32) -> Result<ServiceConclusion, Error> {
+    let from = watched(end).and_then(|watched| watched.previous.clone());
+    let (from, to) = taken_back::way(end).unwrap_or((from, end.task_definition.clone()));
     let conclusion = |outcome, message, retry| ServiceConclusion {
         cluster: end.cluster.clone(),
         service: end.service.clone(),
         outcome,
-        from: watched(end).and_then(|watched| watched.previous.clone()),
-        to: end.task_definition.clone(),
+        from: from.clone(),
+        to: to.clone(),
         base: base_taken(end),
         message,
         retry,
@@ -66,12 +70,15 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
     let not_updated = format!("{name} was not updated{updated_to} for {image}");
     let to = to.map_or("a new revision", TaskDefinitionArn::short);
     let Some(update) = &end.update else {
-        return Err(unchanged(end, &not_updated));
+        return Err(unchanged(end.error.as_ref(), &not_updated));
     };
     let deployed = match &update.outcome {
         UpdateOutcome::Superseded {} => return Ok((ServiceOutcome::Superseded, update.message.clone())),
         UpdateOutcome::ServiceDeleted {} => return Ok((ServiceOutcome::ServiceDeleted, update.message.clone())),
-        UpdateOutcome::RollingBack {} | UpdateOutcome::Rebase { .. } => return Err(unchanged(end, &not_updated)),
+        UpdateOutcome::RollingBack {} | UpdateOutcome::Rebase { .. } => {
+            return Err(unchanged(end.error.as_ref(), &not_updated));
+        }
+        UpdateOutcome::RollBack(asked) => return taken_back::outcome(end, asked, &update.message),
         UpdateOutcome::AlreadyDeployed(_) => ServiceOutcome::AlreadyDeployed,
         UpdateOutcome::Started(_) => ServiceOutcome::Deployed,
     };
@@ -262,8 +269,8 @@ fn watched_back(
 }
 
 /// The error of a service that was not changed: by the name under which the update threw it.
-fn unchanged(end: &ServiceEnd, what: &str) -> Error {
-    let Some(error) = &end.error else {
+fn unchanged(error: Option<&StateError>, what: &str) -> Error {
+    let Some(error) = error else {
         return Error::ServicesFailed(format!("{what}; redrive this execution to try again"));
     };
     let says = format!("{what}: {}. Nothing was changed", readable(error));

@@ -14,6 +14,7 @@ pub fn sum_up_service(end: &ServiceEnd, started_at: Timestamp, now: Timestamp) -
     let watched = end.update.as_ref().and_then(|update| update.outcome.watched());
     let from = watched.and_then(|watched| watched.previous.clone());
     let to = watched.map(|watched| watched.rollout.task_definition.clone());
+    let (from, to) = service::taken_back::way(end).unwrap_or((from, to));
     let summary = |state, message, error, conclusion| ServiceSummary {
         state,
         message,
@@ -47,6 +48,7 @@ fn state_of(outcome: ServiceOutcome) -> ServiceState {
         ServiceOutcome::AlreadyDeployed => ServiceState::AlreadyDeployed,
         ServiceOutcome::Superseded | ServiceOutcome::RollBackSuperseded => ServiceState::Superseded,
         ServiceOutcome::ServiceDeleted => ServiceState::ServiceDeleted,
+        ServiceOutcome::RolledBack => ServiceState::RolledBack,
     }
 }
 

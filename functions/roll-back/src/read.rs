@@ -5,7 +5,7 @@ use crate::decide::{Snapshot, Way, decide, good_before, on};
 use ecr_deploy::change::mover::Read;
 use ecr_deploy::contract::RollBackInput;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
-use ecr_deploy::domain::service::ServiceDeployment;
+use ecr_deploy::domain::service::{Service, ServiceDeployment};
 use ecr_deploy::domain::task_definition::OtherRevision;
 use ecr_deploy::error::Error;
 
@@ -23,11 +23,26 @@ pub(crate) struct Reading {
     pub(crate) image_failed: bool,
 }
 
+/// The revision that an operator wants is of the family that the service runs. So nobody who starts an execution by hand can move
+/// a service to another family's revision, and to its roles.
+fn of_one_family(service: &Service, to: Option<&TaskDefinitionArn>) -> Result<(), Error> {
+    match (service.primary(), to) {
+        (Some(on), Some(to)) if on.task_definition.family() != to.family() => Err(Error::InvalidInput(format!(
+            "{} runs {}, and {} is of another family. It is left as it is",
+            service.title(),
+            on.task_definition.short(),
+            to.short()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 impl Attempt<'_> {
     pub(crate) async fn read(&self) -> Result<Reading, Error> {
         let Self { mover, input, .. } = self;
         let failed = &input.rollout;
         let read = mover.read().await?;
+        of_one_family(&read.service, input.to.as_ref())?;
         let history = mover
             .ecs
             .service_deployments(&mover.cluster, &mover.service, None)
@@ -52,7 +67,7 @@ impl Attempt<'_> {
             read,
             primary,
             history,
-            previous: without_image.or_else(|| last_good.clone()),
+            previous: input.to.clone().or(without_image).or_else(|| last_good.clone()),
             last_good,
             image_failed,
         })

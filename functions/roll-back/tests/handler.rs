@@ -31,6 +31,7 @@ struct Fake {
     ecr: Vec<Rule>,
     stops: Rule,
     registered: Option<&'static str>,
+    to: Option<&'static str>,
     updates: Arc<Mutex<Vec<UpdateServiceInput>>>,
     wire: Wire,
     crashed_container: &'static str,
@@ -88,6 +89,7 @@ impl Fake {
             ecr: vec![images],
             stops,
             registered: None,
+            to: None,
             updates,
             wire: Wire::default(),
             crashed_container: "",
@@ -118,6 +120,12 @@ impl Fake {
         self.knows(described)
     }
 
+    /// An operator wants this revision.
+    fn to(mut self, short: &'static str) -> Self {
+        self.to = Some(short);
+        self
+    }
+
     async fn asked(&self, image: u32) -> Result<RollBackOutput, Error> {
         self.asked_among(None, image).await
     }
@@ -133,6 +141,7 @@ impl Fake {
             rollout: rollout("web:2"),
             previous: Some(arn("web:1")),
             registered: self.registered.map(arn),
+            to: self.to.map(arn),
             check: (!self.crashed_container.is_empty()).then(|| Check {
                 verdict: Verdict::Failed,
                 message: format!(
@@ -676,6 +685,7 @@ async fn without_anything_good_the_message_says_what_to_do() {
         rollout: rollout("web:2"),
         previous: None,
         registered: None,
+        to: None,
         check: None,
         services: 1,
         settings: RolloutSettings::default(),
@@ -687,6 +697,25 @@ async fn without_anything_good_the_message_says_what_to_do() {
         error.to_string(),
         "web in production has no revision that ever became stable, so there is nothing to go back to; it stays on web:2. \
          Fix the image and push again"
+    );
+    fake.sent(0, &[]);
+}
+
+#[tokio::test]
+async fn an_operators_revision_comes_before_the_last_good_one() {
+    let fake = Fake::new(&on_ours(), &under_way(), InEcr::Tagged(&["v1"])).to("web:9");
+    let fake = fake.knows(described_of_push("web:9", 1));
+    let rollback = fake.asked(2).await.unwrap();
+    assert_eq!(rollback.method.name(), "UpdatedService");
+    assert_eq!(watched(&rollback).rollout.task_definition, arn("web:9"));
+    fake.sent(0, &["web:9"]);
+
+    let fake = Fake::new(&on_ours(), &under_way(), InEcr::Tagged(&["v1"])).to("admin:9");
+    let error = fake.asked(2).await.unwrap_err();
+    let says = "web in production runs web:2, and admin:9 is of another family. It is left as it is";
+    assert_eq!(
+        (error.name(), error.to_string().as_str()),
+        ("Deploy.InvalidInput", says)
     );
     fake.sent(0, &[]);
 }

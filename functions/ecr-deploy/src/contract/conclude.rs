@@ -117,6 +117,8 @@ pub enum ServiceOutcome {
     Superseded,
     /// The rollout failed, and a newer push took over before or while it went back.
     RollBackSuperseded,
+    /// An operator wanted it back, and it is stable there. No push ends so.
+    RolledBack,
     /// The service, or its cluster, is not there: it was deleted since the plan was made, or an execution that was started by
     /// hand names one that never was.
     ServiceDeleted,

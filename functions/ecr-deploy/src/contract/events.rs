@@ -57,7 +57,7 @@ pub enum ServiceState {
     Superseded,
     /// It, or its cluster, is not there any more.
     ServiceDeleted,
-    /// It did not become stable, and is back on the last good revision.
+    /// It is back on the last good revision: it did not become stable, or an operator has taken it back.
     RolledBack,
     /// It is not on the image, or nobody knows.
     Failed,

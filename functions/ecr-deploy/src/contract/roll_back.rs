@@ -23,6 +23,9 @@ pub struct RollBackInput {
     /// The revision that was registered for the rollback, when one was needed.
     #[serde(default)]
     pub registered: Option<TaskDefinitionArn>,
+    /// The revision that an operator wants, in place of the last good one: of the family that the service runs.
+    #[serde(default)]
+    pub to: Option<TaskDefinitionArn>,
     /// How many services the push deploys to: the more, the less often each is read.
     pub services: u32,
     /// How the stage deploys.

@@ -75,6 +75,9 @@ pub enum UpdateOutcome {
     },
     /// The service, or its cluster, is not there.
     ServiceDeleted {},
+    /// An operator wants the service back from a rollout. No step returns this: an execution that only takes a service back begins
+    /// with it.
+    RollBack(WatchedUpdate),
 }
 
 /// The rollout of a service that is on the image, or on its way there.
@@ -98,14 +101,15 @@ impl UpdateOutcome {
             Self::RollingBack {} => "RollingBack",
             Self::Rebase { .. } => "Rebase",
             Self::ServiceDeleted {} => "ServiceDeleted",
+            Self::RollBack(_) => "RollBack",
         }
     }
 
-    /// The update whose rollout is to be watched; `None` when the service was left as it is.
+    /// The update whose rollout is, or was, to be watched; `None` when the service was left as it is.
     #[must_use]
     pub fn watched(&self) -> Option<&WatchedUpdate> {
         match self {
-            Self::Started(watched) | Self::AlreadyDeployed(watched) => Some(watched),
+            Self::Started(watched) | Self::AlreadyDeployed(watched) | Self::RollBack(watched) => Some(watched),
             Self::Superseded {} | Self::RollingBack {} | Self::Rebase { .. } | Self::ServiceDeleted {} => None,
         }
     }

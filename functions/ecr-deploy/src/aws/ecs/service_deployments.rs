@@ -27,7 +27,7 @@ impl Ecs {
         service: &ServiceName,
         after: Option<Timestamp>,
     ) -> Result<Option<Vec<ServiceDeployment>>, Error> {
-        match self.read_service_deployments(cluster, service, after).await {
+        match self.told_service_deployments(cluster, service, after).await {
             Err(Error::Rejected(message)) => {
                 tracing::warn!("doing without the service deployments API: {message}");
                 Ok(None)
@@ -36,7 +36,12 @@ impl Ecs {
         }
     }
 
-    async fn read_service_deployments(
+    /// The same for a person, who wants to hear why ECS does not tell.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.Rejected` too.
+    pub async fn told_service_deployments(
         &self,
         cluster: &ClusterName,
         service: &ServiceName,
