@@ -38,11 +38,19 @@ pub(crate) async fn read_and_judge(
             Ok((with_times(check, &asked.rollout, now, first, log.as_ref()), None))
         }
         Verdict::Stable if asked.rolls_back.is_none() => {
-            let Contents::Others(others) = contents(ecs, asked, &snapshot, check.running).await? else {
-                return Ok((check, None));
+            let check = match contents(ecs, asked, &snapshot, check.running).await? {
+                None => Check {
+                    verdict: Verdict::InProgress,
+                    message: "none of its tasks runs any more: the service has moved while it was read".to_owned(),
+                    ..check
+                },
+                Some(Contents::Others(others)) => {
+                    let listed = listed_by(ecr, &asked.image).await?;
+                    judge_contents(check, &asked.image, &others, &listed)
+                }
+                Some(_) => check,
             };
-            let listed = listed_by(ecr, &asked.image).await?;
-            Ok((judge_contents(check, &asked.image, &others, &listed), None))
+            Ok((check, None))
         }
         _ => Ok((check, None)),
     }
@@ -130,8 +138,14 @@ async fn log_of(ecs: &Ecs, rollout: &Rollout, task: &StoppedTask) -> Option<LogS
 }
 
 /// Returns the contents that a stable rollout runs of the pushed repository: by ECS's record of it, which has been read
-/// by then; else, where revisions name the image by its tag, by its tasks.
-async fn contents(ecs: &Ecs, asked: &CheckStability, snapshot: &Snapshot, running: u32) -> Result<Contents, Error> {
+/// by then; else, where revisions name the image by its tag, by its tasks. `None` where none of those runs, since the service
+/// has moved: where ECS throttles, the tasks may be read long after the service.
+async fn contents(
+    ecs: &Ecs,
+    asked: &CheckStability,
+    snapshot: &Snapshot,
+    running: u32,
+) -> Result<Option<Contents>, Error> {
     let history = snapshot.history.as_deref();
     let record = history.and_then(|history| record_of_rollout(history, asked));
     let recorded = record.map_or(Contents::Untold, |record| Contents::recorded(record, &asked.image));
@@ -140,8 +154,15 @@ async fn contents(ecs: &Ecs, asked: &CheckStability, snapshot: &Snapshot, runnin
         Some(primary) if recorded == Contents::Untold => {
             let Service { cluster, name, .. } = &snapshot.service;
             let images = ecs.running_digests(cluster, name, &primary.id).await?;
-            Ok(Contents::of(&images, &asked.image))
+            let moved = async || {
+                let now = ecs.describe_service(cluster, name).await?;
+                Ok::<_, Error>(now.has_moved_since(&snapshot.service))
+            };
+            if images.is_empty() && moved().await? {
+                return Ok(None);
+            }
+            Ok(Some(Contents::of(&images, &asked.image)))
         }
-        _ => Ok(recorded),
+        _ => Ok(Some(recorded)),
     }
 }

@@ -21,6 +21,7 @@ use ecr_deploy::testing::{
 };
 use serde_json::{Value, json};
 use std::future::ready;
+use std::sync::Mutex;
 
 /// ECS with this service, these records, and as many tasks of `web:2` that crashed.
 fn ecs(service: &Service, history: &[ServiceDeployment], crashed: usize) -> Vec<Rule> {
@@ -478,6 +479,38 @@ async fn where_no_record_tells_the_digest_of_a_tag_the_running_tasks_do() {
         let (check, wire) = asked_beside(&rules, false, ImageForm::Tag, &ecr).await;
         assert_eq!(check.verdict, verdict, "{check:?}");
         assert_eq!(wire.operations(), more, "{check:?}");
+    }
+}
+
+/// Where ECS throttles, the tasks may be read long after the service.
+#[tokio::test]
+async fn a_rollout_of_which_no_task_runs_any_more_is_stable_only_where_the_service_has_not_moved_meanwhile() {
+    let again = Deployment {
+        id: "ecs-svc/3".to_owned(),
+        ..deployment("web:1")
+    };
+    for (later, verdict) in [
+        (service([deployment("web:2")]), Verdict::Stable),
+        (service([again]), Verdict::InProgress),
+    ] {
+        let mut rules = ecs(&service([deployment("web:2")]), &[], 0);
+        rules.push(mock!(Client::list_tasks).then_http_response(|| answer(&json!({"taskArns": []}))));
+        let reads = Mutex::new(vec![later, service([deployment("web:2")])]);
+        rules.insert(
+            0,
+            mock!(Client::describe_services).then_http_response(move || {
+                let read = reads.lock().unwrap().pop().unwrap();
+                answer(&json!({"services": [ecr_deploy::testing::wire(&read)]}))
+            }),
+        );
+        let (check, wire) = asked_beside(&rules, false, ImageForm::Tag, &[]).await;
+        assert_eq!(check.verdict, verdict, "{check:?}");
+        assert_eq!(
+            wire.operations().last(),
+            Some(&"DescribeServices".to_owned()),
+            "{:?}",
+            wire.operations()
+        );
     }
 }
 
