@@ -9,10 +9,13 @@ use ecr_deploy::domain::service::{Deployment, ServiceEvent};
 /// (observed, not documented): of half an hour, this is seven and a half.
 const UNPLACED: i32 = 4;
 
+/// ECS's words when there is no room for a task: of memory, of processors, or of ports.
+const NO_ROOM: &str = "unable to place a task";
+
 /// ECS's words when it cannot bring a task to run
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
 const FAILURES: [&str; 5] = [
-    "unable to place a task",
+    NO_ROOM,
     "failed to launch a task",
     "unable to stop or start tasks during a deployment",
     "failed to register targets",
@@ -24,17 +27,20 @@ const LAUNCHES: [&str; 2] = ["has started", "has reached a steady state"];
 
 /// True if ECS cannot launch any task of ours: none runs or starts, and as many failed as make a crash loop, or ECS has
 /// said so long ago. While tasks of other deployments are still to go, it makes room, and tries again some minutes
-/// after the last one has gone.
+/// after the last one has gone: until then it fails only by tasks that lack something else than room.
 pub(super) fn fails(snapshot: &Snapshot, asked: &CheckStability, primary: &Deployment) -> bool {
     if primary.desired_count == 0 || primary.running_count > 0 || primary.pending_count > 0 {
         return false;
     }
-    if primary.failed_tasks as usize >= snapshot.service.crash_threshold.tasks(primary.desired_count) {
-        return true;
-    }
     let is_ours = |id: &str| primary.id == id;
-    let others = snapshot.service.deployments.iter().filter(|other| !is_ours(&other.id));
-    if others.clone().any(|other| other.running_count > other.desired_count) {
+    let mut others = snapshot.service.deployments.iter().filter(|other| !is_ours(&other.id));
+    let makes_room = others.any(|other| other.running_count > other.desired_count);
+    if primary.failed_tasks as usize >= snapshot.service.crash_threshold.tasks(primary.desired_count) {
+        // ECS counts also the tasks for which there is no room yet.
+        let newest = failure(snapshot, &asked.rollout);
+        return !(makes_room && newest.is_some_and(|newest| newest.message.contains(NO_ROOM)));
+    }
+    if makes_room {
         return false;
     }
     // Not by the deadline, which moves while a lifecycle hook holds the rollout.

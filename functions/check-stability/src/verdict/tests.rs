@@ -887,6 +887,39 @@ fn while_room_is_made_a_task_without_a_place_is_no_failure() {
     with(Some(old(0, 1)), Vec::new()).now(1802).is(Failed);
 }
 
+/// ECS counts a task without a place among `failedTasks`.
+#[test]
+fn while_room_is_made_only_tasks_that_lack_something_else_than_room_are_failures() {
+    let with = |old_tasks: u32, message: &str| {
+        let waiting = Deployment {
+            pending_count: 0,
+            failed_tasks: 3,
+            ..rolling("web:2")
+        };
+        let old = Deployment {
+            is_primary: false,
+            desired_count: 0,
+            running_count: old_tasks,
+            ..deployment("web:1")
+        };
+        let case = case([waiting, old]).now(120);
+        let event = ServiceEvent {
+            message: format!("(service web) {message}"),
+            ..cannot_place(100)
+        };
+        let service = Service {
+            events: vec![event],
+            ..case.service
+        };
+        Case { service, ..case }
+    };
+    let no_port = "was unable to place a task because its port is in use.";
+    with(1, no_port).is(InProgress);
+    with(0, no_port).is(Failed);
+    with(1, "failed to launch a task with (error no role).").is(Failed);
+    with(1, "has started 1 tasks: (task 1).").is(Failed);
+}
+
 /// ECS omits duplicates of an event "until either the cause is resolved or six hours passes".
 #[test]
 fn a_reason_that_ecs_told_of_the_rollout_before_is_told_where_it_has_launched_no_task_since() {
