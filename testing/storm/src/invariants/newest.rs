@@ -114,7 +114,7 @@ fn last_executions<'a>(aftermath: &'a Aftermath, service: &Service) -> BTreeMap<
 }
 
 /// The execution of the newest push of a repository does not say that it was rolled back, or not even that, where its image is
-/// good. Unless, since the push first came to the service,
+/// good. Unless, since the push first came to the service, under whichever of its tags,
 ///
 /// - somebody else did something to the service: what comes of that is his, also that ours failed with it;
 /// - from our first rollout on, a revision with an image that is not good was rolled out: beside ours in one revision it fails
@@ -163,8 +163,15 @@ fn newest_of<'a>(aftermath: &'a Aftermath, execution: &Execution) -> Option<&'a 
 fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution, push: &Pushed) -> bool {
     let id = service.id();
     let until = execution.ended.unwrap_or(i64::MAX);
-    let of_push = aftermath.executions_of(&id).filter(|it| it.push == execution.push);
-    let since = of_push.map(|it| it.started).min().unwrap_or(execution.started);
+    // One digest is one rollout, under whichever of its tags that began.
+    let same = aftermath
+        .pushes
+        .iter()
+        .filter(|other| (&other.repository, &other.digest) == (&push.repository, &push.digest));
+    let same: Vec<&PushId> = same.map(|other| &other.id).collect();
+    let is_same = |id: &Option<PushId>| id.as_ref().is_some_and(|id| same.contains(&id));
+    let of_digest = aftermath.executions_of(&id).filter(|it| is_same(&it.push));
+    let since = of_digest.map(|it| it.started).min().unwrap_or(execution.started);
     let during = since..=until;
     if aftermath.deeds_on(&id).any(|deed| during.contains(&deed.at)) {
         return true;
@@ -181,9 +188,7 @@ fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution,
         return true;
     }
     let revision = |rollout: &Deployment| aftermath.after.revision(&rollout.task_definition);
-    let is_ours = |rollout: &&Deployment| {
-        revision(rollout).and_then(|it| it.push_of(&push.repository)).as_ref() == Some(&push.id)
-    };
+    let is_ours = |rollout: &&Deployment| is_same(&revision(rollout).and_then(|it| it.push_of(&push.repository)));
     let mut rollouts = service.history.iter().filter(|it| during.contains(&it.created_at));
     let first = rollouts.find(is_ours);
     let mut since_ours = first.into_iter().chain(rollouts);
@@ -255,6 +260,29 @@ mod tests {
         let first_end = std::mem::replace(&mut redriven.executions[3], child(3));
         redriven.redriven.push(first_end);
         assert_eq!(no_good_newest_push_is_rolled_back(&redriven).len(), 1);
+    }
+
+    #[test]
+    fn a_rollout_that_another_tag_of_the_image_began_explains_that_it_was_rolled_back() {
+        let found = |digest_of_newest: u32| {
+            let mut aftermath = wrongly_rolled_back();
+            aftermath.pushes[1].behaviour = Some(Behaviour::Job);
+            let newest = super::super::sample::push(4);
+            aftermath.pushes.push(Pushed {
+                tag: "main".to_owned(),
+                digest: digest(digest_of_newest),
+                id: newest.clone(),
+                ..aftermath.pushes[1].clone()
+            });
+            aftermath.executions.push(Execution {
+                push: Some(newest),
+                started: aftermath.after.services[0].history[2].created_at + 1_000,
+                ..red(4, "Deploy.RolledBack", ROLLED_BACK)
+            });
+            no_good_newest_push_is_rolled_back(&aftermath).len()
+        };
+        assert_eq!(found(3), 0);
+        assert_eq!(found(4), 1, "another image");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::Violation;
 use super::order::{services_of, stage_before};
 use super::permits::{Permit, owners, permit, reads};
-use crate::aftermath::{Aftermath, Execution, Found, Pushed, Service, ServiceId};
+use crate::aftermath::{Aftermath, Execution, Found, Pushed, Revision, Service, ServiceId};
 use crate::stages::{Stage, version};
 
 const SUPERSEDED: &str = "only a newer push of the repository, or somebody else, supersedes a push";
@@ -11,6 +11,8 @@ const REACHED: &str = "a push reaches every service that runs its repository";
 
 /// Where deploy-service says SUPERSEDED or `ROLL_BACK_SUPERSEDED`, there is an execution for the same service of a newer
 /// push to the same repository, or somebody else moved the service, or the service runs the image by which its tag was pushed over.
+/// Or another push took the service back from a revision that has both images: by what the service is on then, that may have been a
+/// person, who goes back further than to the last good revision.
 pub(super) fn only_a_newer_push_supersedes(aftermath: &Aftermath) -> Vec<Violation> {
     let claims = aftermath
         .executions
@@ -20,6 +22,7 @@ pub(super) fn only_a_newer_push_supersedes(aftermath: &Aftermath) -> Vec<Violati
         !has_newer(aftermath, execution)
             && !is_moved_by_others(aftermath, execution)
             && !runs_what_came_over(aftermath, execution)
+            && !goes_back_with_another(aftermath, execution)
     });
     wrong
         .map(|execution| {
@@ -56,6 +59,39 @@ fn runs_what_came_over(aftermath: &Aftermath, execution: &Execution) -> bool {
     let digests: Vec<&str> = during.flat_map(|it| it.digests_of(&push.repository)).collect();
     let mut over = aftermath.pushes.iter().filter(is_over);
     over.any(|other| digests.contains(&&*other.digest))
+}
+
+/// True if a rollout of the push had the image, under whichever of its tags, of a push to another repository that an execution rolled
+/// back meanwhile.
+fn goes_back_with_another(aftermath: &Aftermath, execution: &Execution) -> bool {
+    let (Some(id), Some(push)) = (&execution.service, &execution.push) else {
+        return false;
+    };
+    let during = execution.started..=execution.ended.unwrap_or(i64::MAX);
+    let history = aftermath.after.service(id).map_or(&[][..], |service| &service.history);
+    let revisions = history
+        .iter()
+        .filter(|rollout| during.contains(&rollout.created_at))
+        .filter_map(|rollout| aftermath.after.revision(&rollout.task_definition));
+    let ours = revisions.filter(|it| it.push_of(execution.repository()).as_ref() == Some(push));
+    let beside: Vec<&Pushed> = ours
+        .flat_map(Revision::pushes)
+        .filter_map(|(repository, push)| {
+            let mut pushes = aftermath.pushes.iter();
+            pushes.find(|it| it.repository == repository && it.id == push)
+        })
+        .filter(|it| it.repository != execution.repository())
+        .collect();
+    let mut others = aftermath
+        .executions_of(id)
+        .filter(|other| other.error.as_deref() == Some("Deploy.RolledBack"))
+        .filter(|other| other.ended.is_some_and(|ended| during.contains(&ended)))
+        .filter_map(|other| aftermath.pushed(other));
+    others.any(|other| {
+        beside
+            .iter()
+            .any(|it| (&it.repository, &it.digest) == (&other.repository, &other.digest))
+    })
 }
 
 fn is_moved_by_others(aftermath: &Aftermath, execution: &Execution) -> bool {
@@ -147,7 +183,7 @@ fn is_reached(aftermath: &Aftermath, push: &Pushed, service: &Service) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{calm, deed, digest, hold, in_order, production, push, rollout, web};
+    use super::super::sample::{calm, deed, digest, hold, in_order, production, push, red, rollout, tag, web};
     use super::*;
     use serde_json::json;
 
@@ -167,6 +203,36 @@ mod tests {
         let mut back = superseded(3);
         back.executions[3].output = Some(json!({"outcome": "ROLL_BACK_SUPERSEDED"}));
         assert_eq!(only_a_newer_push_supersedes(&back).len(), 1);
+    }
+
+    #[test]
+    fn a_push_that_went_back_with_the_image_of_another_one_in_its_revision_may_say_that_it_was_superseded() {
+        let found = |digest_beside: u32, is_red: bool| {
+            let mut aftermath = superseded(3);
+            for (number, tag, contents) in [(8, "v8", 8), (9, "main", digest_beside)] {
+                let first = aftermath.pushes[1].clone();
+                aftermath.pushes.push(Pushed {
+                    repository: "ops/agent".to_owned(),
+                    tag: tag.to_owned(),
+                    digest: digest(contents),
+                    id: push(number),
+                    ..first
+                });
+            }
+            let record = tag("ecr-deploy:push/ops/agent", &push(9).to_string());
+            aftermath.after.revisions[2].tags.push(record);
+            if is_red {
+                aftermath.executions.push(Execution {
+                    image: "ops/agent:v8".to_owned(),
+                    push: Some(push(8)),
+                    ..red(3, "Deploy.RolledBack", "web in north is back on web:1")
+                });
+            }
+            only_a_newer_push_supersedes(&aftermath).len()
+        };
+        assert_eq!(found(8, true), 0, "another tag of the failed image");
+        assert_eq!(found(9, true), 1, "another image");
+        assert_eq!(found(8, false), 1, "nothing was rolled back");
     }
 
     #[test]
