@@ -69,7 +69,8 @@ async fn read(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Snaps
     let history = if needs_history(&service, &asked.rollout) {
         let since = asked.rollout.started_at.saturating_sub(RECORDS_BEFORE).ok();
         // A rollback by ECS is told by the record of the rollout that failed, which is older.
-        let since = since.filter(|_| asked.rolls_back.is_none());
+        // The last good revision is older, too, where it is not known yet.
+        let since = since.filter(|_| asked.rolls_back.is_none() && asked.previous.is_some());
         ecs.service_deployments(cluster, name, since).await?
     } else {
         None

@@ -4,7 +4,8 @@ use super::records::is_rollback;
 use super::{CLOCK_SKEW, Snapshot, earlier, hooks, launch};
 use crate::crash::{describe, sentence};
 use ecr_deploy::contract::{CheckStability, Rollout};
-use ecr_deploy::domain::service::{Deployment, ServiceDeployment, StoppedTask};
+use ecr_deploy::domain::arn::TaskDefinitionArn;
+use ecr_deploy::domain::service::{self, Deployment, ServiceDeployment, StoppedTask};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -42,7 +43,7 @@ pub(super) fn failed_tasks<'a>(snapshot: &'a Snapshot, asked: &CheckStability) -
     // A rollback goes to what was good before.
     let good = match asked.rolls_back {
         Some(_) => Some(&rollout.task_definition),
-        None => asked.previous.as_ref(),
+        None => asked.previous.as_ref().or_else(|| good_before(snapshot, rollout)),
     };
     let before = snapshot
         .stopped
@@ -58,6 +59,14 @@ pub(super) fn failed_tasks<'a>(snapshot: &'a Snapshot, asked: &CheckStability) -
     ours.filter(|task| task.stopped_at.is_none_or(|at| at >= since))
         .filter(|task| task.crashed() && !ended_as_well(task))
         .collect()
+}
+
+/// The last good revision before a rollout, by ECS's records: where "Update service" was not told of any.
+fn good_before<'a>(snapshot: &'a Snapshot, rollout: &Rollout) -> Option<&'a TaskDefinitionArn> {
+    let history = snapshot.history.as_deref()?;
+    let ours = &rollout.task_definition;
+    let place = history.iter().position(|record| record.target == *ours)?;
+    service::last_good(&history[place..], ours)
 }
 
 /// True if a task ended as well as `good`, one of the last good revision: every container of both exited with code 0;

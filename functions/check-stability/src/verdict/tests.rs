@@ -689,6 +689,19 @@ fn tasks_that_end_well_are_a_crash_loop_unless_those_of_the_last_good_revision_d
         ..nothing_good.asked.clone()
     };
     Case { asked, ..nothing_good }.is(Failed);
+    // ECS's records tell which revision was good, where "Update service" was not told.
+    let by_records = |history: &[ServiceDeployment]| {
+        let ended = stopped([vec![done("web:2"); 3], vec![done("web:1")]].concat()).history(history.to_vec());
+        let asked = CheckStability {
+            previous: None,
+            ..ended.asked.clone()
+        };
+        Case { asked, ..ended }
+    };
+    let (ours, before) = (record("web:2", Successful), record("web:1", Successful));
+    by_records(&[ours.clone(), before.clone()]).is(Stable);
+    by_records(&[ours.clone(), record("web:1", RolledBack)]).is(Failed);
+    by_records(&[before, ours]).is(Failed);
 }
 
 #[test]
