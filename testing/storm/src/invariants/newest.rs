@@ -196,13 +196,17 @@ fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution,
         let mut images = revision(rollout).into_iter().flat_map(Revision::images);
         images.any(|image| aftermath.is_bad(image))
             || aftermath.lost_an_image(service, rollout)
-            || brings_unknown_work(aftermath, service, rollout, until)
+            || brings_unknown_work(aftermath, service, rollout, since, until)
     })
 }
 
-/// True if the tasks of a rollout end by themselves, and none of the good revision before it had ended so until then: that this is no
-/// crash loop can be told only by those.
-fn brings_unknown_work(aftermath: &Aftermath, service: &Service, rollout: &Deployment, until: i64) -> bool {
+/// True if the tasks of a rollout end by themselves, and none of the good revision before it had ended so until then, or ECS did not
+/// tell which one that was: that this is no crash loop can be told only by those.
+fn brings_unknown_work(aftermath: &Aftermath, service: &Service, rollout: &Deployment, since: i64, until: i64) -> bool {
+    let id = service.id();
+    let mut calls = aftermath.calls.iter().filter(|call| (since..=until).contains(&call.at));
+    let has_no_records =
+        calls.any(|call| call.operation == "ListServiceDeployments" && call.is_of(&id) && call.tells_nothing());
     let is_work = |image: &str| {
         let tag = image.rsplit(':').next().unwrap_or_default();
         let mut pushes = aftermath
@@ -222,7 +226,8 @@ fn brings_unknown_work(aftermath: &Aftermath, service: &Service, rollout: &Deplo
             && good.is_some_and(|good| task.task_definition == good.task_definition)
             && task.stopped_at.is_some_and(|at| at < until)
     };
-    revision.is_some_and(|revision| revision.images().any(is_work)) && !service.stopped_tasks.iter().any(has_ended)
+    revision.is_some_and(|revision| revision.images().any(is_work))
+        && (has_no_records || !service.stopped_tasks.iter().any(has_ended))
 }
 
 #[cfg(test)]
