@@ -48,7 +48,7 @@ export class Access extends Construct {
   }
 }
 
-/** history, why and status. Nothing is limited to some clusters or repositories: it is all reads. */
+/** history, why, status and doctor. Nothing is limited to some clusters or repositories: it is all reads. */
 function readers({ deployImage, deployService, ...props }: AccessProps): Permission[] {
   return [
     {
@@ -56,6 +56,12 @@ function readers({ deployImage, deployService, ...props }: AccessProps): Permiss
       actions: ['ssm:GetParameters'],
       // The second says whether everything is on hold.
       resources: [props.installationParameter, props.holdParameter].map(parameter),
+    },
+    {
+      sid: 'ReadBootstrap',
+      // The version of the CDK's bootstrap stack, which doctor tells of.
+      actions: ['ssm:GetParameters'],
+      resources: [parameter('/cdk-bootstrap/hnb659fds/version')],
     },
     {
       sid: 'ListExecutions',
@@ -96,8 +102,8 @@ function readers({ deployImage, deployService, ...props }: AccessProps): Permiss
     },
     {
       sid: 'DescribeImages',
-      // Which images a service runs, which are newer, and which one somebody names.
-      actions: ['ecr:DescribeImages'],
+      // The images that a service runs, those that are newer, and one that somebody names; whether tags can be pushed over.
+      actions: ['ecr:DescribeImages', 'ecr:DescribeRepositories'],
       resources: [arn('ecr', 'repository/*')],
       wildcard: 'Repositories are found while it runs.',
     },

@@ -215,6 +215,8 @@ export class EcrDeploy extends Construct {
       deployService: this.deployService.stateMachineArn,
       holdParameter: this.holdParameter,
       deadLetterQueueUrl: this.deadLetterQueue.queueUrl,
+      trigger: settings.trigger,
+      passRoles: settings.passRoleArns,
       settings: ofFunctions(settings),
     });
     this.access = new Access(this, 'Access', {

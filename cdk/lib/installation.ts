@@ -19,6 +19,8 @@ export interface Installation {
   readonly deployService: string;
   readonly holdParameter: string;
   readonly deadLetterQueueUrl: string;
+  readonly trigger: string;
+  readonly passRoles: readonly string[];
   /** Those of every function. */
   readonly settings: Readonly<Record<string, unknown>>;
 }

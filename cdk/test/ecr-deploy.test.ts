@@ -338,6 +338,8 @@ test('a parameter tells the command where the state machines are, and the settin
     deployService: '${EcrDeploy/DeployService/StateMachine}',
     holdParameter: '/ecr-deploy/ecr-deploy/hold',
     deadLetterQueueUrl: '${EcrDeploy/DeadLetterQueue}',
+    trigger: 'imageAction',
+    passRoles: ['arn:aws:iam::123456789012:role/app-*'],
   });
 });
 

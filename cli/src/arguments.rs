@@ -88,6 +88,8 @@ pub enum Command {
     Continue(ServiceArguments),
     /// Take a rollout back that waits at a lifecycle hook for a person
     Cancel(ServiceArguments),
+    /// Find what would keep a push from being deployed, before and after installing
+    Doctor(DoctorArguments),
     /// Print a script that completes this command in a shell
     Completions(CompletionsArguments),
 }
@@ -197,6 +199,14 @@ pub struct RollbackArguments {
     /// Return as soon as it goes back
     #[arg(long)]
     pub no_wait: bool,
+}
+
+/// The arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// Compare the roles of the services with this pattern instead of the installed passRoles; may be given several times
+    #[arg(long, value_name = "ARN")]
+    pub pass_role: Vec<String>,
 }
 
 /// A service.

@@ -2,31 +2,29 @@
 
 use crate::arguments::Shared;
 use crate::error::Error;
+use crate::execution::time;
 use crate::installation::{Installation, parameter};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::domain::image::EcrRegistry;
 use ecr_deploy::error::Error as OfAws;
+use jiff::Timestamp;
 
-/// The account and the region, and the installation in it.
-#[derive(Debug)]
-pub struct Account {
+/// The account and the region, as somebody who has signed in.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
     config: SdkConfig,
     /// The region.
     pub region: String,
-    /// The name of its stack.
-    pub stack: String,
-    /// The installation.
-    pub installation: Installation,
 }
 
-impl Account {
-    /// Signs in, and finds the installation. One call.
+impl SignedIn {
+    /// Takes the profile and the region that were named. No call.
     ///
     /// # Errors
     ///
-    /// [`Error::NoInstallation`], and whatever AWS refuses.
-    pub async fn open(shared: &Shared) -> Result<Self, Error> {
+    /// [`Error::Usage`] where no region is set.
+    pub async fn new(shared: &Shared) -> Result<Self, Error> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
         if let Some(profile) = &shared.profile {
             loader = loader.profile_name(profile);
@@ -38,43 +36,7 @@ impl Account {
         let region = config.region().map(ToString::to_string).ok_or_else(|| {
             Error::Usage("no region is set: name it by --region, by AWS_REGION, or in the profile".to_owned())
         })?;
-        let name = parameter(&shared.stack);
-        let ssm = aws_sdk_ssm::Client::new(&config);
-        let read = ssm.get_parameters().names(&name).send().await;
-        let read = read.map_err(|error| {
-            not_read(
-                &shared.stack,
-                OfAws::from_aws(&format!("GetParameters of {name}"), &error),
-            )
-        })?;
-        let text = read.parameters().iter().find_map(|parameter| parameter.value());
-        let Some(text) = text else {
-            return Err(Error::NoInstallation {
-                stack: shared.stack.clone(),
-                region,
-            });
-        };
-        Ok(Self {
-            installation: Installation::parse(&shared.stack, text)?,
-            stack: shared.stack.clone(),
-            config,
-            region,
-        })
-    }
-
-    /// The registry of this account and region, whose images may be deployed. The account is that of the installation.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OtherVersion`] where the installation names no account.
-    pub fn here(&self) -> Result<EcrRegistry, Error> {
-        let arn = &self.installation.deploy_image;
-        let id = arn.split(':').nth(4).unwrap_or_default();
-        let unreadable = || Error::other_version("the installation", format_args!("{arn} is no ARN"));
-        Ok(EcrRegistry {
-            account: id.parse().map_err(|_| unreadable())?,
-            region: self.region.parse().map_err(|_| unreadable())?,
-        })
+        Ok(Self { config, region })
     }
 
     /// Step Functions.
@@ -117,6 +79,88 @@ impl Account {
         let known = sts.get_caller_identity().send().await;
         let known = known.map_err(|error| OfAws::from_aws("GetCallerIdentity", &error))?;
         Ok(known.arn.unwrap_or_default())
+    }
+
+    /// The registry of this region in the account that an ARN names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherVersion`] where it names none.
+    pub fn registry(&self, arn: &str) -> Result<EcrRegistry, Error> {
+        let id = arn.split(':').nth(4).unwrap_or_default();
+        let unreadable = || Error::other_version("the account", format_args!("{arn} is no ARN"));
+        Ok(EcrRegistry {
+            account: id.parse().map_err(|_| unreadable())?,
+            region: self.region.parse().map_err(|_| unreadable())?,
+        })
+    }
+}
+
+/// The account and the region, and the installation in it.
+#[derive(Debug)]
+pub struct Account {
+    signed_in: SignedIn,
+    /// The name of its stack.
+    pub stack: String,
+    /// The installation.
+    pub installation: Installation,
+    /// When the stack told of itself last: at its first deployment, or when a setting changed.
+    pub installed_at: Option<Timestamp>,
+}
+
+impl std::ops::Deref for Account {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.signed_in
+    }
+}
+
+impl Account {
+    /// Signs in, and finds the installation. One call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoInstallation`], and whatever AWS refuses.
+    pub async fn open(shared: &Shared) -> Result<Self, Error> {
+        Self::of(SignedIn::new(shared).await?, &shared.stack).await
+    }
+
+    /// Finds the installation of a stack. One call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoInstallation`], and whatever AWS refuses.
+    pub async fn of(signed_in: SignedIn, stack: &str) -> Result<Self, Error> {
+        let name = parameter(stack);
+        let read = signed_in.ssm().get_parameters().names(&name).send().await;
+        let read =
+            read.map_err(|error| not_read(stack, OfAws::from_aws(&format!("GetParameters of {name}"), &error)))?;
+        let found = read
+            .parameters()
+            .first()
+            .and_then(|it| Some((it.value()?, it.last_modified_date())));
+        let Some((text, modified)) = found else {
+            return Err(Error::NoInstallation {
+                stack: stack.to_owned(),
+                region: signed_in.region,
+            });
+        };
+        Ok(Self {
+            installation: Installation::parse(stack, text)?,
+            stack: stack.to_owned(),
+            installed_at: modified.map(time),
+            signed_in,
+        })
+    }
+
+    /// The registry of this account and region, whose images may be deployed. The account is that of the installation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherVersion`] where the installation names no account.
+    pub fn here(&self) -> Result<EcrRegistry, Error> {
+        self.registry(&self.installation.deploy_image)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod completions;
 mod deploy;
+mod doctor;
 mod history;
 mod hold;
 mod hooks;
@@ -17,6 +18,7 @@ use crate::exit::Exit;
 use crate::push::Push;
 use schemars::JsonSchema;
 
+pub use doctor::Doctor;
 pub use history::{Entry, History};
 pub use hold::Held;
 pub use hooks::{Answer, Answered};
@@ -40,6 +42,7 @@ pub struct Documents {
     rollback: Rollback,
     r#continue: Answered,
     cancel: Answered,
+    doctor: Doctor,
     error: Problem,
 }
 
@@ -72,6 +75,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Rollback(it) => rollback::run(&shared, &it).await,
         Command::Continue(it) => hooks::proceed(&shared, &it).await,
         Command::Cancel(it) => hooks::cancel(&shared, &it).await,
+        Command::Doctor(it) => doctor::run(&shared, &it).await,
         Command::Completions(it) => completions::run(&it),
     }
 }

@@ -21,13 +21,15 @@ pub enum Exit {
     Superseded,
     /// Somebody stopped the push.
     Stopped,
+    /// `doctor` found that a service cannot be deployed, or that no push arrives.
+    Ill,
     /// The command was interrupted. The executions that it has started go on.
     Interrupted,
 }
 
 impl Exit {
     /// All of them, in the order of their codes, each with its meaning for the documentation.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (
             Self::Done,
             "done as asked; of a push: every service of it runs the image, stable",
@@ -55,6 +57,10 @@ impl Exit {
         ),
         (Self::Stopped, "somebody stopped the push"),
         (
+            Self::Ill,
+            "`doctor` found that a service cannot be deployed, or that no push arrives",
+        ),
+        (
             Self::Interrupted,
             "the command was interrupted; what it has started goes on",
         ),
@@ -73,6 +79,7 @@ impl Exit {
             Self::NothingToDeploy => 5,
             Self::Superseded => 6,
             Self::Stopped => 7,
+            Self::Ill => 8,
             // 128 and the number of the signal, as shells have it.
             Self::Interrupted => 130,
         }

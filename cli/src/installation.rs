@@ -19,6 +19,12 @@ pub struct Installation {
     pub hold_parameter: String,
     /// The URL of the queue with the events that could not start an execution.
     pub dead_letter_queue_url: String,
+    /// The setting `trigger`; `None` where an older version installed it.
+    #[serde(default)]
+    pub trigger: Option<String>,
+    /// The setting `passRoles`; `None` where an older version installed it.
+    #[serde(default)]
+    pub pass_roles: Option<Vec<String>>,
     /// The settings of the functions.
     pub settings: Config,
 }

@@ -9,6 +9,7 @@
 //! | [`installation`], [`aws`] | where the installation is, and the clients for it |
 //! | [`image`], [`event`] | the image that is named, and the push that is made of it |
 //! | [`execution`], [`named`], [`report`], [`push`], [`story`], [`service`], [`lifecycle`], [`taking_back`] | an execution as it was read, and what it says of a push or a service |
+//! | [`health`] | the findings of `doctor` |
 //! | [`commands`] | one file for each command |
 //! | [`output`], [`progress`] | how it is printed |
 
@@ -19,6 +20,7 @@ pub mod error;
 pub mod event;
 pub mod execution;
 pub mod exit;
+pub mod health;
 pub mod image;
 pub mod installation;
 pub mod lifecycle;

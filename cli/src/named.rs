@@ -51,7 +51,8 @@ fn place(installation: &Installation, text: &str) -> Result<Place, Error> {
 
 /// How the names of the executions of all pushes of a repository and a tag begin, as `push.asl.yaml` makes them. The tag is cut
 /// there, and so is a long repository; who has a push by this name reads what it is of.
-fn beginning(repository: &str, tag: &str) -> String {
+#[must_use]
+pub fn beginning(repository: &str, tag: &str) -> String {
     /// The id of an event, and the hyphens beside it.
     const REST: usize = 78 - 36;
     let tag: String = tag.chars().take(20).collect();
@@ -175,6 +176,8 @@ mod tests {
             deploy_service: machine("Service-1"),
             hold_parameter: String::new(),
             dead_letter_queue_url: String::new(),
+            trigger: None,
+            pass_roles: None,
             settings: Config::default(),
         }
     }

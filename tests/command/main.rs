@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
 mod deploying;
+mod doctor;
 mod everything;
 mod going_back;
 mod hooks;

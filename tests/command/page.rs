@@ -9,12 +9,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// The commands that the page shows, one after the other, with the exit code of each.
-const SHOWN: [(&str, i32); 6] = [
+const SHOWN: [(&str, i32); 7] = [
     ("plan shop/web:v2", 0),
     ("deploy shop/web:v2", 3),
     ("why shop/web:v2", 0),
     ("history", 0),
     ("status", 0),
+    ("doctor", 0),
     ("rollback internal/api --why 'v2 is slow'", 0),
 ];
 

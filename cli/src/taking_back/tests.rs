@@ -91,7 +91,7 @@ fn service() -> Service {
 }
 
 /// An execution for the push with this tag at this hour, which ended so.
-fn execution(tag: &str, hour: u32, status: Status, error: Option<&str>, back: Value) -> Execution {
+fn execution(tag: &str, hour: u32, status: Status, error: Option<&str>, back: &Value) -> Execution {
     let image = json!({
         "registryId": "123456789012", "region": "eu-west-1", "repository": "shop/web", "tag": tag,
         "digest": DIGEST.replace("eaa", &format!("{hour:03}")), "by": null,
@@ -129,12 +129,12 @@ fn it_is_the_newest_push_of_the_revision_that_is_taken_back() {
 fn nothing_is_begun_that_something_else_would_undo_or_that_nobody_meant() {
     use Status::{Failed, Running, Succeeded};
     let (one, nine, two, other) = (arn("web:1"), arn("web:9"), arn("web:2"), arn("api:1"));
-    let its_own = || execution("v2", 10, Running, None, Value::Null);
-    let newer = || execution("v3", 11, Running, None, Value::Null);
-    let back = || execution("v2", 10, Running, None, json!({"why": "ann - broken"}));
-    let went_back = || execution("v3", 11, Failed, Some("Deploy.RolledBack"), Value::Null);
-    let failed = || execution("v3", 11, Failed, Some("Deploy.RollBackFailed"), Value::Null);
-    let deployed = || execution("v2", 10, Succeeded, None, Value::Null);
+    let its_own = || execution("v2", 10, Running, None, &Value::Null);
+    let newer = || execution("v3", 11, Running, None, &Value::Null);
+    let back = || execution("v2", 10, Running, None, &json!({"why": "ann - broken"}));
+    let went_back = || execution("v3", 11, Failed, Some("Deploy.RolledBack"), &Value::Null);
+    let failed = || execution("v3", 11, Failed, Some("Deploy.RollBackFailed"), &Value::Null);
+    let deployed = || execution("v2", 10, Succeeded, None, &Value::Null);
     for (to, good, newest, expected) in [
         (None, Some(&one), None, None),
         (None, Some(&one), Some(deployed()), None),

@@ -127,6 +127,13 @@ impl TaskDefinition {
         self.is_active
     }
 
+    /// The roles of its tasks, as ARNs or as names: `taskRoleArn` and `executionRoleArn`, where it has them.
+    pub fn roles(&self) -> impl Iterator<Item = String> {
+        let members = ["taskRoleArn", "executionRoleArn"].into_iter();
+        let role = |member| serde_json::from_str(self.members.get(member)?.get()).ok();
+        members.filter_map(role)
+    }
+
     /// When it was registered, as far as ECS says.
     #[must_use]
     pub fn registered_at(&self) -> Option<Timestamp> {

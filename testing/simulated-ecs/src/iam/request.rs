@@ -193,19 +193,22 @@ fn with_service(names: &Names, action: &str, arns: &[&str], known: &Known<'_>) -
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html>
 fn of_ecr(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> {
     let known = ["BatchGetImage", "DescribeImages", "ListImages", "PutImage"];
-    if !known.contains(&operation) {
-        return None;
-    }
     let registry = request
         .get("registryId")
         .and_then(Value::as_str)
         .unwrap_or(&names.account);
-    let repository = text(request, "repositoryName");
-    let arn = format!(
-        "arn:{}:ecr:{}:{registry}:repository/{repository}",
-        names.partition, names.region
-    );
-    Some(vec![Need::new(format!("ecr:{operation}"), arn)])
+    let on = |repository: &str| {
+        let (partition, region) = (&names.partition, &names.region);
+        let arn = format!("arn:{partition}:ecr:{region}:{registry}:repository/{repository}");
+        Need::new(format!("ecr:{operation}"), arn)
+    };
+    match operation {
+        // Without names it asks for all of them.
+        "DescribeRepositories" if texts(request, "repositoryNames").is_empty() => Some(vec![on("*")]),
+        "DescribeRepositories" => Some(texts(request, "repositoryNames").into_iter().map(on).collect()),
+        operation if known.contains(&operation) => Some(vec![on(text(request, "repositoryName"))]),
+        _ => None,
+    }
 }
 
 /// `StartExecution.sync` is what a state machine does that starts another one and waits for it. Step Functions itself reads

@@ -1,0 +1,314 @@
+//! `ecr-deploy doctor`: what would keep a push from being deployed, before and after installing. It changes nothing.
+
+use crate::arguments::{DoctorArguments, Shared};
+use crate::aws::{Account, SignedIn, now};
+use crate::commands::hold::all_hold;
+use crate::error::Error;
+use crate::execution::{Executions, time};
+use crate::exit::Exit;
+use crate::health::{Begun, Facts, Finding, Level, Repository, RunImage, StoredImage, Subject, findings, sum};
+use crate::output::{self, Document, Tone, cell, paragraphs, table};
+use crate::progress::Progress;
+use aws_sdk_ecr::types::{ImageDetail, ImageStatus, ImageTagMutability};
+use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::domain::arn::{ClusterName, TaskDefinitionArn};
+use ecr_deploy::domain::hold;
+use ecr_deploy::domain::image::{EcrRegistry, Registry};
+use ecr_deploy::domain::service::{Service, ServiceStatus};
+use ecr_deploy::domain::task_definition::TaskDefinition;
+use ecr_deploy::error::Error as OfAws;
+use ecr_deploy::function::config::Config;
+use find_task_definitions::stage::Stages;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+
+/// How many calls of one kind are under way at once.
+const AT_ONCE: usize = 8;
+/// The parameter of the CDK's bootstrap stack: <https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html>.
+const BOOTSTRAP: &str = "/cdk-bootstrap/hnb659fds/version";
+/// Step Functions forgets an execution 90 days after its end.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(80 * 24);
+/// How many pushes are compared with the images at most.
+const PUSHES: usize = 5000;
+
+/// The findings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Doctor {
+    /// The gravest first.
+    pub findings: Vec<Finding>,
+    /// How many services were looked through.
+    pub services: u32,
+    /// The repositories that could not be read, with the reason: their images are not checked.
+    pub unread: Vec<String>,
+}
+
+/// The account as it was read, be ecr-deploy installed or not.
+struct Read {
+    services: Vec<Subject>,
+    missing_clusters: Vec<String>,
+    repositories: BTreeMap<String, Repository>,
+    unread: Vec<String>,
+}
+
+/// Reads everything, and says what it found.
+pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<Exit, Error> {
+    let signed_in = SignedIn::new(shared).await?;
+    let account = match Account::of(signed_in.clone(), &shared.stack).await {
+        Ok(account) => Some(account),
+        Err(Error::NoInstallation { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let progress = Progress::new("reading services");
+    let settings = account
+        .as_ref()
+        .map_or_else(Config::default, |it| it.installation.settings.clone());
+    let here = match &account {
+        Some(account) => account.here()?,
+        None => signed_in.registry(&signed_in.caller().await?)?,
+    };
+    let read = read(&signed_in, &settings, &here, &progress).await?;
+    progress.say("reading executions".to_owned());
+    let all_on_hold = match &account {
+        Some(account) => all_hold(account).await?,
+        None => None,
+    };
+    let at = now();
+    let (pushes, known_since) = match &account {
+        Some(account) => pushes(account, at).await?,
+        None => (Vec::new(), None),
+    };
+    let installation = account.as_ref().map(|it| &it.installation);
+    let given = (!arguments.pass_role.is_empty()).then_some(arguments.pass_role.as_slice());
+    let clusters: Vec<String> = settings.clusters.iter().map(ToString::to_string).collect();
+    let stages = Stages::read(&settings)?;
+    let facts = Facts {
+        bootstrap: bootstrap(&signed_in).await?,
+        is_installed: account.is_some(),
+        known_since,
+        trigger: installation.and_then(|it| it.trigger.as_deref()),
+        pass_roles: given.or(installation.and_then(|it| it.pass_roles.as_deref())),
+        stages: &stages,
+        clusters: &clusters,
+        missing_clusters: &read.missing_clusters,
+        all_on_hold: all_on_hold.as_deref().and_then(|text| hold::hold(text, at)),
+        services: &read.services,
+        repositories: &read.repositories,
+        pushes: &pushes,
+        now: at,
+    };
+    let document = Doctor {
+        findings: findings(&facts),
+        services: u32::try_from(read.services.len()).unwrap_or(u32::MAX),
+        unread: read.unread,
+    };
+    drop(progress);
+    output::print(shared.output, &document, at)?;
+    let is_grave = document.findings.iter().any(|it| it.level == Level::Error);
+    Ok(if is_grave { Exit::Ill } else { Exit::Done })
+}
+
+/// Reads the services of the clusters of the settings, or of all, and the repositories that they run.
+async fn read(signed_in: &SignedIn, settings: &Config, here: &EcrRegistry, progress: &Progress) -> Result<Read, Error> {
+    let ecs = signed_in.reader();
+    let clusters = if settings.clusters.is_empty() {
+        ecs.clusters().await?
+    } else {
+        settings.clusters.clone()
+    };
+    let (services, missing_clusters) = services(&ecs, &clusters).await?;
+    let revisions: BTreeSet<&str> = services.iter().filter_map(revision).collect();
+    progress.say(format!("reading {}", output::count(revisions.len(), "revision")));
+    let definitions =
+        stream::iter(revisions).map(async |revision| match ecs.describe_task_definition(revision).await {
+            Ok(definition) => Ok(Some((revision.to_owned(), definition))),
+            Err(OfAws::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        });
+    let definitions: Vec<_> = definitions.buffer_unordered(AT_ONCE).try_collect().await?;
+    let definitions: BTreeMap<String, TaskDefinition> = definitions.into_iter().flatten().collect();
+    let now = now();
+    let subjects = services.iter().filter_map(|service| {
+        let definition = definitions.get(revision(service)?)?;
+        Some(subject(service, definition, here, now))
+    });
+    let subjects: Vec<Subject> = subjects.filter(|subject| !subject.images.is_empty()).collect();
+    let names: BTreeSet<String> = subjects
+        .iter()
+        .flat_map(|it| &it.images)
+        .map(|it| it.repository.clone())
+        .collect();
+    progress.say("reading images".to_owned());
+    let read = stream::iter(names).map(async |name| (name.clone(), repository(signed_in, &name).await));
+    let (mut repositories, mut unread) = (BTreeMap::new(), Vec::new());
+    for (name, read) in read.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await {
+        match read {
+            Ok(repository) => drop(repositories.insert(name, repository)),
+            Err(OfAws::Rejected(message)) => unread.push(format!("{name}: {message}")),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Read {
+        services: subjects,
+        missing_clusters,
+        repositories,
+        unread,
+    })
+}
+
+/// The services of clusters, and the clusters that are not there.
+async fn services(ecs: &Ecs, clusters: &[ClusterName]) -> Result<(Vec<Service>, Vec<String>), Error> {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for cluster in clusters {
+        let mut batches = pin!(ecs.services(cluster));
+        while let Some(batch) = batches.next().await {
+            match batch {
+                Ok(batch) => found.extend(batch.services),
+                Err(OfAws::NotFound(_)) => missing.push(cluster.to_string()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    found.retain(|it| it.status == ServiceStatus::Active);
+    Ok((found, missing))
+}
+
+/// The revision that a service is on.
+fn revision(service: &Service) -> Option<&str> {
+    service.task_definitions.first().map(TaskDefinitionArn::as_str)
+}
+
+fn subject(service: &Service, definition: &TaskDefinition, here: &EcrRegistry, now: Timestamp) -> Subject {
+    let of_here = definition
+        .images()
+        .filter(|(_, image)| matches!(image.registry(), Registry::Ecr(it) if it == here));
+    let image = |image: &ecr_deploy::domain::image::ImageReference| RunImage {
+        repository: image.repository().to_string(),
+        tag: image.tag().map(ToString::to_string),
+        digest: definition
+            .recorded_digest(image.repository())
+            .as_ref()
+            .or(image.digest())
+            .map(ToString::to_string),
+    };
+    let hold = service.tags.hold.as_deref().and_then(|text| hold::hold(text, now));
+    Subject {
+        cluster: service.cluster.to_string(),
+        service: service.name.to_string(),
+        family: definition.arn().family().to_owned(),
+        revision: definition.arn().short().to_owned(),
+        roles: definition.roles().map(|role| role_arn(&role, definition)).collect(),
+        images: of_here.map(|(_, reference)| image(reference)).collect(),
+        stage: service.tags.stage.clone(),
+        hold: hold.map(str::to_owned),
+        controller: service.controller,
+        has_hooks: service.has_lifecycle_hooks,
+    }
+}
+
+/// The ARN of a role, which a task definition may call by its name alone.
+fn role_arn(role: &str, of: &TaskDefinition) -> String {
+    if role.starts_with("arn:") {
+        return role.to_owned();
+    }
+    let part = |place| of.arn().as_str().split(':').nth(place).unwrap_or_default();
+    format!("arn:{}:iam::{}:role/{role}", part(1), part(4))
+}
+
+async fn repository(signed_in: &SignedIn, name: &str) -> Result<Repository, OfAws> {
+    let ecr = signed_in.ecr();
+    let described = ecr.describe_repositories().repository_names(name).send().await;
+    let described = match described.map_err(|error| OfAws::from_aws(&format!("DescribeRepositories of {name}"), &error))
+    {
+        Ok(described) => described.repositories.unwrap_or_default().into_iter().next(),
+        // The services run on, and their repository is gone.
+        Err(OfAws::NotFound(_)) => return Ok(Repository::default()),
+        Err(error) => return Err(error),
+    };
+    let request = ecr.describe_images().repository_name(name);
+    let details: Result<Vec<ImageDetail>, _> = request.into_paginator().items().send().collect().await;
+    let details = details.map_err(|error| OfAws::from_aws(&format!("DescribeImages of {name}"), &error))?;
+    let stored = |it: ImageDetail| {
+        Some(StoredImage {
+            digest: it.image_digest?,
+            tags: it.image_tags.unwrap_or_default(),
+            pushed_at: it.image_pushed_at.as_ref().map(time)?,
+            is_archived: matches!(it.image_status, Some(ImageStatus::Archived | ImageStatus::Activating)),
+        })
+    };
+    let mutability = described.and_then(|it| it.image_tag_mutability);
+    let is_mutable = |it: ImageTagMutability| {
+        matches!(
+            it,
+            ImageTagMutability::Mutable | ImageTagMutability::MutableWithExclusion
+        )
+    };
+    Ok(Repository {
+        is_mutable: mutability.map(is_mutable),
+        images: details.into_iter().filter_map(stored).collect(),
+    })
+}
+
+/// The pushes that are remembered, and since when each is among them: the stack is older, and so may the list be that is cut.
+async fn pushes(account: &Account, now: Timestamp) -> Result<(Vec<Begun>, Option<Timestamp>), Error> {
+    let remembered = now.saturating_sub(REMEMBERED).unwrap_or(now);
+    let since = account.installed_at.map_or(remembered, |at| at.max(remembered));
+    let machine = &account.installation.deploy_image;
+    let executions = Executions(account.sfn());
+    let listed = executions
+        .list(machine, (usize::MAX, PUSHES), Some(since), |_| true)
+        .await?;
+    let is_cut = listed.len() == PUSHES;
+    let oldest = listed.last().filter(|_| is_cut).map_or(since, |it| it.started);
+    let begun = listed.into_iter().map(|it| Begun {
+        name: it.name,
+        at: it.started,
+    });
+    Ok((begun.collect(), Some(oldest)))
+}
+
+/// The version of the bootstrap stack.
+async fn bootstrap(signed_in: &SignedIn) -> Result<Option<u32>, Error> {
+    let read = signed_in.ssm().get_parameters().names(BOOTSTRAP).send().await;
+    let read = read.map_err(|error| OfAws::from_aws(&format!("GetParameters of {BOOTSTRAP}"), &error))?;
+    let version = read.parameters().iter().find_map(|it| it.value());
+    Ok(version.and_then(|version| version.trim().parse().ok()))
+}
+
+impl Document for Doctor {
+    fn text(&self, _: Timestamp) -> String {
+        let row = |it: &Finding| {
+            let tone = match it.level {
+                Level::Error => Tone::Bad,
+                Level::Warning => Tone::Notable,
+                Level::Note => Tone::Plain,
+            };
+            vec![
+                cell(it.level.name(), tone),
+                cell(&it.check, Tone::Plain),
+                cell(format!("{}.\nFix: {}", it.message, it.fix), Tone::Plain),
+            ]
+        };
+        let found = if self.findings.is_empty() {
+            String::new()
+        } else {
+            table(&["level", "check", "finding"], self.findings.iter().map(row).collect())
+        };
+        let unread = self
+            .unread
+            .iter()
+            .map(|it| output::wrapped(&format!("Not read: {it}")))
+            .collect::<Vec<_>>()
+            .join("\n");
+        let sum = format!(
+            "{} run an image of this account's ECR. {}.",
+            output::count(self.services as usize, "service"),
+            sum(&self.findings)
+        );
+        paragraphs([found, unread, sum])
+    }
+}
