@@ -19,6 +19,8 @@ fn a_service_is_taken_back_to_its_last_good_revision_and_stays_there() {
         let refused = it.says_to(Reader, &words).ended(1);
         assert!(refused.notes.contains("OperatorsPolicyArn"), "{}", refused.notes);
         let said = it.says_to(Operator, &words).ended(0);
+        let execution = said.text.split_whitespace().find(|it| it.starts_with("web-rollback-"));
+        let execution = execution.unwrap().to_owned();
         said.says(&[
             "back/web  ROLLED_BACK",
             "from       back-web:3 with back/web:v3",
@@ -47,6 +49,13 @@ fn a_service_is_taken_back_to_its_last_good_revision_and_stays_there() {
             "ROLLED_BACK",
             "DEPLOYED",
         ]);
+
+        let rollback = it.says_to(Operator, &["why", &execution]).ended(1);
+        assert!(
+            rollback.notes.contains("somebody took back/web back by it"),
+            "{}",
+            rollback.notes
+        );
 
         // Once more would go further back than anybody means.
         let again = it.says_to(Operator, &words).ended(2);

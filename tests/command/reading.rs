@@ -102,6 +102,9 @@ fn the_status_tells_what_runs_since_which_push_and_what_waits_and_a_hold_keeps_i
             "ON_HOLD",
             "the cause is found",
         ]);
+        it.types(Reader, "history shown/web")
+            .ended(0)
+            .says(&["shown/web:v3", "ON_HOLD", "DEPLOYED"]);
         let status: Status = it.types(Reader, "status shown/web --output json").ended(0).document();
         let [service] = status.services.as_slice() else {
             panic!("{status:?}")

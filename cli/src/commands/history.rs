@@ -9,7 +9,7 @@ use crate::named::{in_a_name, short};
 use crate::output::{self, Document, Tone, cell, duration, paragraphs, seconds, table, who};
 use crate::progress::Progress;
 use crate::push::tone;
-use crate::report::{self, Deployed, Image, Outcome};
+use crate::report::{self, Deployed, Image, NotDeployed, Outcome};
 use ecr_deploy::contract::ImageConclusion;
 use ecr_deploy::domain::push::PushedImage;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -54,6 +54,8 @@ pub struct Entry {
     pub ended: Option<Timestamp>,
     /// How long it took, or takes until now.
     pub seconds: f64,
+    /// Why a push that deploys nothing is skipped, each reason of docs/operations.md once; empty for any other.
+    pub reasons: Vec<String>,
     /// Its own message, once it has ended.
     pub message: Option<String>,
 }
@@ -151,10 +153,16 @@ fn push(execution: &Execution, now: Timestamp) -> Entry {
         .output
         .as_ref()
         .and_then(|output| report::read("the summary", output).ok());
+    let outcome = report::outcome(execution, conclusion.as_ref(), &[]);
+    let is_skipped = outcome == Outcome::NothingToDeploy;
     let outcome = match execution.status {
         Status::Failed => "FAILED",
-        _ => report::outcome(execution, conclusion.as_ref(), &[]).name(),
+        _ => outcome.name(),
     };
+    let skipped = conclusion.iter().filter(|_| is_skipped).flat_map(|it| &it.skipped);
+    let mut reasons: Vec<String> = skipped.map(|it| NotDeployed::from(it).reason).collect();
+    reasons.sort();
+    reasons.dedup();
     let failure = execution
         .failure
         .as_ref()
@@ -164,6 +172,7 @@ fn push(execution: &Execution, now: Timestamp) -> Entry {
         image: Image::of_event(&execution.input),
         service: None,
         outcome: outcome.to_owned(),
+        reasons,
         message: conclusion.map(|it| it.message).or(failure),
         ..times(execution, now)
     }
@@ -197,7 +206,19 @@ fn times(execution: &Execution, now: Timestamp) -> Entry {
         started: execution.started,
         ended: execution.ended,
         seconds: seconds(execution.started, execution.ended.unwrap_or(now)),
+        reasons: Vec::new(),
         message: None,
+    }
+}
+
+impl Entry {
+    /// The outcome. Of a push that deployed nothing, the reason says more.
+    fn how(&self) -> String {
+        match self.reasons.as_slice() {
+            [] => self.outcome.clone(),
+            [only] => only.clone(),
+            [first, others @ ..] => format!("{first} +{}", others.len()),
+        }
     }
 }
 
@@ -218,7 +239,7 @@ impl Document for History {
             vec![
                 cell(it.started.strftime("%m-%d %H:%M:%S"), Tone::Plain),
                 cell(what, Tone::Plain),
-                cell(&it.outcome, tone(&it.outcome)),
+                cell(it.how(), tone(&it.outcome)),
                 cell(duration(it.started, it.ended.unwrap_or(now)), Tone::Plain),
                 cell(by, Tone::Plain),
                 cell(short(&it.push), Tone::Plain),
@@ -231,5 +252,57 @@ impl Document for History {
             table(&["began", what, "outcome", "took", "by", "push"], rows),
             advice.to_owned(),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn ended(output: Option<Value>, status: Status) -> Execution {
+        let event = include_str!("../../../statemachine/examples/put-image-event.json");
+        Execution {
+            arn: "arn:aws:states:eu-west-1:123456789012:execution:Image-1:busybox-v1-1".to_owned(),
+            name: "busybox-v1-1".to_owned(),
+            status,
+            input: serde_json::from_str(event).unwrap(),
+            output,
+            failure: None,
+            started: "2026-11-29T10:00:00Z".parse().unwrap(),
+            ended: None,
+            redrives: 0,
+        }
+    }
+
+    #[test]
+    fn a_push_that_deployed_nothing_says_why() {
+        let conclusion = include_str!("../../../statemachine/examples/image-conclusion.json");
+        let conclusion: Value = serde_json::from_str(conclusion).unwrap();
+        let skipped = |reasons: &[&str]| {
+            let skip =
+                |reason: &&str| json!({"reason": reason, "resource": "web in production", "message": "", "count": 1});
+            let skipped: Vec<Value> = reasons.iter().map(skip).collect();
+            let mut conclusion = conclusion.clone();
+            conclusion["skipped"] = skipped.into();
+            conclusion["services"] = json!([]);
+            conclusion["families"] = json!([]);
+            Some(conclusion)
+        };
+        for (execution, expected) in [
+            (ended(Some(conclusion.clone()), Status::Succeeded), "DEPLOYED"),
+            (ended(skipped(&["ON_HOLD", "ON_HOLD"]), Status::Succeeded), "ON_HOLD"),
+            (
+                ended(skipped(&["TAG_NOT_TAKEN", "ON_HOLD"]), Status::Succeeded),
+                "ON_HOLD +1",
+            ),
+            (ended(skipped(&[]), Status::Succeeded), "NOTHING_TO_DEPLOY"),
+            (ended(None, Status::Failed), "FAILED"),
+            (ended(None, Status::Running), "RUNNING"),
+            (ended(None, Status::Stopped), "STOPPED"),
+        ] {
+            let entry = push(&execution, "2026-11-29T10:01:00Z".parse().unwrap());
+            assert_eq!(entry.how(), expected, "{entry:?}");
+        }
     }
 }

@@ -79,8 +79,9 @@ pub(crate) async fn run(shared: &Shared, arguments: &WhyArguments) -> Result<Exi
 fn parent(execution: &Execution) -> Result<String, Error> {
     let parent = execution.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str();
     parent.map(str::to_owned).ok_or_else(|| {
+        let name = title(execution);
         Error::NotFound(format!(
-            "{} was started by no push: nobody knows what it is of",
+            "{} is part of no push: somebody took {name} back by it. ecr-deploy status {name} tells how that ended",
             execution.name
         ))
     })
