@@ -12,7 +12,7 @@ import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { Access } from './access';
 import { usableKey } from './encryption-key';
-import { installationParameter, tellInstallation } from './installation';
+import { installationParameter, tellInstallation, withRoom } from './installation';
 import { isEveryRole, only, statement } from './permission';
 import * as permissions from './permissions';
 import { checkPolicySizes, keepPoliciesWhole } from './policy-size';
@@ -216,7 +216,7 @@ export class EcrDeploy extends Construct {
       holdParameter: this.holdParameter,
       deadLetterQueueUrl: this.deadLetterQueue.queueUrl,
       trigger: settings.trigger,
-      passRoles: settings.passRoleArns,
+      ...withRoom(settings.passRoleArns),
       settings: ofFunctions(settings),
     });
     this.access = new Access(this, 'Access', {

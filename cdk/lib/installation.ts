@@ -20,9 +20,21 @@ export interface Installation {
   readonly holdParameter: string;
   readonly deadLetterQueueUrl: string;
   readonly trigger: string;
-  readonly passRoles: readonly string[];
+  /** Left out where they would not fit: the parameter takes 8,192 characters, and the settings may have 4,096 of them. */
+  readonly passRoles?: readonly string[];
   /** Those of every function. */
   readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** So many characters of `passRoles` fit beside everything else. */
+const ROOM_FOR_ROLES = 2500;
+/** The ARN of a role of the app itself is known only when it is deployed: it is taken to have so many. */
+const LENGTH_OF_ARN = 90;
+
+/** The roles, as far as the parameter has room for them: all, or none. */
+export function withRoom(passRoles: readonly string[]): Pick<Installation, 'passRoles'> {
+  const lengths = passRoles.map(({ length }) => Math.max(length, LENGTH_OF_ARN));
+  return lengths.reduce((sum, length) => sum + length, 0) > ROOM_FOR_ROLES ? {} : { passRoles };
 }
 
 /** Makes the parameter. */

@@ -343,6 +343,16 @@ test('a parameter tells the command where the state machines are, and the settin
   });
 });
 
+test('the parameter has room for the roles, or is without them', () => {
+  const told = (count: number): unknown => {
+    const passRoles = Array.from({ length: count }, (_, at) => `arn:aws:iam::123456789012:role/service-${at}`);
+    const { Value } = new Synthesized({ passRoles }).properties('EcrDeploy/Installation');
+    return JSON.parse(DEFAULT.text(Value)).passRoles?.length;
+  };
+  assert.equal(told(20), 20);
+  assert.equal(told(40), undefined);
+});
+
 test('the functions, their roles and all log groups are reachable from the construct', () => {
   const { ecrDeploy } = DEFAULT.stack;
   const steps = Object.values(ecrDeploy.steps);

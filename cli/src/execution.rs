@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::cmp::Reverse;
 
 /// The status of an execution: it goes on, or ended in one of these ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -97,6 +98,14 @@ pub struct Listed {
     pub ended: Option<Timestamp>,
 }
 
+impl Listed {
+    /// True if none that is listed behind it began at `since` or later: whether they are listed by their begin, or those that ended by
+    /// their end.
+    fn is_last(&self, since: Timestamp) -> bool {
+        self.ended.unwrap_or(self.started) < since
+    }
+}
+
 /// The time of an answer. One that no calendar has is the first of all times, which nobody takes for a true one.
 #[must_use]
 pub fn time(at: &DateTime) -> Timestamp {
@@ -140,13 +149,28 @@ impl Executions {
         })
     }
 
-    /// The executions of a state machine that `wanted` says yes to, the newest first: as many as `most`, found among the newest
-    /// `among`. It ends at the first that began before `since`.
+    /// The executions of a state machine that `wanted` says yes to, the newest first: as many as `most`, found among the `among` that
+    /// are listed first; with `since` only those that began then or later.
+    ///
+    /// Step Functions lists by time, and does not say by which: one that has ended may stand by its end. So no execution that began
+    /// before `since` says that there is none after it.
     ///
     /// # Errors
     ///
     /// Whatever AWS refuses.
     pub async fn list(
+        &self,
+        machine: &str,
+        limits: (usize, usize),
+        since: Option<Timestamp>,
+        wanted: impl Fn(&Listed) -> bool,
+    ) -> Result<Vec<Listed>, Error> {
+        let mut found = self.listed(machine, limits, since, wanted).await?;
+        found.sort_by_key(|it| Reverse(it.started));
+        Ok(found)
+    }
+
+    async fn listed(
         &self,
         machine: &str,
         (most, among): (usize, usize),
@@ -161,10 +185,10 @@ impl Executions {
             for item in page.executions() {
                 let item = listed(item);
                 seen += 1;
-                if seen > among || since.is_some_and(|since| item.started < since) {
+                if seen > among || since.is_some_and(|since| item.is_last(since)) {
                     return Ok(found);
                 }
-                if wanted(&item) {
+                if since.is_none_or(|since| item.started >= since) && wanted(&item) {
                     found.push(item);
                 }
                 if found.len() == most {
@@ -315,6 +339,27 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(Failure::read("Deploy.RolledBack", cause).message, message);
+        }
+    }
+
+    #[test]
+    fn one_that_began_before_and_ended_after_says_nothing_of_those_behind_it() {
+        let at = |hour: u32| format!("2026-11-29T{hour:02}:00:00Z").parse::<Timestamp>().unwrap();
+        for (started, ended, expected) in [
+            (9, Some(11), false),
+            (9, Some(9), true),
+            (9, None, true),
+            (10, None, false),
+            (11, Some(12), false),
+        ] {
+            let listed = Listed {
+                arn: String::new(),
+                name: String::new(),
+                status: Status::Succeeded,
+                started: at(started),
+                ended: ended.map(at),
+            };
+            assert_eq!(listed.is_last(at(10)), expected, "{listed:?}");
         }
     }
 

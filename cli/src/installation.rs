@@ -22,7 +22,7 @@ pub struct Installation {
     /// The setting `trigger`; `None` where an older version installed it.
     #[serde(default)]
     pub trigger: Option<String>,
-    /// The setting `passRoles`; `None` where an older version installed it.
+    /// The setting `passRoles`; `None` where an older version installed it, or where they have no room.
     #[serde(default)]
     pub pass_roles: Option<Vec<String>>,
     /// The settings of the functions.

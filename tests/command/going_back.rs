@@ -1,8 +1,12 @@
 //! `rollback`.
 
 use crate::support::Person::{Operator, Reader};
-use crate::support::{INSTALLED, run};
-use ecr_deploy_cli::commands::{Rollback, Status};
+use crate::support::{INSTALLED, LIMIT, run};
+use ecr_deploy_cli::commands::{Rollback, Status, Why};
+use ecr_deploy_cli::report::Outcome;
+use local_aws::pause;
+use simulated_ecs::Behaviour;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_service_is_taken_back_to_its_last_good_revision_and_stays_there() {
@@ -110,4 +114,49 @@ fn what_cannot_be_taken_back_is_left_as_it_is_and_not_held() {
         assert_eq!(status.services[0].hold, None);
         it.types(Operator, "rollback first/web").ended(2);
     });
+}
+
+#[test]
+fn a_push_that_is_being_deployed_is_taken_back_and_ends_red() {
+    run(async {
+        let it = &*INSTALLED;
+        it.services("during/web", "web", &["during"]).await;
+        it.aws
+            .push_simulated("during/web", "v2", Some(Behaviour::Slow))
+            .unwrap();
+        it.types(Operator, "deploy during/web:v2 --no-wait").ended(0);
+        let status = || {
+            it.types(Reader, "status during/web --output json")
+                .ended(0)
+                .document::<Status>()
+        };
+        until("the rollout has begun", || {
+            status().services[0].revision == "during-web:2"
+        })
+        .await;
+
+        let words = ["rollback", "during/web", "--why", "wrong branch", "--output", "json"];
+        let back: Rollback = it.says_to(Operator, &words).ended(0).document();
+        assert_eq!(
+            (back.from.as_str(), back.to.as_deref()),
+            ("during-web:2", Some("during-web:1"))
+        );
+        let push = || {
+            it.types(Reader, "why during/web:v2 --output json")
+                .ended(0)
+                .document::<Why>()
+        };
+        until("the push has ended", || push().push.outcome != Outcome::Running).await;
+        assert_eq!(push().push.outcome, Outcome::RolledBack, "{:#?}", push());
+        let service = &status().services[0];
+        assert_eq!((service.revision.as_str(), service.steady), ("during-web:1", true));
+    });
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < LIMIT, "{what}: not yet");
+        pause(Duration::from_millis(500)).await;
+    }
 }

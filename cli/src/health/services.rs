@@ -20,7 +20,7 @@ pub(super) fn roles(facts: &Facts<'_>) -> Vec<Finding> {
             Level::Note,
             "roles",
             says,
-            "deploy the stack again",
+            "deploy the stack again; or, where there are many, name them by --pass-role",
             Vec::new(),
         )];
     };
