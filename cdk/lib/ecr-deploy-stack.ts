@@ -63,6 +63,16 @@ export class EcrDeployStack extends Stack {
       description: 'The log group of the state machine deploy-service',
       value: this.ecrDeploy.logs.deployService.logGroupName,
     });
+    new CfnOutput(this, 'TellEndLogs', {
+      description: 'The log group of the state machine tell-end',
+      value: this.ecrDeploy.logs.tellEnd.logGroupName,
+    });
+    if (this.ecrDeploy.topic !== undefined) {
+      new CfnOutput(this, 'TopicArn', {
+        description: 'The topic that gets a message for each push',
+        value: this.ecrDeploy.topic.topicArn,
+      });
+    }
     for (const [step, { function: lambda, logGroup }] of Object.entries(this.ecrDeploy.steps)) {
       const name = `${step.charAt(0).toUpperCase()}${step.slice(1)}`;
       new CfnOutput(this, `${name}Function`, {

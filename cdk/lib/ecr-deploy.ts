@@ -7,21 +7,27 @@ import { type EventPattern, Match, Rule } from 'aws-cdk-lib/aws-events';
 import { SfnStateMachine } from 'aws-cdk-lib/aws-events-targets';
 import { Policy, Role } from 'aws-cdk-lib/aws-iam';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { Access } from './access';
+import { Alarms } from './alarms';
+import { Dashboard } from './dashboard';
 import { usableKey } from './encryption-key';
 import { installationParameter, tellInstallation, withRoom } from './installation';
+import { messages, NO_TOPIC } from './messages';
 import { isEveryRole, only, statement } from './permission';
 import * as permissions from './permissions';
 import { checkPolicySizes, keepPoliciesWhole } from './policy-size';
+import { saveQuery } from './query-of-push';
 import { nameRoles } from './roles';
 import { SettingError } from './setting';
 import { inOneLine } from './stages';
 import { checkSettings, type EcrDeployProps, ofFunctions, type Settings, tagsImages } from './settings';
 import { Step, type StepName } from './step';
 import { tagFilter } from './tag-filter';
+import { tellEnds } from './tell-end';
 import { Workflow } from './workflow';
 
 export type { Architecture, EcrDeployProps, Trigger } from './settings';
@@ -53,8 +59,13 @@ export class EcrDeploy extends Construct {
   /** The managed policies for people who use the command `ecr-deploy`. */
   readonly access: Access;
 
+  /** Runs once for each push that could not tell its own end: it was stopped, or a step failed that nothing follows. */
+  readonly tellEnd: StateMachine;
+  /** The topic that gets a message for each push, where the settings name one. */
+  readonly topic: ITopic | undefined;
+
   /** The log groups of the state machines. */
-  readonly logs: { readonly push: LogGroup; readonly deployImage: LogGroup; readonly deployService: LogGroup };
+  readonly logs: Readonly<Record<'push' | 'deployImage' | 'deployService' | 'tellEnd', LogGroup>>;
 
   // eslint-disable-next-line max-lines-per-function -- a table: one resource after the other
   constructor(scope: Construct, id: string, props: EcrDeployProps) {
@@ -122,6 +133,8 @@ export class EcrDeploy extends Construct {
     });
     this.steps = { findTaskDefinitions, registerRevision, updateService, checkStability, rollBack, conclude };
 
+    const told = messages(this, settings, key.encryptionKey);
+    this.topic = told?.topic;
     const deployService = new Workflow(this, 'DeployService', {
       definition: 'deploy-service',
       steps: { registerRevision, updateService, checkStability, rollBack, conclude },
@@ -140,11 +153,13 @@ export class EcrDeploy extends Construct {
         partition: Aws.PARTITION,
         deployService: child.arn,
         hold: this.holdParameter,
+        topic: told?.topic.topicArn ?? NO_TOPIC,
         ...atOnce(settings.maxConcurrency),
       },
       permissions: [
         permissions.readHold(this.holdParameter),
         permissions.tell(),
+        ...(told === undefined ? [] : permissions.sendMessage(told)),
         ...permissions.runExecution(child),
         ...(tagsImages(settings) ? permissions.tagOnSuccess(settings) : []),
       ],
@@ -163,7 +178,6 @@ export class EcrDeploy extends Construct {
       ...key,
     });
     this.push = push.stateMachine;
-    this.logs = { push: push.logGroup, deployImage: deployImage.logGroup, deployService: deployService.logGroup };
 
     // Policies of their own: the functions come after the policies in their roles, and the state machines after the functions.
     new Policy(this, 'CountServices', {
@@ -206,6 +220,30 @@ export class EcrDeploy extends Construct {
             retryAttempts: 185,
           }),
         ],
+      });
+    }
+
+    const tellEnd = tellEnds(this, { conclude, settings, deployImage: this.deployImage, told, ...key });
+    this.tellEnd = tellEnd.stateMachine;
+    this.logs = {
+      push: push.logGroup,
+      deployImage: deployImage.logGroup,
+      deployService: deployService.logGroup,
+      tellEnd: tellEnd.logGroup,
+    };
+
+    saveQuery(this, [...Object.values(this.logs), ...Object.values(this.steps).map(({ logGroup }) => logGroup)]);
+    const { deadLetterQueue, steps, topic } = this;
+    const alarms = settings.alarms
+      ? new Alarms(this, 'Alarms', { push: this.push, deployImage: this.deployImage, deadLetterQueue, steps, topic })
+          .alarms
+      : [];
+    if (settings.dashboard) {
+      new Dashboard(this, 'Dashboard', {
+        deployImage: this.deployImage,
+        deployService: this.deployService,
+        conclude,
+        alarms,
       });
     }
 

@@ -67,3 +67,10 @@ export const PARAMETER_NAME: Pattern = {
   pattern: /^(?!\/([aA][wW][sS]|[sS][sS][mM]))(?=.{2,900}$)(\/[A-Za-z0-9_.-]+){1,15}$/,
   fix: 'begin it with a slash, such as /app/ecr-deploy/hold: letters, digits and . _ - between slashes, not aws or ssm in front.',
 };
+
+export const TOPIC_ARN: Pattern = {
+  pattern: /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}$/,
+  fix:
+    'give true for a topic of its own, or the ARN of a standard topic, such as ' +
+    'arn:aws:sns:eu-west-1:123456789012:deployments.',
+};

@@ -3,6 +3,8 @@
  * resource that AWS can check:
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
  */
+import { Aws } from 'aws-cdk-lib';
+import type { Messages } from './messages';
 import { arn, type Permission } from './permission';
 import type { Settings } from './settings';
 
@@ -88,6 +90,18 @@ export function tell(): Permission {
     resources: [arn('events', 'event-bus/default')],
     conditions: { StringEquals: { 'events:source': 'ecr-deploy' } },
   };
+}
+
+/** A state machine that sends people a message at the end of a push. SNS encrypts it in the name of who sends it. */
+export function sendMessage({ topic, key }: Messages): Permission[] {
+  const send = { sid: 'SendMessage', actions: ['sns:Publish'], resources: [topic.topicArn] };
+  const encrypt = (keyArn: string) => ({
+    sid: 'EncryptMessage',
+    actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+    resources: [keyArn],
+    conditions: { StringEquals: { 'kms:ViaService': `sns.${Aws.REGION}.amazonaws.com` } },
+  });
+  return [send, ...(key === undefined ? [] : [encrypt(key.keyArn)])];
 }
 
 /** A state machine that starts another one. */

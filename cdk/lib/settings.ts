@@ -6,6 +6,7 @@ import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { IManagedPolicy, IRole } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import {
   checkLatest,
@@ -32,6 +33,7 @@ import {
   ROLE_ARN,
   ROLE_PATH,
   ROLE_PREFIX,
+  TOPIC_ARN,
 } from './patterns';
 import { choice, DURATION_TEXT, FLAG, list, type Member, number, text } from './setting';
 import { allServices, checkStages, IMAGE_REFERENCES, type ImageReference, type Stage, STAGES } from './stages';
@@ -181,6 +183,44 @@ export interface EcrDeployProps {
   readonly maxServices?: number;
 
   /**
+   * The SNS topic that gets one message for each push at its end: who pushed, what, where, how long it took, the link to the
+   * execution, and the command that deploys again what failed. `true` makes a topic, encrypted by `encryptionKey` or by a KMS
+   * key of its own; else a topic of yours, or its ARN. Mail gets the words. Everything else that subscribes gets the card that
+   * [Amazon Q Developer in chat applications reads](operations.md#tell-people). The alarms tell the topic, too. The key of
+   * an encrypted topic of yours must allow `kms:Decrypt` and `kms:GenerateDataKey*` to this account's roles and to
+   * `cloudwatch.amazonaws.com`.
+   *
+   * @default - no messages
+   */
+  readonly notificationTopic?: ITopic | string | boolean;
+
+  /**
+   * Makes CloudWatch alarms: a push failed, a push was not started, the dead-letter queue is not empty, a function fails again
+   * and again, Lambda throttles a function. AWS asks for $0.10 a month for each of these 14.
+   *
+   * @default - `true` with a `notificationTopic`
+   */
+  readonly alarms?: boolean;
+
+  /**
+   * Makes a CloudWatch [dashboard](operations.md#see-how-it-goes): pushes and services by how they ended, the time from a push
+   * until a service is stable, the share of changes that failed, the time until a failed one was taken back, and each by
+   * service. AWS asks for $3 a month from the fourth dashboard of an account on.
+   *
+   * @default false
+   */
+  readonly dashboard?: boolean;
+
+  /**
+   * Writes the image of each service into [SSM parameters](operations.md#beside-infrastructure-as-code) for infrastructure as
+   * code to read: `/ecr-deploy/<cluster>/<service>/<container>/` and `image`, `digest`, `tag`, `revision` or `push`. They are
+   * written when the service is stable, and after a rollback; never by an older push over a newer one.
+   *
+   * @default false
+   */
+  readonly parameters?: boolean;
+
+  /**
    * The processor of the functions: `arm64` or `x86_64`.
    *
    * @default 'arm64'
@@ -205,7 +245,7 @@ export interface EcrDeployProps {
 
   /**
    * The fate of the logs and of the dead-letter queue when the stack is deleted: `destroy` or `retain`. The log groups
-   * of the state machines have fixed names. So a stack of the same name can be deployed again only after the retained
+   * have fixed names. So a stack of the same name can be deployed again only after the retained
    * ones were deleted.
    *
    * @default 'destroy'
@@ -247,10 +287,11 @@ export interface EcrDeployProps {
 }
 
 /** The props that stand for nothing where they are omitted. */
-type Omittable = 'holdParameter' | 'encryptionKey' | 'permissionsBoundary' | 'rolePath' | 'rolePrefix';
+type Omittable =
+  'holdParameter' | 'notificationTopic' | 'encryptionKey' | 'permissionsBoundary' | 'rolePath' | 'rolePrefix';
 
 /** The props that become something else: a list of ARNs, stages, whole seconds. */
-type Converted = 'passRoles' | 'deployLatest' | 'rolloutTimeout' | 'pollInterval' | 'binaries';
+type Converted = 'parameters' | 'passRoles' | 'deployLatest' | 'rolloutTimeout' | 'pollInterval' | 'binaries';
 
 /** The settings after they were checked, with their defaults. An empty list stands for all. */
 export interface Settings
@@ -258,6 +299,10 @@ export interface Settings
   readonly passRoleArns: readonly string[];
   readonly rolloutTimeoutSeconds: number;
   readonly pollIntervalSeconds: number;
+  /** True if a message is sent for each push. */
+  readonly sendsMessages: boolean;
+  /** True if SSM parameters tell the image of each service. */
+  readonly writesParameters: boolean;
   /** `undefined`: cargo-lambda builds them. */
   readonly binaries: string | undefined;
 }
@@ -271,6 +316,11 @@ const MOST_SERVICES = 10_000;
 const RETENTION: Member<RetentionDays> = {
   schema: { enum: [...RETENTIONS, 'infinite'] },
   read: (given, setting) => (given === 'infinite' ? RetentionDays.INFINITE : number({}).read(given, setting)),
+};
+
+const TOPIC: Member<ITopic | string | boolean> = {
+  schema: { anyOf: [{ type: 'boolean' }, { type: 'string', pattern: TOPIC_ARN.pattern.source }] },
+  read: (given, setting) => (typeof given === 'boolean' ? given : text(TOPIC_ARN.pattern).read(given, setting)),
 };
 
 /** Every setting of the construct, as a settings file has it. */
@@ -290,6 +340,10 @@ export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullab
   pollInterval: DURATION_TEXT,
   maxConcurrency: number({ type: 'integer', minimum: 1, maximum: MOST_AT_ONCE }),
   maxServices: number({ type: 'integer', minimum: 1, maximum: MOST_SERVICES }),
+  notificationTopic: TOPIC,
+  alarms: FLAG,
+  dashboard: FLAG,
+  parameters: FLAG,
   architecture: choice<Architecture>(ARCHITECTURES),
   logRetention: RETENTION,
   removalPolicy: choice<RemovalPolicy>(REMOVAL_POLICIES),
@@ -309,6 +363,8 @@ const OF_FUNCTIONS = [
   'imageReference',
   'scanFamilies',
   'maxServices',
+  'sendsMessages',
+  'writesParameters',
   'rolloutTimeoutSeconds',
   'pollIntervalSeconds',
 ] as const satisfies readonly (keyof Settings)[];
@@ -375,6 +431,8 @@ export function checkSettings(props: EcrDeployProps): Settings {
       ': inline Maps of Step Functions run forty at once, here in forty groups',
     ),
     maxServices: whole('maxServices', props.maxServices ?? MOST_SERVICES, MOST_SERVICES),
+    ...told(props),
+    writesParameters: flag('parameters', props.parameters ?? false),
     trigger: oneOf('trigger', props.trigger ?? 'imageAction', TRIGGERS),
     repositories,
     accounts: names('accounts', props.accounts, ACCOUNT_ID),
@@ -389,6 +447,22 @@ export function checkSettings(props: EcrDeployProps): Settings {
   };
   checkRoom(VARIABLE, ofFunctions(settings));
   return settings;
+}
+
+/** Who hears of a push, and how. */
+function told({ notificationTopic, alarms, dashboard }: EcrDeployProps) {
+  const topic =
+    typeof notificationTopic === 'boolean'
+      ? {}
+      : optional('notificationTopic', notificationTopic, TOPIC_ARN, 'topicArn');
+  const sendsMessages = notificationTopic !== undefined && notificationTopic !== false;
+  return {
+    ...topic,
+    ...(notificationTopic === true && { notificationTopic }),
+    sendsMessages,
+    alarms: flag('alarms', alarms ?? sendsMessages),
+    dashboard: flag('dashboard', dashboard ?? false),
+  };
 }
 
 /** True if an image may get a tag when it is deployed. */

@@ -3,7 +3,7 @@
  * of its own.
  */
 import { join } from 'node:path';
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
@@ -52,6 +52,7 @@ export class Step extends Construct {
     const { settings } = props;
 
     this.logGroup = new LogGroup(this, 'Logs', {
+      logGroupName: `/ecr-deploy/${Stack.of(this).stackName}/${props.package}`,
       retention: settings.logRetention,
       removalPolicy: settings.removalPolicy,
       ...(props.encryptionKey && { encryptionKey: props.encryptionKey }),

@@ -194,8 +194,9 @@ test('docs/operations.md explains every outcome of a service and every reason to
 test('docs/operations.md says of every state that takes time what a redrive does there', () => {
   const [, table = ''] = read('docs/operations.md').split('| state | what a redrive does |');
   const [rows = ''] = table.split('\n\n');
-  const [, push = '', image = '', service = ''] = rows.split(/^\| \*(?:push|deploy-image|deploy-service)\* \|.*$/m);
-  for (const [machine, part] of Object.entries({ push, 'deploy-image': image, 'deploy-service': service })) {
+  const machines = /^\| \*(?:push|deploy-image|deploy-service|tell-end)\* \|.*$/m;
+  const [, push = '', image = '', service = '', end = ''] = rows.split(machines);
+  for (const [machine, part] of Object.entries({ push, 'deploy-image': image, 'deploy-service': service, 'tell-end': end })) {
     const named = matches(part, /^\| ([^|]+) \|/gm).flatMap((names) => names.split(', '));
     const { slow, all } = states(JSON.parse(readDefinition(machine)));
     assert.deepEqual(

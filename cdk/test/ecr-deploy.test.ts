@@ -178,7 +178,9 @@ test('trigger imageAction: an image starts a deployment, whatever ECR calls it, 
 test('repositories that do not fit into one pattern are shared by several rules, each short enough', () => {
   const repositories = Array.from({ length: 85 }, (_, place) => `team/a-repository-of-30-letters${place + 10}`);
   for (const trigger of ['putImage', 'imageAction'] as const) {
-    const rules = new Synthesized({ repositories, trigger }).ofType('AWS::Events::Rule');
+    const rules = new Synthesized({ repositories, trigger })
+      .ofType('AWS::Events::Rule')
+      .filter(({ path }) => path !== 'EcrDeploy/Ended');
     const patterns: Json[] = rules.map(({ properties }) => properties.EventPattern);
     const named = patterns.flatMap(({ detail }) =>
       trigger === 'putImage' ? detail.requestParameters.repositoryName : detail['repository-name'],
@@ -282,9 +284,9 @@ test('each log group is kept as long as logRetention says, three months by defau
   const retentions = (settings: Partial<EcrDeployProps>) =>
     new Synthesized(settings).ofType('AWS::Logs::LogGroup').map(({ properties }) => properties.RetentionInDays);
 
-  assert.deepEqual(retentions({}), Array(9).fill(90));
-  assert.deepEqual(retentions({ logRetention: RetentionDays.ONE_WEEK }), Array(9).fill(7));
-  assert.deepEqual(retentions({ logRetention: RetentionDays.INFINITE }), Array(9).fill(undefined));
+  assert.deepEqual(retentions({}), Array(10).fill(90));
+  assert.deepEqual(retentions({ logRetention: RetentionDays.ONE_WEEK }), Array(10).fill(7));
+  assert.deepEqual(retentions({ logRetention: RetentionDays.INFINITE }), Array(10).fill(undefined));
 });
 
 test('the stack tells where the state machines, the functions, their logs and the dead-letter queue are', () => {
@@ -307,6 +309,7 @@ test('the stack tells where the state machines, the functions, their logs and th
     OperatorsPolicyArn: '${EcrDeploy/Access/Operators}',
     DeployImageLogs: '${EcrDeploy/DeployImage/Logs}',
     DeployServiceLogs: '${EcrDeploy/DeployService/Logs}',
+    TellEndLogs: '${EcrDeploy/TellEnd/Logs}',
     DeadLetterQueueUrl: '${EcrDeploy/DeadLetterQueue}',
     ...Object.fromEntries(steps),
   });
@@ -368,7 +371,7 @@ test('the functions, their roles and all log groups are reachable from the const
     made.filter((path) => !reachable.includes(path)),
     [],
   );
-  assert.equal(new Set(reachable).size, 6 * 3 + 3);
+  assert.equal(new Set(reachable).size, 6 * 3 + 4);
 });
 
 test('logs and queue go with the stack, or stay when removalPolicy says so', () => {
@@ -377,8 +380,8 @@ test('logs and queue go with the stack, or stay when removalPolicy says so', () 
       .filter(({ Type }) => ['AWS::Logs::LogGroup', 'AWS::SQS::Queue'].includes(Type))
       .map(({ DeletionPolicy }) => DeletionPolicy);
 
-  assert.deepEqual(policies({}), Array(10).fill('Delete'));
-  assert.deepEqual(policies({ removalPolicy: RemovalPolicy.RETAIN }), Array(10).fill('Retain'));
+  assert.deepEqual(policies({}), Array(11).fill('Delete'));
+  assert.deepEqual(policies({ removalPolicy: RemovalPolicy.RETAIN }), Array(11).fill('Retain'));
 });
 
 test('with a key of the customer, logs, queue and executions are encrypted by it, and the state machines may use it', () => {
@@ -428,13 +431,13 @@ test('every role has the boundary, the path and the prefix that the settings giv
     .flatMap((synthesized) => synthesized.ofType('AWS::IAM::Role'))
     .map(({ properties }) => properties);
 
-  assert.equal(roles.length, 20);
+  assert.equal(roles.length, 24);
   for (const { PermissionsBoundary, Path, RoleName } of roles) {
     assert.deepEqual({ PermissionsBoundary, Path }, { PermissionsBoundary: boundary, Path: '/teams/web/' });
     assert.match(RoleName, /^app-ecr-deploy-[\w-]+$/);
     assert.ok(RoleName.length <= 64, RoleName);
   }
-  assert.equal(new Set(roles.map(({ RoleName }) => RoleName)).size, 20);
+  assert.equal(new Set(roles.map(({ RoleName }) => RoleName)).size, 24);
 });
 
 test('without these settings CloudFormation names the roles', () => {
@@ -458,7 +461,7 @@ test('two stacks have no name in common: no output is exported, and what has a f
   };
   const [one, other] = [fixed('ecr-deploy'), fixed('ecr-deploy-staging')];
 
-  assert.equal(one.length, 4);
+  assert.equal(one.length, 12);
   assert.deepEqual(
     one.filter((name) => other.includes(name)),
     [],
@@ -496,7 +499,9 @@ test('the logical ids of what holds state or is referred to from outside stay as
     'EcrDeployDeadLetterQueue71B4E345',
     'EcrDeployDeployImageStateMachineED77FE80',
     'EcrDeployDeployServiceStateMachineFE58749A',
+    'EcrDeployEnded53072B23',
     'EcrDeployPush18CCE5A5',
     'EcrDeployPushMachineStateMachineE43FD1CD',
+    'EcrDeployTellEndStateMachineC3530369',
   ]);
 });

@@ -39,8 +39,8 @@ test('each function and each state machine has a role of its own', () => {
   const machines = synthesized.ofType('AWS::StepFunctions::StateMachine').map(({ properties }) => properties.RoleArn);
   const roles = [...functions, ...machines].map((role) => synthesized.text(role));
 
-  assert.equal(roles.length, 9);
-  assert.equal(new Set(roles).size, 9);
+  assert.equal(roles.length, 10);
+  assert.equal(new Set(roles).size, 10);
 });
 
 test('the managed policies are those for people, and fit into what IAM has room for', () => {
@@ -231,12 +231,13 @@ test('the steps may count the executions with which they share what ECS grants, 
   ]);
 });
 
-test('the rules may start push, push deploy-image, and deploy-image deploy-service', () => {
+test('the rules may start push and tell-end, push deploy-image, and deploy-image deploy-service', () => {
   const starting = statements(DEFAULT)
     .filter(({ statement }) => [statement.Action].flat().includes('states:StartExecution'))
     .map(({ path, statement }) => [path, DEFAULT.text(statement.Resource)]);
 
   assert.deepEqual(Object.fromEntries(starting), {
+    'EcrDeploy/TellEndRole/DefaultPolicy': '${EcrDeploy/TellEnd/StateMachine}',
     'EcrDeploy/PushRole/DefaultPolicy': '${EcrDeploy/PushMachine/StateMachine}',
     'EcrDeploy/PushMachine/Role/DefaultPolicy': '${EcrDeploy/DeployImage/StateMachine}',
     'EcrDeploy/DeployImage/Role/DefaultPolicy': '${EcrDeploy/DeployService/StateMachine}',

@@ -184,6 +184,8 @@ test('with the required setting alone, all others have their defaults', () => {
   assert.deepEqual(Object.fromEntries(ofConstruct), {
     passRoleArns: REQUIRED.passRoles,
     maxConcurrency: 400,
+    alarms: false,
+    dashboard: false,
     trigger: 'imageAction',
     accounts: [],
     architecture: 'arm64',

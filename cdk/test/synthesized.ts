@@ -19,6 +19,7 @@ export const WORKFLOWS: Readonly<Record<string, string>> = {
   push: 'PushMachine',
   'deploy-image': 'DeployImage',
   'deploy-service': 'DeployService',
+  'tell-end': 'TellEnd',
 };
 
 /** The one setting that has no default. */

@@ -328,7 +328,7 @@ pub fn outcome(push: &Execution, conclusion: Option<&ImageConclusion>, services:
 fn is_of_services(push: &Execution) -> bool {
     push.failure
         .as_ref()
-        .is_some_and(|failure| failure.error == "Deploy.ServicesFailed")
+        .is_some_and(|failure| matches!(failure.error.as_str(), "Deploy.ServicesFailed" | "Deploy.NotStable"))
 }
 
 fn is_replaced(outcome: ServiceOutcome) -> bool {

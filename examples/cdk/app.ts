@@ -1,6 +1,5 @@
 /** A CDK app with ecr-deploy in a stack of its own, beside a stack that makes what services need. */
 import { App, Duration, Stack, type StackProps } from 'aws-cdk-lib';
-import { Alarm, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { EcrDeploy } from 'ecr-deploy/dist/lib/ecr-deploy';
@@ -15,14 +14,16 @@ class Services extends Stack {
   }
 }
 
-/** ecr-deploy, and an alarm on pushes that failed. */
+/** ecr-deploy, with messages and alarms. */
 class Deployments extends Stack {
   constructor(scope: Construct, id: string, services: Services, props?: StackProps) {
     super(scope, id, props);
-    const ecrDeploy = new EcrDeploy(this, 'EcrDeploy', {
+    new EcrDeploy(this, 'EcrDeploy', {
       // Roles of the app, and by their ARNs those that it does not make.
       passRoles: [services.taskRole, `arn:aws:iam::${this.account}:role/ecsTaskExecutionRole`],
       clusters: ['staging', 'production'],
+      // A topic with one message for each push, and alarms that tell it too: subscribe to it who shall hear of them.
+      notificationTopic: true,
       stages: [
         { name: 'previews', services: ['preview-*'], tags: ['pr-*'] },
         { name: 'staging', clusters: ['staging'], tags: ['semver:>=1.0.0'], imageReference: 'digest' },
@@ -36,21 +37,6 @@ class Deployments extends Stack {
           imageReference: 'digest',
         },
       ],
-    });
-    // One execution of deploy-image for each push: give the alarm an action to hear of it.
-    new Alarm(this, 'PushFailed', {
-      alarmDescription: 'A push to ECR did not reach every service, or was rolled back',
-      metric: ecrDeploy.deployImage.metricFailed({ period: Duration.minutes(1) }),
-      threshold: 1,
-      evaluationPeriods: 1,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-    });
-    new Alarm(this, 'EventLost', {
-      alarmDescription: 'The event of a push could not start an execution',
-      metric: ecrDeploy.deadLetterQueue.metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(1) }),
-      threshold: 1,
-      evaluationPeriods: 1,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
     });
   }
 }

@@ -16,12 +16,14 @@ const DEFAULT: &str = include_str!("../../cdk/test/golden/settings-default.json"
 type Rule = fn(&Value) -> Option<Value>;
 
 /// The settings with a grammar here, and what each may be. Of any other it is only asked that it is read or refused clearly.
-const RULES: [(&str, Rule); 7] = [
+const RULES: [(&str, Rule); 9] = [
     ("clusters", |value| names(value, cluster_name)),
     ("repositories", |value| names(value, repository_name)),
     ("tagLatest", flag),
     ("imageReference", image_reference),
     ("scanFamilies", flag),
+    ("sendsMessages", flag),
+    ("writesParameters", flag),
     ("rolloutTimeoutSeconds", seconds),
     ("pollIntervalSeconds", seconds),
 ];

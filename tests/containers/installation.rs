@@ -78,6 +78,7 @@ async fn installed_and_pushed() {
         shell(&aws, checkout.path(), &query, &[]).trim().to_owned()
     };
     let stack = Stack {
+        topic: None,
         push: output("PushArn"),
         deploy_image: output("DeployImageArn"),
         deploy_service: output("DeployServiceArn"),

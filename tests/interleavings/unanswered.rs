@@ -4,6 +4,7 @@
 use crate::situations::config;
 use crate::support::all;
 use ecr_deploy::error::Error;
+use ecr_deploy::function::config::Config;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -63,7 +64,13 @@ async fn walk(tag: &str, state: &str, error: &str, milliseconds: i64) -> Walked 
                 }
             })
         }),
-        ..Execution::new(caller, config())
+        ..Execution::new(
+            caller,
+            Config {
+                sends_messages: true,
+                ..config()
+            },
+        )
     };
     let ended = execution.deploy(&event).await;
     let service = execution.services.take().pop().map(|(_, ended)| ended);
@@ -161,24 +168,32 @@ fn a_rollback_that_nobody_could_begin_says_since_when_it_was_tried() {
     );
 }
 
-/// Nothing hangs on an event: a green push stays green, and a red one red.
+/// Nothing hangs on an event or on a message: a green push stays green, and a red one red.
 #[test]
-fn an_event_that_cannot_be_sent_changes_nothing() {
-    let cases: Vec<(&str, &str, &str)> = [("Tell what begins", "v2"), ("Tell that it started", "v2")]
-        .into_iter()
-        .chain([("Tell how it ended", "v2"), ("Tell that it failed", "crash")])
-        .flat_map(|(state, tag)| {
-            ["EventBridge.FailedEntry", "EventBridge.AccessDeniedException"].map(|error| (state, tag, error))
-        })
-        .collect();
+fn news_that_cannot_be_sent_changes_nothing() {
+    let events = [
+        ("Tell what begins", "v2"),
+        ("Tell that it started", "v2"),
+        ("Tell how it ended", "v2"),
+        ("Tell that it failed", "crash"),
+    ];
+    let messages = [("Send message", "v2"), ("Send message", "crash")];
+    let of_events = events.into_iter().flat_map(|(state, tag)| {
+        ["EventBridge.FailedEntry", "EventBridge.AccessDeniedException"].map(|error| (state, tag, error))
+    });
+    let of_messages = messages.into_iter().flat_map(|(state, tag)| {
+        ["SNS.ThrottledException", "SNS.AuthorizationErrorException"].map(|error| (state, tag, error))
+    });
+    let cases: Vec<(&str, &str, &str)> = of_events.chain(of_messages).collect();
     all(
         &cases,
-        |case| case.0,
+        |case| case.2,
         |(state, tag, error)| {
             let walked = run(walk(tag, state, error, i64::MAX / 2));
-            let least = if *error == "EventBridge.FailedEntry" { 5 } else { 1 };
+            let is_passing = ["EventBridge.FailedEntry", "SNS.ThrottledException"].contains(error);
+            let least = if is_passing { 5 } else { 1 };
             if walked.refused < least {
-                return Err(format!("{error}: refused {} times", walked.refused));
+                return Err(format!("{state}: refused {} times", walked.refused));
             }
             match (*tag, &walked.service, &walked.ended) {
                 ("v2", Some(Ok(service)), Ok(_)) if service["outcome"] == "DEPLOYED" => Ok(()),
@@ -187,7 +202,7 @@ fn an_event_that_cannot_be_sent_changes_nothing() {
                 {
                     Ok(())
                 }
-                other => Err(format!("{error}: {other:?}")),
+                other => Err(format!("{state}: {other:?}")),
             }
         },
     );

@@ -76,6 +76,24 @@ pub(crate) static STAGED: LazyLock<Deployed> = LazyLock::new(|| {
     Deployed::with_settings(&settings.with("stages", STAGES))
 });
 
+/// Production comes after staging.
+const TOLD_STAGES: &str = r#"[
+    {"name": "staging", "services": ["*-staging"], "tags": ["*"]},
+    {"name": "production", "services": ["*-production"], "tags": ["*"], "after": "staging", "soak": "3s"},
+    {"name": "rest", "tags": ["*"]}
+]"#;
+
+/// Everybody is told: a topic, parameters, alarms and a dashboard.
+pub(crate) static TOLD: LazyLock<Deployed> = LazyLock::new(|| {
+    let settings = Settings::default()
+        .with("rolloutTimeout", "240s")
+        .with("stages", TOLD_STAGES)
+        .with("notificationTopic", "true")
+        .with("parameters", "true")
+        .with("dashboard", "true");
+    Deployed::with_settings(&settings)
+});
+
 /// Two stages that own only what asks for them, so that nothing else may be moved.
 const OPT_IN_STAGES: &str = r#"[
     {"name": "staging", "optIn": true, "tags": ["main-*", "semver:*"]},

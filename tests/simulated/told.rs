@@ -1,6 +1,6 @@
 //! The events of a push that a rule of others receives.
 
-use crate::support::{LIMIT, Scene, outcome, scenarios};
+use crate::support::{LIMIT, Scene, TOLD, outcome, scenarios};
 use ecr_deploy::contract::{PushState, PushStateChange, ServiceState, ServiceStateChange, SkipReason};
 use local_aws::pause;
 use serde_json::{Value, json};
@@ -12,7 +12,53 @@ scenarios![
     a_rule_receives_the_begin_the_holds_and_the_end_of_a_good_push,
     a_rule_receives_the_rollback_and_the_failure_of_a_bad_push_and_each_attempt_anew,
     a_rule_receives_once_that_a_rollout_waits_for_a_person,
+    a_topic_tells_people_once_how_each_push_ended,
+    a_push_that_is_stopped_tells_it_and_after_a_redrive_how_it_ended,
+    a_push_whose_search_failed_tells_it,
+    a_push_that_failed_after_a_soak_tells_it,
 ];
+
+/// A queue of a scene's own. Returns its URL and its ARN.
+fn queue(scene: &Scene, name: &str) -> (String, String) {
+    let name = format!("{}{name}", scene.prefix());
+    let made = scene
+        .on
+        .aws
+        .cli(&["sqs", "create-queue", "--queue-name", &name])
+        .unwrap();
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let arn = format!("arn:aws:sqs:{}:{}:{name}", local_aws::REGION, local_aws::ACCOUNT);
+    (made["QueueUrl"].as_str().unwrap().to_owned(), arn)
+}
+
+/// Takes out of a queue the bodies of what is in it.
+fn take(scene: &Scene, queue: &str) -> Vec<Value> {
+    let receive = [
+        "sqs",
+        "receive-message",
+        "--max-number-of-messages",
+        "10",
+        "--queue-url",
+        queue,
+    ];
+    let answer = scene.on.aws.cli(&receive).unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
+    let mut bodies = Vec::new();
+    for message in answer["Messages"].as_array().into_iter().flatten() {
+        bodies.push(serde_json::from_str(message["Body"].as_str().unwrap()).unwrap());
+        let handle = message["ReceiptHandle"].as_str().unwrap();
+        let delete = [
+            "sqs",
+            "delete-message",
+            "--queue-url",
+            queue,
+            "--receipt-handle",
+            handle,
+        ];
+        scene.on.aws.cli(&delete).unwrap();
+    }
+    bodies
+}
 
 /// A queue that receives every event about a scene.
 struct Listener<'a> {
@@ -27,14 +73,8 @@ type States = BTreeMap<String, Vec<String>>;
 impl<'a> Listener<'a> {
     fn new(scene: &'a Scene) -> Self {
         let name = format!("{}told", scene.prefix());
-        let queue = scene
-            .on
-            .aws
-            .cli(&["sqs", "create-queue", "--queue-name", &name])
-            .unwrap();
-        let queue: Value = serde_json::from_str(&queue).unwrap();
+        let (queue, arn) = queue(scene, "told");
         let pattern = json!({"source": ["ecr-deploy"], "detail": {"image": {"repository": [scene.repository()]}}});
-        let arn = format!("arn:aws:sqs:{}:{}:{name}", local_aws::REGION, local_aws::ACCOUNT);
         let put_rule = [
             "events",
             "put-rule",
@@ -49,7 +89,7 @@ impl<'a> Listener<'a> {
         scene.on.aws.cli(&put_targets).unwrap();
         Self {
             scene,
-            queue: queue["QueueUrl"].as_str().unwrap().to_owned(),
+            queue,
             received: Vec::new(),
         }
     }
@@ -69,30 +109,9 @@ impl<'a> Listener<'a> {
     }
 
     fn receive(&mut self) {
-        let receive = [
-            "sqs",
-            "receive-message",
-            "--max-number-of-messages",
-            "10",
-            "--queue-url",
-            &self.queue,
-        ];
-        let answer = self.scene.on.aws.cli(&receive).unwrap();
-        let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
-        for message in answer["Messages"].as_array().into_iter().flatten() {
-            let event: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
+        for event in take(self.scene, &self.queue) {
             assert_eq!(event["source"], "ecr-deploy");
             self.received.push(event);
-            let handle = message["ReceiptHandle"].as_str().unwrap();
-            let delete = [
-                "sqs",
-                "delete-message",
-                "--queue-url",
-                &self.queue,
-                "--receipt-handle",
-                handle,
-            ];
-            self.scene.on.aws.cli(&delete).unwrap();
         }
     }
 
@@ -255,4 +274,173 @@ async fn a_rule_receives_once_that_a_rollout_waits_for_a_person() {
         waits.message.contains("aws ecs continue-service-deployment"),
         "{waits:#?}"
     );
+}
+
+/// A queue that subscribes to the topic of the stack, as a chat does.
+struct Chat<'a> {
+    scene: &'a Scene,
+    queue: String,
+    /// The subject and the card of each message about the scene.
+    received: Vec<(String, Value)>,
+}
+
+impl<'a> Chat<'a> {
+    fn new(scene: &'a Scene) -> Self {
+        let (queue, arn) = queue(scene, "chat");
+        let topic = scene.on.stack.topic.as_deref().unwrap();
+        let subscribe = ["sns", "subscribe", "--topic-arn", topic, "--protocol", "sqs"];
+        let to_queue = ["--notification-endpoint", &arn];
+        scene.on.aws.cli(&[&subscribe[..], &to_queue].concat()).unwrap();
+        Self {
+            scene,
+            queue,
+            received: Vec::new(),
+        }
+    }
+
+    /// Waits until so many messages have come, and then for one that should not come.
+    async fn until_received(&mut self, count: usize) {
+        let begun = Instant::now();
+        while self.received.len() < count {
+            assert!(begun.elapsed() < LIMIT, "{:#?}", self.received);
+            pause(Duration::from_millis(500)).await;
+            self.receive();
+        }
+        pause(Duration::from_secs(2)).await;
+        self.receive();
+        assert_eq!(self.received.len(), count, "{:#?}", self.received);
+    }
+
+    fn receive(&mut self) {
+        for message in take(self.scene, &self.queue) {
+            let card: Value = serde_json::from_str(message["Message"].as_str().unwrap()).unwrap();
+            // The topic tells of the pushes of all scenes.
+            if card["content"]["keywords"][0] == self.scene.repository() {
+                self.received
+                    .push((message["Subject"].as_str().unwrap().to_owned(), card));
+            }
+        }
+    }
+}
+
+async fn a_topic_tells_people_once_how_each_push_ended() {
+    let scene = Scene::on(&TOLD, "topic");
+    scene.seed_service(json!({}));
+    let mut chat = Chat::new(&scene);
+
+    let good = scene.deploy("v2").await;
+    chat.until_received(1).await;
+    let parent = scene.start(&scene.push("crash")).await;
+    let bad = scene.end(&parent).await;
+    chat.until_received(2).await;
+
+    assert_eq!(outcome(&good.children[0]), "DEPLOYED");
+    assert_eq!(bad.parent.error.as_deref(), Some("Deploy.ServicesFailed"));
+    let [(of_good, card_of_good), (of_bad, card_of_bad)] = &chat.received[..] else {
+        unreachable!("two were received")
+    };
+    let image = scene.repository();
+    assert_eq!(
+        [of_good, of_bad],
+        [
+            &format!("ecr-deploy: {image}:v2 is deployed"),
+            &format!("ecr-deploy: {image}:crash failed")
+        ]
+    );
+    let text = |card: &Value| card["content"]["description"].as_str().unwrap().to_owned();
+    for (card, ending) in [(card_of_good, &good), (card_of_bad, &bad)] {
+        assert_eq!((&card["version"], &card["source"]), (&json!("1.0"), &json!("custom")));
+        let text = text(card);
+        let link = format!("#/v2/executions/details/{}", ending.parent.arn);
+        for says in ["Image: ", "Pushed: ", "Took: ", &link] {
+            assert!(text.contains(says), "{says}: {text}");
+        }
+    }
+    assert!(text(card_of_good).starts_with(&format!("{image}:v2 is deployed to 1 service")));
+    assert!(text(card_of_bad).contains("topic-web in topic-cluster did not become stable"));
+    let again = format!("aws stepfunctions redrive-execution --execution-arn {parent}");
+    let next = card_of_bad["content"]["nextSteps"][0].as_str().unwrap();
+    assert!(next.ends_with(&again), "{next}");
+    assert_eq!(card_of_good["content"]["nextSteps"], json!([]));
+
+    // The redrive that the message names has a message of its own.
+    let id = card_of_bad["id"].clone();
+    crate::redrive::redrive(&scene, &parent).await;
+    scene.end(&parent).await;
+    chat.until_received(3).await;
+    assert_ne!(chat.received[2].1["id"], id);
+}
+
+async fn a_push_that_is_stopped_tells_it_and_after_a_redrive_how_it_ended() {
+    let scene = Scene::on(&TOLD, "told-stop");
+    scene.seed_service(json!({}));
+    let (mut listener, mut chat) = (Listener::new(&scene), Chat::new(&scene));
+    scene.hold_tasks(&scene.image("v2"));
+    let parent = scene.start(&scene.push("v2")).await;
+    scene.until_waiting_or_ended(&parent).await;
+
+    crate::redrive::stop(&scene, &parent).await;
+
+    listener.until_ended(1).await;
+    chat.until_received(1).await;
+    assert_eq!(listener.states()["push"], ["Started", "Stopped"]);
+    let stopped = listener.pushes().into_iter().find(|it| it.state == PushState::Stopped);
+    let stopped = stopped.unwrap();
+    assert_eq!((stopped.execution.as_str(), stopped.error), (parent.as_str(), None));
+    assert!(
+        stopped.message.contains("somebody stopped the execution"),
+        "{}",
+        stopped.message
+    );
+    assert!(chat.received[0].0.ends_with("was stopped"), "{:?}", chat.received);
+
+    scene.release_tasks(&scene.image("v2"));
+    crate::redrive::redrive(&scene, &parent).await;
+    let end = scene.end(&parent).await;
+    assert_eq!(end.parent.error, None, "{end:#?}");
+    listener.until_ended(2).await;
+    chat.until_received(2).await;
+    assert_eq!(listener.states()["push"], ["Deployed 1", "Started", "Stopped"]);
+}
+
+/// A push ends at a step that nothing follows: its end is told all the same, once.
+async fn is_told(scene: &Scene, listener: &mut Listener<'_>, chat: &mut Chat<'_>, parent: &str, error: &str) {
+    let end = scene.end(parent).await;
+    assert_eq!(end.parent.error.as_deref(), Some(error), "{end:#?}");
+    listener.until_ended(1).await;
+    chat.until_received(1).await;
+    let failed = listener.pushes().into_iter().find(|it| it.state == PushState::Failed);
+    let failed = failed.unwrap();
+    assert_eq!(failed.execution, parent);
+    assert_eq!(failed.error.as_deref(), Some(error), "{failed:#?}");
+    assert_eq!(Some(failed.message), end.parent.message());
+    assert!(chat.received[0].0.ends_with(" failed"), "{:?}", chat.received);
+}
+
+async fn a_push_whose_search_failed_tells_it() {
+    let scene = Scene::on(&TOLD, "told-find");
+    let (mut listener, mut chat) = (Listener::new(&scene), Chat::new(&scene));
+    let mut push = scene.push("v2");
+    push.event["time"] = json!("2999-01-01T00:00:00Z");
+    push.event["detail"]["eventTime"] = json!("2999-01-01T00:00:00Z");
+
+    let parent = scene.start(&push).await;
+
+    is_told(&scene, &mut listener, &mut chat, &parent, "Deploy.InvalidInput").await;
+    assert_eq!(listener.states()["push"], ["Failed"], "nothing has begun");
+}
+
+async fn a_push_that_failed_after_a_soak_tells_it() {
+    let scene = Scene::on(&TOLD, "told-soak");
+    scene.seed_named("staging", simulated_ecs::Seed::default());
+    scene.seed_named("production", simulated_ecs::Seed::default());
+    let (mut listener, mut chat) = (Listener::new(&scene), Chat::new(&scene));
+    let parent = scene.start(&scene.push("v2")).await;
+    crate::redrive::until_in(&scene, &parent, "Soak").await;
+    // Meanwhile somebody takes the service away.
+    let away =
+        json!({"cluster": scene.cluster(), "service": "told-soak-staging", "taskDefinition": "told-soak-staging:1"});
+    scene.ecs("UpdateService", &away);
+
+    is_told(&scene, &mut listener, &mut chat, &parent, "Deploy.NotStable").await;
 }

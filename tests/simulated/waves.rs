@@ -142,7 +142,7 @@ async fn a_push_stopped_while_it_asks_whether_all_is_stable_still_asks_again() {
 
     let end = scene.end(&parent).await;
     assert_eq!(since_redrive(&scene, &parent).await, ["Still stable?"]);
-    assert_eq!(end.parent.error.as_deref(), Some("Deploy.ServicesFailed"), "{end:#?}");
+    assert_eq!(end.parent.error.as_deref(), Some("Deploy.NotStable"), "{end:#?}");
     assert!(end.parent.message().unwrap().contains(name), "{end:#?}");
     assert_eq!(started(&scene, &end), ["other-staging 0", "staging 0"]);
 

@@ -14,6 +14,11 @@ use std::io::ErrorKind;
 /// The actions that AWS itself does in the name of a role and the local AWS does not, each with the reason why it is
 /// granted. An entry that a test's call needs, or that the template does not have, is an error.
 const BY_AWS: &[(&str, &str)] = &[
+    ("kms:Decrypt", "SNS encrypts a message in the name of who sends it"),
+    (
+        "kms:GenerateDataKey",
+        "SNS encrypts a message in the name of who sends it",
+    ),
     (
         "logs:CreateLogStream",
         "Lambda begins a stream for each sandbox of a function",

@@ -19,7 +19,7 @@ const CONCURRENT_CALLS: usize = 10;
 ///
 /// # Errors
 ///
-/// `Deploy.ServicesFailed` that names those which are not, and what each does instead; as [`Ecs::clusters`] by ECS.
+/// `Deploy.NotStable` that names those which are not, and what each does instead; as [`Ecs::clusters`] by ECS.
 pub async fn still_stable(ecs: &Ecs, asked: &StillStableInput) -> Result<StillStableOutput, Error> {
     let mut names: BTreeMap<&ClusterName, Vec<ServiceName>> = BTreeMap::new();
     for service in &asked.soaked {
@@ -64,7 +64,7 @@ pub async fn still_stable(ecs: &Ecs, asked: &StillStableInput) -> Result<StillSt
     let more = unstable.len().saturating_sub(NAMED);
     let more = (more > 0).then(|| format!("- and {more} more"));
     let lines: Vec<&str> = told.chain(more.as_deref()).collect();
-    Err(Error::ServicesFailed(format!(
+    Err(Error::NotStable(format!(
         "{}: after the soak {} of {} services are not stable on it any more, so the stages behind them were not reached.\n{}\nLook \
          at them; redrive this execution to ask again and go on",
         asked.image,

@@ -663,7 +663,7 @@ async fn after_a_soak_all_services_are_read_at_once_and_each_must_be_stable_on_t
 
     let (failed, _) = still_stable([service([rolling("web:2")]), api(deployment("web:3"))]).await;
     let failed = failed.unwrap_err();
-    assert_eq!(failed.name(), "Deploy.ServicesFailed");
+    assert_eq!(failed.name(), "Deploy.NotStable");
     let says = "app:v2: after the soak 2 of 2 services are not stable on it any more, so the stages behind them were not reached.\n\
                 - web in production: 0 of 2 tasks of web:2 running, and its rollout is not complete\n\
                 - api in production: it is on web:3, which has another image\n\

@@ -1,13 +1,18 @@
 //! Ends an execution: says how, then succeeds, throws, or sends a redriven one back to what failed.
 
+pub mod ended;
+pub mod message;
+pub mod metrics;
 pub mod push;
 pub mod service;
 pub mod sum_up;
 
 use ecr_deploy::contract::{
-    Conclude, End, ImageConclusion, ImageSummary, NextWave, ServiceConclusion, ServiceSummary, SumUp,
+    Conclude, End, EndOfPush, ImageConclusion, ImageSummary, NextWave, PushEnded, ServiceConclusion, ServiceSummary,
+    SumUp,
 };
 use ecr_deploy::domain::image::EcrRegistry;
+use ecr_deploy::domain::service::title;
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
 use ecr_deploy::function::runtime::{Request, log_image, log_service};
@@ -29,26 +34,34 @@ pub enum Conclusion {
     ServiceSummary(ServiceSummary),
     /// Before the end of a push's execution, or of one of its waves.
     ImageSummary(ImageSummary),
+    /// After the end of a push's execution that could not tell it.
+    Ended(EndOfPush),
 }
 
-/// Ends an execution: the step "Conclude"; or, at the step "On hold?", says whether its next wave may begin. It is the last
-/// Task of both state machines and throws where a `Fail` state would only fail, since a Task that threw is what "Redrive from failure" runs again. It asks AWS nothing.
+/// Ends an execution: the step "Conclude"; or, at the step "On hold?", says whether its next wave may begin; or, at the step
+/// "Sum up", says how it ends. It is the last Task of both state machines and throws where a `Fail` state would only fail,
+/// since a Task that threw is what "Redrive from failure" runs again. It asks AWS nothing.
+///
+/// `log` gets the line with the metrics of an end, see [`metrics`].
 ///
 /// # Errors
 ///
 /// `Deploy.RolledBack`, `Deploy.RollBackFailed`, `Deploy.ServicesFailed`, or what the service's update threw.
-pub fn handle(config: &Config, request: Request<Value>) -> Result<Conclusion, Error> {
+pub fn handle(config: &Config, request: Request<Value>, log: impl FnOnce(&Value)) -> Result<Conclusion, Error> {
     let Request { execution, now, input } = request.typed::<Conclude>()?;
+    let told = |line: Option<Value>| {
+        if let Some(line) = line {
+            log(&line);
+        }
+    };
     match input {
         Conclude::Service(end) => {
             log_image(&end.image);
-            log_service(&ecr_deploy::domain::service::title(&end.cluster, &end.service));
+            log_service(&title(&end.cluster, &end.service));
             service::conclude(&end, execution.redrive_count).map(Conclusion::Service)
         }
         Conclude::Image(end) => {
-            if let Some(image) = &end.image {
-                log_image(image);
-            }
+            end.image.iter().for_each(log_image);
             let conclusion = push::conclude(&end, execution.redrive_count, config.tag_latest)?;
             Ok(Conclusion::Image(as_tagged_here(&execution.id, conclusion)))
         }
@@ -56,20 +69,53 @@ pub fn handle(config: &Config, request: Request<Value>) -> Result<Conclusion, Er
             log_image(&due.image);
             Ok(Conclusion::Wave(push::next_wave(due, now)))
         }
-        Conclude::SumUp(SumUp { started_at, end }) => Ok(match end {
-            End::Service(end) => {
-                log_image(&end.image);
-                log_service(&ecr_deploy::domain::service::title(&end.cluster, &end.service));
-                Conclusion::ServiceSummary(sum_up_service(&end, started_at, now))
-            }
-            End::Image(end) => {
-                end.image.iter().for_each(log_image);
-                let concluded = |conclusion| as_tagged_here(&execution.id, conclusion);
-                let summary = sum_up_image(&end, config.tag_latest, started_at, now, concluded);
-                Conclusion::ImageSummary(summary)
-            }
-        }),
+        Conclude::SumUp(SumUp { started_at, end }) => {
+            Ok(match end {
+                End::Service(end) => {
+                    log_image(&end.image);
+                    log_service(&title(&end.cluster, &end.service));
+                    let summary = sum_up_service(&end, started_at, now);
+                    told(metrics::of_service(&end, &summary, &execution.id, now));
+                    Conclusion::ServiceSummary(summary)
+                }
+                End::Image(end) => {
+                    end.image.iter().for_each(log_image);
+                    let concluded = |conclusion| as_tagged_here(&execution.id, conclusion);
+                    let mut summary = sum_up_image(&end, config.tag_latest, started_at, now, concluded);
+                    if config.sends_messages {
+                        summary.message = message::of_summary(&summary, &execution.id, end.attempt);
+                    }
+                    let image = end.image.as_ref();
+                    told(summary.state.and_then(|state| {
+                        metrics::of_push(state, image, summary.error.as_deref(), &execution.id, now)
+                    }));
+                    Conclusion::ImageSummary(summary)
+                }
+            })
+        }
+        Conclude::Ended(ended) => {
+            let end = end_of_push(config, &ended);
+            told(end.detail.as_ref().and_then(|detail| {
+                let image = detail.image.as_ref();
+                metrics::of_push(detail.state, image, detail.error.as_deref(), &ended.execution, now)
+            }));
+            Ok(Conclusion::Ended(end))
+        }
     }
+}
+
+/// The news of an end that its execution could not tell.
+fn end_of_push(config: &Config, ended: &PushEnded) -> EndOfPush {
+    let detail = ended::told(ended);
+    detail
+        .iter()
+        .filter_map(|detail| detail.image.as_ref())
+        .for_each(log_image);
+    let message = detail
+        .as_ref()
+        .filter(|_| config.sends_messages)
+        .and_then(message::of_event);
+    EndOfPush { detail, message }
 }
 
 /// The conclusion, with the tags that the execution can put on the image.

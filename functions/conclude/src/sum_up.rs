@@ -78,6 +78,7 @@ pub fn sum_up_image(
         services: services(end),
         skipped: conclusion.skipped.iter().map(|skipped| skipped.count).sum(),
         reasons: reasons(&conclusion.skipped),
+        message: None,
         conclusion,
     }
 }

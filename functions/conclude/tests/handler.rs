@@ -35,7 +35,7 @@ fn concluded(input: &Value, redrives: u32, tag_latest: bool) -> Result<Value, Er
         tag_latest,
         ..Config::default()
     };
-    let conclusion: Conclusion = handle(&config, Request { execution, ..asked })?;
+    let conclusion: Conclusion = handle(&config, Request { execution, ..asked }, |_| ())?;
     Ok(serde_json::to_value(conclusion).unwrap())
 }
 

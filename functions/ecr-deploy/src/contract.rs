@@ -10,6 +10,8 @@ mod common;
 mod conclude;
 mod events;
 mod find_task_definitions;
+mod message;
+mod push_ended;
 mod register_revision;
 mod roll_back;
 mod sum_up;
@@ -23,6 +25,8 @@ pub use conclude::{
 };
 pub use events::{PushServices, PushState, PushStateChange, ServiceState, ServiceStateChange, StateChange, VERSION};
 pub use find_task_definitions::{Plan, PlannedRevision, PlannedService, StageTag, Wave};
+pub use message::{Card, CardContent, CardMetadata, Message};
+pub use push_ended::{EndOfPush, PushEnded};
 pub use register_revision::{BaseNote, RegisterRevision, RegisteredRevision, RollbackCopy};
 pub use roll_back::{RollBackInput, RollBackOutput, RollbackMethod, RollbackRevision, WatchedRollback};
 pub use sum_up::{End, ImageSummary, ServiceSummary, SumUp};

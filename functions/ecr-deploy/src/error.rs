@@ -34,6 +34,9 @@ pub enum Error {
     /// At least one service of the push did not end as it should.
     #[error("{0}")]
     ServicesFailed(String),
+    /// At the end of a soak a service is not stable on the image any more, so what comes after it was not reached.
+    #[error("{0}")]
+    NotStable(String),
 }
 
 impl Error {
@@ -54,6 +57,7 @@ impl Error {
             Self::RollBackFailed(_) => "Deploy.RollBackFailed",
             Self::NotRolledBack(_) => "Deploy.NotRolledBack",
             Self::ServicesFailed(_) => "Deploy.ServicesFailed",
+            Self::NotStable(_) => "Deploy.NotStable",
         }
     }
 
@@ -76,7 +80,7 @@ impl Error {
     ];
 
     /// Every name that a step can throw: the names that the state machines may match.
-    pub const NAMES: [&'static str; 8] = [
+    pub const NAMES: [&'static str; 9] = [
         "Deploy.InvalidInput",
         "Deploy.NotFound",
         "Deploy.Unavailable",
@@ -85,6 +89,7 @@ impl Error {
         "Deploy.RollBackFailed",
         "Deploy.NotRolledBack",
         "Deploy.ServicesFailed",
+        "Deploy.NotStable",
     ];
 }
 
@@ -122,6 +127,7 @@ mod tests {
             Error::RollBackFailed(String::new()),
             Error::NotRolledBack(String::new()),
             Error::ServicesFailed(String::new()),
+            Error::NotStable(String::new()),
         ];
         assert_eq!(all.map(|error| error.name()), Error::NAMES);
     }

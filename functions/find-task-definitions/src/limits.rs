@@ -4,7 +4,7 @@
 
 use crate::waves::Waves;
 use ecr_deploy::contract::{
-    Conclude, ImageConclusion, ImageEnd, Plan, PlannedResult, PlannedRevision, PlannedService, RevisionResult,
+    Conclude, ImageConclusion, ImageEnd, Message, Plan, PlannedResult, PlannedRevision, PlannedService, RevisionResult,
     ServiceOutcome, ServiceResult,
 };
 use ecr_deploy::domain::image::ImageTag;
@@ -41,7 +41,7 @@ const MOST_EVENTS: usize = 25_000;
 const RETRIES: usize = MOST_EVENTS / 10;
 
 /// The events of an execution of deploy-image besides what it does for task definitions and for tags, at most.
-const EVENTS_OF_PUSH: usize = 40;
+const EVENTS_OF_PUSH: usize = 47;
 
 /// The events of each tag that the image gets.
 const EVENTS_OF_TAG: usize = 12;
@@ -119,7 +119,8 @@ pub fn plan_within(image: Option<PushedImage>, planned: Waves, pushes: u32) -> R
     let told = size(&Conclude::Image(all_failed(&plan))) + waves;
     let largest = [
         size(&plan) + BYTES_TOLD,
-        size(&all_superseded(&plan)) + waves,
+        // A message is made at the end, and nothing is to be done again then.
+        size(&all_superseded(&plan)) + waves + BYTES_OF_FAILURE + Message::MOST_BYTES,
         size(&all_again(&plan)) + BYTES_OF_FAILURE,
         told + with_escapes(SHORTEST_ERROR) * failures,
     ];

@@ -28,6 +28,9 @@ import executions
 # No proxy stands between this process and another one on this machine.
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
+# How Step Functions begins the name of a service's error.
+_PREFIXES = {"lambda": "Lambda", "states": "StepFunctions", "ecr": "Ecr", "ssm": "Ssm", "events": "EventBridge", "sns": "SNS"}
+
 # The template of each stack that the judge has, and how many resources had been made from it.
 _told = {}
 _telling = threading.Lock()
@@ -43,7 +46,7 @@ def add() -> None:
     stepfunctions._start_sync_execution = _judged_start(stepfunctions._start_sync_execution)
     stepfunctions._invoke_nested_start_execution = _judged_launch(stepfunctions._invoke_nested_start_execution)
     stepfunctions._dispatch_aws_sdk_json = _judged_integration(stepfunctions._dispatch_aws_sdk_json)
-    for resource in ("arn:aws:states:::events:putEvents",):
+    for resource in ("arn:aws:states:::events:putEvents", "arn:aws:states:::sns:publish"):
         stepfunctions._SERVICE_DISPATCH[resource] = _judged_dispatch(stepfunctions._SERVICE_DISPATCH[resource])
     eventbridge._invoke_target = _judged_target(eventbridge._invoke_target)
 
@@ -135,7 +138,7 @@ def _require_as_state_machine(service, operation, request):
     execution = stepfunctions._executions[executions.current()]
     refusal = _refusal(_caller(execution["stateMachineArn"]), service, operation, request)
     if refusal:
-        name = {"lambda": "Lambda", "states": "StepFunctions", "ecr": "Ecr", "ssm": "Ssm", "events": "EventBridge"}.get(service, service)
+        name = _PREFIXES.get(service, service)
         raise stepfunctions._ExecutionError(f"{name}.AccessDeniedException", refusal)
 
 

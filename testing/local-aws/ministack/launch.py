@@ -44,6 +44,7 @@ def main() -> None:
     import ecs_images
     import executions
     import iam
+    import query_definitions
 
     ecr_events.add()
     ecs_answers.add()
@@ -51,6 +52,7 @@ def main() -> None:
     ecs_images.add()
     executions.add()
     iam.add()
+    query_definitions.add()
 
     threading.Thread(target=serve_standard_input, args=(ecr_events.dispatch, ecs_images.remove_all), daemon=True).start()
 

@@ -56,7 +56,11 @@ impl Roles {
     /// Those of [`template`].
     pub fn by_default() -> Result<Arc<Self>, Error> {
         static ROLES: OnceLock<Arc<Roles>> = OnceLock::new();
-        let props = json!({"passRoles": [format!("arn:aws:iam::{}:role/app-*", crate::ACCOUNT)], "tagLatest": true});
+        let props = json!({
+            "passRoles": [format!("arn:aws:iam::{}:role/app-*", crate::ACCOUNT)],
+            "tagLatest": true,
+            "notificationTopic": true,
+        });
         Self::once(&ROLES, &props)
     }
 
@@ -96,7 +100,9 @@ impl Roles {
             let Some(placeholders) = placeholders.as_object() else {
                 continue;
             };
-            let machine = if placeholders.contains_key("deployImage") {
+            let machine = if placeholders.contains_key("topic") && !placeholders.contains_key("hold") {
+                "tell-end"
+            } else if placeholders.contains_key("deployImage") {
                 "push"
             } else if placeholders.contains_key("findTaskDefinitions") {
                 "deploy-image"
@@ -109,6 +115,8 @@ impl Roles {
                 Some((placeholder.clone(), function.to_owned()))
             });
             ids.extend(functions);
+            let topic = placeholders.get("topic").and_then(|topic| topic["Ref"].as_str());
+            ids.extend(topic.map(|id| ("topic".to_owned(), id.to_owned())));
         }
         Ok(Self {
             iam: std::mem::take(simulation.iam()),
@@ -134,7 +142,7 @@ impl Roles {
     }
 
     /// A call that a state machine or a function makes to a service that is not simulated: `target` is the function or the
-    /// state machine that is called, by the name that [`Roles::caller`] takes; the parameter that is read; or the event bus.
+    /// state machine that is called, by the name that [`Roles::caller`] takes; the parameter that is read; the topic; or the event bus.
     #[must_use]
     pub fn call(&self, caller: &str, service: &str, operation: &str, target: &str) -> Option<Call> {
         let call = |request: Value| {
@@ -149,6 +157,10 @@ impl Roles {
         };
         let (member, kind, service_of_arn) = match service {
             "ssm" => return call(json!({"names": [target]})),
+            "sns" => {
+                let (region, account, name) = (Settings::default().region, crate::ACCOUNT, self.ids.get(target)?);
+                return call(json!({"topicArn": format!("arn:aws:sns:{region}:{account}:{name}")}));
+            }
             "events" => return call(json!({"entries": [{"Source": "ecr-deploy", "EventBusName": target}]})),
             "lambda" => ("functionName", "function", "lambda"),
             _ => ("stateMachineArn", "stateMachine", "states"),
@@ -203,6 +215,7 @@ pub fn narrow_props() -> Value {
         "clusters": ["production"],
         "repositories": ["app"],
         "tagLatest": true,
+        "notificationTopic": true,
     })
 }
 

@@ -80,6 +80,8 @@ pub struct Stack {
     pub hold_parameter: String,
     /// The URL of the queue with the events that could not start an execution.
     pub dead_letter_queue: String,
+    /// The ARN of the topic that gets a message for each push, where the settings ask for one.
+    pub topic: Option<String>,
     /// The session token of a person who has the managed policy for readers, see `ministack/iam.py`.
     pub reader: String,
     /// The session token of a person who has that for operators, too.
@@ -177,6 +179,7 @@ impl LocalAws {
         Ok(Stack {
             reader: format!("{stack_name}/{readers}"),
             operator: format!("{stack_name}/{readers}+{operators}"),
+            topic: output("TopicArn").ok(),
             push: output("PushArn")?,
             deploy_image: output("DeployImageArn")?,
             deploy_service: output("DeployServiceArn")?,

@@ -155,7 +155,7 @@ impl Functions {
                 "${updateService}" => value(update_service::handle(sandbox, ecr, config, running, request).await),
                 "${checkStability}" => value(check_stability::handle(sandbox, ecr, config, running, request).await),
                 "${rollBack}" => value(roll_back::handle(sandbox, ecr, config, running, request).await),
-                "${conclude}" => value(conclude::handle(config, request)),
+                "${conclude}" => value(conclude::handle(config, request, |_| ())),
                 other => panic!("{other} is no function"),
             };
             as_function(function.trim_matches(['$', '{', '}']), invoked().boxed_local()).await

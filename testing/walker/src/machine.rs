@@ -1,6 +1,6 @@
 //! The state machines, walked inside of this process: their own definitions and JSONata, with the functions called
 //! directly. Only what they are made of is known here: Task, Map, Choice, Wait, Pass and Succeed, and of the services that
-//! a Task can call only Lambda, ECR, SSM for parameters, and another state machine's execution.
+//! a Task can call only Lambda, ECR, SSM for parameters, EventBridge, SNS, and another state machine's execution.
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
 
@@ -40,6 +40,7 @@ impl Machine {
         let deploy_image = "arn:aws:states:eu-west-1:123456789012:stateMachine:deploy-image";
         let text = text.replace("${deployImage}", deploy_image);
         let text = text.replace("${hold}", HOLD);
+        let text = text.replace("${topic}", "topic");
         Self(serde_json::from_str(&text).unwrap())
     }
 }
@@ -385,6 +386,9 @@ impl Execution<'_> {
                 None => json!({"Parameters": [], "InvalidParameters": [HOLD]}),
             });
         }
+        if resource.ends_with(":sns:publish") {
+            return self.publish(name, machine, arguments);
+        }
         if resource.ends_with(":events:putEvents") {
             return self.put_events(name, machine, arguments);
         }
@@ -450,6 +454,26 @@ impl Execution<'_> {
             return Err(refused);
         }
         Ok(json!({"FailedEntryCount": 0, "Entries": []}))
+    }
+
+    /// Sends a message: to mail in words, to all else as a card of Amazon Q Developer in chat applications.
+    fn publish(&self, name: &str, machine: &str, arguments: &Value) -> Result<Value, Thrown> {
+        assert_eq!(arguments["MessageStructure"], "json");
+        let subject = arguments["Subject"].as_str().unwrap();
+        let is_subject =
+            (1..=100).contains(&subject.len()) && subject.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        assert!(is_subject, "{name}: {subject}");
+        let by_protocol: Value = serde_json::from_str(arguments["Message"].as_str().unwrap()).unwrap();
+        let [card, words] = ["default", "email"].map(|protocol| by_protocol[protocol].as_str().unwrap());
+        let card: Value = serde_json::from_str(card).unwrap();
+        assert_eq!((&card["version"], &card["source"]), (&json!("1.0"), &json!("custom")));
+        let text = card["content"]["description"].as_str().unwrap();
+        assert!(!text.is_empty() && words.starts_with(text), "{name}: {by_protocol}");
+        self.caller.account().may(machine, "sns", "Publish", "topic");
+        if let Some(refused) = (self.refusing)(name) {
+            return Err(refused);
+        }
+        Ok(json!({"MessageId": "00000000-0000-0000-0000-000000000000"}))
     }
 
     /// The answer of Step Functions to a start of deploy-image by its own integration. One with the name and the input

@@ -3,6 +3,7 @@
 use crate::contract::check_stability::Check;
 use crate::contract::common::{Hold, ServiceId, Skipped};
 use crate::contract::find_task_definitions::{PlannedRevision, PlannedService, StageTag, Wave};
+use crate::contract::push_ended::PushEnded;
 use crate::contract::register_revision::BaseNote;
 use crate::contract::roll_back::RollBackOutput;
 use crate::contract::sum_up::SumUp;
@@ -49,6 +50,8 @@ pub enum Conclude {
     Wave(WaveDue),
     /// One of the first two, before it ends: the step "Sum up".
     SumUp(SumUp),
+    /// A push's execution has ended without telling it.
+    Ended(PushEnded),
 }
 
 /// The end of one service's execution.

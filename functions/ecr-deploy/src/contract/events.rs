@@ -105,8 +105,10 @@ pub enum PushState {
     Held,
     /// Nothing was to be deployed.
     Skipped,
-    /// At least one service failed.
+    /// At least one service failed, or a step of the push itself.
     Failed,
+    /// Somebody stopped its execution.
+    Stopped,
 }
 
 /// How many services of a push ended in which way. Before its end: how many are planned.

@@ -4,6 +4,7 @@
 use crate::contract::common::SkipReason;
 use crate::contract::conclude::{ImageConclusion, ImageEnd, ServiceConclusion, ServiceEnd};
 use crate::contract::events::{PushServices, PushState, ServiceState};
+use crate::contract::message::Message;
 use crate::domain::arn::TaskDefinitionArn;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,8 @@ pub struct ImageSummary {
     pub skipped: u32,
     /// Why, each reason once.
     pub reasons: Vec<SkipReason>,
+    /// The message for people; `None` where no topic is set, while the push goes on, and where nothing was to be deployed.
+    pub message: Option<Message>,
     /// The conclusion so far. Where it is red: the one before, with the error's message.
     pub conclusion: ImageConclusion,
 }

@@ -41,6 +41,10 @@ pub struct Config {
     pub scan_families: bool,
     /// The most services that one push may move, in all its waves. A push that would move more is refused.
     pub max_services: u32,
+    /// True if a message is sent for each push, to the topic of the state machines.
+    pub sends_messages: bool,
+    /// True if SSM parameters tell the image of each service.
+    pub writes_parameters: bool,
     /// How long a rollout, or a rollback, may take where its stage does not say it: `rolloutTimeoutSeconds`, above 0.
     #[serde(rename = "rolloutTimeoutSeconds", with = "stage::seconds")]
     pub rollout_timeout: SignedDuration,
@@ -140,6 +144,8 @@ impl Default for Config {
             image_reference: rollout.image_reference,
             scan_families: true,
             max_services: 10_000,
+            sends_messages: false,
+            writes_parameters: false,
             rollout_timeout: rollout.rollout_timeout,
             poll_interval: SignedDuration::from_secs(15),
         }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt::Display;
+use std::io::Write as _;
 use std::time::Duration;
 use tracing::field::{Empty, display};
 use tracing::{Instrument, Span};
@@ -74,6 +75,14 @@ pub fn log_image(image: &PushedImage) {
 /// Puts the service on this line of the log and on all that follow in this invocation.
 pub fn log_service(service: &impl Display) {
     Span::current().record("service", display(service));
+}
+
+/// Writes one line with metrics into the log as it is: CloudWatch reads it by its member `_aws`, which has to be at the top.
+///
+/// See <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+pub fn log_metrics(line: &Value) {
+    // A log that cannot be written is no reason to fail.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 impl From<Error> for Diagnostic {

@@ -2,7 +2,7 @@
 
 use crate::{example, repository};
 use ecr_deploy::contract::{
-    Check, CheckStability, Conclude, Envelope, ImageConclusion, ImageSummary, NextWave, Plan, PushState,
+    Check, CheckStability, Conclude, EndOfPush, Envelope, ImageConclusion, ImageSummary, NextWave, Plan, PushState,
     PushStateChange, RegisterRevision, RegisteredRevision, RollBackInput, RollBackOutput, RollbackMethod,
     ServiceConclusion, ServiceOutcome, ServiceState, ServiceStateChange, ServiceSummary, StillStableInput,
     StillStableOutput, UpdateInput, UpdateOutcome, UpdateOutput, Verdict,
@@ -54,6 +54,8 @@ fn arrows() -> Vec<Arrow> {
         arrow::<ServiceSummary>("service-summary"),
         arrow::<Conclude>("sum-up-image"),
         arrow::<ImageSummary>("image-summary"),
+        arrow::<Conclude>("push-ended"),
+        arrow::<EndOfPush>("end-of-push"),
         arrow::<ServiceStateChange>("service-state-change"),
         arrow::<PushStateChange>("push-state-change"),
     ]
@@ -71,15 +73,20 @@ fn contract() -> String {
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
-const PARTS: [&str; 32] = [
+const PARTS: [&str; 37] = [
     "BaseNote",
+    "Card",
+    "CardContent",
+    "CardMetadata",
     "End",
     "Execution",
     "Hold",
     "ImageEnd",
+    "Message",
     "PlannedResult",
     "PlannedRevision",
     "PlannedService",
+    "PushEnded",
     "PushServices",
     "PushState",
     "RevisionResult",

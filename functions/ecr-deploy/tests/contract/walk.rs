@@ -17,7 +17,7 @@ const DEPLOY_IMAGE: &str = "deploy-image";
 const DEPLOY_SERVICE: &str = "deploy-service";
 
 /// The other names of AWS's that the state machines may match: the service's prefix and its exception.
-const OTHER_AWS_ERRORS: [&str; 21] = [
+const OTHER_AWS_ERRORS: [&str; 25] = [
     // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     "States.ALL",
     // https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html writes the first; by the rule of the
@@ -49,10 +49,23 @@ const OTHER_AWS_ERRORS: [&str; 21] = [
     "EventBridge.InternalException",
     "EventBridge.SdkClientException",
     "EventBridge.EventBridgeException",
+    // https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+    "SNS.InternalErrorException",
+    "SNS.ThrottledException",
+    "SNS.SdkClientException",
+    "SNS.SnsException",
 ];
 
 /// The placeholders that are no functions.
-const OTHER_PLACEHOLDERS: [&str; 6] = ["partition", "deployImage", "deployService", "groups", "atOnce", "hold"];
+const OTHER_PLACEHOLDERS: [&str; 7] = [
+    "partition",
+    "deployImage",
+    "deployService",
+    "groups",
+    "atOnce",
+    "hold",
+    "topic",
+];
 
 /// A state, with the machine and the name it stands under.
 struct State {
@@ -94,6 +107,7 @@ impl State {
             ("rollBack", None) => (Some("roll-back"), "rollback"),
             ("conclude", Some("SERVICE")) => (Some("conclude-service"), "service-conclusion"),
             ("conclude", Some("IMAGE")) => (Some("conclude-image"), "image-conclusion"),
+            ("conclude", Some("ENDED")) => (Some("push-ended"), "end-of-push"),
             ("conclude", Some("WAVE")) => (Some("wave-due"), "next-wave"),
             ("conclude", Some("SUM_UP")) => match input["end"]["scope"].as_str() {
                 Some("SERVICE") => (Some("sum-up-service"), "service-summary"),
@@ -204,7 +218,7 @@ fn every_way_out_of_a_choice_has_a_label() {
 fn there_are_few_kinds_of_retriers_and_they_are_the_same_in_all_machines() {
     let states = states();
     let kinds: BTreeSet<String> = states.iter().flat_map(State::retriers).map(Value::to_string).collect();
-    assert_eq!(kinds.len(), 8, "{kinds:#?}");
+    assert_eq!(kinds.len(), 9, "{kinds:#?}");
 }
 
 #[test]
@@ -349,7 +363,7 @@ fn every_lambda_task_tries_again_for_as_long_as_a_rollout_may_take_whatever_pass
         passing.sort_unstable();
         assert_eq!(errors, passing, "{}", state.title());
     }
-    assert_eq!(lambda_tasks, 14, "tasks that invoke a function");
+    assert_eq!(lambda_tasks, 15, "tasks that invoke a function");
     for state in states() {
         for retrier in state.retriers() {
             assert_eq!(retrier["JitterStrategy"], "FULL", "{}", state.title());
@@ -750,7 +764,9 @@ fn what_concludes_notes_the_redrive_count_on_its_way_there_and_nowhere_else() {
 
 #[test]
 fn every_variable_that_is_read_has_been_set() {
-    const OF_JSONATA: [&str; 19] = [
+    const OF_JSONATA: [&str; 21] = [
+        "join",
+        "string",
         "map",
         "states",
         "append",

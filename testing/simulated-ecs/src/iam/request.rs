@@ -48,6 +48,7 @@ pub(crate) fn needs(
         "lambda" => of_lambda(operation, request),
         "ssm" => of_ssm(names, operation, request),
         "events" => of_eventbridge(names, operation, request),
+        "sns" => of_sns(operation, request),
         _ => None,
     }
 }
@@ -265,6 +266,11 @@ fn of_ssm(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> 
     }
 }
 
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html>
+fn of_sns(operation: &str, request: &Value) -> Option<Vec<Need>> {
+    (operation == "Publish").then(|| vec![Need::new("sns:Publish", text(request, "topicArn"))])
+}
+
 /// One need for each entry. <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html>
 fn of_eventbridge(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> {
     let (partition, region, account) = (&names.partition, &names.region, &names.account);
@@ -469,6 +475,15 @@ mod tests {
                 "ssm:GetParameters arn:aws:ssm:eu-west-1:123456789012:parameter/shop/hold",
                 "ssm:GetParameters arn:aws:ssm:eu-west-1:123456789012:parameter/plain",
             ]
+        );
+    }
+
+    #[test]
+    fn a_message_needs_the_topic() {
+        let topic = "arn:aws:sns:eu-west-1:123456789012:deployments";
+        assert_eq!(
+            needed("sns", "Publish", &json!({"topicArn": topic}), &[]),
+            [format!("sns:Publish {topic}")]
         );
     }
 

@@ -200,7 +200,12 @@ impl Context<'_> {
             "AWS::Region" => names.region.clone(),
             "AWS::AccountId" => names.account.clone(),
             "AWS::StackName" => self.stack.to_owned(),
-            _ if self.kind(id) == Some("AWS::StepFunctions::StateMachine") => return self.attribute(id, "Arn"),
+            _ if ["AWS::StepFunctions::StateMachine", "AWS::SNS::Topic"]
+                .map(Some)
+                .contains(&self.kind(id)) =>
+            {
+                return self.attribute(id, "Arn");
+            }
             _ if self.resources.contains_key(id) => self.physical(id).to_owned(),
             _ => return Err(format!("the reference to {id} is not understood")),
         })
@@ -225,6 +230,7 @@ impl Context<'_> {
             ("AWS::Lambda::Function", "Arn") => arn("lambda", &format!("function:{name}")),
             ("AWS::Logs::LogGroup", "Arn") => arn("logs", &format!("log-group:{physical}:*")),
             ("AWS::SQS::Queue", "Arn") => arn("sqs", name),
+            ("AWS::SNS::Topic", "Arn") => arn("sns", name),
             // No call that is judged names it: a text that is nobody's ARN.
             _ => format!("{id}.{attribute}"),
         })

@@ -6,10 +6,11 @@ use crate::aftermath::{Aftermath, Execution, Machine, Pushed};
 const ENDS: &str = "every execution ends, and by a name of ours if it is red";
 const DEEDS: &str = "what others do is done, unless what it is about is gone";
 /// The errors by which an execution may fail: the README says of each what to do.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "Deploy.InvalidInput",
     "Deploy.NotFound",
     "Deploy.NotRolledBack",
+    "Deploy.NotStable",
     "Deploy.Rejected",
     "Deploy.RollBackFailed",
     "Deploy.RolledBack",

@@ -51,7 +51,10 @@ fn lacks_of_push(aftermath: &Aftermath, parent: &Execution) -> Option<String> {
 /// The service that the list of failures in the message of a push lacks, if any.
 fn lacks_in_list(aftermath: &Aftermath, parent: &Execution) -> Option<String> {
     // Another error is of the push as a whole.
-    if parent.error.as_deref() != Some("Deploy.ServicesFailed") {
+    if !matches!(
+        parent.error.as_deref(),
+        Some("Deploy.ServicesFailed" | "Deploy.NotStable")
+    ) {
         return None;
     }
     let message = parent.message.as_deref().unwrap_or_default();

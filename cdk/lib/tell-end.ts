@@ -1,0 +1,66 @@
+/** The state machine that tells how a push ended which could not tell it itself, and the rule that starts it. */
+import { Aws, Duration } from 'aws-cdk-lib';
+import { Rule } from 'aws-cdk-lib/aws-events';
+import { SfnStateMachine } from 'aws-cdk-lib/aws-events-targets';
+import { Role } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import { type Messages, NO_TOPIC } from './messages';
+import { only } from './permission';
+import * as permissions from './permissions';
+import type { Settings } from './settings';
+import type { Step } from './step';
+import { Workflow } from './workflow';
+
+/** What it tells of, and by what. */
+export interface TellEndProps {
+  readonly deployImage: StateMachine;
+  readonly conclude: Step;
+  readonly settings: Settings;
+  /** `undefined`: nobody wants messages. */
+  readonly told: Messages | undefined;
+  readonly encryptionKey?: IKey;
+}
+
+/** The error that an execution of deploy-image ends with after it has told its end. */
+const TOLD = 'Deploy.ServicesFailed';
+
+/**
+ * Makes both. EventBridge tells of every end of an execution, and tries for a day to start the state machine. What it cannot
+ * start by then is lost, and so is no dead letter: the execution itself is red for all to see.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+ */
+export function tellEnds(scope: Construct, { deployImage, conclude, settings, told, ...key }: TellEndProps): Workflow {
+  const workflow = new Workflow(scope, 'TellEnd', {
+    definition: 'tell-end',
+    steps: { conclude },
+    substitutions: { partition: Aws.PARTITION, topic: told?.topic.topicArn ?? NO_TOPIC },
+    permissions: [permissions.tell(), ...(told === undefined ? [] : permissions.sendMessage(told))],
+    settings,
+    ...key,
+  });
+  const role = new Role(scope, 'TellEndRole', {
+    assumedBy: only('events', 'rule/*'),
+    description: 'ecr-deploy, the rule that starts tell-end',
+  });
+  new Rule(scope, 'Ended', {
+    description: 'Starts tell-end for each execution of deploy-image that ended without telling it',
+    eventPattern: {
+      source: ['aws.states'],
+      detailType: ['Step Functions Execution Status Change'],
+      detail: {
+        stateMachineArn: [deployImage.stateMachineArn],
+        $or: [
+          { status: ['ABORTED', 'TIMED_OUT'] },
+          { status: ['FAILED'], error: [{ 'anything-but': [TOLD] }] },
+          { status: ['FAILED'], error: [{ exists: false }] },
+        ],
+      },
+    },
+    targets: [
+      new SfnStateMachine(workflow.stateMachine, { role, maxEventAge: Duration.hours(24), retryAttempts: 185 }),
+    ],
+  });
+  return workflow;
+}

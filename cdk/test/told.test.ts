@@ -1,0 +1,141 @@
+/** Who hears of a push: the topic, the ends that an execution cannot tell itself, the alarms, the dashboard, the saved query. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { QUERY } from '../lib/query-of-push';
+import { type Json, STEPS, Synthesized } from './synthesized';
+
+const TOPIC = 'arn:aws:sns:eu-west-1:123456789012:deployments';
+const MACHINES = ['DeployImage', 'TellEnd'];
+const DEFAULT = new Synthesized();
+const NEW = new Synthesized({ notificationTopic: true });
+
+const topicOf = (synthesized: Synthesized, machine: string) =>
+  synthesized.text(synthesized.properties(`EcrDeploy/${machine}/StateMachine`).DefinitionSubstitutions.topic);
+const statementsOf = (synthesized: Synthesized, machine: string): Json[] =>
+  synthesized.properties(`EcrDeploy/${machine}/Role/DefaultPolicy`).PolicyDocument.Statement;
+const sids = (synthesized: Synthesized, machine: string) => statementsOf(synthesized, machine).map(({ Sid }) => Sid);
+const sendsMessages = (synthesized: Synthesized) =>
+  JSON.parse(synthesized.properties('EcrDeploy/Conclude/Function').Environment.Variables.SETTINGS).sendsMessages;
+
+test('without a topic nobody may publish, no message is made, and there is no alarm and no dashboard', () => {
+  for (const synthesized of [DEFAULT, new Synthesized({ notificationTopic: false })]) {
+    for (const machine of MACHINES) {
+      assert.equal(topicOf(synthesized, machine), 'none');
+      assert.ok(!sids(synthesized, machine).includes('SendMessage'), machine);
+    }
+    assert.equal(sendsMessages(synthesized), false);
+    for (const type of ['AWS::SNS::Topic', 'AWS::KMS::Key', 'AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Dashboard']) {
+      assert.deepEqual(synthesized.ofType(type), [], type);
+    }
+  }
+});
+
+test('a new topic is encrypted by a key of its own, takes no plain connection, and alarms may use both', () => {
+  const key = NEW.properties('EcrDeploy/TopicKey');
+  assert.equal(key.EnableKeyRotation, true);
+  assert.equal(NEW.text(NEW.properties('EcrDeploy/Topic').KmsMasterKeyId), '${EcrDeploy/TopicKey.Arn}');
+  const [policy] = NEW.ofType('AWS::SNS::TopicPolicy');
+  const statements: Json[] = policy?.properties.PolicyDocument.Statement;
+  assert.deepEqual(
+    statements.map(({ Sid, Effect, Action }) => [Sid, Effect, Action]),
+    [
+      ['AllowPublishThroughSSLOnly', 'Deny', 'sns:Publish'],
+      ['AlarmsTell', 'Allow', 'sns:Publish'],
+    ],
+  );
+  const ofAlarms = key.KeyPolicy.Statement.find(({ Sid }: Json) => Sid === 'AlarmsTellTopic');
+  assert.deepEqual(ofAlarms.Principal, { Service: 'cloudwatch.amazonaws.com' });
+  for (const machine of MACHINES) {
+    assert.equal(topicOf(NEW, machine), '${EcrDeploy/Topic}');
+    assert.ok(sids(NEW, machine).includes('EncryptMessage'), machine);
+  }
+  assert.equal(sendsMessages(NEW), true);
+});
+
+test('the key of the setting encryptionKey encrypts the topic too', () => {
+  const encryptionKey = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f';
+  const synthesized = new Synthesized({ notificationTopic: true, encryptionKey });
+
+  assert.deepEqual(synthesized.ofType('AWS::KMS::Key'), []);
+  assert.equal(synthesized.text(synthesized.properties('EcrDeploy/Topic').KmsMasterKeyId), encryptionKey);
+});
+
+test('a topic of the user, or its ARN, may be published to, and nothing else', () => {
+  const other = new Synthesized();
+  for (const notificationTopic of [TOPIC, Topic.fromTopicArn(other.stack, 'Given', TOPIC)]) {
+    const synthesized = new Synthesized({ notificationTopic });
+    assert.deepEqual(synthesized.ofType('AWS::SNS::Topic'), []);
+    for (const machine of MACHINES) {
+      const send = statementsOf(synthesized, machine).find(({ Sid }) => Sid === 'SendMessage');
+      assert.deepEqual([send.Action, send.Resource], ['sns:Publish', TOPIC]);
+      assert.equal(topicOf(synthesized, machine), TOPIC);
+    }
+  }
+});
+
+test('what is no topic is refused', () => {
+  for (const notificationTopic of ['deployments', 'arn:aws:sqs:eu-west-1:123456789012:queue', `${TOPIC}.fifo`]) {
+    assert.throws(() => new Synthesized({ notificationTopic }), { name: 'SettingError', setting: 'notificationTopic' });
+  }
+});
+
+test('the ends of deploy-image that it cannot tell start tell-end', () => {
+  const { EventPattern: pattern, Targets: targets } = DEFAULT.properties('EcrDeploy/Ended');
+
+  assert.deepEqual(pattern.source, ['aws.states']);
+  assert.deepEqual(pattern['detail-type'], ['Step Functions Execution Status Change']);
+  assert.equal(DEFAULT.text(pattern.detail.stateMachineArn), '${EcrDeploy/DeployImage/StateMachine}');
+  assert.deepEqual(pattern.detail.$or, [
+    { status: ['ABORTED', 'TIMED_OUT'] },
+    { status: ['FAILED'], error: [{ 'anything-but': ['Deploy.ServicesFailed'] }] },
+    { status: ['FAILED'], error: [{ exists: false }] },
+  ]);
+  assert.equal(DEFAULT.text(targets[0].Arn), '${EcrDeploy/TellEnd/StateMachine}');
+});
+
+test('with a topic there are alarms, each of which tells it; each can be had without the other', () => {
+  const names = (synthesized: Synthesized) =>
+    synthesized.ofType('AWS::CloudWatch::Alarm').map(({ properties }) => properties.AlarmName);
+  const perStep = Object.values(STEPS).flatMap((step) =>
+    step === 'Conclude' ? [`${step}Throttles`] : [`${step}Errors`, `${step}Throttles`],
+  );
+  const all = ['PushFailed', 'PushNotStarted', 'EventLost', ...perStep].map((name) => `ecr-deploy-${name}`);
+
+  assert.deepEqual(names(NEW).sort(), all.sort());
+  for (const { properties } of NEW.ofType('AWS::CloudWatch::Alarm')) {
+    assert.equal(NEW.text(properties.AlarmActions), '${EcrDeploy/Topic}');
+    assert.equal(properties.TreatMissingData, 'notBreaching');
+    assert.match(properties.AlarmDescription, /^ecr-deploy: /);
+  }
+  assert.deepEqual(names(new Synthesized({ notificationTopic: true, alarms: false })), []);
+  const silent = new Synthesized({ alarms: true }).ofType('AWS::CloudWatch::Alarm');
+  assert.equal(silent.length, all.length);
+  assert.ok(silent.every(({ properties }) => properties.AlarmActions === undefined));
+});
+
+test('the dashboard shows the four delivery metrics, and each service by the log of conclude', () => {
+  const synthesized = new Synthesized({ dashboard: true, alarms: true });
+  const [dashboard] = synthesized.ofType('AWS::CloudWatch::Dashboard');
+  const body = synthesized.text(dashboard?.properties.DashboardBody);
+  for (const metric of ['ServicesDeployed', 'ServicesRolledBack', 'ServicesFailed', 'PushToStable', 'Restore']) {
+    assert.ok(body.includes(`"${metric}"`), metric);
+  }
+  for (const title of ['Is anything wrong?', 'By service', 'Changes that failed']) {
+    assert.ok(body.includes(title), title);
+  }
+  assert.ok(body.includes('${EcrDeploy/Conclude/Logs}'), body);
+});
+
+test('every log group has a name, and the saved query asks all of them', () => {
+  const groups = DEFAULT.ofType('AWS::Logs::LogGroup');
+  assert.equal(groups.length, 10);
+  for (const { path, properties } of groups) {
+    assert.equal(typeof properties.LogGroupName, 'string', path);
+  }
+  const [query] = DEFAULT.ofType('AWS::Logs::QueryDefinition');
+  assert.equal(query?.properties.Name, 'ecr-deploy/everything of one push');
+  assert.equal(query?.properties.QueryString, QUERY);
+  const asked: string[] = query?.properties.LogGroupNames.map((name: Json) => DEFAULT.text(name));
+  assert.deepEqual(asked.sort(), groups.map(({ path }) => `\${${path}}`).sort());
+});
