@@ -3,8 +3,9 @@ import { statSync } from 'node:fs';
 import { Duration, Token } from 'aws-cdk-lib';
 import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { Pattern } from './patterns';
+import { type Pattern, TOPIC_ARN } from './patterns';
 import { SettingError } from './setting';
+import type { EcrDeployProps } from './settings';
 
 /**
  * The most polls that one rollout may take. A poll costs 9 of the 25,000 events that Step Functions keeps of one
@@ -18,6 +19,12 @@ const MOST_POLLS = 1200;
  * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
  */
 const LARGEST_ENVIRONMENT = 4096;
+
+/** Forty groups of forty, the most that an inline Map runs at once. */
+export const MOST_AT_ONCE = 1600;
+
+/** More than one execution holds. */
+export const MOST_SERVICES = 10_000;
 
 /** Refuses settings that say two things of the tag `latest`. */
 export function checkLatest(deployLatest: boolean, tagLatest: boolean, stages: readonly unknown[] | undefined): void {
@@ -194,4 +201,24 @@ export function seconds(setting: string, given: Duration, least: number, most: n
     );
   }
   return value;
+}
+
+/** Who hears of a push, and how. */
+export function checkTold({
+  notificationTopic,
+  alarms,
+  dashboard,
+}: Pick<EcrDeployProps, 'notificationTopic' | 'alarms' | 'dashboard'>) {
+  const topic =
+    typeof notificationTopic === 'boolean'
+      ? {}
+      : optional('notificationTopic', notificationTopic, TOPIC_ARN, 'topicArn');
+  const sendsMessages = notificationTopic !== undefined && notificationTopic !== false;
+  return {
+    ...topic,
+    ...(notificationTopic === true && { notificationTopic }),
+    sendsMessages,
+    alarms: flag('alarms', alarms ?? sendsMessages),
+    dashboard: flag('dashboard', dashboard ?? false),
+  };
 }

@@ -24,7 +24,7 @@ import { saveQuery } from './query-of-push';
 import { nameRoles } from './roles';
 import { SettingError } from './setting';
 import { inOneLine } from './stages';
-import { checkSettings, type EcrDeployProps, ofFunctions, type Settings, tagsImages } from './settings';
+import { checkSettings, type EcrDeployProps, ofFunctions, type Settings } from './settings';
 import { Step, type StepName } from './step';
 import { tagFilter } from './tag-filter';
 import { tellEnds } from './tell-end';
@@ -139,7 +139,7 @@ export class EcrDeploy extends Construct {
       definition: 'deploy-service',
       steps: { registerRevision, updateService, checkStability, rollBack, conclude },
       substitutions: { partition: Aws.PARTITION },
-      permissions: [permissions.tell()],
+      permissions: [permissions.tell(), ...(settings.writesParameters ? permissions.writeParameters(settings) : [])],
       settings,
       ...key,
     });
@@ -161,7 +161,7 @@ export class EcrDeploy extends Construct {
         permissions.tell(),
         ...(told === undefined ? [] : permissions.sendMessage(told)),
         ...permissions.runExecution(child),
-        ...(tagsImages(settings) ? permissions.tagOnSuccess(settings) : []),
+        ...(permissions.tagsImages(settings) ? permissions.tagOnSuccess(settings) : []),
       ],
       settings,
       ...key,

@@ -38,7 +38,7 @@ export function messages(scope: Construct, { notificationTopic: given }: Setting
     }),
   );
   const topic = new Topic(scope, 'Topic', { masterKey, enforceSSL: true });
-  // A policy of its own, as enforceSSL makes one, takes the place of the one that would let alarms publish.
+  // With a policy of its own, as enforceSSL makes one, the topic has not the default one, which lets alarms publish.
   topic.addToResourcePolicy(
     new PolicyStatement({
       sid: 'AlarmsTell',

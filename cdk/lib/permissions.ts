@@ -92,6 +92,34 @@ export function tell(): Permission {
   };
 }
 
+/** True if an image may get a tag when it is deployed. */
+export function tagsImages({ tagLatest, stages }: Settings): boolean {
+  return tagLatest || stages.some(({ tagOnSuccess }) => tagOnSuccess !== undefined);
+}
+
+/**
+ * A state machine that tells the image of each service by SSM parameters. Their names have four parts behind the first one:
+ * it can write neither the parameter of the hold nor the one of the installation, which have two.
+ */
+export function writeParameters({ clusters }: Settings): Permission[] {
+  const each = clusters.length === 0 ? ['*'] : clusters;
+  const wildcard = 'Services are found while it runs; the configured clusters, if any, limit them.';
+  return [
+    {
+      sid: 'ReadWriter',
+      actions: ['ssm:GetParameters'],
+      resources: each.map((cluster) => arn('ssm', `parameter/ecr-deploy/${cluster}/*/*/push`)),
+      wildcard,
+    },
+    {
+      sid: 'WriteParameters',
+      actions: ['ssm:PutParameter'],
+      resources: each.map((cluster) => arn('ssm', `parameter/ecr-deploy/${cluster}/*/*/*`)),
+      wildcard,
+    },
+  ];
+}
+
 /** A state machine that sends people a message at the end of a push. SNS encrypts it in the name of who sends it. */
 export function sendMessage({ topic, key }: Messages): Permission[] {
   const send = { sid: 'SendMessage', actions: ['sns:Publish'], resources: [topic.topicArn] };

@@ -7,7 +7,8 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Node } from 'constructs';
 import { type Member, SettingError } from './setting';
-import { type EcrDeployProps, MEMBERS } from './settings';
+import { MEMBERS } from './members';
+import type { EcrDeployProps } from './settings';
 
 /** Where the settings are, unless the context key `settings` names another file. */
 export const SETTINGS_FILE = 'ecr-deploy.json';

@@ -11,13 +11,15 @@ import type { Construct } from 'constructs';
 import {
   checkLatest,
   checkRoom,
+  checkTold,
   flag,
   folder,
+  MOST_AT_ONCE,
+  MOST_SERVICES,
   names,
   oneOf,
   optional,
   retention,
-  RETENTIONS,
   roleArns,
   seconds,
   timeout,
@@ -33,14 +35,12 @@ import {
   ROLE_ARN,
   ROLE_PATH,
   ROLE_PREFIX,
-  TOPIC_ARN,
 } from './patterns';
-import { choice, DURATION_TEXT, FLAG, list, type Member, number, text } from './setting';
-import { allServices, checkStages, IMAGE_REFERENCES, type ImageReference, type Stage, STAGES } from './stages';
+import { allServices, checkStages, IMAGE_REFERENCES, type ImageReference, type Stage } from './stages';
 
-const TRIGGERS = ['imageAction', 'putImage'] as const;
-const ARCHITECTURES = ['arm64', 'x86_64'] as const;
-const REMOVAL_POLICIES = [RemovalPolicy.DESTROY, RemovalPolicy.RETAIN] as const;
+export const TRIGGERS = ['imageAction', 'putImage'] as const;
+export const ARCHITECTURES = ['arm64', 'x86_64'] as const;
+export const REMOVAL_POLICIES = [RemovalPolicy.DESTROY, RemovalPolicy.RETAIN] as const;
 
 /** The kind of ECR event that starts a deployment. */
 export type Trigger = (typeof TRIGGERS)[number];
@@ -203,9 +203,8 @@ export interface EcrDeployProps {
   readonly alarms?: boolean;
 
   /**
-   * Makes a CloudWatch [dashboard](operations.md#see-how-it-goes): pushes and services by how they ended, the time from a push
-   * until a service is stable, the share of changes that failed, the time until a failed one was taken back, and each by
-   * service. AWS asks for $3 a month from the fourth dashboard of an account on.
+   * Makes a CloudWatch [dashboard](operations.md#see-how-it-goes) of the deliveries. AWS asks for $3 a month from the fourth
+   * dashboard of an account on.
    *
    * @default false
    */
@@ -213,8 +212,8 @@ export interface EcrDeployProps {
 
   /**
    * Writes the image of each service into [SSM parameters](operations.md#beside-infrastructure-as-code) for infrastructure as
-   * code to read: `/ecr-deploy/<cluster>/<service>/<container>/` and `image`, `digest`, `tag`, `revision` or `push`. They are
-   * written when the service is stable, and after a rollback; never by an older push over a newer one.
+   * code to read, such as `/ecr-deploy/<cluster>/<service>/<container>/image`: when the service is stable, and after a
+   * rollback; never by an older push over a newer one.
    *
    * @default false
    */
@@ -299,60 +298,11 @@ export interface Settings
   readonly passRoleArns: readonly string[];
   readonly rolloutTimeoutSeconds: number;
   readonly pollIntervalSeconds: number;
-  /** True if a message is sent for each push. */
   readonly sendsMessages: boolean;
-  /** True if SSM parameters tell the image of each service. */
   readonly writesParameters: boolean;
   /** `undefined`: cargo-lambda builds them. */
   readonly binaries: string | undefined;
 }
-
-/** Forty groups of forty, the most that an inline Map runs at once. */
-const MOST_AT_ONCE = 1600;
-
-/** More than one execution holds. */
-const MOST_SERVICES = 10_000;
-
-const RETENTION: Member<RetentionDays> = {
-  schema: { enum: [...RETENTIONS, 'infinite'] },
-  read: (given, setting) => (given === 'infinite' ? RetentionDays.INFINITE : number({}).read(given, setting)),
-};
-
-const TOPIC: Member<ITopic | string | boolean> = {
-  schema: { anyOf: [{ type: 'boolean' }, { type: 'string', pattern: TOPIC_ARN.pattern.source }] },
-  read: (given, setting) => (typeof given === 'boolean' ? given : text(TOPIC_ARN.pattern).read(given, setting)),
-};
-
-/** Every setting of the construct, as a settings file has it. */
-export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullable<EcrDeployProps[K]>> } = {
-  passRoles: list(ROLE_ARN.pattern),
-  clusters: list(CLUSTER_NAME.pattern),
-  repositories: list(REPOSITORY_NAME.pattern),
-  trigger: choice<Trigger>(TRIGGERS),
-  accounts: list(ACCOUNT_ID.pattern),
-  imageReference: choice<ImageReference>(IMAGE_REFERENCES),
-  stages: STAGES,
-  holdParameter: text(PARAMETER_NAME.pattern),
-  deployLatest: FLAG,
-  tagLatest: FLAG,
-  scanFamilies: FLAG,
-  rolloutTimeout: DURATION_TEXT,
-  pollInterval: DURATION_TEXT,
-  maxConcurrency: number({ type: 'integer', minimum: 1, maximum: MOST_AT_ONCE }),
-  maxServices: number({ type: 'integer', minimum: 1, maximum: MOST_SERVICES }),
-  notificationTopic: TOPIC,
-  alarms: FLAG,
-  dashboard: FLAG,
-  parameters: FLAG,
-  architecture: choice<Architecture>(ARCHITECTURES),
-  logRetention: RETENTION,
-  removalPolicy: choice<RemovalPolicy>(REMOVAL_POLICIES),
-  binaries: text(/./),
-  encryptionKey: text(KEY_ARN.pattern),
-  permissionsBoundary: text(POLICY_ARN.pattern),
-  rolePath: text(ROLE_PATH.pattern),
-  rolePrefix: text(ROLE_PREFIX.pattern),
-};
 
 /** The settings of the functions: `Config` in `functions/ecr-deploy/src/function/config.rs` has the same members. */
 const OF_FUNCTIONS = [
@@ -431,7 +381,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
       ': inline Maps of Step Functions run forty at once, here in forty groups',
     ),
     maxServices: whole('maxServices', props.maxServices ?? MOST_SERVICES, MOST_SERVICES),
-    ...told(props),
+    ...checkTold(props),
     writesParameters: flag('parameters', props.parameters ?? false),
     trigger: oneOf('trigger', props.trigger ?? 'imageAction', TRIGGERS),
     repositories,
@@ -447,25 +397,4 @@ export function checkSettings(props: EcrDeployProps): Settings {
   };
   checkRoom(VARIABLE, ofFunctions(settings));
   return settings;
-}
-
-/** Who hears of a push, and how. */
-function told({ notificationTopic, alarms, dashboard }: EcrDeployProps) {
-  const topic =
-    typeof notificationTopic === 'boolean'
-      ? {}
-      : optional('notificationTopic', notificationTopic, TOPIC_ARN, 'topicArn');
-  const sendsMessages = notificationTopic !== undefined && notificationTopic !== false;
-  return {
-    ...topic,
-    ...(notificationTopic === true && { notificationTopic }),
-    sendsMessages,
-    alarms: flag('alarms', alarms ?? sendsMessages),
-    dashboard: flag('dashboard', dashboard ?? false),
-  };
-}
-
-/** True if an image may get a tag when it is deployed. */
-export function tagsImages({ tagLatest, stages }: Settings): boolean {
-  return tagLatest || stages.some(({ tagOnSuccess }) => tagOnSuccess !== undefined);
 }

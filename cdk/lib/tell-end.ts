@@ -13,7 +13,7 @@ import type { Settings } from './settings';
 import type { Step } from './step';
 import { Workflow } from './workflow';
 
-/** What it tells of, and by what. */
+/** Its push, and whom it tells. */
 export interface TellEndProps {
   readonly deployImage: StateMachine;
   readonly conclude: Step;
@@ -27,8 +27,8 @@ export interface TellEndProps {
 const TOLD = 'Deploy.ServicesFailed';
 
 /**
- * Makes both. EventBridge tells of every end of an execution, and tries for a day to start the state machine. What it cannot
- * start by then is lost, and so is no dead letter: the execution itself is red for all to see.
+ * Makes both. EventBridge tells of every end of an execution, and tries for a day to start the state machine. An end that
+ * starts none by then is told to nobody. That is no dead letter: the execution itself is red for all to see.
  * https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
  */
 export function tellEnds(scope: Construct, { deployImage, conclude, settings, told, ...key }: TellEndProps): Workflow {

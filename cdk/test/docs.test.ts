@@ -196,7 +196,12 @@ test('docs/operations.md says of every state that takes time what a redrive does
   const [rows = ''] = table.split('\n\n');
   const machines = /^\| \*(?:push|deploy-image|deploy-service|tell-end)\* \|.*$/m;
   const [, push = '', image = '', service = '', end = ''] = rows.split(machines);
-  for (const [machine, part] of Object.entries({ push, 'deploy-image': image, 'deploy-service': service, 'tell-end': end })) {
+  for (const [machine, part] of Object.entries({
+    push,
+    'deploy-image': image,
+    'deploy-service': service,
+    'tell-end': end,
+  })) {
     const named = matches(part, /^\| ([^|]+) \|/gm).flatMap((names) => names.split(', '));
     const { slow, all } = states(JSON.parse(readDefinition(machine)));
     assert.deepEqual(

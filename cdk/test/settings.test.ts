@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Duration, Lazy } from 'aws-cdk-lib';
 import { SettingError } from '../lib/setting';
-import { checkSettings, type EcrDeployProps, MEMBERS, ofFunctions } from '../lib/settings';
+import { MEMBERS } from '../lib/members';
+import { checkSettings, type EcrDeployProps, ofFunctions } from '../lib/settings';
 import { golden } from './golden';
 import { type Json, REQUIRED } from './synthesized';
 

@@ -49,7 +49,10 @@ for (const [file, construct] of Object.entries(WORKFLOWS)) {
     const policy = synthesized.properties(`EcrDeploy/${construct}/Role/DefaultPolicy`).PolicyDocument;
     const invoke = policy.Statement.find((statement: Json) => statement.Action === 'lambda:InvokeFunction');
     assert.deepEqual(
-      [invoke?.Resource ?? []].flat().map((resource: Json) => synthesized.text(resource)).sort(),
+      [invoke?.Resource ?? []]
+        .flat()
+        .map((resource: Json) => synthesized.text(resource))
+        .sort(),
       invoked.map(([, arn]) => arn).sort(),
     );
   });

@@ -135,7 +135,23 @@ test('every log group has a name, and the saved query asks all of them', () => {
   }
   const [query] = DEFAULT.ofType('AWS::Logs::QueryDefinition');
   assert.equal(query?.properties.Name, 'ecr-deploy/everything of one push');
-  assert.equal(query?.properties.QueryString, QUERY);
-  const asked: string[] = query?.properties.LogGroupNames.map((name: Json) => DEFAULT.text(name));
+  assert.equal(query.properties.QueryString, QUERY);
+  const asked: string[] = query.properties.LogGroupNames.map((name: Json) => DEFAULT.text(name));
   assert.deepEqual(asked.sort(), groups.map(({ path }) => `\${${path}}`).sort());
+});
+
+test('only with the setting parameters, and only deploy-service, may write parameters: those of services in the clusters', () => {
+  const writing = (settings: object) =>
+    new Synthesized(settings)
+      .ofType('AWS::IAM::Policy')
+      .flatMap(({ path, properties }) => properties.PolicyDocument.Statement.map((it: Json) => [path, it]))
+      .filter(([, { Action }]) => [Action].flat().includes('ssm:PutParameter'))
+      .map(([path, { Resource }]) => [path, [Resource].flat().map((it: Json) => DEFAULT.text(it).replace(/^.*:/, ''))]);
+  const path = 'EcrDeploy/DeployService/Role/DefaultPolicy';
+
+  assert.deepEqual(writing({}), []);
+  assert.deepEqual(writing({ parameters: true }), [[path, ['parameter/ecr-deploy/*/*/*/*']]]);
+  assert.deepEqual(writing({ parameters: true, clusters: ['staging', 'production'] }), [
+    [path, ['parameter/ecr-deploy/staging/*/*/*', 'parameter/ecr-deploy/production/*/*/*']],
+  ]);
 });

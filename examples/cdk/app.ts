@@ -1,8 +1,10 @@
 /** A CDK app with ecr-deploy in a stack of its own, beside a stack that makes what services need. */
-import { App, Duration, Stack, type StackProps } from 'aws-cdk-lib';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { Construct } from 'constructs';
-import { EcrDeploy } from 'ecr-deploy/dist/lib/ecr-deploy';
+import { App, Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
+import { ContainerImage, FargateTaskDefinition } from "aws-cdk-lib/aws-ecs";
+import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { StringParameter } from "aws-cdk-lib/aws-ssm";
+import type { Construct } from "constructs";
+import { EcrDeploy } from "ecr-deploy/dist/lib/ecr-deploy";
 
 /** Stands for the stacks with your clusters and services. */
 class Services extends Stack {
@@ -10,7 +12,14 @@ class Services extends Stack {
 
   constructor(scope: Construct, id: string, props?: StackProps) {
     super(scope, id, props);
-    this.taskRole = new Role(this, 'TaskRole', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') });
+    this.taskRole = new Role(this, "TaskRole", { assumedBy: new ServicePrincipal("ecs-tasks.amazonaws.com") });
+    const web = new FargateTaskDefinition(this, "Web", { family: "web", taskRole: this.taskRole });
+    // The image that ecr-deploy has deployed last: a deployment of this stack keeps it. CloudFormation reads it, so write the
+    // first one by hand before: aws ssm put-parameter --name … --type String --value <registry>/shop/web:v1
+    const image = StringParameter.valueForStringParameter(this, "/ecr-deploy/production/web/app/image");
+    web.addContainer("app", { image: ContainerImage.fromRegistry(image) });
+    // ecr-deploy may have to go back to a revision that a later deployment replaces.
+    web.applyRemovalPolicy(RemovalPolicy.RETAIN);
   }
 }
 
@@ -18,23 +27,24 @@ class Services extends Stack {
 class Deployments extends Stack {
   constructor(scope: Construct, id: string, services: Services, props?: StackProps) {
     super(scope, id, props);
-    new EcrDeploy(this, 'EcrDeploy', {
+    new EcrDeploy(this, "EcrDeploy", {
       // Roles of the app, and by their ARNs those that it does not make.
       passRoles: [services.taskRole, `arn:aws:iam::${this.account}:role/ecsTaskExecutionRole`],
-      clusters: ['staging', 'production'],
+      clusters: ["staging", "production"],
+      parameters: true,
       // A topic with one message for each push, and alarms that tell it too: subscribe to it who shall hear of them.
       notificationTopic: true,
       stages: [
-        { name: 'previews', services: ['preview-*'], tags: ['pr-*'] },
-        { name: 'staging', clusters: ['staging'], tags: ['semver:>=1.0.0'], imageReference: 'digest' },
+        { name: "previews", services: ["preview-*"], tags: ["pr-*"] },
+        { name: "staging", clusters: ["staging"], tags: ["semver:>=1.0.0"], imageReference: "digest" },
         {
-          name: 'production',
-          clusters: ['production'],
-          tags: ['semver:>=1.0.0'],
-          after: 'staging',
+          name: "production",
+          clusters: ["production"],
+          tags: ["semver:>=1.0.0"],
+          after: "staging",
           soak: Duration.minutes(15),
           rolloutTimeout: Duration.hours(1),
-          imageReference: 'digest',
+          imageReference: "digest",
         },
       ],
     });
@@ -42,4 +52,4 @@ class Deployments extends Stack {
 }
 
 const app = new App();
-new Deployments(app, 'deployments', new Services(app, 'services'));
+new Deployments(app, "deployments", new Services(app, "services"));

@@ -217,3 +217,68 @@ fn with_stages_a_tag_goes_only_to_the_services_whose_stage_takes_it() {
         assert_eq!(it.service_images(production, "web").await, at(&release));
     });
 }
+
+/// `parameters`: the CloudFormation template of the example reads the image, so an update of its stack after a push keeps it.
+#[test]
+fn an_update_of_a_stack_that_reads_the_parameter_keeps_the_image_of_the_last_push() {
+    run(async {
+        let it = &*NAMED_CLUSTERS;
+        it.cluster("production").await;
+        let first = it.repository("as-code/web").await;
+        let parameter = |name: &str| {
+            let name = format!("/ecr-deploy/production/web/app/{name}");
+            let query = ["--query", "Parameter.Value", "--output", "text"];
+            let get = ["ssm", "get-parameter", "--name", &name];
+            it.aws.cli(&[&get[..], &query].concat()).unwrap().trim().to_owned()
+        };
+        let put = ["ssm", "put-parameter", "--name", "/ecr-deploy/production/web/app/image"];
+        it.aws
+            .cli(&[&put[..], &["--type", "String", "--value", &first]].concat())
+            .unwrap();
+        let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/cloudformation/service.yaml");
+        let role = format!(
+            "ExecutionRole=arn:aws:iam::{}:role/app-web-execution",
+            local_aws::ACCOUNT
+        );
+        let deploy = |memory: &str| {
+            let deploy = [
+                "cloudformation",
+                "deploy",
+                "--stack-name",
+                "as-code",
+                "--template-file",
+                template,
+            ];
+            let memory = format!("Memory={memory}");
+            let parameters = [
+                "--parameter-overrides",
+                &role,
+                "Subnets=subnet-0a1b",
+                "DesiredCount=0",
+                &memory,
+            ];
+            it.aws.cli(&[&deploy[..], &parameters].concat()).unwrap();
+        };
+        deploy("512");
+        assert_eq!(it.service_images("production", "web").await, [first]);
+
+        let digest = it.aws.push("as-code/web", "v2", Healthy).await.unwrap();
+        let pushed = it.pushes("as-code/web", 2).await.remove(1);
+
+        assert_eq!(outcomes(summary(&pushed)), [("web".to_owned(), "DEPLOYED".to_owned())]);
+        let image = it.aws.image("as-code/web", "v2");
+        assert_eq!(it.service_images("production", "web").await, [image.clone()]);
+        assert_eq!(
+            ["image", "digest", "tag"].map(parameter),
+            [image.clone(), digest, "v2".to_owned()]
+        );
+        let on = it.describe("production", "web").await.task_definition.unwrap();
+        assert_eq!(parameter("revision"), on);
+
+        deploy("1024");
+
+        let moved = it.describe("production", "web").await.task_definition.unwrap();
+        assert_ne!(moved, on, "the stack has moved it");
+        assert_eq!(it.service_images("production", "web").await, [image]);
+    });
+}

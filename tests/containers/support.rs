@@ -29,7 +29,8 @@ pub(crate) static STANDARD: LazyLock<Deployed> = LazyLock::new(|| Deployed::with
 /// a stack.
 pub(crate) static NAMED_CLUSTERS: LazyLock<Deployed> = LazyLock::new(|| {
     let settings = Settings::default()
-        .with("clusters", "named,named-deleted,image-action,deploy-latest")
+        .with("clusters", "named,named-deleted,image-action,deploy-latest,production")
+        .with("parameters", "true")
         .with("trigger", "imageAction")
         .with("deployLatest", "true");
     Deployed::with(&settings)

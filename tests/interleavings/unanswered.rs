@@ -68,6 +68,7 @@ async fn walk(tag: &str, state: &str, error: &str, milliseconds: i64) -> Walked 
             caller,
             Config {
                 sends_messages: true,
+                writes_parameters: true,
                 ..config()
             },
         )
@@ -168,7 +169,7 @@ fn a_rollback_that_nobody_could_begin_says_since_when_it_was_tried() {
     );
 }
 
-/// Nothing hangs on an event or on a message: a green push stays green, and a red one red.
+/// Nothing hangs on an event, on a message or on a parameter: a green push stays green, and a red one red.
 #[test]
 fn news_that_cannot_be_sent_changes_nothing() {
     let events = [
@@ -184,7 +185,14 @@ fn news_that_cannot_be_sent_changes_nothing() {
     let of_messages = messages.into_iter().flat_map(|(state, tag)| {
         ["SNS.ThrottledException", "SNS.AuthorizationErrorException"].map(|error| (state, tag, error))
     });
-    let cases: Vec<(&str, &str, &str)> = of_events.chain(of_messages).collect();
+    let parameters = [
+        ("Read parameters", "v2"),
+        ("Write parameters?", "v2"),
+        ("Write parameter", "v2"),
+        ("Write parameter", "crash"),
+    ];
+    let of_parameters = parameters.map(|(state, tag)| (state, tag, "Ssm.AccessDeniedException"));
+    let cases: Vec<(&str, &str, &str)> = of_events.chain(of_messages).chain(of_parameters).collect();
     all(
         &cases,
         |case| case.2,

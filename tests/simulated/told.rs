@@ -16,6 +16,7 @@ scenarios![
     a_push_that_is_stopped_tells_it_and_after_a_redrive_how_it_ended,
     a_push_whose_search_failed_tells_it,
     a_push_that_failed_after_a_soak_tells_it,
+    parameters_tell_what_a_service_is_stable_on_and_an_older_push_writes_none,
 ];
 
 /// A queue of a scene's own. Returns its URL and its ARN.
@@ -443,4 +444,64 @@ async fn a_push_that_failed_after_a_soak_tells_it() {
     scene.ecs("UpdateService", &away);
 
     is_told(&scene, &mut listener, &mut chat, &parent, "Deploy.NotStable").await;
+}
+
+async fn parameters_tell_what_a_service_is_stable_on_and_an_older_push_writes_none() {
+    let scene = Scene::on(&TOLD, "parameter");
+    scene.seed_service(json!({}));
+    let place = format!("/ecr-deploy/{}/{}/app/", scene.cluster(), scene.service());
+    let all = || {
+        let by_path = ["ssm", "get-parameters-by-path", "--path", &place];
+        let found: Value = serde_json::from_str(&scene.on.aws.cli(&by_path).unwrap()).unwrap();
+        let found = found["Parameters"].as_array().unwrap().clone();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let named = found
+            .iter()
+            .map(|it| (text(&it["Name"]).replace(&place, ""), text(&it["Value"])));
+        named.collect::<BTreeMap<String, String>>()
+    };
+    let good = scene.deploy("v2").await;
+    assert_eq!(outcome(&good.children[0]), "DEPLOYED");
+    let of_good = all();
+    let pushed = &good.parent.output.as_ref().unwrap()["image"];
+    let [digest, push] = ["digest", "push"].map(|member| pushed[member].as_str().unwrap());
+    let revision = "task-definition/parameter-web:2";
+    let revision = format!("arn:aws:ecs:{}:{}:{revision}", local_aws::REGION, local_aws::ACCOUNT);
+    let expected = [
+        ("digest", digest),
+        ("image", &scene.image("v2")),
+        ("push", push),
+        ("revision", &revision),
+        ("tag", "v2"),
+    ];
+    let told = of_good.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+
+    // Back on that revision, by a later push.
+    let bad = scene.deploy("crash").await;
+    assert_eq!(bad.children[0].error.as_deref(), Some("Deploy.RolledBack"), "{bad:#?}");
+    let of_bad = all();
+    assert!(of_bad["push"] > of_good["push"], "{of_bad:#?}");
+    for name in ["digest", "image", "revision", "tag"] {
+        assert_eq!(of_bad[name], of_good[name], "{name}");
+    }
+
+    // Somebody has written in the name of a push that is still to come.
+    let later = "2999-01-01T00:00:00Z 0a1b2c3d-0000-4000-8000-000000000000";
+    let name = format!("{place}push");
+    let put = [
+        "ssm",
+        "put-parameter",
+        "--overwrite",
+        "--type",
+        "String",
+        "--name",
+        &name,
+        "--value",
+        later,
+    ];
+    scene.on.aws.cli(&put).unwrap();
+    let older = scene.deploy("v3").await;
+    assert_eq!(outcome(&older.children[0]), "DEPLOYED");
+    assert_eq!(all()["image"], of_good["image"]);
 }

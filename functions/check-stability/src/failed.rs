@@ -90,6 +90,7 @@ mod tests {
                 desired: 2,
                 deadline: None,
                 waits_for: None,
+                containers: Vec::new(),
                 wait: 0,
             };
             let told = with_times(failed, &rollout("web:2"), at(now), first.as_ref(), log);

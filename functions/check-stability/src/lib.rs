@@ -7,8 +7,10 @@ pub mod soak;
 pub mod verdict;
 
 use ecr_deploy::aws::ecs::Ecs;
-use ecr_deploy::contract::{Check, CheckStability, StillStableInput, StillStableOutput, Verdict};
+use ecr_deploy::contract::{Check, CheckStability, Rollout, StillStableInput, StillStableOutput, Verdict};
+use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::domain::service::title;
+use ecr_deploy::domain::task_definition::ContainerImage;
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
 use ecr_deploy::function::runtime::{Request, log_image, log_service};
@@ -78,7 +80,13 @@ pub async fn handle(
         is_held: held_until.is_some(),
     };
     let wait = poll::wait(config.poll_interval, now, &waiting);
+    let containers = if config.writes_parameters && check.verdict == Verdict::Stable {
+        containers(ecs, rollout, &asked.image).await
+    } else {
+        Vec::new()
+    };
     let check = Check {
+        containers,
         wait,
         deadline: held_until
             .map(|until| moved(rollout.deadline, now, wait, until))
@@ -87,6 +95,18 @@ pub async fn handle(
     };
     tracing::info!(verdict = ?check.verdict, task_definition = rollout.task_definition.short(), "{}", check.message);
     Ok(Answer::Check(check))
+}
+
+/// The containers of a stable rollout that run the pushed repository. Where ECS does not tell them, the rollout is stable
+/// all the same, and no parameter tells of it.
+async fn containers(ecs: &Ecs, rollout: &Rollout, image: &PushedImage) -> Vec<ContainerImage> {
+    match ecs.outline_of(&rollout.task_definition).await {
+        Ok(outline) => outline.map_or_else(Vec::new, |outline| outline.images_of(image)),
+        Err(error) => {
+            tracing::warn!("the images of the revision are not told: {error}");
+            Vec::new()
+        }
+    }
 }
 
 /// There is no rollout any more.
@@ -101,5 +121,6 @@ fn deleted(message: String) -> Check {
         wait: 0,
         deadline: None,
         waits_for: None,
+        containers: Vec::new(),
     }
 }

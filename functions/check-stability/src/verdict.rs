@@ -110,6 +110,7 @@ fn check(verdict: Verdict, message: String, reasons: Vec<String>, running: u32, 
         wait: 0,
         deadline: None,
         waits_for: None,
+        containers: Vec::new(),
     }
 }
 

@@ -3,13 +3,14 @@
 pub mod ended;
 pub mod message;
 pub mod metrics;
+pub mod parameters;
 pub mod push;
 pub mod service;
 pub mod sum_up;
 
 use ecr_deploy::contract::{
-    Conclude, End, EndOfPush, ImageConclusion, ImageSummary, NextWave, PushEnded, ServiceConclusion, ServiceSummary,
-    SumUp,
+    Conclude, End, EndOfPush, ImageConclusion, ImageSummary, NextWave, ParametersToWrite, PushEnded, ServiceConclusion,
+    ServiceSummary, SumUp,
 };
 use ecr_deploy::domain::image::EcrRegistry;
 use ecr_deploy::domain::service::title;
@@ -34,6 +35,8 @@ pub enum Conclusion {
     ServiceSummary(ServiceSummary),
     /// Before the end of a push's execution, or of one of its waves.
     ImageSummary(ImageSummary),
+    /// Before the parameters of a service are written.
+    Parameters(ParametersToWrite),
     /// After the end of a push's execution that could not tell it.
     Ended(EndOfPush),
 }
@@ -92,6 +95,10 @@ pub fn handle(config: &Config, request: Request<Value>, log: impl FnOnce(&Value)
                     Conclusion::ImageSummary(summary)
                 }
             })
+        }
+        Conclude::Parameters(found) => {
+            log_image(&found.image);
+            Ok(Conclusion::Parameters(parameters::to_write(&found)))
         }
         Conclude::Ended(ended) => {
             let end = end_of_push(config, &ended);

@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(of(0).metadata.thread_id, of(1).metadata.thread_id);
     }
 
-    /// What it adds to the input and the output of a state has to fit beside the rest of it.
+    /// It stands in the input and the output of states, beside the rest of them.
     #[test]
     fn the_longest_message_has_the_room_that_a_plan_leaves_for_it() {
         let mut long = summary("image-summary.failed");

@@ -119,7 +119,7 @@ mod tests {
         of_service(&end, &summary, EXECUTION, now()).unwrap()
     }
 
-    /// What CloudWatch makes of a line: each metric with its unit and value. Panics where it would make nothing of it.
+    /// The metrics that CloudWatch makes of a line: each with its unit and value. Panics where it would make nothing of it.
     fn read(line: &Value) -> Vec<(String, String, u64)> {
         assert!(line["_aws"]["Timestamp"].is_i64() || line["_aws"]["Timestamp"].is_u64());
         let [directive] = &line["_aws"]["CloudWatchMetrics"].as_array().unwrap()[..] else {

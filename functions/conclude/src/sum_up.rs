@@ -1,6 +1,6 @@
 //! A summary is how an execution ends, said before it ends: one that is red ends in an error, and tells nobody any more.
 
-use crate::{push, service};
+use crate::{parameters, push, service};
 use ecr_deploy::contract::{
     ImageConclusion, ImageEnd, ImageSummary, PlannedResult, PushServices, PushState, RevisionResult, ServiceEnd,
     ServiceOutcome, ServiceResult, ServiceState, ServiceSummary, SkipReason, Skipped,
@@ -23,6 +23,7 @@ pub fn sum_up_service(end: &ServiceEnd, started_at: Timestamp, now: Timestamp) -
         from,
         to: to.or_else(|| end.task_definition.clone()),
         conclusion,
+        parameters: parameters::of_end(end),
     };
     // Nobody has redriven it since: an error is an error.
     match service::conclude(end, end.attempt) {

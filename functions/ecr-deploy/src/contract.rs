@@ -11,6 +11,7 @@ mod conclude;
 mod events;
 mod find_task_definitions;
 mod message;
+mod parameters;
 mod push_ended;
 mod register_revision;
 mod roll_back;
@@ -26,6 +27,7 @@ pub use conclude::{
 pub use events::{PushServices, PushState, PushStateChange, ServiceState, ServiceStateChange, StateChange, VERSION};
 pub use find_task_definitions::{Plan, PlannedRevision, PlannedService, StageTag, Wave};
 pub use message::{Card, CardContent, CardMetadata, Message};
+pub use parameters::{Parameter, ParametersFound, ParametersToWrite, ServiceParameters};
 pub use push_ended::{EndOfPush, PushEnded};
 pub use register_revision::{BaseNote, RegisterRevision, RegisteredRevision, RollbackCopy};
 pub use roll_back::{RollBackInput, RollBackOutput, RollbackMethod, RollbackRevision, WatchedRollback};

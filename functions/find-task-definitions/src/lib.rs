@@ -77,7 +77,7 @@ pub async fn handle(
             log_image(&image);
             let kind = stored(&image).await;
             if let Kind::Artifact(artifact) = kind {
-                return plan_within(None, Waves::nothing(policy::not_an_image(&image, &artifact)), 1);
+                return plan_within(None, Waves::nothing(policy::not_an_image(&image, &artifact)), 1, false);
             }
             image
         }
@@ -85,14 +85,14 @@ pub async fn handle(
             if let NothingPushed::Artifact { pushed, .. } = &nothing {
                 log_image(pushed);
             }
-            return plan_within(None, Waves::nothing(policy::nothing_pushed(&nothing)), 1);
+            return plan_within(None, Waves::nothing(policy::nothing_pushed(&nothing)), 1, false);
         }
     };
     log_image(&image);
     image.refuse_from_the_future(request.now)?;
     if let Some(skipped) = policy::push(&image, config, &stages) {
         tracing::info!(reason = ?skipped.reason, "skipped: {}", skipped.message);
-        return plan_within(Some(image), Waves::nothing(skipped), 1);
+        return plan_within(Some(image), Waves::nothing(skipped), 1, false);
     }
     let plan = tokio::select! {
         plan = search(ecs, config, &stages, &pushes, request.now, image, is_alone) => plan?,
@@ -203,7 +203,7 @@ async fn search(
         counted
     };
     planned.skipped = plan::bounded(skipped);
-    let mut plan = plan_within(Some(image), planned, sharing.unwrap_or(1))?;
+    let mut plan = plan_within(Some(image), planned, sharing.unwrap_or(1), config.sends_messages)?;
     if is_alone {
         name_stages(&mut plan, of_services);
     }

@@ -73,11 +73,18 @@ const SERVICES_OF_GROUP: usize = 20;
 /// Makes the plan of what is `planned`: each wave with a schedule that the account's limits allow one of so many `pushes`, and all within
 /// the limits of one execution.
 ///
+/// With `sends_messages`, people are told of the end, and there is room for that.
+///
 /// # Errors
 ///
 /// `Deploy.InvalidInput` when what this execution would be told, or its history, would be too large in the worst case,
 /// that every service fails.
-pub fn plan_within(image: Option<PushedImage>, planned: Waves, pushes: u32) -> Result<Plan, Error> {
+pub fn plan_within(
+    image: Option<PushedImage>,
+    planned: Waves,
+    pushes: u32,
+    sends_messages: bool,
+) -> Result<Plan, Error> {
     let Waves {
         waves,
         settings,
@@ -117,10 +124,11 @@ pub fn plan_within(image: Option<PushedImage>, planned: Waves, pushes: u32) -> R
     // Besides what came of some waves, "Conclude" is told of the others, which take less room.
     let waves: usize = plan.later.iter().map(|wave| size(&wave.stages) + BYTES_OF_WAVE).sum();
     let told = size(&Conclude::Image(all_failed(&plan))) + waves;
+    let message = if sends_messages { Message::MOST_BYTES } else { 0 };
     let largest = [
         size(&plan) + BYTES_TOLD,
         // A message is made at the end, and nothing is to be done again then.
-        size(&all_superseded(&plan)) + waves + BYTES_OF_FAILURE + Message::MOST_BYTES,
+        size(&all_superseded(&plan)) + waves + message,
         size(&all_again(&plan)) + BYTES_OF_FAILURE,
         told + with_escapes(SHORTEST_ERROR) * failures,
     ];

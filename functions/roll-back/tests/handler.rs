@@ -155,6 +155,7 @@ impl Fake {
                 wait: 15,
                 deadline: None,
                 waits_for: None,
+                containers: Vec::new(),
             }),
             services: 1,
             settings: RolloutSettings::default(),

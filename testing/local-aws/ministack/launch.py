@@ -38,21 +38,21 @@ def main() -> None:
             f"install the pinned packages with `pip install -r testing/local-aws/ministack/requirements.txt`"
         )
 
+    import cloudformation_types
     import ecr_events
     import ecs_answers
     import ecs_draining
     import ecs_images
     import executions
     import iam
-    import query_definitions
 
+    cloudformation_types.add()
     ecr_events.add()
     ecs_answers.add()
     ecs_draining.add()
     ecs_images.add()
     executions.add()
     iam.add()
-    query_definitions.add()
 
     threading.Thread(target=serve_standard_input, args=(ecr_events.dispatch, ecs_images.remove_all), daemon=True).start()
 

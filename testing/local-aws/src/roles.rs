@@ -60,6 +60,7 @@ impl Roles {
             "passRoles": [format!("arn:aws:iam::{}:role/app-*", crate::ACCOUNT)],
             "tagLatest": true,
             "notificationTopic": true,
+            "parameters": true,
         });
         Self::once(&ROLES, &props)
     }
@@ -156,6 +157,7 @@ impl Roles {
             })
         };
         let (member, kind, service_of_arn) = match service {
+            "ssm" if operation == "PutParameter" => return call(json!({"name": target})),
             "ssm" => return call(json!({"names": [target]})),
             "sns" => {
                 let (region, account, name) = (Settings::default().region, crate::ACCOUNT, self.ids.get(target)?);
@@ -216,6 +218,7 @@ pub fn narrow_props() -> Value {
         "repositories": ["app"],
         "tagLatest": true,
         "notificationTopic": true,
+        "parameters": true,
     })
 }
 

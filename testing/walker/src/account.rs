@@ -38,6 +38,7 @@ pub struct Account {
     /// The input of each execution of deploy-image that has a name of the launcher's, as long as it runs.
     executions: Mutex<BTreeMap<String, Option<Value>>>,
     hold: Mutex<Option<String>>,
+    parameters: Mutex<BTreeMap<String, String>>,
 }
 
 /// The result of a start of an execution.
@@ -88,6 +89,7 @@ impl Account {
             pushing: AtomicU32::new(0),
             executions: Mutex::default(),
             hold: Mutex::default(),
+            parameters: Mutex::default(),
         })
     }
 
@@ -107,6 +109,19 @@ impl Account {
     /// The executions of deploy-service that run: how many there are.
     pub(crate) fn deploying(&self) -> &AtomicU32 {
         &self.deploying
+    }
+
+    /// The value of a parameter that tells the image of a service.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        self.parameters.lock().unwrap().get(name).cloned()
+    }
+
+    /// Writes such a parameter.
+    pub fn put_parameter(&self, name: &str, value: &str) {
+        self.parameters
+            .lock()
+            .unwrap()
+            .insert(name.to_owned(), value.to_owned());
     }
 
     /// The text of the parameter that holds everything, if there is one.

@@ -375,6 +375,11 @@ impl Execution<'_> {
                     cause: error.message,
                 });
         }
+        if resource.ends_with(":aws-sdk:ssm:putParameter")
+            || arguments["Names"].as_array().is_some_and(|names| names[0] != HOLD)
+        {
+            return self.parameter(name, machine, arguments);
+        }
         if resource.ends_with(":aws-sdk:ssm:getParameters") {
             assert_eq!(arguments, &json!({"Names": [HOLD]}));
             account.may(machine, "ssm", "GetParameters", HOLD);
@@ -454,6 +459,37 @@ impl Execution<'_> {
             return Err(refused);
         }
         Ok(json!({"FailedEntryCount": 0, "Entries": []}))
+    }
+
+    /// Reads the parameters that tell the images of services, or writes one.
+    fn parameter(&self, name: &str, machine: &str, arguments: &Value) -> Result<Value, Thrown> {
+        let account = self.caller.account();
+        let names = list(&arguments["Names"]).iter().filter_map(Value::as_str);
+        names.for_each(|name| account.may(machine, "ssm", "GetParameters", name));
+        let written = arguments["Name"].as_str();
+        written
+            .iter()
+            .for_each(|name| account.may(machine, "ssm", "PutParameter", name));
+        if let Some(refused) = (self.refusing)(name) {
+            return Err(refused);
+        }
+        let Some(written) = written else {
+            let read = |name: &Value| {
+                let value = account.parameter(name.as_str().unwrap())?;
+                Some(json!({"Name": name, "Value": value}))
+            };
+            let found: Vec<Value> = list(&arguments["Names"]).iter().filter_map(read).collect();
+            return Ok(json!({"Parameters": found, "InvalidParameters": []}));
+        };
+        assert_eq!(
+            (&arguments["Type"], &arguments["Overwrite"]),
+            (&json!("String"), &json!(true))
+        );
+        account.put_parameter(
+            written,
+            arguments["Value"].as_str().filter(|it| !it.is_empty()).unwrap(),
+        );
+        Ok(json!({"Version": 1, "Tier": "Standard"}))
     }
 
     /// Sends a message: to mail in words, to all else as a card of Amazon Q Developer in chat applications.

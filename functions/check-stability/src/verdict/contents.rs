@@ -167,6 +167,7 @@ mod tests {
             desired: 2,
             deadline: None,
             waits_for: None,
+            containers: Vec::new(),
             wait: 0,
         };
         let superseded = |running: &str| {

@@ -45,6 +45,7 @@ fn check(verdict: Verdict, message: &str) -> Check {
         wait: 15,
         deadline: None,
         waits_for: None,
+        containers: Vec::new(),
     }
 }
 

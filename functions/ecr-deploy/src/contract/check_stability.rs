@@ -5,6 +5,7 @@ use crate::contract::conclude::ServiceResult;
 use crate::domain::arn::TaskDefinitionArn;
 use crate::domain::push::PushedImage;
 use crate::domain::stage::RolloutSettings;
+use crate::domain::task_definition::ContainerImage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,9 @@ pub struct Check {
     /// The ids of the lifecycle hooks at which it waits for a person, with a blank between them; `None` where it waits for
     /// nobody.
     pub waits_for: Option<String>,
+    /// The containers that run the pushed repository. Empty unless it is stable, and SSM parameters are to tell them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ContainerImage>,
 }
 
 /// How a rollout stands.

@@ -3,6 +3,7 @@
 use crate::contract::check_stability::Check;
 use crate::contract::common::{Hold, ServiceId, Skipped};
 use crate::contract::find_task_definitions::{PlannedRevision, PlannedService, StageTag, Wave};
+use crate::contract::parameters::ParametersFound;
 use crate::contract::push_ended::PushEnded;
 use crate::contract::register_revision::BaseNote;
 use crate::contract::roll_back::RollBackOutput;
@@ -50,6 +51,8 @@ pub enum Conclude {
     Wave(WaveDue),
     /// One of the first two, before it ends: the step "Sum up".
     SumUp(SumUp),
+    /// One service's execution is about to write parameters.
+    Parameters(ParametersFound),
     /// A push's execution has ended without telling it.
     Ended(PushEnded),
 }

@@ -19,7 +19,7 @@ pub struct Message {
 
 impl Message {
     /// How many bytes of JSON a message takes at most.
-    pub const MOST_BYTES: usize = 16 * 1024;
+    pub const MOST_BYTES: usize = 10 * 1024;
 }
 
 /// A custom notification of Amazon Q Developer in chat applications.

@@ -26,7 +26,7 @@ pub struct PushEnded {
     pub attempt: u32,
     /// The name of its error, or that which a person gave who stopped it.
     pub error: Option<String>,
-    /// What the error says.
+    /// The text of the error.
     pub cause: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use crate::contract::common::SkipReason;
 use crate::contract::conclude::{ImageConclusion, ImageEnd, ServiceConclusion, ServiceEnd};
 use crate::contract::events::{PushServices, PushState, ServiceState};
 use crate::contract::message::Message;
+use crate::contract::parameters::ServiceParameters;
 use crate::domain::arn::TaskDefinitionArn;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,8 @@ pub struct ServiceSummary {
     pub to: Option<TaskDefinitionArn>,
     /// The output of the execution; `None` where it is red.
     pub conclusion: Option<ServiceConclusion>,
+    /// The parameters that tell its image; `None` where none are to be written: it is not stable, or nobody wants them.
+    pub parameters: Option<ServiceParameters>,
 }
 
 /// How a push's execution ends, or goes on.

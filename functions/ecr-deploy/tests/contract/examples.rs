@@ -2,10 +2,10 @@
 
 use crate::{example, repository};
 use ecr_deploy::contract::{
-    Check, CheckStability, Conclude, EndOfPush, Envelope, ImageConclusion, ImageSummary, NextWave, Plan, PushState,
-    PushStateChange, RegisterRevision, RegisteredRevision, RollBackInput, RollBackOutput, RollbackMethod,
-    ServiceConclusion, ServiceOutcome, ServiceState, ServiceStateChange, ServiceSummary, StillStableInput,
-    StillStableOutput, UpdateInput, UpdateOutcome, UpdateOutput, Verdict,
+    Check, CheckStability, Conclude, EndOfPush, Envelope, ImageConclusion, ImageSummary, NextWave, ParametersToWrite,
+    Plan, PushState, PushStateChange, RegisterRevision, RegisteredRevision, RollBackInput, RollBackOutput,
+    RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceState, ServiceStateChange, ServiceSummary,
+    StillStableInput, StillStableOutput, UpdateInput, UpdateOutcome, UpdateOutput, Verdict,
 };
 use ecr_deploy::domain::push::{Push, parse_push};
 use serde::Serialize;
@@ -54,6 +54,8 @@ fn arrows() -> Vec<Arrow> {
         arrow::<ServiceSummary>("service-summary"),
         arrow::<Conclude>("sum-up-image"),
         arrow::<ImageSummary>("image-summary"),
+        arrow::<Conclude>("parameters-found"),
+        arrow::<ParametersToWrite>("parameters-to-write"),
         arrow::<Conclude>("push-ended"),
         arrow::<EndOfPush>("end-of-push"),
         arrow::<ServiceStateChange>("service-state-change"),
@@ -73,7 +75,7 @@ fn contract() -> String {
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
-const PARTS: [&str; 37] = [
+const PARTS: [&str; 40] = [
     "BaseNote",
     "Card",
     "CardContent",
@@ -83,6 +85,8 @@ const PARTS: [&str; 37] = [
     "Hold",
     "ImageEnd",
     "Message",
+    "Parameter",
+    "ParametersFound",
     "PlannedResult",
     "PlannedRevision",
     "PlannedService",
@@ -97,6 +101,7 @@ const PARTS: [&str; 37] = [
     "ServiceEnd",
     "ServiceId",
     "ServiceOutcome",
+    "ServiceParameters",
     "ServiceResult",
     "ServiceState",
     "SkipReason",

@@ -107,6 +107,7 @@ impl State {
             ("rollBack", None) => (Some("roll-back"), "rollback"),
             ("conclude", Some("SERVICE")) => (Some("conclude-service"), "service-conclusion"),
             ("conclude", Some("IMAGE")) => (Some("conclude-image"), "image-conclusion"),
+            ("conclude", Some("PARAMETERS")) => (Some("parameters-found"), "parameters-to-write"),
             ("conclude", Some("ENDED")) => (Some("push-ended"), "end-of-push"),
             ("conclude", Some("WAVE")) => (Some("wave-due"), "next-wave"),
             ("conclude", Some("SUM_UP")) => match input["end"]["scope"].as_str() {
@@ -363,7 +364,7 @@ fn every_lambda_task_tries_again_for_as_long_as_a_rollout_may_take_whatever_pass
         passing.sort_unstable();
         assert_eq!(errors, passing, "{}", state.title());
     }
-    assert_eq!(lambda_tasks, 15, "tasks that invoke a function");
+    assert_eq!(lambda_tasks, 16, "tasks that invoke a function");
     for state in states() {
         for retrier in state.retriers() {
             assert_eq!(retrier["JitterStrategy"], "FULL", "{}", state.title());

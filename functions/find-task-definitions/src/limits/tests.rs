@@ -45,7 +45,7 @@ fn plan_of(waves: Vec<Wave>, pushes: u32) -> Result<Plan, Error> {
         settings: vec![RolloutSettings::default()],
         ..Waves::default()
     };
-    plan_within(Some(pushed(2)), planned, pushes)
+    plan_within(Some(pushed(2)), planned, pushes, false)
 }
 
 fn planned(families: usize, services: usize, name: usize) -> Result<Plan, Error> {
@@ -95,7 +95,7 @@ fn they_fit_also_where_each_stage_has_settings_and_a_tag_of_its_own() {
         tags: (0..3).map(tag).collect(),
         skipped: Vec::new(),
     };
-    let plan = plan_within(Some(pushed(2)), of_stages, 1).unwrap();
+    let plan = plan_within(Some(pushed(2)), of_stages, 1, false).unwrap();
     assert_eq!((plan.services, plan.later.len(), plan.tags.len()), (1000, 2, 3));
     let all = sizes(&plan);
     assert!(all.iter().all(|size| size + ENVELOPE_BYTES <= MOST_BYTES), "{all:?}");
@@ -164,6 +164,27 @@ fn fifteen_hundred_services_with_ordinary_names_fit_also_when_all_of_them_fail()
 }
 
 #[test]
+fn a_message_has_room_beside_a_thousand_services_and_takes_it_from_the_largest_plan() {
+    let of = |services: usize, sends_messages| {
+        let planned = Waves {
+            waves: vec![wave(revisions(100, services, 40))],
+            settings: vec![RolloutSettings::default()],
+            ..Waves::default()
+        };
+        plan_within(Some(pushed(2)), planned, 1, sends_messages)
+    };
+    let plan = of(1000, true).unwrap();
+    assert!(size(&all_superseded(&plan)) + Message::MOST_BYTES + ENVELOPE_BYTES <= MOST_BYTES);
+    let most = |sends_messages| {
+        (1000..4000)
+            .step_by(50)
+            .find(|services| of(*services, sends_messages).is_err())
+            .unwrap()
+    };
+    assert!(most(true) < most(false));
+}
+
+#[test]
 fn the_largest_plan_that_fits_keeps_the_name_of_each_error_and_the_next_one_is_refused() {
     let by_one_each: fn(usize) -> usize = |services| services;
     for (families, name) in [(by_one_each, 25), (|_| 100, 40), (|_| 1, 50)] {
@@ -201,7 +222,7 @@ fn few_services_keep_whole_errors() {
     for (families, services) in [(1, 1), (100, 100), (3, 100)] {
         assert_eq!(planned(families, services, 25).unwrap().error_length, 1000);
     }
-    let plan = plan_within(None, Waves::default(), 1).unwrap();
+    let plan = plan_within(None, Waves::default(), 1, false).unwrap();
     assert_eq!((plan.error_length, plan.services), (1000, 0));
 }
 
@@ -272,7 +293,7 @@ fn what_is_skipped_takes_room_too() {
         message: "x".repeat(MOST_BYTES),
         count: 1,
     };
-    let plan = plan_within(Some(pushed(2)), Waves::nothing(skipped), 1);
+    let plan = plan_within(Some(pushed(2)), Waves::nothing(skipped), 1, false);
     refuses(plan, &["0 services by 0 task definitions", "bytes"]);
 }
 

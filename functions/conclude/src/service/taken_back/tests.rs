@@ -15,6 +15,7 @@ fn end(method: Option<RollbackMethod>, verdict: Option<Verdict>, error: Option<&
         message: "2 of 2 tasks running".to_owned(),
         reasons: vec![],
         failed_containers: vec![],
+        containers: vec![],
         running: 2,
         desired: 2,
         wait: 15,

@@ -3,10 +3,11 @@
 use super::standing::{recorded_push, standing};
 use super::{Container, Standing, Tag, TaskDefinition, runs};
 use crate::domain::arn::TaskDefinitionArn;
-use crate::domain::image::{ImageReference, ImageTag, RepositoryName};
+use crate::domain::image::{ImageDigest, ImageReference, ImageTag, RepositoryName};
 use crate::domain::push::{PushId, PushedImage};
 use crate::domain::records;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// The part of a revision that a plan reads: its images, and the records in its tags. Not the document, which is much
 /// larger and of which an account may have thousands; so an outline cannot be registered.
@@ -21,6 +22,20 @@ pub struct Outline {
     tags: Vec<Tag>,
     /// How many others there are that count.
     other_tags: usize,
+}
+
+/// The image of a container, as far as its revision tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ContainerImage {
+    /// The container's name.
+    pub container: String,
+    /// Its image.
+    pub image: String,
+    /// The digest; `None` where the revision names a tag, and nobody has recorded what it stood for.
+    pub digest: Option<ImageDigest>,
+    /// The tag; `None` where the revision names a digest, and nobody has recorded its tag.
+    pub tag: Option<ImageTag>,
 }
 
 impl TaskDefinition {
@@ -90,6 +105,29 @@ impl Outline {
         records::image_tag_of(&self.tags, &image.repository)
             .into_iter()
             .collect()
+    }
+
+    /// The images of the containers that run the repository of `image`, each with the digest and the tag that it names, or
+    /// that are recorded of what it names.
+    #[must_use]
+    pub fn images_of(&self, image: &PushedImage) -> Vec<ContainerImage> {
+        let recorded = records::digest_of(&self.tags, &image.repository);
+        let recorded_tag = records::image_tag_of(&self.tags, &image.repository);
+        let matching = self.containers.iter().filter(|(_, of)| runs(of.as_ref(), image));
+        let running = matching.filter_map(|(name, of)| {
+            let of = of.as_ref()?;
+            let is_of_record = match (of.digest(), of.tag()) {
+                (Some(digest), _) => Some(digest) == recorded.as_ref(),
+                (None, tag) => tag.is_some() && tag == recorded_tag.as_ref(),
+            };
+            Some(ContainerImage {
+                container: name.clone(),
+                image: of.to_string(),
+                digest: of.digest().or(recorded.as_ref().filter(|_| is_of_record)).cloned(),
+                tag: of.tag().or(recorded_tag.as_ref().filter(|_| is_of_record)).cloned(),
+            })
+        });
+        running.collect()
     }
 
     /// The names of the essential containers: all that do not say otherwise.
