@@ -134,7 +134,7 @@ fn facts(end: &End<'_>) -> Vec<(&'static str, String)> {
         facts.push(("Services", counted.join(", ")));
     }
     let named = end.done.iter().take(NAMED);
-    let mut done: Vec<String> = named.map(|it| title(&it.cluster, &it.service).to_string()).collect();
+    let mut done: Vec<String> = named.map(|it| title(&it.cluster, &it.service)).collect();
     let more = end.done.len().saturating_sub(NAMED);
     done.extend((more > 0).then(|| format!("{more} more")));
     if !done.is_empty() {

@@ -1,4 +1,4 @@
-//! The metrics of an end, in CloudWatch's embedded metric format: one line of the log, and no call.
+//! The metrics of an end, in the embedded metric format of `CloudWatch`: one line of the log, and no call.
 //!
 //! The line has the cluster, the service and the image too, for queries over the log; they are no dimensions, since each
 //! combination of dimensions is a metric of its own that is paid for. A metric is written only where there is something
@@ -119,7 +119,7 @@ mod tests {
         of_service(&end, &summary, EXECUTION, now()).unwrap()
     }
 
-    /// The metrics that CloudWatch makes of a line: each with its unit and value. Panics where it would make nothing of it.
+    /// The metrics that `CloudWatch` makes of a line: each with its unit and value. Panics where it would make nothing of it.
     fn read(line: &Value) -> Vec<(String, String, u64)> {
         assert!(line["_aws"]["Timestamp"].is_i64() || line["_aws"]["Timestamp"].is_u64());
         let [directive] = &line["_aws"]["CloudWatchMetrics"].as_array().unwrap()[..] else {

@@ -467,9 +467,9 @@ impl Execution<'_> {
         let names = list(&arguments["Names"]).iter().filter_map(Value::as_str);
         names.for_each(|name| account.may(machine, "ssm", "GetParameters", name));
         let written = arguments["Name"].as_str();
-        written
-            .iter()
-            .for_each(|name| account.may(machine, "ssm", "PutParameter", name));
+        if let Some(name) = written {
+            account.may(machine, "ssm", "PutParameter", name);
+        }
         if let Some(refused) = (self.refusing)(name) {
             return Err(refused);
         }

@@ -22,6 +22,7 @@ pub const VARIABLE: &str = "SETTINGS";
 /// missing, or that is not known, is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     /// The clusters whose services are deployed to, each once: of a cluster that is named twice, each service would be
     /// deployed twice at the same time. Empty means all.

@@ -77,7 +77,7 @@ pub fn log_service(service: &impl Display) {
     Span::current().record("service", display(service));
 }
 
-/// Writes one line with metrics into the log as it is: CloudWatch reads it by its member `_aws`, which has to be at the top.
+/// Writes one line with metrics into the log as it is: `CloudWatch` reads it by its member `_aws`, which has to be at the top.
 ///
 /// See <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 pub fn log_metrics(line: &Value) {
