@@ -78,7 +78,7 @@ fn a_service_that_is_back_is_green_and_says_who_wanted_it() {
     };
     let updated = || Some(UpdatedService(watched()));
     let stable = Some(Verdict::Stable);
-    for (end, outcome, state, says) in [
+    for (end, outcome, state, says) in vec![
         (
             end(updated(), stable, None),
             "RolledBack",
