@@ -145,11 +145,22 @@ pub(crate) fn formatting() -> Step {
     Step::new("formatting", "cargo fmt --all --check")
 }
 
+/// The feature with which whoever installs the command builds it. The tests run without, and the functions are deployed without.
+const EVERY_WAY_TO_SIGN_IN: [&str; 2] = ["--features", "ecr-deploy-cli/sso"];
+
 /// Clippy on everything.
 pub(crate) fn lints(lacking: &Lacking) -> Step {
     Step::new("lints", "cargo clippy --locked --workspace --all-targets --quiet")
+        .with(EVERY_WAY_TO_SIGN_IN)
         .with(lacking.exclude())
         .with(["--", "--deny", "warnings"])
+}
+
+/// The pages of the crates. It uses what the lints have checked.
+pub(crate) fn documentation(lacking: &Lacking) -> Step {
+    Step::new("documentation", "cargo doc --locked --workspace --no-deps --quiet")
+        .with(EVERY_WAY_TO_SIGN_IN)
+        .with(lacking.exclude())
 }
 
 /// Everything of the CDK app: lints, types, templates, state machines.
@@ -159,8 +170,8 @@ pub(crate) fn cdk() -> Step {
 
 /// The Rust tests that start no local AWS.
 pub(crate) fn unit_tests(lacking: &Lacking) -> Step {
-    // The others are built with other features, those of the tasks.
-    let command = "cargo test --locked --workspace --exclude local-aws --exclude storm --exclude tests --exclude walker --exclude xtask";
+    // With the walker, though it has no test of its own: by its features, all tests and tasks share one build of the AWS crates.
+    let command = "cargo test --locked --workspace --exclude local-aws --exclude storm --exclude tests --exclude xtask";
     Step::new("Rust: unit and contract", command).with(lacking.exclude())
 }
 

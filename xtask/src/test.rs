@@ -42,15 +42,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     steps::formatting().run()?;
     Step::new("dependency policy", "cargo-deny --locked check bans licenses sources").run()?;
     steps::lints(&lacking).run()?;
-    // A second set of the AWS crates: only checked.
-    Step::new(
-        "the command with every way to sign in",
-        "cargo check --locked --package ecr-deploy-cli --features sso",
-    )
-    .run()?;
-    Step::new("documentation", "cargo doc --locked --workspace --no-deps --quiet")
-        .with(lacking.exclude())
-        .run()?;
+    steps::documentation(&lacking).run()?;
     steps::cdk().run()?;
     steps::unit_tests(&lacking).run()?;
     // The scenarios wait most of the time.
