@@ -575,7 +575,7 @@ async fn a_service_that_is_not_stable_after_the_soak_keeps_production_back_until
     }
     update("soak-staging:1");
     let end = scene.end(&arn).await;
-    assert_eq!(end.parent.error.as_deref(), Some("Deploy.ServicesFailed"), "{end:#?}");
+    assert_eq!(end.parent.error.as_deref(), Some("Deploy.NotStable"), "{end:#?}");
     let message = end.parent.message().unwrap();
     let says = "soak-staging in soak-cluster: it is on soak-staging:1, which has another image";
     assert!(

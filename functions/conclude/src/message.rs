@@ -46,7 +46,7 @@ pub fn of_summary(summary: &ImageSummary, execution: &str, attempt: u32) -> Opti
 /// The message of a push that could not tell its own end; `None` where nobody knows the image.
 #[must_use]
 pub fn of_event(detail: &PushStateChange) -> Option<Message> {
-    Some(message(&End {
+    let mut message = message(&End {
         state: detail.state,
         image: detail.image.as_ref()?,
         services: detail.services,
@@ -54,7 +54,10 @@ pub fn of_event(detail: &PushStateChange) -> Option<Message> {
         seconds: detail.seconds,
         execution: &detail.execution,
         attempt: detail.attempt,
-    }))
+    });
+    message.details = format!("{}\n\n{}", detail.message, message.details);
+    message.card.content.description = Some(message.details.clone());
+    Some(message)
 }
 
 fn message(end: &End<'_>) -> Message {
@@ -72,6 +75,7 @@ fn message(end: &End<'_>) -> Message {
             content: CardContent {
                 text_type: "client-markdown".to_owned(),
                 title: format!("{} {subject}", sign(end.state)),
+                description: None,
                 next_steps: again(end.state, end.execution).into_iter().collect(),
                 keywords: vec![end.image.repository.to_string(), end.image.tag.to_string()],
             },

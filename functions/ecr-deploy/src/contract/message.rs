@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 /// A message to the topic of the setting `notificationTopic`. Its text is the message of the conclusion, then the
-/// details: a state joins them, since a tag that cannot be put on the image is told by the conclusion alone.
+/// details: a state joins them, since a tag that cannot be put on the image is told by the conclusion alone. The message of a
+/// push that could not tell its own end has its whole text, also in the card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Message {
@@ -32,7 +33,7 @@ pub struct Card {
     pub source: String,
     /// Another one for each message. A chat shows a message with the same id once.
     pub id: String,
-    /// The visible part. The state adds the text as `description`.
+    /// The visible part.
     pub content: CardContent,
     /// The part for the chat itself.
     pub metadata: CardMetadata,
@@ -46,6 +47,9 @@ pub struct CardContent {
     pub text_type: String,
     /// At most 250 characters.
     pub title: String,
+    /// The text, where no state adds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// The command that deploys again what failed, if there is one.
     pub next_steps: Vec<String>,
     /// The repository and the tag, to search for.
