@@ -129,6 +129,27 @@ fn an_image_that_is_stable_gets_the_tag_latest_by_the_role_of_the_state_machine(
 }
 
 #[test]
+fn the_image_of_a_service_is_told_by_parameters_by_the_role_of_the_state_machine() {
+    for roles in [Roles::by_default(), Roles::narrow()] {
+        let account = Account::with_roles(roles.unwrap());
+        account.seed_web("v1", &json!({}));
+        let event = account.push("v2");
+        let config = Config {
+            clusters: vec![CLUSTER.parse().unwrap()],
+            writes_parameters: true,
+            ..Config::default()
+        };
+        let execution = Execution::new(Caller::new(&account, Grain::Alone, None), config);
+
+        run(execution.deploy(&event)).unwrap();
+
+        let tag = account.parameter(&format!("/ecr-deploy/{CLUSTER}/web/app/tag"));
+        assert_eq!(tag.as_deref(), Some("v2"));
+        assert_eq!(account.with(|it, _| it.iam().refused().to_vec()), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn where_the_event_does_not_tell_what_was_pushed_ecr_may_be_asked() {
     for roles in [Roles::by_default(), Roles::narrow()] {
         let account = Account::with_roles(roles.unwrap());
