@@ -26,7 +26,7 @@ scenarios![
     an_execution_of_deploy_image_stopped_while_it_finds_task_definitions_finds_them_again,
     an_execution_of_deploy_image_stopped_while_it_registers_uses_the_revision_again,
     an_execution_of_deploy_image_stopped_while_services_of_one_revision_are_deployed_watches_both,
-    an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers_the_rest,
+    an_execution_of_deploy_image_stopped_while_some_wait_for_the_registration_quota_registers_the_rest,
     an_execution_of_deploy_image_stopped_while_services_are_deployed_starts_again_what_was_not_done,
     an_execution_of_deploy_image_stopped_and_redriven_tells_why_a_service_failed_after_that,
     an_execution_of_deploy_image_whose_find_threw_finds_again,
@@ -634,7 +634,7 @@ async fn an_execution_of_deploy_image_stopped_while_services_of_one_revision_are
 
 /// Eighteen revisions are registered at once, then one a second: first those of services that have one of their own, in the
 /// services' executions, then those that two services share, in the push's.
-async fn an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers_the_rest() {
+async fn an_execution_of_deploy_image_stopped_while_some_wait_for_the_registration_quota_registers_the_rest() {
     const OWN: usize = 12;
     const SHARED: usize = 24;
     let scene = Scene::new("stop-schedule");
@@ -652,22 +652,16 @@ async fn an_execution_of_deploy_image_stopped_while_some_keep_the_pace_registers
     });
     let registered = |scene: &Scene| scene.calls("RegisterTaskDefinition").len();
     let parent = scene.start(&scene.push("v2")).await;
-    scene
-        .until("the first registrations", |scene| registered(scene) > 0)
-        .await;
+    until_entered(&scene, &parent, "Wait for registration quota").await;
 
     stop(&scene, &parent).await;
-    let ended_before_their_turn = OWN + SHARED - registered(&scene);
-    assert!(ended_before_their_turn > 0, "all were registered before the stop");
+    let left = OWN + SHARED - registered(&scene);
+    assert!(left > 0, "all were registered before the stop");
     redrive(&scene, &parent).await;
 
     let ended = scene.end(&parent).await;
     assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{:#?}", ended.parent);
-    let entered = since_redrive(&scene, &parent).await;
-    assert!(
-        entered.iter().any(|state| state == "Wait for registration quota"),
-        "{entered:?}"
-    );
+    assert_eq!(registered(&scene), OWN + SHARED);
     let own = (1..=OWN).map(|number| {
         (
             format!("stop-schedule-own-{number}"),
