@@ -14,6 +14,8 @@ const SPEED: f64 = 5000.0;
 /// An account, with full buckets.
 pub(crate) struct Account {
     ecs: SimulatedEcs,
+    /// That of `app:v2`.
+    digest: String,
 }
 
 /// How an account is.
@@ -71,15 +73,31 @@ impl Account {
             ..Settings::default()
         })
         .map_err(|error| error.to_string())?;
-        ecs.with(|simulation, now| {
-            simulation.push(now, "app", Some("v2"), None);
-            let seeded = simulation.seed(now, &size.seed());
-            // A family of the last minute would be searched for a revision of the push, which costs a call more.
-            simulation.date_revisions_back(10 * 60 * 1000);
-            seeded
+        let digest = ecs
+            .with(|simulation, now| {
+                let digest = simulation.push(now, "app", Some("v2"), None);
+                let seeded = simulation.seed(now, &size.seed());
+                // A family of the last minute would be searched for a revision of the push, which costs a call more.
+                simulation.date_revisions_back(10 * 60 * 1000);
+                seeded.map(|_| digest)
+            })
+            .map_err(|error| error.to_string())?;
+        Ok(Self { ecs, digest })
+    }
+
+    /// ECR's own event of a push of `app` under `tag`, that happened just now.
+    pub(crate) fn event(&self, tag: &str) -> Value {
+        json!({
+            "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482", "detail-type": "ECR Image Action",
+            "source": "aws.ecr", "account": "123456789012", "time": super::now().to_string(), "region": "eu-west-1",
+            "resources": [],
+            "detail": {
+                "result": "SUCCESS", "repository-name": "app", "image-digest": self.digest,
+                "action-type": "PUSH", "image-tag": tag,
+                "manifest-media-type": "application/vnd.docker.distribution.manifest.v2+json",
+                "artifact-media-type": "application/vnd.docker.container.image.v1+json",
+            },
         })
-        .map_err(|error| error.to_string())?;
-        Ok(Self { ecs })
     }
 
     pub(crate) fn url(&self) -> String {
@@ -190,19 +208,4 @@ pub(crate) fn levels(runs: &[&Calls]) -> String {
         Some(format!("{name} {lowest:.0} of {burst:.0}"))
     });
     used.collect::<Vec<_>>().join(", ")
-}
-
-/// ECR's own event of a push of `app` under `tag`, that happened just now.
-pub(crate) fn event(tag: &str) -> Value {
-    json!({
-        "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482", "detail-type": "ECR Image Action",
-        "source": "aws.ecr", "account": "123456789012", "time": super::now().to_string(), "region": "eu-west-1",
-        "resources": [],
-        "detail": {
-            "result": "SUCCESS", "repository-name": "app", "image-digest": format!("sha256:{}", "e".repeat(64)),
-            "action-type": "PUSH", "image-tag": tag,
-            "manifest-media-type": "application/vnd.docker.distribution.manifest.v2+json",
-            "artifact-media-type": "application/vnd.docker.container.image.v1+json",
-        },
-    })
 }

@@ -1,6 +1,6 @@
 //! Growth: what a search costs in larger and larger accounts, by the real binary in a process of its own.
 
-use super::account::{Account, LATENCY, Size, Wire, event};
+use super::account::{Account, LATENCY, Size, Wire};
 use super::plot::{Panel, plot};
 use super::table::{megabytes, seconds};
 use crate::Failure;
@@ -58,7 +58,7 @@ fn point(function: &Function, services: u32) -> Result<Point, Failure> {
     };
     let account = Account::new(wire, size)?;
     account.forget_calls();
-    let start = lambda::cold_start(function.command(), &event("v2"), &account.url())?;
+    let start = lambda::cold_start(function.command(), &account.event("v2"), &account.url())?;
     Ok(Point {
         services,
         calls: account.calls().total(),

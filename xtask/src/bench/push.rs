@@ -1,7 +1,7 @@
 //! A push: from its event to the last `UpdateService`, by the functions themselves, called as the state machine calls
 //! them.
 
-use super::account::{AWS, Account, LATENCY, Size, event};
+use super::account::{AWS, Account, LATENCY, Size};
 use super::runs::{Run, Runs};
 use super::table::{ratio, seconds};
 use crate::Failure;
@@ -199,7 +199,10 @@ impl Case {
             return Err(format!("{}: {updated} services were updated", self.name));
         }
         account.forget_calls();
-        let plan = functions.find(&event("v3")).await.map_err(|error| error.to_string())?;
+        let plan = functions
+            .find(&account.event("v3"))
+            .await
+            .map_err(|error| error.to_string())?;
         let again = format!(
             "the next push's plan of {} revisions, warm: {}",
             revisions(&plan),
@@ -212,7 +215,7 @@ impl Case {
 /// Deploys a push by the functions, which are warm.
 pub(crate) async fn push(functions: &Functions, account: &Account) -> Result<Run, Failure> {
     let begun = Instant::now();
-    let pushed = functions.deploy(&event("v2")).await;
+    let pushed = functions.deploy(&account.event("v2")).await;
     let time = begun.elapsed();
     pushed.map_err(|error| error.to_string())?;
     let calls = account.calls().and("ListExecutions", functions.listed());
@@ -237,7 +240,7 @@ pub(crate) async fn too_large() -> Result<String, Failure> {
     let account = Account::new(AWS, size)?;
     let functions = functions(&account);
     let begun = Instant::now();
-    let answer = functions.find(&event("v2")).await;
+    let answer = functions.find(&account.event("v2")).await;
     let time = begun.elapsed();
     let calls = account.calls().and("ListExecutions", functions.listed());
     let outcome = match &answer {

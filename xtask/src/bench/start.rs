@@ -1,6 +1,6 @@
 //! A cold start: from the start of the process to its first answer, as Lambda starts it.
 
-use super::account::{Account, Size, Wire, event};
+use super::account::{Account, Size, Wire};
 use super::push::functions;
 use super::table::{Spread, megabytes, ratio};
 use crate::Failure;
@@ -23,7 +23,7 @@ pub(crate) fn measure(runtime: &tokio::runtime::Runtime) -> Result<String, Failu
         throttling: false,
     };
     let account = Account::new(wire, Size::all(8))?;
-    let inputs = runtime.block_on(inputs(&functions(&account)))?;
+    let inputs = runtime.block_on(inputs(&functions(&account), &account.event("v2")))?;
     let python = tools::python_with_tools().map_err(|error| error.to_string())?;
     let script = tools::workspace().join("xtask/src/bench/boto3_function.py");
     let mut lines = Vec::new();
@@ -93,28 +93,28 @@ fn line(name: &str, zip: String, start: impl Fn() -> Result<lambda::ColdStart, F
 const LATER: &str = "2199-01-01T00:00:00Z";
 
 /// An input for each function, as the state machine would make it for one of the services.
-async fn inputs(functions: &Functions) -> Result<BTreeMap<&'static str, Value>, Failure> {
+async fn inputs(functions: &Functions, event: &Value) -> Result<BTreeMap<&'static str, Value>, Failure> {
     let message = |error: ecr_deploy::error::Error| error.to_string();
-    let event = event("v2");
-    let plan = functions.find(&event).await.map_err(message)?;
+    let plan = functions.find(event).await.map_err(message)?;
     let (image, planned) = (&plan["image"], &plan["revisions"][0]);
     let settings = &plan["settings"][0];
     let register = json!({"image": image, "taskDefinition": planned["taskDefinition"], "settings": settings});
     let registered = functions.register(&register).await.map_err(message)?;
     let service = &planned["services"][0];
-    let update = json!({
+    let mut update = json!({
         "image": image, "cluster": service["cluster"], "service": service["service"], "deadline": null,
-        "taskDefinition": registered["taskDefinition"], "source": registered["source"], "wantedSince": LATER, "repeated": false,
-        "services": 1, "settings": settings,
+        "taskDefinition": registered["taskDefinition"], "source": registered["source"], "wantedSince": event["time"],
+        "repeated": false, "services": 1, "settings": settings,
     });
     let updated = functions.update(&update).await.map_err(message)?;
+    update["wantedSince"] = json!(LATER);
     let (rollout, previous) = (&updated["rollout"], &updated["previous"]);
     let check = json!({"image": image, "rollout": rollout, "previous": previous, "rollsBack": null, "services": 1, "settings": settings});
     let roll_back = json!({"image": image, "rollout": rollout, "previous": previous, "check": null, "services": 1, "settings": settings});
     let conclude = include_str!("../../../statemachine/examples/conclude-image.json");
     let conclude = serde_json::from_str(conclude).map_err(|error| error.to_string())?;
     Ok(BTreeMap::from([
-        ("find-task-definitions", event),
+        ("find-task-definitions", event.clone()),
         ("register-revision", register),
         ("update-service", update),
         ("check-stability", check),
