@@ -28,6 +28,7 @@ import { checkSettings, type EcrDeployProps, ofFunctions, type Settings } from '
 import { Step, type StepName } from './step';
 import { tagFilter } from './tag-filter';
 import { tellEnds } from './tell-end';
+import { VERSION } from './version';
 import { Workflow } from './workflow';
 
 export type { Architecture, EcrDeployProps, Trigger } from './settings';
@@ -138,7 +139,7 @@ export class EcrDeploy extends Construct {
     const deployService = new Workflow(this, 'DeployService', {
       definition: 'deploy-service',
       steps: { registerRevision, updateService, checkStability, rollBack, conclude },
-      substitutions: { partition: Aws.PARTITION },
+      substitutions: { partition: Aws.PARTITION, version: VERSION },
       permissions: [permissions.tell(), ...(settings.writesParameters ? permissions.writeParameters(settings) : [])],
       settings,
       ...key,
@@ -146,12 +147,14 @@ export class EcrDeploy extends Construct {
     this.deployService = deployService.stateMachine;
 
     const child = { arn: this.deployService.stateMachineArn, name: this.deployService.stateMachineName };
+    const versionOfChild = deployService.publish();
     const deployImage = new Workflow(this, 'DeployImage', {
       definition: 'deploy-image',
       steps: { findTaskDefinitions, registerRevision, checkStability, conclude },
       substitutions: {
         partition: Aws.PARTITION,
-        deployService: child.arn,
+        version: VERSION,
+        deployService: versionOfChild.attrArn,
         hold: this.holdParameter,
         topic: told?.topic.topicArn ?? NO_TOPIC,
         ...atOnce(settings.maxConcurrency),

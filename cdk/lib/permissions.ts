@@ -143,7 +143,12 @@ export function startExecution(child: { readonly arn: string }): Permission {
  */
 export function runExecution(child: { readonly arn: string; readonly name: string }): Permission[] {
   return [
-    startExecution(child),
+    {
+      sid: 'StartExecution',
+      actions: ['states:StartExecution'],
+      resources: [`${child.arn}:*`],
+      wildcard: 'A definition starts the version that it was made with, which may be an older one.',
+    },
     {
       sid: 'FollowExecution',
       actions: ['states:DescribeExecution', 'states:StopExecution'],

@@ -3,7 +3,7 @@
  * of its own.
  */
 import { join } from 'node:path';
-import { Duration, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
@@ -13,6 +13,7 @@ import {
   LoggingFormat,
   Runtime,
   Tracing,
+  type Version,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { RustFunction } from 'cargo-lambda-cdk';
@@ -21,6 +22,7 @@ import { readyFunction } from './binaries';
 import { grant, only, type Permission, WRITE_TRACES } from './permission';
 import { REPOSITORY_ROOT } from './repository-root';
 import { environment, type Settings } from './settings';
+import { VERSION } from './version';
 
 /** The names of the steps, as the placeholders of the state machines spell them. */
 export type StepName =
@@ -44,6 +46,12 @@ export interface StepProps {
 /** One Lambda function with its role and its log group. */
 export class Step extends Construct {
   readonly function: LambdaFunction;
+  /**
+   * The function as this deployment of the stack has it. The state machines name it, so that an execution under way, and
+   * the redrive of an old one, meet the code and the settings they began with.
+   * https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
+   */
+  readonly version: Version;
   readonly role: Role;
   readonly logGroup: LogGroup;
 
@@ -74,7 +82,9 @@ export class Step extends Construct {
     grant(this.role, props.permissions, [WRITE_TRACES]);
 
     const options: FunctionOptions = {
-      description: props.description,
+      description: `${props.description} (ecr-deploy ${VERSION})`,
+      // An execution can be redriven for 14 days after its end. CloudFormation would delete the version at the next deployment.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
       architecture: settings.architecture === 'arm64' ? Architecture.ARM_64 : Architecture.X86_64,
       memorySize: props.memorySize ?? 128,
       timeout: props.timeout ?? Duration.minutes(5),
@@ -98,5 +108,6 @@ export class Step extends Construct {
             handler: 'bootstrap',
             code: readyFunction(settings.binaries, props.package, settings.architecture),
           });
+    this.version = this.function.currentVersion;
   }
 }

@@ -11,6 +11,7 @@ import { only } from './permission';
 import * as permissions from './permissions';
 import type { Settings } from './settings';
 import type { Step } from './step';
+import { VERSION } from './version';
 import { Workflow } from './workflow';
 
 /** Its push, and whom it tells. */
@@ -35,7 +36,7 @@ export function tellEnds(scope: Construct, { deployImage, conclude, settings, to
   const workflow = new Workflow(scope, 'TellEnd', {
     definition: 'tell-end',
     steps: { conclude },
-    substitutions: { partition: Aws.PARTITION, topic: told?.topic.topicArn ?? NO_TOPIC },
+    substitutions: { partition: Aws.PARTITION, version: VERSION, topic: told?.topic.topicArn ?? NO_TOPIC },
     permissions: [permissions.tell(), ...(told === undefined ? [] : permissions.sendMessage(told))],
     settings,
     ...key,

@@ -2,12 +2,13 @@
  * A workflow is one of the state machines, written in `statemachine/<name>.asl.yaml`, with a role and a log group of its
  * own.
  */
-import { Names } from 'aws-cdk-lib';
-import { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
+import { Names, RemovalPolicy } from 'aws-cdk-lib';
+import { Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import {
   CfnStateMachine,
+  CfnStateMachineVersion,
   DefinitionBody,
   LogLevel,
   StateMachine,
@@ -59,18 +60,19 @@ export class Workflow extends Construct {
       description: `ecr-deploy, the state machine ${props.definition}`,
     });
     const steps = Object.entries(props.steps);
-    if (steps.length > 0) {
-      role.addToPolicy(
-        new PolicyStatement({
-          sid: 'InvokeSteps',
-          actions: ['lambda:InvokeFunction'],
-          resources: steps.map(([, step]) => step.function.functionArn),
-        }),
-      );
-    }
+    const invokeSteps: Permission = {
+      sid: 'InvokeSteps',
+      actions: ['lambda:InvokeFunction'],
+      resources: steps.map(([, step]) => `${step.function.functionArn}:*`),
+      wildcard: 'An execution invokes the version of its definition, which may be an older one.',
+    };
     grant(
       role,
-      [...props.permissions, ...(key === undefined ? [] : useKey(key.keyArn))],
+      [
+        ...(steps.length > 0 ? [invokeSteps] : []),
+        ...props.permissions,
+        ...(key === undefined ? [] : useKey(key.keyArn)),
+      ],
       [WRITE_TRACES, SAMPLE_TRACES, DELIVER_LOGS],
     );
 
@@ -81,7 +83,7 @@ export class Workflow extends Construct {
       ),
       definitionSubstitutions: {
         ...props.substitutions,
-        ...Object.fromEntries(steps.map(([placeholder, step]) => [placeholder, step.function.functionArn])),
+        ...Object.fromEntries(steps.map(([placeholder, step]) => [placeholder, step.version.functionArn])),
       },
       stateMachineType: StateMachineType.STANDARD,
       role,
@@ -95,5 +97,20 @@ export class Workflow extends Construct {
         kmsKeyId: key.keyArn,
       };
     }
+  }
+
+  /**
+   * Publishes the state machine as this deployment of the stack has it, for another one that starts it: an execution under
+   * way, and the redrive of an old one, starts the definition that it was made for.
+   * https://docs.aws.amazon.com/step-functions/latest/dg/concepts-state-machine-version.html
+   */
+  publish(): CfnStateMachineVersion {
+    const version = new CfnStateMachineVersion(this, 'Version', {
+      stateMachineArn: this.stateMachine.stateMachineArn,
+      stateMachineRevisionId: this.stateMachine.stateMachineRevisionId,
+    });
+    // A version before is in use for as long as an execution can be redriven.
+    version.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    return version;
   }
 }

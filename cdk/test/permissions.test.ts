@@ -240,7 +240,7 @@ test('the rules may start push and tell-end, push deploy-image, and deploy-image
     'EcrDeploy/TellEndRole/DefaultPolicy': '${EcrDeploy/TellEnd/StateMachine}',
     'EcrDeploy/PushRole/DefaultPolicy': '${EcrDeploy/PushMachine/StateMachine}',
     'EcrDeploy/PushMachine/Role/DefaultPolicy': '${EcrDeploy/DeployImage/StateMachine}',
-    'EcrDeploy/DeployImage/Role/DefaultPolicy': '${EcrDeploy/DeployService/StateMachine}',
+    'EcrDeploy/DeployImage/Role/DefaultPolicy': '${EcrDeploy/DeployService/StateMachine}:*',
   });
 });
 

@@ -39,12 +39,12 @@ for (const [file, construct] of Object.entries(WORKFLOWS)) {
   test(`${file}: each function's placeholder stands for the function of that name, and may be invoked`, () => {
     const invoked = Object.entries<Json>(substitutions)
       .map(([name, value]) => [name, synthesized.text(value)] as const)
-      .filter(([, arn]) => arn.endsWith('/Function.Arn}'));
+      .filter(([, arn]) => arn.endsWith('/Function/CurrentVersion}'));
 
     // The launcher invokes none, and may not.
     assert.equal(invoked.length === 0, file === 'push');
     for (const [name, arn] of invoked) {
-      assert.equal(arn, `\${EcrDeploy/${name.charAt(0).toUpperCase()}${name.slice(1)}/Function.Arn}`);
+      assert.equal(arn, `\${EcrDeploy/${name.charAt(0).toUpperCase()}${name.slice(1)}/Function/CurrentVersion}`);
     }
     const policy = synthesized.properties(`EcrDeploy/${construct}/Role/DefaultPolicy`).PolicyDocument;
     const invoke = policy.Statement.find((statement: Json) => statement.Action === 'lambda:InvokeFunction');
@@ -53,7 +53,8 @@ for (const [file, construct] of Object.entries(WORKFLOWS)) {
         .flat()
         .map((resource: Json) => synthesized.text(resource))
         .sort(),
-      invoked.map(([, arn]) => arn).sort(),
+      // Every version: the definition of an execution under way may name one before.
+      invoked.map(([, arn]) => arn.replace('/CurrentVersion}', '.Arn}:*')).sort(),
     );
   });
 
@@ -80,7 +81,17 @@ test('push starts deploy-image, and deploy-image starts deploy-service', () => {
   const { deployService } = synthesized.properties('EcrDeploy/DeployImage/StateMachine').DefinitionSubstitutions;
 
   assert.equal(synthesized.text(deployImage), '${EcrDeploy/DeployImage/StateMachine}');
-  assert.equal(synthesized.text(deployService), '${EcrDeploy/DeployService/StateMachine}');
+  assert.equal(synthesized.text(deployService), '${EcrDeploy/DeployService/Version.Arn}');
+});
+
+test('a deployment publishes versions of the functions and of deploy-service, and keeps those before', () => {
+  for (const type of ['AWS::Lambda::Version', 'AWS::StepFunctions::StateMachineVersion']) {
+    const versions = Object.values<Json>(synthesized.template.findResources(type));
+    assert.equal(versions.length, type === 'AWS::Lambda::Version' ? 6 : 1);
+    for (const version of versions) {
+      assert.deepEqual([version.DeletionPolicy, version.UpdateReplacePolicy], ['Retain', 'Retain']);
+    }
+  }
 });
 
 /** The definition as CloudFormation hands it to Step Functions, with ARNs in place of what only a deployment knows. */

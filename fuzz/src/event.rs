@@ -139,6 +139,7 @@ pub(crate) fn check_payload(input: &[u8]) {
     let execution = Execution {
         id: String::new(),
         redrive_count: 0,
+        version: ecr_deploy::domain::VERSION.to_owned(),
     };
     check_inputs(&Request {
         execution,

@@ -18,6 +18,7 @@ mod repetition;
 mod stages;
 mod support;
 mod told;
+mod upgrade;
 mod verdicts;
 mod waves;
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         repetition::SCENARIOS,
         stages::SCENARIOS,
         told::SCENARIOS,
+        upgrade::SCENARIOS,
         waves::SCENARIOS,
     ]
     .concat();

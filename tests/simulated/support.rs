@@ -115,7 +115,7 @@ impl Deployed {
         Self::with_settings(&settings)
     }
 
-    fn with_settings(settings: &Settings) -> Self {
+    pub(crate) fn with_settings(settings: &Settings) -> Self {
         let simulated = simulated_ecs::Settings {
             speed: SPEED,
             call_log: true,

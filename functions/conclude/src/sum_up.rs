@@ -75,6 +75,7 @@ pub fn sum_up_image(
     ImageSummary {
         state,
         error,
+        version: ecr_deploy::domain::VERSION.to_owned(),
         seconds: seconds(started_at, now),
         services: services(end),
         skipped: conclusion.skipped.iter().map(|skipped| skipped.count).sum(),

@@ -23,3 +23,6 @@ pub mod service;
 pub mod stage;
 pub mod task_definition;
 pub mod text;
+
+/// The version of ecr-deploy that this is a part of: `1.2.3`.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -255,6 +255,7 @@ pub fn request(input: &impl Serialize, seconds: i64) -> Request<Value> {
         execution: Execution {
             id: "arn:aws:states:eu-west-1:123456789012:execution:deploy-service:web".to_owned(),
             redrive_count: 0,
+            version: crate::domain::VERSION.to_owned(),
         },
         now: at(seconds),
         input: serde_json::to_value(input).unwrap(),

@@ -83,6 +83,7 @@ mod tests {
         Execution {
             id: "arn:aws:states:eu-west-1:123456789012:execution:deploy-image:app-v2-7".to_owned(),
             redrive_count: 1,
+            version: ecr_deploy::domain::VERSION.to_owned(),
         }
     }
 

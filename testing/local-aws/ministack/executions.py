@@ -6,6 +6,8 @@
   name that AWS's integration gives it; MiniStack's is the API's.
 * StartExecution with the name and the input of an execution that runs answers with that one; MiniStack refuses it. A name is
   checked for its length and its characters.
+* An execution goes by the definition that it was started with, also after a redrive: that of the version it was started by, or
+  that of the state machine at that time. MiniStack's goes by the newest one.
 * The states inside a Map are in the history by name; MiniStack tells of its top-level states only.
 * An execution that is stopped goes no further, and what it waits for is stopped too; MiniStack's goes on inside a Map, may fail
   afterwards, and leaves its children running.
@@ -28,6 +30,7 @@ what the state sees as $states.context.Execution.
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-state-machine-version.html
 """
 
 import contextvars
@@ -39,6 +42,7 @@ import pathlib
 import re
 import threading
 import time
+import uuid
 from datetime import datetime, timezone
 
 from jsonata.jexception import JException
@@ -58,11 +62,44 @@ _resumed = {}
 # Set when an execution is not walked any more, by execution ARN: a redrive starts when the walk before it is over.
 _walked_out = {}
 
+# The definition that each execution was started with.
+_definitions = {}
+
+# The execution that reads its definition in this thread.
+_beginning = contextvars.ContextVar("beginning", default=None)
+
 # The executions that an execution started and waits for.
 _children = {}
 
 # The execution whose state runs in this thread.
 _current = contextvars.ContextVar("execution", default=None)
+
+
+class _Machines:
+    """The state machines. An execution that is walked finds its own with the definition that it was started with."""
+
+    def __init__(self, machines):
+        self._machines = machines
+
+    def __getattr__(self, name):
+        return getattr(self._machines, name)
+
+    def __contains__(self, arn):
+        return arn in self._machines
+
+    def __getitem__(self, arn):
+        return self._machines[arn]
+
+    def __setitem__(self, arn, machine):
+        self._machines[arn] = machine
+
+    def __delitem__(self, arn):
+        del self._machines[arn]
+
+    def get(self, arn, default=None):
+        machine = self._machines.get(arn, default)
+        definition = _definitions.get(_beginning.get())
+        return machine | {"definition": definition} if machine and definition else machine
 
 
 class _In:
@@ -101,6 +138,7 @@ def add() -> None:
     stepfunctions._call_lambda = _throttled(_held_back(stepfunctions._call_lambda))
     stepfunctions._run_sub_machine = _resuming_iterations(stepfunctions._run_sub_machine)
     stepfunctions._sleep_until = _unscaled
+    stepfunctions._state_machines = _Machines(stepfunctions._state_machines)
     Parser.parse = _parsed_once(Parser.parse)
     Timebox.__init__, Timebox.check_runaway = _by_processor_time(Timebox.__init__, Timebox.check_runaway)
     stepfunctions._run_execution = _walked(stepfunctions._run_execution)
@@ -257,6 +295,7 @@ def _walked(run_execution):
     @functools.wraps(run_execution)
     def wrapped(arn):
         _walked_out[arn] = threading.Event()
+        _beginning.set(arn)
         try:
             run_execution(arn)
         finally:
@@ -310,20 +349,35 @@ _NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
 def _starting_once(start_execution):
     @functools.wraps(start_execution)
     def wrapped(request):
-        name = request.get("name")
-        if name is None:
-            return start_execution(request)
+        # AWS makes up a name where none is given.
+        request = {"name": str(uuid.uuid4())} | request
+        name = request["name"]
         if not _NAME.fullmatch(name):
             return error_response_json("InvalidName", f"Invalid Name: '{name}'", 400)
-        machine = stepfunctions._state_machines.get(request["stateMachineArn"], {}).get("name")
-        arn = f"arn:aws:states:{get_region()}:{get_account_id()}:execution:{machine}:{name}"
+        arn = _arn_of(request)
         running = stepfunctions._executions.get(arn)
         if running is not None and running["status"] == "RUNNING":
             if json.loads(running["input"]) == json.loads(request.get("input", "{}")):
                 return json_response({"executionArn": arn, "startDate": running["startDate"]})
+        if running is None:
+            _remember_definition(arn, request)
         return start_execution(request)
 
     return wrapped
+
+
+def _arn_of(request):
+    """The ARN of the execution that a request would start: not that of a version of the state machine."""
+    machine = stepfunctions._resolve_state_machine_arn(request["stateMachineArn"])
+    name = stepfunctions._state_machines.get(machine, {}).get("name")
+    return f"arn:aws:states:{get_region()}:{get_account_id()}:execution:{name}:{request.get('name')}"
+
+
+def _remember_definition(arn, request):
+    started = request["stateMachineArn"]
+    machine = stepfunctions._state_machine_versions.get(started) or stepfunctions._state_machines.get(started)
+    if machine:
+        _definitions[arn] = machine["definition"]
 
 
 def _with_its_error(start_execution):
@@ -342,15 +396,16 @@ def _with_its_error(start_execution):
 def _refusing_a_used_name(start_sync_execution):
     @functools.wraps(start_sync_execution)
     def wrapped(request):
-        machine = stepfunctions._state_machines.get(request["stateMachineArn"], {}).get("name")
-        arn = f"arn:aws:states:{get_region()}:{get_account_id()}:execution:{machine}:{request.get('name')}"
+        arn = _arn_of(request)
         if arn in stepfunctions._executions:
             return error_response_json(
                 "StepFunctions.ExecutionAlreadyExistsException", f"Execution Already Exists: '{arn}'", 400
             )
         if _current.get():
             _children.setdefault(_current.get(), []).append(arn)
-        return start_sync_execution(request)
+        _remember_definition(arn, request)
+        machine = stepfunctions._resolve_state_machine_arn(request["stateMachineArn"])
+        return start_sync_execution(request | {"stateMachineArn": machine})
 
     return wrapped
 
@@ -392,7 +447,8 @@ def _redrive_execution(request):
         return error_response_json("ExecutionDoesNotExist", f"Execution {arn} not found", 400)
     if execution["status"] not in ("FAILED", "ABORTED") or arn not in _places:
         return error_response_json("ExecutionNotRedrivable", f"Execution is {execution['status']}", 400)
-    definition = json.loads(stepfunctions._state_machines[execution["stateMachineArn"]]["definition"])
+    machine = stepfunctions._state_machines[execution["stateMachineArn"]]
+    definition = json.loads(_definitions.get(arn, machine["definition"]))
     if definition["States"][_places[arn][()].name]["Type"] == "Parallel":
         return error_response_json("ExecutionNotRedrivable", "The local AWS redrives no Parallel", 400)
 

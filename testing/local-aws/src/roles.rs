@@ -112,7 +112,9 @@ impl Roles {
             };
             ids.insert(machine.to_owned(), id.clone());
             let functions = placeholders.iter().filter_map(|(placeholder, value)| {
-                let function = value["Fn::GetAtt"][0].as_str()?;
+                // The definition names a version of the function.
+                let version = &template["Resources"][value["Ref"].as_str()?];
+                let function = version["Properties"]["FunctionName"]["Ref"].as_str()?;
                 Some((placeholder.clone(), function.to_owned()))
             });
             ids.extend(functions);
@@ -168,8 +170,14 @@ impl Roles {
             _ => ("stateMachineArn", "stateMachine", "states"),
         };
         let (region, account) = (Settings::default().region, crate::ACCOUNT);
+        // A definition names a version of each function, and of the state machine that it runs and waits for.
+        let version = if service == "lambda" || target == "deploy-service" {
+            ":1"
+        } else {
+            ""
+        };
         let arn = format!(
-            "arn:aws:{service_of_arn}:{region}:{account}:{kind}:{}",
+            "arn:aws:{service_of_arn}:{region}:{account}:{kind}:{}{version}",
             self.ids.get(target)?
         );
         call(json!({member: arn, "name": "execution"}))

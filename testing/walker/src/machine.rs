@@ -41,6 +41,7 @@ impl Machine {
         let text = text.replace("${deployImage}", deploy_image);
         let text = text.replace("${hold}", HOLD);
         let text = text.replace("${topic}", "topic");
+        let text = text.replace("${version}", ecr_deploy::domain::VERSION);
         Self(serde_json::from_str(&text).unwrap())
     }
 }

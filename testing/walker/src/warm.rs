@@ -139,6 +139,7 @@ impl Functions {
         let execution = Execution {
             id: format!("arn:aws:states:eu-west-1:123456789012:execution:{state_machine}:push"),
             redrive_count: 0,
+            version: ecr_deploy::domain::VERSION.to_owned(),
         };
         Request {
             execution,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The payload that every function is invoked with: which execution asks, and the step's own input.
 ///
 /// ```json
-/// {"execution": {"id": "arn:aws:states:…:execution:…", "redriveCount": 0}, "input": {}}
+/// {"execution": {"id": "arn:aws:states:…:execution:…", "redriveCount": 0, "version": "0.1.0"}, "input": {}}
 /// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +27,8 @@ pub struct Execution {
     pub id: String,
     /// How often it has been redriven, `$states.context.Execution.RedriveCount`; 0 before the first time.
     pub redrive_count: u32,
+    /// The version of ecr-deploy whose state machine this is. A function of another version refuses to work for it.
+    pub version: String,
 }
 
 /// A service, by the two names that tell it from every other in the account and region.

@@ -64,6 +64,8 @@ pub struct ImageSummary {
     pub state: Option<PushState>,
     /// The name of the error that "Conclude" throws; `None` where it is green.
     pub error: Option<String>,
+    /// The version of ecr-deploy that did it.
+    pub version: String,
     /// How many seconds this attempt took so far.
     pub seconds: u64,
     /// How many services ended in which way.

@@ -1,6 +1,7 @@
 //! The one entry point of every function: it opens the envelope, reads the clock, runs the handler, and logs.
 
 use crate::contract::{Envelope, Execution};
+use crate::domain::VERSION;
 use crate::domain::push::PushedImage;
 use crate::error::Error;
 use jiff::Timestamp;
@@ -31,9 +32,17 @@ impl Request<Value> {
     ///
     /// # Errors
     ///
-    /// `Deploy.InvalidInput` when the payload is no envelope.
+    /// `Deploy.InvalidInput` when the payload is no envelope, or when a state machine of another version of ecr-deploy asks: what goes
+    /// from step to step changes with the version.
     pub fn open(payload: Value, now: Timestamp) -> Result<Self, Error> {
         let envelope: Envelope = read(payload, "the payload")?;
+        if envelope.execution.version != VERSION {
+            return Err(Error::invalid_input(format_args!(
+                "the state machine is of ecr-deploy {}, and this function of {VERSION}: install both from one release, and let the \
+                 setting binaries, if there is one, name the functions of that release",
+                envelope.execution.version
+            )));
+        }
         Ok(Self {
             execution: envelope.execution,
             now,

@@ -57,8 +57,9 @@ const OTHER_AWS_ERRORS: [&str; 25] = [
 ];
 
 /// The placeholders that are no functions.
-const OTHER_PLACEHOLDERS: [&str; 7] = [
+const OTHER_PLACEHOLDERS: [&str; 8] = [
     "partition",
+    "version",
     "deployImage",
     "deployService",
     "groups",

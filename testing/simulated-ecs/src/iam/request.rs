@@ -225,7 +225,8 @@ fn of_step_functions(names: &Names, operation: &str, request: &Value) -> Option<
         }
         "ListExecutions" | "StartExecution" => Some(vec![Need::new(format!("states:{operation}"), machine)]),
         "StartExecution.sync" => {
-            let name = machine.rsplit(':').next().unwrap_or_default();
+            // A version comes behind the name, and is not in the ARN of the execution.
+            let name = machine.split(':').nth(6).unwrap_or_default();
             let (partition, region, account) = (&names.partition, &names.region, &names.account);
             let execution = format!(
                 "arn:{partition}:states:{region}:{account}:execution:{name}:{}",
@@ -523,7 +524,7 @@ mod tests {
 
     #[test]
     fn a_state_machine_that_waits_for_another_one_has_step_functions_follow_it() {
-        let machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:deploy-service";
+        let machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:deploy-service:7";
         let execution = "arn:aws:states:eu-west-1:123456789012:execution:deploy-service:web";
         let rule = "arn:aws:events:eu-west-1:123456789012:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
         assert_eq!(
