@@ -26,7 +26,7 @@ import traceback
 def pinned_version() -> str:
     """The MiniStack version of requirements.txt."""
     requirements = pathlib.Path(__file__).with_name("requirements.txt").read_text(encoding="utf-8")
-    return re.search(r"^ministack==(\S+)$", requirements, re.MULTILINE).group(1)
+    return re.search(r"^ministack==(\S+) ", requirements, re.MULTILINE).group(1)
 
 
 def main() -> None:

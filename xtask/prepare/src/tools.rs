@@ -77,7 +77,14 @@ fn requirements(name: &str) -> PathBuf {
 }
 
 fn pip(python: &Path, requirements: &Path, tell: &dyn Fn(&str)) -> Result<(), Error> {
-    let arguments = ["-m", "pip", "install", "--disable-pip-version-check", "--requirement"];
+    let arguments = [
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--requirement",
+    ];
     run(Command::new(python).args(arguments).arg(requirements), tell)
 }
 
