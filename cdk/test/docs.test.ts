@@ -80,6 +80,7 @@ const RUN: Readonly<Record<string, readonly [file: string, words: string]>> = {
   'cargo xtask demo': ['xtask/src/test.rs', '"cargo xtask demo"'],
   'cargo xtask test': ['.ci/run', 'cargo xtask test'],
   'cargo install --locked --path cli --features sso': ['xtask/src/steps.rs', '"ecr-deploy-cli/sso"'],
+  'cargo xtask package': ['xtask/src/test.rs', 'cargo xtask package'],
   'cargo xtask storm': ['xtask/src/test.rs', 'cargo xtask storm'],
   'cargo xtask fuzz': ['xtask/src/test.rs', 'cargo xtask fuzz'],
   'cargo xtask picture': ['xtask/src/picture.rs', 'fn the_pictures_are_current'],

@@ -3,7 +3,7 @@
 
 pub(crate) mod record;
 
-use crate::Failure;
+use crate::{Failure, package};
 use local_aws::executions::Execution;
 use local_aws::images::Behaviour;
 use local_aws::services::Setup;
@@ -149,7 +149,7 @@ pub(crate) struct Arguments {
     /// Leave everything running until Ctrl-C, and tell how to look around.
     #[arg(long)]
     keep: bool,
-    /// Build the functions as they are deployed into an account, optimized, by cargo-lambda: minutes the first time.
+    /// Build the functions as they are released, optimized, by cargo-lambda: minutes the first time.
     #[arg(long)]
     release: bool,
     /// Record the end of what it shows, as docs/demo.txt and docs/demo.svg.
@@ -224,10 +224,8 @@ impl Demo {
         say(&format!("it answers at {}", aws.endpoint()));
         let settings = Settings::default().with("stages", STAGES);
         let stack = if release {
-            say(
-                "deploying the stack as into an account, its functions built by cargo-lambda (the first time, minutes)",
-            );
-            aws.deploy_release(&settings)
+            say("deploying the stack with its functions as they are released (the first time, minutes)");
+            aws.deploy_with(&settings, &package::zips_for_here()?)
         } else {
             say("deploying the stack: cdk bootstrap, cdk synth, cdk deploy");
             aws.deploy(&settings)

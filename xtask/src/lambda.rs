@@ -3,12 +3,13 @@
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 use crate::Failure;
+use crate::package::{self, Processor};
 use ecr_deploy::function::config;
 use local_aws::tools;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,42 +39,26 @@ pub(crate) struct ColdStart {
     pub(crate) resident_kilobytes: u64,
 }
 
-/// Builds every function for this processor as it is deployed, by cargo-lambda.
+/// Builds every function for this processor as it is released.
 pub(crate) fn build() -> Result<Vec<Function>, Failure> {
     let python = tools::python_with_tools().map_err(|error| error.to_string())?;
-    let bin = python.parent().unwrap_or(Path::new("/")).display().to_string();
-    let path = std::env::var("PATH").unwrap_or_default();
-    for format in ["binary", "zip"] {
-        let built = Command::new("cargo")
-            .args(["lambda", "build", "--release", "--locked", "--output-format", format])
-            .current_dir(tools::workspace())
-            .env("PATH", format!("{bin}:{path}"))
-            .status();
-        match built {
-            Ok(status) if status.success() => {}
-            other => return Err(format!("cargo lambda build failed: {other:?}")),
-        }
-    }
-    let folder = tools::workspace().join("target/lambda");
-    let mut functions = Vec::new();
-    for entry in std::fs::read_dir(tools::workspace().join("functions")).map_err(|error| error.to_string())? {
-        let name = entry
-            .map_err(|error| error.to_string())?
-            .file_name()
-            .to_string_lossy()
-            .into_owned();
-        let bootstrap = folder.join(&name).join("bootstrap");
-        let zip = folder.join(&name).join("bootstrap.zip");
-        if let (true, Ok(zip)) = (bootstrap.is_file(), zip.metadata()) {
-            functions.push(Function {
-                name,
-                bootstrap,
-                zip_bytes: zip.len(),
-            });
-        }
-    }
-    functions.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(functions)
+    let processor = Processor::here();
+    let programs = package::functions(&python, processor)?;
+    let zips = package::zips(processor);
+    let functions = package::function_names()?.into_iter().map(|name| {
+        let zip = zips.join(&name).with_extension("zip");
+        let zip_bytes = zip
+            .metadata()
+            .map_err(|error| format!("{}: {error}", zip.display()))?
+            .len();
+        let bootstrap = programs.join(&name).join("bootstrap");
+        Ok(Function {
+            name,
+            bootstrap,
+            zip_bytes,
+        })
+    });
+    functions.collect()
 }
 
 /// Starts a function as a fresh process and asks it once. `program` is what Lambda would run.
@@ -82,7 +67,7 @@ pub(crate) fn cold_start(mut program: Command, input: &Value, ecs: &str) -> Resu
     let failure = |error: std::io::Error| format!("{name}: {error}");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failure)?;
     let address = listener.local_addr().map_err(failure)?;
-    let payload = json!({"execution": {"id": "arn:aws:states:eu-west-1:123456789012:execution:deploy-image:bench", "redriveCount": 0}, "input": input});
+    let payload = json!({"execution": {"id": "arn:aws:states:eu-west-1:123456789012:execution:deploy-image:bench", "redriveCount": 0, "version": ecr_deploy::domain::VERSION}, "input": input});
     let settings = serde_json::to_string(&config::Config::default()).map_err(|error| error.to_string())?;
     let begun = Instant::now();
     let mut process = program

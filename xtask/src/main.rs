@@ -11,6 +11,7 @@ mod iam;
 mod lambda;
 #[cfg(test)]
 mod lengths;
+mod package;
 mod page;
 mod picture;
 mod steps;
@@ -58,6 +59,12 @@ enum Task {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
+    /// Make what a release consists of, in dist/: the functions, the command, their parts and licences, notes, checksums.
+    Package {
+        /// One processor instead of both.
+        #[arg(long)]
+        processor: Option<package::Processor>,
+    },
     /// Draw the state machines anew in docs/architecture.md, and docs/demo.svg from docs/demo.txt.
     Picture,
     /// Play storms: hundreds of services, faults, second deployers, overlapping pushes; and check what must hold afterwards.
@@ -75,6 +82,7 @@ fn main() -> ExitCode {
         Task::Bench { first_run: true, .. } => bench::first_run(),
         Task::Bench { part, write, .. } => bench::run(part, write),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Task::Package { processor } => package::run(processor),
         Task::Picture => picture::write(),
         Task::Storm(arguments) => storm::run(&arguments),
     };

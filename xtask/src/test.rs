@@ -10,12 +10,11 @@ use std::time::Instant;
 /// Small storms, of some minutes in all, which exercise every rule about stages. The seed of the day is told where it is played.
 const STORMS: &str = "cargo xtask storm --services 40 --exercise --seed 3 --seed 5 --seed 13 --seed today";
 
-/// The functions as they are deployed: once for all six, where the CDK would build one after the other. For the processor of
-/// this machine, into the folder where the CDK reads. It yields to whatever runs beside it.
-const RELEASE: &str = if cfg!(target_arch = "aarch64") {
-    "nice -n 19 cargo lambda build --release --locked --arm64"
+/// Makes the package for the processor of this machine. It yields to whatever runs beside it.
+const PACKAGE: &str = if cfg!(target_arch = "aarch64") {
+    "nice -n 19 cargo xtask package --processor arm64"
 } else {
-    "nice -n 19 cargo lambda build --release --locked --x86-64"
+    "nice -n 19 cargo xtask package --processor x86_64"
 };
 
 /// Runs everything and ends at the first failure.
@@ -46,7 +45,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     steps::cdk().run()?;
     steps::unit_tests(&lacking).run()?;
     // The scenarios wait most of the time.
-    let release = thread::spawn(|| Step::new("the functions as they are deployed", RELEASE).run_quietly());
+    let package = thread::spawn(|| Step::new("the package", PACKAGE).run_quietly());
     Step::new(
         "Rust: end to end",
         "cargo test --locked --package local-aws --package storm --package tests --package xtask",
@@ -59,10 +58,10 @@ pub(crate) fn run() -> Result<(), Failure> {
     if !lacking.compiler {
         Step::new("fuzzing", "cargo xtask fuzz --seconds 12").run()?;
     }
-    eprintln!("\nwaiting for the functions as they are deployed");
-    release.join().map_err(|_| "the build of the functions panicked")??;
+    eprintln!("\nwaiting for the package");
+    package.join().map_err(|_| "the making of the package panicked")??;
     Step::new(
-        "the demo with the functions as they are deployed, where no Docker engine answers",
+        "the demo with the functions as they are released, where no Docker engine answers",
         "env DOCKER_HOST=unix:///no-engine.sock cargo xtask demo --release",
     )
     .run()?;

@@ -96,7 +96,7 @@ impl LocalAws {
     ///
     /// When the CDK cannot be installed, or one of the two fails.
     pub fn deploy(&self, settings: &Settings) -> Result<Stack, Error> {
-        self.deploy_with(settings, Some(&self.functions()?))
+        self.deploy_with(settings, &self.functions()?)
     }
 
     /// Builds the functions for this machine, quickly. Returns the folder, for the setting `binaries`.
@@ -110,22 +110,14 @@ impl LocalAws {
         Ok(binaries)
     }
 
-    /// The same with the functions as they are deployed into an account: cargo-lambda builds them, which takes minutes.
+    /// The same with functions that are built already.
     ///
     /// # Errors
     ///
-    /// The same.
-    pub fn deploy_release(&self, settings: &Settings) -> Result<Stack, Error> {
-        tools::python_with_tools()?;
-        self.deploy_with(settings, None)
-    }
-
-    fn deploy_with(&self, settings: &Settings, binaries: Option<&Path>) -> Result<Stack, Error> {
+    /// The same, and when one of them is not there.
+    pub fn deploy_with(&self, settings: &Settings, binaries: &Path) -> Result<Stack, Error> {
         tools::cdk_app()?;
-        let mut settings = settings.clone();
-        if let Some(binaries) = binaries {
-            settings = settings.with("binaries", binaries.to_string_lossy());
-        }
+        let mut settings = settings.clone().with("binaries", binaries.to_string_lossy());
         let stack_name = settings.0.entry("stackName").or_insert("ecr-deploy".to_owned()).clone();
         let settings_file = self.directory().join(format!("{stack_name}.json"));
         let problem = format!("writing {}", settings_file.display());

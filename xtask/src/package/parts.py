@@ -1,0 +1,93 @@
+"""Lists what others wrote of what is released: `parts.py VERSION TREE METADATA LOCK NPM OUT`.
+
+- `OUT/ecr-deploy.cdx.json`: the bill of materials, CycloneDX 1.6, of the functions, the command and the npm package.
+- `OUT/LICENSES.txt`: the licence of each part, with its text, as most licences ask for.
+
+`TREE` is what `cargo tree` prints as `name vVERSION[ (...)]|licence`, `METADATA` what `cargo metadata` prints, `LOCK` is
+Cargo.lock, and `NPM` what `npm sbom` prints. The same input makes the same bytes.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.model import HashAlgorithm, HashType
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
+
+version, tree, metadata, lock, npm, out = sys.argv[1:]
+out = Path(out)
+licence_of = LicenseFactory().make_from_string
+
+
+def crates():
+    """Each crate of the registry that is compiled into a program: name, version, licence."""
+    found = set()
+    for line in Path(tree).read_text().splitlines():
+        described, _, licence = line.partition("|")
+        words = described.split()
+        # A crate of our own has its folder behind its version.
+        if len(words) > 1 and not any(word.startswith("(/") for word in words[2:]):
+            found.add((words[0], words[1].removeprefix("v"), licence))
+    return sorted(found)
+
+
+def checksums():
+    """The SHA-256 of each crate, by name and version."""
+    entry = r'name = "([^"]+)"\nversion = "([^"]+)"\nsource = "[^"]+"\nchecksum = "([0-9a-f]{64})"'
+    return {(name, of): checksum for name, of, checksum in re.findall(entry, Path(lock).read_text())}
+
+
+def texts(folder):
+    """The texts of licences and notices in a crate's folder."""
+    named = re.compile(r"(LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|UNLICENSE)", re.IGNORECASE)
+    files = [it for it in sorted(folder.iterdir()) if it.is_file() and named.match(it.name) and it.suffix != ".html"]
+    return [it.read_text(errors="replace").strip() for it in files]
+
+
+def component(ecosystem, name, of, licence, checksum):
+    return Component(
+        type=ComponentType.LIBRARY,
+        name=name,
+        version=of,
+        bom_ref=f"{ecosystem}:{name}@{of}",
+        purl=PackageURL(ecosystem, None, name, of),
+        licenses=[licence_of(licence.replace("/", " OR "))] if licence else [],
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=checksum)] if checksum else [],
+    )
+
+
+rust = crates()
+hashes = checksums()
+packages = json.loads(Path(npm).read_text()).get("components", [])
+ours = Component(type=ComponentType.APPLICATION, name="ecr-deploy", version=version, bom_ref="ecr-deploy", licenses=[licence_of("MIT")])
+bom = Bom(components=[component("cargo", name, of, licence, hashes.get((name, of))) for name, of, licence in rust])
+for package in packages:
+    licences = [it["license"].get("id", "") if "license" in it else it["expression"] for it in package.get("licenses", [])]
+    bom.components.add(component("npm", package["name"], package["version"], " AND ".join(licences), None))
+bom.metadata.component = ours
+written = json.loads(JsonV1Dot6(bom).output_as_string())
+# The time and the number of the document are of the run, and not of what it lists.
+written["metadata"].pop("timestamp", None)
+written.pop("serialNumber", None)
+(out / "ecr-deploy.cdx.json").write_text(json.dumps(written, indent=2, sort_keys=True) + "\n")
+
+folders = {(it["name"], it["version"]): Path(it["manifest_path"]).parent for it in json.loads(Path(metadata).read_text())["packages"]}
+by_text = {}
+without = []
+for name, of, licence in rust:
+    found = texts(folders[name, of])
+    if not found:
+        without.append(f"{name} {of}: {licence}")
+    for text in found:
+        by_text.setdefault(text, []).append(f"{name} {of}")
+listed = "\n".join(f"{name} {of}: {licence}" for name, of, licence in rust)
+pages = [f"Parts of ecr-deploy {version} that others wrote, and their licences.\n\n{listed}"]
+if without:
+    pages.append("These hold no text of their licence; its name above is all that their authors say:\n\n" + "\n".join(without))
+pages += [f"{', '.join(of)}:\n\n{text}" for text, of in sorted(by_text.items(), key=lambda it: it[1])]
+(out / "LICENSES.txt").write_text(f"\n\n{'-' * 80}\n\n".join(pages) + "\n")
