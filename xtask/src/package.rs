@@ -8,11 +8,15 @@
 //! | `NOTES.md` | the release notes: the newest section of CHANGELOG.md |
 //! | `SHA256SUMS` | the checksums of all of it |
 
+mod build;
+
+pub(crate) use build::{Processor, function_names, functions, zips, zips_for_here};
+
 use crate::Failure;
+use build::COMMAND;
 use clap::ValueEnum;
 use local_aws::tools;
 use prepare::{process, table};
-use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,54 +24,6 @@ use std::process::Command;
 
 /// The toolchain that releases are built with: another one makes other bytes. `.github/workflows/release.yml` installs it.
 const TOOLCHAIN: &str = "1.95.0";
-
-/// The packages that are released as programs, but for the functions: the command.
-const COMMAND: &str = "ecr-deploy-cli";
-
-/// A processor that functions and the command are built for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Processor {
-    /// That of AWS Graviton.
-    Arm64,
-    /// That of Intel and AMD.
-    #[value(name = "x86_64")]
-    X86,
-}
-
-impl Processor {
-    /// The processor of this machine.
-    pub(crate) fn here() -> Self {
-        if cfg!(target_arch = "aarch64") {
-            Self::Arm64
-        } else {
-            Self::X86
-        }
-    }
-
-    /// The name that the setting `architecture` has for it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Arm64 => "arm64",
-            Self::X86 => "x86_64",
-        }
-    }
-
-    /// The target of a function: the Linux of Lambda.
-    fn lambda(self) -> &'static str {
-        match self {
-            Self::Arm64 => "aarch64-unknown-linux-gnu",
-            Self::X86 => "x86_64-unknown-linux-gnu",
-        }
-    }
-
-    /// The target of the command: every Linux, since everything is linked in.
-    fn anywhere(self) -> &'static str {
-        match self {
-            Self::Arm64 => "aarch64-unknown-linux-musl",
-            Self::X86 => "x86_64-unknown-linux-musl",
-        }
-    }
-}
 
 /// The folder with everything that is released.
 pub(crate) fn folder() -> PathBuf {
@@ -89,7 +45,7 @@ pub(crate) fn run(processor: Option<Processor>) -> Result<(), Failure> {
     for processor in &processors {
         eprintln!("\n== the functions and the command for {}", processor.name());
         functions(&python, *processor)?;
-        command(&python, *processor)?;
+        build::command(&python, *processor)?;
     }
     eprintln!("\n== parts, licences, notes");
     parts(&python, &processors)?;
@@ -102,74 +58,6 @@ pub(crate) fn run(processor: Option<Processor>) -> Result<(), Failure> {
         eprintln!("{line}");
     }
     Ok(())
-}
-
-/// Builds each function for one processor as it is deployed, by cargo-lambda: `target/package/<processor>/<name>/bootstrap`, and
-/// its zip in `dist/`. Returns the folder with the programs.
-///
-/// # Errors
-///
-/// When they do not compile.
-pub(crate) fn functions(python: &Path, processor: Processor) -> Result<PathBuf, Failure> {
-    add_target(processor.lambda())?;
-    let programs = tools::workspace().join("target/package").join(processor.name());
-    let mut build = released(python, "cargo");
-    build
-        .args(["lambda", "build", "--release", "--locked"])
-        .args(["--target", processor.lambda(), "--lambda-dir"])
-        .arg(&programs);
-    run_quietly(&mut build)?;
-    let mut zip = Command::new(python);
-    run_quietly(zip.arg(script("zips.py")).arg(&programs).arg(zips(processor)))?;
-    Ok(programs)
-}
-
-/// Builds the functions for this machine as they are released. Returns the folder with their zips, for the setting `binaries`.
-///
-/// # Errors
-///
-/// When they do not compile.
-pub(crate) fn zips_for_here() -> Result<PathBuf, Failure> {
-    let python = tools::python_with_tools().map_err(text)?;
-    functions(&python, Processor::here())?;
-    Ok(zips(Processor::here()))
-}
-
-/// The folder with the zips of the functions for one processor.
-pub(crate) fn zips(processor: Processor) -> PathBuf {
-    folder().join("functions").join(processor.name())
-}
-
-/// Builds the command, with every way to sign in.
-fn command(python: &Path, processor: Processor) -> Result<(), Failure> {
-    let target = processor.anywhere();
-    add_target(target)?;
-    let mut build = released(python, "cargo");
-    build
-        .args(["zigbuild", "--release", "--locked", "--package", COMMAND])
-        .args(["--features", "sso", "--target", target]);
-    run_quietly(&mut build)?;
-    let linked = tools::workspace()
-        .join("target")
-        .join(target)
-        .join("release/ecr-deploy");
-    let program = folder().join(format!("ecr-deploy-linux-{}", processor.name()));
-    fs::copy(&linked, &program).map_err(|error| format!("{}: {error}", linked.display()))?;
-    if processor == Processor::here() {
-        says_its_version(&program)?;
-    }
-    Ok(())
-}
-
-/// Checks that the command starts, and is of the version that is released.
-fn says_its_version(program: &Path) -> Result<(), Failure> {
-    let said = output(Command::new(program).arg("--version"))?;
-    let expected = format!("ecr-deploy {}", ecr_deploy::domain::VERSION);
-    if said.trim() == expected {
-        Ok(())
-    } else {
-        Err(format!("{} says {said:?} instead of {expected:?}", program.display()))
-    }
 }
 
 /// Lists the parts that others wrote, and their licences.
@@ -215,18 +103,6 @@ fn parts(python: &Path, processors: &[Processor]) -> Result<(), Failure> {
     run_quietly(list.arg(folder()))
 }
 
-/// The packages in `functions/` with a program.
-pub(crate) fn function_names() -> Result<Vec<String>, Failure> {
-    let functions = tools::workspace().join("functions");
-    let mut names: Vec<String> = entries(&functions)?
-        .into_iter()
-        .filter(|package| package.join("src/main.rs").is_file())
-        .map(|package| name(&package))
-        .collect();
-    names.sort();
-    Ok(names)
-}
-
 /// The newest section of the changelog, without its heading.
 fn notes(changelog: &str) -> Result<String, Failure> {
     let mut sections = changelog.split("\n## ").skip(1);
@@ -256,44 +132,6 @@ fn sizes(dist: &Path) -> Result<Vec<[String; 2]>, Failure> {
         rows.push([shown, format!("{}.{:03} MB", kilobytes / 1000, kilobytes % 1000)]);
     }
     Ok(rows)
-}
-
-/// A command that compiles what is released. No path of this machine gets into a program, so that the same source makes the same
-/// bytes elsewhere, too.
-fn released(python: &Path, program: &str) -> Command {
-    let bin = python.parent().unwrap_or(Path::new("/")).display().to_string();
-    let path = env::var("PATH").unwrap_or_default();
-    let home = env::var_os("CARGO_HOME").map_or_else(
-        || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cargo"),
-        PathBuf::from,
-    );
-    let mut command = Command::new(program);
-    command
-        .current_dir(tools::workspace())
-        .env("PATH", format!("{bin}:{path}"))
-        .env(
-            "RUSTFLAGS",
-            format!(
-                "--remap-path-prefix={}=/ecr-deploy --remap-path-prefix={}=/cargo",
-                tools::workspace().display(),
-                home.display()
-            ),
-        );
-    command
-}
-
-/// Adds the standard library for a target, where rustup keeps the toolchain and it is not there yet.
-fn add_target(target: &str) -> Result<(), Failure> {
-    let root = output(Command::new("rustc").args(["--print", "sysroot"]))?;
-    if Path::new(root.trim())
-        .join("lib/rustlib")
-        .join(target)
-        .join("lib")
-        .is_dir()
-    {
-        return Ok(());
-    }
-    run_quietly(Command::new("rustup").args(["target", "add", target]))
 }
 
 /// Tells where the bytes will not be those of a release.
