@@ -4,13 +4,14 @@ pub mod limits;
 pub mod plan;
 pub mod policy;
 pub mod registry;
+pub mod services;
 pub mod stage;
 pub mod told;
 pub mod waves;
 
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::contract::{Hold, Plan, PlannedRevision, ServiceId, Skipped, Wave};
-use ecr_deploy::domain::arn::{ClusterName, TaskDefinitionArn};
+use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::artifact::Kind;
 use ecr_deploy::domain::push::{NothingPushed, Push, PushedImage, parse_push};
 use ecr_deploy::domain::service::Service;
@@ -20,18 +21,17 @@ use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
 use ecr_deploy::function::runtime::{Request, log_image};
 use ecr_deploy::quota::schedule::is_long;
-use futures::channel::mpsc::{self, UnboundedSender};
+use futures::channel::mpsc;
 use futures::future::try_join3;
-use futures::stream::TryStreamExt;
 use jiff::Timestamp;
 use limits::plan_within;
 use plan::{Planned, plan};
 use serde::Deserialize;
 use serde_json::Value;
+use services::{Seen, read_services};
 use stage::Stages;
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
-use std::pin::pin;
 use std::time::Duration;
 use tokio::time::Instant;
 use waves::{Owners, Waves, waves};
@@ -218,65 +218,6 @@ fn name_stages(plan: &mut Plan, mut stages: BTreeMap<ServiceId, StageName>) {
         let (cluster, name) = (service.cluster.clone(), service.service.clone());
         service.stage = stages.remove(&ServiceId { cluster, service: name });
     }
-}
-
-/// The services that were read of the clusters.
-#[derive(Default)]
-struct Seen {
-    services: Vec<Service>,
-    /// The clusters and services that were not there.
-    skipped: Vec<Skipped>,
-}
-
-/// Every service of the configured clusters. The revisions that they run are told to `found`, each once, which is closed
-/// at the end.
-async fn read_services(ecs: &Ecs, config: &Config, found: UnboundedSender<TaskDefinitionArn>) -> Result<Seen, Error> {
-    let clusters = if config.clusters.is_empty() {
-        ecs.clusters().await?
-    } else {
-        config.clusters.clone()
-    };
-    let mut seen = Seen::default();
-    let mut told = HashSet::new();
-    for cluster in &clusters {
-        match read_cluster(ecs, cluster, &mut told, &found).await {
-            Ok(of_cluster) => {
-                seen.services.extend(of_cluster.services);
-                seen.skipped.extend(of_cluster.skipped);
-            }
-            Err(Error::NotFound(answer)) => seen.skipped.push(policy::cluster_not_found(cluster, &answer)),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(seen)
-}
-
-async fn read_cluster(
-    ecs: &Ecs,
-    cluster: &ClusterName,
-    told: &mut HashSet<TaskDefinitionArn>,
-    found: &UnboundedSender<TaskDefinitionArn>,
-) -> Result<Seen, Error> {
-    let mut seen = Seen::default();
-    let mut batches = pin!(ecs.services(cluster));
-    while let Some(batch) = batches.try_next().await? {
-        for mut service in batch.services {
-            for revision in &service.task_definitions {
-                if told.insert(revision.clone()) {
-                    // Nobody listens any more when reading a revision has failed, and then this read fails too.
-                    let _failed = found.unbounded_send(revision.clone());
-                }
-            }
-            // A plan asks of the primary deployment alone whether it is steady, and a service may have a hundred events.
-            service.deployments.retain(|deployment| deployment.is_primary);
-            service.events = Vec::new();
-            seen.services.push(service);
-        }
-        let missing = batch.missing.into_iter();
-        seen.skipped
-            .extend(missing.map(|(arn, answer)| policy::service_not_found(&arn, &answer)));
-    }
-    Ok(seen)
 }
 
 /// The newest ACTIVE revision of every one of `families` that no service is on.
