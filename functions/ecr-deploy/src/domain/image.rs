@@ -100,7 +100,7 @@ impl ImageTag {
 }
 
 /// An ECR registry: one per account and region, whatever host name it is reached by.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EcrRegistry {
     /// The account that owns the registry.
     pub account: AccountId,

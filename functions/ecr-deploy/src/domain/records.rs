@@ -12,6 +12,7 @@ use crate::domain::arn::TaskDefinitionArn;
 use crate::domain::image::{ImageDigest, ImageTag, RepositoryName};
 use crate::domain::push::{PushId, PushedImage};
 use crate::domain::task_definition::Tag;
+use crate::domain::text::checksum;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -355,13 +356,8 @@ fn key(prefix: &str, repository: &RepositoryName) -> String {
     )
 }
 
-/// FNV-1a, 64 bits: stable over time and machines, which the standard library's hashes are not.
 fn checksum_of(repository: &RepositoryName) -> String {
-    let bytes = repository.as_str().bytes();
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
+    checksum(repository.as_str())
 }
 
 #[cfg(test)]

@@ -8,6 +8,16 @@ pub struct ParseTextError {
     pub(crate) expected: &'static str,
 }
 
+/// The checksum of a text, 16 hexadecimal digits: FNV-1a of 64 bits. It is stable over time and machines, which the standard
+/// library's hashes are not.
+#[must_use]
+pub fn checksum(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
 /// Makes a newtype over a text, read from and written to JSON as that text. `$parse` gives the part of a text that is
 /// kept, or `None` when the text is not `$expected`.
 macro_rules! parsed_text {

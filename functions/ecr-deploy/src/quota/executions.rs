@@ -27,6 +27,47 @@ const LATELY: i64 = 60;
 /// How many pages are counted: more do not run within the quotas of ECS for services.
 const PAGES: usize = 10;
 
+/// An execution that is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// Its name.
+    pub name: String,
+    /// When it began.
+    pub at: Timestamp,
+    /// How it stands.
+    pub status: BegunStatus,
+}
+
+/// The executions of a state machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Since when all are listed.
+    pub since: Timestamp,
+    /// The executions, the newest ones first.
+    pub begun: Vec<Begun>,
+}
+
+/// The status of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BegunStatus {
+    /// It runs, or waits for a redrive.
+    Running,
+    /// It ended well.
+    Succeeded,
+    /// It failed, or somebody stopped it.
+    Failed,
+}
+
+impl From<&ExecutionStatus> for BegunStatus {
+    fn from(status: &ExecutionStatus) -> Self {
+        match status {
+            ExecutionStatus::Succeeded => Self::Succeeded,
+            ExecutionStatus::Failed | ExecutionStatus::Aborted | ExecutionStatus::TimedOut => Self::Failed,
+            _ => Self::Running,
+        }
+    }
+}
+
 /// Step Functions, as far as a step asks it how many others there are.
 #[derive(Debug)]
 pub struct Executions {
@@ -104,7 +145,32 @@ impl Executions {
         }
     }
 
-    /// The running executions, of as many pages as are enough. Step Functions lists the newest ones first.
+    /// The executions of a state machine, by its ARN, that began no earlier than `since`. Where there are more than ten thousand of
+    /// them, the newest ones.
+    ///
+    /// # Errors
+    ///
+    /// `Deploy.Unavailable`, `Deploy.Rejected`; `Deploy.InvalidInput` when the answer cannot be read.
+    pub async fn begun_since(&self, state_machine: &str, since: Timestamp) -> Result<Listing, Error> {
+        let is_older = |it: &ExecutionListItem| it.start_date.secs() < since.as_second();
+        let is_enough = |listed: &[ExecutionListItem]| listed.last().is_some_and(is_older);
+        let (listed, is_whole) = self.pages(state_machine.to_owned(), None, is_enough).await?;
+        let begun = listed.iter().filter(|it| !is_older(it)).map(|it| {
+            let at = Timestamp::from_second(it.start_date.secs());
+            let at = at.map_err(|error| Error::InvalidInput(format!("ListExecutions: {}: {error}", it.name)))?;
+            Ok(Begun {
+                name: it.name.clone(),
+                at,
+                status: (&it.status).into(),
+            })
+        });
+        let begun: Vec<Begun> = begun.collect::<Result<_, Error>>()?;
+        let oldest = begun.last().map_or(since, |oldest| oldest.at);
+        let since = if is_whole { since } else { oldest };
+        Ok(Listing { since, begun })
+    }
+
+    /// The running executions, of as many pages as are enough.
     async fn list(
         &self,
         execution: &str,
@@ -115,24 +181,35 @@ impl Executions {
                 "{execution} is not the ARN of an execution"
             )));
         };
+        let running = Some(ExecutionStatus::Running);
+        let (listed, _) = self.pages(state_machine, running, is_enough).await?;
+        Ok(listed)
+    }
+
+    /// The executions of a state machine, of as many pages as are enough; and true if these were enough, or all. Step Functions
+    /// lists the newest ones first.
+    async fn pages(
+        &self,
+        state_machine: String,
+        status: Option<ExecutionStatus>,
+        is_enough: impl Fn(&[ExecutionListItem]) -> bool,
+    ) -> Result<(Vec<ExecutionListItem>, bool), Error> {
         let request = self.client.list_executions().state_machine_arn(state_machine);
-        let mut pages = request
-            .status_filter(ExecutionStatus::Running)
-            .max_results(PAGE)
-            .into_paginator()
-            .send();
+        let request = request.set_status_filter(status).max_results(PAGE);
+        let mut pages = request.into_paginator().send();
         let mut listed = Vec::new();
         for _ in 0..PAGES {
-            let Some(page) = pages.next().await else { break };
-            listed.extend(
-                page.map_err(|error| Error::from_aws("ListExecutions", &error))?
-                    .executions,
-            );
-            if is_enough(&listed) {
-                break;
+            let Some(page) = pages.next().await else {
+                return Ok((listed, true));
+            };
+            let page = page.map_err(|error| Error::from_aws("ListExecutions", &error))?;
+            let is_last = page.next_token.is_none();
+            listed.extend(page.executions);
+            if is_last || is_enough(&listed) {
+                return Ok((listed, true));
             }
         }
-        Ok(listed)
+        Ok((listed, false))
     }
 }
 
@@ -171,6 +248,12 @@ mod tests {
 
     /// Step Functions with so many executions on each page, or with an error; and how often it was asked.
     fn answering(pages: &'static [Result<usize, &'static str>]) -> (Executions, Arc<AtomicUsize>) {
+        listing(pages, &json!("RUNNING"))
+    }
+
+    /// The same, asked for those of a status.
+    fn listing(pages: &'static [Result<usize, &'static str>], status: &Value) -> (Executions, Arc<AtomicUsize>) {
+        let filter = status.clone();
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();
         let client = infallible_client_fn(move |request| {
@@ -179,7 +262,7 @@ mod tests {
             let machine = "arn:aws-cn:states:cn-north-1:123456789012:stateMachine:deploy-service";
             assert_eq!(
                 (&body["stateMachineArn"], &body["statusFilter"]),
-                (&json!(machine), &json!("RUNNING"))
+                (&json!(machine), &filter)
             );
             let page = count.fetch_add(1, Ordering::Relaxed);
             let more = page + 1 < pages.len();
@@ -233,6 +316,46 @@ mod tests {
         assert_eq!(executions.begun_lately(EXECUTION, at(900)).await, Some(3));
         let (executions, _) = answering(&[Err("AccessDeniedException")]);
         assert_eq!(executions.begun_lately(EXECUTION, at(0)).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_began_since_a_time_is_listed_as_far_back_as_can_be_read() {
+        const MACHINE: &str = "arn:aws-cn:states:cn-north-1:123456789012:stateMachine:deploy-service";
+        let begun = Begun {
+            name: "web-v1-0".to_owned(),
+            at: at(0),
+            status: BegunStatus::Running,
+        };
+        for (pages, asked_since, listed, since, calls) in [
+            (&[Ok(2)][..], 0, 2, 0, 1),
+            (&[Ok(2)], -60, 2, -60, 1),
+            (&[Ok(1000), Ok(2)], 1, 0, 1, 1),
+            // Nobody knows what is older than the oldest one read.
+            (&[Ok(1000); 11], -60, 10_000, 0, 10),
+        ] {
+            let (executions, asked) = listing(pages, &Value::Null);
+            let listing = executions.begun_since(MACHINE, at(asked_since)).await.unwrap();
+            assert_eq!(listing.begun, vec![begun.clone(); listed], "{asked_since}");
+            assert_eq!(listing.since, at(since));
+            assert_eq!(asked.load(Ordering::Relaxed), calls, "{asked_since}");
+        }
+        let (executions, _) = listing(&[Err("AccessDeniedException")], &Value::Null);
+        let refused = executions.begun_since(MACHINE, at(0)).await.unwrap_err();
+        assert_eq!(refused.name(), "Deploy.Rejected");
+    }
+
+    #[test]
+    fn an_execution_that_failed_or_was_stopped_has_failed() {
+        for (status, expected) in [
+            (ExecutionStatus::Running, BegunStatus::Running),
+            (ExecutionStatus::PendingRedrive, BegunStatus::Running),
+            (ExecutionStatus::Succeeded, BegunStatus::Succeeded),
+            (ExecutionStatus::Failed, BegunStatus::Failed),
+            (ExecutionStatus::Aborted, BegunStatus::Failed),
+            (ExecutionStatus::TimedOut, BegunStatus::Failed),
+        ] {
+            assert_eq!(BegunStatus::from(&status), expected, "{status:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

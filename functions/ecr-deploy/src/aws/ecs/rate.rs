@@ -51,6 +51,16 @@ impl Rate {
         Self::new(25.0, 19.0)
     }
 
+    /// For `DescribeServices` and `ListServices` of what nobody waits for: a quarter of what AWS grants.
+    pub(super) fn of_patient_service_reads() -> Self {
+        Self::new(25.0, 5.0)
+    }
+
+    /// For `DescribeTaskDefinition` and the others of its bucket, of what nobody waits for: a quarter of what AWS grants.
+    pub(super) fn of_patient_task_definition_reads() -> Self {
+        Self::new(12.0, 5.0)
+    }
+
     /// A full bucket of `burst` calls, filled again at `per_second`.
     fn new(burst: f64, per_second: f64) -> Self {
         Self {

@@ -68,6 +68,17 @@ impl Outline {
         &self.arn
     }
 
+    /// The images that its containers name, as far as they can be read.
+    pub fn references(&self) -> impl Iterator<Item = &ImageReference> {
+        self.containers.iter().filter_map(|(_, of)| of.as_ref())
+    }
+
+    /// As [`TaskDefinition::is_ours`].
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        records::source(&self.tags).is_some()
+    }
+
     /// As [`TaskDefinition::containers_of`].
     #[must_use]
     pub fn containers_of(&self, image: &PushedImage) -> Vec<String> {
