@@ -16,6 +16,7 @@ export const SOURCE = join(REPOSITORY_ROOT, 'cdk', 'lib', 'settings.ts');
 /** The settings whose entries have members of their own: the interface, and where it is. */
 const ENTRIES: Readonly<Record<string, readonly [source: string, name: string]>> = {
   stages: [join(REPOSITORY_ROOT, 'cdk', 'lib', 'stages.ts'), 'Stage'],
+  sweep: [join(REPOSITORY_ROOT, 'cdk', 'lib', 'sweep-settings.ts'), 'Sweep'],
 };
 
 /** A setting as its documentation tells. */

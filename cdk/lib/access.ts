@@ -17,6 +17,7 @@ export interface AccessProps {
   readonly push: Machine;
   readonly deployImage: Machine;
   readonly deployService: Machine;
+  readonly sweep: Machine;
   readonly installationParameter: string;
   readonly holdParameter: string;
 }
@@ -110,8 +111,8 @@ function readers({ deployImage, deployService, ...props }: AccessProps): Permiss
   ];
 }
 
-/** plan, deploy, retry, hold, unhold, rollback, continue and cancel. */
-function operators({ push, deployImage, deployService, holdParameter }: AccessProps): Permission[] {
+/** plan, deploy, retry, sweep, hold, unhold, rollback, continue and cancel. */
+function operators({ push, deployImage, deployService, sweep, holdParameter }: AccessProps): Permission[] {
   return [
     {
       sid: 'StartPush',
@@ -126,10 +127,15 @@ function operators({ push, deployImage, deployService, holdParameter }: AccessPr
       resources: [deployService.stateMachineArn],
     },
     {
+      sid: 'Sweep',
+      actions: ['states:StartExecution'],
+      resources: [sweep.stateMachineArn],
+    },
+    {
       sid: 'FindPush',
-      // Its output names the execution that has the push.
+      // The output of the first names the execution that has the push, that of the second what was missed.
       actions: ['states:DescribeExecution'],
-      resources: [executions(push)],
+      resources: [push, sweep].map(executions),
       wildcard: 'An execution gets its name when it starts.',
     },
     {

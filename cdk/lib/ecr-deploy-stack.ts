@@ -67,6 +67,14 @@ export class EcrDeployStack extends Stack {
       description: 'The log group of the state machine tell-end',
       value: this.ecrDeploy.logs.tellEnd.logGroupName,
     });
+    new CfnOutput(this, 'SweepArn', {
+      description: 'The state machine that finds the pushes which services have missed',
+      value: this.ecrDeploy.sweep.stateMachineArn,
+    });
+    new CfnOutput(this, 'SweepLogs', {
+      description: 'The log group of the state machine sweep',
+      value: this.ecrDeploy.logs.sweep.logGroupName,
+    });
     if (this.ecrDeploy.topic !== undefined) {
       new CfnOutput(this, 'TopicArn', {
         description: 'The topic that gets a message for each push',

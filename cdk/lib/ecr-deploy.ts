@@ -15,6 +15,7 @@ import { Access } from './access';
 import { Alarms } from './alarms';
 import { Dashboard } from './dashboard';
 import { usableKey } from './encryption-key';
+import { ofFunctions } from './function-settings';
 import { installationParameter, tellInstallation, withRoom } from './installation';
 import { messages, NO_TOPIC } from './messages';
 import { isEveryRole, only, statement } from './permission';
@@ -24,8 +25,9 @@ import { saveQuery } from './query-of-push';
 import { nameRoles } from './roles';
 import { SettingError } from './setting';
 import { inOneLine } from './stages';
-import { checkSettings, type EcrDeployProps, ofFunctions, type Settings } from './settings';
+import { checkSettings, type EcrDeployProps, type Settings } from './settings';
 import { Step, type StepName } from './step';
+import { stepOfSweep, sweep } from './sweep';
 import { tagFilter } from './tag-filter';
 import { tellEnds } from './tell-end';
 import { VERSION } from './version';
@@ -34,6 +36,7 @@ import { Workflow } from './workflow';
 export type { Architecture, EcrDeployProps, Trigger } from './settings';
 export { SettingError } from './setting';
 export type { Base, ImageReference, Rollback, Stage } from './stages';
+export type { Sweep, SweepAction } from './sweep-settings';
 
 /**
  * Deploys what is pushed to ECR, in this account and region.
@@ -62,11 +65,13 @@ export class EcrDeploy extends Construct {
 
   /** Runs once for each push that could not tell its own end: it was stopped, or a step failed that nothing follows. */
   readonly tellEnd: StateMachine;
+  /** Finds the pushes that services have missed, and starts {@link push} for them or tells of them. */
+  readonly sweep: StateMachine;
   /** The topic that gets a message for each push, where the settings name one. */
   readonly topic: ITopic | undefined;
 
   /** The log groups of the state machines. */
-  readonly logs: Readonly<Record<'push' | 'deployImage' | 'deployService' | 'tellEnd', LogGroup>>;
+  readonly logs: Readonly<Record<'push' | 'deployImage' | 'deployService' | 'tellEnd' | 'sweep', LogGroup>>;
 
   // eslint-disable-next-line max-lines-per-function -- a table: one resource after the other
   constructor(scope: Construct, id: string, props: EcrDeployProps) {
@@ -132,7 +137,16 @@ export class EcrDeploy extends Construct {
       ...key,
       permissions: [],
     });
-    this.steps = { findTaskDefinitions, registerRevision, updateService, checkStability, rollBack, conclude };
+    const findMissedPushes = stepOfSweep(this, settings, key);
+    this.steps = {
+      findTaskDefinitions,
+      registerRevision,
+      updateService,
+      checkStability,
+      rollBack,
+      conclude,
+      findMissedPushes,
+    };
 
     const told = messages(this, settings, key.encryptionKey);
     this.topic = told?.topic;
@@ -188,7 +202,7 @@ export class EcrDeploy extends Construct {
       statements: [statement(permissions.countExecutions(this.deployService))],
     });
     new Policy(this, 'CountPushes', {
-      roles: [findTaskDefinitions.role],
+      roles: [findTaskDefinitions.role, findMissedPushes.role],
       statements: [statement(permissions.countExecutions(this.deployImage))],
     });
 
@@ -228,11 +242,21 @@ export class EcrDeploy extends Construct {
 
     const tellEnd = tellEnds(this, { conclude, settings, deployImage: this.deployImage, told, ...key });
     this.tellEnd = tellEnd.stateMachine;
+    const swept = sweep(this, {
+      findMissedPushes,
+      push: this.push,
+      deployImage: this.deployImage,
+      holdParameter: this.holdParameter,
+      settings,
+      ...key,
+    });
+    this.sweep = swept.stateMachine;
     this.logs = {
       push: push.logGroup,
       deployImage: deployImage.logGroup,
       deployService: deployService.logGroup,
       tellEnd: tellEnd.logGroup,
+      sweep: swept.logGroup,
     };
 
     saveQuery(this, [...Object.values(this.logs), ...Object.values(this.steps).map(({ logGroup }) => logGroup)]);
@@ -254,6 +278,7 @@ export class EcrDeploy extends Construct {
       push: this.push.stateMachineArn,
       deployImage: this.deployImage.stateMachineArn,
       deployService: this.deployService.stateMachineArn,
+      sweep: this.sweep.stateMachineArn,
       holdParameter: this.holdParameter,
       deadLetterQueueUrl: this.deadLetterQueue.queueUrl,
       trigger: settings.trigger,
@@ -264,6 +289,7 @@ export class EcrDeploy extends Construct {
       push: this.push,
       deployImage: this.deployImage,
       deployService: this.deployService,
+      sweep: this.sweep,
       installationParameter: installationParameter(this),
       holdParameter: this.holdParameter,
     });

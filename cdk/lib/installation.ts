@@ -17,6 +17,7 @@ export interface Installation {
   readonly push: string;
   readonly deployImage: string;
   readonly deployService: string;
+  readonly sweep: string;
   readonly holdParameter: string;
   readonly deadLetterQueueUrl: string;
   readonly trigger: string;

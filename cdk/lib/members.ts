@@ -25,6 +25,7 @@ import {
   TRIGGERS,
 } from './settings';
 import { IMAGE_REFERENCES, type ImageReference, STAGES } from './stages';
+import { SWEEP } from './sweep-settings';
 
 const RETENTION: Member<RetentionDays> = {
   schema: { enum: [...RETENTIONS, 'infinite'] },
@@ -57,6 +58,7 @@ export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullab
   alarms: FLAG,
   dashboard: FLAG,
   parameters: FLAG,
+  sweep: SWEEP,
   architecture: choice<Architecture>(ARCHITECTURES),
   logRetention: RETENTION,
   removalPolicy: choice<RemovalPolicy>(REMOVAL_POLICIES),

@@ -10,26 +10,18 @@ import type { Settings } from './settings';
 
 /** find-task-definitions: what runs in the clusters, and what no service runs. */
 export function findTaskDefinitions(settings: Settings): Permission[] {
-  const listClusters: Permission = {
-    sid: 'ListClusters',
-    actions: ['ecs:ListClusters'],
-    resources: ['*'],
-    wildcard: 'ecs:ListClusters has no resource.',
-  };
   return [
-    ...(settings.clusters.length === 0 ? [listClusters] : []),
-    {
-      sid: 'ListServices',
-      actions: ['ecs:ListServices'],
-      resources: ['*'],
-      ...inClusters(settings),
-      wildcard: 'ecs:ListServices has no resource; the condition limits it to the configured clusters, if any.',
-    },
+    ...listServices(settings),
     describeServices(settings),
     readTaskDefinitions(settings.scanFamilies ? ['ecs:ListTaskDefinitionFamilies'] : []),
     // Where the event of a push does not tell whether it is an image.
     describeImages(settings),
   ];
+}
+
+/** find-missed-pushes: what runs and what was deployed there before, and the images that there are. */
+export function findMissedPushes(settings: Settings): Permission[] {
+  return [...listServices(settings), ...readRollouts(settings, ['ecs:ListTaskDefinitions']), describeImages(settings)];
 }
 
 /** register-revision: a copy of a task definition with another image, unless the family has that one already. */
@@ -165,7 +157,8 @@ export function runExecution(child: { readonly arn: string; readonly name: strin
 
 /**
  * How many executions run. Of deploy-service: how many services are waited for, for the steps that read one. Of
- * deploy-image: how many pushes search at the same time, for find-task-definitions.
+ * deploy-image: how many pushes search at the same time, for find-task-definitions; and which pushes came, for
+ * find-missed-pushes.
  */
 export function countExecutions({ stateMachineArn }: { readonly stateMachineArn: string }): Permission {
   return { sid: 'CountExecutions', actions: ['states:ListExecutions'], resources: [stateMachineArn] };
@@ -216,8 +209,28 @@ function readTasks(settings: Settings): Permission[] {
   ];
 }
 
+/** The clusters and their services, by their names. */
+function listServices(settings: Settings): Permission[] {
+  const listClusters: Permission = {
+    sid: 'ListClusters',
+    actions: ['ecs:ListClusters'],
+    resources: ['*'],
+    wildcard: 'ecs:ListClusters has no resource.',
+  };
+  return [
+    ...(settings.clusters.length === 0 ? [listClusters] : []),
+    {
+      sid: 'ListServices',
+      actions: ['ecs:ListServices'],
+      resources: ['*'],
+      ...inClusters(settings),
+      wildcard: 'ecs:ListServices has no resource; the condition limits it to the configured clusters, if any.',
+    },
+  ];
+}
+
 /** A service, its rollouts and the task definitions they are of. */
-function readRollouts(settings: Settings): Permission[] {
+function readRollouts(settings: Settings, moreOfTaskDefinitions: readonly string[] = []): Permission[] {
   return [
     describeServices(settings),
     {
@@ -232,7 +245,7 @@ function readRollouts(settings: Settings): Permission[] {
       resources: [...inEachCluster(settings, 'service'), ...inEachCluster(settings, 'service-revision')],
       wildcard: 'Rollouts come and go; the configured clusters, if any, limit them.',
     },
-    readTaskDefinitions(),
+    readTaskDefinitions(moreOfTaskDefinitions),
   ];
 }
 

@@ -2,12 +2,11 @@
  * Settings are what an operator decides about ecr-deploy. They come in as the props of {@link EcrDeploy} and are checked
  * once, at synth: a setting that cannot be read is refused with its name, its value and the fix, never defaulted.
  */
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { IManagedPolicy, IRole } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import type { Construct } from 'constructs';
 import {
   checkLatest,
   checkRoom,
@@ -25,6 +24,7 @@ import {
   timeout,
   whole,
 } from './checks';
+import { ofFunctions, VARIABLE } from './function-settings';
 import {
   ACCOUNT_ID,
   CLUSTER_NAME,
@@ -37,6 +37,7 @@ import {
   ROLE_PREFIX,
 } from './patterns';
 import { allServices, checkStages, IMAGE_REFERENCES, type ImageReference, type Stage } from './stages';
+import { checkSweep, type Sweep, type SweepSettings } from './sweep-settings';
 
 export const TRIGGERS = ['imageAction', 'putImage'] as const;
 export const ARCHITECTURES = ['arm64', 'x86_64'] as const;
@@ -196,7 +197,7 @@ export interface EcrDeployProps {
 
   /**
    * Makes CloudWatch alarms: a push failed, a push was not started, the dead-letter queue is not empty, a function fails again
-   * and again, Lambda throttles a function. AWS asks for $0.10 a month for each of these 14.
+   * and again, Lambda throttles a function. AWS asks for $0.10 a month for each of these 16.
    *
    * @default - `true` with a `notificationTopic`
    */
@@ -218,6 +219,16 @@ export interface EcrDeployProps {
    * @default false
    */
   readonly parameters?: boolean;
+
+  /**
+   * The [sweep](operations.md#find-what-was-missed): again and again it finds the services that run an older image than one
+   * that their stage takes, because the event of its push was lost, because it was held, or because somebody's apply put an old
+   * image back. It deploys that by an ordinary push, or tells of it. It never deploys what failed on a service before, and
+   * nothing against a hold. It has these members:
+   *
+   * @default - every hour: `lost` is deployed, `reverted` is reported
+   */
+  readonly sweep?: Sweep;
 
   /**
    * The processor of the functions: `arm64` or `x86_64`.
@@ -290,11 +301,11 @@ type Omittable =
   'holdParameter' | 'notificationTopic' | 'encryptionKey' | 'permissionsBoundary' | 'rolePath' | 'rolePrefix';
 
 /** The props that become something else: a list of ARNs, stages, whole seconds. */
-type Converted = 'parameters' | 'passRoles' | 'deployLatest' | 'rolloutTimeout' | 'pollInterval' | 'binaries';
+type Converted = 'parameters' | 'passRoles' | 'deployLatest' | 'rolloutTimeout' | 'pollInterval' | 'binaries' | 'sweep';
 
 /** The settings after they were checked, with their defaults. An empty list stands for all. */
 export interface Settings
-  extends Required<Omit<EcrDeployProps, Omittable | Converted>>, Pick<EcrDeployProps, Omittable> {
+  extends Required<Omit<EcrDeployProps, Omittable | Converted>>, Pick<EcrDeployProps, Omittable>, SweepSettings {
   readonly passRoleArns: readonly string[];
   readonly rolloutTimeoutSeconds: number;
   readonly pollIntervalSeconds: number;
@@ -302,40 +313,6 @@ export interface Settings
   readonly writesParameters: boolean;
   /** `undefined`: cargo-lambda builds them. */
   readonly binaries: string | undefined;
-}
-
-/** The settings of the functions: `Config` in `functions/ecr-deploy/src/function/config.rs` has the same members. */
-const OF_FUNCTIONS = [
-  'clusters',
-  'repositories',
-  'stages',
-  'tagLatest',
-  'imageReference',
-  'scanFamilies',
-  'maxServices',
-  'sendsMessages',
-  'writesParameters',
-  'rolloutTimeoutSeconds',
-  'pollIntervalSeconds',
-] as const satisfies readonly (keyof Settings)[];
-
-/** The name of the environment variable that has them, as JSON. */
-const VARIABLE = 'SETTINGS';
-
-/** The environment of every function: its settings as one JSON document. */
-export function environment(scope: Construct, settings: Settings): Record<string, string> {
-  return { [VARIABLE]: Stack.of(scope).toJsonString(ofFunctions(settings)) };
-}
-
-/** The settings of every function, as it reads them. */
-export function ofFunctions(settings: Settings): Record<string, unknown> {
-  const stages = settings.stages.map(({ soak, rolloutTimeout, ...stage }) => ({
-    ...stage,
-    ...(soak && { soakSeconds: soak.toSeconds() }),
-    ...(rolloutTimeout && { rolloutTimeoutSeconds: rolloutTimeout.toSeconds() }),
-  }));
-  const members = OF_FUNCTIONS.map((name) => [name, name === 'stages' ? stages : settings[name]]);
-  return Object.fromEntries(members) as Record<string, unknown>;
 }
 
 /**
@@ -383,6 +360,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
     maxServices: whole('maxServices', props.maxServices ?? MOST_SERVICES, MOST_SERVICES),
     ...checkTold(props),
     writesParameters: flag('parameters', props.parameters ?? false),
+    ...checkSweep(props.sweep),
     trigger: oneOf('trigger', props.trigger ?? 'imageAction', TRIGGERS),
     repositories,
     accounts: names('accounts', props.accounts, ACCOUNT_ID),

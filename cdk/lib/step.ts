@@ -19,14 +19,21 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { RustFunction } from 'cargo-lambda-cdk';
 import { Construct } from 'constructs';
 import { readyFunction } from './binaries';
+import { environment } from './function-settings';
 import { grant, only, type Permission, WRITE_TRACES } from './permission';
 import { REPOSITORY_ROOT } from './repository-root';
-import { environment, type Settings } from './settings';
+import type { Settings } from './settings';
 import { VERSION } from './version';
 
 /** The names of the steps, as the placeholders of the state machines spell them. */
 export type StepName =
-  'findTaskDefinitions' | 'registerRevision' | 'updateService' | 'checkStability' | 'rollBack' | 'conclude';
+  | 'findTaskDefinitions'
+  | 'registerRevision'
+  | 'updateService'
+  | 'checkStability'
+  | 'rollBack'
+  | 'conclude'
+  | 'findMissedPushes';
 
 /** The properties by which steps differ. */
 export interface StepProps {

@@ -35,7 +35,7 @@ for (const [how, method] of [
       const codes = new Synthesized({ binaries })
         .ofType('AWS::Lambda::Function')
         .map(({ properties }) => properties.Code);
-      assert.equal(new Set(codes.map(({ S3Key }: Json) => S3Key)).size, 6);
+      assert.equal(new Set(codes.map(({ S3Key }: Json) => S3Key)).size, 7);
       for (const { S3Key } of codes) {
         assert.match(S3Key, /\.zip$/);
       }

@@ -185,23 +185,25 @@ test('README.md and docs/operations.md explain every error, and no other', () =>
   }
 });
 
-test('docs/operations.md explains every outcome of a service and every reason to skip something', () => {
+test('docs/operations.md explains every outcome of a service, every reason to skip something, and every reason to miss a push', () => {
   const contract = (file: string) => read(`functions/ecr-deploy/src/contract/${file}.rs`);
   const outcomes = variants(contract('conclude'), 'ServiceOutcome');
-  const words = [...new Set([...outcomes, ...variants(contract('common'), 'SkipReason')])].sort();
+  const missed = variants(contract('find_missed_pushes'), 'WhyMissed');
+  const words = [...new Set([...outcomes, ...missed, ...variants(contract('common'), 'SkipReason')])].sort();
   assert.deepEqual(matches(read('docs/operations.md'), /^\| `([A-Z_]+)` \|/gm), words);
 });
 
 test('docs/operations.md says of every state that takes time what a redrive does there', () => {
   const [, table = ''] = read('docs/operations.md').split('| state | what a redrive does |');
   const [rows = ''] = table.split('\n\n');
-  const machines = /^\| \*(?:push|deploy-image|deploy-service|tell-end)\* \|.*$/m;
-  const [, push = '', image = '', service = '', end = ''] = rows.split(machines);
+  const machines = /^\| \*(?:push|deploy-image|deploy-service|tell-end|sweep)\* \|.*$/m;
+  const [, push = '', image = '', service = '', end = '', sweep = ''] = rows.split(machines);
   for (const [machine, part] of Object.entries({
     push,
     'deploy-image': image,
     'deploy-service': service,
     'tell-end': end,
+    sweep,
   })) {
     const named = matches(part, /^\| ([^|]+) \|/gm).flatMap((names) => names.split(', '));
     const { slow, all } = states(JSON.parse(readDefinition(machine)));

@@ -59,7 +59,7 @@ const STAGES = new Synthesized({
   ],
 });
 
-test('there is one function for each of the six steps, and no other', () => {
+test('there is one function for each of the seven steps, and no other', () => {
   const functions = DEFAULT.ofType('AWS::Lambda::Function').map(({ path }) => path);
 
   assert.deepEqual(
@@ -180,7 +180,7 @@ test('repositories that do not fit into one pattern are shared by several rules,
   for (const trigger of ['putImage', 'imageAction'] as const) {
     const rules = new Synthesized({ repositories, trigger })
       .ofType('AWS::Events::Rule')
-      .filter(({ path }) => path !== 'EcrDeploy/Ended');
+      .filter(({ path }) => !['EcrDeploy/Ended', 'EcrDeploy/Swept'].includes(path));
     const patterns: Json[] = rules.map(({ properties }) => properties.EventPattern);
     const named = patterns.flatMap(({ detail }) =>
       trigger === 'putImage' ? detail.requestParameters.repositoryName : detail['repository-name'],
@@ -284,9 +284,9 @@ test('each log group is kept as long as logRetention says, three months by defau
   const retentions = (settings: Partial<EcrDeployProps>) =>
     new Synthesized(settings).ofType('AWS::Logs::LogGroup').map(({ properties }) => properties.RetentionInDays);
 
-  assert.deepEqual(retentions({}), Array(10).fill(90));
-  assert.deepEqual(retentions({ logRetention: RetentionDays.ONE_WEEK }), Array(10).fill(7));
-  assert.deepEqual(retentions({ logRetention: RetentionDays.INFINITE }), Array(10).fill(undefined));
+  assert.deepEqual(retentions({}), Array(12).fill(90));
+  assert.deepEqual(retentions({ logRetention: RetentionDays.ONE_WEEK }), Array(12).fill(7));
+  assert.deepEqual(retentions({ logRetention: RetentionDays.INFINITE }), Array(12).fill(undefined));
 });
 
 test('the stack tells where the state machines, the functions, their logs and the dead-letter queue are', () => {
@@ -310,6 +310,8 @@ test('the stack tells where the state machines, the functions, their logs and th
     DeployImageLogs: '${EcrDeploy/DeployImage/Logs}',
     DeployServiceLogs: '${EcrDeploy/DeployService/Logs}',
     TellEndLogs: '${EcrDeploy/TellEnd/Logs}',
+    SweepArn: '${EcrDeploy/Sweep/StateMachine}',
+    SweepLogs: '${EcrDeploy/Sweep/Logs}',
     DeadLetterQueueUrl: '${EcrDeploy/DeadLetterQueue}',
     ...Object.fromEntries(steps),
   });
@@ -339,6 +341,7 @@ test('a parameter tells the command where the state machines are, and the settin
     push: '${EcrDeploy/PushMachine/StateMachine}',
     deployImage: '${EcrDeploy/DeployImage/StateMachine}',
     deployService: '${EcrDeploy/DeployService/StateMachine}',
+    sweep: '${EcrDeploy/Sweep/StateMachine}',
     holdParameter: '/ecr-deploy/ecr-deploy/hold',
     deadLetterQueueUrl: '${EcrDeploy/DeadLetterQueue}',
     trigger: 'imageAction',
@@ -371,7 +374,7 @@ test('the functions, their roles and all log groups are reachable from the const
     made.filter((path) => !reachable.includes(path)),
     [],
   );
-  assert.equal(new Set(reachable).size, 6 * 3 + 4);
+  assert.equal(new Set(reachable).size, 7 * 3 + 5);
 });
 
 test('logs and queue go with the stack, or stay when removalPolicy says so', () => {
@@ -380,8 +383,8 @@ test('logs and queue go with the stack, or stay when removalPolicy says so', () 
       .filter(({ Type }) => ['AWS::Logs::LogGroup', 'AWS::SQS::Queue'].includes(Type))
       .map(({ DeletionPolicy }) => DeletionPolicy);
 
-  assert.deepEqual(policies({}), Array(11).fill('Delete'));
-  assert.deepEqual(policies({ removalPolicy: RemovalPolicy.RETAIN }), Array(11).fill('Retain'));
+  assert.deepEqual(policies({}), Array(13).fill('Delete'));
+  assert.deepEqual(policies({ removalPolicy: RemovalPolicy.RETAIN }), Array(13).fill('Retain'));
 });
 
 test('with a key of the customer, logs, queue and executions are encrypted by it, and the state machines may use it', () => {
@@ -431,13 +434,13 @@ test('every role has the boundary, the path and the prefix that the settings giv
     .flatMap((synthesized) => synthesized.ofType('AWS::IAM::Role'))
     .map(({ properties }) => properties);
 
-  assert.equal(roles.length, 24);
+  assert.equal(roles.length, 30);
   for (const { PermissionsBoundary, Path, RoleName } of roles) {
     assert.deepEqual({ PermissionsBoundary, Path }, { PermissionsBoundary: boundary, Path: '/teams/web/' });
     assert.match(RoleName, /^app-ecr-deploy-[\w-]+$/);
     assert.ok(RoleName.length <= 64, RoleName);
   }
-  assert.equal(new Set(roles.map(({ RoleName }) => RoleName)).size, 24);
+  assert.equal(new Set(roles.map(({ RoleName }) => RoleName)).size, 30);
 });
 
 test('without these settings CloudFormation names the roles', () => {
@@ -461,7 +464,7 @@ test('two stacks have no name in common: no output is exported, and what has a f
   };
   const [one, other] = [fixed('ecr-deploy'), fixed('ecr-deploy-staging')];
 
-  assert.equal(one.length, 12);
+  assert.equal(one.length, 14);
   assert.deepEqual(
     one.filter((name) => other.includes(name)),
     [],
@@ -502,6 +505,8 @@ test('the logical ids of what holds state or is referred to from outside stay as
     'EcrDeployEnded53072B23',
     'EcrDeployPush18CCE5A5',
     'EcrDeployPushMachineStateMachineE43FD1CD',
+    'EcrDeploySweepStateMachine8584D686',
+    'EcrDeploySwept85E6743E',
     'EcrDeployTellEndStateMachineC3530369',
   ]);
 });

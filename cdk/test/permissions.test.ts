@@ -39,8 +39,8 @@ test('each function and each state machine has a role of its own', () => {
   const machines = synthesized.ofType('AWS::StepFunctions::StateMachine').map(({ properties }) => properties.RoleArn);
   const roles = [...functions, ...machines].map((role) => synthesized.text(role));
 
-  assert.equal(roles.length, 10);
-  assert.equal(new Set(roles).size, 10);
+  assert.equal(roles.length, 12);
+  assert.equal(new Set(roles).size, 12);
 });
 
 test('the managed policies are those for people, and fit into what IAM has room for', () => {
@@ -227,11 +227,11 @@ test('the steps may count the executions with which they share what ECS grants, 
 
   assert.deepEqual(counting, [
     { roles: ['UpdateService', 'CheckStability', 'RollBack'].map(role), resources: [machine('DeployService')] },
-    { roles: [role('FindTaskDefinitions')], resources: [machine('DeployImage')] },
+    { roles: ['FindTaskDefinitions', 'FindMissedPushes'].map(role), resources: [machine('DeployImage')] },
   ]);
 });
 
-test('the rules may start push and tell-end, push deploy-image, and deploy-image deploy-service', () => {
+test('the rules may start push, tell-end and sweep, sweep push, push deploy-image, and deploy-image deploy-service', () => {
   const starting = statements(DEFAULT)
     .filter(({ statement }) => [statement.Action].flat().includes('states:StartExecution'))
     .map(({ path, statement }) => [path, DEFAULT.text(statement.Resource)]);
@@ -239,6 +239,8 @@ test('the rules may start push and tell-end, push deploy-image, and deploy-image
   assert.deepEqual(Object.fromEntries(starting), {
     'EcrDeploy/TellEndRole/DefaultPolicy': '${EcrDeploy/TellEnd/StateMachine}',
     'EcrDeploy/PushRole/DefaultPolicy': '${EcrDeploy/PushMachine/StateMachine}',
+    'EcrDeploy/SweepRole/DefaultPolicy': '${EcrDeploy/Sweep/StateMachine}',
+    'EcrDeploy/Sweep/Role/DefaultPolicy': '${EcrDeploy/PushMachine/StateMachine}',
     'EcrDeploy/PushMachine/Role/DefaultPolicy': '${EcrDeploy/DeployImage/StateMachine}',
     'EcrDeploy/DeployImage/Role/DefaultPolicy': '${EcrDeploy/DeployService/StateMachine}:*',
   });
@@ -273,16 +275,17 @@ test('where every stage is opt-in, only services whose own tag names one may be 
   assert.deepEqual(changing(undefined), all(undefined));
 });
 
-test('only the state machine deploy-image may read a parameter, and only the one that holds everything', () => {
+test('only the state machines deploy-image and sweep may read a parameter, and only the one that holds everything', () => {
   const reading = (holdParameter?: string) =>
     statements(new Synthesized(holdParameter === undefined ? {} : { holdParameter }))
       .filter(({ statement }) => JSON.stringify(statement.Action).includes('ssm:'))
       .map(({ path, statement }) => [path, statement.Action, DEFAULT.text(statement.Resource)]);
   const parameter = (name: string) => 'arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter' + name;
-  const role = 'EcrDeploy/DeployImage/Role/DefaultPolicy';
+  const roles = ['DeployImage', 'Sweep'].map((machine) => `EcrDeploy/${machine}/Role/DefaultPolicy`);
+  const all = (name: string) => roles.map((role) => [role, 'ssm:GetParameters', parameter(name)]);
 
-  assert.deepEqual(reading(), [[role, 'ssm:GetParameters', parameter('/ecr-deploy/ecr-deploy/hold')]]);
-  assert.deepEqual(reading('/teams/hold'), [[role, 'ssm:GetParameters', parameter('/teams/hold')]]);
+  assert.deepEqual(reading(), all('/ecr-deploy/ecr-deploy/hold'));
+  assert.deepEqual(reading('/teams/hold'), all('/teams/hold'));
 });
 
 test('only the state machine deploy-image may write to ECR, and only with tagLatest or a tagOnSuccess', () => {
@@ -348,6 +351,9 @@ function callsOf(step: string): string[] {
   };
   const code = sources('functions', step, 'src');
   visit(code, 'ecs');
+  if (code.includes('read_services') && step !== 'find-task-definitions') {
+    visit(source('functions', 'find-task-definitions', 'src', 'services.rs'), 'ecs');
+  }
   if (code.includes('Mover')) {
     visit(source('functions', 'ecr-deploy', 'src', 'change', 'mover.rs'), 'ecs');
   }

@@ -29,7 +29,7 @@ test('a role is trusted only on behalf of resources of this account', () => {
       'events.amazonaws.com': ':events:${AWS::Region}:${AWS::AccountId}:rule/*',
     };
 
-    assert.equal(roles.length, 12);
+    assert.equal(roles.length, 15);
     for (const { path, properties } of roles) {
       for (const { Effect, Action, Principal, Condition, ...rest } of properties.AssumeRolePolicyDocument.Statement) {
         assert.deepEqual([Effect, Action, rest], ['Allow', 'sts:AssumeRole', {}], path);

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { Duration, Lazy } from 'aws-cdk-lib';
 import { SettingError } from '../lib/setting';
 import { MEMBERS } from '../lib/members';
-import { checkSettings, type EcrDeployProps, ofFunctions } from '../lib/settings';
+import { ofFunctions } from '../lib/function-settings';
+import { checkSettings, type EcrDeployProps } from '../lib/settings';
 import { golden } from './golden';
 import { type Json, REQUIRED } from './synthesized';
 
@@ -107,6 +108,11 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
     `"repositories" is "120 entries of 4321 bytes together": all settings of a function have ${bytesWith(LONG_LIST)} bytes ` +
       'as JSON, and Lambda has room for 4088; name fewer, leave the setting out for its default, or install a second stack.',
   ],
+  [{ sweep: 'off' }, '"sweep" is "off": give an object, such as {"every": "30m"} or {"scheduled": false}.'],
+  [
+    { sweep: { reverse: 'deploy' } },
+    '"sweep" is {"reverse":"deploy"}: there is no member reverse; there are scheduled, every, lost, reverted.',
+  ],
   [{ architecture: 'amd64' }, '"architecture" is "amd64": give arm64 or x86_64.'],
   [{ logRetention: 10 }, `"logRetention" is 10: ${RETENTION}`],
   [{ binaries: '/nowhere' }, '"binaries" is "/nowhere": give a folder that is there, or leave the setting out.'],
@@ -189,6 +195,7 @@ test('with the required setting alone, all others have their defaults', () => {
     dashboard: false,
     trigger: 'imageAction',
     accounts: [],
+    sweepEvery: Duration.hours(1),
     architecture: 'arm64',
     logRetention: 90,
     binaries: undefined,
@@ -224,6 +231,35 @@ for (const [rule, given] of ACCEPTED) {
     checkSettings({ ...REQUIRED, ...given });
   });
 }
+
+test('a member of sweep that cannot be used is refused by its name', () => {
+  const seconds = 'give a duration in whole seconds, known at synth, from 60s to 86400s.';
+  for (const [sweep, message] of [
+    [{ every: Duration.seconds(30) }, `"sweep.every" is 30 seconds: ${seconds}`],
+    [{ every: Duration.days(2) }, `"sweep.every" is 2 days: ${seconds}`],
+    [
+      { every: Duration.seconds(90) },
+      '"sweep.every" is 1 minute 30 seconds: give whole minutes, such as "30m" or "1h".',
+    ],
+    [{ scheduled: 'no' }, '"sweep.scheduled" is "no": give true or false.'],
+    [{ lost: 'redeploy' }, '"sweep.lost" is "redeploy": give deploy or report.'],
+    [{ reverted: true }, '"sweep.reverted" is true: give deploy or report.'],
+  ] as const) {
+    const given = { ...REQUIRED, sweep } as EcrDeployProps;
+    assert.throws(() => checkSettings(given), { message: `ecr-deploy: setting ${message}` });
+  }
+});
+
+test('a sweep comes as often as is set, or not by itself', () => {
+  const every = (sweep: EcrDeployProps['sweep']) =>
+    checkSettings({ ...REQUIRED, ...(sweep && { sweep }) }).sweepEvery?.toMinutes();
+
+  assert.equal(every(undefined), 60);
+  assert.equal(every({ lost: 'report' }), 60);
+  assert.equal(every({ every: Duration.minutes(1) }), 1);
+  assert.equal(every({ every: Duration.days(1), scheduled: true }), 1440);
+  assert.equal(every({ every: Duration.minutes(1), scheduled: false }), undefined);
+});
 
 test('what is given twice counts once', () => {
   const settings = checkSettings({ ...REQUIRED, clusters: ['a', 'b', 'a'], repositories: ['web', 'web'] });

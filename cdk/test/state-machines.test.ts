@@ -87,7 +87,7 @@ test('push starts deploy-image, and deploy-image starts deploy-service', () => {
 test('a deployment publishes versions of the functions and of deploy-service, and keeps those before', () => {
   for (const type of ['AWS::Lambda::Version', 'AWS::StepFunctions::StateMachineVersion']) {
     const versions = Object.values<Json>(synthesized.template.findResources(type));
-    assert.equal(versions.length, type === 'AWS::Lambda::Version' ? 6 : 1);
+    assert.equal(versions.length, type === 'AWS::Lambda::Version' ? 7 : 1);
     for (const version of versions) {
       assert.deepEqual([version.DeletionPolicy, version.UpdateReplacePolicy], ['Retain', 'Retain']);
     }

@@ -4,7 +4,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import type { EcrDeployProps } from '../lib/ecr-deploy';
 import { EcrDeployStack, type EcrDeployStackProps } from '../lib/ecr-deploy-stack';
 
-/** The packages of the six steps and the constructs that hold their functions. */
+/** The packages of the seven steps and the constructs that hold their functions. */
 export const STEPS: Readonly<Record<string, string>> = {
   'find-task-definitions': 'FindTaskDefinitions',
   'register-revision': 'RegisterRevision',
@@ -12,6 +12,7 @@ export const STEPS: Readonly<Record<string, string>> = {
   'check-stability': 'CheckStability',
   'roll-back': 'RollBack',
   conclude: 'Conclude',
+  'find-missed-pushes': 'FindMissedPushes',
 };
 
 /** The state machines and the constructs that hold them. */
@@ -20,6 +21,7 @@ export const WORKFLOWS: Readonly<Record<string, string>> = {
   'deploy-image': 'DeployImage',
   'deploy-service': 'DeployService',
   'tell-end': 'TellEnd',
+  sweep: 'Sweep',
 };
 
 /** The one setting that has no default. */

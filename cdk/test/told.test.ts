@@ -129,7 +129,7 @@ test('the dashboard shows the four delivery metrics, and each service by the log
 
 test('every log group has a name, and the saved query asks all of them', () => {
   const groups = DEFAULT.ofType('AWS::Logs::LogGroup');
-  assert.equal(groups.length, 10);
+  assert.equal(groups.length, 12);
   for (const { path, properties } of groups) {
     assert.equal(typeof properties.LogGroupName, 'string', path);
   }

@@ -82,6 +82,7 @@ async fn installed_and_pushed() {
         push: output("PushArn"),
         deploy_image: output("DeployImageArn"),
         deploy_service: output("DeployServiceArn"),
+        sweep: output("SweepArn"),
         hold_parameter: output("HoldParameter"),
         dead_letter_queue: output("DeadLetterQueueUrl"),
         // Nobody uses the command here.

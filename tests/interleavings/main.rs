@@ -15,5 +15,6 @@ mod pushes;
 mod repeated;
 mod situations;
 mod support;
+mod swept;
 mod throttled;
 mod unanswered;

@@ -516,6 +516,7 @@ impl Played<'_> {
             refusing: Box::new(|_| None),
             services: RefCell::default(),
             begun: RefCell::default(),
+            swept: RefCell::default(),
         };
         let ended = match by_hand {
             Some(name) => execution.deploy_by_hand(name, &self.event).await,

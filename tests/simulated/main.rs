@@ -17,6 +17,7 @@ mod redrive;
 mod repetition;
 mod stages;
 mod support;
+mod swept;
 mod told;
 mod upgrade;
 mod verdicts;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         redrive::SCENARIOS,
         repetition::SCENARIOS,
         stages::SCENARIOS,
+        swept::SCENARIOS,
         told::SCENARIOS,
         upgrade::SCENARIOS,
         waves::SCENARIOS,

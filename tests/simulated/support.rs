@@ -106,6 +106,24 @@ pub(crate) static OPT_IN: LazyLock<Deployed> = LazyLock::new(|| {
     Deployed::with_settings(&settings.with("stages", OPT_IN_STAGES))
 });
 
+/// The clusters of the scenarios in which somebody sweeps.
+const SWEPT_CLUSTERS: &str = "swept-lost-cluster, swept-held-cluster, swept-hold-cluster, swept-reverted-cluster, \
+                              swept-crash-cluster, swept-twice-cluster";
+
+/// A sweep deploys whatever was missed, and comes when somebody asks for it. In one cluster of its own, a second stack sweeps every
+/// minute by the default settings.
+pub(crate) static SWEPT: LazyLock<Deployed> = LazyLock::new(|| {
+    let settings = Settings::default().with("rolloutTimeout", "240s");
+    let asked = settings.clone().with("clusters", SWEPT_CLUSTERS);
+    let asked = asked.with("sweep", r#"{"scheduled": false, "reverted": "deploy"}"#);
+    let deployed = Deployed::with_settings(&asked);
+    let scheduled = settings.with("stackName", "scheduled");
+    let scheduled = scheduled.with("clusters", "swept-schedule-cluster");
+    let scheduled = scheduled.with("sweep", r#"{"every": "1m"}"#);
+    deployed.aws.deploy(&scheduled).expect("the second stack");
+    deployed
+});
+
 impl Deployed {
     fn with(rollout_timeout: &str, image_reference: &str) -> Self {
         let settings = Settings::default()
@@ -166,6 +184,14 @@ impl Scene {
         let repository = json!({"repositoryName": scene.repository()});
         scene.ecr("CreateRepository", &repository);
         scene.push("v1");
+        scene
+    }
+
+    /// The same, where the image `v1` has been there for hours.
+    pub(crate) fn aged(on: &'static Deployed, name: &'static str) -> Self {
+        let scene = Self { on, name };
+        scene.ecr("CreateRepository", &json!({"repositoryName": scene.repository()}));
+        scene.push_before("v1", 180);
         scene
     }
 
@@ -252,6 +278,12 @@ impl Scene {
     /// The same with a behaviour that the tag does not say.
     pub(crate) fn push_as(&self, tag: &str, behaviour: Option<Behaviour>) -> Push {
         self.on.aws.push_simulated(&self.repository(), tag, behaviour).unwrap()
+    }
+
+    /// Pushes an image so many minutes ago and tells nobody: a sweep leaves younger ones alone.
+    pub(crate) fn push_before(&self, tag: &str, minutes: u64) -> Push {
+        let ago = Duration::from_mins(minutes);
+        self.on.aws.push_before(&self.repository(), tag, ago).unwrap()
     }
 
     /// The same of a multi-architecture image.

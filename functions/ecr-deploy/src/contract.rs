@@ -9,6 +9,7 @@ mod check_stability;
 mod common;
 mod conclude;
 mod events;
+mod find_missed_pushes;
 mod find_task_definitions;
 mod message;
 mod parameters;
@@ -25,6 +26,7 @@ pub use conclude::{
     ServiceOutcome, ServiceResult, StateError, WaveDue,
 };
 pub use events::{PushServices, PushState, PushStateChange, ServiceState, ServiceStateChange, StateChange, VERSION};
+pub use find_missed_pushes::{FindMissedPushes, MissedPush, MissedPushes, WhyMissed};
 pub use find_task_definitions::{Plan, PlannedRevision, PlannedService, StageTag, Wave};
 pub use message::{Card, CardContent, CardMetadata, Message};
 pub use parameters::{Parameter, ParametersFound, ParametersToWrite, ServiceParameters};

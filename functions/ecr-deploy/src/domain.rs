@@ -10,6 +10,7 @@
 //! - [`lifecycle`]: the hooks at which ECS makes a deployment wait
 //! - [`stage`]: a stage's name, and how its services are deployed
 //! - [`hold`]: whether a service, or everything, is to stay as it is
+//! - [`sweep`]: what is done about a push that a service has missed
 //! - [`text`], [`arn`]: names and ARNs, each parsed once
 
 pub mod arn;
@@ -21,6 +22,7 @@ pub mod push;
 pub mod records;
 pub mod service;
 pub mod stage;
+pub mod sweep;
 pub mod task_definition;
 pub mod text;
 

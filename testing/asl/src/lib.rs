@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// The names of all state machines.
-pub const MACHINES: [&str; 4] = ["push", "deploy-image", "deploy-service", "tell-end"];
+pub const MACHINES: [&str; 5] = ["push", "deploy-image", "deploy-service", "tell-end", "sweep"];
 
 /// A definition that cannot be read.
 #[derive(Debug, thiserror::Error)]

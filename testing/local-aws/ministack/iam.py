@@ -54,7 +54,12 @@ def add() -> None:
 def _with_a_name(execution_credentials):
     @functools.wraps(execution_credentials)
     def wrapped(config):
-        return execution_credentials(config) | {"AWS_SESSION_TOKEN": _caller(config["FunctionName"])}
+        caller = _caller(config["FunctionName"])
+        environment = {"AWS_SESSION_TOKEN": caller}
+        if "FindMissedPushes" in caller:
+            # It asks which pushes came, which only the executions here tell, also where ECS is simulated.
+            environment["AWS_ENDPOINT_URL_SFN"] = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
+        return execution_credentials(config) | environment
 
     return wrapped
 

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// The behaviour of an image's container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,17 @@ impl LocalAws {
         })
     }
 
+    /// The same of an image that was pushed so long ago.
+    ///
+    /// # Errors
+    ///
+    /// When the ECS of this local AWS is not the simulated one.
+    pub fn push_before(&self, repository: &str, tag: &str, ago: Duration) -> Result<Push, Error> {
+        told_before(self.simulated()?, repository, tag, ago, |simulation, at| {
+            simulation.push(at, repository, Some(tag), None)
+        })
+    }
+
     /// Pushes whatever this manifest is of to the simulated ECR, and tells nobody.
     ///
     /// # Errors
@@ -214,7 +226,20 @@ fn told(
     tag: &str,
     push: impl FnOnce(&mut Simulation, i64) -> String,
 ) -> Result<Push, Error> {
+    told_before(simulated, repository, tag, Duration::ZERO, push)
+}
+
+/// The same of a push so long ago.
+fn told_before(
+    simulated: &SimulatedEcs,
+    repository: &str,
+    tag: &str,
+    ago: Duration,
+    push: impl FnOnce(&mut Simulation, i64) -> String,
+) -> Result<Push, Error> {
+    let ago = i64::try_from(ago.as_millis()).map_err(Error::call)?;
     let (digest, manifest, now) = simulated.with(|simulation, now| {
+        let now = now - ago;
         let digest = push(simulation, now);
         let manifest = simulation.manifest(repository, &digest).map(str::to_owned);
         (digest, manifest, now)

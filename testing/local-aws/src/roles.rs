@@ -101,7 +101,9 @@ impl Roles {
             let Some(placeholders) = placeholders.as_object() else {
                 continue;
             };
-            let machine = if placeholders.contains_key("topic") && !placeholders.contains_key("hold") {
+            let machine = if placeholders.contains_key("findMissedPushes") {
+                "sweep"
+            } else if placeholders.contains_key("topic") && !placeholders.contains_key("hold") {
                 "tell-end"
             } else if placeholders.contains_key("deployImage") {
                 "push"

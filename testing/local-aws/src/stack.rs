@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The packages of the functions.
-const FUNCTIONS: [&str; 6] = [
+const FUNCTIONS: [&str; 7] = [
+    "find-missed-pushes",
     "find-task-definitions",
     "register-revision",
     "update-service",
@@ -41,6 +42,8 @@ impl Default for Settings {
             ("rolloutTimeout", "60s".to_owned()),
             ("architecture", architecture.to_owned()),
             ("trigger", "putImage".to_owned()),
+            // Whoever wants a sweep asks for it: one that comes by itself is in the way of what counts calls.
+            ("sweep", r#"{"scheduled": false}"#.to_owned()),
         ]))
     }
 }
@@ -76,6 +79,8 @@ pub struct Stack {
     pub deploy_image: String,
     /// The ARN of the state machine with one execution for each service of a push.
     pub deploy_service: String,
+    /// The ARN of the state machine that finds missed pushes.
+    pub sweep: String,
     /// The name of the SSM parameter that holds everything, while it is there.
     pub hold_parameter: String,
     /// The URL of the queue with the events that could not start an execution.
@@ -175,6 +180,7 @@ impl LocalAws {
             push: output("PushArn")?,
             deploy_image: output("DeployImageArn")?,
             deploy_service: output("DeployServiceArn")?,
+            sweep: output("SweepArn")?,
             hold_parameter: output("HoldParameter")?,
             dead_letter_queue: output("DeadLetterQueueUrl")?,
         })

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::behaviour::Behaviour;
 use crate::error::ApiError;
 use crate::names::{Milliseconds, timestamp};
-use crate::operations::{page, text};
+use crate::operations::{page, page_up_to, text};
 use crate::registry::{INDEX, Image, MEDIA_TYPE, Repository, digest_of, made_up_manifest};
 use crate::simulation::Simulation;
 
@@ -227,7 +227,7 @@ pub(crate) fn describe_images(
         }
         Some(body)
     });
-    let (details, token) = page(request, 100, details)?;
+    let (details, token) = page_up_to(request, 100, 1000, details)?;
     Ok(json!({"imageDetails": details, "nextToken": token}))
 }
 

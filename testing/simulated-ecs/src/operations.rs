@@ -181,11 +181,24 @@ pub(crate) fn page<T>(
     default_size: usize,
     items: impl Iterator<Item = T>,
 ) -> Result<(Vec<T>, Option<String>), ApiError> {
+    page_up_to(request, default_size, 100, items)
+}
+
+/// The same where a page may have `most` items.
+pub(crate) fn page_up_to<T>(
+    request: &Value,
+    default_size: usize,
+    most: usize,
+    items: impl Iterator<Item = T>,
+) -> Result<(Vec<T>, Option<String>), ApiError> {
     let size = match request.get("maxResults").filter(|size| !size.is_null()) {
         None => default_size,
         Some(size) => match size.as_u64().and_then(|size| usize::try_from(size).ok()) {
-            Some(size) if (1..=100).contains(&size) => size,
-            _ => return Err(ApiError::invalid("Invalid maxResults: must be between 1 and 100.")),
+            Some(size) if (1..=most).contains(&size) => size,
+            _ => {
+                let message = format!("Invalid maxResults: must be between 1 and {most}.");
+                return Err(ApiError::invalid(message));
+            }
         },
     };
     let start = match request.get("nextToken").and_then(Value::as_str) {

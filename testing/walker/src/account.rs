@@ -1,6 +1,7 @@
 //! An account of AWS inside of this process: the simulated ECS and ECR on a clock that only the test moves.
 
 use crate::machine::renamed;
+use ecr_deploy::quota::executions::{Begun as Listed, BegunStatus, Listing};
 use jiff::Timestamp;
 use local_aws::roles::Roles;
 use serde_json::{Map, Value, json};
@@ -37,6 +38,8 @@ pub struct Account {
     pushing: AtomicU32,
     /// The input of each execution of deploy-image that has a name of the launcher's, as long as it runs.
     executions: Mutex<BTreeMap<String, Option<Value>>>,
+    /// The executions of deploy-image that the launcher has begun, the first one first.
+    begun_pushes: Mutex<Vec<Listed>>,
     hold: Mutex<Option<String>>,
     parameters: Mutex<BTreeMap<String, String>>,
 }
@@ -88,6 +91,7 @@ impl Account {
             deploying: AtomicU32::new(0),
             pushing: AtomicU32::new(0),
             executions: Mutex::default(),
+            begun_pushes: Mutex::default(),
             hold: Mutex::default(),
             parameters: Mutex::default(),
         })
@@ -169,6 +173,11 @@ impl Account {
         match executions.get(name) {
             None => {
                 executions.insert(name.to_owned(), Some(input.clone()));
+                lock(&self.begun_pushes).push(Listed {
+                    name: name.to_owned(),
+                    at: self.timestamp(),
+                    status: BegunStatus::Running,
+                });
                 Begun::Now
             }
             Some(Some(running)) if running == input => Begun::Running,
@@ -177,8 +186,22 @@ impl Account {
     }
 
     /// An execution is over. Its name stays taken.
-    pub(crate) fn end_execution(&self, name: &str) {
+    pub(crate) fn end_execution(&self, name: &str, status: BegunStatus) {
         lock(&self.executions).insert(name.to_owned(), None);
+        let mut begun = lock(&self.begun_pushes);
+        if let Some(it) = begun.iter_mut().find(|it| it.name == name) {
+            it.status = status;
+        }
+    }
+
+    /// The executions of deploy-image that the launcher has begun since a time, the newest one first.
+    pub(crate) fn begun_since(&self, since: Timestamp) -> Listing {
+        let begun = lock(&self.begun_pushes);
+        let begun = begun.iter().rev().filter(|it| it.at >= since).cloned();
+        Listing {
+            since,
+            begun: begun.collect(),
+        }
     }
 
     /// Reads or changes the simulation as it is now, in milliseconds since 1970.

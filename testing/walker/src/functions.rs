@@ -151,6 +151,16 @@ impl Functions {
                     let stored = async |image: &PushedImage| find_task_definitions::registry::kind_of(ecr, image).await;
                     value(find_task_definitions::handle(ecs, config, pushes, stored, request).await)
                 }
+                "${findMissedPushes}" => {
+                    let stored = async |repository: &_| find_missed_pushes::images::stored_in(ecr, repository).await;
+                    let begun = async |machine: &str, since| {
+                        let account = self.caller.account();
+                        let name = machine.rsplit(':').next().unwrap_or_default();
+                        account.may("findMissedPushes", "states", "ListExecutions", name);
+                        Ok(account.begun_since(since))
+                    };
+                    value(find_missed_pushes::handle(ecs, config, stored, begun, request).await)
+                }
                 "${registerRevision}" => value(register_revision::handle(sandbox, request).await),
                 "${updateService}" => value(update_service::handle(sandbox, ecr, config, running, request).await),
                 "${checkStability}" => value(check_stability::handle(sandbox, ecr, config, running, request).await),

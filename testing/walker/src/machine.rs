@@ -11,6 +11,7 @@ use crate::scope::Scope;
 use ecr_deploy::contract::{PushStateChange, ServiceStateChange};
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
+use ecr_deploy::quota::executions::BegunStatus;
 use futures::future::{FutureExt, LocalBoxFuture};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -30,6 +31,7 @@ struct Machine(Value);
 
 static PUSH: LazyLock<Machine> = LazyLock::new(|| Machine::read("push", AT_ONCE));
 static DEPLOY_IMAGE: LazyLock<Machine> = LazyLock::new(|| Machine::read("deploy-image", AT_ONCE));
+static SWEEP: LazyLock<Machine> = LazyLock::new(|| Machine::read("sweep", AT_ONCE));
 static DEPLOY_SERVICE: LazyLock<Machine> = LazyLock::new(|| Machine::read("deploy-service", AT_ONCE));
 
 impl Machine {
@@ -39,6 +41,8 @@ impl Machine {
         let text = text.replace("${atOnce}", &at_once.to_string());
         let deploy_image = "arn:aws:states:eu-west-1:123456789012:stateMachine:deploy-image";
         let text = text.replace("${deployImage}", deploy_image);
+        let push = "arn:aws:states:eu-west-1:123456789012:stateMachine:push";
+        let text = text.replace("${push}", push);
         let text = text.replace("${hold}", HOLD);
         let text = text.replace("${topic}", "topic");
         let text = text.replace("${version}", ecr_deploy::domain::VERSION);
@@ -97,6 +101,8 @@ pub struct Execution<'a> {
     pub services: std::cell::RefCell<Vec<(String, Result<Value, Thrown>)>>,
     /// The names of the executions of deploy-image that the launcher has begun, and that are not walked yet.
     pub begun: std::cell::RefCell<BTreeSet<String>>,
+    /// The events that a sweep has given to the launcher, and that are not walked yet.
+    pub swept: std::cell::RefCell<Vec<Value>>,
 }
 
 impl Execution<'_> {
@@ -110,6 +116,7 @@ impl Execution<'_> {
             refusing: Box::new(|_| None),
             services: std::cell::RefCell::default(),
             begun: std::cell::RefCell::default(),
+            swept: std::cell::RefCell::default(),
         }
     }
 
@@ -136,8 +143,21 @@ impl Execution<'_> {
             return Ok(launched);
         }
         let ended = self.deploy_by_hand(name, event).await;
-        self.caller.account().end_execution(name);
+        let status = match ended {
+            Ok(_) => BegunStatus::Succeeded,
+            Err(_) => BegunStatus::Failed,
+        };
+        self.caller.account().end_execution(name, status);
         ended
+    }
+
+    /// Walks a sweep, and returns its output. The pushes that it starts are left in [`Execution::swept`], for whoever walks them.
+    ///
+    /// # Errors
+    ///
+    /// The error with which the execution ends.
+    pub async fn sweep(&self, input: &Value) -> Result<Value, Thrown> {
+        self.start(&SWEEP, "sweep:sweep", input).await
     }
 
     /// Walks an execution of deploy-image to its end that a person has started.
@@ -363,6 +383,12 @@ impl Execution<'_> {
                     cause: json!({"Status": "FAILED", "Error": error, "Cause": cause}).to_string(),
                 }),
             };
+        }
+        if machine == "sweep" && resource.ends_with(":states:startExecution") {
+            account.may(machine, "states", "StartExecution", "push");
+            self.swept.borrow_mut().push(arguments["Input"].clone());
+            let arn = "arn:aws:states:eu-west-1:123456789012:execution:push:event";
+            return Ok(json!({"ExecutionArn": arn, "StartDate": account.timestamp()}));
         }
         if resource.ends_with(":states:startExecution") {
             account.may(machine, "states", "StartExecution", "deploy-image");

@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 
 /// The packages that are built in one call: cargo unifies features over the packages of a call only, and another set of
 /// them would mean another compilation of every dependency.
-const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 8] = [
     "xtask",
+    "find-missed-pushes",
     "find-task-definitions",
     "register-revision",
     "update-service",

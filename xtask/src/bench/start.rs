@@ -113,7 +113,10 @@ async fn inputs(functions: &Functions, event: &Value) -> Result<BTreeMap<&'stati
     let roll_back = json!({"image": image, "rollout": rollout, "previous": previous, "check": null, "services": 1, "settings": settings});
     let conclude = include_str!("../../../statemachine/examples/conclude-image.json");
     let conclude = serde_json::from_str(conclude).map_err(|error| error.to_string())?;
+    let missed = include_str!("../../../statemachine/examples/find-missed-pushes.json");
+    let missed = serde_json::from_str(missed).map_err(|error| error.to_string())?;
     Ok(BTreeMap::from([
+        ("find-missed-pushes", missed),
         ("find-task-definitions", event.clone()),
         ("register-revision", register),
         ("update-service", update),

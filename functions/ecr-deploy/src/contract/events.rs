@@ -61,6 +61,8 @@ pub enum ServiceState {
     RolledBack,
     /// It is not on the image, or nobody knows.
     Failed,
+    /// It runs an older image than one that its stage takes: the sweep has found that, and changes nothing.
+    Missed,
 }
 
 /// The detail of a "Push State Change".

@@ -6,6 +6,7 @@
 use crate::domain::arn::ClusterName;
 use crate::domain::image::{ImageTag, RepositoryName};
 use crate::domain::stage::{self, BaseSetting, RollbackSetting, RolloutSettings, StageName};
+use crate::domain::sweep::SweepSettings;
 use crate::domain::task_definition::ImageForm;
 use crate::error::Error;
 use jiff::SignedDuration;
@@ -46,6 +47,8 @@ pub struct Config {
     pub sends_messages: bool,
     /// True if SSM parameters tell the image of each service.
     pub writes_parameters: bool,
+    /// The reaction to the pushes that a sweep finds to be missed.
+    pub sweep: SweepSettings,
     /// How long a rollout, or a rollback, may take where its stage does not say it: `rolloutTimeoutSeconds`, above 0.
     #[serde(rename = "rolloutTimeoutSeconds", with = "stage::seconds")]
     pub rollout_timeout: SignedDuration,
@@ -147,6 +150,7 @@ impl Default for Config {
             max_services: 10_000,
             sends_messages: false,
             writes_parameters: false,
+            sweep: SweepSettings::default(),
             rollout_timeout: rollout.rollout_timeout,
             poll_interval: SignedDuration::from_secs(15),
         }

@@ -2,10 +2,10 @@
 
 use crate::{example, repository};
 use ecr_deploy::contract::{
-    Check, CheckStability, Conclude, EndOfPush, Envelope, ImageConclusion, ImageSummary, NextWave, ParametersToWrite,
-    Plan, PushState, PushStateChange, RegisterRevision, RegisteredRevision, RollBackInput, RollBackOutput,
-    RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceState, ServiceStateChange, ServiceSummary,
-    StillStableInput, StillStableOutput, UpdateInput, UpdateOutcome, UpdateOutput, Verdict,
+    Check, CheckStability, Conclude, EndOfPush, Envelope, FindMissedPushes, ImageConclusion, ImageSummary,
+    MissedPushes, NextWave, ParametersToWrite, Plan, PushState, PushStateChange, RegisterRevision, RegisteredRevision,
+    RollBackInput, RollBackOutput, RollbackMethod, ServiceConclusion, ServiceOutcome, ServiceState, ServiceStateChange,
+    ServiceSummary, StillStableInput, StillStableOutput, UpdateInput, UpdateOutcome, UpdateOutput, Verdict,
 };
 use ecr_deploy::domain::push::{Push, parse_push};
 use serde::Serialize;
@@ -58,6 +58,8 @@ fn arrows() -> Vec<Arrow> {
         arrow::<ParametersToWrite>("parameters-to-write"),
         arrow::<Conclude>("push-ended"),
         arrow::<EndOfPush>("end-of-push"),
+        arrow::<FindMissedPushes>("find-missed-pushes"),
+        arrow::<MissedPushes>("missed-pushes"),
         arrow::<ServiceStateChange>("service-state-change"),
         arrow::<PushStateChange>("push-state-change"),
     ]
@@ -75,7 +77,7 @@ fn contract() -> String {
 const EVENTS: [&str; 2] = ["put-image-event", "image-action-event"];
 
 /// The types of the contract that are parts of an arrow, not an arrow.
-const PARTS: [&str; 40] = [
+const PARTS: [&str; 42] = [
     "BaseNote",
     "Card",
     "CardContent",
@@ -85,6 +87,7 @@ const PARTS: [&str; 40] = [
     "Hold",
     "ImageEnd",
     "Message",
+    "MissedPush",
     "Parameter",
     "ParametersFound",
     "PlannedResult",
@@ -116,6 +119,7 @@ const PARTS: [&str; 40] = [
     "WatchedUpdate",
     "Wave",
     "WaveDue",
+    "WhyMissed",
 ];
 
 /// The names of all examples, without `.json`.

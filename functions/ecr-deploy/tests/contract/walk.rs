@@ -57,9 +57,10 @@ const OTHER_AWS_ERRORS: [&str; 25] = [
 ];
 
 /// The placeholders that are no functions.
-const OTHER_PLACEHOLDERS: [&str; 8] = [
+const OTHER_PLACEHOLDERS: [&str; 9] = [
     "partition",
     "version",
+    "push",
     "deployImage",
     "deployService",
     "groups",
@@ -101,6 +102,7 @@ impl State {
         let scope = input["scope"].as_str();
         Some(match (self.function()?, scope) {
             ("findTaskDefinitions", None) => (None, "plan"),
+            ("findMissedPushes", None) => (Some("find-missed-pushes"), "missed-pushes"),
             ("registerRevision", None) => (Some("register-revision"), "registered-revision"),
             ("updateService", None) => (Some("update-service"), "service-update"),
             ("checkStability", None) if input.get("soaked").is_some() => (Some("soaked-services"), "still-stable"),
@@ -365,7 +367,7 @@ fn every_lambda_task_tries_again_for_as_long_as_a_rollout_may_take_whatever_pass
         passing.sort_unstable();
         assert_eq!(errors, passing, "{}", state.title());
     }
-    assert_eq!(lambda_tasks, 16, "tasks that invoke a function");
+    assert_eq!(lambda_tasks, 17, "tasks that invoke a function");
     for state in states() {
         for retrier in state.retriers() {
             assert_eq!(retrier["JitterStrategy"], "FULL", "{}", state.title());
@@ -766,7 +768,7 @@ fn what_concludes_notes_the_redrive_count_on_its_way_there_and_nowhere_else() {
 
 #[test]
 fn every_variable_that_is_read_has_been_set() {
-    const OF_JSONATA: [&str; 21] = [
+    const OF_JSONATA: [&str; 22] = [
         "join",
         "string",
         "map",
@@ -784,6 +786,7 @@ fn every_variable_that_is_read_has_been_set() {
         "replace",
         "substring",
         "substringAfter",
+        "substringBefore",
         "not",
         "hash",
         "merge",

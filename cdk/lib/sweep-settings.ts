@@ -1,0 +1,93 @@
+/** The setting `sweep`: when pushes that services have missed are looked for, and what is done about them. */
+import { Duration } from 'aws-cdk-lib';
+import { flag, oneOf, seconds } from './checks';
+import { DURATION_TEXT, FLAG, type Member, SettingError } from './setting';
+
+export const SWEEP_ACTIONS = ['deploy', 'report'] as const;
+
+/** The reaction to a push that a service has missed. */
+export type SweepAction = (typeof SWEEP_ACTIONS)[number];
+
+/** When missed pushes are looked for, and what is done about them. */
+export interface Sweep {
+  /**
+   * `false`: nothing sweeps by itself. The command `ecr-deploy sweep` sweeps all the same.
+   * @default true
+   */
+  readonly scheduled?: boolean;
+  /**
+   * How often, from one minute to a day. In a settings file a number and its unit: `30m`, `1h`.
+   * @default Duration.hours(1)
+   */
+  readonly every?: Duration;
+  /**
+   * The reaction where the event of a push was lost, or where a hold kept it back that is lifted: `deploy` or `report`.
+   * @default 'deploy'
+   */
+  readonly lost?: SweepAction;
+  /**
+   * The reaction where the service ran the image, and somebody has put a revision without it there since: `deploy` or
+   * `report`.
+   * @default 'report'
+   */
+  readonly reverted?: SweepAction;
+}
+
+/** The setting after it was checked. */
+export interface SweepSettings {
+  /** `undefined`: nothing sweeps by itself. */
+  readonly sweepEvery: Duration | undefined;
+  /** For the functions. */
+  readonly sweep: { readonly lost: SweepAction; readonly reverted: SweepAction };
+}
+
+const MEMBERS: readonly string[] = ['scheduled', 'every', 'lost', 'reverted'];
+
+/** In a settings file. */
+export const SWEEP: Member<Sweep> = {
+  schema: {
+    type: 'object',
+    properties: {
+      scheduled: FLAG.schema,
+      every: DURATION_TEXT.schema,
+      lost: { enum: SWEEP_ACTIONS },
+      reverted: { enum: SWEEP_ACTIONS },
+    },
+    additionalProperties: false,
+  },
+  read: (given, setting) => {
+    if (typeof given !== 'object' || given === null || !('every' in given)) {
+      return given as Sweep;
+    }
+    return { ...given, every: DURATION_TEXT.read(given.every, `${setting}.every`) };
+  },
+};
+
+/**
+ * The setting, checked.
+ *
+ * @throws SettingError for the first member that cannot be used
+ */
+export function checkSweep(setting: Sweep | undefined): SweepSettings {
+  const given = setting ?? { scheduled: true };
+  if (typeof given !== 'object' || Array.isArray(given) || Object.keys(given).length === 0) {
+    throw new SettingError('sweep', given, 'give an object, such as {"every": "30m"} or {"scheduled": false}.');
+  }
+  const unknown = Object.keys(given).find((member) => !MEMBERS.includes(member));
+  if (unknown !== undefined) {
+    throw new SettingError('sweep', given, `there is no member ${unknown}; there are ${MEMBERS.join(', ')}.`);
+  }
+  const every = given.every ?? Duration.hours(1);
+  // EventBridge takes whole minutes:
+  // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
+  if (seconds('sweep.every', every, 60, 86_400) % 60 !== 0) {
+    throw new SettingError('sweep.every', every, 'give whole minutes, such as "30m" or "1h".');
+  }
+  return {
+    sweepEvery: flag('sweep.scheduled', given.scheduled ?? true) ? every : undefined,
+    sweep: {
+      lost: oneOf('sweep.lost', given.lost ?? 'deploy', SWEEP_ACTIONS),
+      reverted: oneOf('sweep.reverted', given.reverted ?? 'report', SWEEP_ACTIONS),
+    },
+  };
+}
