@@ -78,6 +78,8 @@ pub enum Command {
     Retry(RetryArguments),
     /// Show what each service runs, since which push, and what waits for it
     Status(StatusArguments),
+    /// Find the pushes that services have missed, and deploy them where the settings say so
+    Sweep(SweepArguments),
     /// Keep a service, or everything, as it is: pushes skip it
     Hold(HoldArguments),
     /// Lift a hold
@@ -148,6 +150,14 @@ pub struct StatusArguments {
     /// Show it anew every few seconds, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
+}
+
+/// The arguments of `sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArguments {
+    /// Deploy nothing, and report what is missed
+    #[arg(long)]
+    pub report: bool,
 }
 
 /// The service to hold, or everything.

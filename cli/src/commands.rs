@@ -10,6 +10,7 @@ mod plan;
 mod retry;
 mod rollback;
 mod status;
+mod sweep;
 mod why;
 
 use crate::arguments::{Arguments, Command};
@@ -25,6 +26,7 @@ pub use hooks::{Answer, Answered};
 pub use plan::PlanDocument;
 pub use rollback::Rollback;
 pub use status::Status;
+pub use sweep::{Missed, Swept};
 pub use why::{Story, Why};
 
 /// The documents that the commands print with `--output json`, by their names: the schema of `docs/cli.schema.json`.
@@ -37,6 +39,7 @@ pub struct Documents {
     history: History,
     why: Why,
     status: Status,
+    sweep: Swept,
     hold: Held,
     unhold: Held,
     rollback: Rollback,
@@ -70,6 +73,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Why(it) => why::run(&shared, &it).await,
         Command::Retry(it) => retry::run(&shared, &it).await,
         Command::Status(it) => status::run(&shared, &it).await,
+        Command::Sweep(it) => sweep::run(&shared, &it).await,
         Command::Hold(it) => hold::hold(&shared, &it).await,
         Command::Unhold(it) => hold::unhold(&shared, &it).await,
         Command::Rollback(it) => rollback::run(&shared, &it).await,

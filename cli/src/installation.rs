@@ -15,6 +15,9 @@ pub struct Installation {
     pub deploy_image: String,
     /// The ARN of the state machine with one execution for each service of a push.
     pub deploy_service: String,
+    /// The ARN of the state machine that finds missed pushes; `None` where an older version installed it.
+    #[serde(default)]
+    pub sweep: Option<String>,
     /// The name of the SSM parameter that keeps everything as it is, while it is there.
     pub hold_parameter: String,
     /// The URL of the queue with the events that could not start an execution.

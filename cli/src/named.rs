@@ -174,6 +174,7 @@ mod tests {
             push: machine("Push-1"),
             deploy_image: machine("Image-1"),
             deploy_service: machine("Service-1"),
+            sweep: None,
             hold_parameter: String::new(),
             dead_letter_queue_url: String::new(),
             trigger: None,

@@ -13,3 +13,4 @@ mod page;
 mod reading;
 mod refused;
 mod support;
+mod sweeping;

@@ -158,8 +158,14 @@ impl Installed {
 
     /// Makes a repository with the good image `v1`, and a stable service of that name on it in each of the clusters.
     pub(crate) async fn services(&self, repository: &str, service: &str, clusters: &[&str]) {
+        self.services_before(repository, service, clusters, Duration::ZERO)
+            .await;
+    }
+
+    /// The same with an image that was pushed so long ago.
+    pub(crate) async fn services_before(&self, repository: &str, service: &str, clusters: &[&str], ago: Duration) {
         self.aws.create_repository(repository).await.unwrap();
-        self.aws.push_simulated(repository, "v1", None).unwrap();
+        self.aws.push_before(repository, "v1", ago).unwrap();
         let family = format!("{}-{service}", clusters[0]);
         let image = self.aws.image(repository, "v1");
         let revision = self.aws.register(&family, &[(service, &image)]).await.unwrap();
