@@ -374,8 +374,10 @@ def _arn_of(request):
 
 
 def _remember_definition(arn, request):
-    started = request["stateMachineArn"]
-    machine = stepfunctions._state_machine_versions.get(started) or stepfunctions._state_machines.get(started)
+    started, machines = request["stateMachineArn"], stepfunctions._state_machines
+    # Not by `get`: in an execution that starts another one, that has the definition of the one that starts.
+    machine = machines[started] if started in machines else None
+    machine = stepfunctions._state_machine_versions.get(started) or machine
     if machine:
         _definitions[arn] = machine["definition"]
 
