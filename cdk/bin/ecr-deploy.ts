@@ -2,9 +2,9 @@
 /** The CDK app: one stack, its settings from `ecr-deploy.json`, checked by cdk-nag at every synth. */
 import { Annotations, App, Stack, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { SettingError } from '../lib/ecr-deploy';
-import { EcrDeployStack } from '../lib/ecr-deploy-stack';
-import { readSettings, SETTINGS_FILE } from '../lib/settings-file';
+import { EcrDeployStack } from '../app/ecr-deploy-stack';
+import { readSettings, SETTINGS_FILE } from '../app/settings-file';
+import { SettingError } from '../lib/setting';
 
 const app = new App();
 try {

@@ -1,11 +1,13 @@
 /**
  * The page docs/settings.md, made from the documentation of {@link EcrDeployProps}, so that a setting is documented once.
  */
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ts from 'typescript';
-import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { REPOSITORY_ROOT } from '../app/repository-root';
+import * as choices from '../lib/choices';
 
 /** Where the page is. */
 export const PAGE = join(REPOSITORY_ROOT, 'docs', 'settings.md');
@@ -17,6 +19,13 @@ export const SOURCE = join(REPOSITORY_ROOT, 'cdk', 'lib', 'settings.ts');
 const ENTRIES: Readonly<Record<string, readonly [source: string, name: string]>> = {
   stages: [join(REPOSITORY_ROOT, 'cdk', 'lib', 'stages.ts'), 'Stage'],
   sweep: [join(REPOSITORY_ROOT, 'cdk', 'lib', 'sweep-settings.ts'), 'Sweep'],
+};
+
+/** The types whose members stand for a word or a number in a settings file. */
+const WORDS: Readonly<Record<string, Readonly<Record<string, string | number>>>> = {
+  ...choices,
+  RetentionDays,
+  Architecture: { ARM_64: Architecture.ARM_64.name, X86_64: Architecture.X86_64.name },
 };
 
 /** A setting as its documentation tells. */
@@ -38,8 +47,12 @@ export function settingsPage(): string {
 
 <!-- Written by \`npm run docs\` from the documentation of EcrDeployProps in cdk/lib/settings.ts: edit it there. -->
 
-The settings are the members of \`cdk/ecr-deploy.json\`, so that every later \`npx cdk deploy\` has them too. Commit the file in a fork,
-or keep it: nothing else remembers the settings. Editors complete and check it by [its schema](../cdk/ecr-deploy.schema.json):
+The settings are the props of the construct \`EcrDeploy\`: [its page](api.md) has their types. Where a setting is one of some words,
+the prop is an enum, such as \`Trigger.PUT_IMAGE\` for \`putImage\`, and a duration is a \`Duration\` of the CDK.
+
+**In a clone of the repository** they are the members of \`cdk/ecr-deploy.json\`, so that every later \`npx cdk deploy\` has them too.
+Commit the file in a fork, or keep it: nothing else remembers the settings. Editors complete and check it by
+[its schema](../cdk/ecr-deploy.schema.json):
 
 \`\`\`json
 {
@@ -51,8 +64,7 @@ or keep it: nothing else remembers the settings. Editors complete and check it b
 \`\`\`
 
 A duration is a whole number and its unit, such as \`90s\`, \`30m\`, \`26h\` or \`2d\`. A setting that cannot be read stops \`cdk synth\` with
-its name, its value and the fix. A setting that is given by \`-c\` is refused. Inside a CDK app of your own, they are the props of the
-construct \`EcrDeploy\`.
+its name, its value and the fix. A setting that is given by \`-c\` is refused.
 
 **A second stack** in the same account and region has a settings file of its own. It names the stack, such as
 \`"stackName": "ecr-deploy-staging"\`, and is given by \`npx cdk deploy -c settings=staging.json\`. Let the two stacks deploy different
@@ -127,12 +139,10 @@ function written(value: string): string {
   }
   const [, code = value, note] = /^(\S+) - (.*)$/s.exec(value) ?? [];
   const [, unit, amount] = /^Duration\.(second|minute|hour|day)s\((\d+)\)$/.exec(code) ?? [];
-  const [, retention] = /^RetentionDays\.(\w+)$/.exec(code) ?? [];
+  const [, type = '', member = ''] = /^(\w+)\.(\w+)$/.exec(code) ?? [];
   const shown =
     unit !== undefined && amount !== undefined
       ? `${amount}${unit.charAt(0)}`
-      : retention !== undefined
-        ? String(RetentionDays[retention as keyof typeof RetentionDays])
-        : code.replaceAll("'", '');
+      : String(WORDS[type]?.[member] ?? code.replaceAll("'", ''));
   return note === undefined ? `\`${shown}\`` : `\`${shown}\`: ${note}`;
 }

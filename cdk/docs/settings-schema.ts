@@ -1,8 +1,8 @@
 /** The JSON schema of the settings file, from which editors complete and check it: the table of the file and the props' documentation. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { REPOSITORY_ROOT } from '../lib/repository-root';
-import { SCHEMAS, STACK_NAME } from '../lib/settings-file';
+import { REPOSITORY_ROOT } from '../app/repository-root';
+import { SCHEMAS, STACK_NAME } from '../app/settings-file';
 import { documentedSettings, SOURCE } from './settings-page';
 
 /** Where the schema is. */

@@ -5,6 +5,7 @@
 import { ManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { acknowledgeWildcards, arn, type Permission, statement } from './permission';
+import type { CommandPolicies } from './resources';
 
 /** A state machine, as far as a policy names it. */
 interface Machine {
@@ -23,10 +24,8 @@ export interface AccessProps {
 }
 
 /** The two managed policies. */
-export class Access extends Construct {
-  /** Enough for every command that changes nothing and starts nothing. */
+export class Access extends Construct implements CommandPolicies {
   readonly readers: ManagedPolicy;
-  /** Beside {@link readers}: what starts, redrives, holds. */
   readonly operators: ManagedPolicy;
 
   constructor(scope: Construct, id: string, props: AccessProps) {

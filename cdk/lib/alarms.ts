@@ -9,14 +9,14 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import type { Step, StepName } from './step';
+import type { StepResources, Steps } from './resources';
 
 /** The resources that are watched. */
 export interface AlarmsProps {
   readonly push: StateMachine;
   readonly deployImage: StateMachine;
   readonly deadLetterQueue: IQueue;
-  readonly steps: Readonly<Record<StepName, Step>>;
+  readonly steps: Steps;
   /** The topic that each alarm tells; `undefined`: it is seen in the console alone. */
   readonly topic: ITopic | undefined;
 }
@@ -51,7 +51,7 @@ export class Alarms extends Construct {
         deadLetterQueue.metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(1), statistic: 'Maximum' }),
         1,
       ),
-      ...Object.entries(steps).flatMap(([name, { function: lambda }]) => {
+      ...Object.entries<StepResources>({ ...steps }).flatMap(([name, { function: lambda }]) => {
         const step = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
         return [
           // Conclude fails on purpose: with each service and each push that failed.

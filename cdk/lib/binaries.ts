@@ -1,23 +1,41 @@
 /**
- * Functions that are built already: the setting `binaries`. They are checked at synth, because a function that Lambda
- * cannot start would be found only by the first push.
+ * The code of the functions: of the setting `binaries`, or of the package. It is checked at synth, because a function that
+ * Lambda cannot start would be found only by the first push.
  */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
-import { Code } from 'aws-cdk-lib/aws-lambda';
+import { type Architecture, Code } from 'aws-cdk-lib/aws-lambda';
+import { shippedFunctions } from './assets';
 import { SettingError } from './setting';
-import type { Architecture } from './settings';
+import type { Settings } from './settings';
 
 /** https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html */
-const MACHINES: Readonly<Record<Architecture, number>> = { arm64: 0xb7, x86_64: 0x3e };
+const MACHINES: Readonly<Record<string, number>> = { arm64: 0xb7, x86_64: 0x3e };
+
+/**
+ * The code of one function. There is no other place where the construct gets one from.
+ *
+ * @throws SettingError when it cannot be used
+ */
+export function functionCode({ binaries, architecture }: Settings, name: string): Code {
+  const shipped = shippedFunctions(architecture);
+  if (binaries === undefined && !existsSync(shipped)) {
+    throw new SettingError(
+      'binaries',
+      binaries,
+      `this copy of ecr-deploy has no functions for ${architecture.name}; give a folder that has them.`,
+    );
+  }
+  return readyFunction(binaries ?? shipped, name, architecture);
+}
 
 /**
  * The code of one function from the folder: `<name>/bootstrap`, or `<name>.zip` with `bootstrap` in it.
  *
  * @throws SettingError when it is not there, is not executable, or is not for this processor
  */
-export function readyFunction(binaries: string, name: string, architecture: Architecture): Code {
+function readyFunction(binaries: string, name: string, architecture: Architecture): Code {
   const file = join(binaries, name, 'bootstrap');
   const zip = join(binaries, `${name}.zip`);
   const refuse = (problem: string) => new SettingError('binaries', binaries, problem);
@@ -62,9 +80,9 @@ export function readyFunction(binaries: string, name: string, architecture: Arch
       throw refuse(`${where} is no program of Linux.`);
     }
     const machine = content.readUInt16LE(18);
-    if (machine !== MACHINES[architecture]) {
+    if (machine !== MACHINES[architecture.name]) {
       const built = Object.entries(MACHINES).find(([, number]) => number === machine)?.[0] ?? 'another processor';
-      throw refuse(`${where} is built for ${built}, and the setting architecture says ${architecture}.`);
+      throw refuse(`${where} is built for ${built}, and the setting architecture says ${architecture.name}.`);
     }
   }
 }

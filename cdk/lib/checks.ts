@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { Duration, Token } from 'aws-cdk-lib';
 import type { IRole } from 'aws-cdk-lib/aws-iam';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { type Pattern, TOPIC_ARN } from './patterns';
 import { SettingError } from './setting';
@@ -178,6 +179,18 @@ export function flag(setting: string, given: boolean): boolean {
 export function oneOf<T extends string>(setting: string, given: T, choices: readonly T[]): T {
   if (!choices.includes(given)) {
     throw new SettingError(setting, given, `give ${choices.join(' or ')}.`);
+  }
+  return given;
+}
+
+/** The processors that the functions are built for. */
+export const ARCHITECTURES = [Architecture.ARM_64, Architecture.X86_64];
+
+export function architectureOf(setting: string, given: Architecture): Architecture {
+  // Two copies of aws-cdk-lib have a class each, so the name decides.
+  const names = ARCHITECTURES.map(({ name }) => name);
+  if (typeof given !== 'object' || !names.includes((given as Partial<Architecture> | null)?.name ?? '')) {
+    throw new SettingError(setting, given, `give ${names.join(' or ')}.`);
   }
   return given;
 }

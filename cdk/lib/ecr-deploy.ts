@@ -6,13 +6,13 @@ import { Annotations, Aws, Duration, Stack, Validations } from 'aws-cdk-lib';
 import { type EventPattern, Match, Rule } from 'aws-cdk-lib/aws-events';
 import { SfnStateMachine } from 'aws-cdk-lib/aws-events-targets';
 import { Policy, Role } from 'aws-cdk-lib/aws-iam';
-import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { Access } from './access';
 import { Alarms } from './alarms';
+import { Trigger } from './choices';
 import { Dashboard } from './dashboard';
 import { usableKey } from './encryption-key';
 import { ofFunctions } from './function-settings';
@@ -22,26 +22,21 @@ import { isEveryRole, only, statement } from './permission';
 import * as permissions from './permissions';
 import { checkPolicySizes, keepPoliciesWhole } from './policy-size';
 import { saveQuery } from './query-of-push';
+import type { CommandPolicies, StateMachineLogs, Steps } from './resources';
 import { nameRoles } from './roles';
 import { SettingError } from './setting';
 import { inOneLine } from './stages';
 import { checkSettings, type EcrDeployProps, type Settings } from './settings';
-import { Step, type StepName } from './step';
+import { Step } from './step';
 import { stepOfSweep, sweep } from './sweep';
 import { tagFilter } from './tag-filter';
 import { tellEnds } from './tell-end';
 import { VERSION } from './version';
 import { Workflow } from './workflow';
 
-export type { Architecture, EcrDeployProps, Trigger } from './settings';
-export { SettingError } from './setting';
-export type { Base, ImageReference, Rollback, Stage } from './stages';
-export type { Sweep, SweepAction } from './sweep-settings';
-
 /**
- * Deploys what is pushed to ECR, in this account and region.
- *
- * @throws SettingError when a setting cannot be used
+ * Deploys what is pushed to ECR, in this account and region. A setting that cannot be used is an error, which names the setting,
+ * its value and the fix.
  */
 export class EcrDeploy extends Construct {
   /** Runs once for each event that EventBridge delivers, and starts {@link deployImage} for it, unless it came before. */
@@ -53,7 +48,7 @@ export class EcrDeploy extends Construct {
   /** The events that could not start an execution. */
   readonly deadLetterQueue: Queue;
   /** The steps, each with its function, its role and its log group. */
-  readonly steps: Readonly<Record<StepName, Step>>;
+  readonly steps: Steps;
   /** Which tags move the services of which stage, in one line. */
   readonly whatIsDeployed: string;
 
@@ -61,7 +56,7 @@ export class EcrDeploy extends Construct {
   readonly holdParameter: string;
 
   /** The managed policies for people who use the command `ecr-deploy`. */
-  readonly access: Access;
+  readonly access: CommandPolicies;
 
   /** Runs once for each push that could not tell its own end: it was stopped, or a step failed that nothing follows. */
   readonly tellEnd: StateMachine;
@@ -71,8 +66,15 @@ export class EcrDeploy extends Construct {
   readonly topic: ITopic | undefined;
 
   /** The log groups of the state machines. */
-  readonly logs: Readonly<Record<'push' | 'deployImage' | 'deployService' | 'tellEnd' | 'sweep', LogGroup>>;
+  readonly logs: StateMachineLogs;
 
+  /**
+   * Makes all resources of an installation.
+   *
+   * @param scope the stack or the construct that holds it
+   * @param id its name there
+   * @param props its settings
+   */
   // eslint-disable-next-line max-lines-per-function -- a table: one resource after the other
   constructor(scope: Construct, id: string, props: EcrDeployProps) {
     super(scope, id);
@@ -138,7 +140,7 @@ export class EcrDeploy extends Construct {
       permissions: [],
     });
     const findMissedPushes = stepOfSweep(this, settings, key);
-    this.steps = {
+    const steps = {
       findTaskDefinitions,
       registerRevision,
       updateService,
@@ -147,6 +149,7 @@ export class EcrDeploy extends Construct {
       conclude,
       findMissedPushes,
     };
+    this.steps = steps;
 
     const told = messages(this, settings, key.encryptionKey);
     this.topic = told?.topic;
@@ -251,16 +254,17 @@ export class EcrDeploy extends Construct {
       ...key,
     });
     this.sweep = swept.stateMachine;
-    this.logs = {
+    const logs = {
       push: push.logGroup,
       deployImage: deployImage.logGroup,
       deployService: deployService.logGroup,
       tellEnd: tellEnd.logGroup,
       sweep: swept.logGroup,
     };
+    this.logs = logs;
 
-    saveQuery(this, [...Object.values(this.logs), ...Object.values(this.steps).map(({ logGroup }) => logGroup)]);
-    const { deadLetterQueue, steps, topic } = this;
+    saveQuery(this, [...Object.values(logs), ...Object.values(steps).map(({ logGroup }) => logGroup)]);
+    const { deadLetterQueue, topic } = this;
     const alarms = settings.alarms
       ? new Alarms(this, 'Alarms', { push: this.push, deployImage: this.deployImage, deadLetterQueue, steps, topic })
           .alarms
@@ -360,7 +364,7 @@ function pushPattern({ trigger, accounts, stages }: Settings, repositories: read
   const tags = tagFilter(stages, trigger);
   const named = repositories.length === 0 ? undefined : [...repositories];
   switch (trigger) {
-    case 'putImage':
+    case Trigger.PUT_IMAGE:
       return {
         source: ['aws.ecr'],
         account,
@@ -377,7 +381,7 @@ function pushPattern({ trigger, accounts, stages }: Settings, repositories: read
           },
         },
       };
-    case 'imageAction':
+    case Trigger.IMAGE_ACTION:
       return {
         source: ['aws.ecr'],
         account,

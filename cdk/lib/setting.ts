@@ -30,7 +30,7 @@ export interface Member<T> {
 const DURATION = /^(\d{1,9})([smhd])$/;
 
 /** A list of texts. */
-export function list(pattern: RegExp): Member<readonly string[]> {
+export function list(pattern: RegExp): Member<string[]> {
   return {
     schema: { type: 'array', items: { type: 'string', pattern: pattern.source }, minItems: 1 },
     read: (given, setting) => {

@@ -5,9 +5,11 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { IManagedPolicy, IRole } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import {
+  architectureOf,
   checkLatest,
   checkRoom,
   checkTold,
@@ -24,6 +26,7 @@ import {
   timeout,
   whole,
 } from './checks';
+import { ImageReference, Trigger } from './choices';
 import { ofFunctions, VARIABLE } from './function-settings';
 import {
   ACCOUNT_ID,
@@ -36,17 +39,10 @@ import {
   ROLE_PATH,
   ROLE_PREFIX,
 } from './patterns';
-import { allServices, checkStages, IMAGE_REFERENCES, type ImageReference, type Stage } from './stages';
+import { allServices, checkStages, type Stage } from './stages';
 import { checkSweep, type Sweep, type SweepSettings } from './sweep-settings';
 
-export const TRIGGERS = ['imageAction', 'putImage'] as const;
-export const ARCHITECTURES = ['arm64', 'x86_64'] as const;
 export const REMOVAL_POLICIES = [RemovalPolicy.DESTROY, RemovalPolicy.RETAIN] as const;
-
-/** The kind of ECR event that starts a deployment. */
-export type Trigger = (typeof TRIGGERS)[number];
-/** The processor that the functions are built for. */
-export type Architecture = (typeof ARCHITECTURES)[number];
 
 /** The settings of ecr-deploy. */
 export interface EcrDeployProps {
@@ -56,14 +52,14 @@ export interface EcrDeployProps {
    * `arn:aws:iam::123456789012:role/app-*`. A rollback passes the roles of the last good revision: where a new revision
    * has other roles, keep the old ones in the list too, or the service cannot go back.
    */
-  readonly passRoles: readonly (IRole | string)[];
+  readonly passRoles: (IRole | string)[];
 
   /**
    * Names of the ECS clusters whose services are deployed.
    *
    * @default - every cluster of the account in this region
    */
-  readonly clusters?: readonly string[];
+  readonly clusters?: string[];
 
   /**
    * Names of the ECR repositories whose pushes are deployed, without the registry and without a tag. Two kinds of pushes are
@@ -73,14 +69,14 @@ export interface EcrDeployProps {
    *
    * @default - every repository, without these two kinds of pushes
    */
-  readonly repositories?: readonly string[];
+  readonly repositories?: string[];
 
   /**
    * The event that starts a deployment. `imageAction` is sent by ECR itself, in every account. `putImage` is recorded
    * by CloudTrail: it tells who pushed, and it arrives only where a trail of the account logs management events. Without
    * such a trail, `putImage` never deploys anything.
    *
-   * @default 'imageAction'
+   * @default Trigger.IMAGE_ACTION
    */
   readonly trigger?: Trigger;
 
@@ -90,12 +86,12 @@ export interface EcrDeployProps {
    *
    * @default - pushes to this account's registry only
    */
-  readonly accounts?: readonly string[];
+  readonly accounts?: string[];
 
   /**
    * How a new revision names its image: by `tag`, or by `digest`, which no later push can change.
    *
-   * @default 'tag'
+   * @default ImageReference.TAG
    */
   readonly imageReference?: ImageReference;
 
@@ -109,7 +105,7 @@ export interface EcrDeployProps {
    *
    * @default - one stage, `all`: every service, every tag but `latest`
    */
-  readonly stages?: readonly Stage[];
+  readonly stages?: Stage[];
 
   /**
    * The name of the SSM parameter that holds everything: while it is there, no push changes anything. It begins with a slash.
@@ -233,7 +229,7 @@ export interface EcrDeployProps {
   /**
    * The processor of the functions: `arm64` or `x86_64`.
    *
-   * @default 'arm64'
+   * @default Architecture.ARM_64
    */
   readonly architecture?: Architecture;
 
@@ -249,7 +245,7 @@ export interface EcrDeployProps {
    * `roll-back/bootstrap`: built for Amazon Linux 2023 and for `architecture`. They are deployed as they are, and no Rust
    * is needed.
    *
-   * @default - cargo-lambda builds them from this repository
+   * @default - those of the package; in a clone of the repository, cargo-lambda builds them
    */
   readonly binaries?: string;
 
@@ -311,7 +307,7 @@ export interface Settings
   readonly pollIntervalSeconds: number;
   readonly sendsMessages: boolean;
   readonly writesParameters: boolean;
-  /** `undefined`: cargo-lambda builds them. */
+  /** `undefined`: those of the package. */
   readonly binaries: string | undefined;
 }
 
@@ -347,7 +343,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
     stages,
     ...optional('holdParameter', props.holdParameter, PARAMETER_NAME),
     tagLatest,
-    imageReference: oneOf('imageReference', props.imageReference ?? 'tag', IMAGE_REFERENCES),
+    imageReference: oneOf('imageReference', props.imageReference ?? ImageReference.TAG, Object.values(ImageReference)),
     scanFamilies: flag('scanFamilies', props.scanFamilies ?? true),
     rolloutTimeoutSeconds,
     pollIntervalSeconds,
@@ -361,10 +357,10 @@ export function checkSettings(props: EcrDeployProps): Settings {
     ...checkTold(props),
     writesParameters: flag('parameters', props.parameters ?? false),
     ...checkSweep(props.sweep),
-    trigger: oneOf('trigger', props.trigger ?? 'imageAction', TRIGGERS),
+    trigger: oneOf('trigger', props.trigger ?? Trigger.IMAGE_ACTION, Object.values(Trigger)),
     repositories,
     accounts: names('accounts', props.accounts, ACCOUNT_ID),
-    architecture: oneOf('architecture', props.architecture ?? 'arm64', ARCHITECTURES),
+    architecture: architectureOf('architecture', props.architecture ?? Architecture.ARM_64),
     logRetention: retention('logRetention', props.logRetention ?? RetentionDays.THREE_MONTHS),
     binaries: folder('binaries', props.binaries),
     removalPolicy: oneOf('removalPolicy', props.removalPolicy ?? RemovalPolicy.DESTROY, REMOVAL_POLICIES),

@@ -4,20 +4,10 @@
  */
 import { Duration } from 'aws-cdk-lib';
 import { oneOf } from './checks';
+import { Base, ImageReference, Rollback } from './choices';
 import { DURATION_TEXT, type Member, SettingError } from './setting';
 import { checkOrder, checkTagOnSuccess } from './stage-order';
 import { checkTags, glob, takes } from './tag-rules';
-
-export const IMAGE_REFERENCES = ['tag', 'digest'] as const;
-const ROLLBACKS = ['automatic', 'none'] as const;
-const BASES = ['running', 'newest'] as const;
-
-/** How a deployed container definition names its image. */
-export type ImageReference = (typeof IMAGE_REFERENCES)[number];
-/** The reaction to a rollout that failed. */
-export type Rollback = (typeof ROLLBACKS)[number];
-/** Which revision a new one is made from. */
-export type Base = (typeof BASES)[number];
 
 /** One stage. It owns what it selects, unless a stage before it does. */
 export interface Stage {
@@ -27,22 +17,22 @@ export interface Stage {
    * Clusters, by their names; `*` stands for any characters, `?` for one.
    * @default - every cluster
    */
-  readonly clusters?: readonly string[];
+  readonly clusters?: string[];
   /**
    * Services, by their names or globs.
    * @default - every service, and every family that no service runs
    */
-  readonly services?: readonly string[];
+  readonly services?: string[];
   /**
    * Families of task definitions, by their names or globs.
    * @default - every family
    */
-  readonly families?: readonly string[];
+  readonly families?: string[];
   /**
    * Repositories, by their names or globs; `*` stands for slashes, too.
    * @default - every repository
    */
-  readonly repositories?: readonly string[];
+  readonly repositories?: string[];
   /**
    * `true` if it owns only services whose own tag `ecr-deploy:stage` is its name. Then it selects nothing by names.
    * @default false
@@ -53,7 +43,7 @@ export interface Stage {
    * excludes. The last rule that matches a tag decides; a tag that none matches is not taken. A range takes a pre-release
    * only where it names one of the same version: `semver:>=1.0.0` does not take `v1.1.0-rc.1`.
    */
-  readonly tags: readonly string[];
+  readonly tags: string[];
   /**
    * `true` if a lower version than the running one is deployed, too, where a range of versions decides.
    * @default false
@@ -85,7 +75,7 @@ export interface Stage {
    * The reaction to a rollout that failed: `automatic` rolls it back, `none` does not. With `none` the push is red, the
    * service stays as it is, and the message says how to go back; only a circuit breaker or an alarm of the service
    * itself rolls back.
-   * @default 'automatic'
+   * @default Rollback.AUTOMATIC
    */
   readonly rollback?: Rollback;
   /**
@@ -100,7 +90,7 @@ export interface Stage {
    * of the family that somebody else has registered, where that is newer than what the running one descends from. With
    * `newest`, changes by Terraform or CloudFormation go live with the next push: everything but the images, which stay as they
    * run. See [operations](operations.md#beside-infrastructure-as-code).
-   * @default 'running'
+   * @default Base.RUNNING
    */
   readonly base?: Base;
 }
@@ -133,7 +123,7 @@ const MEMBERS: readonly string[] = [
 const texts = (pattern: RegExp) => ({ type: 'array', items: { type: 'string', pattern: pattern.source }, minItems: 1 });
 
 /** The stages in a settings file: as they are. {@link checkStages} judges them. */
-export const STAGES: Member<readonly Stage[]> = {
+export const STAGES: Member<Stage[]> = {
   schema: {
     type: 'array',
     minItems: 1,
@@ -148,9 +138,9 @@ export const STAGES: Member<readonly Stage[]> = {
         after: { type: 'string', pattern: NAME.source },
         soak: DURATION_TEXT.schema,
         rolloutTimeout: DURATION_TEXT.schema,
-        imageReference: { enum: IMAGE_REFERENCES },
-        rollback: { enum: ROLLBACKS },
-        base: { enum: BASES },
+        imageReference: { enum: Object.values(ImageReference) },
+        rollback: { enum: Object.values(Rollback) },
+        base: { enum: Object.values(Base) },
         tagOnSuccess: { type: 'string', pattern: TAG.source },
       },
       required: ['name', 'tags'],
@@ -296,12 +286,12 @@ function checkStage(given: unknown, index: number): Stage {
     }
   }
   for (const [member, choices] of [
-    ['imageReference', IMAGE_REFERENCES],
-    ['rollback', ROLLBACKS],
-    ['base', BASES],
+    ['imageReference', ImageReference],
+    ['rollback', Rollback],
+    ['base', Base],
   ] as const) {
     if (stage[member] !== undefined) {
-      oneOf<string>(`${at} (${stage.name}).${member}`, stage[member], choices);
+      oneOf<string>(`${at} (${stage.name}).${member}`, stage[member], Object.values(choices));
     }
   }
   const { tagOnSuccess } = stage;

@@ -2,38 +2,18 @@
  * A step is one Lambda function of ecr-deploy, the package of the same name in `functions/`, with a role and a log group
  * of its own.
  */
-import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import {
-  Architecture,
-  type FunctionOptions,
-  Function as LambdaFunction,
-  LoggingFormat,
-  Runtime,
-  Tracing,
-  type Version,
-} from 'aws-cdk-lib/aws-lambda';
+import { Function as LambdaFunction, LoggingFormat, Runtime, Tracing, type Version } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import { RustFunction } from 'cargo-lambda-cdk';
 import { Construct } from 'constructs';
-import { readyFunction } from './binaries';
+import { functionCode } from './binaries';
 import { environment } from './function-settings';
 import { grant, only, type Permission, WRITE_TRACES } from './permission';
-import { REPOSITORY_ROOT } from './repository-root';
+import type { StepResources } from './resources';
 import type { Settings } from './settings';
 import { VERSION } from './version';
-
-/** The names of the steps, as the placeholders of the state machines spell them. */
-export type StepName =
-  | 'findTaskDefinitions'
-  | 'registerRevision'
-  | 'updateService'
-  | 'checkStability'
-  | 'rollBack'
-  | 'conclude'
-  | 'findMissedPushes';
 
 /** The properties by which steps differ. */
 export interface StepProps {
@@ -51,7 +31,7 @@ export interface StepProps {
 }
 
 /** One Lambda function with its role and its log group. */
-export class Step extends Construct {
+export class Step extends Construct implements StepResources {
   readonly function: LambdaFunction;
   /**
    * The function as this deployment of the stack has it. The state machines name it, so that an execution under way, and
@@ -61,10 +41,13 @@ export class Step extends Construct {
   readonly version: Version;
   readonly role: Role;
   readonly logGroup: LogGroup;
+  /** The package of the function. */
+  readonly package: string;
 
   constructor(scope: Construct, id: string, props: StepProps) {
     super(scope, id);
     const { settings } = props;
+    this.package = props.package;
 
     this.logGroup = new LogGroup(this, 'Logs', {
       logGroupName: `/ecr-deploy/${Stack.of(this).stackName}/${props.package}`,
@@ -88,11 +71,14 @@ export class Step extends Construct {
     );
     grant(this.role, props.permissions, [WRITE_TRACES]);
 
-    const options: FunctionOptions = {
+    this.function = new LambdaFunction(this, 'Function', {
+      runtime: Runtime.PROVIDED_AL2023,
+      handler: 'bootstrap',
+      code: functionCode(settings, props.package),
       description: `${props.description} (ecr-deploy ${VERSION})`,
       // An execution can be redriven for 14 days after its end. CloudFormation would delete the version at the next deployment.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
-      architecture: settings.architecture === 'arm64' ? Architecture.ARM_64 : Architecture.X86_64,
+      architecture: settings.architecture,
       memorySize: props.memorySize ?? 128,
       timeout: props.timeout ?? Duration.minutes(5),
       tracing: Tracing.ACTIVE,
@@ -100,21 +86,7 @@ export class Step extends Construct {
       logGroup: this.logGroup,
       role: this.role,
       environment: environment(this, settings),
-    };
-    this.function =
-      settings.binaries === undefined
-        ? new RustFunction(this, 'Function', {
-            ...options,
-            manifestPath: join(REPOSITORY_ROOT, 'Cargo.toml'),
-            binaryName: props.package,
-            bundling: { profile: 'release', cargoLambdaFlags: ['--locked'] },
-          })
-        : new LambdaFunction(this, 'Function', {
-            ...options,
-            runtime: Runtime.PROVIDED_AL2023,
-            handler: 'bootstrap',
-            code: readyFunction(settings.binaries, props.package, settings.architecture),
-          });
+    });
     this.version = this.function.currentVersion;
   }
 }

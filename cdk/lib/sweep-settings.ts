@@ -1,12 +1,10 @@
 /** The setting `sweep`: when pushes that services have missed are looked for, and what is done about them. */
 import { Duration } from 'aws-cdk-lib';
 import { flag, oneOf, seconds } from './checks';
+import { SweepAction } from './choices';
 import { DURATION_TEXT, FLAG, type Member, SettingError } from './setting';
 
-export const SWEEP_ACTIONS = ['deploy', 'report'] as const;
-
-/** The reaction to a push that a service has missed. */
-export type SweepAction = (typeof SWEEP_ACTIONS)[number];
+const SWEEP_ACTIONS = Object.values(SweepAction);
 
 /** When missed pushes are looked for, and what is done about them. */
 export interface Sweep {
@@ -22,13 +20,13 @@ export interface Sweep {
   readonly every?: Duration;
   /**
    * The reaction where the event of a push was lost, or where a hold kept it back that is lifted: `deploy` or `report`.
-   * @default 'deploy'
+   * @default SweepAction.DEPLOY
    */
   readonly lost?: SweepAction;
   /**
    * The reaction where the service ran the image, and somebody has put a revision without it there since: `deploy` or
    * `report`.
-   * @default 'report'
+   * @default SweepAction.REPORT
    */
   readonly reverted?: SweepAction;
 }
@@ -86,8 +84,8 @@ export function checkSweep(setting: Sweep | undefined): SweepSettings {
   return {
     sweepEvery: flag('sweep.scheduled', given.scheduled ?? true) ? every : undefined,
     sweep: {
-      lost: oneOf('sweep.lost', given.lost ?? 'deploy', SWEEP_ACTIONS),
-      reverted: oneOf('sweep.reverted', given.reverted ?? 'report', SWEEP_ACTIONS),
+      lost: oneOf('sweep.lost', given.lost ?? SweepAction.DEPLOY, SWEEP_ACTIONS),
+      reverted: oneOf('sweep.reverted', given.reverted ?? SweepAction.REPORT, SWEEP_ACTIONS),
     },
   };
 }

@@ -7,7 +7,7 @@
  *
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  */
-import type { Trigger } from './settings';
+import { Trigger } from './choices';
 import type { Stage } from './stages';
 import { glob } from './tag-rules';
 
@@ -71,11 +71,11 @@ function taken(rule: string, excluded: readonly string[], trigger: Trigger): Tag
 function anythingBut(excluded: readonly string[], trigger: Trigger): TagMatcher[] | undefined {
   const names = excluded.filter(isName);
   const prefixes = excluded.filter((other) => /^[^*?]+\*$/.test(other)).map((other) => other.slice(0, -1));
-  if (trigger === 'putImage' && prefixes.length > 0) {
+  if (trigger === Trigger.PUT_IMAGE && prefixes.length > 0) {
     return [{ 'anything-but': { prefix: prefixes } }];
   }
   // In ECR's own event the tag of an untagged push is empty. It has no prefix, so only names can be kept out there beside it.
-  const untagged = trigger === 'imageAction' ? [''] : [];
+  const untagged = trigger === Trigger.IMAGE_ACTION ? [''] : [];
   return names.length > 0 ? [{ 'anything-but': [...untagged, ...names] }] : undefined;
 }
 

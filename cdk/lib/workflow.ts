@@ -15,7 +15,7 @@ import {
   StateMachineType,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { readDefinition } from './asl';
+import { readDefinition } from './assets';
 import { longestRollout, patient } from './patience';
 import { DELIVER_LOGS, grant, only, type Permission, SAMPLE_TRACES, WRITE_TRACES } from './permission';
 import { useKey } from './permissions';

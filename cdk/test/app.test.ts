@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { REPOSITORY_ROOT } from '../app/repository-root';
 import { type Json, REQUIRED, WITHOUT_BUNDLING } from './synthesized';
 
 test('the app synthesizes its stack without cargo-lambda when bundling is off, and cdk-nag passes it', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { toJson } from '../lib/asl';
+import { toJson } from '../app/asl';
 
 test('anchors and merge keys are resolved, and what holds them is dropped', () => {
   const text = `

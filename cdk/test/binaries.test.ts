@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
-import type { EcrDeployProps } from '../lib/ecr-deploy';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import type { EcrDeployProps } from '../lib/settings';
 import { type Json, STEPS, Synthesized } from './synthesized';
 
 const ARM64 = 0xb7;
@@ -46,7 +47,7 @@ for (const [how, method] of [
 test('functions for the other processor go with the setting architecture', () => {
   const files = Object.fromEntries(NAMES.map((name) => [`${name}/bootstrap`, elf(X86_64, name)]));
   withBinaries(files, (binaries) => {
-    new Synthesized({ binaries, architecture: 'x86_64' });
+    new Synthesized({ binaries, architecture: Architecture.X86_64 });
   });
 });
 

@@ -3,8 +3,12 @@ import { test } from 'node:test';
 import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { EcrDeploy, type EcrDeployProps } from '../lib/ecr-deploy';
+import { builtFunctions } from '../app/functions';
+import { Base, ImageReference, Rollback, Trigger } from '../lib/choices';
+import { EcrDeploy } from '../lib/ecr-deploy';
+import type { EcrDeployProps } from '../lib/settings';
 import { assertGolden } from './golden';
 import { type Json, REQUIRED, STEPS, Synthesized, WITHOUT_BUNDLING, WORKFLOWS } from './synthesized';
 
@@ -27,11 +31,11 @@ const GIVEN = new Synthesized({
   clusters: ['production', 'staging'],
   repositories: ['web', 'team/worker'],
   deployLatest: true,
-  imageReference: 'digest',
+  imageReference: ImageReference.DIGEST,
   scanFamilies: false,
   rolloutTimeout: Duration.minutes(5),
   pollInterval: Duration.seconds(10),
-  architecture: 'x86_64',
+  architecture: Architecture.X86_64,
 });
 const KEY = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f';
 const TAG_LATEST = new Synthesized({ tagLatest: true });
@@ -51,10 +55,10 @@ const STAGES = new Synthesized({
       after: 'staging',
       soak: Duration.minutes(15),
       rolloutTimeout: Duration.hours(1),
-      imageReference: 'digest',
-      rollback: 'none',
+      imageReference: ImageReference.DIGEST,
+      rollback: Rollback.NONE,
       tagOnSuccess: 'released',
-      base: 'newest',
+      base: Base.NEWEST,
     },
   ],
 });
@@ -122,7 +126,7 @@ for (const [maxConcurrency, groups, atOnce] of [
 const HERE = { Ref: 'AWS::AccountId' };
 
 test('trigger putImage: the pushes that CloudTrail records, without those that were refused', () => {
-  assert.deepEqual(pattern({ trigger: 'putImage' }), {
+  assert.deepEqual(pattern({ trigger: Trigger.PUT_IMAGE }), {
     source: ['aws.ecr'],
     account: [HERE],
     'detail-type': ['AWS API Call via CloudTrail'],
@@ -136,7 +140,7 @@ test('trigger putImage: the pushes that CloudTrail records, without those that w
 });
 
 test('trigger putImage with repositories: only pushes to these', () => {
-  assert.deepEqual(pattern({ trigger: 'putImage', repositories: ['web', 'team/worker'] }), {
+  assert.deepEqual(pattern({ trigger: Trigger.PUT_IMAGE, repositories: ['web', 'team/worker'] }), {
     source: ['aws.ecr'],
     account: [HERE],
     'detail-type': ['AWS API Call via CloudTrail'],
@@ -163,7 +167,7 @@ test('trigger imageAction, the default, needs no trail: the tagged pushes that E
   };
 
   assert.deepEqual(pattern({}), expected);
-  assert.deepEqual(pattern({ trigger: 'imageAction' }), expected);
+  assert.deepEqual(pattern({ trigger: Trigger.IMAGE_ACTION }), expected);
 });
 
 test('trigger imageAction: an image starts a deployment, whatever ECR calls it, and a cache or a chart does not', () => {
@@ -177,13 +181,13 @@ test('trigger imageAction: an image starts a deployment, whatever ECR calls it, 
 
 test('repositories that do not fit into one pattern are shared by several rules, each short enough', () => {
   const repositories = Array.from({ length: 85 }, (_, place) => `team/a-repository-of-30-letters${place + 10}`);
-  for (const trigger of ['putImage', 'imageAction'] as const) {
+  for (const trigger of [Trigger.PUT_IMAGE, Trigger.IMAGE_ACTION]) {
     const rules = new Synthesized({ repositories, trigger })
       .ofType('AWS::Events::Rule')
       .filter(({ path }) => !['EcrDeploy/Ended', 'EcrDeploy/Swept'].includes(path));
     const patterns: Json[] = rules.map(({ properties }) => properties.EventPattern);
     const named = patterns.flatMap(({ detail }) =>
-      trigger === 'putImage' ? detail.requestParameters.repositoryName : detail['repository-name'],
+      trigger === Trigger.PUT_IMAGE ? detail.requestParameters.repositoryName : detail['repository-name'],
     );
 
     assert.ok(rules.length > 1);
@@ -194,14 +198,14 @@ test('repositories that do not fit into one pattern are shared by several rules,
   }
 });
 
-for (const trigger of ['imageAction', 'putImage'] as const) {
+for (const trigger of [Trigger.IMAGE_ACTION, Trigger.PUT_IMAGE]) {
   test(`trigger ${trigger}: an event of another account counts only when the settings name that account`, () => {
     assert.deepEqual(pattern({ trigger }).account, [HERE]);
     assert.deepEqual(pattern({ trigger, accounts: ['210987654321'] }).account, [HERE, '210987654321']);
   });
 }
 
-for (const trigger of ['putImage', 'imageAction'] as const) {
+for (const trigger of [Trigger.PUT_IMAGE, Trigger.IMAGE_ACTION]) {
   test(`trigger ${trigger}: more accounts than the pattern of a rule has room for are refused`, () => {
     const accountsOf = (count: number) => Array.from({ length: count }, (_, place) => String(210987654321 + place));
     const repositories = ['a'.repeat(256)];
@@ -218,13 +222,16 @@ for (const trigger of ['putImage', 'imageAction'] as const) {
 
 test('what no stage takes starts nothing where the pattern of a rule can tell; where it cannot, every tag does', () => {
   const tags = (settings: Partial<EcrDeployProps>) => {
-    const { detail } = pattern({ trigger: 'putImage', ...settings });
+    const { detail } = pattern({ trigger: Trigger.PUT_IMAGE, ...settings });
     assert.deepEqual(
       detail.requestParameters.repositoryName,
       undefined,
       'a service may say itself which stage it is in',
     );
-    return [detail.requestParameters.imageTag, pattern({ trigger: 'imageAction', ...settings }).detail['image-tag']];
+    return [
+      detail.requestParameters.imageTag,
+      pattern({ trigger: Trigger.IMAGE_ACTION, ...settings }).detail['image-tag'],
+    ];
   };
   const release = { name: 'release', tags: ['semver:*'], repositories: ['shop/*'] };
 
@@ -237,7 +244,7 @@ test('what no stage takes starts nothing where the pattern of a rule can tell; w
 });
 
 test('trigger imageAction with repositories: only pushes to these', () => {
-  assert.deepEqual(pattern({ trigger: 'imageAction', repositories: ['web'] }).detail, {
+  assert.deepEqual(pattern({ trigger: Trigger.IMAGE_ACTION, repositories: ['web'] }).detail, {
     'action-type': ['PUSH'],
     result: ['SUCCESS'],
     'image-tag': [{ 'anything-but': ['', 'latest'] }],
@@ -344,7 +351,7 @@ test('a parameter tells the command where the state machines are, and the settin
     sweep: '${EcrDeploy/Sweep/StateMachine}',
     holdParameter: '/ecr-deploy/ecr-deploy/hold',
     deadLetterQueueUrl: '${EcrDeploy/DeadLetterQueue}',
-    trigger: 'imageAction',
+    trigger: Trigger.IMAGE_ACTION,
     passRoles: ['arn:aws:iam::123456789012:role/app-*'],
   });
 });
@@ -418,7 +425,8 @@ test('with a key of the customer, logs, queue and executions are encrypted by it
 
 test('a key that the CDK made gets the policy by which logs and dead letters can be encrypted', () => {
   const stack = new Stack(new App({ context: WITHOUT_BUNDLING }), 'with-key');
-  new EcrDeploy(stack, 'EcrDeploy', { ...REQUIRED, encryptionKey: new Key(stack, 'Key') });
+  const binaries = builtFunctions(stack, Architecture.ARM_64);
+  new EcrDeploy(stack, 'EcrDeploy', { ...REQUIRED, binaries, encryptionKey: new Key(stack, 'Key') });
   const [key] = Object.values<Json>(Template.fromStack(stack).findResources('AWS::KMS::Key'));
 
   assert.deepEqual(

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { REPOSITORY_ROOT } from '../app/repository-root';
 import type { Json } from './synthesized';
 
 const read = (path: string) => readFileSync(join(REPOSITORY_ROOT, path), 'utf8');

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import type { EcrDeployProps } from '../lib/ecr-deploy';
+import { Trigger } from '../lib/choices';
+import type { EcrDeployProps } from '../lib/settings';
 import { Synthesized } from './synthesized';
 
 const SETTINGS: readonly [name: string, settings: Partial<EcrDeployProps>][] = [
   ['the defaults', {}],
   ['clusters and repositories', { clusters: ['production', 'staging'], repositories: ['web'] }],
   ['tagLatest', { tagLatest: true }],
-  ['the native event', { trigger: 'imageAction' }],
+  ['the native event', { trigger: Trigger.IMAGE_ACTION }],
   ['roles without a wildcard', { passRoles: ['arn:aws:iam::123456789012:role/web'] }],
 ];
 

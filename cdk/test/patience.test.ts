@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Duration } from 'aws-cdk-lib';
-import { readDefinition } from '../lib/asl';
+import { readDefinition } from '../lib/assets';
 import { patient, WRITTEN_FOR_SECONDS } from '../lib/patience';
 import { type Json, Synthesized, WORKFLOWS } from './synthesized';
 

@@ -3,8 +3,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Role } from 'aws-cdk-lib/aws-iam';
-import type { EcrDeployProps } from '../lib/ecr-deploy';
-import { REPOSITORY_ROOT } from '../lib/repository-root';
+import type { EcrDeployProps } from '../lib/settings';
+import { REPOSITORY_ROOT } from '../app/repository-root';
 import { assertGolden } from './golden';
 import { type Json, REQUIRED, STEPS, Synthesized } from './synthesized';
 

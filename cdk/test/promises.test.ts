@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RemovalPolicy } from 'aws-cdk-lib';
+import { Trigger } from '../lib/choices';
 import { type Json, Synthesized } from './synthesized';
 
 const STACKS: readonly Synthesized[] = [
@@ -11,7 +12,7 @@ const STACKS: readonly Synthesized[] = [
     repositories: ['web'],
     accounts: ['210987654321'],
     tagLatest: true,
-    trigger: 'putImage',
+    trigger: Trigger.PUT_IMAGE,
     removalPolicy: RemovalPolicy.RETAIN,
     encryptionKey: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f',
     permissionsBoundary: 'arn:aws:iam::123456789012:policy/boundary',

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { documentedSettings, SOURCE } from '../docs/settings-page';
 import { SCHEMA, settingsSchema } from '../docs/settings-schema';
-import { SCHEMAS } from '../lib/settings-file';
+import { SCHEMAS } from '../app/settings-file';
 import type { Json } from './synthesized';
 
 const schema: Json = JSON.parse(readFileSync(SCHEMA, 'utf8'));

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Duration } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { EcrDeployProps } from '../lib/settings';
-import { parseSettings, SCHEMAS } from '../lib/settings-file';
+import { parseSettings, SCHEMAS } from '../app/settings-file';
 
 const read = (settings: object) => parseSettings(JSON.stringify(settings), 'ecr-deploy.json');
 
@@ -25,7 +26,7 @@ const READ: readonly [setting: keyof EcrDeployProps, given: unknown, prop: unkno
   ['tagLatest', false, false],
   ['scanFamilies', false, false],
   ['maxConcurrency', 20, 20],
-  ['architecture', 'x86_64', 'x86_64'],
+  ['architecture', 'x86_64', Architecture.X86_64],
   ['logRetention', 7, RetentionDays.ONE_WEEK],
   ['logRetention', 'infinite', RetentionDays.INFINITE],
   ['removalPolicy', 'retain', 'retain'],

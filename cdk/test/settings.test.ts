@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Duration, Lazy } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { SettingError } from '../lib/setting';
-import { MEMBERS } from '../lib/members';
+import { MEMBERS } from '../app/members';
+import { Trigger } from '../lib/choices';
 import { ofFunctions } from '../lib/function-settings';
 import { checkSettings, type EcrDeployProps } from '../lib/settings';
 import { golden } from './golden';
@@ -193,10 +195,10 @@ test('with the required setting alone, all others have their defaults', () => {
     maxConcurrency: 400,
     alarms: false,
     dashboard: false,
-    trigger: 'imageAction',
+    trigger: Trigger.IMAGE_ACTION,
     accounts: [],
     sweepEvery: Duration.hours(1),
-    architecture: 'arm64',
+    architecture: Architecture.ARM_64,
     logRetention: 90,
     binaries: undefined,
     removalPolicy: 'destroy',

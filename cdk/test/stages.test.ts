@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Duration } from 'aws-cdk-lib';
-import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { REPOSITORY_ROOT } from '../app/repository-root';
+import { Base, ImageReference, Rollback } from '../lib/choices';
 import { checkSettings, type EcrDeployProps } from '../lib/settings';
 import type { Stage } from '../lib/stages';
 import { problemOf, takes } from '../lib/tag-rules';
@@ -253,19 +254,19 @@ test('a soak is a time of at most a week, after another stage', () => {
 });
 
 test('what a stage says of its own rollouts is kept', () => {
-  const staging = {
+  const staging: Stage = {
     ...STAGING,
     rolloutTimeout: Duration.minutes(5),
-    imageReference: 'digest',
+    imageReference: ImageReference.DIGEST,
     tagOnSuccess: 'tried',
-  } as const;
-  const production = {
+  };
+  const production: Stage = {
     ...PRODUCTION,
-    rollback: 'none',
-    base: 'newest',
+    rollback: Rollback.NONE,
+    base: Base.NEWEST,
     tags: ['tried'],
     tagOnSuccess: 'live',
-  } as const;
+  };
 
   assert.deepEqual(check([staging, production]), [staging, production]);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import validate from 'asl-validator';
-import { readDefinition } from '../lib/asl';
+import { readDefinition } from '../lib/assets';
 import { type Json, Synthesized, WORKFLOWS } from './synthesized';
 
 const PLACEHOLDER = /\$\{(\w+)\}/g;

@@ -1,8 +1,8 @@
 /** A stack as it is synthesized, with its resources by the paths of their constructs. No function is built. */
 import { App, type CfnElement, CfnResource } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import type { EcrDeployProps } from '../lib/ecr-deploy';
-import { EcrDeployStack, type EcrDeployStackProps } from '../lib/ecr-deploy-stack';
+import { EcrDeployStack, type EcrDeployStackProps } from '../app/ecr-deploy-stack';
+import type { EcrDeployProps } from '../lib/settings';
 
 /** The packages of the seven steps and the constructs that hold their functions. */
 export const STEPS: Readonly<Record<string, string>> = {

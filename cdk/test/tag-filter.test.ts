@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { REPOSITORY_ROOT } from '../app/repository-root';
+import { Trigger } from '../lib/choices';
 import { glob } from '../lib/tag-rules';
 import { tagFilter, type TagMatcher } from '../lib/tag-filter';
 
@@ -11,7 +12,7 @@ const RULES = JSON.parse(readFileSync(join(REPOSITORY_ROOT, 'cdk', 'test', 'tag-
   accepted: string[];
   decided: { tags: string[]; takes: string[]; leaves: string[] }[];
 };
-const TRIGGERS = ['imageAction', 'putImage'] as const;
+const TRIGGERS = Object.values(Trigger);
 
 const stages = (...tags: string[][]) => tags.map((rules, index) => ({ name: `s${index}`, tags: rules }));
 
@@ -47,8 +48,8 @@ const FILTERS: readonly [tags: string[][], imageAction: readonly TagMatcher[] | 
 
 for (const [tags, imageAction, putImage] of FILTERS) {
   test(`the filter of ${JSON.stringify(tags).slice(0, 80)}`, () => {
-    assert.deepEqual(tagFilter(stages(...tags), 'imageAction'), imageAction);
-    assert.deepEqual(tagFilter(stages(...tags), 'putImage'), putImage ?? imageAction);
+    assert.deepEqual(tagFilter(stages(...tags), Trigger.IMAGE_ACTION), imageAction);
+    assert.deepEqual(tagFilter(stages(...tags), Trigger.PUT_IMAGE), putImage ?? imageAction);
   });
 }
 
@@ -142,7 +143,7 @@ test('whatever stages may take passes their filter, for stages and tags by chanc
       }
     }
     // An untagged push of ECR's own event has an empty tag. It is no push that deploys, and the pattern without a filter says so.
-    if (trigger === 'imageAction' && filter !== undefined) {
+    if (trigger === Trigger.IMAGE_ACTION && filter !== undefined) {
       assert.ok(!passes(filter, ''), JSON.stringify(tags));
     }
   }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 const PAGE: &str = "docs/words.md";
 
 /// Where our own words stand.
-const FOLDERS: [&str; 11] = [
+const FOLDERS: [&str; 12] = [
+    "cdk/app",
     "cdk/lib",
     "cdk/test",
     "docs",
@@ -80,7 +81,8 @@ fn no_file_has_a_word_that_is_kept_out() {
 }
 
 /// Where a sentence of a comment begins with its subject, and not with "What" or "Whether".
-const COMMENTED: [&str; 9] = [
+const COMMENTED: [&str; 10] = [
+    "cdk/app",
     "cdk/lib",
     "cdk/test",
     "cli",

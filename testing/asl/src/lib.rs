@@ -1,7 +1,7 @@
 //! Reads the state machines of `statemachine/`, for tests and tools. No function needs them.
 //!
 //! They are written in YAML, so that an expression stands once and has an anchor where it is needed twice. The keys at
-//! the top that begin with `x-` hold such anchors, and are no part of the machine. `cdk/lib/asl.ts` is the same reader
+//! the top that begin with `x-` hold such anchors, and are no part of the machine. `cdk/app/asl.ts` is the same reader
 //! for the template.
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.

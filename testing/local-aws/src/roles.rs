@@ -236,7 +236,7 @@ pub fn narrow_props() -> Value {
 fn fingerprint(root: &Path, props: &Value) -> Result<u64, Error> {
     let mut hasher = DefaultHasher::new();
     props.to_string().hash(&mut hasher);
-    for folder in ["cdk/lib", "cdk/test", "statemachine"] {
+    for folder in ["cdk/app", "cdk/lib", "cdk/test", "statemachine"] {
         let folder = root.join(folder);
         let problem = || Error::file(format!("reading {}", folder.display()));
         let entries = std::fs::read_dir(&folder).map_err(problem())?;

@@ -136,7 +136,7 @@ pub fn cdk_app_telling(tell: &dyn Fn(&str)) -> Result<(), Error> {
     let problem = || Error::file(format!("checking whether {} is up to date", cdk.join("dist").display()));
     let is_there = || -> Result<bool, Error> {
         let compiled = fs::metadata(&stamp).and_then(|stamp| stamp.modified()).ok();
-        let changed = changed(&cdk).map_err(problem())?;
+        let changed = changed(workspace()).map_err(problem())?;
         Ok(compiled.is_some_and(|compiled| compiled > changed))
     };
     if is_there()? {
@@ -155,11 +155,11 @@ pub fn cdk_app_telling(tell: &dyn Fn(&str)) -> Result<(), Error> {
     fs::rename(&begun, &stamp).map_err(problem())
 }
 
-/// When a source of the CDK app was changed last.
-fn changed(cdk: &Path) -> std::io::Result<SystemTime> {
-    let mut files = vec![cdk.join("tsconfig.json"), cdk.join("package-lock.json")];
-    for folder in ["bin", "lib"] {
-        for entry in fs::read_dir(cdk.join(folder))? {
+/// When a source of the CDK app was changed last, below the root of the workspace.
+fn changed(root: &Path) -> std::io::Result<SystemTime> {
+    let mut files = vec![root.join("cdk/tsconfig.json"), root.join("cdk/package-lock.json")];
+    for folder in ["cdk/app", "cdk/bin", "cdk/lib", "statemachine"] {
+        for entry in fs::read_dir(root.join(folder))? {
             files.push(entry?.path());
         }
     }
@@ -269,20 +269,27 @@ mod tests {
 
     #[test]
     fn the_app_is_as_new_as_the_newest_of_its_sources() {
-        let cdk = tempfile::tempdir().unwrap();
+        let root = tempfile::tempdir().unwrap();
         let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
-        for file in ["tsconfig.json", "package-lock.json", "bin/app.ts", "lib/step.ts"] {
-            let path = cdk.path().join(file);
+        let definition = "statemachine/push.asl.yaml";
+        for file in [
+            "cdk/tsconfig.json",
+            "cdk/package-lock.json",
+            "cdk/app/stack.ts",
+            "cdk/bin/app.ts",
+            "cdk/lib/step.ts",
+            definition,
+        ] {
+            let path = root.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             File::create(&path).unwrap().set_modified(old).unwrap();
         }
-        assert_eq!(changed(cdk.path()).unwrap(), old);
+        assert_eq!(changed(root.path()).unwrap(), old);
 
-        let new = old + Duration::from_secs(1);
-        File::create(cdk.path().join("lib/step.ts"))
-            .unwrap()
-            .set_modified(new)
-            .unwrap();
-        assert_eq!(changed(cdk.path()).unwrap(), new);
+        for (file, later) in [("cdk/lib/step.ts", 1), (definition, 2)] {
+            let new = old + Duration::from_secs(later);
+            File::create(root.path().join(file)).unwrap().set_modified(new).unwrap();
+            assert_eq!(changed(root.path()).unwrap(), new);
+        }
     }
 }

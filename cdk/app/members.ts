@@ -1,8 +1,10 @@
 /** Every setting as a settings file has it: what an editor checks, and how a text becomes a prop. */
 import type { RemovalPolicy } from 'aws-cdk-lib';
+import type { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { MOST_AT_ONCE, MOST_SERVICES, RETENTIONS } from './checks';
+import { ARCHITECTURES, MOST_AT_ONCE, MOST_SERVICES, RETENTIONS } from '../lib/checks';
+import { ImageReference, Trigger } from '../lib/choices';
 import {
   ACCOUNT_ID,
   CLUSTER_NAME,
@@ -14,22 +16,21 @@ import {
   ROLE_PATH,
   ROLE_PREFIX,
   TOPIC_ARN,
-} from './patterns';
-import { choice, DURATION_TEXT, FLAG, list, type Member, number, text } from './setting';
-import {
-  ARCHITECTURES,
-  type Architecture,
-  type EcrDeployProps,
-  REMOVAL_POLICIES,
-  type Trigger,
-  TRIGGERS,
-} from './settings';
-import { IMAGE_REFERENCES, type ImageReference, STAGES } from './stages';
-import { SWEEP } from './sweep-settings';
+} from '../lib/patterns';
+import { choice, DURATION_TEXT, FLAG, list, type Member, number, text } from '../lib/setting';
+import { type EcrDeployProps, REMOVAL_POLICIES } from '../lib/settings';
+import { STAGES } from '../lib/stages';
+import { SWEEP } from '../lib/sweep-settings';
 
 const RETENTION: Member<RetentionDays> = {
   schema: { enum: [...RETENTIONS, 'infinite'] },
   read: (given, setting) => (given === 'infinite' ? RetentionDays.INFINITE : number({}).read(given, setting)),
+};
+
+const ARCHITECTURE: Member<Architecture> = {
+  schema: { enum: ARCHITECTURES.map(({ name }) => name) },
+  // The construct refuses what is none.
+  read: (given) => ARCHITECTURES.find(({ name }) => name === given) ?? (given as Architecture),
 };
 
 const TOPIC: Member<ITopic | string | boolean> = {
@@ -42,9 +43,9 @@ export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullab
   passRoles: list(ROLE_ARN.pattern),
   clusters: list(CLUSTER_NAME.pattern),
   repositories: list(REPOSITORY_NAME.pattern),
-  trigger: choice<Trigger>(TRIGGERS),
+  trigger: choice(Object.values(Trigger)),
   accounts: list(ACCOUNT_ID.pattern),
-  imageReference: choice<ImageReference>(IMAGE_REFERENCES),
+  imageReference: choice(Object.values(ImageReference)),
   stages: STAGES,
   holdParameter: text(PARAMETER_NAME.pattern),
   deployLatest: FLAG,
@@ -59,7 +60,7 @@ export const MEMBERS: { readonly [K in keyof EcrDeployProps]-?: Member<NonNullab
   dashboard: FLAG,
   parameters: FLAG,
   sweep: SWEEP,
-  architecture: choice<Architecture>(ARCHITECTURES),
+  architecture: ARCHITECTURE,
   logRetention: RETENTION,
   removalPolicy: choice<RemovalPolicy>(REMOVAL_POLICIES),
   binaries: text(/./),

@@ -6,9 +6,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Node } from 'constructs';
-import { type Member, SettingError } from './setting';
+import { type Member, SettingError } from '../lib/setting';
 import { MEMBERS } from './members';
-import type { EcrDeployProps } from './settings';
+import type { EcrDeployProps } from '../lib/settings';
 
 /** Where the settings are, unless the context key `settings` names another file. */
 export const SETTINGS_FILE = 'ecr-deploy.json';

@@ -1,6 +1,9 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { EcrDeploy, type EcrDeployProps } from './ecr-deploy';
+import { EcrDeploy } from '../lib/ecr-deploy';
+import type { StepResources } from '../lib/resources';
+import { checkSettings, type EcrDeployProps } from '../lib/settings';
+import { builtFunctions } from './functions';
 
 /** The stack's properties: the settings of ecr-deploy, and those that every stack takes. */
 export type EcrDeployStackProps = Omit<StackProps, 'permissionsBoundary'> & EcrDeployProps;
@@ -17,6 +20,8 @@ export class EcrDeployStack extends Stack {
     this.ecrDeploy = new EcrDeploy(this, 'EcrDeploy', {
       ...stackProps,
       ...(permissionsBoundary && { permissionsBoundary }),
+      // Settings that cannot be used are found before minutes are spent on a build.
+      binaries: props.binaries ?? builtFunctions(this, checkSettings(props).architecture),
     });
 
     new CfnOutput(this, 'PushArn', {
@@ -81,7 +86,7 @@ export class EcrDeployStack extends Stack {
         value: this.ecrDeploy.topic.topicArn,
       });
     }
-    for (const [step, { function: lambda, logGroup }] of Object.entries(this.ecrDeploy.steps)) {
+    for (const [step, { function: lambda, logGroup }] of Object.entries<StepResources>({ ...this.ecrDeploy.steps })) {
       const name = `${step.charAt(0).toUpperCase()}${step.slice(1)}`;
       new CfnOutput(this, `${name}Function`, {
         description: `The function of the step ${name}`,

@@ -1,17 +1,9 @@
 /**
- * Reads the state machines of `statemachine/`. They are written in YAML, so that an expression stands once and has an
+ * Makes the state machines of `statemachine/` what the package has. They are written in YAML, so that an expression stands once and has an
  * anchor where it is needed twice; the keys at the top that begin with `x-` hold such anchors, and are no part of the
  * machine. `testing/asl` is the same reader for the Rust tests.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parse } from 'yaml';
-import { REPOSITORY_ROOT } from './repository-root';
-
-/** The definition in `statemachine/<name>.asl.yaml` as the JSON that Step Functions takes. */
-export function readDefinition(name: string): string {
-  return toJson(readFileSync(join(REPOSITORY_ROOT, 'statemachine', `${name}.asl.yaml`), 'utf8'));
-}
 
 /** The JSON of a definition that is written in YAML. Throws when it is none, with the line. */
 export function toJson(text: string): string {

@@ -1,0 +1,38 @@
+/** The functions of the repository's own app: cargo-lambda builds them from the sources, all by one call. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { Stack } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import { SettingError } from '../lib/setting';
+import { REPOSITORY_ROOT } from './repository-root';
+
+/** Where `npm run build` puts what stands for a function in a template that nobody deploys. */
+export const NOT_BUILT = join(__dirname, '..', 'not-built');
+
+/**
+ * The folder of the functions for a processor, for the setting `binaries`. They are built if the stack is to be deployed: the
+ * CDK bundles nothing for other commands, such as `cdk bootstrap` and `cdk ls`.
+ *
+ * @throws SettingError when they cannot be built
+ */
+export function builtFunctions(stack: Stack, architecture: Architecture): string {
+  if (!stack.bundlingRequired) {
+    return join(NOT_BUILT, architecture.name);
+  }
+  const target = process.env['CARGO_TARGET_DIR'] ?? join(REPOSITORY_ROOT, 'target');
+  const folder = join(target, 'lambda', architecture.name);
+  const processor = architecture.name === Architecture.ARM_64.name ? '--arm64' : '--x86-64';
+  const words = ['lambda', 'build', '--release', '--locked', processor, '--lambda-dir', folder];
+  // The standard output of an app is not shown by all commands of the CDK.
+  const { error, status, signal } = spawnSync('cargo', words, { cwd: REPOSITORY_ROOT, stdio: ['ignore', 2, 2] });
+  if (error !== undefined || status !== 0) {
+    const how = error?.message ?? (signal === null ? `exit code ${status ?? 'unknown'}` : `signal ${signal}`);
+    throw new SettingError(
+      'binaries',
+      undefined,
+      `cargo lambda build failed (${how}); install cargo-lambda and Rust, correct what it says above, or give a folder ` +
+        'of functions that are built already.',
+    );
+  }
+  return folder;
+}
