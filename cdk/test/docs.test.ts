@@ -4,8 +4,8 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { PAGE, documentedSettings, settingsPage } from '../docs/settings-page';
-import { readDefinition } from '../lib/asl';
-import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { readDefinition } from '../lib/assets';
+import { REPOSITORY_ROOT } from '../app/repository-root';
 
 /** The pages in a folder of the repository. */
 const markdown = (folder: string) =>
@@ -18,8 +18,10 @@ const PAGES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ..
   text: read(page),
 }));
 
+const EXAMPLES = ['cdk', 'cloudformation', 'forwarded-events', 'sam', 'short'];
+
 /** The pages of the examples and of the decisions. */
-const FURTHER = ['docs/decisions', 'examples', 'examples/cdk', 'examples/forwarded-events']
+const FURTHER = ['docs/decisions', 'examples', ...EXAMPLES.map((folder) => `examples/${folder}`)]
   .flatMap(markdown)
   .map((page) => ({ page, text: read(page) }));
 
@@ -70,6 +72,9 @@ test('every page of docs/ is linked from the README', () => {
 
 /** The tests that type whole blocks of commands, by the mark behind `sh` in the block's first line. */
 const TYPED: Readonly<Record<string, string>> = {
+  npm: 'tests/package/npm.rs',
+  python: 'tests/package/wheel.rs',
+  template: 'tests/package/template.rs',
   install: 'tests/containers/installation.rs',
   command: 'tests/command/page.rs',
   operate: 'tests/containers/operations.rs',
@@ -84,10 +89,8 @@ const RUN: Readonly<Record<string, readonly [file: string, words: string]>> = {
   'cargo xtask storm': ['xtask/src/test.rs', 'cargo xtask storm'],
   'cargo xtask fuzz': ['xtask/src/test.rs', 'cargo xtask fuzz'],
   'cargo xtask picture': ['xtask/src/picture.rs', 'fn the_pictures_are_current'],
+  'npm run package': ['tests/package/dist.rs', '"package"'],
   'npm run docs': ['cdk/test/docs.test.ts', 'settingsPage()'],
-  'npm ci': ['xtask/prepare/src/tools.rs', '"ci"'],
-  'cp ecr-deploy.example.json ecr-deploy.json': ['cdk/test/app.test.ts', 'ecr-deploy.example.json'],
-  'npx cdk bootstrap': ['testing/local-aws/src/stack.rs', '"bootstrap"'],
   'npx cdk deploy': ['testing/local-aws/src/stack.rs', '"deploy"'],
 };
 
@@ -113,7 +116,8 @@ test('every command in README.md and docs/ is run by a test, or is known not to 
       unknown.push(`${page}: ${command}`);
     }
   };
-  for (const { page, text } of PAGES) {
+  // The page of the API has words of the CDK's, too.
+  for (const { page, text } of PAGES.filter((it) => it.page !== 'docs/api.md')) {
     for (const { mark, commands } of blocks(text)) {
       if (mark === '') {
         commands.forEach((command) => {

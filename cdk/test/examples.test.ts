@@ -1,12 +1,14 @@
 /** The examples in examples/ are true to the construct. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { REPOSITORY_ROOT } from '../lib/repository-root';
+import { NOT_BUILT } from '../app/functions';
+import { REPOSITORY_ROOT } from '../app/repository-root';
+import { manifest } from '../package/manifest';
 import { type Json, Synthesized, WITHOUT_BUNDLING } from './synthesized';
 
 const EXAMPLES = join(REPOSITORY_ROOT, 'examples');
@@ -16,9 +18,13 @@ test('the CDK app of the example compiles and synthesizes its stacks', () => {
   const directory = mkdtempSync(join(tmpdir(), 'ecr-deploy-example-'));
   try {
     cpSync(join(EXAMPLES, 'cdk'), directory, { recursive: true });
-    // As npm links a workspace, with the packages of the construct as those of the app.
-    mkdirSync(join(directory, 'node_modules'));
-    symlinkSync(CDK, join(directory, 'node_modules', 'ecr-deploy'));
+    // As the package is installed, with what stands for the functions, and with its peers as those of the app.
+    const installed = join(directory, 'node_modules', 'ecr-deploy');
+    cpSync(join(CDK, 'dist', 'lib'), join(installed, 'lib'), { recursive: true });
+    cpSync(join(CDK, 'dist', 'assets'), join(installed, 'assets'), { recursive: true });
+    cpSync(NOT_BUILT, join(installed, 'assets'), { recursive: true });
+    const own: unknown = JSON.parse(readFileSync(join(CDK, 'package.json'), 'utf8'));
+    writeFileSync(join(installed, 'package.json'), JSON.stringify(manifest(own)));
     for (const name of ['aws-cdk-lib', 'constructs', '@types']) {
       symlinkSync(join(CDK, 'node_modules', name), join(directory, 'node_modules', name));
     }
@@ -50,7 +56,8 @@ test('the CDK app of the example names the versions that the construct has', () 
   const json = (file: string): Json => JSON.parse(readFileSync(file, 'utf8'));
   const [example, own] = [json(join(EXAMPLES, 'cdk', 'package.json')), json(join(CDK, 'package.json'))];
   for (const [name, version] of Object.entries<Json>({ ...example.dependencies, ...example.devDependencies })) {
-    assert.equal(version, name === own.name ? '*' : (own.dependencies[name] ?? own.devDependencies[name]), name);
+    const tarball = `file:ecr-deploy-${own.version}.tgz`;
+    assert.equal(version, name === own.name ? tarball : (own.dependencies[name] ?? own.devDependencies[name]), name);
   }
 });
 

@@ -209,13 +209,7 @@ fn bootstrap(facts: &Facts<'_>) -> Vec<Finding> {
     };
     // Who has installed it, may have a bootstrap stack of another name.
     let level = if facts.is_installed { Level::Note } else { Level::Error };
-    vec![finding(
-        level,
-        "bootstrap",
-        says,
-        "cd cdk && npx cdk bootstrap",
-        Vec::new(),
-    )]
+    vec![finding(level, "bootstrap", says, "npx cdk bootstrap", Vec::new())]
 }
 
 fn installation(facts: &Facts<'_>) -> Option<Finding> {

@@ -1,4 +1,4 @@
-//! The commands of docs/getting-started.md that install, typed as they stand there into one shell, in a fresh checkout.
+//! The commands of CONTRIBUTING.md that install from a clone, typed as they stand there into one shell, in a fresh checkout.
 
 use crate::support::{Deployed, PLAIN, outcomes, run, summary};
 use crate::typed::{blocks, shell};
@@ -46,7 +46,7 @@ async fn installed_and_pushed() {
     assert!(copied.success());
 
     let mut script = String::new();
-    for block in blocks("docs/getting-started.md", "install") {
+    for block in blocks("CONTRIBUTING.md", "install") {
         script += &block;
         if block.contains("ecr-deploy.example.json") {
             script += EDIT;

@@ -22,6 +22,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import error_response_json, request_scope
 from ministack.services import ecr, ecs, eventbridge, lambda_svc, ssm, stepfunctions
 from ministack.services.cloudformation import _stacks
+from ministack.services.cloudformation.engine import _evaluate_conditions
 
 import executions
 
@@ -172,13 +173,53 @@ def _caller(physical):
 
 def _tell(name, stack):
     """Gives the judge what a stack has become."""
-    state = (stack["_template_body"], len(stack["_resources"]))
+    parameters = _parameters(stack)
+    state = (stack["_template_body"], parameters, len(stack["_resources"]))
     with _telling:
         if _told.get(name) == state:
             return
         physical = {logical: it["PhysicalResourceId"] for logical, it in stack["_resources"].items()}
-        _ask("stacks", {"name": name, "template": stack["_template"], "physical": physical})
+        conditions = _evaluate_conditions(stack["_template"], stack.get("_resolved_params", {}))
+        resources = _decided(stack["_template"]["Resources"], parameters, conditions)
+        _ask("stacks", {"name": name, "template": {"Resources": resources}, "physical": physical})
         _told[name] = state
+
+
+def _parameters(stack):
+    """The values of a stack's parameters: texts, and lists of texts."""
+    given = {name: it["Value"] for name, it in stack.get("_resolved_params", {}).items()}
+    kinds = {name: it.get("Type") for name, it in stack["_template"].get("Parameters", {}).items()}
+    split = lambda value: [item.strip() for item in value.split(",")]
+    return {name: split(it) if kinds.get(name) == "CommaDelimitedList" else it for name, it in given.items()}
+
+
+# Stands for a part that a condition leaves away.
+_NOTHING = object()
+
+
+def _decided(part, parameters, conditions):
+    """A part of a template with its conditions and its parameters worked out."""
+    if isinstance(part, list):
+        items = [_decided(item, parameters, conditions) for item in part]
+        return [item for item in items if item is not _NOTHING]
+    if not isinstance(part, dict):
+        return part
+    if len(part) == 1:
+        [(function, argument)] = part.items()
+        if function == "Fn::If":
+            return _decided(argument[1 if conditions[argument[0]] else 2], parameters, conditions)
+        if function == "Ref" and argument == "AWS::NoValue":
+            return _NOTHING
+        if function == "Ref" and argument in parameters:
+            return parameters[argument]
+        if function == "Fn::Join":
+            delimiter, items = argument[0], _decided(argument[1], parameters, conditions)
+            items = [items] if isinstance(items, str) else items
+            if all(isinstance(item, str) for item in items):
+                return delimiter.join(items)
+            return {function: [delimiter, items]}
+    members = {name: _decided(member, parameters, conditions) for name, member in part.items()}
+    return {name: member for name, member in members.items() if member is not _NOTHING}
 
 
 def _stack_of(caller):

@@ -20,7 +20,7 @@ mod stack;
 pub use error::Error;
 pub use prepare::tools;
 pub use server::{ACCOUNT, HeldAnswers, KeptIn, LocalAws, Options, REGION, Throttled};
-pub use stack::{Settings, Stack, command};
+pub use stack::{Settings, Stack, command, functions};
 
 use std::time::Duration;
 

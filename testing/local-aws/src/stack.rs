@@ -111,7 +111,7 @@ impl LocalAws {
     /// When they do not compile.
     pub fn functions(&self) -> Result<PathBuf, Error> {
         let binaries = self.directory().join("functions");
-        build_functions(&binaries)?;
+        functions(&binaries)?;
         Ok(binaries)
     }
 
@@ -276,11 +276,15 @@ pub fn command() -> Result<PathBuf, Error> {
         .ok_or_else(|| Error::Call("cargo built no ecr-deploy".to_owned()))
 }
 
-/// Builds the functions for this machine, quickly, and puts each into a folder of its package.
+/// Builds the functions for this machine, quickly, and puts each into a folder of its package. Returns the packages.
 ///
 /// Features are those of all packages of one call, so xtask is named too: with what it shares with the functions nothing is
 /// compiled for them alone.
-fn build_functions(into: &Path) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// When they do not compile.
+pub fn functions(into: &Path) -> Result<Vec<&'static str>, Error> {
     let mut build = Command::new("cargo");
     build.args([
         "build",
@@ -304,7 +308,7 @@ fn build_functions(into: &Path) -> Result<(), Error> {
             .and_then(|()| fs::copy(binary, folder.join("bootstrap")))
             .map_err(Error::file(problem))?;
     }
-    Ok(())
+    Ok(FUNCTIONS.to_vec())
 }
 
 /// The name and the file of a binary, if that is what cargo has to say.

@@ -1,0 +1,140 @@
+/**
+ * Makes what is released of `cdk/`, from the library and from functions that are built already: the npm package, the wheel for
+ * Python, the CloudFormation templates, and the page of the API. `npm run package -- --functions <folder> --out <folder>`.
+ *
+ * The folder of the functions has `<architecture>/<function>.zip`. The same sources and functions give the same bytes.
+ */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { REPOSITORY_ROOT } from '../app/repository-root';
+import { manifest } from './manifest';
+import { writeTemplates } from './template';
+import { python, run, tool } from './tools';
+
+const CDK = join(REPOSITORY_ROOT, 'cdk');
+const ARCHITECTURES = ['arm64', 'x86_64'];
+
+/** What is asked for. */
+interface Request {
+  readonly functions: string;
+  readonly out: string;
+  readonly architectures: readonly string[];
+}
+
+/**
+ * The request in the words of the command line.
+ *
+ * @throws Error that says how to call it
+ */
+function request(): Request {
+  const { values } = parseArgs({
+    options: {
+      functions: { type: 'string' },
+      out: { type: 'string' },
+      architecture: { type: 'string', multiple: true, default: ARCHITECTURES },
+    },
+  });
+  const { functions, out, architecture } = values;
+  if (functions === undefined || out === undefined) {
+    throw new Error(
+      'say where the functions are and where to write: npm run package -- --functions <folder> --out <folder>; ' +
+        'for one processor alone add --architecture x86_64',
+    );
+  }
+  for (const name of architecture) {
+    if (!existsSync(join(functions, name))) {
+      throw new Error(`there is no folder ${join(functions, name)}; it has to hold a zip of each function`);
+    }
+  }
+  return { functions: resolve(functions), out: resolve(out), architectures: architecture };
+}
+
+/** Lays out the folder that jsii compiles: the library alone, what it reads at synth, and who it is. */
+function layOut(stage: string, { functions, architectures }: Request): void {
+  cpSync(join(CDK, 'lib'), join(stage, 'src'), { recursive: true });
+  cpSync(join(CDK, 'dist', 'assets'), join(stage, 'assets'), { recursive: true });
+  for (const architecture of architectures) {
+    copyZips(join(functions, architecture), join(stage, 'assets', architecture));
+  }
+  cpSync(join(CDK, 'package', 'README.md'), join(stage, 'README.md'));
+  cpSync(join(REPOSITORY_ROOT, 'LICENSE'), join(stage, 'LICENSE'));
+  const own: unknown = JSON.parse(readFileSync(join(CDK, 'package.json'), 'utf8'));
+  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest(own), undefined, 2)}\n`);
+  symlinkSync(join(CDK, 'node_modules'), join(stage, 'node_modules'));
+}
+
+/** Copies the zips of the functions, and nothing else. */
+function copyZips(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const file of readdirSync(from).filter((name) => name.endsWith('.zip'))) {
+    cpSync(join(from, file), join(to, file));
+  }
+}
+
+/** The page of the API. */
+function writePage(stage: string, page: string): void {
+  run(tool('jsii-docgen'), ['--output', page], stage);
+  const origin = '<!-- Written by jsii-docgen from the documentation in cdk/lib: edit it there. -->';
+  writeFileSync(
+    page,
+    readFileSync(page, 'utf8').replace(/^.*\n/, (title) => `${title}\n${origin}\n`),
+  );
+}
+
+/** The wheel: jsii writes the Python code around the npm package, and pip packs it. */
+function writeWheel(stage: string, out: string): void {
+  const generated = join(stage, 'dist');
+  run(tool('jsii-pacmak'), ['--targets', 'python', '--code-only', '--outdir', generated], stage);
+  const words = [
+    '-m',
+    'pip',
+    'wheel',
+    '--quiet',
+    '--no-deps',
+    '--no-build-isolation',
+    '--no-index',
+    '--wheel-dir',
+    out,
+  ];
+  run(python(), [...words, join(generated, 'python')], stage);
+}
+
+/** Writes everything into the folder. What it has already under the same names is replaced. */
+function assemble(asked: Request): void {
+  const stage = mkdtempSync(join(tmpdir(), 'ecr-deploy-package-'));
+  try {
+    layOut(stage, asked);
+    mkdirSync(asked.out, { recursive: true });
+    // C# and others have words that they keep for themselves. Python and TypeScript do not mind these.
+    run(tool('jsii'), ['--fail-on-warnings', '--silence-warnings=reserved-word'], stage);
+    run('npm', ['pack', '--silent', '--pack-destination', asked.out], stage);
+    writePage(stage, join(asked.out, 'API.md'));
+    writeWheel(stage, asked.out);
+  } finally {
+    rmSync(stage, { recursive: true });
+  }
+  const templates = join(asked.out, 'template');
+  for (const architecture of asked.architectures) {
+    copyZips(join(asked.functions, architecture), join(templates, architecture));
+  }
+  writeTemplates(templates, asked.architectures);
+}
+
+try {
+  assemble(request());
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+}

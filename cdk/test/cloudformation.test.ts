@@ -1,0 +1,176 @@
+/** The CloudFormation template of a release holds what the construct makes. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { App, Duration } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import { parse } from 'yaml';
+import { EcrDeployStack } from '../app/ecr-deploy-stack';
+import { REPOSITORY_ROOT } from '../app/repository-root';
+import type { EcrDeployProps } from '../lib/settings';
+import { checkStages, type Stage } from '../lib/stages';
+import { merged } from '../package/merge';
+import { PARAMETERS } from '../package/parameters';
+import { template } from '../package/template';
+import { type Json, WITHOUT_BUNDLING } from './synthesized';
+
+const TEMPLATE: Json = template('arm64');
+const DEFAULTS = Object.fromEntries(Object.entries<Json>(PARAMETERS).map(([name, { Default }]) => [name, Default]));
+const ROLES = ['arn:aws:iam::123456789012:role/app-*', 'arn:aws:iam::123456789012:role/other'];
+/** A regex, so that the pattern of the rule lets every tag through. */
+const STAGES = [{ name: 'staging', tags: ['regex:v.+'], tagOnSuccess: 'live' }];
+
+const CHOICES: readonly [name: string, parameters: Readonly<Record<string, string>>, props: Partial<EcrDeployProps>][] =
+  [
+    ['the defaults', {}, {}],
+    ['one cluster', { Cluster: 'production' }, { clusters: ['production'] }],
+    ['TagLatest', { TagLatest: 'true' }, { tagLatest: true }],
+    ['DeployLatest', { DeployLatest: 'true' }, { deployLatest: true }],
+    ['stages', { Stages: JSON.stringify(STAGES) }, { stages: STAGES }],
+    [
+      'one cluster, stages and TagLatest',
+      { Cluster: 'production', Stages: JSON.stringify(STAGES), TagLatest: 'true' },
+      { clusters: ['production'], stages: STAGES, tagLatest: true },
+    ],
+  ];
+
+for (const [name, parameters, props] of CHOICES) {
+  test(`with ${name}, the template has the resources that the construct makes with these settings`, () => {
+    const given = { ...DEFAULTS, PassRoles: ROLES, ...parameters };
+    const { Resources: resources } = evaluated({ Resources: TEMPLATE.Resources }, given);
+
+    const app = new App({ context: WITHOUT_BUNDLING });
+    const stack = new EcrDeployStack(app, 'ecr-deploy', { passRoles: ROLES, ...props });
+    const expected = evaluated(app.synth().getStackByName(stack.stackName).template, {}).Resources;
+
+    assert.deepEqual(Object.keys(resources).sort(), Object.keys(expected).sort());
+    for (const [id, resource] of Object.entries<Json>(expected)) {
+      // Where the name of the stack is a parameter, it is no part of a hash, keeps its hyphens, and is in no id of a statement.
+      const named = (part: Json): Json =>
+        JSON.parse(
+          JSON.stringify(part)
+            .replaceAll(/(states\/)[\w-]+(-EcrDeploy-\w+-)[0-9A-F]{8}/g, '$1$2')
+            .replaceAll(/("AllowEventRule)(?:ecrdeploy)?(EcrDeployPush)[0-9A-F]{8}/g, '$1$2'),
+        );
+      const { Type, Properties, DependsOn } = resource;
+      const { Code: code, ...properties } = Properties;
+      const { Code: zip, ...others } = resources[id].Properties;
+      assert.equal(resources[id].Type, Type);
+      assert.deepEqual(named(others), named(properties), id);
+      assert.deepEqual(resources[id].DependsOn, DependsOn);
+      assert.equal(typeof zip, code === undefined ? 'undefined' : 'string', id);
+    }
+  });
+}
+
+test('the functions of each template are for its processor', () => {
+  for (const architecture of [Architecture.ARM_64, Architecture.X86_64]) {
+    const { Resources }: Json = template(architecture.name);
+    const functions = Object.values<Json>(Resources).filter(({ Type }) => Type === 'AWS::Lambda::Function');
+    assert.ok(functions.length >= 6);
+    for (const { Properties } of functions) {
+      assert.deepEqual(Properties.Architectures, [architecture.name]);
+      assert.match(Properties.Code, new RegExp(`^\\./${architecture.name}/[a-z-]+\\.zip$`));
+    }
+  }
+});
+
+test('nothing of what stands for a parameter is left in the template', () => {
+  assert.doesNotMatch(
+    JSON.stringify(TEMPLATE),
+    /Parameter(PassRoles|Cluster|StackName)|cdk-hnb659fds-assets|aws:cdk:path/,
+  );
+});
+
+test('parts that differ are put under a condition as deep as they differ', () => {
+  const statement = (Sid: string, Resource: string) => ({ Sid, Effect: 'Allow', Resource });
+  assert.deepEqual(merged('C', { a: 1, b: { c: [1, 2] } }, { a: 1, b: { c: [1, 3] } }), {
+    a: 1,
+    b: { c: [1, { 'Fn::If': ['C', 2, 3] }] },
+  });
+  assert.deepEqual(merged('C', { a: 1, b: 2 }, { a: 1 }), { a: 1, b: { 'Fn::If': ['C', 2, { Ref: 'AWS::NoValue' }] } });
+  assert.deepEqual(merged('C', { Ref: 'A' }, { Ref: 'B' }), { 'Fn::If': ['C', { Ref: 'A' }, { Ref: 'B' }] });
+  assert.deepEqual(merged('C', [1], [1, 2]), { 'Fn::If': ['C', [1], [1, 2]] });
+  assert.deepEqual(merged('C', [statement('A', 'x'), statement('B', 'x')], [statement('B', 'y')]), [
+    { 'Fn::If': ['C', statement('A', 'x'), { Ref: 'AWS::NoValue' }] },
+    { Sid: 'B', Effect: 'Allow', Resource: { 'Fn::If': ['C', 'x', 'y'] } },
+  ]);
+});
+
+test('the examples of SAM and of Terraform give parameters that the template has, and stages that the construct takes', () => {
+  const read = (...path: string[]) => readFileSync(join(REPOSITORY_ROOT, 'examples', ...path), 'utf8');
+  const sam: Json = parse(read('sam', 'template.yaml'), {
+    customTags: [{ tag: '!Sub', resolve: (text: string) => text }],
+  });
+  const bySam = sam.Resources.EcrDeploy.Properties.Parameters;
+  const [, body = ''] = /^ {2}parameters = \{\n([^]*?)^ {2}\}$/m.exec(read('terraform', 'install.tf')) ?? [];
+  const [, encoded = ''] = /Stages = jsonencode\(([^]*)\)$/m.exec(body) ?? [];
+  const byTerraform = [...body.matchAll(/^ {4}(\w+) =/gm)].map(([, name = '']) => name);
+  for (const [names, text] of [
+    [Object.keys(bySam), bySam.Stages],
+    [byTerraform, encoded],
+  ] as const) {
+    assert.ok(names.includes('PassRoles') && names.includes('Stages'), names.join());
+    assert.deepEqual(
+      names.filter((name) => !(name in PARAMETERS)),
+      [],
+    );
+    const stages = (JSON.parse(text) as Json[]).map(({ soakSeconds, ...stage }): Stage => ({
+      ...stage,
+      ...(soakSeconds && { soak: Duration.seconds(soakSeconds) }),
+    }));
+    assert.equal(checkStages(stages, { clusters: [], repositories: [], tagLatest: false }).length, 2);
+  }
+});
+
+/** A template as CloudFormation makes it of parameters: conditions and joins worked out, as far as all is known. */
+function evaluated(part: Json, parameters: Readonly<Record<string, Json>>): Json {
+  const inner = (it: Json): Json => evaluated(it, parameters);
+  if (typeof part !== 'object' || part === null) {
+    return part;
+  }
+  if (Array.isArray(part)) {
+    return part.map(inner).filter((item) => item !== undefined);
+  }
+  if ('Ref' in part) {
+    const known: Record<string, Json> = { ...parameters, 'AWS::NoValue': undefined, 'AWS::StackName': 'ecr-deploy' };
+    return part.Ref in known ? known[part.Ref] : part;
+  }
+  if ('Fn::If' in part) {
+    const [condition, yes, no] = part['Fn::If'];
+    return inner(holds(TEMPLATE.Conditions[condition], parameters) ? yes : no);
+  }
+  if ('Fn::Join' in part) {
+    const [delimiter, given] = part['Fn::Join'];
+    const pieces: Json[] = inner(given);
+    if (pieces.every((piece) => typeof piece === 'string')) {
+      return pieces.join(delimiter);
+    }
+    const joined = pieces.flatMap((piece) => (delimiter === '' ? (piece['Fn::Join']?.[1] ?? [piece]) : [piece]));
+    const whole = joined.reduce<Json[]>((all, piece) => {
+      const last = all.at(-1);
+      const isText = delimiter === '' && typeof piece === 'string' && typeof last === 'string';
+      return isText ? [...all.slice(0, -1), last + piece] : [...all, piece];
+    }, []);
+    return { 'Fn::Join': [delimiter, whole.filter((piece) => piece !== '')] };
+  }
+  const members = Object.entries<Json>(part).map(([name, value]) => [name, inner(value)] as const);
+  return Object.fromEntries(members.filter(([, value]) => value !== undefined));
+}
+
+/** True if a condition holds. */
+function holds(condition: Json, parameters: Readonly<Record<string, Json>>): boolean {
+  const inner = (it: Json) => holds('Condition' in it ? TEMPLATE.Conditions[it.Condition] : it, parameters);
+  const [[name, of]] = Object.entries<Json>(condition) as [[string, Json]];
+  switch (name) {
+    case 'Fn::Equals':
+      return evaluated(of[0], parameters) === of[1];
+    case 'Fn::Not':
+      return !inner(of[0]);
+    case 'Fn::Or':
+      return of.some(inner);
+    default:
+      throw new Error(`the condition ${name} is not known`);
+  }
+}
