@@ -4,7 +4,7 @@ import { ContainerImage, FargateTaskDefinition } from "aws-cdk-lib/aws-ecs";
 import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { StringParameter } from "aws-cdk-lib/aws-ssm";
 import type { Construct } from "constructs";
-import { EcrDeploy } from "ecr-deploy/dist/lib/ecr-deploy";
+import { EcrDeploy, ImageReference } from "ecr-deploy";
 
 /** Stands for the stacks with your clusters and services. */
 class Services extends Stack {
@@ -36,7 +36,7 @@ class Deployments extends Stack {
       notificationTopic: true,
       stages: [
         { name: "previews", services: ["preview-*"], tags: ["pr-*"] },
-        { name: "staging", clusters: ["staging"], tags: ["semver:>=1.0.0"], imageReference: "digest" },
+        { name: "staging", clusters: ["staging"], tags: ["semver:>=1.0.0"], imageReference: ImageReference.DIGEST },
         {
           name: "production",
           clusters: ["production"],
@@ -44,7 +44,7 @@ class Deployments extends Stack {
           after: "staging",
           soak: Duration.minutes(15),
           rolloutTimeout: Duration.hours(1),
-          imageReference: "digest",
+          imageReference: ImageReference.DIGEST,
         },
       ],
     });
