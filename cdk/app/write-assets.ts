@@ -32,7 +32,9 @@ for (const file of readdirSync(ASSETS).filter((name) => name.endsWith('.asl.json
   rmSync(join(ASSETS, file));
 }
 
-const { version } = JSON.parse(readFileSync(join(REPOSITORY_ROOT, 'cdk', 'package.json'), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(join(REPOSITORY_ROOT, 'cdk', 'package.json'), 'utf8')) as {
+  version: string;
+};
 put(join(ASSETS, 'version'), Buffer.from(version));
 
 // The header of a program and nothing more: Lambda could not start it, and the CDK deploys no stack with it.

@@ -14,6 +14,7 @@ import type { EcrDeployProps } from '../lib/settings';
 import { Step } from '../lib/step';
 import { type Json, merged, type Obj } from './merge';
 import { CLUSTER, CONDITIONS, INTERFACE, PARAMETERS, parametrized, ROLE, RULES, STACK } from './parameters';
+import { unversioned } from './unversioned';
 
 /** The name of the template for a processor: that of most installations has none in it. */
 export function templateName(architecture: string): string {
@@ -100,7 +101,7 @@ function synthesized(name: string, props: Pick<EcrDeployProps, 'passRoles'> & Pa
       // The paths of constructs, which are for the CDK alone.
       delete resource.Metadata;
     }
-    return parametrized({ Resources, Outputs }) as Obj;
+    return parametrized({ Resources: unversioned(Resources), Outputs }) as Obj;
   } finally {
     rmSync(outdir, { recursive: true });
   }

@@ -13,6 +13,7 @@ import { checkStages, type Stage } from '../lib/stages';
 import { merged } from '../package/merge';
 import { PARAMETERS } from '../package/parameters';
 import { template } from '../package/template';
+import { unversioned } from '../package/unversioned';
 import { type Json, WITHOUT_BUNDLING } from './synthesized';
 
 const TEMPLATE: Json = template('arm64');
@@ -42,7 +43,7 @@ for (const [name, parameters, props] of CHOICES) {
 
     const app = new App({ context: WITHOUT_BUNDLING });
     const stack = new EcrDeployStack(app, 'ecr-deploy', { passRoles: ROLES, ...props });
-    const expected = evaluated(app.synth().getStackByName(stack.stackName).template, {}).Resources;
+    const expected = evaluated(unversioned(app.synth().getStackByName(stack.stackName).template.Resources), {});
 
     assert.deepEqual(Object.keys(resources).sort(), Object.keys(expected).sort());
     for (const [id, resource] of Object.entries<Json>(expected)) {
@@ -74,6 +75,25 @@ test('the functions of each template are for its processor', () => {
       assert.match(Properties.Code, new RegExp(`^\\./${architecture.name}/[a-z-]+\\.zip$`));
     }
   }
+});
+
+test('the state machines name the functions, so that a changed parameter reaches the executions', () => {
+  const types = Object.values<Json>(TEMPLATE.Resources).map(({ Type }) => Type);
+  assert.ok(!types.includes('AWS::Lambda::Version'));
+  let functions = 0;
+  for (const { Type, Properties } of Object.values<Json>(TEMPLATE.Resources)) {
+    const substitutions = Type === 'AWS::StepFunctions::StateMachine' ? Properties.DefinitionSubstitutions : {};
+    for (const value of Object.values<Json>(substitutions)) {
+      const [id, attribute] = value['Fn::GetAtt'] ?? [];
+      if (TEMPLATE.Resources[id]?.Type === 'AWS::Lambda::Function') {
+        assert.equal(attribute, 'Arn');
+        functions += 1;
+      }
+    }
+  }
+  assert.ok(functions >= 9, `${functions}`);
+  const invoked = JSON.stringify(TEMPLATE).match(/"lambda:InvokeFunction"[^{]*"Resource":\[?\{"Fn::GetAtt"/g);
+  assert.equal(invoked?.length, 3);
 });
 
 test('nothing of what stands for a parameter is left in the template', () => {

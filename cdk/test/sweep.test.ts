@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Duration } from 'aws-cdk-lib';
-import { MEMBERS } from '../lib/members';
+import { MEMBERS } from '../app/members';
 import { type Json, Synthesized } from './synthesized';
 
 const DEFAULT = new Synthesized();

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | `functions/<processor>/<name>.zip` | each function, as Lambda takes it |
 //! | `ecr-deploy-linux-<processor>` | the command, a program that needs no library of its machine |
+//! | `ecr-deploy-<version>.tgz`, `ecr_deploy-<version>-py3-none-any.whl` | the construct with the functions, for npm and for Python |
+//! | `template/` | the CloudFormation templates, with the zips that they name |
+//! | `API.md` | the page of the construct |
 //! | `ecr-deploy.cdx.json`, `LICENSES.txt` | the parts that others wrote, and their licences |
 //! | `NOTES.md` | the release notes: the newest section of CHANGELOG.md |
 //! | `SHA256SUMS` | the checksums of all of it |
@@ -47,6 +50,8 @@ pub(crate) fn run(processor: Option<Processor>) -> Result<(), Failure> {
         functions(&python, *processor)?;
         build::command(&python, *processor)?;
     }
+    eprintln!("\n== the construct for npm and for Python, and the templates");
+    construct(&processors)?;
     eprintln!("\n== parts, licences, notes");
     parts(&python, &processors)?;
     write(
@@ -58,6 +63,21 @@ pub(crate) fn run(processor: Option<Processor>) -> Result<(), Failure> {
         eprintln!("{line}");
     }
     Ok(())
+}
+
+/// Makes of the construct and the functions what `cdk/package` makes of them.
+fn construct(processors: &[Processor]) -> Result<(), Failure> {
+    tools::node_modules().map_err(text)?;
+    let mut make = Command::new("npm");
+    make.args(["run", "--silent", "package", "--", "--functions"])
+        .arg(folder().join("functions"))
+        .arg("--out")
+        .arg(folder())
+        .current_dir(tools::workspace().join("cdk"));
+    for processor in processors {
+        make.args(["--architecture", processor.name()]);
+    }
+    run_quietly(&mut make)
 }
 
 /// Lists the parts that others wrote, and their licences.
