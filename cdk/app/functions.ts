@@ -1,5 +1,6 @@
 /** The functions of the repository's own app: cargo-lambda builds them from the sources, all by one call. */
 import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Stack } from 'aws-cdk-lib';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
@@ -8,6 +9,12 @@ import { REPOSITORY_ROOT } from './repository-root';
 
 /** Where `npm run build` puts what stands for a function in a template that nobody deploys. */
 export const NOT_BUILT = join(__dirname, '..', 'not-built');
+
+/** The packages of the functions: those in `functions/` that have a program. */
+export function functionNames(): string[] {
+  const folder = join(REPOSITORY_ROOT, 'functions');
+  return readdirSync(folder).filter((name) => existsSync(join(folder, name, 'src', 'main.rs')));
+}
 
 /**
  * The folder of the functions for a processor, for the setting `binaries`. They are built if the stack is to be deployed: the

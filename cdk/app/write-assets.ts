@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { toJson } from './asl';
-import { NOT_BUILT } from './functions';
+import { functionNames, NOT_BUILT } from './functions';
 import { REPOSITORY_ROOT } from './repository-root';
 
 const DEFINITIONS = join(REPOSITORY_ROOT, 'statemachine');
@@ -38,12 +38,11 @@ const { version } = JSON.parse(readFileSync(join(REPOSITORY_ROOT, 'cdk', 'packag
 put(join(ASSETS, 'version'), Buffer.from(version));
 
 // The header of a program and nothing more: Lambda could not start it, and the CDK deploys no stack with it.
-const functions = readdirSync(join(REPOSITORY_ROOT, 'functions')).filter((name) => name !== 'ecr-deploy');
 for (const [architecture, machine] of Object.entries(PROCESSORS)) {
   const header = Buffer.alloc(20);
   header.write('\x7fELF', 'latin1');
   header.writeUInt16LE(machine, 18);
-  for (const name of functions) {
+  for (const name of functionNames()) {
     put(join(NOT_BUILT, architecture, name, 'bootstrap'), Buffer.concat([header, Buffer.from(name)]));
   }
 }

@@ -18,6 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { functionNames } from '../app/functions';
 import { REPOSITORY_ROOT } from '../app/repository-root';
 import { manifest } from './manifest';
 import { writeTemplates } from './template';
@@ -53,10 +54,10 @@ function request(): Request {
         'for one processor alone add --architecture x86_64',
     );
   }
-  for (const name of architecture) {
-    if (!existsSync(join(functions, name))) {
-      throw new Error(`there is no folder ${join(functions, name)}; it has to hold a zip of each function`);
-    }
+  const zips = architecture.flatMap((name) => functionNames().map((it) => join(functions, name, `${it}.zip`)));
+  const missing = zips.filter((zip) => !existsSync(zip));
+  if (missing.length > 0) {
+    throw new Error(`the package needs a zip of each function, but there is no ${missing.join(', ')}`);
   }
   return { functions: resolve(functions), out: resolve(out), architectures: architecture };
 }

@@ -93,7 +93,9 @@ test('the state machines name the functions, so that a changed parameter reaches
   }
   assert.ok(functions >= 9, `${functions}`);
   const invoked = JSON.stringify(TEMPLATE).match(/"lambda:InvokeFunction"[^{]*"Resource":\[?\{"Fn::GetAtt"/g);
-  assert.equal(invoked?.length, 3);
+  const all = JSON.stringify(TEMPLATE).match(/"lambda:InvokeFunction"/g);
+  assert.ok(all !== null && all.length >= 4);
+  assert.equal(invoked?.length, all.length);
 });
 
 test('nothing of what stands for a parameter is left in the template', () => {

@@ -4,7 +4,7 @@ import { Duration, Lazy } from 'aws-cdk-lib';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { SettingError } from '../lib/setting';
 import { MEMBERS } from '../app/members';
-import { Trigger } from '../lib/choices';
+import { SweepAction, Trigger } from '../lib/choices';
 import { ofFunctions } from '../lib/function-settings';
 import { checkSettings, type EcrDeployProps } from '../lib/settings';
 import { golden } from './golden';
@@ -247,7 +247,7 @@ test('a member of sweep that cannot be used is refused by its name', () => {
     [{ lost: 'redeploy' }, '"sweep.lost" is "redeploy": give deploy or report.'],
     [{ reverted: true }, '"sweep.reverted" is true: give deploy or report.'],
   ] as const) {
-    const given = { ...REQUIRED, sweep } as EcrDeployProps;
+    const given = { ...REQUIRED, sweep: sweep as Json };
     assert.throws(() => checkSettings(given), { message: `ecr-deploy: setting ${message}` });
   }
 });
@@ -257,7 +257,7 @@ test('a sweep comes as often as is set, or not by itself', () => {
     checkSettings({ ...REQUIRED, ...(sweep && { sweep }) }).sweepEvery?.toMinutes();
 
   assert.equal(every(undefined), 60);
-  assert.equal(every({ lost: 'report' }), 60);
+  assert.equal(every({ lost: SweepAction.REPORT }), 60);
   assert.equal(every({ every: Duration.minutes(1) }), 1);
   assert.equal(every({ every: Duration.days(1), scheduled: true }), 1440);
   assert.equal(every({ every: Duration.minutes(1), scheduled: false }), undefined);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Duration } from 'aws-cdk-lib';
 import { MEMBERS } from '../app/members';
+import { SweepAction } from '../lib/choices';
 import { type Json, Synthesized } from './synthesized';
 
 const DEFAULT = new Synthesized();
@@ -40,8 +41,8 @@ test('find-missed-pushes gets what is done about lost and reverted pushes', () =
       new Synthesized({ sweep }).properties('EcrDeploy/FindMissedPushes/Function').Environment.Variables.SETTINGS,
     ).sweep;
 
-  assert.deepEqual(settings({ lost: 'report' }), { lost: 'report', reverted: 'report' });
-  assert.deepEqual(settings({ reverted: 'deploy' }), { lost: 'deploy', reverted: 'deploy' });
+  assert.deepEqual(settings({ lost: SweepAction.REPORT }), { lost: 'report', reverted: 'report' });
+  assert.deepEqual(settings({ reverted: SweepAction.DEPLOY }), { lost: 'deploy', reverted: 'deploy' });
 });
 
 test('in a settings file the time is a number and its unit', () => {
