@@ -27,7 +27,7 @@ import { python, run, tool } from './tools';
 const CDK = join(REPOSITORY_ROOT, 'cdk');
 const ARCHITECTURES = ['arm64', 'x86_64'];
 
-/** What is asked for. */
+/** The words of the command line. */
 interface Request {
   readonly functions: string;
   readonly out: string;
@@ -112,7 +112,7 @@ function writeWheel(stage: string, out: string): void {
   run(python(), [...words, join(generated, 'python')], stage);
 }
 
-/** Writes everything into the folder. What it has already under the same names is replaced. */
+/** Writes everything into the folder. Files that are there under the same names are replaced. */
 function assemble(asked: Request): void {
   const stage = mkdtempSync(join(tmpdir(), 'ecr-deploy-package-'));
   try {

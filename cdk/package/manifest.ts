@@ -9,7 +9,7 @@ interface Own {
   readonly devDependencies: Readonly<Record<string, string>>;
 }
 
-/** What an app has to bring along, so that its constructs and this one are of the same library. */
+/** The packages of the app, so that its constructs and this one are of the same library. */
 const PEERS = ['aws-cdk-lib', 'constructs'];
 
 /** Where the sources are. The workflow of a release knows it; a package that is made elsewhere names a place that cannot be. */

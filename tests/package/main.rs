@@ -1,4 +1,4 @@
-//! What is released, each installed into an empty folder outside of the repository as a user does it, without Rust, and used:
+//! The artefacts of a release, each installed into an empty folder outside of the repository, without Rust, and used:
 //! a push ends deployed, and one is rolled back.
 //!
 //! `ECR_DEPLOY_DIST` names the folder that `cargo xtask package` has filled. Without it one is made here, of the library and of

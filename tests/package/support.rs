@@ -79,7 +79,7 @@ pub(crate) fn shell(aws: &LocalAws, folder: &Path, script: &str, variables: &[(&
     said
 }
 
-/// What an installation tells the command in its parameter.
+/// The parameter by which an installation tells the command of itself.
 pub(crate) fn installation(aws: &LocalAws, stack: &str) -> Value {
     let name = format!("/ecr-deploy/{stack}/installation");
     let words = [

@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use std::path::Path;
 
 /// Where product code is.
-const FOLDERS: [&str; 5] = ["functions", "cdk/app", "cdk/lib", "cdk/bin", "cli/src"];
+const FOLDERS: [&str; 6] = ["functions", "cdk/app", "cdk/lib", "cdk/bin", "cdk/package", "cli/src"];
 
 const LONGEST_FILE: usize = 400;
 const LONGEST_FUNCTION: usize = 60;

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 const PAGE: &str = "docs/words.md";
 
 /// Where our own words stand.
-const FOLDERS: [&str; 12] = [
+const FOLDERS: [&str; 13] = [
     "cdk/app",
     "cdk/lib",
+    "cdk/package",
     "cdk/test",
     "docs",
     "examples",
@@ -81,9 +82,10 @@ fn no_file_has_a_word_that_is_kept_out() {
 }
 
 /// Where a sentence of a comment begins with its subject, and not with "What" or "Whether".
-const COMMENTED: [&str; 10] = [
+const COMMENTED: [&str; 11] = [
     "cdk/app",
     "cdk/lib",
+    "cdk/package",
     "cdk/test",
     "cli",
     "functions",
