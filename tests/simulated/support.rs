@@ -118,7 +118,9 @@ pub(crate) static SWEPT: LazyLock<Deployed> = LazyLock::new(|| {
     let asked = asked.with("sweep", r#"{"scheduled": false, "reverted": "deploy"}"#);
     let deployed = Deployed::with_settings(&asked);
     let scheduled = settings.with("stackName", "scheduled");
-    let scheduled = scheduled.with("clusters", "swept-schedule-cluster");
+    // By the stage, so that the roles are those of the settings that narrow nothing.
+    let stages = r#"[{"name": "all", "clusters": ["swept-schedule-cluster"], "tags": ["*"]}]"#;
+    let scheduled = scheduled.with("stages", stages);
     let scheduled = scheduled.with("sweep", r#"{"every": "1m"}"#);
     deployed.aws.deploy(&scheduled).expect("the second stack");
     deployed

@@ -7,6 +7,7 @@ use super::aftermath::{
 use super::scenario::{Answer, Archive, CLUSTERS, ELSEWHERE, SPEED, Scenario};
 use crate::Failure;
 use crate::push::PushId;
+use crate::swept::{SETTLED_SECONDS, Swept};
 use aws_sdk_sfn::error::DisplayErrorContext;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use local_aws::{ACCOUNT, LocalAws, REGION, Stack, pause};
@@ -401,6 +402,72 @@ async fn redrive(
         redriven.push(execution);
     }
     Ok(redriven)
+}
+
+/// After the storm each repository gets an image more whose event is lost, every second one a bad one. Two operators sweep at the
+/// same moment, and once more when all that has ended.
+pub(crate) async fn sweep(
+    aws: &LocalAws,
+    stack: &Stack,
+    scenario: &Scenario,
+    pushes: &[Pushed],
+) -> Result<Swept, Failure> {
+    let ecs = aws.simulated_ecs().ok_or("the local AWS has no simulated ECS")?;
+    let newest: BTreeMap<&str, &Pushed> = pushes.iter().map(|push| (push.repository.as_str(), push)).collect();
+    for (place, push) in newest.values().enumerate() {
+        let behaviour = [simulated_ecs::Behaviour::Good, simulated_ecs::Behaviour::Crash][place % 2];
+        let lost = aws.push_simulated(&push.repository, &push.tag, Some(behaviour));
+        lost.map_err(|error| error.to_string())?;
+    }
+    // Whatever is younger is not missed yet.
+    pause(Duration::from_secs(SETTLED_SECONDS)).await;
+    let mut swept = Swept {
+        before: account(ecs)?,
+        ..Swept::default()
+    };
+    let (one, other) = tokio::join!(swept_once(aws, stack), swept_once(aws, stack));
+    let (one, other) = (one?, other?);
+    let list = |output: &Value, member: &str| output[member].as_array().cloned().unwrap_or_default();
+    let images = |output: &Value| -> Vec<String> {
+        let started = list(output, "started").into_iter();
+        started
+            .filter_map(|it| it["image"].as_str().map(str::to_owned))
+            .collect()
+    };
+    swept.missed = list(&one, "missed").len();
+    swept.started = images(&one);
+    let of_other = images(&other);
+    let more = of_other.into_iter().filter(|image| !swept.started.contains(image));
+    let more: Vec<String> = more.collect();
+    swept.started.extend(more);
+    let mut stopped = Stopped::default();
+    wait_for_the_end(aws, stack, ecs, scenario, &mut stopped).await?;
+    come_to_rest(ecs, scenario).await?;
+    swept.started.extend(images(&swept_once(aws, stack).await?));
+    wait_for_the_end(aws, stack, ecs, scenario, &mut stopped).await?;
+    come_to_rest(ecs, scenario).await?;
+    swept.after = account(ecs)?;
+    Ok(swept)
+}
+
+/// The output of a sweep.
+async fn swept_once(aws: &LocalAws, stack: &Stack) -> Result<Value, Failure> {
+    let start = aws.sfn().start_execution().state_machine_arn(&stack.sweep);
+    let started = start.input("{}").send().await;
+    let arn = started
+        .map_err(|error| format!("StartExecution of the sweep: {}", DisplayErrorContext(error)))?
+        .execution_arn;
+    let begun = Instant::now();
+    loop {
+        let execution = aws.execution(&arn).await.map_err(|error| error.to_string())?;
+        if let Some(output) = execution.output {
+            return Ok(output);
+        }
+        if execution.has_ended() || begun.elapsed() > LIMIT {
+            return Err(format!("the sweep did not end well: {:?}", execution.cause));
+        }
+        pause(Duration::from_millis(500)).await;
+    }
 }
 
 /// Waits until no rollout is under way. One that goes on for ever is left to the invariants.
