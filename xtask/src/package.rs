@@ -107,19 +107,15 @@ fn parts(python: &Path, processors: &[Processor]) -> Result<(), Failure> {
     write(&work.join("tree"), &tree)?;
     let mut metadata = Command::new("cargo");
     metadata
-        .args(["metadata", "--locked", "--format-version", "1"])
+        .args(["metadata", "--locked", "--format-version", "1", "--all-features"])
         .current_dir(tools::workspace());
     write(&work.join("metadata.json"), &output(&mut metadata)?)?;
-    let mut npm = Command::new("npm");
-    npm.args(["sbom", "--sbom-format", "cyclonedx", "--omit", "dev", "--omit", "peer"])
-        .current_dir(tools::workspace().join("cdk"));
-    write(&work.join("npm.json"), &output(&mut npm)?)?;
     let mut list = Command::new(python);
     list.arg(script("parts.py"))
         .arg(ecr_deploy::domain::VERSION)
         .args(["tree", "metadata.json"].map(|file| work.join(file)))
         .arg(tools::workspace().join("Cargo.lock"))
-        .arg(work.join("npm.json"));
+        .arg(tools::workspace().join("cdk/package.json"));
     run_quietly(list.arg(folder()))
 }
 

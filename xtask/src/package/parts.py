@@ -1,10 +1,11 @@
 """Lists what others wrote of what is released: `parts.py VERSION TREE METADATA LOCK NPM OUT`.
 
-- `OUT/ecr-deploy.cdx.json`: the bill of materials, CycloneDX 1.6, of the functions, the command and the npm package.
+- `OUT/ecr-deploy.cdx.json`: the bill of materials, CycloneDX 1.6, of the functions and the command. The packages that the
+  construct finds at its user's, and does not hold, are in it as excluded.
 - `OUT/LICENSES.txt`: the licence of each part, with its text, as most licences ask for.
 
 `TREE` is what `cargo tree` prints as `name vVERSION[ (...)]|licence`, `METADATA` what `cargo metadata` prints, `LOCK` is
-Cargo.lock, and `NPM` what `npm sbom` prints. The same input makes the same bytes.
+Cargo.lock, and `NPM` is the package.json of the CDK app. The same input makes the same bytes.
 """
 
 import json
@@ -12,10 +13,10 @@ import re
 import sys
 from pathlib import Path
 
-from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom
-from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.component import Component, ComponentScope, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
@@ -28,7 +29,8 @@ def crates():
     """Each crate of the registry that is compiled into a program: name, version, licence."""
     found = set()
     for line in Path(tree).read_text().splitlines():
-        described, _, licence = line.partition("|")
+        # A crate that was printed with its own crates before ends with a mark.
+        described, _, licence = line.removesuffix(" (*)").partition("|")
         words = described.split()
         # A crate of our own has its folder behind its version.
         if len(words) > 1 and not any(word.startswith("(/") for word in words[2:]):
@@ -63,13 +65,15 @@ def component(ecosystem, name, of, licence, checksum):
 
 rust = crates()
 hashes = checksums()
-packages = json.loads(Path(npm).read_text()).get("components", [])
+peers = json.loads(Path(npm).read_text())["dependencies"]
 ours = Component(type=ComponentType.APPLICATION, name="ecr-deploy", version=version, bom_ref="ecr-deploy", licenses=[licence_of("MIT")])
 bom = Bom(components=[component("cargo", name, of, licence, hashes.get((name, of))) for name, of, licence in rust])
-for package in packages:
-    licences = [it["license"].get("id", "") if "license" in it else it["expression"] for it in package.get("licenses", [])]
-    bom.components.add(component("npm", package["name"], package["version"], " AND ".join(licences), None))
+for name in ("aws-cdk-lib", "constructs"):
+    peer = component("npm", name, peers[name], "Apache-2.0", None)
+    peer.scope = ComponentScope.EXCLUDED
+    bom.components.add(peer)
 bom.metadata.component = ours
+bom.register_dependency(ours, bom.components)
 written = json.loads(JsonV1Dot6(bom).output_as_string())
 # The time and the number of the document are of the run, and not of what it lists.
 written["metadata"].pop("timestamp", None)
