@@ -1,5 +1,5 @@
 //! The candidates: which service runs an older image than one that its stage takes. Why that is so is for
-//! [`crate::judge`] to say.
+//! [`crate::judge()`] to say.
 //!
 //! The rule for what a stage takes is the plan of a push: an image is missing where a push of it would move the
 //! service.
