@@ -173,7 +173,8 @@ impl Roles {
         };
         let (region, account) = (Settings::default().region, crate::ACCOUNT);
         // A definition names a version of each function, and of the state machine that it runs and waits for.
-        let version = if service == "lambda" || target == "deploy-service" {
+        let version = if service == "lambda" || (target == "deploy-service" && operation.starts_with("StartExecution"))
+        {
             ":1"
         } else {
             ""
