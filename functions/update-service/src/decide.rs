@@ -56,6 +56,8 @@ pub struct Snapshot<'a> {
     pub primary_standing: Option<Standing>,
     /// The revision that it was made from, if it was one of ours.
     pub primary_source: Option<&'a TaskDefinitionArn>,
+    /// True if that revision is of the push and records a newer push of a repository than the wanted one does.
+    pub has_newer: bool,
     /// True if that revision was made to roll another one back.
     pub rolls_back: bool,
     /// True if the revision that would be made from it, which is of an older push, is the wanted one: nothing else has changed.
@@ -145,10 +147,12 @@ fn start(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Deployment) ->
 }
 
 /// True if `on`, a revision of our push, was made from an older state than the wanted one: it lacks somebody's change that came in
-/// between, which the wanted one was made to keep.
+/// between, which the wanted one was made to keep. Where it has a newer image of another repository, that push has taken the
+/// service from the wanted one, or would: each of the two would move it back and forth.
 fn lacks_something(wanted: &UpdateInput, snapshot: &Snapshot<'_>, on: &TaskDefinitionArn) -> bool {
     let is_of_older_state = |source| wanted.source.is_later_than(source);
     wanted.task_definition.is_later_than(on)
+        && !snapshot.has_newer
         && snapshot.primary_source.is_none_or(is_of_older_state)
         && !went_back(&wanted.task_definition, on, snapshot.history)
         && !was_taken_back(&wanted.source, snapshot.history)

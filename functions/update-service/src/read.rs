@@ -6,6 +6,7 @@ use crate::decide::{Snapshot, Start, decide};
 use crate::earlier::may_have_been_deployed;
 use crate::rolling_back::is_lost;
 use ecr_deploy::change::mover::Read;
+use ecr_deploy::contract::UpdateInput;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::ServiceDeployment;
 use ecr_deploy::domain::task_definition::{ONE_PUSH, Standing, TaskDefinition};
@@ -23,6 +24,7 @@ pub(crate) struct Reading {
     /// the source may be a rollback, which the revision tells.)
     primary: Option<TaskDefinition>,
     primary_source: Option<TaskDefinitionArn>,
+    has_newer: bool,
     leads_to_wanted: bool,
     /// ECS's records of the service's rollouts, newest first.
     pub(crate) history: Option<Vec<ServiceDeployment>>,
@@ -84,6 +86,7 @@ impl Attempt<'_> {
             service: &reading.read.service,
             primary_standing: primary.map(|primary| primary.standing(&self.input.image, self.now)),
             primary_source: reading.primary_source.as_ref(),
+            has_newer: reading.has_newer,
             rolls_back: primary.is_some_and(|primary| primary.rolled_back().is_some()),
             leads_to_wanted: reading.leads_to_wanted,
             rollback_is_lost,
@@ -111,6 +114,10 @@ impl Attempt<'_> {
             _ => false,
         };
         let is_of_push = |primary: &TaskDefinition| primary.is_of_push(&input.image);
+        let has_newer = match &primary {
+            Some(primary) if is_of_push(primary) => self.has_newer(primary).await?,
+            _ => false,
+        };
         let is_there = on == Some(&input.task_definition) || primary.as_ref().is_some_and(is_of_push);
         // A service that is there and at rest does not list any more what it was on before.
         let history = if tells_everything(service) && !is_there && !may_be_past {
@@ -147,12 +154,29 @@ impl Attempt<'_> {
             read,
             primary_source: primary.as_ref().and_then(TaskDefinition::source),
             primary,
+            has_newer,
             leads_to_wanted,
             history,
             of_push,
             for_rollbacks,
             is_overtaken,
         })
+    }
+
+    /// True if `on`, a revision of the push, records a newer push of a repository than the wanted revision does.
+    async fn has_newer(&self, on: &TaskDefinition) -> Result<bool, Error> {
+        let UpdateInput {
+            task_definition,
+            source,
+            ..
+        } = &*self.input;
+        // Only a later one of a later state can be wanted in its place: mostly the wanted revision need not be read.
+        let is_of_older_state = on.source().is_none_or(|of| source.is_later_than(&of));
+        if !task_definition.is_later_than(on.arn()) || !is_of_older_state {
+            return Ok(false);
+        }
+        let wanted = self.described(task_definition).await?;
+        Ok(wanted.is_some_and(|wanted| on.records_newer_push(&wanted)))
     }
 
     /// True if the wanted revision was registered under another tag of the image, and `primary` is of a push that came between.

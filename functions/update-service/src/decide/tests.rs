@@ -30,6 +30,7 @@ fn snapshot(service: &Service) -> Snapshot<'_> {
         service,
         primary_standing: None,
         primary_source: None,
+        has_newer: false,
         rolls_back: false,
         leads_to_wanted: false,
         rollback_is_lost: false,
@@ -650,7 +651,7 @@ fn a_push_that_a_newer_one_superseded_is_superseded_whatever_came_of_that() {
 
 #[test]
 fn a_revision_of_the_same_push_made_from_a_newer_state_is_not_replaced_by_one_made_from_an_older() {
-    let decided = |wanted_source: &str, on_source: &str| {
+    let decided = |wanted_source: &str, on_source: &str, has_newer: bool| {
         let wanted = UpdateInput {
             task_definition: arn("web:5"),
             source: arn(wanted_source),
@@ -660,17 +661,20 @@ fn a_revision_of_the_same_push_made_from_a_newer_state_is_not_replaced_by_one_ma
         let snapshot = Snapshot {
             primary_standing: Some(Standing::Ours),
             primary_source: Some(&on_source),
+            has_newer,
             ..snapshot(&on)
         };
         decide(&wanted, &snapshot)
     };
-    assert_eq!(decided("web:1", "web:2"), Start::AlreadyDeployed(arn("web:4")));
-    assert_eq!(decided("web:2", "web:2"), Start::AlreadyDeployed(arn("web:4")));
+    assert_eq!(decided("web:1", "web:2", false), Start::AlreadyDeployed(arn("web:4")));
+    assert_eq!(decided("web:2", "web:2", false), Start::AlreadyDeployed(arn("web:4")));
     let update = Start::Update {
         revision: arn("web:5"),
         force: false,
     };
-    assert_eq!(decided("web:3", "web:2"), update);
+    assert_eq!(decided("web:3", "web:2", false), update);
+    // The newer image of another repository came on top of the wanted revision, by one that was there: that push would move it back.
+    assert_eq!(decided("web:3", "web:2", true), Start::AlreadyDeployed(arn("web:4")));
 }
 
 #[test]

@@ -115,6 +115,15 @@ impl TaskDefinition {
         records::pushes(&self.tags) == records::pushes(&other.tags)
     }
 
+    /// True if it records a newer push of a repository than `other` does: to move a service from this one to `other` would take that
+    /// image back.
+    #[must_use]
+    pub fn records_newer_push(&self, other: &Self) -> bool {
+        let others = records::pushes(&other.tags);
+        let is_newer = |(repository, push)| others.get(repository).is_some_and(|older| push > *older);
+        records::pushes(&self.tags).into_iter().any(is_newer)
+    }
+
     /// True if we made it, by the tag that names its source.
     #[must_use]
     pub fn is_ours(&self) -> bool {
