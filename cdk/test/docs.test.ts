@@ -90,6 +90,7 @@ const RUN: Readonly<Record<string, readonly [file: string, words: string]>> = {
   'cargo xtask fuzz': ['xtask/src/test.rs', 'cargo xtask fuzz'],
   'cargo xtask picture': ['xtask/src/picture.rs', 'fn the_pictures_are_current'],
   'npm run package': ['tests/package/dist.rs', '"package"'],
+  'npm run build': ['xtask/prepare/src/tools.rs', '["run", "build"]'],
   'npm run docs': ['cdk/test/docs.test.ts', 'settingsPage()'],
   'npx cdk deploy': ['testing/local-aws/src/stack.rs', '"deploy"'],
 };

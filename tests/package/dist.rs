@@ -50,6 +50,7 @@ fn assembled(name: &str) -> PathBuf {
     let programs = packages.iter().map(|package| built.join(package));
     succeeds(Command::new(tools::python().unwrap()).arg("-c").arg(ZIP).args(programs));
     tools::cdk_app().unwrap();
+    let _lock = tools::lock("package").unwrap();
     succeeds(
         Command::new("npm")
             .args([

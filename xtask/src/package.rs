@@ -67,7 +67,10 @@ pub(crate) fn run(processor: Option<Processor>) -> Result<(), Failure> {
 
 /// Makes of the construct and the functions what `cdk/package` makes of them.
 fn construct(processors: &[Processor]) -> Result<(), Failure> {
-    tools::node_modules().map_err(text)?;
+    // Not by npm: others may read what is compiled at the same time.
+    tools::cdk_app().map_err(text)?;
+    // It installs tools of its own.
+    let _lock = tools::lock("package").map_err(text)?;
     let mut make = Command::new("npm");
     make.args(["run", "--silent", "package", "--", "--functions"])
         .arg(folder().join("functions"))

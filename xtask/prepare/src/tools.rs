@@ -158,9 +158,13 @@ pub fn cdk_app_telling(tell: &dyn Fn(&str)) -> Result<(), Error> {
 /// When a source of the CDK app was changed last, below the root of the workspace.
 fn changed(root: &Path) -> std::io::Result<SystemTime> {
     let mut files = vec![root.join("cdk/tsconfig.json"), root.join("cdk/package-lock.json")];
-    for folder in ["cdk/app", "cdk/bin", "cdk/lib", "statemachine"] {
+    for folder in ["cdk/app", "cdk/bin", "cdk/lib", "cdk/package", "statemachine"] {
         for entry in fs::read_dir(root.join(folder))? {
-            files.push(entry?.path());
+            let path = entry?.path();
+            // Not a folder of packages, which changes whenever some are installed.
+            if path.is_file() {
+                files.push(path);
+            }
         }
     }
     let mut newest = SystemTime::UNIX_EPOCH;
