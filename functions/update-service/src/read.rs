@@ -114,10 +114,7 @@ impl Attempt<'_> {
             _ => false,
         };
         let is_of_push = |primary: &TaskDefinition| primary.is_of_push(&input.image);
-        let has_newer = match &primary {
-            Some(primary) if is_of_push(primary) => self.has_newer(primary).await?,
-            _ => false,
-        };
+        let has_newer = self.has_newer(primary.as_ref()).await?;
         let is_there = on == Some(&input.task_definition) || primary.as_ref().is_some_and(is_of_push);
         // A service that is there and at rest does not list any more what it was on before.
         let history = if tells_everything(service) && !is_there && !may_be_past {
@@ -163,18 +160,22 @@ impl Attempt<'_> {
         })
     }
 
-    /// True if `on`, a revision of the push, records a newer push of a repository than the wanted revision does.
-    async fn has_newer(&self, on: &TaskDefinition) -> Result<bool, Error> {
+    /// True if `on` is a revision of the push, and records a newer push of a repository than the wanted revision does.
+    async fn has_newer(&self, on: Option<&TaskDefinition>) -> Result<bool, Error> {
         let UpdateInput {
+            image,
             task_definition,
             source,
             ..
         } = &*self.input;
         // Only a later one of a later state can be wanted in its place: mostly the wanted revision need not be read.
-        let is_of_older_state = on.source().is_none_or(|of| source.is_later_than(&of));
-        if !task_definition.is_later_than(on.arn()) || !is_of_older_state {
+        let is_of_older_state = |on: &TaskDefinition| on.source().is_none_or(|of| source.is_later_than(&of));
+        let may_give_way = |on: &&TaskDefinition| {
+            on.is_of_push(image) && task_definition.is_later_than(on.arn()) && is_of_older_state(on)
+        };
+        let Some(on) = on.filter(may_give_way) else {
             return Ok(false);
-        }
+        };
         let wanted = self.described(task_definition).await?;
         Ok(wanted.is_some_and(|wanted| on.records_newer_push(&wanted)))
     }

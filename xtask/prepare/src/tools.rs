@@ -282,13 +282,19 @@ mod tests {
             "cdk/app/stack.ts",
             "cdk/bin/app.ts",
             "cdk/lib/step.ts",
+            "cdk/package/assemble.ts",
             definition,
         ] {
             let path = root.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             File::create(&path).unwrap().set_modified(old).unwrap();
         }
-        assert_eq!(changed(root.path()).unwrap(), old);
+        fs::create_dir(root.path().join("cdk/package/node_modules")).unwrap();
+        assert_eq!(
+            changed(root.path()).unwrap(),
+            old,
+            "packages that are installed are no source"
+        );
 
         for (file, later) in [("cdk/lib/step.ts", 1), (definition, 2)] {
             let new = old + Duration::from_secs(later);
