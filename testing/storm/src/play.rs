@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How long the executions may take after the last delivery: what runs then is a finding, not a delay.
-const LIMIT: Duration = Duration::from_mins(15);
+const LIMIT: Duration = Duration::from_mins(7);
 /// How long they may take to stop when they are told to.
 const STOPPING: Duration = Duration::from_mins(1);
 /// How long ECS may take to come to rest when all executions have ended.
