@@ -5,7 +5,6 @@ use crate::support::{Deployed, Scene, outcome, scenarios};
 use local_aws::Settings;
 use serde_json::json;
 use std::fs;
-use std::path::Path;
 use std::sync::LazyLock;
 
 scenarios![an_upgrade_leaves_a_rollout_and_a_later_redrive_the_functions_that_they_began_with];
@@ -23,17 +22,12 @@ fn upgrade() {
     let upgraded = tempfile::tempdir().unwrap();
     for function in fs::read_dir(functions).unwrap() {
         let function = function.unwrap();
-        copy(&function.path(), &upgraded.path().join(function.file_name()));
+        fs::copy(function.path(), upgraded.path().join(function.file_name())).unwrap();
     }
-    for broken in ["find-task-definitions", "check-stability"] {
-        copy(&upgraded.path().join("conclude"), &upgraded.path().join(broken));
+    for broken in ["find-task-definitions.zip", "check-stability.zip"] {
+        fs::copy(upgraded.path().join("conclude.zip"), upgraded.path().join(broken)).unwrap();
     }
     UPGRADED.aws.deploy_with(&settings(), upgraded.path()).unwrap();
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    fs::copy(from.join("bootstrap"), to.join("bootstrap")).unwrap();
 }
 
 /// Each definition names versions of its functions, and of the state machine that it starts. An upgrade publishes new ones, and keeps

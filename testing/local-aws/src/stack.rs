@@ -137,6 +137,8 @@ impl LocalAws {
             .arg(&assembly)
             .arg("--context")
             .arg(format!("settings={}", settings_file.display()))
+            // What cdk-nag says of the app is a test of the app, and takes longer than everything else here.
+            .env("CDK_VALIDATION", "false")
             .current_dir(tools::workspace().join("cdk"));
         // Outside of `cdk/` the bootstrap has no app to synthesize, so it need not wait for that.
         let mut bootstrap = self.cdk()?;
@@ -276,10 +278,10 @@ pub fn command() -> Result<PathBuf, Error> {
         .ok_or_else(|| Error::Call("cargo built no ecr-deploy".to_owned()))
 }
 
-/// Builds the functions for this machine, quickly, and puts each into a folder of its package. Returns the packages.
+/// Builds the functions for this machine, quickly, and puts each into a zip of its package's name. Returns the packages.
 ///
-/// Features are those of all packages of one call, so xtask is named too: with what it shares with the functions nothing is
-/// compiled for them alone.
+/// The zips are not compressed, and hold no symbols: each deployment reads all of them. Features are those of all packages of
+/// one call, so xtask is named too: with what it shares with the functions nothing is compiled for them alone.
 ///
 /// # Errors
 ///
@@ -298,17 +300,31 @@ pub fn functions(into: &Path) -> Result<Vec<&'static str>, Error> {
     }
     let messages = listen(build.current_dir(tools::workspace()))?;
     let binaries: BTreeMap<String, PathBuf> = messages.lines().filter_map(built).collect();
+    let programs = tempfile::tempdir().map_err(Error::file("making a folder"))?;
     for package in FUNCTIONS {
         let binary = binaries
             .get(package)
             .ok_or_else(|| Error::Call(format!("cargo built no {package}")))?;
-        let folder = into.join(package);
+        let folder = programs.path().join(package);
         let problem = format!("copying {} to {}", binary.display(), folder.display());
         fs::create_dir_all(&folder)
-            .and_then(|()| fs::copy(binary, folder.join("bootstrap")))
+            .and_then(|()| copy_stripped(binary, &folder.join("bootstrap")))
             .map_err(Error::file(problem))?;
     }
+    let script = tools::workspace().join("xtask/src/package/zips.py");
+    let mut zip = Command::new(tools::python()?);
+    run(zip.arg(script).arg(programs.path()).arg(into).arg("--stored"))?;
     Ok(FUNCTIONS.to_vec())
+}
+
+/// Copies a program without its symbols. Where there is no `strip`, which comes with most linkers, with them.
+fn copy_stripped(program: &Path, to: &Path) -> std::io::Result<()> {
+    let mut strip = Command::new("strip");
+    strip.arg("--strip-all").arg("-o").arg(to).arg(program);
+    if strip.status().is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    fs::copy(program, to).map(|_| ())
 }
 
 /// The name and the file of a binary, if that is what cargo has to say.
