@@ -5,8 +5,9 @@ use local_aws::tools;
 use prepare::prerequisites;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
-/// Runs each target for `seconds`, from the committed corpus and what earlier runs have grown from it.
+/// Runs each target for `seconds`, as many at once as there are processors, from the committed corpus and what earlier runs have grown from it.
 ///
 /// # Errors
 ///
@@ -15,7 +16,6 @@ use std::process::Command;
 pub(crate) fn run(target: Option<&str>, seconds: u32) -> Result<(), Failure> {
     prerequisites::check_fuzzing()?;
     let package = tools::workspace().join("fuzz");
-    let corpus = package.join("corpus");
     let mut targets = targets()?;
     if let Some(wanted) = target {
         let all = targets.join(", ");
@@ -25,34 +25,49 @@ pub(crate) fn run(target: Option<&str>, seconds: u32) -> Result<(), Failure> {
         }
     }
     let program = build(&package)?;
-    let examples = tools::workspace().join("statemachine/examples");
-    for name in targets {
-        eprintln!("{name}, for {seconds} s");
-        let grown = tools::workspace().join("target/fuzz").join(&name);
-        std::fs::create_dir_all(&grown).map_err(|error| format!("{}: {error}", grown.display()))?;
-        let seeds = corpus.join(&name);
-        let output = Command::new(&program)
-            .arg(format!("-max_total_time={seconds}"))
-            .arg(format!("-dict={}", package.join("dictionary").display()))
-            .arg(format!("-artifact_prefix={}/", seeds.display()))
-            .arg("-timeout=10")
-            .args([&grown, &seeds, &examples])
-            .env("FUZZ_TARGET", &name)
-            .output()
-            .map_err(|error| format!("{}: {error}", program.display()))?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        if !output.status.success() {
-            eprintln!("{said}");
-            return Err(format!(
-                "{name} failed ({}); its input, if there is one, is now in {}",
-                output.status,
-                seeds.display()
-            ));
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    for together in targets.chunks(processors) {
+        let ended: Vec<_> = thread::scope(|scope| {
+            let running: Vec<_> = together
+                .iter()
+                .map(|name| (name, scope.spawn(|| fuzz(&program, &package, name, seconds))))
+                .collect();
+            let ended = running.into_iter().map(|(name, it)| (name, it.join()));
+            ended.collect()
+        });
+        for (name, ended) in ended {
+            let summary = ended.map_err(|_| format!("{name}: the thread of this target panicked"))??;
+            eprintln!("{name}, for {seconds} s\n  {summary}");
         }
-        let summary = said.lines().find(|line| line.contains("DONE"));
-        eprintln!("  {}", summary.unwrap_or("no summary"));
     }
     Ok(())
+}
+
+/// Runs one target. Returns the line with what was done.
+fn fuzz(program: &Path, package: &Path, name: &str, seconds: u32) -> Result<String, Failure> {
+    let grown = tools::workspace().join("target/fuzz").join(name);
+    std::fs::create_dir_all(&grown).map_err(|error| format!("{}: {error}", grown.display()))?;
+    let seeds = package.join("corpus").join(name);
+    let output = Command::new(program)
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-dict={}", package.join("dictionary").display()))
+        .arg(format!("-artifact_prefix={}/", seeds.display()))
+        .arg("-timeout=10")
+        .args([&grown, &seeds, &tools::workspace().join("statemachine/examples")])
+        .env("FUZZ_TARGET", name)
+        .output()
+        .map_err(|error| format!("{}: {error}", program.display()))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        eprintln!("{said}");
+        return Err(format!(
+            "{name} failed ({}); its input, if there is one, is now in {}",
+            output.status,
+            seeds.display()
+        ));
+    }
+    let summary = said.lines().find(|line| line.contains("DONE"));
+    Ok(summary.unwrap_or("no summary").to_owned())
 }
 
 /// Builds the targets with the dependencies that this task was built with: only the workspace's own crates are built
