@@ -129,7 +129,8 @@ pub(super) fn what_cannot_be_launched_says_why(aftermath: &Aftermath) -> Vec<Vio
     })
 }
 
-/// True if a push was rolled out once, without any other image that is bad, and nothing else was while it was on its way.
+/// True if a push was rolled out once, without any other image that is bad, and nothing else was while it was on its way; nor did a
+/// lifecycle hook end that rollout, which may be before any task of it is launched.
 fn is_only_bad(aftermath: &Aftermath, execution: &Execution, push: &Pushed) -> bool {
     let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
     let until = execution.ended.unwrap_or(i64::MAX);
@@ -142,7 +143,7 @@ fn is_only_bad(aftermath: &Aftermath, execution: &Execution, push: &Pushed) -> b
     let mut of_push: Vec<&Revision> = Vec::new();
     for rollout in rollouts {
         match revision(rollout) {
-            Some(revision) if is_of_push(revision) => of_push.push(revision),
+            Some(revision) if is_of_push(revision) && !rollout.was_ended_by_a_hook() => of_push.push(revision),
             // The revision that it goes back to.
             Some(_) if !of_push.is_empty() => {}
             _ => return false,
@@ -200,7 +201,7 @@ fn tasks_running(message: &str) -> Option<(u64, u64)> {
 mod tests {
     use super::super::sample::{REPOSITORY, ROLLED_BACK, calm, deed, digest, red, rolled_back};
     use super::*;
-    use crate::aftermath::Archived;
+    use crate::aftermath::{Archived, Hook};
     use serde_json::json;
 
     /// The third push behaves so, and its service is configured so.
@@ -356,5 +357,14 @@ mod tests {
         assert_eq!(found(Behaviour::Noplace, ""), 1);
         assert_eq!(found(Behaviour::Noplace, "was unable to place a task"), 0);
         assert_eq!(found(Behaviour::Crash, ""), 0);
+        let mut by_a_hook = of(rolled_back(), Behaviour::Nolaunch, &json!({}));
+        by_a_hook.executions[3] = red(3, "Deploy.RolledBack", ROLLED_BACK);
+        assert_eq!(what_cannot_be_launched_says_why(&by_a_hook).len(), 1);
+        by_a_hook.after.services[0].history[2].lifecycle_hooks.push(Hook {
+            target_type: "PAUSE".to_owned(),
+            status: "TIMED_OUT".to_owned(),
+            timeout_action: "ROLLBACK".to_owned(),
+        });
+        assert_eq!(what_cannot_be_launched_says_why(&by_a_hook), []);
     }
 }
