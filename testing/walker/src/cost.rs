@@ -5,6 +5,7 @@ use crate::caller::{Caller, Grain};
 use crate::machine::Execution;
 use ecr_deploy::function::config::Config;
 use simulated_ecs::{Seed, Settings};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct Walked {
     pub logged_bytes: u64,
     /// How often each state invoked its function, and for how many milliseconds in all.
     pub invocations: BTreeMap<String, (u32, i64)>,
+    /// How often each state was entered.
+    pub entered: BTreeMap<String, u32>,
 }
 
 /// How long an account takes for rollouts: five times as long as the simulation does by itself, about three minutes.
@@ -33,6 +36,11 @@ const SPEED: f64 = 0.2;
 /// Pushes an image that `services` services run, each on a family of its own, with the rate limits that AWS documents, and
 /// walks the push to its end. To be called on a clock of tokio's that stands still.
 pub async fn walk(services: u32) -> Walked {
+    walk_with(services, Config::default()).await
+}
+
+/// The same with other settings.
+pub async fn walk_with(services: u32, config: Config) -> Walked {
     let account = Account::on_tokios_clock(Settings {
         speed: SPEED,
         throttling: true,
@@ -45,7 +53,11 @@ pub async fn walk(services: u32) -> Walked {
     });
     local_aws::pause(Duration::from_hours(1)).await;
     let caller = Caller::new(&account, Grain::Alone, None);
-    let execution = Execution::new(caller.clone(), Config::default());
+    let entered = RefCell::new(BTreeMap::new());
+    let execution = Execution {
+        entering: Box::new(|state| *entered.borrow_mut().entry(state.to_owned()).or_default() += 1),
+        ..Execution::new(caller.clone(), config)
+    };
     let begun = account.now();
     let ended = execution.deploy(&account.push("v2")).await;
     assert!(ended.is_ok(), "{ended:?}");
@@ -60,13 +72,16 @@ pub async fn walk(services: u32) -> Walked {
         let of_machine = histories.iter().filter(|(id, _)| id.contains(machine));
         of_machine.map(|(_, history)| history.events).max().unwrap_or_default()
     };
+    let logged_bytes = execution.functions.logged();
+    drop(execution);
     Walked {
         seconds: (account.now() - begun) / 1000,
         transitions: histories.values().map(|history| history.steps).sum(),
         events: events(":deploy-image:"),
         service_events: events(":deploy-service:"),
         all_events: histories.values().map(|history| history.events).sum(),
-        logged_bytes: execution.functions.logged(),
+        logged_bytes,
         invocations,
+        entered: entered.into_inner(),
     }
 }
