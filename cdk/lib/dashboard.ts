@@ -7,6 +7,7 @@ import { Duration, Fn, Stack } from 'aws-cdk-lib';
 import {
   type Alarm,
   AlarmStatusWidget,
+  Color,
   Dashboard as CloudWatchDashboard,
   GraphWidget,
   LogQueryVisualizationType,
@@ -44,10 +45,10 @@ export const BY_SERVICE = [
   'limit 50',
 ];
 
-/** The last services that went wrong. */
+/** The last services that went wrong, each with the reason and with what `ecr-deploy why` takes. */
 export const WENT_WRONG = [
   'filter state in ["FAILED", "ROLLED_BACK"] and ispresent(service)',
-  'fields @timestamp, cluster, service, image, error, execution',
+  'fields @timestamp, cluster, service, image, error, message, execution',
   'sort @timestamp desc',
   'limit 20',
 ];
@@ -70,22 +71,42 @@ export class Dashboard extends Construct {
       });
     const services = (name: string, label: string, period: Duration) =>
       metric(deployService, name, label, Stats.SUM, period);
-    const pushes = (name: string, label: string) => metric(deployImage, name, label, Stats.SUM, HOUR);
     const seconds = (name: string, label: string, statistic: string, period: Duration) =>
       metric(deployService, name, label, statistic, period);
+    // A metric is written only where there is something to tell. A graph of counts would connect two pushes by a line, as if
+    // there had been some at each hour between.
+    const counted = (machine: StateMachine, name: string, label: string, color: string) =>
+      new MathExpression({
+        expression: `FILL(${name.toLowerCase()}, 0)`,
+        usingMetrics: { [name.toLowerCase()]: metric(machine, name, label, Stats.SUM, HOUR) },
+        label,
+        color,
+        period: HOUR,
+      });
+    const counts = (of: string) => ({ min: 0, label: of, showUnits: false });
 
     const went = {
       deployed: services('ServicesDeployed', 'deployed', DAY),
       rolledBack: services('ServicesRolledBack', 'rolled back', DAY),
       failed: services('ServicesFailed', 'failed', DAY),
     };
-    const failureRate = new MathExpression({
-      expression:
-        '100 * (FILL(rolledBack, 0) + FILL(failed, 0)) / (FILL(deployed, 0) + FILL(rolledBack, 0) + FILL(failed, 0))',
-      usingMetrics: went,
-      label: 'changes that failed, %',
-      period: DAY,
-    });
+    const failureRate = (label: string) =>
+      new MathExpression({
+        expression:
+          '100 * (FILL(rolledBack, 0) + FILL(failed, 0)) / (FILL(deployed, 0) + FILL(rolledBack, 0) + FILL(failed, 0))',
+        usingMetrics: went,
+        label,
+        period: DAY,
+      });
+    const table = (title: string, queryLines: string[]) =>
+      new LogQueryWidget({
+        title,
+        logGroupNames: [conclude.logGroup.logGroupName],
+        queryLines,
+        view: LogQueryVisualizationType.TABLE,
+        width: WIDTH,
+        height: 8,
+      });
 
     this.dashboard = new CloudWatchDashboard(this, 'Dashboard', {
       dashboardName: Fn.join('-', [Stack.of(this).stackName, Stack.of(this).region]),
@@ -98,45 +119,52 @@ export class Dashboard extends Construct {
     }
     this.dashboard.addWidgets(
       new SingleValueWidget({
-        title: 'Today: deployments, failed changes, time to stable, time to restore',
+        title: 'Services, in all of the time that is shown',
         metrics: [
           went.deployed,
-          failureRate,
-          seconds('PushToStable', 'push to stable, median s', Stats.p(50), DAY),
-          seconds('Restore', 'failed to restored, median s', Stats.p(50), DAY),
+          went.rolledBack,
+          went.failed,
+          failureRate('changes that failed, %'),
+          seconds('PushToStable', 'push to stable, median, s', Stats.p(50), DAY),
+          seconds('Restore', 'failed to restored, median, s', Stats.p(50), DAY),
         ],
+        // Else each would be that of the last day on which something was deployed.
+        setPeriodToTimeRange: true,
         width: WIDTH,
         height: 4,
       }),
     );
+    this.dashboard.addWidgets(table('Went wrong last: ecr-deploy why EXECUTION tells the story', WENT_WRONG));
     this.dashboard.addWidgets(
       new GraphWidget({
-        title: 'Pushes an hour, by how they ended',
+        title: 'Pushes, each hour',
         left: [
-          pushes('PushesDeployed', 'deployed'),
-          pushes('PushesFailed', 'failed'),
-          pushes('PushesSuperseded', 'superseded'),
-          pushes('PushesHeld', 'on hold'),
-          pushes('PushesStopped', 'stopped'),
+          counted(deployImage, 'PushesDeployed', 'deployed', Color.GREEN),
+          counted(deployImage, 'PushesFailed', 'failed', Color.RED),
+          counted(deployImage, 'PushesSuperseded', 'superseded', Color.GREY),
+          counted(deployImage, 'PushesHeld', 'on hold', Color.BLUE),
+          counted(deployImage, 'PushesStopped', 'stopped', Color.PURPLE),
         ],
+        leftYAxis: counts('pushes'),
         stacked: true,
         width: WIDTH / 2,
       }),
       new GraphWidget({
-        title: 'Services an hour, by how they ended',
+        title: 'Services, each hour',
         left: [
-          services('ServicesDeployed', 'deployed', HOUR),
-          services('ServicesRolledBack', 'rolled back', HOUR),
-          services('ServicesFailed', 'failed', HOUR),
-          services('ServicesSuperseded', 'superseded', HOUR),
+          counted(deployService, 'ServicesDeployed', 'deployed', Color.GREEN),
+          counted(deployService, 'ServicesRolledBack', 'rolled back', Color.ORANGE),
+          counted(deployService, 'ServicesFailed', 'failed', Color.RED),
+          counted(deployService, 'ServicesSuperseded', 'superseded', Color.GREY),
         ],
+        leftYAxis: counts('services'),
         stacked: true,
         width: WIDTH / 2,
       }),
     );
     this.dashboard.addWidgets(
       new GraphWidget({
-        title: 'Seconds from the push until a service is stable',
+        title: 'From the push until a service is stable, each hour',
         left: [
           seconds('PushToStable', 'median', Stats.p(50), HOUR),
           seconds('PushToStable', '90 of 100', Stats.p(90), HOUR),
@@ -145,22 +173,12 @@ export class Dashboard extends Construct {
         width: WIDTH / 2,
       }),
       new GraphWidget({
-        title: 'Changes that failed, % of a day',
-        left: [failureRate],
-        leftYAxis: { min: 0, max: 100, showUnits: false },
+        title: 'Changes that failed, each day (UTC)',
+        left: [failureRate('failed')],
+        leftYAxis: { min: 0, max: 100, label: '% of the changes', showUnits: false },
         width: WIDTH / 2,
       }),
     );
-    const table = (title: string, queryLines: string[]) =>
-      new LogQueryWidget({
-        title,
-        logGroupNames: [conclude.logGroup.logGroupName],
-        queryLines,
-        view: LogQueryVisualizationType.TABLE,
-        width: WIDTH,
-        height: 8,
-      });
     this.dashboard.addWidgets(table('By service', BY_SERVICE));
-    this.dashboard.addWidgets(table('What went wrong last', WENT_WRONG));
   }
 }

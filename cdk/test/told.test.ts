@@ -121,8 +121,17 @@ test('the dashboard shows the four delivery metrics, and each service by the log
   for (const metric of ['ServicesDeployed', 'ServicesRolledBack', 'ServicesFailed', 'PushToStable', 'Restore']) {
     assert.ok(body.includes(`"${metric}"`), metric);
   }
-  for (const title of ['Is anything wrong?', 'By service', 'Changes that failed']) {
-    assert.ok(body.includes(title), title);
+  // In the order in which somebody reads who was called at night.
+  const titles = ['Is anything wrong?', 'Services, in all', 'Went wrong last', 'Pushes, each hour', 'By service'];
+  const places = titles.map((title) => body.indexOf(title));
+  assert.ok(!places.includes(-1), places.join());
+  assert.deepEqual(
+    [...places].sort((a, b) => a - b),
+    places,
+  );
+  // A count that nobody wrote is none.
+  for (const metric of ['pushesfailed', 'servicesfailed', 'servicesrolledback']) {
+    assert.ok(body.includes(`FILL(${metric}, 0)`), metric);
   }
   assert.ok(body.includes('${EcrDeploy/Conclude/Logs}'), body);
 });

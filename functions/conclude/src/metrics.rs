@@ -1,6 +1,6 @@
 //! The metrics of an end, in the embedded metric format of `CloudWatch`: one line of the log, and no call.
 //!
-//! The line has the cluster, the service and the image too, for queries over the log; they are no dimensions, since each
+//! The line has the cluster, the service, the image and the message too, for queries over the log; they are no dimensions, since each
 //! combination of dimensions is a metric of its own that is paid for. A metric is written only where there is something
 //! to tell, so an installation that deploys nothing pays for none.
 //!
@@ -43,6 +43,7 @@ pub fn of_service(end: &ServiceEnd, summary: &ServiceSummary, execution: &str, n
     line.insert("image".to_owned(), json!(end.image.to_string()));
     line.insert("state".to_owned(), json!(summary.state));
     line.insert("error".to_owned(), json!(summary.error));
+    line.insert("message".to_owned(), json!(summary.message));
     Some(Value::Object(line))
 }
 
@@ -182,6 +183,8 @@ mod tests {
             ],
             ["production", "web", "busybox:v1", "DEPLOYED", EXECUTION]
         );
+        let message = of_example("conclude-service.rolled-back")["message"].clone();
+        assert!(message.as_str().unwrap().contains("did not become stable"), "{message}");
     }
 
     #[test]
