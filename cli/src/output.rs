@@ -144,6 +144,15 @@ pub fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
+/// A time in a column that names its zone: `11-29 10:43`, or the day alone where that may be of another year.
+#[must_use]
+pub fn short_time(at: Timestamp, now: Timestamp) -> String {
+    const HOURS: i64 = 300 * 24;
+    let is_recent = now.duration_since(at).as_hours() < HOURS;
+    at.strftime(if is_recent { "%m-%d %H:%M" } else { "%Y-%m-%d" })
+        .to_string()
+}
+
 /// How long something took, or takes, in at most two units: `2 min 10 s`.
 #[must_use]
 pub fn duration(from: Timestamp, to: Timestamp) -> String {
@@ -203,6 +212,19 @@ mod tests {
             ("2026-12-01T12:00:00Z", "2 d 2 h"),
         ] {
             assert_eq!(duration(from, to.parse().unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn a_time_of_another_year_tells_its_year() {
+        let now: Timestamp = "2026-11-29T10:00:00Z".parse().unwrap();
+        for (at, expected) in [
+            ("2026-11-29T09:59:59Z", "11-29 09:59"),
+            ("2026-02-03T10:00:01Z", "02-03 10:00"),
+            ("2026-02-02T10:00:00Z", "2026-02-02"),
+            ("2025-11-29T09:59:59Z", "2025-11-29"),
+        ] {
+            assert_eq!(short_time(at.parse().unwrap(), now), expected);
         }
     }
 

@@ -16,13 +16,15 @@ fn a_sweep_tells_which_service_misses_which_image_and_an_operator_may_start_one(
 
         it.types(Operator, "sweep --report").ended(0).says(&[
             "SERVICE",
+            "RUNS",
+            "MISSES",
             "sweep/web",
             "rest",
             "sweep-web:1",
             "sweep/web:v2",
             "UNRECORDED",
             "run ecr-deploy deploy sweep/web:v2.",
-            "miss a push.",
+            "a push.",
         ]);
 
         // It is nothing that a sweep deploys by itself.

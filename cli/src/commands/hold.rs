@@ -4,7 +4,7 @@ use crate::arguments::{HoldArguments, Shared, UnholdArguments};
 use crate::aws::{Account, now};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{self, Document, who, wrapped};
+use crate::output::{self, Document, paragraphs, who, wrapped};
 use aws_sdk_ecs::types::Tag;
 use aws_sdk_ssm::types::ParameterType;
 use ecr_deploy::domain::arn::{ClusterName, ServiceName};
@@ -194,14 +194,14 @@ impl Document for Held {
     fn text(&self, now: Timestamp) -> String {
         let what = self.service.as_deref().unwrap_or("everything");
         let before = self.before.as_deref().and_then(|before| hold::hold(before, now));
-        let is = if self.service.is_some() { "it is" } else { "they are" };
         let text = match (&self.hold, before) {
             (Some(text), None) => format!("{what} is on hold: {text}"),
             (Some(text), Some(before)) => format!("{what} is on hold: {text}\nIt was before: {before}"),
-            (None, Some(before)) => format!(
-                "{what} is no longer on hold. It was: {before}\nPushes that were skipped meanwhile are not deployed by themselves: \
-                 ecr-deploy status says where a newer image waits; {is} deployed with: ecr-deploy deploy IMAGE"
-            ),
+            (None, Some(before)) => {
+                let lifted = wrapped(&format!("{what} is no longer on hold. It was: {before}"));
+                let next = "The next sweep deploys what was skipped meanwhile, unless the setting sweep says otherwise. At once:";
+                return paragraphs([lifted, format!("{}\n  ecr-deploy sweep", wrapped(next))]);
+            }
             (None, None) => format!("{what} was not on hold"),
         };
         wrapped(&text)

@@ -20,7 +20,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &RetryArguments) -> Result<E
         Status::Failed | Status::Stopped => executions.redrive(&arn).await?,
         Status::Running => note(&format!("push {} is running already", push.name)),
         Status::Succeeded => {
-            return Err(Error::Usage(format!(
+            return Err(Error::NotFound(format!(
                 "the push {} has not failed, so there is nothing to retry. To deploy its image once more: ecr-deploy deploy IMAGE",
                 push.name
             )));

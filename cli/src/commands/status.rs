@@ -236,7 +236,7 @@ async fn last(executions: &Executions, listed: &[Listed], service: &ServiceStatu
 }
 
 impl Document for Status {
-    fn text(&self, _: Timestamp) -> String {
+    fn text(&self, now: Timestamp) -> String {
         let hold = self
             .all_on_hold
             .as_ref()
@@ -249,9 +249,9 @@ impl Document for Status {
             ),
         };
         if let [only] = self.services.as_slice() {
-            return paragraphs([hold.unwrap_or_default(), one(only)]);
+            return paragraphs([hold.unwrap_or_default(), one(only), others]);
         }
-        let rows = self.services.iter().flat_map(rows).collect();
+        let rows = self.services.iter().flat_map(|it| rows(it, now)).collect();
         let services = if self.services.is_empty() {
             "No service runs an image of this account's ECR.".to_owned()
         } else {
@@ -262,7 +262,7 @@ impl Document for Status {
 }
 
 /// A row for each image of a service.
-fn rows(service: &ServiceStatus) -> Vec<Vec<comfy_table::Cell>> {
+fn rows(service: &ServiceStatus, now: Timestamp) -> Vec<Vec<comfy_table::Cell>> {
     let row = |(place, image): (usize, &crate::service::Running)| {
         let title = if place == 0 {
             format!("{}/{}", service.cluster, service.service)
@@ -283,9 +283,7 @@ fn rows(service: &ServiceStatus) -> Vec<Vec<comfy_table::Cell>> {
                 Tone::Plain,
             ),
             cell(
-                image
-                    .pushed_at
-                    .map_or("-".to_owned(), |at| at.strftime("%m-%d %H:%M").to_string()),
+                image.pushed_at.map_or("-".to_owned(), |at| output::short_time(at, now)),
                 Tone::Plain,
             ),
             cell(last, tone(last)),
@@ -350,8 +348,9 @@ fn one(service: &ServiceStatus) -> String {
 
 /// Returns the lines that tell a container's image.
 fn of_image(image: &crate::service::Running) -> Vec<Line> {
-    let name = format!("{}:{}", image.repository, image.tag.as_deref().unwrap_or("-"));
-    let pushed = image.pushed_at.map_or("not by ecr-deploy".to_owned(), output::time);
+    let tag = image.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
+    let name = format!("{}{tag}", image.repository);
+    let pushed = image.pushed_at.map_or("not recorded".to_owned(), output::time);
     let mut lines = vec![
         ("image", name, Tone::Plain),
         (

@@ -155,7 +155,7 @@ impl Document for Swept {
             String::new()
         } else {
             let rows = self.missed.iter().map(row).collect();
-            table(&["service", "stage", "from", "to", "why"], rows)
+            table(&["service", "stage", "runs", "misses", "why"], rows)
         };
         let messages = self.missed.iter().filter(|it| !it.deployed);
         let messages: Vec<String> = messages.map(|it| wrapped(&format!("{}.", it.message))).collect();
@@ -179,7 +179,8 @@ impl Document for Swept {
         };
         let read = count(usize::try_from(self.services).unwrap_or(usize::MAX), "service");
         let sum = match missed {
-            0 => format!("None of {read} misses a push."),
+            0 => format!("Of {read} none misses a push."),
+            1 => format!("1 of {read} misses a push{more}."),
             missed => format!("{missed} of {read} miss a push{more}."),
         };
         paragraphs([services, messages.join("\n"), started, sum])
@@ -222,7 +223,9 @@ mod tests {
 
     #[test]
     fn it_says_what_is_deployed_and_of_the_rest_what_to_do() {
-        assert_eq!(text(vec![], 0, &[]).trim(), "None of 7 services misses a push.");
+        assert_eq!(text(vec![], 0, &[]).trim(), "Of 7 services none misses a push.");
+        let one = text(vec![missed("LOST", true)], 0, &[]);
+        assert!(one.contains("1 of 7 services misses a push."), "{one}");
         let both = text(
             vec![missed("LOST", true), missed("REVERTED", false)],
             3,
