@@ -1,8 +1,9 @@
 //! The local AWS, and the command in it.
 
 use local_aws::services::Setup;
-use local_aws::{LocalAws, Options, Settings, Stack};
+use local_aws::{LocalAws, Options, Settings, Stack, tools};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
@@ -13,6 +14,9 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 /// How long anything may take on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_mins(10);
+
+/// The logical id of the policy for the logs of applications.
+const LOGS: &str = "ReadersOfLogs";
 
 /// Two stages in two waves.
 const STAGES: &str = r#"[
@@ -43,6 +47,8 @@ pub(crate) enum Person {
     Reader,
     /// Has that for operators, too.
     Operator,
+    /// Has the policy for readers, and the one that docs/cli.md gives for the logs of applications.
+    ReaderOfLogs,
     /// May do everything: who installs it.
     Administrator,
 }
@@ -148,12 +154,45 @@ impl Installed {
     }
 
     /// The session token of a person, by whose policies the calls are judged.
-    fn token(&self, person: Person) -> Option<&str> {
+    fn token(&self, person: Person) -> Option<String> {
         match person {
-            Person::Reader => Some(&self.stack.reader),
-            Person::Operator => Some(&self.stack.operator),
+            Person::Reader => Some(self.stack.reader.clone()),
+            Person::Operator => Some(self.stack.operator.clone()),
+            Person::ReaderOfLogs => Some(format!("{}+{LOGS}", self.stack.reader)),
             Person::Administrator => None,
         }
+    }
+
+    /// Makes a trail, by which pushes arrive, and switches it on.
+    pub(crate) fn trail(&self) {
+        let made = [
+            "cloudtrail",
+            "create-trail",
+            "--name",
+            "all",
+            "--s3-bucket-name",
+            "trails",
+        ];
+        self.aws.cli(&made).unwrap();
+        self.aws.cli(&["cloudtrail", "start-logging", "--name", "all"]).unwrap();
+    }
+
+    /// Makes the policy of [`Person::ReaderOfLogs`], as docs/cli.md has it. Somebody of the stack must have called before.
+    pub(crate) fn allow_logs(&self) {
+        let page = std::fs::read_to_string(tools::workspace().join("docs/cli.md")).unwrap();
+        let document = page
+            .split("```json logs\n")
+            .nth(1)
+            .unwrap()
+            .split("```")
+            .next()
+            .unwrap();
+        let document: Value = serde_json::from_str(document).unwrap();
+        let (stack, _) = self.stack.reader.split_once('/').unwrap();
+        let simulated = self.aws.simulated_ecs().unwrap();
+        simulated
+            .with(|it, _| it.iam().add_policy(stack, LOGS, &document))
+            .unwrap();
     }
 
     /// Makes a repository with the good image `v1`, and a stable service of that name on it in each of the clusters.

@@ -3,7 +3,8 @@
 MiniStack's functions all call as the account's root, and its state machines and rules act without their roles. Here each
 function has its own name as session token, and what it asks of ECS, ECR and Step Functions is judged; so is what a state machine
 does by its own integrations, and what a rule does to its target. A person who has managed policies of a stack has them as
-session token, `<stack>/<logical id>+<logical id>`. A call without a session token is the administrator's.
+session token, `<stack>/<logical id>+<logical id>`, and is judged by all services that the command asks. A call without a
+session token is the administrator's.
 
 It is judged in Rust (testing/simulated-ecs/src/iam), by LOCAL_AWS_JUDGE, which gets the template of each stack as CloudFormation
 has it, with the names of what was made from it.
@@ -16,21 +17,36 @@ import functools
 import json
 import os
 import threading
+import urllib.parse
 import urllib.request
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import error_response_json, request_scope
-from ministack.services import ecr, ecs, eventbridge, lambda_svc, ssm, stepfunctions
+from ministack.services import (
+    cloudtrail,
+    cloudwatch_logs,
+    ecr,
+    ecs,
+    eventbridge,
+    lambda_svc,
+    scheduler,
+    ssm,
+    stepfunctions,
+)
 from ministack.services.cloudformation import _stacks
 from ministack.services.cloudformation.engine import _evaluate_conditions
 
 import executions
+import quotas
 
 # No proxy stands between this process and another one on this machine.
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 # How Step Functions begins the name of a service's error.
 _PREFIXES = {"lambda": "Lambda", "states": "StepFunctions", "ecr": "Ecr", "ssm": "Ssm", "events": "EventBridge", "sns": "SNS"}
+
+# The services that sessions of no stack ask, too: the CDK's.
+_ASKED_BY_OTHERS = ("ssm", "logs", "events", "cloudtrail", "servicequotas", "scheduler")
 
 # The template of each stack that the judge has, and how many resources had been made from it.
 _told = {}
@@ -41,8 +57,18 @@ def add() -> None:
     """Wraps what gives a function its credentials, and what answers a function, a state machine or a rule."""
     for module in (lambda_runtime, lambda_svc):
         module.execution_credentials = _with_a_name(module.execution_credentials)
-    for service, module in (("ecs", ecs), ("ecr", ecr), ("ssm", ssm), ("states", stepfunctions)):
+    for service, module in (
+        ("ecs", ecs),
+        ("ecr", ecr),
+        ("ssm", ssm),
+        ("states", stepfunctions),
+        ("logs", cloudwatch_logs),
+        ("events", eventbridge),
+        ("cloudtrail", cloudtrail),
+        ("servicequotas", quotas),
+    ):
         module.handle_request = _judged(service, module.handle_request)
+    scheduler.handle_request = _judged_path(scheduler.handle_request)
     stepfunctions._call_lambda = _judged_invocation(stepfunctions._call_lambda)
     stepfunctions._start_sync_execution = _judged_start(stepfunctions._start_sync_execution)
     stepfunctions._invoke_nested_start_execution = _judged_launch(stepfunctions._invoke_nested_start_execution)
@@ -69,13 +95,35 @@ def _judged(service, handle_request):
     @functools.wraps(handle_request)
     async def wrapped(method, path, headers, body, query_params):
         caller, target = headers.get("x-amz-security-token"), headers.get("x-amz-target", "")
-        # The CDK reads SSM with credentials of a session that belongs to no stack.
-        if caller and target and (service != "ssm" or _stack_of(caller)):
+        if caller and target and (service not in _ASKED_BY_OTHERS or _stack_of(caller)):
             request = {member[0].lower() + member[1:]: value for member, value in json.loads(body or "{}").items()}
             operation = target.rsplit(".", 1)[-1]
             refusal = await asyncio.to_thread(_refusal, caller, service, operation, request)
             if refusal:
                 return error_response_json("AccessDeniedException", refusal, 400)
+        return await handle_request(method, path, headers, body, query_params)
+
+    return wrapped
+
+
+def _judged_path(handle_request):
+    """Judges what is asked of Scheduler, which tells the operation by the path."""
+
+    @functools.wraps(handle_request)
+    async def wrapped(method, path, headers, body, query_params):
+        caller = headers.get("x-amz-security-token")
+        if caller and _stack_of(caller):
+            parts = [urllib.parse.unquote(part) for part in path.strip("/").split("/")]
+            operation, request = f"{method} {path}", {}
+            if (method, parts) == ("GET", ["schedules"]):
+                operation = "ListSchedules"
+            elif method == "GET" and parts[0] == "schedules" and len(parts) == 2:
+                group = query_params.get("groupName", "default")
+                group = group[0] if isinstance(group, list) else group
+                operation, request = "GetSchedule", {"groupName": group, "name": parts[1]}
+            refusal = await asyncio.to_thread(_refusal, caller, "scheduler", operation, request)
+            if refusal:
+                return error_response_json("AccessDeniedException", refusal, 403)
         return await handle_request(method, path, headers, body, query_params)
 
     return wrapped

@@ -45,6 +45,7 @@ def main() -> None:
     import ecs_images
     import executions
     import iam
+    import quotas
 
     cloudformation_types.add()
     ecr_events.add()
@@ -53,6 +54,7 @@ def main() -> None:
     ecs_images.add()
     executions.add()
     iam.add()
+    quotas.add()
 
     threading.Thread(target=serve_standard_input, args=(ecr_events.dispatch, ecs_images.remove_all), daemon=True).start()
 

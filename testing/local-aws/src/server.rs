@@ -298,6 +298,17 @@ impl LocalAws {
         })
     }
 
+    /// Lets Service Quotas tell this value of a quota, by its code; see `testing/local-aws/ministack/quotas.py`.
+    ///
+    /// # Errors
+    ///
+    /// When the folder of the local AWS cannot be written to.
+    pub fn set_quota(&self, code: &str, value: f64) -> Result<(), Error> {
+        let file = self.directory().join("quotas.json");
+        let problem = Error::file(format!("writing {}", file.display()));
+        std::fs::write(&file, serde_json::json!({code: value}).to_string()).map_err(problem)
+    }
+
     /// A file of texts, as long as it lives, in a folder that `testing/local-aws/ministack/executions.py` reads.
     fn told(&self, folder: &str, texts: &[&str]) -> Result<tempfile::NamedTempFile, Error> {
         let folder = self.directory().join(folder);

@@ -99,6 +99,19 @@ impl Iam {
         Ok(())
     }
 
+    /// Lets people have a managed policy that their administrator wrote, beside those of a stack: as one more logical id
+    /// of it.
+    ///
+    /// # Errors
+    /// A sentence that says that the stack is not known, or what of the policy is not understood.
+    pub fn add_policy(&mut self, stack: &str, id: &str, document: &Value) -> Result<(), String> {
+        let known = self
+            .stacks
+            .get_mut(stack)
+            .ok_or_else(|| format!("there is no stack {stack}"))?;
+        Arc::make_mut(known).add_for_people(id, document)
+    }
+
     /// Every action of every statement of every role, with the resources and conditions of the statement.
     pub fn grants(&self) -> impl Iterator<Item = (Grant, String)> {
         self.stacks.values().flat_map(|stack| {
@@ -359,6 +372,23 @@ mod tests {
             refused.contains("ecs:DeleteService, of which is not known what AWS checks"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn a_policy_that_somebody_adds_allows_what_it_says_and_is_for_people() {
+        let mut simulation = account(&json!([]));
+        let document = json!({"Statement": [statement("ecs:ListClusters", "*")]});
+        assert!(simulation.iam().add_policy("other", "Own", &document).is_err());
+        simulation.iam().add_policy("stack", "Own", &document).unwrap();
+        let own = Some("stack/Own");
+        assert_eq!(answered(&mut simulation, own, "ListClusters", &json!({})), "ok");
+        let described = json!({"cluster": "production", "services": ["web"]});
+        let refused = answered(&mut simulation, own, "DescribeServices", &described);
+        assert!(
+            refused.contains("not authorized to perform: ecs:DescribeServices"),
+            "{refused}"
+        );
+        assert_eq!(simulation.iam().refused(), Vec::<String>::new());
     }
 
     #[test]

@@ -49,6 +49,10 @@ pub(crate) fn needs(
         "ssm" => of_ssm(names, operation, request),
         "events" => of_eventbridge(names, operation, request),
         "sns" => of_sns(operation, request),
+        "logs" => of_logs(names, operation, request),
+        "scheduler" => of_scheduler(names, operation, request),
+        "cloudtrail" => of_cloudtrail(operation, request),
+        "servicequotas" => of_service_quotas(operation),
         _ => None,
     }
 }
@@ -283,8 +287,58 @@ fn of_eventbridge(names: &Names, operation: &str, request: &Value) -> Option<Vec
             .with("events:source", member("Source").unwrap_or_default())
             .with("events:detail-type", member("DetailType").unwrap_or_default())
     };
-    let entries = request.get("entries").and_then(Value::as_array)?;
-    (operation == "PutEvents").then(|| entries.iter().map(entry).collect())
+    match operation {
+        "PutEvents" => Some(request.get("entries")?.as_array()?.iter().map(entry).collect()),
+        "ListRuleNamesByTarget" => Some(vec![Need::new("events:ListRuleNamesByTarget", "*")]),
+        "ListTargetsByRule" => {
+            let arn = format!(
+                "arn:{partition}:events:{region}:{account}:rule/{}",
+                text(request, "rule")
+            );
+            Some(vec![Need::new("events:ListTargetsByRule", arn)])
+        }
+        _ => None,
+    }
+}
+
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>
+fn of_logs(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> {
+    let (partition, region, account) = (&names.partition, &names.region, &names.account);
+    let (group, stream) = (text(request, "logGroupName"), text(request, "logStreamName"));
+    let arn = format!("arn:{partition}:logs:{region}:{account}:log-group:{group}:log-stream:{stream}");
+    (operation == "GetLogEvents").then(|| vec![Need::new("logs:GetLogEvents", arn)])
+}
+
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridgescheduler.html>
+fn of_scheduler(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> {
+    let (partition, region, account) = (&names.partition, &names.region, &names.account);
+    match operation {
+        "ListSchedules" => Some(vec![Need::new("scheduler:ListSchedules", "*")]),
+        "GetSchedule" => {
+            let (group, name) = (text(request, "groupName"), text(request, "name"));
+            let arn = format!("arn:{partition}:scheduler:{region}:{account}:schedule/{group}/{name}");
+            Some(vec![Need::new("scheduler:GetSchedule", arn)])
+        }
+        _ => None,
+    }
+}
+
+/// A trail is named by its ARN here, which tells its account and its region. `DescribeTrails` names none here.
+///
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html>
+fn of_cloudtrail(operation: &str, request: &Value) -> Option<Vec<Need>> {
+    let resource = match operation {
+        "DescribeTrails" => "*",
+        "GetTrailStatus" => text(request, "name"),
+        "GetEventSelectors" => text(request, "trailName"),
+        _ => return None,
+    };
+    Some(vec![Need::new(format!("cloudtrail:{operation}"), resource)])
+}
+
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_servicequotas.html>
+fn of_service_quotas(operation: &str) -> Option<Vec<Need>> {
+    (operation == "ListServiceQuotas").then(|| vec![Need::new("servicequotas:ListServiceQuotas", "*")])
 }
 
 #[cfg(test)]
@@ -523,6 +577,59 @@ mod tests {
     }
 
     #[test]
+    fn what_people_ask_of_logs_schedules_trails_and_quotas_needs_the_one_thing() {
+        let trail = "arn:aws:cloudtrail:us-east-1:210987654321:trail/all";
+        for (service, operation, request, expected) in [
+            (
+                "logs",
+                "GetLogEvents",
+                json!({"logGroupName": "/ecs/web", "logStreamName": "app/web/3f2a"}),
+                "logs:GetLogEvents arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/web:log-stream:app/web/3f2a",
+            ),
+            ("scheduler", "ListSchedules", json!({}), "scheduler:ListSchedules *"),
+            (
+                "scheduler",
+                "GetSchedule",
+                json!({"groupName": "default", "name": "nightly"}),
+                "scheduler:GetSchedule arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly",
+            ),
+            (
+                "events",
+                "ListRuleNamesByTarget",
+                json!({"targetArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"}),
+                "events:ListRuleNamesByTarget *",
+            ),
+            (
+                "events",
+                "ListTargetsByRule",
+                json!({"rule": "nightly"}),
+                "events:ListTargetsByRule arn:aws:events:eu-west-1:123456789012:rule/nightly",
+            ),
+            ("cloudtrail", "DescribeTrails", json!({}), "cloudtrail:DescribeTrails *"),
+            (
+                "cloudtrail",
+                "GetTrailStatus",
+                json!({"name": trail}),
+                "cloudtrail:GetTrailStatus arn:aws:cloudtrail:us-east-1:210987654321:trail/all",
+            ),
+            (
+                "cloudtrail",
+                "GetEventSelectors",
+                json!({"trailName": trail}),
+                "cloudtrail:GetEventSelectors arn:aws:cloudtrail:us-east-1:210987654321:trail/all",
+            ),
+            (
+                "servicequotas",
+                "ListServiceQuotas",
+                json!({"serviceCode": "lambda"}),
+                "servicequotas:ListServiceQuotas *",
+            ),
+        ] {
+            assert_eq!(needed(service, operation, &request, &[]), [expected], "{operation}");
+        }
+    }
+
+    #[test]
     fn a_state_machine_that_waits_for_another_one_has_step_functions_follow_it() {
         let machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:deploy-service:7";
         let execution = "arn:aws:states:eu-west-1:123456789012:execution:deploy-service:web";
@@ -556,6 +663,11 @@ mod tests {
             ("ecr", "BatchDeleteImage"),
             ("states", "StopExecution"),
             ("lambda", "UpdateFunctionCode"),
+            ("logs", "PutLogEvents"),
+            ("events", "PutRule"),
+            ("scheduler", "DeleteSchedule"),
+            ("cloudtrail", "StopLogging"),
+            ("servicequotas", "RequestServiceQuotaIncrease"),
             ("s3", "GetObject"),
         ] {
             assert_eq!(needed(service, operation, &json!({}), &[]), Vec::<String>::new());

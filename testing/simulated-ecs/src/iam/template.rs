@@ -118,6 +118,25 @@ impl Stack {
         })
     }
 
+    /// Adds a managed policy for people that the template does not have.
+    ///
+    /// # Errors
+    /// A sentence that says what of it is not understood.
+    pub(crate) fn add_for_people(&mut self, id: &str, document: &Value) -> Result<(), String> {
+        let statements = document["Statement"]
+            .as_array()
+            .ok_or("a policy has no list of statements")?;
+        let statements: Result<_, _> = statements.iter().map(Statement::parse).collect();
+        let policy = Role {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            statements: statements?,
+        };
+        self.roles.insert(id.to_owned(), policy);
+        self.role_of.insert(id.to_owned(), id.to_owned());
+        Ok(())
+    }
+
     /// The role of a function, a state machine or a rule, and the name of its session, by the logical id. Of a managed policy for
     /// people, what it allows.
     pub(crate) fn principal<'a>(&'a self, id: &'a str) -> Option<(&'a Role, &'a str)> {
