@@ -1,6 +1,7 @@
 //! The clients of AWS, with the profile and the region that were named.
 
 use crate::arguments::Shared;
+use crate::calls::Calls;
 use crate::error::Error;
 use crate::execution::time;
 use crate::installation::{Installation, parameter};
@@ -67,6 +68,12 @@ impl SignedIn {
     #[must_use]
     pub fn ecr(&self) -> aws_sdk_ecr::Client {
         aws_sdk_ecr::Client::new(&self.config)
+    }
+
+    /// Calls of the services that have no client here, in a region.
+    #[must_use]
+    pub fn calls(&self, region: &str) -> Calls {
+        Calls::new(self.config.clone(), region)
     }
 
     /// Who signed in: the ARN of a user, or of a session of a role. Everybody may ask that.

@@ -6,15 +6,17 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`arguments`] | what can be typed |
-//! | [`installation`], [`aws`] | where the installation is, and the clients for it |
+//! | [`installation`], [`aws`], [`calls`] | where the installation is, the clients for it, and calls of services without a client |
 //! | [`image`], [`event`] | the image that is named, and the push that is made of it |
 //! | [`execution`], [`named`], [`report`], [`push`], [`story`], [`service`], [`lifecycle`], [`taking_back`] | an execution as it was read, and what it says of a push or a service |
+//! | [`logs`] | the last lines of a task that crashed |
 //! | [`health`] | the findings of `doctor` |
 //! | [`commands`] | one file for each command |
 //! | [`output`], [`progress`] | how it is printed |
 
 pub mod arguments;
 pub mod aws;
+pub mod calls;
 pub mod commands;
 pub mod error;
 pub mod event;
@@ -24,6 +26,7 @@ pub mod health;
 pub mod image;
 pub mod installation;
 pub mod lifecycle;
+pub mod logs;
 pub mod named;
 pub mod output;
 pub mod progress;

@@ -94,6 +94,19 @@ fn plain() -> Table {
     table
 }
 
+/// A text that somebody else wrote, for a terminal: in one line, without what moves the cursor or changes colours, and not without end.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    const MOST: usize = 500;
+    let mut characters = text.chars();
+    let shown = characters.by_ref().take(MOST);
+    let mut shown: String = shown.map(|it| if it == '\t' { ' ' } else { it }).collect();
+    if characters.next().is_some() {
+        shown.push('…');
+    }
+    shown.replace(char::is_control, "\u{fffd}")
+}
+
 /// Paragraphs: those that are not empty, with an empty line between two.
 #[must_use]
 pub fn paragraphs(parts: impl IntoIterator<Item = String>) -> String {
@@ -240,6 +253,17 @@ mod tests {
             ("ann", "ann"),
         ] {
             assert_eq!(who(arn), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_container_wrote_cannot_move_the_cursor() {
+        for (written, shown) in [
+            ("panic:\tno\u{1b}[31m red", "panic: no\u{fffd}[31m red".to_owned()),
+            ("one\r\ntwo", "one\u{fffd}\u{fffd}two".to_owned()),
+            (&"é".repeat(501), format!("{}…", "é".repeat(500))),
+        ] {
+            assert_eq!(printable(written), shown);
         }
     }
 

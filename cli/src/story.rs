@@ -80,40 +80,6 @@ fn failure_of(event: &HistoryEvent) -> Option<Failure> {
     Some(Failure::read(error?, cause.unwrap_or_default()))
 }
 
-/// A log stream of the service's own containers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LogPlace {
-    /// Its group.
-    pub group: String,
-    /// Its name.
-    pub stream: String,
-}
-
-impl LogPlace {
-    /// The command that shows its last lines.
-    #[must_use]
-    pub fn command(&self) -> String {
-        format!(
-            "aws logs get-log-events --log-group-name {} --limit 50 --output text \\\n  --query 'events[].message' --log-stream-name {}",
-            self.group, self.stream
-        )
-    }
-}
-
-/// The log stream that a message names, as [`ecr_deploy::domain::task_definition::LogStream`] writes it.
-#[must_use]
-pub fn log_place(message: &str) -> Option<LogPlace> {
-    let (_, rest) = message.split_once("log stream ")?;
-    let (stream, rest) = rest.split_once(" of log group ")?;
-    let end = rest.find([' ', ';', ',', ')']).unwrap_or(rest.len());
-    let group = rest[..end].trim_end_matches('.');
-    Some(LogPlace {
-        group: group.to_owned(),
-        stream: stream.to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,7 +88,6 @@ mod tests {
         TaskFailedEventDetails,
     };
     use aws_smithy_types::DateTime;
-    use ecr_deploy::domain::task_definition::LogStream;
 
     fn event(second: i64, kind: HistoryEventType) -> aws_sdk_sfn::types::builders::HistoryEventBuilder {
         HistoryEvent::builder()
@@ -192,24 +157,5 @@ mod tests {
             ]
         );
         assert_eq!(steps[2].error.as_deref(), Some("Deploy.RolledBack"));
-    }
-
-    #[test]
-    fn a_log_stream_is_found_as_the_messages_write_it() {
-        let stream = LogStream {
-            group: "/ecs/web".to_owned(),
-            name: "app/web/3f2a16".to_owned(),
-        };
-        for message in [
-            format!("crashed: task 3f2a16, {stream}"),
-            format!("crashed: task 3f2a16, {stream}; it is back"),
-        ] {
-            let place = log_place(&message).unwrap();
-            assert_eq!(
-                (place.group.as_str(), place.stream.as_str()),
-                ("/ecs/web", "app/web/3f2a16")
-            );
-        }
-        assert_eq!(log_place("0 of 3 tasks running"), None);
     }
 }

@@ -5,12 +5,13 @@ use crate::aws::{Account, now};
 use crate::error::Error;
 use crate::execution::{Execution, Executions};
 use crate::exit::Exit;
+use crate::logs::{self, Log, LogPlace};
 use crate::named::{self, Found};
-use crate::output::{self, Document, Tone, cell, paragraphs, table, time, wrapped};
+use crate::output::{self, Document, Tone, cell, duration, paragraphs, printable, table, time, wrapped};
 use crate::progress::Progress;
 use crate::push::{Push, Reader, skipped, tone};
 use crate::report::{Deployed, Outcome};
-use crate::story::{self, LogPlace, Step};
+use crate::story::{self, Step};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,7 +41,7 @@ pub struct Story {
     /// Step by step, and poll by poll where a poll says something new.
     pub steps: Vec<Step>,
     /// The log of the first task that crashed, where it is known.
-    pub log: Option<LogPlace>,
+    pub log: Option<Log>,
 }
 
 /// Tells it.
@@ -61,7 +62,17 @@ pub(crate) async fn run(shared: &Shared, arguments: &WhyArguments) -> Result<Exi
         let Some(execution) = &service.execution else { continue };
         let started = executions.read(execution).await?.started;
         let steps = story::steps(started, &executions.history(execution).await?);
-        let log = service.message.as_deref().and_then(story::log_place);
+        let log = match service
+            .message
+            .as_deref()
+            .and_then(|it| LogPlace::of_message(it, &account.region))
+        {
+            Some(place) => {
+                let calls = account.calls(&place.region);
+                Some(logs::read(&calls, place, execution).await)
+            }
+            None => None,
+        };
         let deployed = service.clone();
         stories.push(Story {
             deployed,
@@ -159,7 +170,7 @@ impl Story {
                 .as_ref()
                 .map_or(it.message.clone(), |error| format!("{error}: {}", it.message));
             vec![
-                cell(format!("{:.0} s", it.seconds), Tone::Plain),
+                cell(duration(self.started, it.at), Tone::Plain),
                 cell(&it.state, Tone::Plain),
                 cell(said, tone),
             ]
@@ -176,10 +187,23 @@ impl Story {
             &["after", "step", "what happened"],
             self.steps.iter().map(row).collect(),
         );
-        let log = self
-            .log
-            .as_ref()
-            .map(|log| format!("The log of the first task that crashed:\n{}", log.command()));
-        paragraphs([head, steps, log.unwrap_or_default()])
+        paragraphs([head, steps, self.log.as_ref().map(last_words).unwrap_or_default()])
     }
+}
+
+/// The last lines of a log, or why there are none.
+fn last_words(log: &Log) -> String {
+    let LogPlace { group, stream, .. } = &log.place;
+    let of = format!("log stream {stream} of log group {group}");
+    if let Some(unread) = &log.unread {
+        return wrapped(&format!("Without the lines of {of}: {unread}."));
+    }
+    let lines = log.lines.iter().map(|line| {
+        vec![
+            cell(line.at.strftime("%H:%M:%S%.3f"), Tone::Plain),
+            cell(printable(&line.text), Tone::Plain),
+        ]
+    });
+    let head = wrapped(&format!("The last lines of the first task that crashed, {of}:"));
+    format!("{head}\n{}", table(&["utc", "line"], lines.collect()))
 }

@@ -47,6 +47,7 @@ mod tests {
         let log = LogStream {
             group: "/ecs/web".to_owned(),
             name: "app/web/3f2a16".to_owned(),
+            other_region: None,
         };
         let nameless = StoppedTask {
             id: String::new(),

@@ -13,11 +13,17 @@ pub struct LogStream {
     pub group: String,
     /// Its name, `prefix/container/task`.
     pub name: String,
+    /// Its region, where that is not the one of the task.
+    pub other_region: Option<String>,
 }
 
 impl fmt::Display for LogStream {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "log stream {} of log group {}", self.name, self.group)
+        write!(formatter, "log stream {} of log group {}", self.name, self.group)?;
+        match &self.other_region {
+            Some(region) => write!(formatter, " in {region}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -39,9 +45,12 @@ impl TaskDefinition {
         let configuration: LogConfiguration = serde_json::from_str(configuration.get()).ok()?;
         let option = |name: &str| configuration.options.get(name).filter(|value| !value.is_empty());
         let prefix = option("awslogs-stream-prefix")?;
+        let here = self.arn().as_str().split(':').nth(3);
+        let region = option("awslogs-region").filter(|region| here != Some(region.as_str()));
         (configuration.log_driver == "awslogs").then_some(LogStream {
             group: option("awslogs-group")?.clone(),
             name: format!("{prefix}/{container}/{task}"),
+            other_region: region.cloned(),
         })
     }
 }
@@ -64,6 +73,12 @@ mod tests {
         assert_eq!(
             stream(awslogs(whole.clone()), "web").as_deref(),
             Some("log stream app/web/3f2a of log group /ecs/web")
+        );
+        let mut elsewhere = whole.clone();
+        elsewhere["awslogs-region"] = json!("us-east-1");
+        assert_eq!(
+            stream(awslogs(elsewhere), "web").as_deref(),
+            Some("log stream app/web/3f2a of log group /ecs/web in us-east-1")
         );
         for (configuration, container) in [
             (awslogs(whole.clone()), "sidecar"),
