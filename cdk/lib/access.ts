@@ -2,6 +2,7 @@
  * Who may use the command `ecr-deploy`: a managed policy for whoever reads, and one beside it for whoever acts. They are for
  * people, and no role of the stack has one.
  */
+import { Aws } from 'aws-cdk-lib';
 import { ManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { acknowledgeWildcards, arn, type Permission, statement } from './permission';
@@ -106,6 +107,53 @@ function readers({ deployImage, deployService, ...props }: AccessProps): Permiss
       actions: ['ecr:DescribeImages', 'ecr:DescribeRepositories'],
       resources: [arn('ecr', 'repository/*')],
       wildcard: 'Repositories are found while it runs.',
+    },
+    ...surroundings(),
+  ];
+}
+
+/** The rest of the account, of which doctor tells what a push depends on. */
+function surroundings(): Permission[] {
+  return [
+    {
+      sid: 'ListSchedules',
+      // Schedules and rules that run a certain revision, which no push moves.
+      actions: ['scheduler:ListSchedules', 'events:ListRuleNamesByTarget'],
+      resources: ['*'],
+      wildcard: 'These calls have no resource.',
+    },
+    {
+      sid: 'ReadSchedules',
+      actions: ['scheduler:GetSchedule'],
+      resources: [arn('scheduler', 'schedule/*')],
+      wildcard: 'Schedules are found while it runs.',
+    },
+    {
+      sid: 'ReadRules',
+      actions: ['events:ListTargetsByRule'],
+      resources: [arn('events', 'rule/*')],
+      wildcard: 'Rules are found while it runs.',
+    },
+    {
+      sid: 'ListTrails',
+      // With the trigger putImage no push arrives without a trail.
+      actions: ['cloudtrail:DescribeTrails'],
+      resources: ['*'],
+      wildcard: 'This call has no resource.',
+    },
+    {
+      sid: 'ReadTrails',
+      // A trail of several regions is in the first of them, and one of an organization in the account that manages it.
+      actions: ['cloudtrail:GetTrailStatus', 'cloudtrail:GetEventSelectors'],
+      resources: [`arn:${Aws.PARTITION}:cloudtrail:*:*:trail/*`],
+      wildcard: 'Trails are found while it runs, and may be in another region or account.',
+    },
+    {
+      sid: 'ReadQuotas',
+      // Functions at once and state transitions: a push waits for them.
+      actions: ['servicequotas:ListServiceQuotas'],
+      resources: ['*'],
+      wildcard: 'This call has no resource.',
     },
   ];
 }

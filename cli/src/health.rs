@@ -1,10 +1,12 @@
 //! Findings: what of an account and an installation would keep a push from being deployed, or from being taken back. Pure, over
 //! what was read; `ecr-deploy doctor` prints them.
 
+pub mod account;
 mod pushes;
 mod services;
 
 use crate::output::count;
+use account::{Quotas, Schedule, Trail};
 use ecr_deploy::domain::service::Controller;
 use find_task_definitions::stage::{Candidate, Owner, Stages};
 use jiff::Timestamp;
@@ -154,6 +156,12 @@ pub struct Facts<'a> {
     pub repositories: &'a BTreeMap<String, Repository>,
     /// The pushes since then, the newest first.
     pub pushes: &'a [Begun],
+    /// The trails of the region, where they were read.
+    pub trails: Option<&'a [Trail]>,
+    /// The schedules that run a certain revision.
+    pub schedules: &'a [Schedule],
+    /// The quotas.
+    pub quotas: &'a Quotas,
     /// The time.
     pub now: Timestamp,
 }
@@ -168,7 +176,10 @@ pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         found.extend(stages(facts));
         found.extend(pushes::events(facts));
         found.extend(pushes::tags(facts));
+        found.extend(account::trails(facts));
     }
+    found.extend(account::schedules(facts));
+    found.extend(account::quotas(facts));
     found.extend(services::roles(facts));
     found.extend(services::clusters(facts));
     found.extend(services::controllers(facts));

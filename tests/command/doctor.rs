@@ -4,12 +4,21 @@ use crate::support::Person::{Administrator, Operator, Reader};
 use crate::support::{Installed, run};
 use ecr_deploy_cli::commands::Doctor;
 use ecr_deploy_cli::health::Level;
+use local_aws::{ACCOUNT, REGION};
+use serde_json::json;
 use simulated_ecs::Seed;
 
 /// The findings as `LEVEL check`, the gravest first.
 fn found(doctor: &Doctor) -> Vec<String> {
     let line = |it: &ecr_deploy_cli::health::Finding| format!("{} {}", it.level.name(), it.check);
     doctor.findings.iter().map(line).collect()
+}
+
+#[track_caller]
+fn assert_says(doctor: &Doctor, check: &str, says: &str) {
+    let mut lines = found(doctor).into_iter().zip(&doctor.findings);
+    let is_there = lines.any(|(line, it)| line == check && it.message.contains(says));
+    assert!(is_there, "no {check} with {says:?}: {doctor:#?}");
 }
 
 #[test]
@@ -34,6 +43,16 @@ fn the_doctor_finds_what_would_keep_a_push_from_being_deployed() {
                 .unwrap();
         }
 
+        // The events come by a trail.
+        it.types(Reader, "doctor")
+            .ended(8)
+            .says(&["ERROR", "trails", "CloudTrail covers this region"]);
+        it.trail();
+        it.aws.cli(&["cloudtrail", "stop-logging", "--name", "all"]).unwrap();
+        let stopped = it.types(Reader, "doctor --output json").ended(8).document();
+        assert_says(&stopped, "ERROR trails", "the trail all is switched off");
+        it.aws.cli(&["cloudtrail", "start-logging", "--name", "all"]).unwrap();
+
         // As one who may only read. Stages that own nothing and mutable tags keep nothing from being deployed.
         it.types(Reader, "doctor").ended(0).says(&[
             "LEVEL",
@@ -54,6 +73,24 @@ fn the_doctor_finds_what_would_keep_a_push_from_being_deployed() {
             "{first:?}"
         );
         assert_eq!(first.services, ["shop-production/web", "shop-staging/web"]);
+        assert_eq!(ill.unread, Vec::<String>::new());
+
+        scheduled(it).await;
+        it.types(Reader, "doctor").ended(0).says(&["0 errors, 4 warnings"]);
+        let warned = it.types(Reader, "doctor --output json").ended(0).document();
+        for (check, says) in [
+            (
+                "WARNING schedules",
+                "the schedule default/nightly runs report:1 with shop-staging",
+            ),
+            (
+                "WARNING schedules",
+                "the rule weekly runs report:1 with shop-staging, and no push moves it",
+            ),
+            ("WARNING quotas", "functions of Lambda that run at once is 1 here"),
+        ] {
+            assert_says(&warned, check, says);
+        }
 
         // A lifecycle policy has archived the image that production runs.
         it.aws
@@ -71,7 +108,54 @@ fn the_doctor_finds_what_would_keep_a_push_from_being_deployed() {
         // Before installing: nothing of that name is there, and nobody knows the roles.
         let before = it.types(Administrator, "doctor --stack other --output json").ended(8);
         let before: Doctor = before.document();
-        let expected = ["ERROR images", "ERROR installation", "NOTE roles"];
+        let expected = [
+            "ERROR images",
+            "ERROR installation",
+            "WARNING quotas",
+            "WARNING schedules",
+            "WARNING schedules",
+            "NOTE roles",
+        ];
         assert_eq!(found(&before), expected, "{before:#?}");
     });
+}
+
+/// A schedule and a rule that name a revision, one that names its family, and an account that is new.
+async fn scheduled(it: &Installed) {
+    let image = it.aws.image("shop-staging", "v1");
+    let revision = it.aws.register("report", &[("report", &image)]).await.unwrap();
+    let cluster = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/shop-production");
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/schedules");
+    let target = |task_definition: &str| {
+        let task = json!({"TaskDefinitionArn": task_definition});
+        json!({"Id": "1", "Arn": cluster, "RoleArn": role, "EcsParameters": task})
+    };
+    for (name, task_definition) in [("nightly", revision.as_str()), ("hourly", "report")] {
+        let mut target = target(task_definition);
+        target.as_object_mut().unwrap().remove("Id");
+        let named = ["scheduler", "create-schedule", "--name", name];
+        let when = [
+            "--schedule-expression",
+            "rate(1 day)",
+            "--flexible-time-window",
+            "Mode=OFF",
+        ];
+        it.aws
+            .cli(&[&named[..], &when, &["--target", &target.to_string()]].concat())
+            .unwrap();
+    }
+    let weekly = [
+        "events",
+        "put-rule",
+        "--name",
+        "weekly",
+        "--schedule-expression",
+        "rate(7 days)",
+    ];
+    it.aws.cli(&weekly).unwrap();
+    let targets = json!([target(&revision)]).to_string();
+    it.aws
+        .cli(&["events", "put-targets", "--rule", "weekly", "--targets", &targets])
+        .unwrap();
+    it.aws.set_quota("L-B99A9384", 1.0).unwrap();
 }

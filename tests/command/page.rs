@@ -29,6 +29,7 @@ fn the_commands_of_the_pages_do_what_the_pages_say() {
         it.types(Operator, "deploy shop/api:v2").ended(0);
         it.aws.push_simulated("shop/web", "v2", Some(Behaviour::Crash)).unwrap();
 
+        it.trail();
         let mut shown = String::new();
         for (command, code) in SHOWN {
             let words: Vec<&str> = command.split('\'').enumerate().flat_map(words_of).collect();

@@ -1,5 +1,7 @@
 //! `ecr-deploy doctor`: what would keep a push from being deployed, before and after installing. It changes nothing.
 
+mod surroundings;
+
 use crate::arguments::{DoctorArguments, Shared};
 use crate::aws::{Account, SignedIn, now};
 use crate::commands::hold::all_hold;
@@ -25,6 +27,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
+use surroundings::{Place, Surroundings};
 
 /// How many calls of one kind are under way at once.
 const AT_ONCE: usize = 8;
@@ -43,12 +46,13 @@ pub struct Doctor {
     pub findings: Vec<Finding>,
     /// How many services were looked through.
     pub services: u32,
-    /// The repositories that could not be read, with the reason: their images are not checked.
+    /// The repositories, trails, schedules and quotas that could not be read, with the reason: they are not checked.
     pub unread: Vec<String>,
 }
 
 /// The account as it was read, be ecr-deploy installed or not.
 struct Read {
+    clusters: Vec<ClusterName>,
     services: Vec<Subject>,
     missing_clusters: Vec<String>,
     repositories: BTreeMap<String, Repository>,
@@ -58,31 +62,33 @@ struct Read {
 /// Reads everything, and says what it found.
 pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<Exit, Error> {
     let signed_in = SignedIn::new(shared).await?;
-    let account = match Account::of(signed_in.clone(), &shared.stack).await {
-        Ok(account) => Some(account),
-        Err(Error::NoInstallation { .. }) => None,
-        Err(error) => return Err(error),
-    };
+    let account = installed(&signed_in, &shared.stack).await?;
     let progress = Progress::new("reading services");
     let settings = account
         .as_ref()
         .map_or_else(Config::default, |it| it.installation.settings.clone());
-    let here = match &account {
-        Some(account) => account.here()?,
-        None => signed_in.registry(&signed_in.caller().await?)?,
+    let known = match &account {
+        Some(account) => account.installation.deploy_image.clone(),
+        None => signed_in.caller().await?,
     };
+    let here = signed_in.registry(&known)?;
     let read = read(&signed_in, &settings, &here, &progress).await?;
-    progress.say("reading executions".to_owned());
-    let all_on_hold = match &account {
-        Some(account) => all_hold(account).await?,
-        None => None,
-    };
-    let at = now();
-    let (pushes, known_since) = match &account {
-        Some(account) => pushes(account, at).await?,
-        None => (Vec::new(), None),
-    };
+    progress.say("reading schedules and quotas".to_owned());
     let installation = account.as_ref().map(|it| &it.installation);
+    let trigger = installation.and_then(|it| it.trigger.as_deref());
+    let place = Place {
+        known: &known,
+        here: &here,
+        clusters: &read.clusters,
+        trigger,
+    };
+    let around = Surroundings::read(&signed_in, &place).await;
+    progress.say("reading executions".to_owned());
+    let at = now();
+    let (all_on_hold, (pushes, known_since)) = match &account {
+        Some(account) => (all_hold(account).await?, pushes(account, at).await?),
+        None => (None, (Vec::new(), None)),
+    };
     let given = (!arguments.pass_role.is_empty()).then_some(arguments.pass_role.as_slice());
     let clusters: Vec<String> = settings.clusters.iter().map(ToString::to_string).collect();
     let stages = Stages::read(&settings)?;
@@ -90,7 +96,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
         bootstrap: bootstrap(&signed_in).await?,
         is_installed: account.is_some(),
         known_since,
-        trigger: installation.and_then(|it| it.trigger.as_deref()),
+        trigger,
         pass_roles: given.or(installation.and_then(|it| it.pass_roles.as_deref())),
         stages: &stages,
         clusters: &clusters,
@@ -99,17 +105,29 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
         services: &read.services,
         repositories: &read.repositories,
         pushes: &pushes,
+        trails: around.trails.as_deref(),
+        schedules: &around.schedules,
+        quotas: &around.quotas,
         now: at,
     };
     let document = Doctor {
         findings: findings(&facts),
         services: u32::try_from(read.services.len()).unwrap_or(u32::MAX),
-        unread: read.unread,
+        unread: [read.unread, around.unread].concat(),
     };
     drop(progress);
     output::print(shared.output, &document, at)?;
     let is_grave = document.findings.iter().any(|it| it.level == Level::Error);
     Ok(if is_grave { Exit::Ill } else { Exit::Done })
+}
+
+/// The installation, where there is one.
+async fn installed(signed_in: &SignedIn, stack: &str) -> Result<Option<Account>, Error> {
+    match Account::of(signed_in.clone(), stack).await {
+        Ok(account) => Ok(Some(account)),
+        Err(Error::NoInstallation { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads the services of the clusters of the settings, or of all, and the repositories that they run.
@@ -153,6 +171,7 @@ async fn read(signed_in: &SignedIn, settings: &Config, here: &EcrRegistry, progr
         }
     }
     Ok(Read {
+        clusters,
         services: subjects,
         missing_clusters,
         repositories,

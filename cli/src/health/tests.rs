@@ -1,3 +1,4 @@
+use super::account::{Quotas, Schedule, Trail};
 use super::services::matches_arn;
 use super::*;
 use ecr_deploy::function::config::{Config, StageSettings};
@@ -21,7 +22,7 @@ fn stages(named: &[(&str, &[&str])]) -> Stages {
     .unwrap()
 }
 
-fn service(name: &str, repository: &str) -> Subject {
+pub(super) fn service(name: &str, repository: &str) -> Subject {
     let (cluster, service) = name.split_once('/').unwrap();
     Subject {
         cluster: cluster.to_owned(),
@@ -51,18 +52,21 @@ fn image(tag: &str, hour: u32) -> StoredImage {
 }
 
 /// A healthy account: one service in production, whose image was deployed at ten; it is twelve.
-struct Account {
-    bootstrap: Option<u32>,
-    is_installed: bool,
-    pass_roles: Option<Vec<String>>,
-    trigger: Option<&'static str>,
-    stages: Stages,
-    clusters: Vec<String>,
-    missing: Vec<String>,
-    all_on_hold: Option<&'static str>,
-    services: Vec<Subject>,
-    repositories: BTreeMap<String, Repository>,
-    pushes: Vec<Begun>,
+pub(super) struct Account {
+    pub(super) bootstrap: Option<u32>,
+    pub(super) is_installed: bool,
+    pub(super) pass_roles: Option<Vec<String>>,
+    pub(super) trigger: Option<&'static str>,
+    pub(super) stages: Stages,
+    pub(super) clusters: Vec<String>,
+    pub(super) missing: Vec<String>,
+    pub(super) all_on_hold: Option<&'static str>,
+    pub(super) services: Vec<Subject>,
+    pub(super) repositories: BTreeMap<String, Repository>,
+    pub(super) pushes: Vec<Begun>,
+    pub(super) trails: Option<Vec<Trail>>,
+    pub(super) schedules: Vec<Schedule>,
+    pub(super) quotas: Quotas,
 }
 
 impl Account {
@@ -86,10 +90,13 @@ impl Account {
                 name: "shop-web-v1-04caef66-e52b-4c4d-bbb5-547b85fec1f8".to_owned(),
                 at: at(10),
             }],
+            trails: None,
+            schedules: Vec::new(),
+            quotas: Quotas::default(),
         }
     }
 
-    fn with(change: impl FnOnce(&mut Self)) -> Self {
+    pub(super) fn with(change: impl FnOnce(&mut Self)) -> Self {
         let mut it = Self::healthy();
         change(&mut it);
         it
@@ -103,7 +110,7 @@ impl Account {
         self.repositories.get_mut("shop/web").unwrap()
     }
 
-    fn findings(&self) -> Vec<Finding> {
+    pub(super) fn findings(&self) -> Vec<Finding> {
         findings(&Facts {
             bootstrap: self.bootstrap,
             is_installed: self.is_installed,
@@ -117,6 +124,9 @@ impl Account {
             services: &self.services,
             repositories: &self.repositories,
             pushes: &self.pushes,
+            trails: self.trails.as_deref(),
+            schedules: &self.schedules,
+            quotas: &self.quotas,
             now: at(12),
         })
     }
@@ -128,9 +138,9 @@ fn a_healthy_account_has_no_findings() {
 }
 
 /// An account, and its only finding: the level, the check, and a part of the message and of the fix.
-type Case = (Account, Level, &'static str, &'static str, &'static str);
+pub(super) type Case = (Account, Level, &'static str, &'static str, &'static str);
 
-fn assert_found(cases: Vec<Case>) {
+pub(super) fn assert_found(cases: Vec<Case>) {
     for (account, level, check, says, fix) in cases {
         let found = account.findings();
         let [only] = found.as_slice() else {
