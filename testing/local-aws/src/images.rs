@@ -129,6 +129,27 @@ impl LocalAws {
         })
     }
 
+    /// Tells of every image that somebody has put into the simulated ECR by its API since it was told last, as AWS
+    /// does: by the event of CloudTrail and by that of ECR, with the account's administrator as who pushed. Returns how
+    /// many there were.
+    ///
+    /// # Errors
+    ///
+    /// When the ECS of this local AWS is not the simulated one, or the server is gone.
+    pub fn tell_of_put_images(&self) -> Result<usize, Error> {
+        let put = self.simulated()?.with(|simulation, _| simulation.take_put());
+        for image in &put {
+            let at = Timestamp::from_millisecond(image.at).map_err(Error::call)?;
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let (repository, tag, digest) = (&image.repository, &image.tag, &image.digest);
+            let mut event = put_image_event(repository, tag, digest, &image.manifest, at, number);
+            event["detail"]["userIdentity"]["arn"] = format!("arn:aws:iam::{ACCOUNT}:root").into();
+            self.dispatch(&event)?;
+            self.dispatch(&image_action_event(repository, tag, digest, at, number))?;
+        }
+        Ok(put.len())
+    }
+
     /// Pushes whatever this manifest is of to the simulated ECR, and tells nobody.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ least once with success, the paginators saw everything once, the waiter saw the 
 of these operations is known to the simulation, or listed with a reason (members.py).
 """
 
+import hashlib
 import json
 import pathlib
 import sys
@@ -145,6 +146,31 @@ def images():
     ecr.batch_delete_image(repositoryName="web", imageIds=[{"imageTag": "latest"}, {"imageTag": "none"}])
     assert found["imageTags"] == ["v1"]
     return repository["repositoryUri"]
+
+
+def layers():
+    ecr.create_repository(repositoryName="spare")
+    blob = b"a layer"
+    digest = "sha256:" + hashlib.sha256(blob).hexdigest()
+    of = {"repositoryName": "spare", "uploadId": ecr.initiate_layer_upload(repositoryName="spare")["uploadId"]}
+    refused("EmptyUploadException", ecr.complete_layer_upload, **of, layerDigests=[digest])
+    part = {"partFirstByte": 0, "partLastByte": len(blob) - 1, "layerPartBlob": blob}
+    refused("UploadNotFoundException", ecr.upload_layer_part, **of | {"uploadId": "none"}, **part)
+    refused("InvalidLayerPartException", ecr.upload_layer_part, **of, **part | {"partFirstByte": 1})
+    ecr.upload_layer_part(**of, **part)
+    refused("InvalidLayerException", ecr.complete_layer_upload, **of, layerDigests=[digest[:-1] + "!"])
+    assert ecr.complete_layer_upload(**of, layerDigests=[digest])["layerDigest"] == digest
+    manifest = json.dumps({"schemaVersion": 2, "config": {"digest": digest}, "layers": [{"digest": digest}]})
+    missing = manifest.replace(digest[-4:], "0000")
+    refused("LayersNotFoundException", ecr.put_image, repositoryName="spare", imageManifest=missing, imageTag="v1")
+    put = ecr.put_image(repositoryName="spare", imageManifest=manifest)["image"]["imageId"]["imageDigest"]
+    index = json.dumps({"schemaVersion": 2, "manifests": [{"digest": put}]})
+    missing = index.replace(put[-4:], "0000")
+    refused("ReferencedImagesNotFoundException", ecr.put_image, repositoryName="spare", imageManifest=missing, imageTag="v1")
+    ecr.put_image(repositoryName="spare", imageManifest=index, imageTag="v1")
+    refused("RepositoryNotEmptyException", ecr.delete_repository, repositoryName="spare")
+    ecr.delete_repository(repositoryName="spare", force=True)
+    refused("RepositoryNotFoundException", ecr.delete_repository, repositoryName="spare")
 
 
 def task_definitions(uri):
@@ -343,25 +369,30 @@ def refusals(spare):
     refused("ClusterContainsServicesException", ecs.delete_cluster, cluster="blue")
 
 
-def the_end():
+def the_end(spare):
     for arn in [arn for page in ecs.get_paginator("list_services").paginate(cluster="blue") for arn in page["serviceArns"]]:
         ecs.delete_service(cluster="blue", service=arn, force=True)
     refused("ServiceNotActiveException", ecs.update_service, cluster="blue", service="web", desiredCount=1)
     until("services that have drained", lambda: not ecs.list_services(cluster="blue")["serviceArns"])
     ecs.delete_cluster(cluster="blue")
+    deleted = ecs.delete_task_definitions(taskDefinitions=[spare, "web:1"])
+    assert [it["status"] for it in deleted["taskDefinitions"]] == ["DELETE_IN_PROGRESS"], deleted
+    assert len(deleted["failures"]) == 1, deleted
+    refused("ClientException", ecs.describe_task_definition, taskDefinition=spare)
 
 
 ecs.create_cluster(clusterName="blue", tags=[{"key": "team", "value": "web"}])
 ecs.describe_clusters(clusters=["blue", "none"], include=["TAGS", "SETTINGS", "STATISTICS", "CONFIGURATIONS"])
 ecs.list_clusters()
 uri = images()
+layers()
 spare = task_definitions(uri)
 services()
 rollouts()
 settings()
 tasks()
 refusals(spare)
-the_end()
+the_end(spare)
 for service in succeeded:
     faults.extend(f"{name} was never answered" for name in set(SHAPES[service]["operations"]) - succeeded[service])
 for service in succeeded:

@@ -15,11 +15,11 @@ import botocore.loaders
 OPERATIONS = {
     "ecs": """CreateCluster DeleteCluster DescribeClusters ListClusters CreateService DeleteService DescribeServices
         ListServices UpdateService RegisterTaskDefinition DescribeTaskDefinition DeregisterTaskDefinition
-        ListTaskDefinitions ListTaskDefinitionFamilies ListTasks DescribeTasks RunTask StopTask ListServiceDeployments
+        DeleteTaskDefinitions ListTaskDefinitions ListTaskDefinitionFamilies ListTasks DescribeTasks RunTask StopTask ListServiceDeployments
         DescribeServiceDeployments DescribeServiceRevisions StopServiceDeployment ContinueServiceDeployment TagResource
         UntagResource ListTagsForResource""".split(),
-    "ecr": """DescribeImages BatchGetImage PutImage CreateRepository DescribeRepositories ListImages
-        BatchDeleteImage""".split(),
+    "ecr": """DescribeImages BatchGetImage PutImage CreateRepository DeleteRepository DescribeRepositories ListImages
+        BatchDeleteImage InitiateLayerUpload UploadLayerPart CompleteLayerUpload""".split(),
 }
 BOUNDS = ("enum", "min", "max")
 

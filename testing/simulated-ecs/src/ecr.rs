@@ -6,7 +6,7 @@ use crate::behaviour::Behaviour;
 use crate::error::ApiError;
 use crate::names::{Milliseconds, timestamp};
 use crate::operations::{page, page_up_to, text};
-use crate::registry::{INDEX, Image, MEDIA_TYPE, Repository, digest_of, made_up_manifest};
+use crate::registry::{INDEX, Image, MEDIA_TYPE, Put, Repository, digest_of, made_up_manifest};
 use crate::simulation::Simulation;
 
 fn no_repository(name: &str) -> ApiError {
@@ -43,7 +43,13 @@ impl Repository {
 }
 
 impl Simulation {
-    fn repository(&mut self, request: &Value) -> Result<&mut Repository, ApiError> {
+    /// The images that were put by the API under a tag since this was asked last, the oldest first. Whoever asks tells
+    /// of them, as AWS does by events.
+    pub fn take_put(&mut self) -> Vec<Put> {
+        std::mem::take(&mut self.world.registry.put)
+    }
+
+    pub(crate) fn repository(&mut self, request: &Value) -> Result<&mut Repository, ApiError> {
         let name = text(request, "repositoryName");
         self.world
             .registry
@@ -172,6 +178,24 @@ pub(crate) fn create_repository(
     held.created_at = now;
     held.immutable_tags = text(request, "imageTagMutability") == "IMMUTABLE";
     let held = held.clone();
+    Ok(json!({"repository": simulation.describe_repository(&name, &held)}))
+}
+
+pub(crate) fn delete_repository(
+    simulation: &mut Simulation,
+    request: &Value,
+    _: Milliseconds,
+) -> Result<Value, ApiError> {
+    let name = text(request, "repositoryName").to_owned();
+    let held = simulation.repository(request)?.clone();
+    if !held.images.is_empty() && request.get("force") != Some(&true.into()) {
+        let message = format!(
+            "The repository with name '{name}' in registry with id '{}' cannot be deleted because it still contains images",
+            simulation.settings().account
+        );
+        return Err(ApiError::new("RepositoryNotEmptyException", message));
+    }
+    simulation.world.registry.repositories.remove(&name);
     Ok(json!({"repository": simulation.describe_repository(&name, &held)}))
 }
 
@@ -357,7 +381,10 @@ pub(crate) fn put_image(simulation: &mut Simulation, request: &Value, now: Milli
         .map(str::to_owned)
         .or(said);
     let media_type = media_type.unwrap_or_else(|| MEDIA_TYPE.to_owned());
-    let behaviour = Behaviour::of_tag(tag.unwrap_or_default());
+    held.check_references(name, manifest)?;
+    let behaviour = held
+        .behaviour_of(manifest)
+        .unwrap_or_else(|| Behaviour::of_tag(tag.unwrap_or_default()));
     let manifest = manifest.to_owned();
     held.push(
         tag,
@@ -372,6 +399,13 @@ pub(crate) fn put_image(simulation: &mut Simulation, request: &Value, now: Milli
     let mut image_id = json!({"imageDigest": digest});
     if let Some(tag) = tag {
         image_id["imageTag"] = tag.into();
+        simulation.world.registry.put.push(Put {
+            repository: name.to_owned(),
+            tag: tag.to_owned(),
+            digest: digest.clone(),
+            manifest: manifest.clone(),
+            at: now,
+        });
     }
     Ok(json!({"image": {
         "registryId": account,

@@ -6,12 +6,12 @@ use crate::buckets::Category;
 use crate::error::ApiError;
 use crate::names::Milliseconds;
 use crate::simulation::{Api, Simulation};
-use crate::{clusters, ecr, hooks, service_deployments, services, tags, task_definitions, tasks};
+use crate::{clusters, ecr, hooks, layers, service_deployments, services, tags, task_definitions, tasks};
 
 /// Carries out a request that fits AWS's model, at a moment.
 type Handler = fn(&mut Simulation, &Value, Milliseconds) -> Result<Value, ApiError>;
 
-const ECS: [(&str, Category, Handler); 29] = [
+const ECS: [(&str, Category, Handler); 30] = [
     ("CreateCluster", Category::ClusterModify, clusters::create),
     ("DeleteCluster", Category::ClusterModify, clusters::delete),
     ("DescribeClusters", Category::ClusterRead, clusters::describe),
@@ -30,6 +30,11 @@ const ECS: [(&str, Category, Handler); 29] = [
         "DeregisterTaskDefinition",
         Category::TaskDefinitionModify,
         task_definitions::deregister,
+    ),
+    (
+        "DeleteTaskDefinitions",
+        Category::TaskDefinitionModify,
+        task_definitions::delete,
     ),
     (
         "DescribeTaskDefinition",
@@ -85,14 +90,18 @@ const ECS: [(&str, Category, Handler); 29] = [
     ("_RemoveCluster", Category::Unlimited, clusters::remove),
 ];
 
-const ECR: [(&str, Category, Handler); 7] = [
+const ECR: [(&str, Category, Handler); 11] = [
     ("CreateRepository", Category::Unlimited, ecr::create_repository),
+    ("DeleteRepository", Category::Unlimited, ecr::delete_repository),
     ("DescribeRepositories", Category::Unlimited, ecr::describe_repositories),
     ("DescribeImages", Category::Unlimited, ecr::describe_images),
     ("ListImages", Category::Unlimited, ecr::list_images),
     ("BatchGetImage", Category::Unlimited, ecr::batch_get_image),
     ("BatchDeleteImage", Category::Unlimited, ecr::batch_delete_image),
     ("PutImage", Category::Unlimited, ecr::put_image),
+    ("InitiateLayerUpload", Category::Unlimited, layers::initiate),
+    ("UploadLayerPart", Category::Unlimited, layers::upload_part),
+    ("CompleteLayerUpload", Category::Unlimited, layers::complete),
 ];
 
 fn find(api: Api, operation: &str) -> Option<&'static (&'static str, Category, Handler)> {

@@ -22,6 +22,10 @@ pub(crate) struct Repository {
     pub(crate) images: BTreeMap<String, Image>,
     /// Tag to digest.
     pub(crate) tags: BTreeMap<String, String>,
+    /// The layers and configs that were uploaded, by digest.
+    pub(crate) blobs: BTreeMap<String, Vec<u8>>,
+    /// The uploads that are not complete, by id.
+    pub(crate) uploads: BTreeMap<String, Vec<u8>>,
 }
 
 /// One image, known by its digest.
@@ -57,13 +61,35 @@ pub(crate) struct Pulled {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Registry {
     pub(crate) repositories: BTreeMap<String, Repository>,
+    /// The images that `PutImage` put, for whoever tells of them; the oldest first.
+    pub(crate) put: Vec<Put>,
+}
+
+/// An image that somebody put by the API under a tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// The repository.
+    pub repository: String,
+    /// The tag.
+    pub tag: String,
+    /// The digest of the manifest.
+    pub digest: String,
+    /// The manifest.
+    pub manifest: String,
+    /// When.
+    pub at: Milliseconds,
 }
 
 /// `sha256:` and the hash of a manifest, as a registry names an image.
 pub(crate) fn digest_of(manifest: &str) -> String {
+    digest_of_bytes(manifest.as_bytes())
+}
+
+/// The same of a layer or a config.
+pub(crate) fn digest_of_bytes(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = String::from("sha256:");
-    for byte in Sha256::digest(manifest.as_bytes()) {
+    for byte in Sha256::digest(bytes) {
         let _ = write!(text, "{byte:02x}");
     }
     text

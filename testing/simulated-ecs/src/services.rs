@@ -376,7 +376,8 @@ pub(crate) fn delete(simulation: &mut Simulation, request: &Value, now: Millisec
     let index = simulation.service(request)?;
     let service = &mut simulation.services[index as usize];
     if service.status != ServiceStatus::Active {
-        return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
+        // The model of this call has no error for a service that is being deleted, as that of UpdateService has.
+        return Err(ApiError::new("ServiceNotFoundException", "Service not found."));
     }
     let force = request.get("force") == Some(&true.into());
     if service.desired_count > 0 && !service.is_daemon && !force {

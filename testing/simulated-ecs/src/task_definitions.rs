@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 use crate::names::{Milliseconds, resource_path, timestamp};
-use crate::operations::{page, text, texts};
+use crate::operations::{batch, page, text, texts};
 use crate::simulation::Simulation;
 use crate::tags;
 
@@ -21,6 +21,8 @@ pub(crate) struct TaskDefinition {
     /// From when lists, and the family's name, show it.
     shown_at: Milliseconds,
     pub(crate) deregistered_at: Option<Milliseconds>,
+    /// True once it was deleted: nothing shows it any more. Its number is not given again.
+    deleted: bool,
 }
 
 impl TaskDefinition {
@@ -66,7 +68,7 @@ impl Simulation {
                 .find(|definition| definition.active && definition.shown_at <= now),
             Some((family, revision)) => {
                 let place = revision.parse::<usize>().ok()?.checked_sub(1)?;
-                self.families.get(family)?.get(place)
+                self.families.get(family)?.get(place).filter(|found| !found.deleted)
             }
         }
     }
@@ -132,6 +134,7 @@ impl Simulation {
             registered_at: now,
             shown_at: now + self.sky.stale,
             deregistered_at: None,
+            deleted: false,
         };
         revisions.push(added);
         &revisions[revision - 1]
@@ -228,6 +231,34 @@ pub(crate) fn deregister(simulation: &mut Simulation, request: &Value, now: Mill
     Ok(json!({"taskDefinition": simulation.described(&revision)}))
 }
 
+/// Deletes revisions that were deregistered. AWS keeps one for as long as a task or a service refers to it, as
+/// `DELETE_IN_PROGRESS`; here it is gone at once.
+pub(crate) fn delete(simulation: &mut Simulation, request: &Value, _: Milliseconds) -> Result<Value, ApiError> {
+    let (mut deleted, mut failures) = (Vec::new(), Vec::new());
+    for given in batch(request, "taskDefinitions", 10)? {
+        let found = simulation
+            .find_task_definition(given)
+            .map(|found| (found.active, found.family.clone(), found.revision - 1));
+        let Some((false, family, place)) = found else {
+            let reason =
+                "The specified task definition is still in ACTIVE status. Please deregister the target and try again.";
+            let reason = if found.is_some() { reason } else { "MISSING" };
+            failures.push(json!({"arn": given, "reason": reason}));
+            continue;
+        };
+        let revisions = simulation.families.get_mut(&family);
+        let Some(revision) = revisions.and_then(|revisions| revisions.get_mut(place)) else {
+            continue;
+        };
+        revision.deleted = true;
+        let revision = revision.clone();
+        let mut body = simulation.described(&revision);
+        body["status"] = "DELETE_IN_PROGRESS".into();
+        deleted.push(body);
+    }
+    Ok(json!({"taskDefinitions": deleted, "failures": failures}))
+}
+
 pub(crate) fn describe(simulation: &mut Simulation, request: &Value, now: Milliseconds) -> Result<Value, ApiError> {
     let found = simulation.find_shown(text(request, "taskDefinition"), now);
     let found = found.ok_or_else(|| ApiError::client("Unable to describe task definition."))?;
@@ -254,7 +285,7 @@ pub(crate) fn list(simulation: &mut Simulation, request: &Value, now: Millisecon
         .filter(|(name, _)| family.is_none_or(|family| family == *name));
     let revisions = families.flat_map(|(_, revisions)| revisions);
     let mut found: Vec<&TaskDefinition> = revisions
-        .filter(|definition| definition.shown_at <= now && definition.active == (status == "ACTIVE"))
+        .filter(|it| it.shown_at <= now && !it.deleted && it.active == (status == "ACTIVE"))
         .collect();
     if text(request, "sort") == "DESC" {
         found.reverse();
@@ -276,7 +307,7 @@ pub(crate) fn list_families(
     let fits = |revisions: &Vec<TaskDefinition>| {
         let mut shown = revisions
             .iter()
-            .filter(|definition| definition.shown_at <= now)
+            .filter(|definition| definition.shown_at <= now && !definition.deleted)
             .peekable();
         shown.peek().is_some()
             && match status {

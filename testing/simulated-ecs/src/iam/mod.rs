@@ -132,6 +132,11 @@ impl Iam {
         })
     }
 
+    /// The grants that calls have needed so far.
+    pub fn needed(&self) -> impl Iterator<Item = &Grant> {
+        self.recorded.iter()
+    }
+
     /// The calls refused so far, in AWS's words.
     #[must_use]
     pub fn refused(&self) -> &[String] {
@@ -366,10 +371,10 @@ mod tests {
     #[test]
     fn an_operation_of_which_is_not_known_what_aws_checks_is_refused() {
         let mut simulation = account(&json!([statement("*", "*")]));
-        let deleted = json!({"cluster": "production", "service": "web"});
-        let refused = answered(&mut simulation, Some("stack/Step"), "DeleteService", &deleted);
+        let deleted = json!({"cluster": "production"});
+        let refused = answered(&mut simulation, Some("stack/Step"), "DeleteCluster", &deleted);
         assert!(
-            refused.contains("ecs:DeleteService, of which is not known what AWS checks"),
+            refused.contains("ecs:DeleteCluster, of which is not known what AWS checks"),
             "{refused}"
         );
     }

@@ -93,6 +93,29 @@ fn of_ecs(names: &Names, operation: &str, request: &Value, known: &Known<'_>) ->
             instance if instance.starts_with("arn:") => instance.to_owned(),
             instance => names.arn("container-instance", &format!("{cluster}/{instance}")),
         })],
+        "DescribeClusters" => each("clusters", &|name| {
+            on(names.arn("cluster", resource_path(name, "cluster")))
+        }),
+        "DeleteTaskDefinitions" => each("taskDefinitions", &|revision| {
+            on(names.arn("task-definition", resource_path(revision, "task-definition")))
+        }),
+        "CreateService" => {
+            let made = in_cluster(service(text(request, "serviceName")));
+            let tagging = request
+                .get("tags")
+                .and_then(Value::as_array)
+                .filter(|tags| !tags.is_empty());
+            let tagging = tagging.map(|_| {
+                let need = Need::new("ecs:TagResource", service(text(request, "serviceName")));
+                tagged(need.with("ecs:CreateAction", "CreateService"), request)
+            });
+            let passed = known.roles.iter().map(|role| pass_role(names, role));
+            std::iter::once(tagged(made, request))
+                .chain(tagging)
+                .chain(passed)
+                .collect()
+        }
+        "DeleteService" => vec![known.tagged(in_cluster(service(text(request, "service"))))],
         "DescribeServices" => each("services", &|name| in_cluster(service(name))),
         "ListServiceDeployments" => vec![in_cluster(service(text(request, "service")))],
         "DescribeTasks" => each("tasks", &|task| {
@@ -197,7 +220,16 @@ fn with_service(names: &Names, action: &str, arns: &[&str], known: &Known<'_>) -
 
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html>
 fn of_ecr(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> {
-    let known = ["BatchGetImage", "DescribeImages", "ListImages", "PutImage"];
+    let known = [
+        "BatchGetImage",
+        "CompleteLayerUpload",
+        "DeleteRepository",
+        "DescribeImages",
+        "InitiateLayerUpload",
+        "ListImages",
+        "PutImage",
+        "UploadLayerPart",
+    ];
     let registry = request
         .get("registryId")
         .and_then(Value::as_str)
@@ -211,6 +243,13 @@ fn of_ecr(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> 
         // Without names it asks for all of them.
         "DescribeRepositories" if texts(request, "repositoryNames").is_empty() => Some(vec![on("*")]),
         "DescribeRepositories" => Some(texts(request, "repositoryNames").into_iter().map(on).collect()),
+        "CreateRepository" => {
+            let made = on(text(request, "repositoryName"));
+            let tagging = Need::new("ecr:TagResource", &made.resource);
+            let tags = request.get("tags").and_then(Value::as_array);
+            let tagging = tags.filter(|tags| !tags.is_empty()).map(|_| tagging);
+            Some(std::iter::once(made).chain(tagging).collect())
+        }
         operation if known.contains(&operation) => Some(vec![on(text(request, "repositoryName"))]),
         _ => None,
     }
@@ -265,7 +304,7 @@ fn of_ssm(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> 
         Need::new(format!("ssm:{operation}"), arn)
     };
     match operation {
-        "GetParameters" => Some(texts(request, "names").into_iter().map(parameter).collect()),
+        "GetParameters" | "DeleteParameters" => Some(texts(request, "names").into_iter().map(parameter).collect()),
         "PutParameter" | "DeleteParameter" => Some(vec![parameter(text(request, "name"))]),
         _ => None,
     }
@@ -503,7 +542,15 @@ mod tests {
 
     #[test]
     fn a_call_to_ecr_needs_the_repository() {
-        for operation in ["DescribeImages", "BatchGetImage", "PutImage"] {
+        for operation in [
+            "DescribeImages",
+            "BatchGetImage",
+            "PutImage",
+            "DeleteRepository",
+            "InitiateLayerUpload",
+            "UploadLayerPart",
+            "CompleteLayerUpload",
+        ] {
             assert_eq!(
                 needed("ecr", operation, &json!({"repositoryName": "shop/web"}), &[]),
                 [format!(
@@ -520,6 +567,70 @@ mod tests {
             ),
             ["ecr:ListImages arn:aws:ecr:eu-west-1:210987654321:repository/web"]
         );
+    }
+
+    #[test]
+    fn what_is_made_with_tags_is_tagged_and_a_service_is_given_the_roles_of_its_revision() {
+        let tags = json!([{"key": "made-by", "value": "verify"}]);
+        let made = json!({"cluster": "prod", "serviceName": "web", "taskDefinition": "web:1"});
+        assert_eq!(
+            needed("ecs", "CreateService", &made, &[]),
+            ["ecs:CreateService service/prod/web ecs:cluster=cluster/prod"]
+        );
+        let mut with_tags = made;
+        with_tags["tags"] = tags.clone();
+        assert_eq!(
+            needed("ecs", "CreateService", &with_tags, &[ROLE]),
+            [
+                "ecs:CreateService service/prod/web aws:requesttag/made-by=verify ecs:cluster=cluster/prod",
+                "ecs:TagResource service/prod/web aws:requesttag/made-by=verify ecs:createaction=CreateService",
+                "iam:PassRole arn:aws:iam::123456789012:role/app iam:passedtoservice=ecs-tasks.amazonaws.com",
+            ]
+        );
+        let repository = "arn:aws:ecr:eu-west-1:123456789012:repository/shop/web";
+        for (request, expected) in [
+            (
+                json!({"repositoryName": "shop/web"}),
+                vec![format!("ecr:CreateRepository {repository}")],
+            ),
+            (
+                json!({"repositoryName": "shop/web", "tags": tags}),
+                vec![
+                    format!("ecr:CreateRepository {repository}"),
+                    format!("ecr:TagResource {repository}"),
+                ],
+            ),
+        ] {
+            assert_eq!(needed("ecr", "CreateRepository", &request, &[]), expected);
+        }
+    }
+
+    #[test]
+    fn a_service_and_revisions_are_deleted_by_their_names() {
+        for (operation, request, expected) in [
+            (
+                "DeleteService",
+                json!({"cluster": "prod", "service": "web", "force": true}),
+                vec![
+                    "ecs:DeleteService service/prod/web aws:resourcetag/ecr-deploy:stage=staging ecs:cluster=cluster/prod",
+                ],
+            ),
+            (
+                "DeleteTaskDefinitions",
+                json!({"taskDefinitions": ["web:1", "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:2"]}),
+                vec![
+                    "ecs:DeleteTaskDefinitions task-definition/web:1",
+                    "ecs:DeleteTaskDefinitions task-definition/web:2",
+                ],
+            ),
+            (
+                "DescribeClusters",
+                json!({"clusters": ["prod"]}),
+                vec!["ecs:DescribeClusters cluster/prod"],
+            ),
+        ] {
+            assert_eq!(needed("ecs", operation, &request, &[]), expected);
+        }
     }
 
     #[test]
@@ -659,7 +770,7 @@ mod tests {
     #[test]
     fn an_operation_that_is_not_in_the_table_is_unknown() {
         for (service, operation) in [
-            ("ecs", "DeleteService"),
+            ("ecs", "DeleteCluster"),
             ("ecr", "BatchDeleteImage"),
             ("states", "StopExecution"),
             ("lambda", "UpdateFunctionCode"),

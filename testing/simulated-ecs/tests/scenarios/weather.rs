@@ -202,7 +202,16 @@ fn reads_after_a_stale_deed_show_what_was_before_for_a_while() {
 
 /// AWS's table: the calls that share a bucket, how many of them at once, how many a second afterwards.
 const BUCKETS: [(&[&str], usize, usize); 9] = [
-    (&["RegisterTaskDefinition", "DeregisterTaskDefinition"], 20, 1),
+    (
+        &[
+            "RegisterTaskDefinition",
+            "DeregisterTaskDefinition",
+            // Of this one it is not known whose it is.
+            "DeleteTaskDefinitions",
+        ],
+        20,
+        1,
+    ),
     (
         &[
             "DescribeTaskDefinition",
