@@ -92,6 +92,8 @@ pub enum Command {
     Cancel(ServiceArguments),
     /// Find what would keep a push from being deployed, before and after installing
     Doctor(DoctorArguments),
+    /// See in a sandbox of this account what AWS does: four pushes to a service that it makes and removes
+    Verify(VerifyArguments),
     /// Print a script that completes this command in a shell
     Completions(CompletionsArguments),
 }
@@ -217,6 +219,38 @@ pub struct DoctorArguments {
     /// Compare the roles of the services with this pattern instead of the installed passRoles; may be given several times
     #[arg(long, value_name = "ARN")]
     pub pass_role: Vec<String>,
+}
+
+/// The arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// Cluster of a sandbox, for the service ecr-deploy-verify that it makes and removes
+    #[arg(long, value_name = "CLUSTER")]
+    pub cluster: String,
+    /// Tags of its pushes, with a star for their number
+    #[arg(long, value_name = "TAG", default_value = "v1.0.*")]
+    pub tag: String,
+    /// Stage of the service; else the first one that selects it
+    #[arg(long, value_name = "STAGE")]
+    pub stage: Option<String>,
+    /// Subnets for a task on Fargate, with commas between them; without, the cluster has to have room for one
+    #[arg(long, value_name = "SUBNETS", value_delimiter = ',')]
+    pub subnets: Vec<String>,
+    /// Security groups of that task, with commas between them
+    #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
+    pub security_groups: Vec<String>,
+    /// Give that task a public address, where its subnets have no other way to ECR
+    #[arg(long)]
+    pub public_ip: bool,
+    /// Role with which Fargate pulls the image of that task
+    #[arg(long, value_name = "ARN")]
+    pub execution_role: Option<String>,
+    /// Wait so many seconds for the event of a push
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub wait: u64,
+    /// Print the IAM policy that it needs, and do nothing
+    #[arg(long)]
+    pub policy: bool,
 }
 
 /// A service.

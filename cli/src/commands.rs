@@ -11,6 +11,7 @@ mod retry;
 mod rollback;
 mod status;
 mod sweep;
+mod verify;
 mod why;
 
 use crate::arguments::{Arguments, Command};
@@ -24,9 +25,11 @@ pub use history::{Entry, History};
 pub use hold::Held;
 pub use hooks::{Answer, Answered};
 pub use plan::PlanDocument;
+pub(crate) use plan::ended;
 pub use rollback::Rollback;
 pub use status::Status;
 pub use sweep::{Missed, Swept};
+pub use verify::{Left, MadePush, Verified};
 pub use why::{Story, Why};
 
 /// The documents that the commands print with `--output json`, by their names: the schema of `docs/cli.schema.json`.
@@ -46,6 +49,7 @@ pub struct Documents {
     r#continue: Answered,
     cancel: Answered,
     doctor: Doctor,
+    verify: Verified,
     error: Problem,
 }
 
@@ -80,6 +84,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Continue(it) => hooks::proceed(&shared, &it).await,
         Command::Cancel(it) => hooks::cancel(&shared, &it).await,
         Command::Doctor(it) => doctor::run(&shared, &it).await,
+        Command::Verify(it) => verify::run(&shared, &it).await,
         Command::Completions(it) => completions::run(&it),
     }
 }

@@ -21,7 +21,7 @@ pub enum Exit {
     Superseded,
     /// Somebody stopped the push.
     Stopped,
-    /// `doctor` found that a service cannot be deployed, or that no push arrives.
+    /// `doctor` found that a service cannot be deployed, or that no push arrives; `verify` that a fact does not hold.
     Ill,
     /// The command was interrupted. The executions that it has started go on.
     Interrupted,
@@ -58,11 +58,11 @@ impl Exit {
         (Self::Stopped, "somebody stopped the push"),
         (
             Self::Ill,
-            "`doctor` found that a service cannot be deployed, or that no push arrives",
+            "`doctor` found that a service cannot be deployed, or that no push arrives; `verify`, that a fact does not hold",
         ),
         (
             Self::Interrupted,
-            "the command was interrupted; what it has started goes on",
+            "the command was interrupted; what it has started goes on, and what `verify` has made is removed",
         ),
     ];
 

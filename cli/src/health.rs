@@ -5,6 +5,8 @@ pub mod account;
 mod pushes;
 mod services;
 
+pub(crate) use services::matches_arn;
+
 use crate::output::count;
 use account::{Quotas, Schedule, Trail};
 use ecr_deploy::domain::service::Controller;

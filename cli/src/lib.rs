@@ -11,6 +11,7 @@
 //! | [`execution`], [`named`], [`report`], [`push`], [`story`], [`service`], [`lifecycle`], [`taking_back`] | an execution as it was read, and what it says of a push or a service |
 //! | [`logs`] | the last lines of a task that crashed |
 //! | [`health`] | the findings of `doctor` |
+//! | [`verify`] | the facts that only an account can show, and the pushes of `verify` |
 //! | [`commands`] | one file for each command |
 //! | [`output`], [`progress`] | how it is printed |
 
@@ -35,6 +36,7 @@ pub mod report;
 pub mod service;
 pub mod story;
 pub mod taking_back;
+pub mod verify;
 
 use arguments::Arguments;
 use std::process::ExitCode;
@@ -42,21 +44,30 @@ use std::process::ExitCode;
 /// Runs what was typed, prints the result or the error, and returns the exit code, see [`exit::Exit`].
 pub async fn run(arguments: Arguments) -> ExitCode {
     let form = arguments.shared.output;
-    let interrupted = async {
-        // Without a handler for it, Ctrl-C ends the process at once, and that is fine, too.
-        if tokio::signal::ctrl_c().await.is_err() {
+    // It removes what it has made before it ends.
+    let ends_by_itself = matches!(arguments.command, arguments::Command::Verify(_));
+    let stopped = async {
+        if ends_by_itself {
             std::future::pending::<()>().await;
         }
+        interrupted().await;
     };
     let exit = tokio::select! {
         done = commands::run(arguments) => done.unwrap_or_else(|error| {
             output::print_error(form, &error);
             error.exit()
         }),
-        () = interrupted => {
+        () = stopped => {
             output::note("Interrupted. What has begun in AWS goes on.");
             exit::Exit::Interrupted
         }
     };
     exit.into()
+}
+
+/// Waits for Ctrl-C. Without a handler for it, that ends the process at once, and that is fine, too.
+pub(crate) async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }

@@ -1,4 +1,4 @@
-//! `docs/cli.md` and `docs/cli.schema.json` say what the command says of itself. `UPDATE_GOLDEN=1` writes them.
+//! `docs/cli.md`, `docs/cli.schema.json` and the open facts of `docs/limits.md` say what the command says of itself. `UPDATE_GOLDEN=1` writes them.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read a page has failed")]
 
@@ -6,6 +6,7 @@ use clap::{Command, CommandFactory};
 use ecr_deploy_cli::arguments::Arguments;
 use ecr_deploy_cli::commands::Documents;
 use ecr_deploy_cli::exit::Exit;
+use ecr_deploy_cli::verify::facts::OPEN;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -94,6 +95,21 @@ fn the_page_has_the_commands_their_options_and_the_exit_codes() {
     let page = between(&page, "options", &shared());
     let page = between(&page, "exit codes", &exit_codes());
     assert_current("cli.md", &page);
+}
+
+fn open_facts() -> String {
+    let mut table = "| fact | where it does not hold | seen by |\n|---|---|---|\n".to_owned();
+    for it in OPEN {
+        let told = if it.told.is_some() { "`verify`" } else { "-" };
+        let _ = writeln!(table, "| {} | {} | {told} |", it.sentence, it.otherwise);
+    }
+    table
+}
+
+#[test]
+fn the_page_of_the_limits_has_the_open_facts_of_the_command() {
+    let page = std::fs::read_to_string(file("limits.md")).unwrap();
+    assert_current("limits.md", &between(&page, "open facts", &open_facts()));
 }
 
 #[test]

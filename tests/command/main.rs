@@ -14,3 +14,4 @@ mod reading;
 mod refused;
 mod support;
 mod sweeping;
+mod verifying;

@@ -100,12 +100,17 @@ impl Said {
 impl Installed {
     /// A local AWS of its own, with the stack in it.
     pub(crate) fn anew() -> Self {
+        Self::with(&Settings::default().with("stages", STAGES))
+    }
+
+    /// The same with these settings.
+    pub(crate) fn with(settings: &Settings) -> Self {
         let options = Options {
             simulated_ecs: Some(simulated_ecs::Settings::default()),
             ..Options::default()
         };
         let aws = LocalAws::start(&options).unwrap();
-        let stack = aws.deploy(&Settings::default().with("stages", STAGES)).unwrap();
+        let stack = aws.deploy(settings).unwrap();
         let command = local_aws::command().unwrap();
         Self { aws, stack, command }
     }
@@ -117,9 +122,19 @@ impl Installed {
 
     /// Types a command.
     pub(crate) fn says_to(&self, person: Person, words: &[&str]) -> Said {
+        Self::said(&mut self.command(self.token(person).as_deref(), words), words)
+    }
+
+    /// The command with these words, for whoever has a session token.
+    pub(crate) fn command(&self, token: Option<&str>, words: &[&str]) -> Command {
         let mut command = Command::new(&self.command);
         command.args(words).envs(self.aws.environment());
-        command.envs(self.token(person).map(|token| ("AWS_SESSION_TOKEN", token)));
+        command.envs(token.map(|token| ("AWS_SESSION_TOKEN", token)));
+        command
+    }
+
+    /// The output of a command, once it has ended.
+    pub(crate) fn said(command: &mut Command, words: &[&str]) -> Said {
         let Output { status, stdout, stderr } = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let said = Said {

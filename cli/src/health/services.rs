@@ -53,7 +53,7 @@ pub(super) fn roles(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// True if a pattern of IAM, with `*` and `?`, matches an ARN.
-pub(super) fn matches_arn(pattern: &str, arn: &str) -> bool {
+pub(crate) fn matches_arn(pattern: &str, arn: &str) -> bool {
     let mut letters = pattern.chars();
     match letters.next() {
         None => arn.is_empty(),
