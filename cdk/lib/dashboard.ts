@@ -7,6 +7,7 @@ import { Duration, Fn, Stack } from 'aws-cdk-lib';
 import {
   type Alarm,
   AlarmStatusWidget,
+  AlarmStatusWidgetSortBy,
   Color,
   Dashboard as CloudWatchDashboard,
   GraphWidget,
@@ -90,12 +91,13 @@ export class Dashboard extends Construct {
       rolledBack: services('ServicesRolledBack', 'rolled back', DAY),
       failed: services('ServicesFailed', 'failed', DAY),
     };
-    const failureRate = (label: string) =>
+    const failureRate = (label: string, color?: string) =>
       new MathExpression({
         expression:
           '100 * (FILL(rolledBack, 0) + FILL(failed, 0)) / (FILL(deployed, 0) + FILL(rolledBack, 0) + FILL(failed, 0))',
         usingMetrics: went,
         label,
+        ...(color === undefined ? {} : { color }),
         period: DAY,
       });
     const table = (title: string, queryLines: string[]) =>
@@ -114,7 +116,14 @@ export class Dashboard extends Construct {
     });
     if (alarms.length > 0) {
       this.dashboard.addWidgets(
-        new AlarmStatusWidget({ title: 'Is anything wrong?', alarms: [...alarms], width: WIDTH, height: 3 }),
+        new AlarmStatusWidget({
+          title: 'Is anything wrong?',
+          alarms: [...alarms],
+          // Those that ring come first.
+          sortBy: AlarmStatusWidgetSortBy.STATE_UPDATED_TIMESTAMP,
+          width: WIDTH,
+          height: 4,
+        }),
       );
     }
     this.dashboard.addWidgets(
@@ -139,8 +148,9 @@ export class Dashboard extends Construct {
       new GraphWidget({
         title: 'Pushes, each hour',
         left: [
-          counted(deployImage, 'PushesDeployed', 'deployed', Color.GREEN),
+          // From the bottom: what failed has its height at the axis.
           counted(deployImage, 'PushesFailed', 'failed', Color.RED),
+          counted(deployImage, 'PushesDeployed', 'deployed', Color.GREEN),
           counted(deployImage, 'PushesSuperseded', 'superseded', Color.GREY),
           counted(deployImage, 'PushesHeld', 'on hold', Color.BLUE),
           counted(deployImage, 'PushesStopped', 'stopped', Color.PURPLE),
@@ -152,9 +162,9 @@ export class Dashboard extends Construct {
       new GraphWidget({
         title: 'Services, each hour',
         left: [
-          counted(deployService, 'ServicesDeployed', 'deployed', Color.GREEN),
-          counted(deployService, 'ServicesRolledBack', 'rolled back', Color.ORANGE),
           counted(deployService, 'ServicesFailed', 'failed', Color.RED),
+          counted(deployService, 'ServicesRolledBack', 'rolled back', Color.ORANGE),
+          counted(deployService, 'ServicesDeployed', 'deployed', Color.GREEN),
           counted(deployService, 'ServicesSuperseded', 'superseded', Color.GREY),
         ],
         leftYAxis: counts('services'),
@@ -174,7 +184,7 @@ export class Dashboard extends Construct {
       }),
       new GraphWidget({
         title: 'Changes that failed, each day (UTC)',
-        left: [failureRate('failed')],
+        left: [failureRate('failed', Color.RED)],
         leftYAxis: { min: 0, max: 100, label: '% of the changes', showUnits: false },
         width: WIDTH / 2,
       }),
