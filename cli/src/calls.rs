@@ -137,7 +137,7 @@ impl Calls {
         made.invoke(()).await.map_err(|error| Error::from_aws(&call, &error))
     }
 
-    /// What signs a request: the credentials, and for which service and region.
+    /// The signature of a request: with which credentials, and for which service and region.
     fn signature(&self, service: Service) -> StaticRuntimePlugin {
         let mut config = Layer::new("signature");
         config.store_put(AuthSchemeOptionResolverParams::new(()));

@@ -137,7 +137,7 @@ impl LocalAws {
             .arg(&assembly)
             .arg("--context")
             .arg(format!("settings={}", settings_file.display()))
-            // What cdk-nag says of the app is a test of the app, and takes longer than everything else here.
+            // The findings of cdk-nag are a test of the app, and take longer than everything else here.
             .env("CDK_VALIDATION", "false")
             .current_dir(tools::workspace().join("cdk"));
         // Outside of `cdk/` the bootstrap has no app to synthesize, so it need not wait for that.

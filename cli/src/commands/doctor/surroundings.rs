@@ -48,7 +48,7 @@ struct Named {
 }
 
 impl Surroundings {
-    /// Reads all of it. What AWS refuses is told, and keeps nothing else from being read.
+    /// Reads all of it. A call that AWS refuses is told, and keeps nothing else from being read.
     pub(super) async fn read(signed_in: &SignedIn, place: &Place<'_>) -> Self {
         let (calls, ecs) = (&signed_in.calls(&signed_in.region), &signed_in.reader());
         let mut it = Self::default();
