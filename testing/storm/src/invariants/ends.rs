@@ -89,14 +89,14 @@ pub(super) fn thresholds_are_the_services_own(aftermath: &Aftermath) -> Vec<Viol
 }
 
 /// Where deploy-service says DEPLOYED for a service that ECS calls successful early, it says that every task runs; unless its time was
-/// over.
+/// over, or it tells of a rollout that failed and left the service where it has the image too.
 pub(super) fn an_early_success_is_not_the_end(aftermath: &Aftermath) -> Vec<Violation> {
     violations(aftermath, ALL, |execution| {
         let service = aftermath.before.service(execution.service.as_ref()?)?;
         let has_time = execution.ended? - execution.started < ROLLOUT_TIMEOUT;
         criteria(service).filter(|_| execution.outcome() == Some("DEPLOYED") && has_time)?;
         let message = execution.output.as_ref()?["message"].as_str()?;
-        let (running, desired) = tasks_running(message)?;
+        let (running, desired) = tasks_running(message).filter(|_| !message.contains("did not become stable"))?;
         (running < desired).then(|| message.to_owned())
     })
 }
@@ -333,6 +333,8 @@ mod tests {
             found("web in north is stable: 1 of 4 tasks running", &early(), 135_000),
             0
         );
+        let went_back = "web in north did not become stable on web:4: 1 of 4 tasks running. It is stable on web:3, which has the image too";
+        assert_eq!(found(went_back, &early(), 35_000), 0);
     }
 
     #[test]

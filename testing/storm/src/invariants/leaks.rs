@@ -1,7 +1,7 @@
 //! Revisions: one for each (revision in use, push), and none taken away.
 
 use super::Violation;
-use crate::aftermath::{Aftermath, Deployment, Revision, ServiceId, short};
+use crate::aftermath::{Aftermath, Deployment, Revision, Service, ServiceId, short};
 use std::collections::BTreeMap;
 
 const LEAK: &str =
@@ -55,6 +55,9 @@ pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
 }
 
 /// Where a service was moved to one of these duplicates, lowest first, though a lower one could be used.
+///
+/// Two tags of one digest make duplicates that differ in the tag. Only a service that ran their source could have either: one that
+/// ran a third revision keeps the tag that it has there.
 fn not_agreed(aftermath: &Aftermath, duplicates: &[&Revision]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for pair in duplicates.windows(2) {
@@ -69,13 +72,23 @@ fn not_agreed(aftermath: &Aftermath, duplicates: &[&Revision]) -> Vec<Violation>
                 .filter(|rollout| short(&rollout.task_definition) == higher.name());
             // Where somebody else has brought a service to a duplicate, that may be what it goes back to.
             let first = to_higher.next().filter(was_usable);
-            if first.is_some_and(|first| is_ours(aftermath, &id, first)) {
+            let is_one_document = lower.images().eq(higher.images());
+            let could_have_either =
+                |first: &Deployment| is_one_document || ran_before(service, first) == higher.source();
+            if first.is_some_and(|first| is_ours(aftermath, &id, first) && could_have_either(first)) {
                 let what = format!("it was moved to {}, a duplicate of {}", higher.name(), lower.name());
                 violations.push(Violation::of_service(AGREED, id, what));
             }
         }
     }
     violations
+}
+
+/// The revision that a service was on before a rollout, as `family:revision`.
+fn ran_before<'a>(service: &'a Service, rollout: &Deployment) -> Option<&'a str> {
+    let earlier = service.history.iter().filter(|it| it.created_at < rollout.created_at);
+    let last = earlier.max_by_key(|it| it.created_at)?;
+    Some(short(&last.task_definition))
 }
 
 fn is_ours(aftermath: &Aftermath, id: &ServiceId, rollout: &Deployment) -> bool {
@@ -161,6 +174,11 @@ mod tests {
         let moved = rollout(4, 3, "SUCCESSFUL");
         aftermath.after.services[0].history[2] = moved.clone();
         assert_eq!(no_revision_leaks(&aftermath).len(), 1);
+        let mut of_another_tag = aftermath.clone();
+        of_another_tag.after.revisions[3].document["containerDefinitions"][0]["image"] = "web:release".into();
+        assert_eq!(no_revision_leaks(&of_another_tag).len(), 1, "it ran the source of both");
+        of_another_tag.after.services[0].history[1] = rollout(1, 2, "SUCCESSFUL");
+        assert_eq!(no_revision_leaks(&of_another_tag), [], "it ran a third revision");
         let mut lower_was_gone = aftermath.clone();
         lower_was_gone.after.revisions[2].deregistered_at = Some(moved.created_at);
         assert_eq!(no_revision_leaks(&lower_was_gone), []);
