@@ -40,6 +40,13 @@ impl Case {
     }
 }
 
+impl Case {
+    /// The hooks that wait for a person, as the event about it names them.
+    fn waits_for(&self) -> Option<String> {
+        self.judged().waits_for
+    }
+}
+
 const CONTINUE: &str = "waits at POST_TEST_TRAFFIC_SHIFT for somebody to continue it until 2026-05-04 13:00 UTC, when ECS rolls it \
                         back: aws ecs continue-service-deployment --service-deployment-arn arn:of:it --hook-id ecs-pause-1 --action \
                         CONTINUE";
@@ -53,6 +60,13 @@ fn paused() -> Case {
     case([beside, deployment("web:1")])
         .history([record("web:2", UnderWay)])
         .hook(pause(HookStatus::AwaitingAction))
+}
+
+#[test]
+fn the_hook_is_named_that_waits_for_a_person_and_no_other() {
+    assert_eq!(paused().now(300).waits_for().as_deref(), Some("ecs-pause-1"));
+    assert_eq!(paused().hook(invocation(HookStatus::InProgress)).now(300).waits_for(), None);
+    assert_eq!(paused().now(3600).waits_for(), None, "its time is over");
 }
 
 #[test]
