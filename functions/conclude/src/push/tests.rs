@@ -757,6 +757,11 @@ fn a_stage_gives_its_tag_once_all_of_it_is_on_the_image_whatever_becomes_of_the_
         if concluded.failed {
             // Nothing of the wave is told twice: the same is asked once more, and fails.
             assert_eq!((&concluded.services, &concluded.later), (&end.services, &end.later));
+            assert!(
+                concluded.message.ends_with("failed, which is told next"),
+                "{}",
+                concluded.message
+            );
             let again = ImageEnd {
                 tags: concluded.pending,
                 tagged: concluded.tagged,

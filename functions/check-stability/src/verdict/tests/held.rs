@@ -65,7 +65,10 @@ fn paused() -> Case {
 #[test]
 fn the_hook_is_named_that_waits_for_a_person_and_no_other() {
     assert_eq!(paused().now(300).waits_for().as_deref(), Some("ecs-pause-1"));
-    assert_eq!(paused().hook(invocation(HookStatus::InProgress)).now(300).waits_for(), None);
+    assert_eq!(
+        paused().hook(invocation(HookStatus::InProgress)).now(300).waits_for(),
+        None
+    );
     assert_eq!(paused().now(3600).waits_for(), None, "its time is over");
 }
 
