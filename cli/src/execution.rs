@@ -106,10 +106,15 @@ impl Listed {
     }
 }
 
-/// The time of an answer. One that no calendar has is the first of all times, which nobody takes for a true one.
+/// The time of an answer, to the millisecond: AWS sends a decimal fraction, which is a little off when it is read. One that no
+/// calendar has is the first of all times, which nobody takes for a true one.
 #[must_use]
 pub fn time(at: &DateTime) -> Timestamp {
-    Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).unwrap_or_default()).unwrap_or(Timestamp::UNIX_EPOCH)
+    let milliseconds = i64::from((at.subsec_nanos() + 500_000) / 1_000_000);
+    let since = at.secs().checked_mul(1000).and_then(|it| it.checked_add(milliseconds));
+    since
+        .and_then(|it| Timestamp::from_millisecond(it).ok())
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Step Functions.
@@ -327,6 +332,15 @@ fn named(arn: &str, error: OfAws) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_the_nearest_millisecond() {
+        for (nanos, expected) in [(0, 1000), (861_999_988, 1862), (437_000_036, 1437), (999_999_999, 2000)] {
+            let at = time(&DateTime::from_secs_and_nanos(1, nanos));
+            assert_eq!(at, Timestamp::from_millisecond(expected).unwrap());
+        }
+        assert_eq!(time(&DateTime::from_secs(i64::MAX)), Timestamp::UNIX_EPOCH);
+    }
 
     #[test]
     fn a_failure_is_what_the_function_threw() {

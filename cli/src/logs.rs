@@ -68,17 +68,14 @@ impl LogPlace {
         })
     }
 
-    /// Its ARN, for the permission to read it. `of` is an ARN of the same account.
+    /// The resource of a permission to read its group. `of` is an ARN of the same account.
     #[must_use]
-    pub fn arn(&self, of: &str) -> String {
+    pub fn resource(&self, of: &str) -> String {
         let part = |place| of.split(':').nth(place).unwrap_or("*");
+        let (partition, account) = (part(1), part(4));
         format!(
-            "arn:{}:logs:{}:{}:log-group:{}:log-stream:{}",
-            part(1),
-            self.region,
-            part(4),
-            self.group,
-            self.stream
+            "arn:{partition}:logs:{}:{account}:log-group:{}:*",
+            self.region, self.group
         )
     }
 }
@@ -133,7 +130,7 @@ fn why_not(error: &Error, place: &LogPlace, of: &str) -> String {
     if message.contains("AccessDenied") {
         return format!(
             "you may not read them. They need the permission logs:GetLogEvents on {}; docs/cli.md, Who may use it, has the policy",
-            place.arn(of)
+            place.resource(of)
         );
     }
     if message.contains("ResourceNotFound") {
@@ -198,7 +195,7 @@ mod tests {
         for (error, expected) in [
             (
                 "GetLogEvents of app/web/3f2a16: AccessDeniedException: not authorized",
-                "logs:GetLogEvents on arn:aws-cn:logs:us-east-1:123456789012:log-group:/ecs/web:log-stream:app/web/3f2a16",
+                "logs:GetLogEvents on arn:aws-cn:logs:us-east-1:123456789012:log-group:/ecs/web:*;",
             ),
             (
                 "GetLogEvents of app/web/3f2a16: ResourceNotFoundException: no",

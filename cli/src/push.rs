@@ -246,11 +246,13 @@ impl Document for Push {
                 self.services.iter().map(row).collect(),
             )
         };
-        // The error of a push says of each service what stands in the table.
+        // The error of a push says of each service what stands in the table, and its message may be that of what was skipped.
+        let is_told = |message: &String| self.skipped.iter().any(|it| it.message == *message);
         let message = self
             .message
             .clone()
-            .filter(|_| self.services.is_empty() || self.error.is_none());
+            .filter(|_| self.services.is_empty() || self.error.is_none())
+            .filter(|message| !is_told(message));
         paragraphs([
             head,
             services,
