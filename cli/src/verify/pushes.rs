@@ -1,5 +1,5 @@
-//! The pushes of a run: a good one with two duplicates of its event, a broken one, and a redrive of that. Each step puts
-//! what it shows into [`Seen`], so that a run which ends early has shown something.
+//! The pushes of a run: a good one with two duplicates of its event, a broken one, and a redrive of that. Each step
+//! puts what it shows into [`Seen`], so that a run which ends early has shown something.
 
 use super::NAME;
 use super::begin::Tags;
@@ -99,6 +99,7 @@ impl Run<'_> {
         if push.outcome != Outcome::Deployed {
             return Err(unexpected("good", "DEPLOYED", &push));
         }
+        self.sandbox.at_rest("the good push").await?;
         let digest = self.running().await?;
         let digests = self.digests(&built).await?;
         self.shown.seen.borrow_mut().digests = Some(digests);
@@ -141,6 +142,7 @@ impl Run<'_> {
 
     /// The redrive of the broken push: it fails in the same way, and the service goes back once more.
     async fn redrive(&self, failed: &Failed) -> Result<(), Error> {
+        self.sandbox.at_rest("its rollback").await?;
         note("redrives the broken push");
         self.executions.redrive(&failed.push).await?;
         let push = self.followed("redrive", &failed.push).await?;

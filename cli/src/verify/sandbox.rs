@@ -20,13 +20,13 @@ use aws_sdk_ecs::types::{
 };
 use aws_smithy_types::Blob;
 use ecr_deploy::domain::arn::{ClusterName, ServiceName};
-use ecr_deploy::domain::service::{RolloutState, Service, ServiceTags};
+use ecr_deploy::domain::service::{Deployment, RolloutState, Service, ServiceTags};
 use ecr_deploy::error::Error as OfAws;
 use jiff::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-/// How long the service may take to become stable on its first image.
+/// How long the service may take to come to rest.
 const LIMIT: Duration = Duration::from_mins(10);
 /// Time between two polls.
 const POLL: Duration = Duration::from_secs(2);
@@ -212,7 +212,7 @@ impl<'a> Sandbox<'a> {
         }
     }
 
-    /// Makes the service on the first image, and waits until it is stable.
+    /// Makes the service on the first image, and waits until it is at rest.
     pub(crate) async fn make_service(&self, first: &Built) -> Result<(), Error> {
         let revision = self.register(&first.index.digest).await?;
         self.has_service.set(true);
@@ -229,7 +229,7 @@ impl<'a> Sandbox<'a> {
         }
         let made = request.send().await;
         made.map_err(|error| OfAws::from_aws("CreateService", &error))?;
-        self.stable().await
+        self.at_rest("it was made on its first image").await
     }
 
     fn network(&self) -> Result<NetworkConfiguration, Error> {
@@ -284,15 +284,18 @@ impl<'a> Sandbox<'a> {
         arn.ok_or_else(|| Error::other_version("ECS's answer to RegisterTaskDefinition", "it has no ARN"))
     }
 
-    async fn stable(&self) -> Result<(), Error> {
-        let progress = Progress::new("the service becomes stable");
+    /// Waits until nothing of an older rollout is left. Before that a rollout is not one that ECS would go back to.
+    pub(crate) async fn at_rest(&self, after: &str) -> Result<(), Error> {
+        let progress = Progress::new("the service comes to rest");
         let polls = LIMIT.as_secs() / POLL.as_secs();
         let mut event = None;
         for _ in 0..polls {
             let service = self.read().await?;
-            let primary = service.deployments.iter().find(|it| it.is_primary);
-            let is_complete = primary.and_then(|it| it.rollout_state) == Some(RolloutState::Completed);
-            if is_complete && primary.is_some_and(|it| it.running_count > 0) {
+            let is_complete =
+                |it: &Deployment| it.rollout_state == Some(RolloutState::Completed) && it.running_count > 0;
+            let is_over = |it: &Deployment| it.running_count + it.pending_count == 0;
+            let rests = |it: &Deployment| if it.is_primary { is_complete(it) } else { is_over(it) };
+            if !service.deployments.is_empty() && service.deployments.iter().all(rests) {
                 return Ok(());
             }
             event = service.events.into_iter().next().map(|it| it.message);
@@ -302,7 +305,7 @@ impl<'a> Sandbox<'a> {
             pause(POLL).await;
         }
         Err(Error::Rejected(format!(
-            "the service {NAME} did not become stable on its first image within {} minutes, before anything was pushed. ECS says: {}",
+            "the service {NAME} did not come to rest within {} minutes after {after}. ECS says: {}",
             LIMIT.as_secs() / 60,
             event.as_deref().unwrap_or("nothing")
         )))
