@@ -6,6 +6,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Node } from 'constructs';
+import { parseDocument } from 'yaml';
+import { changes, insteadOf } from '../lib/nearest';
 import { type Member, SettingError } from '../lib/setting';
 import { MEMBERS } from './members';
 import type { EcrDeployProps } from '../lib/settings';
@@ -125,6 +127,7 @@ export function parseSettings(
   } catch (error) {
     throw new SettingsFileError(file, `it is no JSON: ${(error as Error).message}.`);
   }
+  checkOnce(written, file);
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new SettingsFileError(file, 'it has to hold an object, such as {"passRoles": ["…"]}.');
   }
@@ -142,13 +145,7 @@ export function parseSettings(
     } else if (Object.hasOwn(MEMBERS, name)) {
       props.push([name, MEMBERS[name as keyof EcrDeployProps].read(given, name)]);
     } else {
-      const near = nearest(name);
-      throw new SettingError(
-        name,
-        given,
-        `there is no setting of that name${near === undefined ? '' : `; the nearest is ${near}`}. ` +
-          `There are ${Object.keys(SCHEMAS).join(', ')}.`,
-      );
+      throw new SettingError(name, given, `there is no setting of that name${insteadOf(name, Object.keys(SCHEMAS))}`);
     }
   }
   // The construct checks that all required settings are there, like everything about their values.
@@ -158,37 +155,27 @@ export function parseSettings(
   };
 }
 
+/** Refuses JSON in which an object has a member twice: of the two, `JSON.parse` takes the last, and says nothing. */
+function checkOnce(written: string, file: string): void {
+  // JSON is YAML, and YAML says what is there twice. Nothing else that it may find is asked for.
+  const twice = parseDocument(written, { prettyErrors: true }).errors.find(({ code }) => code === 'DUPLICATE_KEY');
+  if (twice !== undefined) {
+    const [name = ''] = /"(\\.|[^"\\])*"/y.exec(written.slice(twice.pos[0])) ?? [];
+    const line = twice.linePos?.[0].line ?? 1;
+    throw new SettingsFileError(
+      file,
+      `the member ${name} in line ${line} is there a second time, and only one can be taken; keep one of them.`,
+    );
+  }
+}
+
 /** Keys that the context of many apps has, though one is almost the name of a setting. */
 const OF_ANY_APP = ['account', 'region'];
 
-/** The key that a key of the context is meant to be, if it differs from that by its case or by one letter. */
+/** The key that a key of the context is meant to be, if it differs from that by its case, by one letter, or by two that are swapped. */
 function misspelt(key: string): string | undefined {
   if (key === 'settings' || OF_ANY_APP.includes(key.toLowerCase())) {
     return undefined;
   }
   return ['settings', ...Object.keys(SCHEMAS)].find((name) => changes(key.toLowerCase(), name.toLowerCase()) <= 1);
-}
-
-/** The setting whose name needs the fewest changes to become this one, if these are few. */
-function nearest(name: string): string | undefined {
-  const [best] = Object.keys(SCHEMAS)
-    .map((setting) => ({ setting, changes: changes(name.toLowerCase(), setting.toLowerCase()) }))
-    .sort((a, b) => a.changes - b.changes);
-  return best !== undefined && best.changes <= Math.max(1, Math.floor(best.setting.length / 3))
-    ? best.setting
-    : undefined;
-}
-
-/** The Levenshtein distance. */
-function changes(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (const [at, letter] of Array.from(one).entries()) {
-    const next = [at + 1];
-    for (const [index, counterpart] of Array.from(other).entries()) {
-      const [above = 0, diagonal = 0, left = 0] = [row[index + 1], row[index], next[index]];
-      next.push(Math.min(above + 1, left + 1, diagonal + (letter === counterpart ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
 }

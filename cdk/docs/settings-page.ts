@@ -84,9 +84,14 @@ function membersOf(setting: string): string {
     return '';
   }
   const rows = documentedSettings(readFileSync(source, 'utf8'), name).map(
-    (member) => `| \`${member.name}\` | ${member.text.replaceAll('\n', ' ')} | ${member.fallback ?? 'required'} |`,
+    (member) => `| \`${member.name}\` | ${inCell(member.text)} | ${member.fallback ?? 'required'} |`,
   );
   return `\n| member | what it says | default |\n|---|---|---|\n${rows.join('\n')}\n`;
+}
+
+/** A text in a cell of a table: in one line, its paragraphs apart, and no bar of it ends the cell. */
+function inCell(text: string): string {
+  return text.replaceAll('\n\n', '<br>').replaceAll('\n', ' ').replaceAll('|', '\\|');
 }
 
 /**

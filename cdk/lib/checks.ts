@@ -4,7 +4,7 @@ import { Duration, Token } from 'aws-cdk-lib';
 import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { type Pattern, TOPIC_ARN } from './patterns';
+import { PARAMETER_NAME, type Pattern, TOPIC_ARN } from './patterns';
 import { SettingError } from './setting';
 import type { EcrDeployProps } from './settings';
 
@@ -86,6 +86,26 @@ export function timeout(setting: string, given: Duration, pollIntervalSeconds: n
     );
   }
   return rolloutTimeoutSeconds;
+}
+
+/** The parameter that an installation makes for the command, see `installation.ts`. */
+const INSTALLATION = /^\/ecr-deploy\/[^/]+\/installation$/;
+/** Those that the setting `parameters` writes, see `functions/conclude/src/parameters.rs`. */
+const OF_CONTAINER = /^\/ecr-deploy\/[^/]+\/[^/]+\/[^/]+\/(push|image|digest|tag|revision)$/;
+
+/** The parameter that holds everything: none that ecr-deploy itself writes, since each push would be held for ever. */
+export function holdParameter(given: string | undefined, writesParameters: boolean): { holdParameter?: string } {
+  const checked = optional('holdParameter', given, PARAMETER_NAME);
+  const isWritten = (name: string) => INSTALLATION.test(name) || (writesParameters && OF_CONTAINER.test(name));
+  if (given !== undefined && isWritten(given)) {
+    throw new SettingError(
+      'holdParameter',
+      given,
+      'ecr-deploy writes this parameter itself, and so every push would be held for ever; give a name that nothing else has, ' +
+        'such as /app/ecr-deploy/hold.',
+    );
+  }
+  return checked;
 }
 
 export function folder(setting: string, given: string | undefined): string | undefined {

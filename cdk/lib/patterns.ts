@@ -53,7 +53,7 @@ export const POLICY_ARN: Pattern = {
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html */
 export const ROLE_PATH: Pattern = {
   pattern: /^\/([!-.0-~]+\/)*$/,
-  fix: 'begin and end it with a slash, such as /ecr-deploy/.',
+  fix: 'begin and end it with a slash, such as /ecr-deploy/: letters, digits and signs of ASCII between slashes, no blanks.',
 };
 
 /** A role's name has 64 characters; half of them are for what tells one role from another. */

@@ -17,7 +17,12 @@ export class SettingError extends Error {
 }
 
 function shown(given: unknown): string {
-  return given instanceof Duration && !given.isUnresolved() ? given.toHumanString() : JSON.stringify(given);
+  const readable = (value: unknown): unknown =>
+    value instanceof Duration && !value.isUnresolved() ? value.toHumanString() : value;
+  // A duration by itself needs no quotes.
+  return given instanceof Duration && !given.isUnresolved()
+    ? given.toHumanString()
+    : JSON.stringify(given, (_, value: unknown) => readable(value));
 }
 
 /** How a member of the file is written, as JSON schema has it, and how it becomes a prop. */
@@ -77,7 +82,8 @@ export function number(schema: object): Member<number> {
     schema,
     read: (given, setting) => {
       if (typeof given !== 'number' || !Number.isInteger(given)) {
-        throw new SettingError(setting, given, 'give a whole number without quotes, such as 90.');
+        const quotes = typeof given === 'number' ? '' : ' without quotes';
+        throw new SettingError(setting, given, `give a whole number${quotes}, such as 90.`);
       }
       return given;
     },

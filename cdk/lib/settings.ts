@@ -15,6 +15,7 @@ import {
   checkTold,
   flag,
   folder,
+  holdParameter,
   MOST_AT_ONCE,
   MOST_SERVICES,
   names,
@@ -32,7 +33,6 @@ import {
   ACCOUNT_ID,
   CLUSTER_NAME,
   KEY_ARN,
-  PARAMETER_NAME,
   POLICY_ARN,
   REPOSITORY_NAME,
   ROLE_ARN,
@@ -110,7 +110,7 @@ export interface EcrDeployProps {
   /**
    * The name of the SSM parameter that holds everything: while it is there, no push changes anything. It begins with a slash.
    * The stack does not make it: an operator does, who wants the hold, and [removes
-   * it](operations.md#hold-everything) afterwards.
+   * it](operations.md#hold-everything) afterwards. A name that ecr-deploy itself writes is refused.
    *
    * @default - `/ecr-deploy/<stack name>/hold`
    */
@@ -153,9 +153,9 @@ export interface EcrDeployProps {
   readonly rolloutTimeout?: Duration;
 
   /**
-   * How long to wait at least between two polls of a rollout, from one second to one hour. Each poll reads the service
-   * from ECS and costs three state transitions. A rollout that takes long, that waits at a lifecycle hook, or one of
-   * many is polled less often.
+   * How long to wait at least between two polls of a rollout, from one second to one hour. It must not exceed the
+   * `rolloutTimeout`, nor that of any stage. Each poll reads the service from ECS and costs three state transitions. A
+   * rollout that takes long, that waits at a lifecycle hook, or one of many is polled less often.
    *
    * @default Duration.seconds(15)
    */
@@ -337,11 +337,12 @@ export function checkSettings(props: EcrDeployProps): Settings {
     }
   }
 
+  const writesParameters = flag('parameters', props.parameters ?? false);
   const settings: Settings = {
     passRoleArns: roleArns(props.passRoles, ROLE_ARN),
     clusters,
     stages,
-    ...optional('holdParameter', props.holdParameter, PARAMETER_NAME),
+    ...holdParameter(props.holdParameter, writesParameters),
     tagLatest,
     imageReference: oneOf('imageReference', props.imageReference ?? ImageReference.TAG, Object.values(ImageReference)),
     scanFamilies: flag('scanFamilies', props.scanFamilies ?? true),
@@ -355,7 +356,7 @@ export function checkSettings(props: EcrDeployProps): Settings {
     ),
     maxServices: whole('maxServices', props.maxServices ?? MOST_SERVICES, MOST_SERVICES),
     ...checkTold(props),
-    writesParameters: flag('parameters', props.parameters ?? false),
+    writesParameters,
     ...checkSweep(props.sweep),
     trigger: oneOf('trigger', props.trigger ?? Trigger.IMAGE_ACTION, Object.values(Trigger)),
     repositories,

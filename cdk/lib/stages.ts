@@ -5,6 +5,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { oneOf } from './checks';
 import { Base, ImageReference, Rollback } from './choices';
+import { insteadOf } from './nearest';
 import { DURATION_TEXT, type Member, SettingError } from './setting';
 import { checkOrder, checkTagOnSuccess } from './stage-order';
 import { checkTags, glob, takes } from './tag-rules';
@@ -42,10 +43,21 @@ export interface Stage {
    * The rules for tags. Each is a name, a glob, `semver:<range>` or `regex:<expression>` for the whole tag; `!` in front
    * excludes. The last rule that matches a tag decides; a tag that none matches is not taken. A range takes a pre-release
    * only where it names one of the same version: `semver:>=1.0.0` does not take `v1.1.0-rc.1`.
+   *
+   * A range is `*`, or comparators with one blank between two, such as `semver:>=1.2.0 <2.0.0`: a version has to meet them all.
+   * Each has an operator in front, one of `=`, `>`, `>=`, `<`, `<=`, `~` and `^`, and a version whole or in part: `semver:^1.2`,
+   * `semver:~1`. Refused are a comma, `||`, a range from and to by a hyphen, a `v` in the range, a version without an operator,
+   * and a range that no version can be in. Give each of several ranges a rule of its own. A tag may begin with `v`.
+   *
+   * In a regex, groups are `(?:…)` or `(…)`. Refused are other groups with `(?`, such as those that look around, backreferences,
+   * escapes of letters but `\d`, `\w` and `\s`, empty classes, classes in classes, more than 10 groups in each other, and counts
+   * that make more than 10,000 signs. Nobody checks that a tag can match a regex: one that can match none, such as `regex:$^x`, takes
+   * no tag, and nothing says so.
    */
   readonly tags: string[];
   /**
-   * `true` if a lower version than the running one is deployed, too, where a range of versions decides.
+   * `true` if a lower version than the running one is deployed, too, where a range of versions decides. It needs a rule
+   * `semver:` among the `tags`.
    * @default false
    */
   readonly allowLower?: boolean;
@@ -198,11 +210,21 @@ export function checkStages(
   const checked: Stage[] = [];
   for (const [index, given] of (stages as readonly unknown[]).entries()) {
     const stage = checkStage(given, index);
-    const at = (member: string) => `stages[${index}] (${stage.name}).${member}`;
     if (checked.some(({ name }) => name === stage.name)) {
-      throw new SettingError(at('name'), stage.name, 'another stage has this name; give each its own.');
+      throw new SettingError(
+        `stages[${index}] (${stage.name}).name`,
+        stage.name,
+        'another stage has this name; give each its own.',
+      );
     }
-    const before = stage.optIn === true ? undefined : checked.find((other) => hides(other, stage));
+    checked.push(stage);
+  }
+  // First: of stages in a circle, each may seem to hide the other.
+  for (const [index, stage] of checked.entries()) {
+    checkOrder(stage, checked, `stages[${index}] (${stage.name}).after`);
+  }
+  for (const [index, stage] of checked.entries()) {
+    const before = stage.optIn === true ? undefined : checked.slice(0, index).find((other) => hides(other, stage));
     if (before !== undefined) {
       throw new SettingError(
         `stages[${index}]`,
@@ -214,16 +236,14 @@ export function checkStages(
     checkSelected(stage, { clusters, repositories }, `stages[${index}] (${stage.name})`);
     if (tagLatest && takes(stage.tags, 'latest')) {
       throw new SettingError(
-        at('tags'),
+        `stages[${index}] (${stage.name}).tags`,
         stage.tags,
         'it takes the tag latest, and tagLatest is on: every push would be deployed twice, once under its own tag and once as ' +
           'latest; add "!latest", or turn tagLatest off.',
       );
     }
-    checked.push(stage);
   }
   for (const [index, stage] of checked.entries()) {
-    checkOrder(stage, checked, `stages[${index}] (${stage.name}).after`);
     checkTagOnSuccess(stage, checked, tagLatest, `stages[${index}] (${stage.name}).tagOnSuccess`);
   }
   return checked;
@@ -259,7 +279,7 @@ function checkStage(given: unknown, index: number): Stage {
   const stage = given as Stage;
   for (const [member, value] of Object.entries(given)) {
     if (!MEMBERS.includes(member)) {
-      throw new SettingError(`${at}.${member}`, value, `a stage has no such member. It has ${MEMBERS.join(', ')}.`);
+      throw new SettingError(`${at}.${member}`, value, `a stage has no such member${insteadOf(member, MEMBERS)}`);
     }
   }
   if (typeof stage.name !== 'string' || !NAME.test(stage.name)) {
@@ -303,6 +323,7 @@ function checkStage(given: unknown, index: number): Stage {
     );
   }
   checkTags(stage.tags, `${at} (${stage.name}).tags`);
+  checkLower(stage, `${at} (${stage.name}).allowLower`);
   return stage;
 }
 
@@ -332,6 +353,18 @@ function checkSelectors(stage: Stage, at: string): void {
       stage[selector],
       'with optIn only the tag ecr-deploy:stage of a service chooses the stage, and this would narrow nothing; leave it out, ' +
         'or leave optIn out.',
+    );
+  }
+}
+
+/** Refuses `allowLower` where no versions are compared. */
+function checkLower(stage: Stage, at: string): void {
+  if (stage.allowLower === true && !stage.tags.some((rule) => rule.startsWith('semver:'))) {
+    throw new SettingError(
+      at,
+      true,
+      'versions are compared only where a range of versions takes the tag; add a rule such as "semver:*" to tags, or leave ' +
+        'allowLower out.',
     );
   }
 }

@@ -2,6 +2,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { flag, oneOf, seconds } from './checks';
 import { SweepAction } from './choices';
+import { insteadOf } from './nearest';
 import { DURATION_TEXT, FLAG, type Member, SettingError } from './setting';
 
 const SWEEP_ACTIONS = Object.values(SweepAction);
@@ -9,12 +10,12 @@ const SWEEP_ACTIONS = Object.values(SweepAction);
 /** When missed pushes are looked for, and what is done about them. */
 export interface Sweep {
   /**
-   * `false`: nothing sweeps by itself. The command `ecr-deploy sweep` sweeps all the same.
+   * `false`: nothing sweeps by itself. Then `every` is refused. The command `ecr-deploy sweep` sweeps all the same.
    * @default true
    */
   readonly scheduled?: boolean;
   /**
-   * How often, from one minute to a day. In a settings file a number and its unit: `30m`, `1h`.
+   * How often, in whole minutes, from one minute to a day. In a settings file a number and its unit: `30m`, `1h`.
    * @default Duration.hours(1)
    */
   readonly every?: Duration;
@@ -71,9 +72,10 @@ export function checkSweep(setting: Sweep | undefined): SweepSettings {
   if (typeof given !== 'object' || Array.isArray(given) || Object.keys(given).length === 0) {
     throw new SettingError('sweep', given, 'give an object, such as {"every": "30m"} or {"scheduled": false}.');
   }
-  const unknown = Object.keys(given).find((member) => !MEMBERS.includes(member));
-  if (unknown !== undefined) {
-    throw new SettingError('sweep', given, `there is no member ${unknown}; there are ${MEMBERS.join(', ')}.`);
+  for (const [member, value] of Object.entries(given)) {
+    if (!MEMBERS.includes(member)) {
+      throw new SettingError(`sweep.${member}`, value, `there is no such member${insteadOf(member, MEMBERS)}`);
+    }
   }
   const every = given.every ?? Duration.hours(1);
   // EventBridge takes whole minutes:
@@ -81,8 +83,16 @@ export function checkSweep(setting: Sweep | undefined): SweepSettings {
   if (seconds('sweep.every', every, 60, 86_400) % 60 !== 0) {
     throw new SettingError('sweep.every', every, 'give whole minutes, such as "30m" or "1h".');
   }
+  const isScheduled = flag('sweep.scheduled', given.scheduled ?? true);
+  if (!isScheduled && given.every !== undefined) {
+    throw new SettingError(
+      'sweep.every',
+      given.every,
+      'nothing sweeps by itself where scheduled is false; leave one of the two out.',
+    );
+  }
   return {
-    sweepEvery: flag('sweep.scheduled', given.scheduled ?? true) ? every : undefined,
+    sweepEvery: isScheduled ? every : undefined,
     sweep: {
       lost: oneOf('sweep.lost', given.lost ?? SweepAction.DEPLOY, SWEEP_ACTIONS),
       reverted: oneOf('sweep.reverted', given.reverted ?? SweepAction.REPORT, SWEEP_ACTIONS),

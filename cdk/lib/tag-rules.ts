@@ -4,6 +4,7 @@
  * the tests of both read.
  */
 import { SettingError } from './setting';
+import { isEmptyRange } from './version-range';
 
 /** A version, whole or in part; a whole one may name a pre-release. */
 const VERSION = (() => {
@@ -38,6 +39,15 @@ export function checkTags(given: unknown, setting: string): void {
     }
   }
   const tags = given as string[];
+  const empty = tags.find((rule) => isEmptyRange(/^!?semver:(.*)$/.exec(rule)?.[1] ?? '*'));
+  if (empty !== undefined) {
+    throw new SettingError(
+      setting,
+      empty,
+      'no version is in this range, since all its comparators have to hold at once; give a range that a version can be in, such ' +
+        'as "semver:>=1.2.0 <2.0.0", or a rule of its own for each range.',
+    );
+  }
   if (tags.every((rule) => rule.startsWith('!'))) {
     throw new SettingError(
       setting,
@@ -70,7 +80,8 @@ export function problemOf(rule: string): string | undefined {
     case 'semver':
       return RANGE.test(pattern)
         ? undefined
-        : 'it is no range of versions; give * or comparators with their operators, such as "semver:>=1.2.0 <2.0.0".';
+        : 'it is no range of versions; give * or comparators, each with one of = > >= < <= ~ ^ in front and with one blank ' +
+            'between two, such as "semver:>=1.2.0 <2.0.0" or "semver:^1.2": no comma, no ||, no hyphen for from and to, no v.';
     case 'regex':
       return isRegex(pattern)
         ? undefined

@@ -92,7 +92,7 @@ const REFUSED: readonly [setting: string, given: unknown, fix: string][] = [
   ['tagLatest', 'true', FLAG],
   ['scanFamilies', 0, FLAG],
   ['maxConcurrency', '10', NUMBER],
-  ['maxConcurrency', 1.5, NUMBER],
+  ['maxConcurrency', 1.5, 'give a whole number, such as 90.'],
   ['logRetention', 'forever', NUMBER],
   ['rolloutTimeout', '30', UNIT],
   ['rolloutTimeout', 1800, UNIT],
@@ -111,6 +111,7 @@ const REFUSED: readonly [setting: string, given: unknown, fix: string][] = [
     'that is the stack that cdk bootstrap makes; give a name of its own, such as ecr-deploy-prod.',
   ],
   ['passRole', ['a'], `there is no setting of that name; the nearest is passRoles. ${ALL}`],
+  ['clutsers', ['a'], `there is no setting of that name; the nearest is clusters. ${ALL}`],
   ['cluster', ['a'], `there is no setting of that name; the nearest is clusters. ${ALL}`],
   ['LogRetention', 7, `there is no setting of that name; the nearest is logRetention. ${ALL}`],
   ['constructor', 7, `there is no setting of that name. ${ALL}`],
@@ -146,3 +147,29 @@ for (const [encoding, written] of [
     });
   });
 }
+
+for (const [written, member] of [
+  ['{"clusters":["a"],"clusters":["b"]}', '"clusters" in line 1'],
+  ['{\n\t"clusters": ["a"],\n\t"\\u0063lusters": ["b"]\n}', '"\\u0063lusters" in line 3'],
+  ['{"stages": [\n{"name": "a", "tags": ["*"],\n "tags": ["v*"]}]}', '"tags" in line 3'],
+  ['{"sweep": {"lost": "report", "lost": "deploy"}}', '"lost" in line 1'],
+  ['{"$schema": "a", "$schema": "a"}', '"$schema" in line 1'],
+] as const) {
+  test(`refused, with the name of the file and the member: ${written}`, () => {
+    assert.throws(() => parseSettings(written, 'other.json'), {
+      name: 'SettingError',
+      message:
+        `ecr-deploy: the settings file other.json: the member ${member} is there a second time, and only one can be taken; ` +
+        'keep one of them.',
+    });
+  });
+}
+
+test('members of two objects may have one name, and a text may say what it likes', () => {
+  const stages = [
+    { name: 'a', clusters: ['a'], tags: ['regex:"a{1,}":"a{1,}"', '*'] },
+    { name: 'b', tags: ['*', '!*: &a !b'] },
+  ];
+
+  assert.deepEqual(parseSettings(JSON.stringify({ stages }, null, '\t'), 'other.json').props, { stages });
+});

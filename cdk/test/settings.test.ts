@@ -36,6 +36,9 @@ const ACCOUNTS =
   'leave the setting out for pushes of this account alone.';
 const HOLD =
   'begin it with a slash, such as /app/ecr-deploy/hold: letters, digits and . _ - between slashes, not aws or ssm in front.';
+const WRITTEN =
+  'ecr-deploy writes this parameter itself, and so every push would be held for ever; give a name that nothing else has, ' +
+  'such as /app/ecr-deploy/hold.';
 const PREFIX = 'give 1 to 32 letters, digits and characters of +=,.@_-, such as app-ecr-deploy-.';
 
 /** Settings as a caller without types would give them, and the whole message that refuses each. */
@@ -111,10 +114,6 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
       'as JSON, and Lambda has room for 4088; name fewer, leave the setting out for its default, or install a second stack.',
   ],
   [{ sweep: 'off' }, '"sweep" is "off": give an object, such as {"every": "30m"} or {"scheduled": false}.'],
-  [
-    { sweep: { reverse: 'deploy' } },
-    '"sweep" is {"reverse":"deploy"}: there is no member reverse; there are scheduled, every, lost, reverted.',
-  ],
   [{ architecture: 'amd64' }, '"architecture" is "amd64": give arm64 or x86_64.'],
   [{ logRetention: 10 }, `"logRetention" is 10: ${RETENTION}`],
   [{ binaries: '/nowhere' }, '"binaries" is "/nowhere": give a folder that is there, or leave the setting out.'],
@@ -134,7 +133,24 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   [{ holdParameter: 'hold' }, `"holdParameter" is "hold": ${HOLD}`],
   [{ holdParameter: '/AWS/hold' }, `"holdParameter" is "/AWS/hold": ${HOLD}`],
   [{ holdParameter: '/app/hold/' }, `"holdParameter" is "/app/hold/": ${HOLD}`],
-  [{ rolePath: 'teams' }, '"rolePath" is "teams": begin and end it with a slash, such as /ecr-deploy/.'],
+  ...['teams', '/ecr deploy/'].map(
+    (rolePath) =>
+      [
+        { rolePath },
+        `"rolePath" is "${rolePath}": begin and end it with a slash, such as /ecr-deploy/: letters, digits and signs of ASCII ` +
+          'between slashes, no blanks.',
+      ] as const,
+  ),
+  ...['/ecr-deploy/ecr-deploy/installation', '/ecr-deploy/another-stack/installation'].map(
+    (holdParameter) => [{ holdParameter }, `"holdParameter" is "${holdParameter}": ${WRITTEN}`] as const,
+  ),
+  ...['push', 'image', 'digest', 'tag', 'revision'].map(
+    (name) =>
+      [
+        { holdParameter: `/ecr-deploy/shop/web/app/${name}`, parameters: true },
+        `"holdParameter" is "/ecr-deploy/shop/web/app/${name}": ${WRITTEN}`,
+      ] as const,
+  ),
   [{ rolePrefix: 'a'.repeat(33) }, `"rolePrefix" is "${'a'.repeat(33)}": ${PREFIX}`],
   [{ rolePrefix: 'app/' }, `"rolePrefix" is "app/": ${PREFIX}`],
 ];
@@ -222,6 +238,8 @@ const ACCEPTED: readonly [rule: string, given: Partial<EcrDeployProps>][] = [
   ['a path of several parts', { rolePath: '/teams/web/' }],
   ['the path of all roles without one', { rolePath: '/' }],
   ['a parameter below a path', { holdParameter: '/teams/web-1/ecr_deploy.hold' }],
+  ['the default of another stack', { holdParameter: '/ecr-deploy/another-stack/hold', parameters: true }],
+  ['a parameter that would be written with parameters', { holdParameter: '/ecr-deploy/shop/web/app/image' }],
   ["AWS's own policy as a boundary", { permissionsBoundary: 'arn:aws:iam::aws:policy/PowerUserAccess' }],
   ['a key by its ARN', { encryptionKey: 'arn:aws-cn:kms:cn-north-1:123456789012:key/0a-b1' }],
   ['an ARN of a key that is known when it is deployed', { encryptionKey: Lazy.string({ produce: () => 'later' }) }],
@@ -244,6 +262,22 @@ test('a member of sweep that cannot be used is refused by its name', () => {
       '"sweep.every" is 1 minute 30 seconds: give whole minutes, such as "30m" or "1h".',
     ],
     [{ scheduled: 'no' }, '"sweep.scheduled" is "no": give true or false.'],
+    [
+      { reverse: 'deploy' },
+      '"sweep.reverse" is "deploy": there is no such member; the nearest is reverted. There are scheduled, every, lost, reverted.',
+    ],
+    [
+      { scheduled: false, every: Duration.hours(1) },
+      '"sweep.every" is 1 hour: nothing sweeps by itself where scheduled is false; leave one of the two out.',
+    ],
+    [
+      { every: Duration.hours(1), lots: 'deploy' },
+      '"sweep.lots" is "deploy": there is no such member; the nearest is lost. There are scheduled, every, lost, reverted.',
+    ],
+    [
+      { colour: { one: Duration.hours(1) } },
+      '"sweep.colour" is {"one":"1 hour"}: there is no such member. There are scheduled, every, lost, reverted.',
+    ],
     [{ lost: 'redeploy' }, '"sweep.lost" is "redeploy": give deploy or report.'],
     [{ reverted: true }, '"sweep.reverted" is true: give deploy or report.'],
   ] as const) {
@@ -260,7 +294,7 @@ test('a sweep comes as often as is set, or not by itself', () => {
   assert.equal(every({ lost: SweepAction.REPORT }), 60);
   assert.equal(every({ every: Duration.minutes(1) }), 1);
   assert.equal(every({ every: Duration.days(1), scheduled: true }), 1440);
-  assert.equal(every({ every: Duration.minutes(1), scheduled: false }), undefined);
+  assert.equal(every({ scheduled: false }), undefined);
 });
 
 test('what is given twice counts once', () => {

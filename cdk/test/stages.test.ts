@@ -77,8 +77,8 @@ const REFUSED: readonly (readonly [stages: unknown, message: string, more?: Part
   [[{ name: 'a b', tags: ['*'] }], `"stages[0].name" is "a b": ${NAME}`],
   [
     [{ ...ALL, cluster: ['a'] }],
-    '"stages[0].cluster" is ["a"]: a stage has no such member. ' +
-      'It has name, clusters, services, families, repositories, optIn, tags, allowLower, after, soak, ' +
+    '"stages[0].cluster" is ["a"]: a stage has no such member; the nearest is clusters. ' +
+      'There are name, clusters, services, families, repositories, optIn, tags, allowLower, after, soak, ' +
       'rolloutTimeout, imageReference, rollback, tagOnSuccess, base.',
   ],
   [[{ ...ALL, clusters: [] }], `"stages[0] (all).clusters" is []: ${SELECTOR}`],
@@ -87,13 +87,28 @@ const REFUSED: readonly (readonly [stages: unknown, message: string, more?: Part
   [[{ ...ALL, repositories: ['{a,b}'] }], `"stages[0] (all).repositories" is ["{a,b}"]: ${SELECTOR}`],
   [[{ ...ALL, optIn: 'yes' }], '"stages[0] (all).optIn" is "yes": give true or false, without quotes.'],
   [[{ ...ALL, allowLower: 1 }], '"stages[0] (all).allowLower" is 1: give true or false, without quotes.'],
+  [
+    [{ ...ALL, soek: Duration.hours(1) }],
+    '"stages[0].soek" is 1 hour: a stage has no such member; the nearest is soak. ' +
+      'There are name, clusters, services, families, repositories, optIn, tags, allowLower, after, soak, ' +
+      'rolloutTimeout, imageReference, rollback, tagOnSuccess, base.',
+  ],
+  ...[['*'], ['*', '!semver:*'], ['regex:.*']].map(
+    (tags) =>
+      [
+        [{ name: 'all', tags, allowLower: true }],
+        '"stages[0] (all).allowLower" is true: versions are compared only where a range of versions takes the tag; add a rule ' +
+          'such as "semver:*" to tags, or leave allowLower out.',
+      ] as const,
+  ),
   [[{ name: 'all' }], '"stages[0] (all).tags" is not set: give a list of rules, such as ["*", "!latest"].'],
   [[{ name: 'all', tags: [] }], '"stages[0] (all).tags" is []: give a list of rules, such as ["*", "!latest"].'],
   [[{ name: 'all', tags: [7] }], '"stages[0] (all).tags" is 7: give a text in quotes.'],
   [
     [{ name: 'all', tags: ['*', 'semver:1.x'] }],
-    '"stages[0] (all).tags" is "semver:1.x": it is no range of versions; give * or comparators with their operators, such as ' +
-      '"semver:>=1.2.0 <2.0.0".',
+    '"stages[0] (all).tags" is "semver:1.x": it is no range of versions; give * or comparators, each with one of = > >= < <= ~ ^ ' +
+      'in front and with one blank between two, such as "semver:>=1.2.0 <2.0.0" or "semver:^1.2": no comma, no ||, no hyphen ' +
+      'for from and to, no v.',
   ],
   [
     [{ name: 'all', tags: ['regex:('] }],
@@ -175,6 +190,53 @@ for (const [stages, message, more] of REFUSED) {
   });
 }
 
+for (const range of [
+  '>2.0.0 <1.0.0',
+  '>=1.0.0 <1.0.0',
+  '>1.0.0 <1.0.1',
+  '>1 <2',
+  '=1.2 >=1.3',
+  '~1.2 >=1.3.0',
+  '~1.2.3 <1.2.3',
+  '^1.2 >=2',
+  '^0.2.3 >=0.3.0',
+  '^0.0.3 >0.0.3',
+  '^0.0 >=0.1',
+  '<=1.2 >1.2',
+  '^2 ^1',
+  '<0',
+]) {
+  test(`a range that no version is in is refused: ${range}`, () => {
+    for (const rule of [`semver:${range}`, `!semver:${range}`]) {
+      assert.throws(() => check([{ name: 'all', tags: ['*', rule] }]), {
+        message:
+          `ecr-deploy: setting "stages[0] (all).tags" is "${rule}": no version is in this range, since all its comparators have ` +
+          'to hold at once; give a range that a version can be in, such as "semver:>=1.2.0 <2.0.0", or a rule of its own for ' +
+          'each range.',
+      });
+    }
+  });
+}
+
+test('a range that a version is in is accepted, and one that names a pre-release', () => {
+  for (const range of [
+    '>=1.0.0 <=1.0.0',
+    '>1.0.0 <1.0.2',
+    '>1 <2.0.1',
+    '=1.2 >=1.2.9',
+    '~1 >=1.9',
+    '~1.2.3 <=1.2.3',
+    '^1.2 >=1.9',
+    '^0 >=0.9',
+    '^0.2.3 <0.3',
+    '^0.0 <0.1 >0.0.8',
+    '<=0',
+    '>=1.0.0-rc.1 <1.0.0',
+  ]) {
+    check([{ name: 'all', tags: [`semver:${range}`] }]);
+  }
+});
+
 test('rules of which an exclusion leaves something are accepted', () => {
   for (const tags of [
     ['*', '!main-*'],
@@ -229,6 +291,15 @@ for (const [name, stages, setting, says] of [
     'stages[0] (staging).after',
     'is "production": each would wait for the other: staging after production after staging. ' +
       'Leave out the one that should be the first.',
+  ],
+  [
+    'itself by way of another one, though each seems to hide the other',
+    [
+      { name: 'a', tags: ['*'], after: 'b' },
+      { name: 'b', tags: ['*'], after: 'a' },
+    ],
+    'stages[0] (a).after',
+    'is "b": each would wait for the other: a after b after a. Leave out the one that should be the first.',
   ],
   [
     'no text',
