@@ -33,6 +33,37 @@ test('every IAM statement, with the settings that narrow them and with tagLatest
   assertGolden('permissions-narrow.txt', everyStatement(narrow));
 });
 
+test('docs/operations.md has the statements for those of its commands that the policies for people do not cover', () => {
+  const page = readFileSync(join(REPOSITORY_ROOT, 'docs', 'operations.md'), 'utf8');
+  const [, document = ''] = /```json operators\n(.*?)```/s.exec(page) ?? [];
+  const added: Json[] = JSON.parse(document).Statement;
+  const typed = [...page.matchAll(/```sh operate\n(.*?)```/gs)].map(([, block = '']) => block).join('\n');
+  const commands = [...typed.matchAll(/\baws ([a-z]+) ([a-z-]+)/g)].map(([, service = '', call = '']) => {
+    const action = call.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    return `${service === 'stepfunctions' ? 'states' : service}:${action}`;
+  });
+  const covered = PEOPLE.flatMap((policy) => DEFAULT.properties(policy).PolicyDocument.Statement as Json[]);
+  const actions = (statements: Json[]) => new Set(statements.flatMap(({ Action }) => Action as string | string[]));
+  const missing = [...new Set(commands)].filter((action) => !actions(covered).has(action));
+
+  assert.ok(missing.includes('states:StopExecution') && missing.includes('sqs:DeleteMessage'));
+  assert.deepEqual(
+    missing.filter((action) => !actions(added).has(action)),
+    [],
+  );
+  // The policy covers executions of deploy-image alone: the page redrives others, too.
+  assert.ok(actions(added).has('states:RedriveExecution'));
+  const redrives = covered.filter(({ Action }) => [Action].flat().includes('states:RedriveExecution'));
+  assert.equal(redrives.length, 1);
+  assert.match(DEFAULT.text(redrives[0].Resource), /EcrDeploy\/DeployImage/);
+  // Each statement stands in the table that says what it is for.
+  for (const { Sid } of added) {
+    assert.match(page, new RegExp(`^\\| .*\`${Sid}\``, 'm'));
+  }
+  const names = DEFAULT.ofType('AWS::StepFunctions::StateMachine').map(({ path }) => path);
+  assert.ok(names.length === 5 && names.every((name) => name.startsWith('EcrDeploy')), names.join());
+});
+
 test('each function and each state machine has a role of its own', () => {
   const synthesized = DEFAULT;
   const functions = synthesized.ofType('AWS::Lambda::Function').map(({ properties }) => properties.Role);
