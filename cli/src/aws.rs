@@ -1,11 +1,13 @@
 //! The clients of AWS, with the profile and the region that were named.
 
+mod sign_in;
+
 use crate::arguments::Shared;
 use crate::calls::Calls;
 use crate::error::Error;
 use crate::execution::time;
 use crate::installation::{Installation, parameter};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::SdkConfig;
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::domain::image::EcrRegistry;
 use ecr_deploy::error::Error as OfAws;
@@ -24,16 +26,9 @@ impl SignedIn {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] where no region is set.
+    /// [`Error::Usage`] where the profile does not exist, or no region is set.
     pub async fn new(shared: &Shared) -> Result<Self, Error> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
-        if let Some(profile) = &shared.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(region) = &shared.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        let config = loader.load().await;
+        let config = sign_in::config(shared.profile.as_deref(), shared.region.as_deref()).await?;
         let region = config.region().map(ToString::to_string).ok_or_else(|| {
             Error::Usage("no region is set: name it by --region, by AWS_REGION, or in the profile".to_owned())
         })?;

@@ -3,6 +3,7 @@
 //! A client of the SDK for each of them would add minutes to the first build, for a handful of operations.
 
 use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
@@ -127,6 +128,7 @@ impl Calls {
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(&self.endpoint(service))
             .standard_retry(&RetryConfig::standard())
+            .timeout_config(self.limits())
             .retry_classifier(AwsErrorCodeClassifier::<ErrorMetadata>::new())
             .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
             .retry_classifier(HttpStatusCodeClassifier::default())
@@ -159,6 +161,12 @@ impl Calls {
         StaticRuntimePlugin::new()
             .with_config(config.freeze())
             .with_runtime_components(components)
+    }
+
+    /// How long a call may take.
+    fn limits(&self) -> TimeoutConfig {
+        let configured = self.config.timeout_config().cloned();
+        configured.unwrap_or_else(TimeoutConfig::disabled)
     }
 
     /// The address of a service: the one that is configured, else AWS's.
@@ -276,6 +284,22 @@ mod tests {
             let config = SdkConfig::builder().use_fips(fips);
             assert_eq!(calls(config, region).endpoint(LOGS), expected);
         }
+    }
+
+    #[tokio::test]
+    async fn a_call_without_an_answer_ends() {
+        // It takes connections, and never answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let keys = aws_sdk_ssm::config::Credentials::new("key", "secret", None, None, "test");
+        let limits = TimeoutConfig::builder().operation_timeout(std::time::Duration::from_millis(200));
+        let config = SdkConfig::builder()
+            .endpoint_url(format!("http://{}", silent.local_addr().unwrap()))
+            .credentials_provider(aws_sdk_ssm::config::SharedCredentialsProvider::new(keys))
+            .timeout_config(limits.build())
+            .build();
+        let answer = Calls::new(config, "eu-west-1").get(LOGS, "Read", "it", "/").await;
+        let error = answer.unwrap_err().to_string();
+        assert!(error.contains("timeout"), "{error}");
     }
 
     #[test]

@@ -79,6 +79,14 @@ impl From<OfAws> for Error {
     fn from(error: OfAws) -> Self {
         let message = error.to_string();
         match error {
+            _ if message.contains("cargo feature(s) enabled: credentials-login") => Self::Rejected(format!(
+                "{message}. This command cannot sign in by aws login: put the credentials into the environment by aws configure \
+                 export-credentials, or name another profile by --profile"
+            )),
+            _ if message.contains("cargo feature(s) enabled") => Self::Rejected(format!(
+                "{message}. This build of the command cannot sign in as the profile says: install it with --features sso, or name \
+                 another profile by --profile"
+            )),
             _ if is_unsigned(&message) => Self::Rejected(format!(
                 "{message}. There are no valid credentials: sign in first (aws sso login), or name a profile by --profile"
             )),
@@ -95,8 +103,11 @@ impl From<OfAws> for Error {
 
 /// True if a call did not get so far that AWS could judge it, or AWS does not know who calls.
 fn is_unsigned(message: &str) -> bool {
-    const SIGNS: [&str; 5] = [
+    const SIGNS: [&str; 8] = [
         "provided credentials",
+        "credential provider was not enabled",
+        "credentials provider was not properly configured",
+        "credentials provider timed out",
         "loading credentials",
         "ExpiredToken",
         "UnrecognizedClientException",
@@ -120,6 +131,22 @@ mod tests {
                 ),
                 "Command.Rejected",
                 "aws sso login",
+            ),
+            (
+                OfAws::Unavailable(
+                    "ListExecutions: no usable answer from AWS: the credential provider was not enabled".to_owned(),
+                ),
+                "Command.Rejected",
+                "name a profile by --profile",
+            ),
+            (
+                OfAws::Unavailable(
+                    "ListExecutions: no usable answer from AWS: an error occurred while loading credentials: ProfileFile provider \
+                     could not be built: This behavior requires following cargo feature(s) enabled: sso. "
+                        .to_owned(),
+                ),
+                "Command.Rejected",
+                "install it with --features sso",
             ),
             (
                 OfAws::Rejected("ListExecutions: AccessDeniedException: not authorized".to_owned()),

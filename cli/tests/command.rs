@@ -1,0 +1,157 @@
+//! The command as a process: its exit code, its words, and the calls that it makes of an endpoint that answers nothing of use.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot run the command has failed")]
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Output};
+use std::sync::mpsc::{Receiver, channel};
+
+/// The files of the AWS configuration: a profile with keys, one that needs single sign-on, and one that asks a program.
+const PROFILES: &str = "\
+[profile prod]
+region = eu-west-1
+aws_access_key_id = AKIDOFPROFILE
+aws_secret_access_key = secret
+[profile single]
+region = eu-west-1
+sso_start_url = https://example.awsapps.com/start
+sso_region = eu-west-1
+sso_account_id = 123456789012
+sso_role_name = reader
+[profile asked]
+region = eu-west-1
+credential_process = /bin/false
+";
+
+/// An endpoint that knows no parameter, and the requests that it gets.
+fn endpoint() -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, requests) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 8192];
+            let length = stream.read(&mut request).unwrap();
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            let body = r#"{"Parameters": []}"#;
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\
+                 connection: close\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).unwrap();
+            let _ = sender.send(request);
+        }
+    });
+    (address, requests)
+}
+
+/// Where the command runs: an endpoint, and an AWS configuration.
+struct Place {
+    endpoint: String,
+    requests: Receiver<String>,
+    configuration: std::path::PathBuf,
+}
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let (endpoint, requests) = endpoint();
+        let configuration = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&configuration, PROFILES).unwrap();
+        Self {
+            endpoint,
+            requests,
+            configuration,
+        }
+    }
+
+    /// The command with its words, without credentials.
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-deploy"));
+        command.env_clear().args(words);
+        command
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("AWS_CONFIG_FILE", &self.configuration)
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+
+    /// The same, with keys and a region in the environment.
+    fn with_keys(&self, words: &[&str]) -> Command {
+        let mut command = self.command(words);
+        command
+            .env("AWS_ACCESS_KEY_ID", "AKIDOFENVIRONMENT")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_REGION", "eu-west-1");
+        command
+    }
+
+    fn calls(&self) -> Vec<String> {
+        self.requests.try_iter().collect()
+    }
+}
+
+/// The exit code, and the words on standard error.
+fn said(command: &mut Command) -> (i32, String) {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn a_profile_that_is_named_goes_before_the_keys_of_the_environment() {
+    let place = Place::new("profiles");
+    for (words, profile, key) in [
+        (["status", "--profile", "prod"].as_slice(), None, "AKIDOFPROFILE"),
+        (&["status"], None, "AKIDOFENVIRONMENT"),
+        // As the SDK has it.
+        (&["status"], Some("prod"), "AKIDOFENVIRONMENT"),
+    ] {
+        let mut command = place.with_keys(words);
+        command.envs(profile.map(|it| ("AWS_PROFILE", it)));
+        let (code, notes) = said(&mut command);
+        assert_eq!(code, 1, "{notes}");
+        assert!(notes.contains("there is no ecr-deploy in the stack"), "{notes}");
+        let calls = place.calls();
+        assert!(calls.len() == 1 && calls[0].contains(key), "{words:?}: {calls:?}");
+    }
+}
+
+#[test]
+fn a_profile_that_does_not_exist_is_named_before_any_call() {
+    let place = Place::new("no-profile");
+    for mut command in [
+        place.with_keys(&["status", "--profile", "nobody"]),
+        place.command(&["status", "--profile", "nobody"]),
+    ] {
+        let (code, notes) = said(&mut command);
+        assert_eq!(code, 2, "{notes}");
+        assert!(notes.contains("there is no profile \"nobody\""), "{notes}");
+    }
+    assert_eq!(place.calls(), [""; 0]);
+}
+
+#[test]
+fn who_has_not_signed_in_is_told_to() {
+    let place = Place::new("nobody");
+    let (code, notes) = said(&mut place.command(&["status", "--region", "eu-west-1"]));
+    assert_eq!(code, 1, "{notes}");
+    assert!(
+        notes.contains("sign in first") && notes.contains("--profile"),
+        "{notes}"
+    );
+    assert!(!notes.contains("Try again"), "{notes}");
+    for profile in ["single", "asked"] {
+        let (code, notes) = said(&mut place.command(&["status", "--profile", profile]));
+        assert_eq!(code, 1, "{notes}");
+        let advice = if cfg!(feature = "sso") {
+            "sign in first"
+        } else {
+            "install it with --features sso"
+        };
+        assert!(notes.contains(advice) && !notes.contains("Try again"), "{notes}");
+    }
+    assert_eq!(place.calls(), [""; 0]);
+}
