@@ -2,6 +2,8 @@
 
 #![allow(clippy::doc_markdown, reason = "a terminal shows the comments as they are")]
 
+use crate::typed;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Deploys pushed images to ECS services, and tells what came of it
@@ -27,6 +29,7 @@ pub struct Shared {
         long,
         global = true,
         value_name = "REGION",
+        value_parser = typed::region,
         help_heading = "Options of every command"
     )]
     pub region: Option<String>,
@@ -108,7 +111,7 @@ pub struct HistoryArguments {
     #[arg(long, value_enum, value_name = "service|repository", hide_possible_values = true)]
     pub name_is: Option<NameIs>,
     /// Show so many at most
-    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub limit: usize,
 }
 
@@ -147,7 +150,7 @@ pub struct RetryArguments {
 #[derive(Debug, Args)]
 pub struct StatusArguments {
     /// Service (production/web) or cluster (production); else all
-    #[arg(value_name = "CLUSTER[/SERVICE]")]
+    #[arg(value_name = "CLUSTER[/SERVICE]", value_parser = typed::cluster_or_service)]
     pub of: Option<String>,
     /// Show it anew every few seconds, until Ctrl-C
     #[arg(long)]
@@ -167,7 +170,7 @@ pub struct SweepArguments {
 #[group(required = true, multiple = false)]
 pub struct HoldOf {
     /// Service, with its cluster: production/web
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", value_parser = typed::service)]
     pub service: Option<String>,
     /// Everything, instead of one service
     #[arg(long)]
@@ -184,7 +187,7 @@ pub struct HoldArguments {
     #[arg(long, value_name = "REASON")]
     pub why: String,
     /// Time at which the hold lifts itself: 2026-12-24T06:00:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = typed::time)]
     pub until: Option<String>,
 }
 
@@ -200,10 +203,10 @@ pub struct UnholdArguments {
 #[derive(Debug, Args)]
 pub struct RollbackArguments {
     /// Service, with its cluster: production/web
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", value_parser = typed::service)]
     pub service: String,
     /// Revision to go back to, instead of the last good one: web:39, or 39
-    #[arg(long, value_name = "REVISION")]
+    #[arg(long, value_name = "REVISION", value_parser = typed::revision)]
     pub to: Option<String>,
     /// Reason, for everybody who meets the hold
     #[arg(long, value_name = "REASON")]
@@ -217,7 +220,7 @@ pub struct RollbackArguments {
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
     /// Compare the roles of the services with this pattern instead of the installed passRoles; may be given several times
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", value_parser = typed::role)]
     pub pass_role: Vec<String>,
 }
 
@@ -225,10 +228,10 @@ pub struct DoctorArguments {
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
     /// Cluster of a sandbox, for the service ecr-deploy-verify that it makes and removes
-    #[arg(long, value_name = "CLUSTER")]
+    #[arg(long, value_name = "CLUSTER", value_parser = typed::cluster)]
     pub cluster: String,
     /// Tags of its pushes, with a star for their number
-    #[arg(long, value_name = "TAG", default_value = "v1.0.*")]
+    #[arg(long, value_name = "TAG", default_value = "v1.0.*", value_parser = typed::tags)]
     pub tag: String,
     /// Stage of the service; else the first one that selects it
     #[arg(long, value_name = "STAGE")]
@@ -248,7 +251,7 @@ pub struct VerifyArguments {
     /// Wait so many seconds for the event of a push
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub wait: u64,
-    /// Print the IAM policy that it needs, and do nothing
+    /// Print the IAM policy that it needs, and change nothing; it signs in, and reads the installation for that
     #[arg(long)]
     pub policy: bool,
 }
@@ -257,7 +260,7 @@ pub struct VerifyArguments {
 #[derive(Debug, Args)]
 pub struct ServiceArguments {
     /// Service, with its cluster: production/web
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", value_parser = typed::service)]
     pub service: String,
 }
 
@@ -273,7 +276,7 @@ pub struct CompletionsArguments {
 #[derive(Debug, Args)]
 pub struct ImageArguments {
     /// Image in ECR: shop/web:v2, shop/web@sha256:…, or both a tag and a digest
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", value_parser = typed::image)]
     pub image: String,
 }
 

@@ -23,6 +23,7 @@ use schemars::JsonSchema;
 pub use doctor::Doctor;
 pub use history::{Entry, History};
 pub use hold::Held;
+pub(crate) use hold::Named;
 pub use hooks::{Answer, Answered};
 pub use plan::PlanDocument;
 pub(crate) use plan::ended;

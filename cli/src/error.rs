@@ -37,6 +37,9 @@ pub enum Error {
     /// AWS refuses.
     #[error("{0}")]
     Rejected(String),
+    /// Standard output takes nothing.
+    #[error("the result cannot be written to standard output: {0}. Make room for it, or write it to another place")]
+    Unwritten(String),
     /// AWS does not answer.
     #[error("{0}. Try again")]
     Unavailable(String),
@@ -60,6 +63,7 @@ impl Error {
             Self::OtherVersion { .. } => "Command.OtherVersion",
             Self::NotFound(_) => "Command.NotFound",
             Self::Rejected(_) => "Command.Rejected",
+            Self::Unwritten(_) => "Command.Unwritten",
             Self::Unavailable(_) => "Command.Unavailable",
         }
     }

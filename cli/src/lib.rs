@@ -5,7 +5,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`arguments`] | what can be typed |
+//! | [`arguments`], [`typed`] | what can be typed, and how it is understood |
 //! | [`installation`], [`aws`], [`calls`] | where the installation is, the clients for it, and calls of services without a client |
 //! | [`image`], [`event`] | the image that is named, and the push that is made of it |
 //! | [`execution`], [`named`], [`report`], [`push`], [`story`], [`service`], [`lifecycle`], [`taking_back`] | an execution as it was read, and what it says of a push or a service |
@@ -36,6 +36,7 @@ pub mod report;
 pub mod service;
 pub mod story;
 pub mod taking_back;
+pub mod typed;
 pub mod verify;
 
 use arguments::Arguments;

@@ -118,7 +118,7 @@ pub fn paragraphs(parts: impl IntoIterator<Item = String>) -> String {
 ///
 /// # Errors
 ///
-/// [`Error::OtherVersion`] where it cannot be written as JSON, which no result is.
+/// [`Error::OtherVersion`] where it cannot be written as JSON, which no result is, and those of [`written`].
 pub fn print(form: Form, document: &impl Document, now: Timestamp) -> Result<(), Error> {
     let text = match form {
         Form::Table => document.text(now),
@@ -126,13 +126,29 @@ pub fn print(form: Form, document: &impl Document, now: Timestamp) -> Result<(),
             serde_json::to_string_pretty(document).map_err(|problem| Error::other_version("the result", problem))?
         }
     };
-    line(&text);
-    Ok(())
+    line(&text)
 }
 
-/// Prints a line to standard output. Whoever reads it may have read enough: then there is nobody to tell.
-pub fn line(text: &str) {
-    let _ = writeln!(anstream::stdout(), "{text}");
+/// Prints a line to standard output.
+///
+/// # Errors
+///
+/// Those of [`written`].
+pub fn line(text: &str) -> Result<(), Error> {
+    let mut output = anstream::stdout();
+    written(writeln!(output, "{text}").and_then(|()| output.flush()))
+}
+
+/// Judges how standard output was written. Whoever reads it may have read enough: then there is nobody to tell.
+///
+/// # Errors
+///
+/// [`Error::Unwritten`] where it could not be written for another reason.
+pub fn written(result: std::io::Result<()>) -> Result<(), Error> {
+    match result {
+        Err(problem) if problem.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Unwritten(problem.to_string())),
+        _ => Ok(()),
+    }
 }
 
 /// Says something beside the result, on standard error.

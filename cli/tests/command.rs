@@ -155,3 +155,72 @@ fn who_has_not_signed_in_is_told_to() {
     }
     assert_eq!(place.calls(), [""; 0]);
 }
+
+#[test]
+fn words_that_cannot_be_understood_are_refused_before_any_call() {
+    let place = Place::new("words");
+    for (words, advice) in [
+        ("hold web --why audit", "names no service"),
+        ("hold production/web --why audit --until tomorrow", "is no time"),
+        (
+            "hold production/web --why audit --until 2020-01-01T00:00:00Z",
+            "is over",
+        ),
+        ("hold production/web --why no,comma", "cannot be in the reason"),
+        ("unhold web", "names no service"),
+        ("continue web", "names no service"),
+        ("history --limit 0", "--limit"),
+        ("status a/b/c", "names no service"),
+        ("status a:b", "no name of a cluster"),
+        ("doctor --pass-role foo", "is no ARN of a role"),
+        ("rollback production/web --why slow --to foo:bar", "is no revision"),
+        ("plan shop/web", "names no image"),
+        ("verify --cluster sandbox --tag v1", "no pattern of tags"),
+        ("status --region=", "--region"),
+        ("status --region eu\u{a0}west", "--region"),
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let (code, notes) = said(&mut place.with_keys(&words));
+        assert_eq!(code, 2, "{words:?}: {notes}");
+        assert!(notes.contains(advice), "{words:?}: {notes}");
+        let (code, notes) = said(place.with_keys(&words).args(["--output", "json"]));
+        assert_eq!(code, 2, "{words:?}: {notes}");
+        let document: serde_json::Value = serde_json::from_str(&notes).unwrap();
+        assert_eq!(document["error"], "Command.Usage", "{notes}");
+        assert!(document["message"].as_str().unwrap().contains(advice), "{notes}");
+    }
+    assert_eq!(place.calls(), [""; 0]);
+}
+
+#[test]
+fn words_that_can_be_understood_come_to_the_call() {
+    let place = Place::new("understood");
+    for words in [
+        "hold production/web --why audit --until 2126-12-24T06:00:00Z",
+        "status production",
+        "rollback production/web --why slow --to web:39",
+        "rollback production/web --why slow --to 39",
+        "plan shop/web:v2",
+        "history --limit 1",
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let (code, notes) = said(&mut place.with_keys(&words));
+        assert_eq!((code, place.calls().len()), (1, 1), "{words:?}: {notes}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_an_error_unless_nobody_reads_it() {
+    let place = Place::new("written");
+    for words in [["completions", "bash"].as_slice(), &["--version"], &["--help"]] {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let (code, notes) = said(place.command(words).stdout(full));
+        assert_eq!(code, 1, "{words:?}: {notes}");
+        assert!(notes.contains("cannot be written"), "{words:?}: {notes}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let (code, notes) = said(place.command(words).stdout(writer));
+        assert_eq!((code, notes.as_str()), (0, ""), "{words:?}");
+    }
+}

@@ -37,16 +37,12 @@ fn between(page: &str, name: &str, content: &str) -> String {
     format!("{before}{begin}\n{}\n\n{end}{after}", content.trim())
 }
 
-/// The help of a command without what every command takes.
+/// The help of a command, as it prints it, without the options of every command.
 fn help(command: &Command) -> String {
-    let mut command = command.clone().term_width(80).disable_help_flag(true);
-    let shared = ["profile", "region", "stack", "output"];
-    for name in shared {
-        if command.get_arguments().any(|it| it.get_id() == name) {
-            command = command.mut_arg(name, |argument| argument.hide(true));
-        }
-    }
-    command.render_help().to_string().trim().to_owned()
+    let mut command = command.clone().term_width(80).mut_arg("help", |it| it.hide(true));
+    let help = command.render_help().to_string();
+    let (own, _) = help.split_once("Options of every command:").unwrap();
+    own.trim().to_owned()
 }
 
 fn exit_codes() -> String {
@@ -58,13 +54,14 @@ fn exit_codes() -> String {
 }
 
 fn commands() -> String {
-    let command = Arguments::command();
+    let mut command = Arguments::command();
+    command.build();
     let mut table = "| command | what it does |\n|---|---|\n".to_owned();
     let mut sections = String::new();
     for it in command.get_subcommands() {
         let (name, about) = (it.get_name(), it.get_about().unwrap().to_string());
         let _ = writeln!(table, "| [`{name}`](#{name}) | {about} |");
-        let usage = help(&it.clone().bin_name(format!("ecr-deploy {name}")));
+        let usage = help(it);
         let _ = write!(sections, "\n### {name}\n\n```text\n{usage}\n```\n");
     }
     table + &sections
@@ -77,12 +74,17 @@ fn shared() -> String {
             .get_value_names()
             .and_then(|names| names.first().cloned())
             .unwrap_or_default();
+        let default = it
+            .get_default_values()
+            .first()
+            .map(|it| format!(" [default: {}]", it.display()));
         let _ = writeln!(
             table,
-            "| `--{} {}` | {} |",
+            "| `--{} {}` | {}{} |",
             it.get_long().unwrap(),
             value.replace('|', "\\|"),
-            it.get_help().unwrap()
+            it.get_help().unwrap(),
+            default.unwrap_or_default()
         );
     }
     table

@@ -71,15 +71,12 @@ impl std::str::FromStr for Named {
 
 /// Sets a hold.
 pub(crate) async fn hold(shared: &Shared, arguments: &HoldArguments) -> Result<Exit, Error> {
+    let (until, is_tag) = (arguments.until.as_deref(), arguments.what.service.is_some());
+    // A reason that cannot be is refused before any call.
+    text("", &arguments.why, until, is_tag, now())?;
     let account = Account::open(shared).await?;
     let caller = account.caller().await?;
-    let text = text(
-        who(&caller),
-        &arguments.why,
-        arguments.until.as_deref(),
-        arguments.what.service.is_some(),
-        now(),
-    )?;
+    let text = text(who(&caller), &arguments.why, until, is_tag, now())?;
     let before = if let Some(service) = &arguments.what.service {
         set(&account, &service.parse()?, &text).await?
     } else {

@@ -74,7 +74,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &VerifyArguments) -> Result<
     if arguments.policy {
         let name = parameter(&account.stack);
         let role = arguments.execution_role.as_deref();
-        output::line(&format!("{:#}", policy(&place, &account.installation, &name, role)));
+        output::line(&format!("{:#}", policy(&place, &account.installation, &name, role)))?;
         return Ok(Exit::Done);
     }
     let sandbox = Sandbox::new(&account, arguments, place.clone())?;
