@@ -172,7 +172,10 @@ function checkOnce(written: string, file: string): void {
 /** Keys that the context of many apps has, though one is almost the name of a setting. */
 const OF_ANY_APP = ['account', 'region'];
 
-/** The key that a key of the context is meant to be, if it differs from that by its case, by one letter, or by two that are swapped. */
+/**
+ * The key that a key of the context is meant to be, if it differs from that by its case, by one letter, or by two that are
+ * swapped.
+ */
 function misspelt(key: string): string | undefined {
   if (key === 'settings' || OF_ANY_APP.includes(key.toLowerCase())) {
     return undefined;

@@ -44,15 +44,16 @@ export interface Stage {
    * excludes. The last rule that matches a tag decides; a tag that none matches is not taken. A range takes a pre-release
    * only where it names one of the same version: `semver:>=1.0.0` does not take `v1.1.0-rc.1`.
    *
-   * A range is `*`, or comparators with one blank between two, such as `semver:>=1.2.0 <2.0.0`: a version has to meet them all.
-   * Each has an operator in front, one of `=`, `>`, `>=`, `<`, `<=`, `~` and `^`, and a version whole or in part: `semver:^1.2`,
-   * `semver:~1`. Refused are a comma, `||`, a range from and to by a hyphen, a `v` in the range, a version without an operator,
-   * and a range that no version can be in. Give each of several ranges a rule of its own. A tag may begin with `v`.
+   * A range is `*`, or comparators with one blank between two, such as `semver:>=1.2.0 <2.0.0`: a version has to meet
+   * them all. Each has an operator in front, one of `=`, `>`, `>=`, `<`, `<=`, `~` and `^`, and a version whole or in part:
+   * `semver:^1.2`, `semver:~1`. Refused are a comma, `||`, a range from and to by a hyphen, a `v` in the range, a version
+   * without an operator, and a range that no version can be in. Give each of several ranges a rule of its own. A tag may
+   * begin with `v`.
    *
-   * In a regex, groups are `(?:…)` or `(…)`. Refused are other groups with `(?`, such as those that look around, backreferences,
-   * escapes of letters but `\d`, `\w` and `\s`, empty classes, classes in classes, more than 10 groups in each other, and counts
-   * that make more than 10,000 signs. Nobody checks that a tag can match a regex: one that can match none, such as `regex:$^x`, takes
-   * no tag, and nothing says so.
+   * In a regex, groups are `(?:…)` or `(…)`. Refused are other groups with `(?`, such as those that look around;
+   * backreferences; escapes of letters but `\d`, `\w` and `\s`; empty classes, and classes in classes; more than 10 groups
+   * in each other, and counts that make more than 10,000 signs. Nobody checks that a tag can match a regex: one that can
+   * match none, such as `regex:$^x`, takes no tag, and nothing says so.
    */
   readonly tags: string[];
   /**

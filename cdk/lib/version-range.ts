@@ -6,7 +6,7 @@ type Release = readonly [number, number, number];
 /** Higher than every version: a number of a version has at most fifteen digits. */
 const ABOVE_ALL: Release = [Number.MAX_SAFE_INTEGER, 0, 0];
 
-/** The numbers of a comparator: those that it leaves out are absent. */
+/** The numbers of a comparator. One that is not named is `undefined`. */
 interface Numbers {
   readonly major: number;
   readonly minor: number | undefined;
@@ -14,8 +14,8 @@ interface Numbers {
 }
 
 /**
- * True if no version is in a range that was read: the highest lower bound of its comparators is not below the lowest upper
- * one. A range that names a pre-release may be there for that alone, and is never taken to be empty.
+ * True if no version is in a range that was read: the highest lower bound of its comparators is not below the lowest
+ * upper one. A range that names a pre-release may be there for that alone, and is never taken to be empty.
  */
 export function isEmptyRange(range: string): boolean {
   if (range === '*' || range.includes('-')) {
