@@ -140,7 +140,8 @@ async fn log_of(ecs: &Ecs, rollout: &Rollout, task: &StoppedTask) -> Option<LogS
 
 /// Returns the contents that a stable rollout runs of the pushed repository: by ECS's record of it, which has been read
 /// by then; else, where revisions name the image by its tag, by its tasks. `None` where none of those runs, since the service
-/// has moved: where ECS throttles, the tasks may be read long after the service.
+/// has moved: where ECS throttles, the tasks may be read long after the service. Work that ends well may be over by then: its
+/// tasks that stopped tell.
 async fn contents(
     ecs: &Ecs,
     asked: &CheckStability,
@@ -151,9 +152,10 @@ async fn contents(
     let record = history.and_then(|history| record_of_rollout(history, asked));
     let recorded = record.map_or(Contents::Untold, |record| Contents::recorded(record, &asked.image));
     let is_by_tag = asked.settings.image_reference == ImageForm::Tag;
-    match snapshot.service.primary().filter(|_| is_by_tag && running > 0) {
-        Some(primary) if recorded == Contents::Untold => {
-            let Service { cluster, name, .. } = &snapshot.service;
+    let Service { cluster, name, .. } = &snapshot.service;
+    let primary = snapshot.service.primary().filter(|_| is_by_tag);
+    match primary.filter(|_| recorded == Contents::Untold) {
+        Some(primary) if running > 0 => {
             let images = ecs.running_digests(cluster, name, &primary.id).await?;
             let moved = async || {
                 let now = ecs.describe_service(cluster, name).await?;
@@ -162,6 +164,10 @@ async fn contents(
             if images.is_empty() && moved().await? {
                 return Ok(None);
             }
+            Ok(Some(Contents::of(&images, &asked.image)))
+        }
+        Some(primary) if snapshot.stopped.iter().any(|task| task.started_by == primary.id) => {
+            let images = ecs.stopped_digests(cluster, name, &primary.id).await?;
             Ok(Some(Contents::of(&images, &asked.image)))
         }
         _ => Ok(Some(recorded)),

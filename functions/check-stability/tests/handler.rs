@@ -9,6 +9,7 @@ use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::contract::{
     Check, CheckStability, ServiceOutcome, ServiceResult, StillStableInput, StillStableOutput, Verdict,
 };
+use ecr_deploy::domain::image::ImageDigest;
 use ecr_deploy::domain::service::ServiceDeploymentStatus::{RollbackFailed, RolledBack, Successful, UnderWay};
 use ecr_deploy::domain::service::{Deployment, Service, ServiceDeployment};
 use ecr_deploy::domain::stage::RolloutSettings;
@@ -479,6 +480,32 @@ async fn where_no_record_tells_the_digest_of_a_tag_the_running_tasks_do() {
         let (check, wire) = asked_beside(&rules, false, ImageForm::Tag, &ecr).await;
         assert_eq!(check.verdict, verdict, "{check:?}");
         assert_eq!(wire.operations(), more, "{check:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_work_has_ended_well_before_it_is_read_its_stopped_tasks_tell_the_digest() {
+    for (number, verdict) in [(2, Verdict::Stable), (3, Verdict::Superseded)] {
+        let over = Deployment {
+            running_count: 0,
+            ..deployment("web:2")
+        };
+        let mut rules = ecs(&service([over]), &[], 2);
+        let task = |of: &str, digest: &ImageDigest| {
+            json!({
+                "taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/production/3f2a", "startedBy": format!("ecs-svc/{of}"),
+                "taskDefinitionArn": arn(&format!("web:{of}")), "stopCode": "EssentialContainerExited", "stoppedAt": at(100).as_second(),
+                "containers": [{"name": "web", "exitCode": 0, "image": format!("{REGISTRY}/app:v2"), "imageDigest": digest}],
+            })
+        };
+        let described = json!({"tasks": [task("2", &digest(number)), task("1", &digest(1))]});
+        rules.insert(
+            0,
+            mock!(Client::describe_tasks).then_http_response(move || answer(&described)),
+        );
+        let ecr = [manifest(&json!({"config": {}}))];
+        let (check, _) = asked_beside(&rules, false, ImageForm::Tag, &ecr).await;
+        assert_eq!(check.verdict, verdict, "{check:?}");
     }
 }
 

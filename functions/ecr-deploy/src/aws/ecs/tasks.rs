@@ -58,7 +58,33 @@ impl Ecs {
         service: &ServiceName,
         deployment: &str,
     ) -> Result<Vec<ContainerDigest>, Error> {
-        let tasks = self.tasks(cluster, service, DesiredStatus::Running).await?;
+        self.deployment_digests(cluster, service, deployment, DesiredStatus::Running)
+            .await
+    }
+
+    /// Returns the digests of the images in those tasks of one of a service's deployments that stopped within the hour.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::describe_service`].
+    pub async fn stopped_digests(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        deployment: &str,
+    ) -> Result<Vec<ContainerDigest>, Error> {
+        self.deployment_digests(cluster, service, deployment, DesiredStatus::Stopped)
+            .await
+    }
+
+    async fn deployment_digests(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        deployment: &str,
+        status: DesiredStatus,
+    ) -> Result<Vec<ContainerDigest>, Error> {
+        let tasks = self.tasks(cluster, service, status).await?;
         let of_deployment = tasks.into_iter().filter(|task| task.started_by() == Some(deployment));
         Ok(of_deployment.flat_map(convert::task_digests).collect())
     }
