@@ -45,9 +45,11 @@ fn runs_what_came_over(aftermath: &Aftermath, execution: &Execution) -> bool {
     let Some((push, id)) = aftermath.pushed(execution).zip(execution.service.as_ref()) else {
         return false;
     };
+    // One digest may have come under several tags, of which the push that is recorded has but one.
+    let tag = execution.image.split_once(':').map(|(_, tag)| tag);
     let is_over = |other: &&Pushed| {
         other.repository == push.repository
-            && other.tag == push.tag
+            && Some(&*other.tag) == tag
             && other.id > push.id
             && other.digest != push.digest
     };
@@ -253,6 +255,10 @@ mod tests {
             image.digest = Some(digest(9));
         }
         assert_eq!(only_a_newer_push_supersedes(&aftermath), []);
+        let mut by_its_other_tag = aftermath.clone();
+        by_its_other_tag.executions[3].image = format!("{}:latest", first.repository);
+        by_its_other_tag.pushes.last_mut().unwrap().tag = "latest".to_owned();
+        assert_eq!(only_a_newer_push_supersedes(&by_its_other_tag), []);
         aftermath.pushes.last_mut().unwrap().tag = "v9".to_owned();
         assert_eq!(only_a_newer_push_supersedes(&aftermath).len(), 1, "under another tag");
     }
