@@ -28,27 +28,11 @@ pub(crate) static DIST: LazyLock<PathBuf> = LazyLock::new(|| {
     )
 });
 
-/// Packs functions of this machine, whose zips are always the same.
-const ZIP: &str = "
-import sys, zipfile
-for program in sys.argv[1:]:
-    with zipfile.ZipFile(program + '.zip', 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        entry = zipfile.ZipInfo('bootstrap', (1980, 1, 1, 0, 0, 0))
-        entry.external_attr = 0o100755 << 16
-        entry.create_system = 3
-        entry.compress_type = zipfile.ZIP_DEFLATED
-        with open(program + '/bootstrap', 'rb') as file:
-            archive.writestr(entry, file.read())
-";
-
 /// Makes a folder like that of `cargo xtask package`, for this machine alone.
 fn assembled(name: &str) -> PathBuf {
     let folder = tools::workspace().join("target/package-test");
     let (zips, out) = (folder.join("functions"), folder.join(name));
-    let built = zips.join(ARCHITECTURE);
-    let packages = functions(&built).unwrap();
-    let programs = packages.iter().map(|package| built.join(package));
-    succeeds(Command::new(tools::python().unwrap()).arg("-c").arg(ZIP).args(programs));
+    functions(&zips.join(ARCHITECTURE)).unwrap();
     tools::cdk_app().unwrap();
     let _lock = tools::lock("package").unwrap();
     succeeds(

@@ -278,7 +278,7 @@ pub fn command() -> Result<PathBuf, Error> {
         .ok_or_else(|| Error::Call("cargo built no ecr-deploy".to_owned()))
 }
 
-/// Builds the functions for this machine, quickly, and puts each into a zip of its package's name. Returns the packages.
+/// Builds the functions for this machine, quickly, and puts each into a zip of its package's name.
 ///
 /// The zips are not compressed, and hold no symbols: each deployment reads all of them. Features are those of all packages of
 /// one call, so xtask is named too: with what it shares with the functions nothing is compiled for them alone.
@@ -286,7 +286,7 @@ pub fn command() -> Result<PathBuf, Error> {
 /// # Errors
 ///
 /// When they do not compile.
-pub fn functions(into: &Path) -> Result<Vec<&'static str>, Error> {
+pub fn functions(into: &Path) -> Result<(), Error> {
     let mut build = Command::new("cargo");
     build.args([
         "build",
@@ -313,8 +313,7 @@ pub fn functions(into: &Path) -> Result<Vec<&'static str>, Error> {
     }
     let script = tools::workspace().join("xtask/src/package/zips.py");
     let mut zip = Command::new(tools::python()?);
-    run(zip.arg(script).arg(programs.path()).arg(into).arg("--stored"))?;
-    Ok(FUNCTIONS.to_vec())
+    run(zip.arg(script).arg(programs.path()).arg(into).arg("--stored"))
 }
 
 /// Copies a program without its symbols. Where there is no `strip`, which comes with most linkers, with them.
