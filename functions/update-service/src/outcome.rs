@@ -103,16 +103,18 @@ impl Attempt<'_> {
 
     fn rollout(&self, service: &Service, revision: &TaskDefinitionArn) -> Rollout {
         let deployment = service.deployment_of(revision);
-        // A rollout has all of its time, also where ECS took long to answer the update that began it.
+        // A rollout has all of its time, also where ECS took long to answer the update that began it; and so have the reads that
+        // may still show the service as it was before.
         let late = deployment.map_or(SignedDuration::ZERO, |it| it.created_at.duration_since(self.now));
-        let deadline = self.deadline.saturating_add(late.max(SignedDuration::ZERO));
+        let late = late.max(SignedDuration::ZERO);
+        let deadline = self.deadline.saturating_add(late);
         Rollout {
             cluster: self.mover.cluster.clone(),
             service: self.mover.service.clone(),
             task_definition: revision.clone(),
             deployment: deployment.map(|deployment| deployment.id.clone()),
             started_at: deployment.map_or(self.now, |deployment| deployment.created_at),
-            watched_since: self.now,
+            watched_since: self.now.saturating_add(late).unwrap_or(Timestamp::MAX),
             deadline: deadline.unwrap_or(Timestamp::MAX),
         }
     }

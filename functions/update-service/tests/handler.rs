@@ -238,6 +238,19 @@ async fn peer_8_an_update_sends_cluster_service_and_task_definition_and_nothing_
 }
 
 #[tokio::test]
+async fn an_update_that_ecs_answers_late_is_watched_from_its_own_beginning() {
+    let fake = Fake::new(service([deployment("web:1")]), &[], None);
+    let update = fake.asked(&wanted(), -58).await.unwrap();
+    let Rollout {
+        started_at,
+        watched_since,
+        deadline,
+        ..
+    } = rollout(&update).unwrap();
+    assert_eq!((started_at, watched_since, deadline), (at(2), at(2), at(2 + 30 * 60)));
+}
+
+#[tokio::test]
 async fn the_more_services_are_waited_for_the_later_is_the_first_read_of_a_rollout_or_at_a_turn() {
     for (running, most) in [(None, 15), (Some(25), 15), (Some(5000), 1515)] {
         let started = Fake::new(service([deployment("web:1")]), &[], None);
