@@ -17,11 +17,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How long the executions may take after the last delivery: what runs then is a finding, not a delay.
-///
-/// A revision has images of two repositories at most. Where the newest of both is bad, and one is deployed after the other, they
-/// take two rollouts and two rollbacks of 90 s each, which are six minutes. As many calls as a storm makes are throttled, so that
-/// the last service of a push begins up to four minutes after the first.
-const LIMIT: Duration = Duration::from_mins(10);
+const LIMIT: Duration = Duration::from_mins(7);
 /// How long they may take to stop when they are told to.
 const STOPPING: Duration = Duration::from_mins(1);
 /// How long ECS may take to come to rest when all executions have ended.
