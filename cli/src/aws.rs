@@ -53,10 +53,10 @@ impl SignedIn {
         aws_sdk_ecs::Client::new(&self.config)
     }
 
-    /// ECS as the steps read it: by its rates, batch by batch.
+    /// ECS as the steps read it: by its rates, batch by batch. But with the patience of a person: a step waits longer for an answer.
     #[must_use]
     pub fn reader(&self) -> Ecs {
-        Ecs::with_config(aws_sdk_ecs::config::Builder::from(&self.config))
+        Ecs::with_client(self.ecs())
     }
 
     /// ECR.

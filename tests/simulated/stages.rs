@@ -613,8 +613,8 @@ async fn everything_stays_on_hold_until_the_hold_is_lifted_and_one_in_a_soak_spa
     let hold = |text| scene.on.aws.hold_everything(&scene.on.stack, text).unwrap();
     let text = "ann - no deployments until the audit is over";
     let says = format!(
-        "everything is on hold by the parameter /ecr-deploy/ecr-deploy/hold: {text:?}. Push again, or start the event by hand, \
-         when that is lifted"
+        "everything is on hold by the parameter /ecr-deploy/ecr-deploy/hold: {text:?}. When that is lifted, the next sweep \
+         deploys it; or push again, or start the event by hand"
     );
     let message = |end: &Ending| end.parent.output.as_ref().unwrap()["message"].clone();
 

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use aws_config::profile::{self, ProfileFileCredentialsProvider};
 use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_runtime::env_config::file::EnvConfigFiles;
@@ -19,9 +20,16 @@ fn limits() -> TimeoutConfig {
         .build()
 }
 
+/// How often a call is sent: an account that is busy may turn down several in a row, and a person has a few seconds for that.
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(6)
+}
+
 /// The configuration of the SDK. A profile that is named goes before the credentials in the environment, as in the AWS CLI. No call.
 pub(super) async fn config(profile: Option<&str>, region: Option<&str>) -> Result<SdkConfig, Error> {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(limits());
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(limits())
+        .retry_config(retries());
     if let Some(profile) = profile {
         exists(profile).await?;
         loader = loader.profile_name(profile);

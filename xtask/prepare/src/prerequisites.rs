@@ -12,8 +12,8 @@ pub fn check() -> Result<(), String> {
         require(
             "node",
             &["--version"],
-            (20, 0),
-            "Node.js 20 or newer with npm (https://nodejs.org, or the package nodejs)",
+            (20, 19),
+            "Node.js 20.19 or newer with npm (https://nodejs.org, or the package nodejs)",
         ),
         require("npm", &["--version"], (9, 0), "npm 9 or newer (it comes with Node.js)"),
         require(

@@ -866,7 +866,7 @@ fn a_wave_that_is_due_does_not_begin_while_everything_is_on_hold() {
         ..three(Ok(Deployed), Ok(Deployed), Ok(Deployed))
     };
     let says = "app:v2 is deployed to 3 services; 2 skipped; everything is on hold by the parameter /ecr-deploy/shop/hold: \
-                \"ann - audit\". Push again, or start the event by hand, when that is lifted";
+                \"ann - audit\". When that is lifted, the next sweep deploys it; or push again, or start the event by hand";
     assert_eq!(conclude(&end, 0, true).unwrap().message, says);
 }
 

@@ -161,7 +161,7 @@ impl Hold {
     pub fn reason(&self, now: Timestamp) -> Option<String> {
         let text = hold::hold(&self.value, now)?;
         Some(format!(
-            "everything is on hold by the parameter {}: {text:?}. Push again, or start the event by hand, when that is lifted",
+            "everything is on hold by the parameter {}: {text:?}. When that is lifted, the next sweep deploys it; or push again, or start the event by hand",
             self.parameter
         ))
     }
@@ -179,8 +179,8 @@ mod tests {
             value: value.to_owned(),
         };
         assert_eq!(held("none").reason(now), None);
-        let says = "everything is on hold by the parameter /ecr-deploy/shop/hold: \"ann - audit\". Push again, or start \
-                    the event by hand, when that is lifted";
+        let says = "everything is on hold by the parameter /ecr-deploy/shop/hold: \"ann - audit\". When that is \
+                    lifted, the next sweep deploys it; or push again, or start the event by hand";
         assert_eq!(held("ann - audit").reason(now).unwrap(), says);
     }
 }

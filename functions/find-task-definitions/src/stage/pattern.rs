@@ -119,7 +119,7 @@ fn whole(expression: &str) -> Result<Regex, String> {
 
 /// A range of versions: `*`, or comparators with a space between two, each with its operator, such as `>=1.2.0 <2.0.0`. It is
 /// what the crate `semver` and the npm package of that name read alike: npm takes no comma, and reads a version without an
-/// operator as that very version, where the crate reads it as `^`. `RANGE` in `cdk/lib/stages.ts` is the same rule.
+/// operator as that very version, where the crate reads it as `^`. `RANGE` in `cdk/lib/tag-rules.ts` is the same rule.
 fn range(text: &str) -> Result<VersionReq, String> {
     let comparators: Vec<&str> = text.split(' ').collect();
     if text != "*" && !comparators.iter().all(|comparator| is_comparator(comparator)) {

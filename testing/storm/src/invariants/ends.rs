@@ -109,7 +109,8 @@ pub(super) fn five_deployments_are_waited_for(aftermath: &Aftermath) -> Vec<Viol
     })
 }
 
-/// The red execution of an image of which no task can be placed or launched tells ECS's reason.
+/// The red execution of an image of which no task can be placed or launched tells ECS's reason, or another execution of the image
+/// has told it; also one that a person has redriven since, which then ended with other words.
 pub(super) fn what_cannot_be_launched_says_why(aftermath: &Aftermath) -> Vec<Violation> {
     violations(aftermath, WHY, |execution| {
         let (push, _) = alone(aftermath, execution)?;
@@ -122,7 +123,8 @@ pub(super) fn what_cannot_be_launched_says_why(aftermath: &Aftermath) -> Vec<Vio
         let is_taken_back = execution.error.as_deref() == Some("Deploy.RolledBack");
         let is_its_own = is_taken_back && is_only_bad(aftermath, execution, push);
         let tells = |it: &Execution| it.message.as_deref().is_some_and(|message| message.contains(words));
-        let mut of_image = aftermath.executions.iter().filter(|it| {
+        let ends = aftermath.redriven.iter().chain(&aftermath.executions);
+        let mut of_image = ends.filter(|it| {
             it.service == execution.service && aftermath.pushed(it).is_some_and(|other| other.digest == push.digest)
         });
         (is_its_own && !of_image.any(tells)).then(|| message.to_owned())
@@ -368,5 +370,16 @@ mod tests {
             timeout_action: "ROLLBACK".to_owned(),
         });
         assert_eq!(what_cannot_be_launched_says_why(&by_a_hook), []);
+    }
+
+    #[test]
+    fn ecs_s_reason_counts_where_an_execution_told_it_before_it_was_redriven() {
+        let mut aftermath = of(rolled_back(), Behaviour::Nolaunch, &json!({}));
+        aftermath.executions[3] = red(3, "Deploy.RolledBack", ROLLED_BACK);
+        let told = |words: &str| red(3, "Deploy.RolledBack", &format!("{ROLLED_BACK} {words}"));
+        aftermath.redriven = vec![told("app exited with code 1")];
+        assert_eq!(what_cannot_be_launched_says_why(&aftermath).len(), 1);
+        aftermath.redriven = vec![told("ECS was unable to assume the role")];
+        assert_eq!(what_cannot_be_launched_says_why(&aftermath), []);
     }
 }
