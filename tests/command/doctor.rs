@@ -1,6 +1,6 @@
 //! `doctor`: on an installation of its own, since it tells of everything in the account.
 
-use crate::support::Person::{Administrator, Operator, Reader};
+use crate::support::Person::{Administrator, Operator, Reader, ReaderBy};
 use crate::support::{Installed, run};
 use ecr_deploy_cli::commands::Doctor;
 use ecr_deploy_cli::health::Level;
@@ -92,6 +92,8 @@ fn the_doctor_finds_what_would_keep_a_push_from_being_deployed() {
             assert_says(&warned, check, says);
         }
 
+        reads_on_where_a_call_is_refused(it);
+
         // A lifecycle policy has archived the image that production runs.
         it.aws
             .simulated_ecs()
@@ -118,6 +120,38 @@ fn the_doctor_finds_what_would_keep_a_push_from_being_deployed() {
         ];
         assert_eq!(found(&before), expected, "{before:#?}");
     });
+}
+
+/// As one who may read services, and nothing of the account around them nor one of the repositories.
+fn reads_on_where_a_call_is_refused(it: &Installed) {
+    let of_stack = format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/*");
+    let staging = format!("arn:aws:ecr:{REGION}:{ACCOUNT}:repository/shop-staging");
+    let document = json!({"Version": "2012-10-17", "Statement": [
+        {"Sid": "Parameters", "Effect": "Allow", "Action": ["ssm:GetParameter", "ssm:GetParameters"], "Resource": of_stack},
+        {"Sid": "Executions", "Effect": "Allow", "Action": "states:ListExecutions", "Resource": "*"},
+        {"Sid": "Services", "Effect": "Allow", "Action": [
+            "ecs:ListClusters", "ecs:ListServices", "ecs:DescribeServices", "ecs:DescribeTaskDefinition"
+        ], "Resource": "*"},
+        {"Sid": "Images", "Effect": "Allow", "Action": ["ecr:DescribeImages", "ecr:DescribeRepositories"], "Resource": staging},
+    ]});
+    it.allow("ReadersOfServices", &document);
+    let doctor: Doctor = it
+        .types(ReaderBy("ReadersOfServices"), "doctor --output json")
+        .ended(0)
+        .document();
+    assert_eq!(doctor.services, 2);
+    assert_eq!(found(&doctor), ["WARNING stages"], "{doctor:#?}");
+    for (what, action) in [
+        ("shop-production", "ecr:Describe"),
+        ("trails", "cloudtrail:DescribeTrails"),
+        ("quotas", "servicequotas:ListServiceQuotas"),
+        ("schedules", "scheduler:ListSchedules"),
+        ("rules", "events:ListRuleNamesByTarget"),
+    ] {
+        let mut told = doctor.unread.iter();
+        let is_told = told.any(|it| it.starts_with(&format!("{what}: ")) && it.contains(action));
+        assert!(is_told, "nothing tells that {what} could not be read: {doctor:#?}");
+    }
 }
 
 /// A schedule and a rule that name a revision, one that names its family, and an account that is new.

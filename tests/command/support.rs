@@ -49,6 +49,8 @@ pub(crate) enum Person {
     Operator,
     /// Has the policy for readers, and the one that docs/cli.md gives for the logs of applications.
     ReaderOfLogs,
+    /// Has the policy of this name, which a test has made by [`Installed::allow`].
+    ReaderBy(&'static str),
     /// May do everything: who installs it.
     Administrator,
 }
@@ -174,6 +176,7 @@ impl Installed {
             Person::Reader => Some(self.stack.reader.clone()),
             Person::Operator => Some(self.stack.operator.clone()),
             Person::ReaderOfLogs => Some(format!("{}+{LOGS}", self.stack.reader)),
+            Person::ReaderBy(policy) => Some(format!("{}/{policy}", self.stack_of_readers())),
             Person::Administrator => None,
         }
     }
@@ -202,12 +205,21 @@ impl Installed {
             .split("```")
             .next()
             .unwrap();
-        let document: Value = serde_json::from_str(document).unwrap();
-        let (stack, _) = self.stack.reader.split_once('/').unwrap();
+        self.allow(LOGS, &serde_json::from_str(document).unwrap());
+    }
+
+    /// Makes a policy with this document. Somebody of the stack must have called before.
+    pub(crate) fn allow(&self, name: &str, document: &Value) {
         let simulated = self.aws.simulated_ecs().unwrap();
         simulated
-            .with(|it, _| it.iam().add_policy(stack, LOGS, &document))
+            .with(|it, _| it.iam().add_policy(self.stack_of_readers(), name, document))
             .unwrap();
+    }
+
+    /// The name of the stack, as the session token of a person begins.
+    fn stack_of_readers(&self) -> &str {
+        let (stack, _) = self.stack.reader.split_once('/').unwrap();
+        stack
     }
 
     /// Makes a repository with the good image `v1`, and a stable service of that name on it in each of the clusters.
