@@ -1,26 +1,22 @@
-/** The functions of the repository's own app: cargo-lambda builds them from the sources, all by one call. */
+/** The functions of the repository's own app: cargo-lambda builds their one program from the sources. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Stack } from 'aws-cdk-lib';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { SettingError } from '../lib/setting';
 import { REPOSITORY_ROOT } from './repository-root';
 
-/** Where `npm run build` puts what stands for a function in a template that nobody deploys. */
+/** Where `npm run build` puts what stands for the program in a template that nobody deploys. */
 export const NOT_BUILT = join(__dirname, '..', 'not-built');
 
-/** The packages of the functions: those in `functions/` that have a program. */
-export function functionNames(): string[] {
-  const folder = join(REPOSITORY_ROOT, 'functions');
-  return readdirSync(folder).filter((name) => existsSync(join(folder, name, 'src', 'main.rs')));
-}
+/** The package of the program in `functions/`, and the name of the program itself, by which Lambda runs it. */
+const PROGRAM = 'bootstrap';
 
 /**
- * The folder of the functions for a processor, for the setting `binaries`. They are built if the stack is to be deployed: the
- * CDK bundles nothing for other commands, such as `cdk bootstrap` and `cdk ls`.
+ * The folder of the program for a processor, for the setting `binaries`. It is built if the stack is to be deployed:
+ * the CDK bundles nothing for other commands, such as `cdk bootstrap` and `cdk ls`.
  *
- * @throws SettingError when they cannot be built
+ * @throws SettingError when it cannot be built
  */
 export function builtFunctions(stack: Stack, architecture: Architecture): string {
   if (!stack.bundlingRequired) {
@@ -29,7 +25,7 @@ export function builtFunctions(stack: Stack, architecture: Architecture): string
   const target = process.env['CARGO_TARGET_DIR'] ?? join(REPOSITORY_ROOT, 'target');
   const folder = join(target, 'lambda', architecture.name);
   const processor = architecture.name === Architecture.ARM_64.name ? '--arm64' : '--x86-64';
-  const words = ['lambda', 'build', '--release', '--locked', processor, '--lambda-dir', folder];
+  const words = ['lambda', 'build', '--release', '--locked', '--package', PROGRAM, processor, '--lambda-dir', folder];
   // The standard output of an app is not shown by all commands of the CDK.
   const { error, status, signal } = spawnSync('cargo', words, { cwd: REPOSITORY_ROOT, stdio: ['ignore', 2, 2] });
   if (error !== undefined || status !== 0) {
@@ -38,8 +34,8 @@ export function builtFunctions(stack: Stack, architecture: Architecture): string
       'binaries',
       undefined,
       `cargo lambda build failed (${how}); install cargo-lambda and Rust, correct what it says above, or give a folder ` +
-        'of functions that are built already.',
+        'that has the program already.',
     );
   }
-  return folder;
+  return join(folder, PROGRAM);
 }

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { toJson } from './asl';
-import { functionNames, NOT_BUILT } from './functions';
+import { NOT_BUILT } from './functions';
 import { REPOSITORY_ROOT } from './repository-root';
 
 const DEFINITIONS = join(REPOSITORY_ROOT, 'statemachine');
@@ -42,7 +42,5 @@ for (const [architecture, machine] of Object.entries(PROCESSORS)) {
   const header = Buffer.alloc(20);
   header.write('\x7fELF', 'latin1');
   header.writeUInt16LE(machine, 18);
-  for (const name of functionNames()) {
-    put(join(NOT_BUILT, architecture, name, 'bootstrap'), Buffer.concat([header, Buffer.from(name)]));
-  }
+  put(join(NOT_BUILT, architecture, 'bootstrap'), header);
 }

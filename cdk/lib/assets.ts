@@ -1,6 +1,7 @@
 /**
- * The files that the package holds beside its code: the definitions of the state machines as JSON, its version, and the functions
- * as zips. In the repository `npm run build` writes them but for the functions, which the app builds.
+ * The files that the package holds beside its code: the definitions of the state machines as JSON, its version, and the
+ * program of the functions as a zip. In the repository `npm run build` writes them but for the program, which the app
+ * builds.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +20,7 @@ export function readVersion(): string {
   return readFileSync(join(ASSETS, 'version'), 'utf8');
 }
 
-/** The folder of the functions for a processor. */
+/** The folder that has the program of the functions for a processor. */
 export function shippedFunctions(architecture: Architecture): string {
   return join(ASSETS, architecture.name);
 }

@@ -1,10 +1,11 @@
 /**
- * The code of the functions: of the setting `binaries`, or of the package. It is checked at synth, because a function that
- * Lambda cannot start would be found only by the first push.
+ * The program that all functions run: of the setting `binaries`, or of the package. It is checked at synth, because a
+ * program that Lambda cannot start would be found only by the first push.
  */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
+import { IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
 import { type Architecture, Code } from 'aws-cdk-lib/aws-lambda';
 import { shippedFunctions } from './assets';
 import { SettingError } from './setting';
@@ -13,12 +14,16 @@ import type { Settings } from './settings';
 /** https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html */
 const MACHINES: Readonly<Record<string, number>> = { arm64: 0xb7, x86_64: 0x3e };
 
+/** Lambda runs the file of this name. */
+const PROGRAM = 'bootstrap';
+const ZIP = `${PROGRAM}.zip`;
+
 /**
- * The code of one function. There is no other place where the construct gets one from.
+ * The code of every function. There is no other place where the construct gets it from.
  *
  * @throws SettingError when it cannot be used
  */
-export function functionCode({ binaries, architecture }: Settings, name: string): Code {
+export function functionCode({ binaries, architecture }: Settings): Code {
   const shipped = shippedFunctions(architecture);
   if (binaries === undefined && !existsSync(shipped)) {
     throw new SettingError(
@@ -27,53 +32,58 @@ export function functionCode({ binaries, architecture }: Settings, name: string)
       `this copy of ecr-deploy has no functions for ${architecture.name}; give a folder that has them.`,
     );
   }
-  return readyFunction(binaries ?? shipped, name, architecture);
+  return readyProgram(binaries ?? shipped, architecture);
 }
 
 /**
- * The code of one function from the folder: `<name>/bootstrap`, or `<name>.zip` with `bootstrap` in it.
+ * The code from the folder: `bootstrap`, or `bootstrap.zip` with `bootstrap` in it.
  *
  * @throws SettingError when it is not there, is not executable, or is not for this processor
  */
-function readyFunction(binaries: string, name: string, architecture: Architecture): Code {
-  const file = join(binaries, name, 'bootstrap');
-  const zip = join(binaries, `${name}.zip`);
+function readyProgram(binaries: string, architecture: Architecture): Code {
+  const file = join(binaries, PROGRAM);
+  const zip = join(binaries, ZIP);
   const refuse = (problem: string) => new SettingError('binaries', binaries, problem);
   if (existsSync(file)) {
     if (!statSync(file).isFile()) {
-      throw refuse(`${name}/bootstrap is not a file; put the program itself there.`);
+      throw refuse(`${PROGRAM} is not a file; give the folder that has the program itself.`);
     }
     try {
       accessSync(file, constants.X_OK);
     } catch {
-      throw refuse(`${name}/bootstrap is not executable; run chmod +x on it.`);
+      throw refuse(`${PROGRAM} is not executable; run chmod +x on it.`);
     }
     let program: Buffer;
     try {
       program = readFileSync(file);
     } catch (error) {
-      throw refuse(`${name}/bootstrap cannot be read: ${(error as Error).message}.`);
+      throw refuse(`${PROGRAM} cannot be read: ${(error as Error).message}.`);
     }
-    check(program, `${name}/bootstrap`);
-    return Code.fromAsset(join(binaries, name));
+    check(program, PROGRAM);
+    // Nothing that stands beside the program is uploaded with it.
+    return Code.fromAsset(binaries, {
+      exclude: ['*', `!/${PROGRAM}`],
+      ignoreMode: IgnoreMode.GIT,
+      followSymlinks: SymlinkFollowMode.ALWAYS,
+    });
   }
   if (existsSync(zip)) {
-    let bootstrap: ReturnType<typeof fromZip>;
+    let program: ReturnType<typeof fromZip>;
     try {
-      bootstrap = fromZip(readFileSync(zip), 'bootstrap');
+      program = fromZip(readFileSync(zip), PROGRAM);
     } catch {
-      throw refuse(`${name}.zip cannot be read as a zip; it may be truncated, so build or copy it again.`);
+      throw refuse(`${ZIP} cannot be read as a zip; it may be truncated, so build or copy it again.`);
     }
-    if (bootstrap === undefined) {
-      throw refuse(`${name}.zip has no file bootstrap at its top.`);
+    if (program === undefined) {
+      throw refuse(`${ZIP} has no file ${PROGRAM} at its top.`);
     }
-    if (!bootstrap.isExecutable) {
-      throw refuse(`bootstrap in ${name}.zip is not executable.`);
+    if (!program.isExecutable) {
+      throw refuse(`${PROGRAM} in ${ZIP} is not executable.`);
     }
-    check(bootstrap.content, `bootstrap in ${name}.zip`);
+    check(program.content, `${PROGRAM} in ${ZIP}`);
     return Code.fromAsset(zip);
   }
-  throw refuse(`it has neither ${name}/bootstrap nor ${name}.zip.`);
+  throw refuse(`it has neither ${PROGRAM} nor ${ZIP}, the one program that all functions run.`);
 
   function check(content: Buffer, where: string): void {
     if (content.length < 20 || content.toString('latin1', 0, 4) !== '\x7fELF') {

@@ -241,11 +241,11 @@ export interface EcrDeployProps {
   readonly logRetention?: RetentionDays;
 
   /**
-   * A folder with the functions ready to run, each as `<package>/bootstrap` or `<package>.zip`, such as
-   * `roll-back/bootstrap`: built for Amazon Linux 2023 and for `architecture`. They are deployed as they are, and no Rust
-   * is needed.
+   * A folder with the program of the functions, ready to run: `bootstrap`, or `bootstrap.zip` with `bootstrap` at its
+   * top. It is one program for all of them, built for Amazon Linux 2023 and for `architecture`. It is deployed as it is,
+   * without what stands beside it, and no Rust is needed.
    *
-   * @default - those of the package; in a clone of the repository, cargo-lambda builds them
+   * @default - that of the package; in a clone of the repository, cargo-lambda builds it
    */
   readonly binaries?: string;
 

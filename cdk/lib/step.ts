@@ -17,7 +17,7 @@ import { VERSION } from './version';
 
 /** The properties by which steps differ. */
 export interface StepProps {
-  /** The package of the function, which is also the name of its binary. */
+  /** The package of the function, and its handler: by that the program of all functions knows which one to serve. */
   readonly package: string;
   /** Its purpose, in the words of an operator. */
   readonly description: string;
@@ -73,8 +73,8 @@ export class Step extends Construct implements StepResources {
 
     this.function = new LambdaFunction(this, 'Function', {
       runtime: Runtime.PROVIDED_AL2023,
-      handler: 'bootstrap',
-      code: functionCode(settings, props.package),
+      handler: props.package,
+      code: functionCode(settings),
       description: `${props.description} (ecr-deploy ${VERSION})`,
       // An execution can be redriven for 14 days after its end. CloudFormation would delete the version at the next deployment.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },

@@ -2,26 +2,15 @@
  * Makes what is released of `cdk/`, from the library and from functions that are built already: the npm package, the wheel for
  * Python, the CloudFormation templates, and the page of the API. `npm run package -- --functions <folder> --out <folder>`.
  *
- * The folder of the functions has `<architecture>/<function>.zip`. The same sources and functions give the same bytes.
+ * The folder of the functions has `<architecture>/bootstrap.zip`. The same sources and functions give the same bytes.
  */
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { functionNames } from '../app/functions';
 import { REPOSITORY_ROOT } from '../app/repository-root';
 import { manifest } from './manifest';
-import { writeTemplates } from './template';
+import { writeTemplates, ZIP } from './template';
 import { python, run, tool } from './tools';
 
 const CDK = join(REPOSITORY_ROOT, 'cdk');
@@ -54,10 +43,12 @@ function request(): Request {
         'for one processor alone add --architecture x86_64',
     );
   }
-  const zips = architecture.flatMap((name) => functionNames().map((it) => join(functions, name, `${it}.zip`)));
+  const zips = architecture.map((name) => join(functions, name, ZIP));
   const missing = zips.filter((zip) => !existsSync(zip));
   if (missing.length > 0) {
-    throw new Error(`the package needs a zip of each function, but there is no ${missing.join(', ')}`);
+    throw new Error(
+      `the package needs the program of the functions for each processor, but there is no ${missing.join(', ')}`,
+    );
   }
   return { functions: resolve(functions), out: resolve(out), architectures: architecture };
 }
@@ -67,21 +58,13 @@ function layOut(stage: string, { functions, architectures }: Request): void {
   cpSync(join(CDK, 'lib'), join(stage, 'src'), { recursive: true });
   cpSync(join(CDK, 'dist', 'assets'), join(stage, 'assets'), { recursive: true });
   for (const architecture of architectures) {
-    copyZips(join(functions, architecture), join(stage, 'assets', architecture));
+    cpSync(join(functions, architecture, ZIP), join(stage, 'assets', architecture, ZIP));
   }
   cpSync(join(CDK, 'package', 'README.md'), join(stage, 'README.md'));
   cpSync(join(REPOSITORY_ROOT, 'LICENSE'), join(stage, 'LICENSE'));
   const own: unknown = JSON.parse(readFileSync(join(CDK, 'package.json'), 'utf8'));
   writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest(own), undefined, 2)}\n`);
   symlinkSync(join(CDK, 'node_modules'), join(stage, 'node_modules'));
-}
-
-/** Copies the zips of the functions, and nothing else. */
-function copyZips(from: string, to: string): void {
-  mkdirSync(to, { recursive: true });
-  for (const file of readdirSync(from).filter((name) => name.endsWith('.zip'))) {
-    cpSync(join(from, file), join(to, file));
-  }
 }
 
 /** The page of the API. */
@@ -128,7 +111,7 @@ function assemble(asked: Request): void {
   }
   const templates = join(asked.out, 'template');
   for (const architecture of asked.architectures) {
-    copyZips(join(asked.functions, architecture), join(templates, architecture));
+    cpSync(join(asked.functions, architecture, ZIP), join(templates, architecture, ZIP));
   }
   writeTemplates(templates, asked.architectures);
 }

@@ -16,12 +16,15 @@ import { type Json, merged, type Obj } from './merge';
 import { CLUSTER, CONDITIONS, INTERFACE, PARAMETERS, parametrized, ROLE, RULES, STACK } from './parameters';
 import { unversioned } from './unversioned';
 
+/** The program of all functions, as a release holds it for each processor. */
+export const ZIP = 'bootstrap.zip';
+
 /** The name of the template for a processor: that of most installations has none in it. */
 export function templateName(architecture: string): string {
   return architecture === 'arm64' ? 'template.json' : `template-${architecture}.json`;
 }
 
-/** Writes the template for each processor. Its functions are in `<architecture>/` beside it. */
+/** Writes the template for each processor. The program of its functions is in `<architecture>/` beside it. */
 export function writeTemplates(folder: string, architectures: readonly string[]): void {
   mkdirSync(folder, { recursive: true });
   for (const architecture of architectures) {
@@ -82,7 +85,7 @@ function withPatterns(from: Obj, given: Obj): { of: Record<string, Json>; rest: 
   return { of, rest };
 }
 
-/** The resources and outputs of the stack with some settings, its functions by their files, its parameters in place. */
+/** The resources and outputs of the stack with some settings, its functions by their file, its parameters in place. */
 function synthesized(name: string, props: Pick<EcrDeployProps, 'passRoles'> & Partial<EcrDeployProps>): Obj {
   const outdir = mkdtempSync(join(tmpdir(), 'ecr-deploy-template-'));
   try {
@@ -95,7 +98,7 @@ function synthesized(name: string, props: Pick<EcrDeployProps, 'passRoles'> & Pa
     const { Resources, Outputs } = app.synth().getStackByName(STACK).template as Synthesized;
     for (const step of stack.ecrDeploy.node.findAll().filter((node) => node instanceof Step)) {
       const id = stack.getLogicalId(step.function.node.defaultChild as CfnFunction);
-      Object.assign(Resources[id]?.Properties ?? {}, { Code: `./${name}/${step.package}.zip` });
+      Object.assign(Resources[id]?.Properties ?? {}, { Code: `./${name}/${ZIP}` });
     }
     for (const resource of Object.values(Resources)) {
       // The paths of constructs, which are for the CDK alone.

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
@@ -6,6 +8,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { builtFunctions } from '../app/functions';
+import { REPOSITORY_ROOT } from '../app/repository-root';
 import { Base, ImageReference, Rollback, Trigger } from '../lib/choices';
 import { EcrDeploy } from '../lib/ecr-deploy';
 import type { EcrDeployProps } from '../lib/settings';
@@ -72,14 +75,22 @@ test('there is one function for each of the seven steps, and no other', () => {
   );
 });
 
-for (const construct of Object.values(STEPS)) {
-  test(`${construct}: a native function, traced, logging JSON into its own group`, () => {
+test('the program of the functions serves the handler of each of them, and no other', () => {
+  const program = readFileSync(join(REPOSITORY_ROOT, 'functions', 'bootstrap', 'src', 'main.rs'), 'utf8');
+  const served = [...program.matchAll(/^ *"([a-z-]+)" => /gm)].map(([, handler]) => handler);
+  const handlers = DEFAULT.ofType('AWS::Lambda::Function').map(({ properties }) => properties.Handler as string);
+
+  assert.deepEqual(served.sort(), handlers.sort());
+});
+
+for (const [step, construct] of Object.entries(STEPS)) {
+  test(`${construct}: a native function with the name of its step as handler, traced, logging JSON into its own group`, () => {
     const synthesized = DEFAULT;
     const { Runtime, Handler, TracingConfig, LoggingConfig, Role } = functionOf(synthesized, construct);
 
     assert.deepEqual(
       { Runtime, Handler, TracingConfig },
-      { Runtime: 'provided.al2023', Handler: 'bootstrap', TracingConfig: { Mode: 'Active' } },
+      { Runtime: 'provided.al2023', Handler: step, TracingConfig: { Mode: 'Active' } },
     );
     assert.equal(LoggingConfig.LogFormat, 'JSON');
     assert.equal(synthesized.text(LoggingConfig.LogGroup), `\${EcrDeploy/${construct}/Logs}`);

@@ -1,6 +1,6 @@
 //! The folder of what is released.
 
-use local_aws::{functions, tools};
+use local_aws::{program, tools, zipped};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -32,7 +32,7 @@ pub(crate) static DIST: LazyLock<PathBuf> = LazyLock::new(|| {
 fn assembled(name: &str) -> PathBuf {
     let folder = tools::workspace().join("target/package-test");
     let (zips, out) = (folder.join("functions"), folder.join(name));
-    functions(&zips.join(ARCHITECTURE)).unwrap();
+    zipped(&program().unwrap(), &zips.join(ARCHITECTURE)).unwrap();
     tools::cdk_app().unwrap();
     let _lock = tools::lock("package").unwrap();
     succeeds(

@@ -2,9 +2,10 @@
 
 use crate::redrive::{child, execution, redrive, until_entered};
 use crate::support::{Deployed, Scene, outcome, scenarios};
-use local_aws::Settings;
+use local_aws::{Settings, program, zipped};
 use serde_json::json;
 use std::fs;
+use std::process::Command;
 use std::sync::LazyLock;
 
 scenarios![an_upgrade_leaves_a_rollout_and_a_later_redrive_the_functions_that_they_began_with];
@@ -16,18 +17,31 @@ fn settings() -> Settings {
 /// An account of its own, since it is upgraded.
 static UPGRADED: LazyLock<Deployed> = LazyLock::new(|| Deployed::with_settings(&settings()));
 
-/// Installs functions of which two cannot do their step: who is answered by one of them has not kept to its own.
+/// The program of the functions, of which two cannot do their step any more: who is answered by one of them has not kept to its own.
+const BROKEN: &str = r#"
+use std::os::unix::process::CommandExt;
+
+fn main() {
+    let handler = std::env::var("_HANDLER").unwrap();
+    let served = match handler.as_str() {
+        "find-task-definitions" | "check-stability" => "conclude",
+        own => own,
+    };
+    panic!("{}", std::process::Command::new(env!("PROGRAM")).env("_HANDLER", served).exec());
+}
+"#;
+
+/// Installs that program.
 fn upgrade() {
-    let functions = UPGRADED.aws.functions().unwrap();
     let upgraded = tempfile::tempdir().unwrap();
-    for function in fs::read_dir(functions).unwrap() {
-        let function = function.unwrap();
-        fs::copy(function.path(), upgraded.path().join(function.file_name())).unwrap();
-    }
-    for broken in ["find-task-definitions.zip", "check-stability.zip"] {
-        fs::copy(upgraded.path().join("conclude.zip"), upgraded.path().join(broken)).unwrap();
-    }
-    UPGRADED.aws.deploy_with(&settings(), upgraded.path()).unwrap();
+    let [source, broken] = ["broken.rs", "broken"].map(|name| upgraded.path().join(name));
+    fs::write(&source, BROKEN).unwrap();
+    let mut compiler = Command::new("rustc");
+    compiler.arg("-o").arg(&broken).arg(&source);
+    assert!(compiler.env("PROGRAM", program().unwrap()).status().unwrap().success());
+    let binaries = upgraded.path().join("functions");
+    zipped(&broken, &binaries).unwrap();
+    UPGRADED.aws.deploy_with(&settings(), &binaries).unwrap();
 }
 
 /// Each definition names versions of its functions, and of the state machine that it starts. An upgrade publishes new ones, and keeps

@@ -225,7 +225,7 @@ impl Demo {
         let settings = Settings::default().with("stages", STAGES);
         let stack = if release {
             say("deploying the stack with its functions as they are released (the first time, minutes)");
-            aws.deploy_with(&settings, &package::zips_for_here()?)
+            aws.deploy_with(&settings, &package::functions_for_here()?)
         } else {
             say("deploying the stack: cdk bootstrap, cdk synth, cdk deploy");
             aws.deploy(&settings)

@@ -13,19 +13,16 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A function, built.
-pub(crate) struct Function {
-    /// Its package.
-    pub(crate) name: String,
-    /// Its binary.
-    pub(crate) bootstrap: PathBuf,
+/// The functions, built: one program, which serves the step that Lambda names.
+pub(crate) struct Built {
+    program: PathBuf,
     /// How large it is to upload.
     pub(crate) zip_bytes: u64,
 }
 
-impl Function {
+impl Built {
     pub(crate) fn command(&self) -> Command {
-        Command::new(&self.bootstrap)
+        Command::new(&self.program)
     }
 }
 
@@ -39,32 +36,20 @@ pub(crate) struct ColdStart {
     pub(crate) resident_kilobytes: u64,
 }
 
-/// Builds every function for this processor as it is released.
-pub(crate) fn build() -> Result<Vec<Function>, Failure> {
+/// Builds the functions for this processor as they are released.
+pub(crate) fn build() -> Result<Built, Failure> {
     let python = tools::python_with_tools().map_err(|error| error.to_string())?;
     let processor = Processor::here();
-    let programs = package::functions(&python, processor)?;
-    let zips = package::zips(processor);
-    let functions = package::function_names()?.into_iter().map(|name| {
-        let zip = zips.join(&name).with_extension("zip");
-        let zip_bytes = zip
-            .metadata()
-            .map_err(|error| format!("{}: {error}", zip.display()))?
-            .len();
-        let bootstrap = programs.join(&name).join("bootstrap");
-        Ok(Function {
-            name,
-            bootstrap,
-            zip_bytes,
-        })
-    });
-    functions.collect()
+    let program = package::functions(&python, processor)?;
+    let zip = package::binaries(processor).join("bootstrap.zip");
+    let problem = |error: std::io::Error| format!("{}: {error}", zip.display());
+    let zip_bytes = zip.metadata().map_err(problem)?.len();
+    Ok(Built { program, zip_bytes })
 }
 
-/// Starts a function as a fresh process and asks it once. `program` is what Lambda would run.
-pub(crate) fn cold_start(mut program: Command, input: &Value, ecs: &str) -> Result<ColdStart, Failure> {
-    let name = program.get_program().to_string_lossy().into_owned();
-    let failure = |error: std::io::Error| format!("{name}: {error}");
+/// Starts a function as a fresh process and asks it once. `program` is what Lambda would run for this handler.
+pub(crate) fn cold_start(mut program: Command, handler: &str, input: &Value, ecs: &str) -> Result<ColdStart, Failure> {
+    let failure = |error: std::io::Error| format!("{handler}: {error}");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failure)?;
     let address = listener.local_addr().map_err(failure)?;
     let payload = json!({"execution": {"id": "arn:aws:states:eu-west-1:123456789012:execution:deploy-image:bench", "redriveCount": 0, "version": ecr_deploy::domain::VERSION}, "input": input});
@@ -75,6 +60,7 @@ pub(crate) fn cold_start(mut program: Command, input: &Value, ecs: &str) -> Resu
         .envs([
             ("AWS_LAMBDA_RUNTIME_API", address.to_string().as_str()),
             ("AWS_LAMBDA_FUNCTION_NAME", "bench"),
+            ("_HANDLER", handler),
             ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
             ("AWS_REGION", "eu-west-1"),
@@ -99,7 +85,7 @@ pub(crate) fn cold_start(mut program: Command, input: &Value, ecs: &str) -> Resu
             processor,
             resident_kilobytes,
         }),
-        Answer::Error(error) => Err(format!("{name} answered with an error: {error}")),
+        Answer::Error(error) => Err(format!("{handler} answered with an error: {error}")),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | in `dist/` | |
 //! |---|---|
-//! | `functions/<processor>/<name>.zip` | each function, as Lambda takes it |
+//! | `functions/<processor>/bootstrap.zip` | the program of the functions, as Lambda takes it |
 //! | `ecr-deploy-linux-<processor>` | the command, a program that needs no library of its machine |
 //! | `ecr-deploy-<version>.tgz`, `ecr_deploy-<version>-py3-none-any.whl` | the construct with the functions, for npm and for Python |
 //! | `template/` | the CloudFormation templates, with the zips that they name |
@@ -13,10 +13,10 @@
 
 mod build;
 
-pub(crate) use build::{Processor, function_names, functions, zips, zips_for_here};
+pub(crate) use build::{Processor, binaries, functions, functions_for_here};
 
 use crate::Failure;
-use build::COMMAND;
+use build::{COMMAND, FUNCTIONS};
 use clap::ValueEnum;
 use local_aws::tools;
 use prepare::{process, table};
@@ -89,19 +89,20 @@ fn parts(python: &Path, processors: &[Processor]) -> Result<(), Failure> {
     let mut tree = String::new();
     for processor in processors {
         // The features of what is built together decide which crates are in it.
-        for (target, packages) in [
-            (processor.lambda(), function_names()?),
-            (processor.anywhere(), vec![COMMAND.to_owned()]),
-        ] {
+        for (target, package) in [(processor.lambda(), FUNCTIONS), (processor.anywhere(), COMMAND)] {
             let mut cargo = Command::new("cargo");
             cargo
                 .args(["tree", "--locked", "--prefix", "none", "--format", "{p}|{l}"])
-                .args(["--edges", "normal,no-proc-macro", "--target", target])
+                .args([
+                    "--edges",
+                    "normal,no-proc-macro",
+                    "--target",
+                    target,
+                    "--package",
+                    package,
+                ])
                 .current_dir(tools::workspace());
-            for package in &packages {
-                cargo.args(["--package", package]);
-            }
-            if packages == [COMMAND] {
+            if package == COMMAND {
                 cargo.args(["--features", "sso"]);
             }
             tree += &output(&mut cargo)?;
@@ -217,10 +218,6 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     entries.map(|entry| Ok(entry.map_err(text)?.path())).collect()
 }
 
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
 fn read(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
@@ -264,12 +261,5 @@ mod tests {
             workflow.contains(&format!("rustup toolchain install {TOOLCHAIN}")),
             "{workflow}"
         );
-    }
-
-    #[test]
-    fn the_functions_are_the_packages_with_a_program() {
-        let names = function_names().unwrap();
-        assert!(names.contains(&"conclude".to_owned()), "{names:?}");
-        assert!(!names.contains(&"ecr-deploy".to_owned()), "{names:?}");
     }
 }

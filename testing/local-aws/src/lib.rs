@@ -20,7 +20,7 @@ mod stack;
 pub use error::Error;
 pub use prepare::tools;
 pub use server::{ACCOUNT, HeldAnswers, KeptIn, LocalAws, Options, REGION, Throttled};
-pub use stack::{Settings, Stack, command, functions};
+pub use stack::{Settings, Stack, command, program, zipped};
 
 use std::time::Duration;
 

@@ -9,17 +9,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The packages of the functions.
-const FUNCTIONS: [&str; 7] = [
-    "find-missed-pushes",
-    "find-task-definitions",
-    "register-revision",
-    "update-service",
-    "check-stability",
-    "roll-back",
-    "conclude",
-];
-
 /// The settings of a stack, each by the name it has in `ecr-deploy.json`.
 #[derive(Debug, Clone)]
 pub struct Settings(BTreeMap<&'static str, String>);
@@ -104,22 +93,22 @@ impl LocalAws {
         self.deploy_with(settings, &self.functions()?)
     }
 
-    /// Builds the functions for this machine, quickly. Returns the folder, for the setting `binaries`.
+    /// Builds the program of the functions for this machine, quickly. Returns the folder, for the setting `binaries`.
     ///
     /// # Errors
     ///
-    /// When they do not compile.
+    /// When it does not compile.
     pub fn functions(&self) -> Result<PathBuf, Error> {
         let binaries = self.directory().join("functions");
-        functions(&binaries)?;
+        zipped(&program()?, &binaries)?;
         Ok(binaries)
     }
 
-    /// The same with functions that are built already.
+    /// The same with a program that is built already.
     ///
     /// # Errors
     ///
-    /// The same, and when one of them is not there.
+    /// The same, and when it is not there.
     pub fn deploy_with(&self, settings: &Settings, binaries: &Path) -> Result<Stack, Error> {
         tools::cdk_app()?;
         let mut settings = settings.clone().with("binaries", binaries.to_string_lossy());
@@ -251,69 +240,51 @@ fn side_by_side<E: Send>(
 
 /// Builds the command `ecr-deploy` for this machine, quickly. Returns its file.
 ///
-/// As for the functions, xtask is named so that nothing is compiled twice.
-///
 /// # Errors
 ///
 /// When it does not compile.
 pub fn command() -> Result<PathBuf, Error> {
-    let mut build = Command::new("cargo");
-    build.args([
-        "build",
-        "--locked",
-        "--package",
-        "ecr-deploy-cli",
-        "--package",
-        "xtask",
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
-    let messages = listen(build.current_dir(tools::workspace()))?;
-    let binary = messages
-        .lines()
-        .filter_map(built)
-        .find(|(name, _)| name == "ecr-deploy");
-    binary
-        .map(|(_, file)| file)
-        .ok_or_else(|| Error::Call("cargo built no ecr-deploy".to_owned()))
+    build("ecr-deploy-cli", "ecr-deploy")
 }
 
-/// Builds the functions for this machine, quickly, and puts each into a zip of its package's name.
-///
-/// The zips are not compressed, and hold no symbols: each deployment reads all of them. Features are those of all packages of
-/// one call, so xtask is named too: with what it shares with the functions nothing is compiled for them alone.
+/// Builds the program of the functions for this machine, quickly. Returns its file.
 ///
 /// # Errors
 ///
-/// When they do not compile.
-pub fn functions(into: &Path) -> Result<(), Error> {
+/// When it does not compile.
+pub fn program() -> Result<PathBuf, Error> {
+    build("bootstrap", "bootstrap")
+}
+
+/// Builds a program of one package.
+///
+/// Features are those of all packages of one call, so xtask is named too: with what it shares with the package nothing is compiled
+/// for that alone.
+fn build(package: &str, program: &str) -> Result<PathBuf, Error> {
     let mut build = Command::new("cargo");
-    build.args([
-        "build",
-        "--locked",
-        "--bins",
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
-    for package in FUNCTIONS.iter().chain(&["xtask"]) {
-        build.args(["--package", package]);
-    }
+    build.args(["build", "--locked", "--package", package, "--package", "xtask"]);
+    build.args(["--message-format", "json-render-diagnostics"]);
     let messages = listen(build.current_dir(tools::workspace()))?;
-    let binaries: BTreeMap<String, PathBuf> = messages.lines().filter_map(built).collect();
-    let programs = tempfile::tempdir().map_err(Error::file("making a folder"))?;
-    for package in FUNCTIONS {
-        let binary = binaries
-            .get(package)
-            .ok_or_else(|| Error::Call(format!("cargo built no {package}")))?;
-        let folder = programs.path().join(package);
-        let problem = format!("copying {} to {}", binary.display(), folder.display());
-        fs::create_dir_all(&folder)
-            .and_then(|()| copy_stripped(binary, &folder.join("bootstrap")))
-            .map_err(Error::file(problem))?;
-    }
-    let script = tools::workspace().join("xtask/src/package/zips.py");
+    let binary = messages.lines().filter_map(built).find(|(name, _)| name == program);
+    binary
+        .map(|(_, file)| file)
+        .ok_or_else(|| Error::Call(format!("cargo built no {program}")))
+}
+
+/// Puts the program of the functions into a folder as Lambda takes it, for the setting `binaries`.
+///
+/// It is not compressed, and holds no symbols: each deployment reads all of it.
+///
+/// # Errors
+///
+/// When a file cannot be read or written.
+pub fn zipped(program: &Path, into: &Path) -> Result<(), Error> {
+    let stripped = tempfile::NamedTempFile::new().map_err(Error::file("making a file"))?;
+    let problem = format!("copying {}", program.display());
+    copy_stripped(program, stripped.path()).map_err(Error::file(problem))?;
+    let script = tools::workspace().join("xtask/src/package/zip.py");
     let mut zip = Command::new(tools::python()?);
-    run(zip.arg(script).arg(programs.path()).arg(into).arg("--stored"))
+    run(zip.arg(script).arg(stripped.path()).arg(into).arg("--stored"))
 }
 
 /// Copies a program without its symbols. Where there is no `strip`, which comes with most linkers, with them.

@@ -4,7 +4,7 @@ use super::account::{Account, LATENCY, Size, Wire};
 use super::plot::{Panel, plot};
 use super::table::{megabytes, seconds};
 use crate::Failure;
-use crate::lambda::{self, Function};
+use crate::lambda::{self, Built};
 use local_aws::tools;
 
 /// The picture, in the repository.
@@ -21,12 +21,8 @@ struct Point {
 
 /// Measures, draws the picture, and returns the table.
 pub(crate) fn measure() -> Result<String, Failure> {
-    let functions = lambda::build()?;
-    let function = functions
-        .iter()
-        .find(|function| function.name == "find-task-definitions")
-        .ok_or("find-task-definitions is not built")?;
-    let points = [10, 100, 1000, 10_000].map(|services| point(function, services));
+    let built = lambda::build()?;
+    let points = [10, 100, 1000, 10_000].map(|services| point(&built, services));
     let points = points.into_iter().collect::<Result<Vec<_>, _>>()?;
     draw(&points)?;
     let mut table =
@@ -45,7 +41,7 @@ pub(crate) fn measure() -> Result<String, Failure> {
     ))
 }
 
-fn point(function: &Function, services: u32) -> Result<Point, Failure> {
+fn point(built: &Built, services: u32) -> Result<Point, Failure> {
     let families = (services / 10).min(1000);
     let wire = Wire {
         latency: LATENCY,
@@ -58,7 +54,8 @@ fn point(function: &Function, services: u32) -> Result<Point, Failure> {
     };
     let account = Account::new(wire, size)?;
     account.forget_calls();
-    let start = lambda::cold_start(function.command(), &account.event("v2"), &account.url())?;
+    let (event, url) = (account.event("v2"), account.url());
+    let start = lambda::cold_start(built.command(), "find-task-definitions", &event, &url)?;
     Ok(Point {
         services,
         calls: account.calls().total(),

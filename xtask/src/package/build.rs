@@ -1,6 +1,6 @@
 //! The programs of a release: the functions as Lambda takes them, and the command.
 
-use super::{entries, folder, name, output, run_quietly, script, text};
+use super::{folder, output, run_quietly, script, text};
 use crate::Failure;
 use clap::ValueEnum;
 use local_aws::tools;
@@ -9,8 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The packages that are released as programs, but for the functions: the command.
+/// The package of the command.
 pub(super) const COMMAND: &str = "ecr-deploy-cli";
+/// The package of the program that all functions share.
+pub(super) const FUNCTIONS: &str = "bootstrap";
 
 /// A processor that functions and the command are built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,39 +59,40 @@ impl Processor {
     }
 }
 
-/// Builds each function for one processor as it is deployed, by cargo-lambda: `target/package/<processor>/<name>/bootstrap`, and
-/// its zip in `dist/`. Returns the folder with the programs.
+/// Builds the program of the functions for one processor as it is deployed, by cargo-lambda, and puts its zip into `dist/`. Returns the
+/// program.
 ///
 /// # Errors
 ///
-/// When they do not compile.
+/// When it does not compile.
 pub(crate) fn functions(python: &Path, processor: Processor) -> Result<PathBuf, Failure> {
     add_target(processor.lambda())?;
-    let programs = tools::workspace().join("target/package").join(processor.name());
+    let folder = tools::workspace().join("target/package").join(processor.name());
     let mut build = released(python, "cargo");
     build
-        .args(["lambda", "build", "--release", "--locked"])
+        .args(["lambda", "build", "--release", "--locked", "--package", FUNCTIONS])
         .args(["--target", processor.lambda(), "--lambda-dir"])
-        .arg(&programs);
+        .arg(&folder);
     run_quietly(&mut build)?;
+    let program = folder.join("bootstrap").join("bootstrap");
     let mut zip = Command::new(python);
-    run_quietly(zip.arg(script("zips.py")).arg(&programs).arg(zips(processor)))?;
-    Ok(programs)
+    run_quietly(zip.arg(script("zip.py")).arg(&program).arg(binaries(processor)))?;
+    Ok(program)
 }
 
-/// Builds the functions for this machine as they are released. Returns the folder with their zips, for the setting `binaries`.
+/// Builds the functions for this machine as they are released. Returns the folder with their zip, for the setting `binaries`.
 ///
 /// # Errors
 ///
 /// When they do not compile.
-pub(crate) fn zips_for_here() -> Result<PathBuf, Failure> {
+pub(crate) fn functions_for_here() -> Result<PathBuf, Failure> {
     let python = tools::python_with_tools().map_err(text)?;
     functions(&python, Processor::here())?;
-    Ok(zips(Processor::here()))
+    Ok(binaries(Processor::here()))
 }
 
-/// The folder with the zips of the functions for one processor.
-pub(crate) fn zips(processor: Processor) -> PathBuf {
+/// The folder with the zip of the functions for one processor.
+pub(crate) fn binaries(processor: Processor) -> PathBuf {
     folder().join("functions").join(processor.name())
 }
 
@@ -123,18 +126,6 @@ fn says_its_version(program: &Path) -> Result<(), Failure> {
     } else {
         Err(format!("{} says {said:?} instead of {expected:?}", program.display()))
     }
-}
-
-/// The packages in `functions/` with a program.
-pub(crate) fn function_names() -> Result<Vec<String>, Failure> {
-    let functions = tools::workspace().join("functions");
-    let mut names: Vec<String> = entries(&functions)?
-        .into_iter()
-        .filter(|package| package.join("src/main.rs").is_file())
-        .map(|package| name(&package))
-        .collect();
-    names.sort();
-    Ok(names)
 }
 
 /// A command that compiles what is released. No path of this machine gets into a program, so that the same source makes the same

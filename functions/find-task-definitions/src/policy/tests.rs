@@ -192,7 +192,7 @@ fn row(reason: SkipReason) -> Row {
             Row::of(
                 held("ann - audit", Some(&web)),
                 "web in production",
-                "everything is on hold by the parameter /ecr-deploy/shop/hold: \"ann - audit\". Push again,",
+                "everything is on hold by the parameter /ecr-deploy/shop/hold: \"ann - audit\". When that is lifted,",
                 SkipReason::LowerVersion,
             )
         }
