@@ -7,6 +7,9 @@ use prepare::prerequisites;
 use std::thread;
 use std::time::Instant;
 
+/// The tests that start a local AWS, and those of the tasks.
+const SCENARIOS: &str = "cargo test --locked --package local-aws --package storm --package tests --package xtask";
+
 /// Small storms, of some minutes in all, which exercise every rule about stages. The seed of the day is told where it is played.
 const STORMS: &str = "cargo xtask storm --services 40 --exercise --seed 3 --seed 5 --seed 13 --seed today";
 
@@ -17,7 +20,10 @@ const PACKAGE: &str = if cfg!(target_arch = "aarch64") {
     "nice -n 19 cargo xtask package --processor x86_64"
 };
 
-/// Runs everything and ends at the first failure.
+/// Each target for a while, on what the package leaves.
+const FUZZING: &str = "nice -n 19 cargo xtask fuzz --seconds 12";
+
+/// Runs everything and ends at the first failure; where steps run side by side, when all of them have ended.
 ///
 /// # Errors
 ///
@@ -44,27 +50,30 @@ pub(crate) fn run() -> Result<(), Failure> {
     steps::documentation(&lacking).run()?;
     steps::cdk().run()?;
     steps::unit_tests(&lacking).run()?;
-    // The scenarios wait most of the time.
-    let package = thread::spawn(|| Step::new("the package", PACKAGE).run_quietly());
-    Step::new(
-        "Rust: end to end",
-        "cargo test --locked --package local-aws --package storm --package tests --package xtask",
-    )
-    .run()?;
-    if lacking.containers.is_none() {
-        Step::new("the demo", "cargo xtask demo").run()?;
-    }
-    Step::new("storms: three that are always the same, and that of the day", STORMS).run()?;
-    if !lacking.compiler {
-        Step::new("fuzzing", "cargo xtask fuzz --seconds 12").run()?;
-    }
-    eprintln!("\nwaiting for the package");
-    package.join().map_err(|_| "the making of the package panicked")??;
-    Step::new(
+    // The scenarios and the storms wait most of the time.
+    let fuzzing = (!lacking.compiler).then(|| Step::new("fuzzing", FUZZING));
+    side_by_side(
+        Step::new("Rust: end to end", SCENARIOS),
+        vec![
+            vec![Step::new(
+                "storms: three that are always the same, and that of the day",
+                STORMS,
+            )],
+            [Some(Step::new("the package", PACKAGE)), fuzzing]
+                .into_iter()
+                .flatten()
+                .collect(),
+        ],
+    )?;
+    let released = Step::new(
         "the demo with the functions as they are released, where no Docker engine answers",
         "env DOCKER_HOST=unix:///no-engine.sock cargo xtask demo --release",
-    )
-    .run()?;
+    );
+    if lacking.containers.is_none() {
+        side_by_side(Step::new("the demo", "cargo xtask demo"), vec![vec![released]])?;
+    } else {
+        released.run()?;
+    }
     eprintln!("\n== permissions: each was needed by some call, and no call was refused");
     iam::compare()?;
 
@@ -76,4 +85,52 @@ pub(crate) fn run() -> Result<(), Failure> {
         eprintln!("{line}");
     }
     Ok(())
+}
+
+/// Runs a step where everybody sees what it says, and lists of others beside it.
+///
+/// # Errors
+///
+/// Each failure, once all have ended.
+fn side_by_side(step: Step, beside: Vec<Vec<Step>>) -> Result<(), Failure> {
+    let ends = thread::scope(|scope| {
+        let beside: Vec<_> = beside
+            .into_iter()
+            .map(|steps| scope.spawn(move || steps.iter().try_for_each(Step::run_quietly)))
+            .collect();
+        let ended = step.run();
+        let others = beside
+            .into_iter()
+            .map(|it| it.join().unwrap_or_else(|_| Err("a step panicked".to_owned())));
+        [ended].into_iter().chain(others).collect::<Vec<_>>()
+    });
+    let failures: Vec<Failure> = ends.into_iter().filter_map(Result::err).collect();
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(failures.join("\n\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_of_steps_that_run_side_by_side_is_told() {
+        let step = |command| Step::new("a step", command);
+        let ended = side_by_side(
+            step("false"),
+            vec![vec![step("true"), step("false a")], vec![step("false b")]],
+        );
+        let said = ended.unwrap_err();
+        assert_eq!(said.matches("a step failed").count(), 3, "{said}");
+        assert!(said.contains("&& false a") && said.contains("&& false b"), "{said}");
+    }
+
+    #[test]
+    fn steps_that_run_side_by_side_pass_where_all_do() {
+        let step = |command| Step::new("a step", command);
+        side_by_side(step("true"), vec![vec![step("true"), step("true")], vec![]]).unwrap();
+    }
 }
