@@ -53,7 +53,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     // The scenarios and the storms wait most of the time.
     let fuzzing = (!lacking.compiler).then(|| Step::new("fuzzing", FUZZING));
     side_by_side(
-        Step::new("Rust: end to end", SCENARIOS),
+        &Step::new("Rust: end to end", SCENARIOS),
         vec![
             vec![Step::new(
                 "storms: three that are always the same, and that of the day",
@@ -70,7 +70,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         "env DOCKER_HOST=unix:///no-engine.sock cargo xtask demo --release",
     );
     if lacking.containers.is_none() {
-        side_by_side(Step::new("the demo", "cargo xtask demo"), vec![vec![released]])?;
+        side_by_side(&Step::new("the demo", "cargo xtask demo"), vec![vec![released]])?;
     } else {
         released.run()?;
     }
@@ -92,7 +92,7 @@ pub(crate) fn run() -> Result<(), Failure> {
 /// # Errors
 ///
 /// Each failure, once all have ended.
-fn side_by_side(step: Step, beside: Vec<Vec<Step>>) -> Result<(), Failure> {
+fn side_by_side(step: &Step, beside: Vec<Vec<Step>>) -> Result<(), Failure> {
     let ends = thread::scope(|scope| {
         let beside: Vec<_> = beside
             .into_iter()
@@ -131,6 +131,6 @@ mod tests {
     #[test]
     fn steps_that_run_side_by_side_pass_where_all_do() {
         let step = |command| Step::new("a step", command);
-        side_by_side(step("true"), vec![vec![step("true"), step("true")], vec![]]).unwrap();
+        side_by_side(&step("true"), vec![vec![step("true"), step("true")], vec![]]).unwrap();
     }
 }

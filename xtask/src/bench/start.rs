@@ -84,25 +84,27 @@ fn line(name: &str, start: impl Fn() -> Result<lambda::ColdStart, Failure>) -> R
     })
 }
 
-/// A time of a redrive: the service went back when the rollback was measured, and only a redrive moves it once more.
-const LATER: &str = "2199-01-01T00:00:00Z";
-
 /// An input for each function, as the state machine would make it for one of the services.
 async fn inputs(functions: &Functions, event: &Value) -> Result<BTreeMap<&'static str, Value>, Failure> {
     let message = |error: ecr_deploy::error::Error| error.to_string();
     let plan = functions.find(event).await.map_err(message)?;
-    let (image, planned) = (&plan["image"], &plan["revisions"][0]);
+    let image = &plan["image"];
     let settings = &plan["settings"][0];
-    let register = json!({"image": image, "taskDefinition": planned["taskDefinition"], "settings": settings});
-    let registered = functions.register(&register).await.map_err(message)?;
-    let service = &planned["services"][0];
-    let mut update = json!({
-        "image": image, "cluster": service["cluster"], "service": service["service"], "deadline": null,
-        "taskDefinition": registered["taskDefinition"], "source": registered["source"], "wantedSince": event["time"],
-        "repeated": false, "services": 1, "settings": settings,
-    });
-    let updated = functions.update(&update).await.map_err(message)?;
-    update["wantedSince"] = json!(LATER);
+    let register =
+        |planned: &Value| json!({"image": image, "taskDefinition": planned["taskDefinition"], "settings": settings});
+    let update = async |planned: &Value| {
+        let registered = functions.register(&register(planned)).await.map_err(message)?;
+        let service = &planned["services"][0];
+        Ok::<_, Failure>(json!({
+            "image": image, "cluster": service["cluster"], "service": service["service"], "deadline": null,
+            "taskDefinition": registered["taskDefinition"], "source": registered["source"], "wantedSince": null,
+            "repeated": false, "services": 1, "settings": settings,
+        }))
+    };
+    // The rollback that is measured takes the first service back, and nobody asks for its update once more.
+    let (first, second) = (&plan["revisions"][0], &plan["revisions"][1]);
+    let updated = functions.update(&update(first).await?).await.map_err(message)?;
+    let (register, update) = (register(first), update(second).await?);
     let (rollout, previous) = (&updated["rollout"], &updated["previous"]);
     let check = json!({"image": image, "rollout": rollout, "previous": previous, "rollsBack": null, "services": 1, "settings": settings});
     let roll_back = json!({"image": image, "rollout": rollout, "previous": previous, "check": null, "services": 1, "settings": settings});
