@@ -120,7 +120,7 @@ mod tests {
     fn each_failure_of_steps_that_run_side_by_side_is_told() {
         let step = |command| Step::new("a step", command);
         let ended = side_by_side(
-            step("false"),
+            &step("false"),
             vec![vec![step("true"), step("false a")], vec![step("false b")]],
         );
         let said = ended.unwrap_err();
