@@ -140,7 +140,7 @@ fn reads_on_where_a_call_is_refused(it: &Installed) {
         .ended(0)
         .document();
     assert_eq!(doctor.services, 2);
-    assert_eq!(found(&doctor), ["WARNING stages"], "{doctor:#?}");
+    assert_eq!(found(&doctor), ["WARNING stages", "NOTE mutable"], "{doctor:#?}");
     for (what, action) in [
         ("shop-production", "ecr:Describe"),
         ("trails", "cloudtrail:DescribeTrails"),
