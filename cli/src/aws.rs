@@ -5,8 +5,8 @@ mod sign_in;
 use crate::arguments::Shared;
 use crate::calls::Calls;
 use crate::error::Error;
-use crate::execution::time;
 use crate::installation::{Installation, parameter};
+use crate::parameters::Parameters;
 use aws_config::SdkConfig;
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::domain::image::EcrRegistry;
@@ -41,10 +41,10 @@ impl SignedIn {
         aws_sdk_sfn::Client::new(&self.config)
     }
 
-    /// Systems Manager.
+    /// The parameters of Systems Manager.
     #[must_use]
-    pub fn ssm(&self) -> aws_sdk_ssm::Client {
-        aws_sdk_ssm::Client::new(&self.config)
+    pub fn parameters(&self) -> Parameters {
+        Parameters(self.calls(&self.region))
     }
 
     /// ECS.
@@ -135,23 +135,17 @@ impl Account {
     /// [`Error::NoInstallation`], and whatever AWS refuses.
     pub async fn of(signed_in: SignedIn, stack: &str) -> Result<Self, Error> {
         let name = parameter(stack);
-        let read = signed_in.ssm().get_parameters().names(&name).send().await;
-        let read =
-            read.map_err(|error| not_read(stack, OfAws::from_aws(&format!("GetParameters of {name}"), &error)))?;
-        let found = read
-            .parameters()
-            .first()
-            .and_then(|it| Some((it.value()?, it.last_modified_date())));
-        let Some((text, modified)) = found else {
+        let read = signed_in.parameters().get(&name).await;
+        let Some(found) = read.map_err(|error| not_read(stack, error))? else {
             return Err(Error::NoInstallation {
                 stack: stack.to_owned(),
                 region: signed_in.region,
             });
         };
         Ok(Self {
-            installation: Installation::parse(stack, text)?,
+            installation: Installation::parse(stack, &found.value)?,
             stack: stack.to_owned(),
-            installed_at: modified.map(time),
+            installed_at: found.modified,
             signed_in,
         })
     }

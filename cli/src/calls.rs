@@ -36,6 +36,12 @@ pub struct Service {
     pub target: Option<&'static str>,
 }
 
+/// Systems Manager.
+pub const PARAMETERS: Service = Service {
+    name: "ssm",
+    id: "SSM",
+    target: Some("AmazonSSM"),
+};
 /// `CloudWatch` Logs.
 pub const LOGS: Service = Service {
     name: "logs",
@@ -127,7 +133,7 @@ impl Calls {
             .operation_name(operation.to_owned())
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(&self.endpoint(service))
-            .standard_retry(&RetryConfig::standard())
+            .standard_retry(&self.retries())
             .timeout_config(self.limits())
             .retry_classifier(AwsErrorCodeClassifier::<ErrorMetadata>::new())
             .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
@@ -161,6 +167,12 @@ impl Calls {
         StaticRuntimePlugin::new()
             .with_config(config.freeze())
             .with_runtime_components(components)
+    }
+
+    /// How often a call is sent.
+    fn retries(&self) -> RetryConfig {
+        let configured = self.config.retry_config().cloned();
+        configured.unwrap_or_else(RetryConfig::standard)
     }
 
     /// How long a call may take.
@@ -290,11 +302,11 @@ mod tests {
     async fn a_call_without_an_answer_ends() {
         // It takes connections, and never answers.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let keys = aws_sdk_ssm::config::Credentials::new("key", "secret", None, None, "test");
+        let keys = aws_sdk_ecs::config::Credentials::new("key", "secret", None, None, "test");
         let limits = TimeoutConfig::builder().operation_timeout(std::time::Duration::from_millis(200));
         let config = SdkConfig::builder()
             .endpoint_url(format!("http://{}", silent.local_addr().unwrap()))
-            .credentials_provider(aws_sdk_ssm::config::SharedCredentialsProvider::new(keys))
+            .credentials_provider(aws_sdk_ecs::config::SharedCredentialsProvider::new(keys))
             .timeout_config(limits.build())
             .build();
         let answer = Calls::new(config, "eu-west-1").get(LOGS, "Read", "it", "/").await;

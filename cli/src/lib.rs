@@ -30,6 +30,7 @@ pub mod lifecycle;
 pub mod logs;
 pub mod named;
 pub mod output;
+pub mod parameters;
 pub mod progress;
 pub mod push;
 pub mod report;

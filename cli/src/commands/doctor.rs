@@ -292,10 +292,8 @@ async fn pushes(account: &Account, now: Timestamp) -> Result<(Vec<Begun>, Option
 
 /// The version of the bootstrap stack.
 async fn bootstrap(signed_in: &SignedIn) -> Result<Option<u32>, Error> {
-    let read = signed_in.ssm().get_parameters().names(BOOTSTRAP).send().await;
-    let read = read.map_err(|error| OfAws::from_aws(&format!("GetParameters of {BOOTSTRAP}"), &error))?;
-    let version = read.parameters().iter().find_map(|it| it.value());
-    Ok(version.and_then(|version| version.trim().parse().ok()))
+    let version = signed_in.parameters().get(BOOTSTRAP).await?;
+    Ok(version.and_then(|version| version.value.trim().parse().ok()))
 }
 
 impl Document for Doctor {

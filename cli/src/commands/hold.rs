@@ -6,7 +6,6 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{self, Document, paragraphs, who, wrapped};
 use aws_sdk_ecs::types::Tag;
-use aws_sdk_ssm::types::ParameterType;
 use ecr_deploy::domain::arn::{ClusterName, ServiceName};
 use ecr_deploy::domain::hold;
 use ecr_deploy::domain::service::ServiceTags;
@@ -81,9 +80,7 @@ pub(crate) async fn hold(shared: &Shared, arguments: &HoldArguments) -> Result<E
         set(&account, &service.parse()?, &text).await?
     } else {
         let (before, name) = (all_hold(&account).await?, &account.installation.hold_parameter);
-        let put = account.ssm().put_parameter().name(name).r#type(ParameterType::String);
-        let put = put.overwrite(true).value(&text).send().await;
-        put.map_err(|error| OfAws::from_aws(&format!("PutParameter {name}"), &error))?;
+        account.parameters().put(name, &text).await?;
         before
     };
     let document = Held {
@@ -117,8 +114,7 @@ pub(crate) async fn unhold(shared: &Shared, arguments: &UnholdArguments) -> Resu
     } else {
         let (before, name) = (all_hold(&account).await?, &account.installation.hold_parameter);
         if before.is_some() {
-            let deleted = account.ssm().delete_parameter().name(name).send().await;
-            deleted.map_err(|error| OfAws::from_aws(&format!("DeleteParameter {name}"), &error))?;
+            account.parameters().delete(name).await?;
         }
         before
     };
@@ -182,9 +178,7 @@ async fn service_hold(account: &Account, named: &Named) -> Result<(String, Optio
 /// The text that holds everything.
 pub(crate) async fn all_hold(account: &Account) -> Result<Option<String>, Error> {
     let name = &account.installation.hold_parameter;
-    let read = account.ssm().get_parameters().names(name).send().await;
-    let read = read.map_err(|error| OfAws::from_aws(&format!("GetParameters of {name}"), &error))?;
-    Ok(read.parameters().iter().find_map(|it| it.value()).map(str::to_owned))
+    Ok(account.parameters().get(name).await?.map(|found| found.value))
 }
 
 impl Document for Held {

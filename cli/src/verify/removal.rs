@@ -138,16 +138,7 @@ impl Sandbox<'_> {
 
     async fn remove_parameters(&self) -> Result<(), OfAws> {
         let names = parameters(self.cluster.as_str());
-        let deleted = self
-            .account
-            .ssm()
-            .delete_parameters()
-            .set_names(Some(names))
-            .send()
-            .await;
-        deleted
-            .map(drop)
-            .map_err(|error| OfAws::from_aws("DeleteParameters", &error))
+        self.account.parameters().delete_all(&names).await
     }
 }
 

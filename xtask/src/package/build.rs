@@ -11,6 +11,8 @@ use std::process::Command;
 
 /// The package of the command.
 pub(super) const COMMAND: &str = "ecr-deploy-cli";
+/// The profile that it is released with.
+const COMMAND_PROFILE: &str = "command";
 /// The package of the program that all functions share.
 pub(super) const FUNCTIONS: &str = "bootstrap";
 
@@ -102,13 +104,21 @@ pub(super) fn command(python: &Path, processor: Processor) -> Result<(), Failure
     add_target(target)?;
     let mut build = released(python, "cargo");
     build
-        .args(["zigbuild", "--release", "--locked", "--package", COMMAND])
+        .args([
+            "zigbuild",
+            "--profile",
+            COMMAND_PROFILE,
+            "--locked",
+            "--package",
+            COMMAND,
+        ])
         .args(["--features", "sso", "--target", target]);
     run_quietly(&mut build)?;
     let linked = tools::workspace()
         .join("target")
         .join(target)
-        .join("release/ecr-deploy");
+        .join(COMMAND_PROFILE)
+        .join("ecr-deploy");
     let program = folder().join(format!("ecr-deploy-linux-{}", processor.name()));
     fs::copy(&linked, &program).map_err(|error| format!("{}: {error}", linked.display()))?;
     if processor == Processor::here() {
