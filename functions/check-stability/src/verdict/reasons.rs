@@ -1,11 +1,12 @@
 //! Which tasks of a rollout crashed, and how the reasons are told.
 
 use super::records::is_rollback;
-use super::{CLOCK_SKEW, Snapshot, earlier, hooks, launch};
+use super::{CLOCK_SKEW, Snapshot, earlier, hooks, later, launch};
 use crate::crash::{describe, sentence};
 use ecr_deploy::contract::{CheckStability, Rollout};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::{self, Deployment, ServiceDeployment, StoppedTask};
+use ecr_deploy::domain::stage::RollbackSetting;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -23,7 +24,8 @@ pub fn first_crash<'a>(snapshot: &'a Snapshot, asked: &CheckStability) -> Option
 /// The tasks of our rollout that crashed by themselves while it was watched.
 ///
 /// A service may run work that ends well and is started again, by ECS, for ever: where tasks of the last good revision
-/// ended so, it is no failure that ours do.
+/// ended so, it is no failure that ours do. Where the push found its revision here, by a rollout that was over, the tasks of that
+/// rollout tell it too: ECS has forgotten those of the revision before after an hour.
 pub(super) fn failed_tasks<'a>(snapshot: &'a Snapshot, asked: &CheckStability) -> Vec<&'a StoppedTask> {
     let rollout = &asked.rollout;
     // During a rollback the deployment that was good before may be listed still.
@@ -45,10 +47,15 @@ pub(super) fn failed_tasks<'a>(snapshot: &'a Snapshot, asked: &CheckStability) -
         Some(_) => Some(&rollout.task_definition),
         None => asked.previous.as_ref().or_else(|| good_before(snapshot, rollout)),
     };
-    let before = snapshot
-        .stopped
-        .iter()
-        .filter(|task| !is_ours(task) && good.is_some() && task.task_definition.as_ref() == good);
+    let was_here = was_here(asked);
+    let tells = |task: &&StoppedTask| {
+        if is_ours(task) {
+            was_here
+        } else {
+            good.is_some() && task.task_definition.as_ref() == good
+        }
+    };
+    let before = snapshot.stopped.iter().filter(tells);
     let good_ends: Vec<&StoppedTask> = before.filter(|task| task.succeeded().is_some()).collect();
     let ended_as_well = |task: &StoppedTask| {
         good_ends
@@ -59,6 +66,15 @@ pub(super) fn failed_tasks<'a>(snapshot: &'a Snapshot, asked: &CheckStability) -
     ours.filter(|task| task.stopped_at.is_none_or(|at| at >= since))
         .filter(|task| task.crashed() && !ended_as_well(task))
         .collect()
+}
+
+/// True if the push found its revision here, by a rollout that began longer ago than clocks differ and was over: then it is watched from
+/// the push on, see `already_deployed` of update-service. Where a stage leaves what failed as it is, that rollout may have failed.
+fn was_here(asked: &CheckStability) -> bool {
+    let rollout = &asked.rollout;
+    asked.rolls_back.is_none()
+        && asked.settings.rollback == RollbackSetting::Automatic
+        && later(rollout.started_at, CLOCK_SKEW) < rollout.watched_since
 }
 
 /// The last good revision before a rollout, by ECS's records: where "Update service" was not told of any.

@@ -11,7 +11,7 @@ use ecr_deploy::domain::service::ServiceDeploymentStatus::{
 use ecr_deploy::domain::service::{
     CrashThreshold, RolloutState, ServiceDeploymentStatus, ServiceEvent, StoppedContainer,
 };
-use ecr_deploy::domain::stage::{BaseSetting, RolloutSettings};
+use ecr_deploy::domain::stage::{BaseSetting, RollbackSetting, RolloutSettings};
 use ecr_deploy::testing::{arn, at, crash, deployment, given_up, pushed, record, rolling, rollout, service};
 use proptest::prelude::*;
 
@@ -767,6 +767,35 @@ fn a_sidecar_that_ecs_stopped_makes_no_bad_end_of_a_job_as_those_of_the_last_goo
         let essential = essential.iter().map(|name| (*name).to_owned()).collect();
         let check = Case { essential, ..case }.judged();
         assert_eq!(check.verdict, verdict, "{ours:?} {before:?} {check:?}");
+    }
+}
+
+#[test]
+fn where_the_push_finds_its_revision_deployed_long_ago_the_tasks_of_that_rollout_tell_that_its_work_ends_well() {
+    let job: &[(&str, i32)] = &[("runner", 0), ("router", 143)];
+    let failed: &[(&str, i32)] = &[("runner", 1), ("router", 143)];
+    let is_left = RollbackSetting::None;
+    let goes_back = RollbackSetting::Automatic;
+    // ECS has forgotten the tasks of web:1. The rollout began in the second second.
+    for (ours, watched_since, rollback, verdict) in [
+        (job, 63, goes_back, Stable),
+        (failed, 63, goes_back, Failed),
+        // Clocks may differ by that: it may be the rollout of this very push.
+        (job, 62, goes_back, Failed),
+        (job, 2, goes_back, Failed),
+        // It may have failed, and been left as it was.
+        (job, 63, is_left, Failed),
+    ] {
+        let mut case = case([deployment("web:2")]).stopped(vec![exited("web:2", ours); 3]);
+        case.essential = vec!["runner".to_owned()];
+        case.asked.settings.rollback = rollback;
+        case.asked.rollout.started_at = at(2);
+        case.asked.rollout.watched_since = at(watched_since);
+        let check = case.judged();
+        assert_eq!(
+            check.verdict, verdict,
+            "{ours:?} {watched_since} {rollback:?} {check:?}"
+        );
     }
 }
 

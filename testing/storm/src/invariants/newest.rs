@@ -6,11 +6,15 @@ use crate::aftermath::{
     Aftermath, Deed, Deployment, Execution, Pushed, Revision, Service, StoppedTask, repository_of, short,
 };
 use crate::push::PushId;
+use serde_json::{Map, Value};
 use simulated_ecs::Behaviour;
 use std::collections::BTreeMap;
 
 const NEWEST: &str = "no service is below the newest push that succeeded for it";
 const GOOD: &str = "the newest push of a repository is not rolled back where its image is good";
+
+/// The hosts of each cluster of a storm.
+const HOSTS: u32 = 3;
 
 /// For each repository, a service is on the newest push that succeeded for it, or on a newer one. The order of pushes is
 /// that of the pushes themselves, which the revisions carry in their tags.
@@ -124,7 +128,8 @@ fn last_executions<'a>(aftermath: &'a Aftermath, service: &Service) -> BTreeMap<
 /// - a lifecycle hook of a rollout failed, was not over in time, or somebody chose there to go back. That a hook took long is no
 ///   reason.
 ///
-/// Nor where the tasks of the service ended well, nothing tells of a revision that was good before, and the execution says so.
+/// Nor where somebody has asked for more tasks than there are hosts, of which each takes a port of its own: nothing could be stable
+/// then. Nor where the tasks of the service ended well, nothing tells of a revision that was good before, and the execution says so.
 ///
 /// A service that is gone is gone. That AWS was slow, throttled or did not answer is no reason, and none of the services of a
 /// storm is set up so that nothing could be rolled out on it. (A push that no permit lets come to the service is none for it.)
@@ -176,6 +181,9 @@ fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution,
     if aftermath.deeds_on(&id).any(|deed| during.contains(&deed.at)) {
         return true;
     }
+    if has_no_room(aftermath, service) {
+        return true;
+    }
     let message = execution.message.as_deref().unwrap_or_default();
     let first = service.history.first();
     let first = first.and_then(|it| aftermath.after.revision(&it.task_definition));
@@ -198,6 +206,17 @@ fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution,
             || aftermath.lost_an_image(service, rollout)
             || brings_unknown_work(aftermath, service, rollout, since, until)
     })
+}
+
+/// True if a service is to run more tasks than there are hosts, and each takes a port of its host.
+fn has_no_room(aftermath: &Aftermath, service: &Service) -> bool {
+    let takes_port = |container: &Map<String, Value>| {
+        let ports = container.get("portMappings").and_then(Value::as_array);
+        let mut ports = ports.into_iter().flatten();
+        ports.any(|port| port["hostPort"].as_u64().is_some_and(|port| port > 0))
+    };
+    let on = aftermath.after.revision(&service.task_definition);
+    service.asked_count > HOSTS && on.is_some_and(|on| on.containers().any(takes_port))
 }
 
 /// True if the tasks of a rollout end by themselves, and none of the good revision before it had ended so until then, or ECS did not
@@ -242,6 +261,27 @@ mod tests {
         let mut aftermath = rolled_back();
         aftermath.pushes[1].behaviour = Some(Behaviour::Good);
         aftermath
+    }
+
+    #[test]
+    fn a_good_push_is_rolled_back_where_more_tasks_are_asked_for_than_there_are_hosts_with_that_port() {
+        for (asked, port, expected) in [(4, 8017, 0), (3, 8017, 1), (4, 0, 1)] {
+            let mut aftermath = wrongly_rolled_back();
+            let service = &mut aftermath.after.services[0];
+            service.asked_count = asked;
+            let on = service.task_definition.clone();
+            for revision in aftermath
+                .after
+                .revisions
+                .iter_mut()
+                .filter(|it| on.ends_with(&it.name()))
+            {
+                let containers = json!([{"portMappings": [{"containerPort": 80, "hostPort": port}]}]);
+                revision.document.insert("containerDefinitions".to_owned(), containers);
+            }
+            let found = no_good_newest_push_is_rolled_back(&aftermath).len();
+            assert_eq!(found, expected, "{asked} {port}");
+        }
     }
 
     #[test]
