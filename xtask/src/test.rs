@@ -7,8 +7,13 @@ use prepare::prerequisites;
 use std::thread;
 use std::time::Instant;
 
-/// The tests that start a local AWS, and those of the tasks.
-const SCENARIOS: &str = "cargo test --locked --package local-aws --package storm --package tests --package xtask";
+/// The tests that start a local AWS, and those of the tasks; but for those with real containers.
+const SCENARIOS: &str = "cargo test --locked --package local-aws --package storm --package tests --package xtask --lib --bins \
+    --test command --test cost --test interleavings --test package --test simulated";
+
+/// The scenarios with real containers, which wait for them most of the time.
+const CONTAINERS: &str =
+    "cargo test --locked --package local-aws --package storm --package tests --package xtask --test containers";
 
 /// Small storms, of some minutes in all, which exercise every rule about stages. The seed of the day is told where it is played.
 const STORMS: &str = "cargo xtask storm --services 40 --exercise --seed 3 --seed 5 --seed 13 --seed today";
@@ -55,6 +60,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     side_by_side(
         &Step::new("Rust: end to end", SCENARIOS),
         vec![
+            vec![Step::new("Rust: end to end, with real containers", CONTAINERS)],
             vec![Step::new(
                 "storms: three that are always the same, and that of the day",
                 STORMS,
@@ -115,6 +121,7 @@ fn side_by_side(step: &Step, beside: Vec<Vec<Step>>) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use local_aws::tools;
 
     #[test]
     fn each_failure_of_steps_that_run_side_by_side_is_told() {
@@ -126,6 +133,18 @@ mod tests {
         let said = ended.unwrap_err();
         assert_eq!(said.matches("a step failed").count(), 3, "{said}");
         assert!(said.contains("&& false a") && said.contains("&& false b"), "{said}");
+    }
+
+    #[test]
+    fn every_suite_of_scenarios_is_run_once() {
+        let manifest = std::fs::read_to_string(tools::workspace().join("tests/Cargo.toml")).unwrap();
+        let named = |block: &str| Some(block.split_once("name = \"")?.1.split_once('"')?.0.to_owned());
+        let suites: Vec<String> = manifest.split("[[test]]").skip(1).filter_map(named).collect();
+        assert!(suites.len() > 5, "{suites:?}");
+        for suite in suites {
+            let is_run = |command: &str| format!("{command} ").contains(&format!(" --test {suite} "));
+            assert!(is_run(SCENARIOS) != is_run(CONTAINERS), "{suite}");
+        }
     }
 
     #[test]
