@@ -16,8 +16,8 @@ const AUDIT: &str = "ann - no deployments until the audit is over";
 /// The message of a push that is held.
 fn says(text: &str) -> String {
     format!(
-        "everything is on hold by the parameter /ecr-deploy/ecr-deploy/hold: {text:?}. Push again, or start the event by \
-         hand, when that is lifted"
+        "everything is on hold by the parameter /ecr-deploy/ecr-deploy/hold: {text:?}. When that is lifted, the next \
+         sweep deploys it; or push again, or start the event by hand"
     )
 }
 
