@@ -68,13 +68,15 @@ pub(super) fn failed_tasks<'a>(snapshot: &'a Snapshot, asked: &CheckStability) -
         .collect()
 }
 
-/// True if the push found its revision here, by a rollout that began longer ago than clocks differ and was over: then it is watched from
-/// the push on, see `already_deployed` of update-service. Where a stage leaves what failed as it is, that rollout may have failed.
+/// True if the push found its revision here, by a rollout that began longer ago than a rollout may take and than clocks differ: it was
+/// over, and no step of this push began it. It is watched from the push on then, see `already_deployed` of update-service. Where a stage
+/// leaves what failed as it is, that rollout may have failed.
 fn was_here(asked: &CheckStability) -> bool {
     let rollout = &asked.rollout;
+    let may_take = rollout.deadline.duration_since(rollout.watched_since);
     asked.rolls_back.is_none()
         && asked.settings.rollback == RollbackSetting::Automatic
-        && later(rollout.started_at, CLOCK_SKEW) < rollout.watched_since
+        && later(rollout.started_at, CLOCK_SKEW.max(may_take)) < rollout.watched_since
 }
 
 /// The last good revision before a rollout, by ECS's records: where "Update service" was not told of any.

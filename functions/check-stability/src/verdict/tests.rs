@@ -777,24 +777,28 @@ fn where_the_push_finds_its_revision_deployed_long_ago_the_tasks_of_that_rollout
     let is_left = RollbackSetting::None;
     let goes_back = RollbackSetting::Automatic;
     // ECS has forgotten the tasks of web:1. The rollout began in the second second.
-    for (ours, watched_since, rollback, verdict) in [
-        (job, 63, goes_back, Stable),
-        (failed, 63, goes_back, Failed),
+    for (ours, watched_since, may_take, rollback, verdict) in [
+        (job, 63, 60, goes_back, Stable),
+        (failed, 63, 60, goes_back, Failed),
         // Clocks may differ by that: it may be the rollout of this very push.
-        (job, 62, goes_back, Failed),
-        (job, 2, goes_back, Failed),
+        (job, 62, 60, goes_back, Failed),
+        (job, 2, 60, goes_back, Failed),
+        // A step of this very push may have begun it, and lost the answer.
+        (job, 92, 90, goes_back, Failed),
+        (job, 93, 90, goes_back, Stable),
         // It may have failed, and been left as it was.
-        (job, 63, is_left, Failed),
+        (job, 63, 60, is_left, Failed),
     ] {
         let mut case = case([deployment("web:2")]).stopped(vec![exited("web:2", ours); 3]);
         case.essential = vec!["runner".to_owned()];
         case.asked.settings.rollback = rollback;
         case.asked.rollout.started_at = at(2);
         case.asked.rollout.watched_since = at(watched_since);
+        case.asked.rollout.deadline = at(watched_since + may_take);
         let check = case.judged();
         assert_eq!(
             check.verdict, verdict,
-            "{ours:?} {watched_since} {rollback:?} {check:?}"
+            "{ours:?} {watched_since} {may_take} {rollback:?} {check:?}"
         );
     }
 }
