@@ -33,7 +33,7 @@ pub enum Start {
     RolledBack {
         /// The revision that the service is on.
         to: TaskDefinitionArn,
-        /// Why, in ECS's words, if it says.
+        /// Why, in ECS's words without the last full stop, if it says.
         why: Option<String>,
     },
     /// It is on this revision now, which does not have the image: another one has to be made from it.
@@ -187,7 +187,7 @@ fn deployed_before(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Depl
     if !was_taken_on {
         return Some(Start::RolledBack {
             to: on.clone(),
-            why: record.status_reason.clone(),
+            why: earlier.why_it_failed(snapshot.service),
         });
     }
     // Where this execution has had a rollout here, a deployment without the image that replaced it has to give way.

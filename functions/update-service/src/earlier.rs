@@ -47,6 +47,27 @@ impl<'a> EarlierRollout<'a> {
         self.after.last()
     }
 
+    /// Why it did not become stable, in ECS's words, where ECS still tells it: the reason of its record, and the newest failure
+    /// to launch a task until the next rollout.
+    pub(crate) fn why_it_failed(&self, service: &Service) -> Option<String> {
+        let until = self.replaced_by().map(|next| next.created_at);
+        let mut during = service
+            .events
+            .iter()
+            .filter(|event| event.at >= self.record.created_at && until.is_none_or(|until| event.at < until));
+        let launch = during
+            .find(|event| event.is_launch_failure())
+            .map(|event| &event.message);
+        let words: Vec<&str> = self
+            .record
+            .status_reason
+            .iter()
+            .chain(launch)
+            .map(|text| text.trim_end_matches('.'))
+            .collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+
     /// True if a rollout to `revision` was successful before.
     pub(crate) fn was_good_before(&self, revision: &TaskDefinitionArn) -> bool {
         let was_good = |record: &ServiceDeployment| {

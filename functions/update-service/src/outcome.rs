@@ -63,7 +63,7 @@ impl Attempt<'_> {
     }
 
     pub(crate) fn rolled_back(&self, to: &TaskDefinitionArn, why: Option<&str>) -> Error {
-        let why = why.map(|why| format!(" ({})", why.trim_end_matches('.')));
+        let why = why.map(|why| format!(" ({why})"));
         Error::RolledBack(format!(
             "{} was on {} for this push before, which did not become stable{}, and is on {} now",
             self.mover.title(),

@@ -9,22 +9,6 @@ use ecr_deploy::domain::service::{Deployment, ServiceEvent};
 /// (observed, not documented): of half an hour, this is seven and a half.
 const UNPLACED: i32 = 4;
 
-/// ECS's words when there is no room for a task: of memory, of processors, or of ports.
-const NO_ROOM: &str = "unable to place a task";
-
-/// ECS's words when it cannot bring a task to run
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
-const FAILURES: [&str; 5] = [
-    NO_ROOM,
-    "failed to launch a task",
-    "unable to stop or start tasks during a deployment",
-    "failed to register targets",
-    "unable to consistently start tasks",
-];
-
-/// By these ECS says that it could launch tasks.
-const LAUNCHES: [&str; 2] = ["has started", "has reached a steady state"];
-
 /// True if ECS cannot launch any task of ours: none runs or starts, and as many failed as make a crash loop, or ECS has
 /// said so long ago. While tasks of other deployments are still to go, it makes room, and tries again some minutes
 /// after the last one has gone: until then it fails only by tasks that lack something else than room.
@@ -38,7 +22,7 @@ pub(super) fn fails(snapshot: &Snapshot, asked: &CheckStability, primary: &Deplo
     if primary.failed_tasks as usize >= snapshot.service.crash_threshold.tasks(primary.desired_count) {
         // ECS counts also the tasks for which there is no room yet.
         let newest = failure(snapshot, &asked.rollout);
-        return !(makes_room && newest.is_some_and(|newest| newest.message.contains(NO_ROOM)));
+        return !(makes_room && newest.is_some_and(ServiceEvent::says_no_room));
     }
     if makes_room {
         return false;
@@ -63,7 +47,7 @@ pub(super) fn failure<'a>(snapshot: &'a Snapshot, rollout: &Rollout) -> Option<&
 fn of_rollout<'a>(snapshot: &'a Snapshot, rollout: &Rollout) -> impl Iterator<Item = &'a ServiceEvent> {
     let since = rollout.started_at.max(earlier(rollout.watched_since, CLOCK_SKEW));
     let events = snapshot.service.events.iter().filter(move |event| event.at >= since);
-    events.filter(|event| says_any(event, &FAILURES))
+    events.filter(|event| event.is_launch_failure())
 }
 
 /// The same, where ECS said so of the rollout before and has launched no task since: it does not say the same again before its cause
@@ -71,10 +55,6 @@ fn of_rollout<'a>(snapshot: &'a Snapshot, rollout: &Rollout) -> impl Iterator<It
 fn told_before<'a>(snapshot: &'a Snapshot, rollout: &Rollout) -> Option<&'a ServiceEvent> {
     ours_of(&snapshot.service, rollout).filter(|ours| ours.failed_tasks > 0 && ours.running_count == 0)?;
     let newest_first = snapshot.service.events.iter();
-    let mut since_launch = newest_first.take_while(|event| !says_any(event, &LAUNCHES));
-    since_launch.find(|event| says_any(event, &FAILURES))
-}
-
-fn says_any(event: &ServiceEvent, words: &[&str]) -> bool {
-    words.iter().any(|words| event.message.contains(words))
+    let mut since_launch = newest_first.take_while(|event| !event.is_launch());
+    since_launch.find(|event| event.is_launch_failure())
 }

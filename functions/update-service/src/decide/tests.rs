@@ -5,6 +5,7 @@ use crate::at_rest::tests::{any_deployment, without_state};
 use ecr_deploy::domain::service::ServiceDeploymentStatus::{
     RollbackFailed, RolledBack, RollingBack, Stopped, Successful, UnderWay,
 };
+use ecr_deploy::domain::service::ServiceEvent;
 use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::testing::{arn, at, deployment, given_up, pushed, record, rolling, service, service_id};
 use proptest::prelude::*;
@@ -401,6 +402,65 @@ fn a_push_that_ecs_called_successful_and_that_was_taken_back_was_rolled_back() {
     let (to, why) = (arn("web:1"), None);
     assert_eq!(then("web:1"), Start::RolledBack { to, why });
     assert_eq!(then("web:3"), Start::TakenOn(arn("web:3")));
+}
+
+#[test]
+fn a_push_that_was_rolled_back_tells_ecs_reason_and_the_newest_failure_to_launch_a_task_of_its_own_time() {
+    const NO_ROOM: &str =
+        "(service web) was unable to place a task because no container instance met all requirements.";
+    let event = |seconds: i64, message: &str| ServiceEvent {
+        at: at(seconds),
+        message: message.to_owned(),
+    };
+    let history = |reason: Option<&str>| {
+        let made = |target, seconds, status| ServiceDeployment {
+            created_at: at(seconds),
+            ..record(target, status)
+        };
+        let ours = ServiceDeployment {
+            status_reason: reason.map(str::to_owned),
+            ..made("web:2", 60, RolledBack)
+        };
+        [made("web:3", 300, Successful), ours, made("web:1", 0, Successful)]
+    };
+    let no_room = NO_ROOM.trim_end_matches('.');
+    for (reason, events, expected) in [
+        (None, vec![], None),
+        (Some("It broke."), vec![], Some("It broke".to_owned())),
+        (None, vec![event(90, NO_ROOM)], Some(no_room.to_owned())),
+        (
+            Some("It broke."),
+            vec![
+                event(120, "(service web) has started 1 tasks."),
+                event(90, NO_ROOM),
+                event(70, "failed to launch a task."),
+            ],
+            Some(format!("It broke; {no_room}")),
+        ),
+        // Of the rollout after it, and of the one before it.
+        (
+            Some("It broke."),
+            vec![event(300, NO_ROOM), event(59, NO_ROOM)],
+            Some("It broke".to_owned()),
+        ),
+    ] {
+        let on = Service {
+            events,
+            ..service([deployment("web:3")])
+        };
+        let history = history(reason);
+        let earlier = EarlierRollout::of_push(
+            &UpdateInput {
+                repeated: true,
+                ..wanted()
+            },
+            &on,
+            Some(&history),
+            &[],
+        )
+        .unwrap();
+        assert_eq!(earlier.why_it_failed(&on), expected);
+    }
 }
 
 #[test]
