@@ -51,32 +51,21 @@ pub(crate) fn run() -> Result<(), Failure> {
     iam::begin()?;
     steps::formatting().run()?;
     Step::new("dependency policy", "cargo-deny --locked check bans licenses sources").run()?;
-    steps::lints(&lacking).run()?;
-    steps::documentation(&lacking).run()?;
     steps::cdk().run()?;
-    steps::unit_tests(&lacking).run()?;
-    // The scenarios and the storms wait most of the time.
     let fuzzing = (!lacking.compiler).then(|| Step::new("fuzzing", FUZZING));
+    let package = [Some(Step::new("the package", PACKAGE)), fuzzing];
+    // The longest of all, and what it yields to often waits: for a linker, or a state machine.
     side_by_side(
-        &Step::new("Rust: end to end", SCENARIOS),
-        vec![
-            vec![Step::new("Rust: end to end, with real containers", CONTAINERS)],
-            vec![Step::new(
-                "storms: three that are always the same, and that of the day",
-                STORMS,
-            )],
-            [Some(Step::new("the package", PACKAGE)), fuzzing]
-                .into_iter()
-                .flatten()
-                .collect(),
-        ],
+        || on_the_sources(&lacking),
+        vec![package.into_iter().flatten().collect()],
     )?;
     let released = Step::new(
         "the demo with the functions as they are released, where no Docker engine answers",
         "env DOCKER_HOST=unix:///no-engine.sock cargo xtask demo --release",
     );
     if lacking.containers.is_none() {
-        side_by_side(&Step::new("the demo", "cargo xtask demo"), vec![vec![released]])?;
+        let demo = Step::new("the demo", "cargo xtask demo");
+        side_by_side(|| demo.run(), vec![vec![released]])?;
     } else {
         released.run()?;
     }
@@ -93,18 +82,35 @@ pub(crate) fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs a step where everybody sees what it says, and lists of others beside it.
+/// Lints, documentation, and every test of Rust.
+fn on_the_sources(lacking: &Lacking) -> Result<(), Failure> {
+    steps::lints(lacking).run()?;
+    steps::documentation(lacking).run()?;
+    steps::unit_tests(lacking).run()?;
+    let scenarios = Step::new("Rust: end to end", SCENARIOS);
+    let containers = Step::new("Rust: end to end, with real containers", CONTAINERS);
+    let storms = Step::new("storms: three that are always the same, and that of the day", STORMS);
+    // The scenarios and the storms wait most of the time.
+    side_by_side(|| scenarios.run(), vec![vec![containers], vec![storms]])
+}
+
+/// Runs what everybody sees, and lists of steps beside it. A failure of the first is told at once.
 ///
 /// # Errors
 ///
 /// Each failure, once all have ended.
-fn side_by_side(step: &Step, beside: Vec<Vec<Step>>) -> Result<(), Failure> {
+fn side_by_side(seen: impl FnOnce() -> Result<(), Failure>, beside: Vec<Vec<Step>>) -> Result<(), Failure> {
     let ends = thread::scope(|scope| {
         let beside: Vec<_> = beside
             .into_iter()
             .map(|steps| scope.spawn(move || steps.iter().try_for_each(Step::run_quietly)))
             .collect();
-        let ended = step.run();
+        let ended = seen();
+        if let Err(failure) = &ended
+            && beside.iter().any(|it| !it.is_finished())
+        {
+            eprintln!("\n{failure}\nWhat runs beside it goes on to its end.");
+        }
         let others = beside
             .into_iter()
             .map(|it| it.join().unwrap_or_else(|_| Err("a step panicked".to_owned())));
@@ -127,7 +133,7 @@ mod tests {
     fn each_failure_of_steps_that_run_side_by_side_is_told() {
         let step = |command| Step::new("a step", command);
         let ended = side_by_side(
-            &step("false"),
+            || step("false").run(),
             vec![vec![step("true"), step("false a")], vec![step("false b")]],
         );
         let said = ended.unwrap_err();
@@ -150,6 +156,6 @@ mod tests {
     #[test]
     fn steps_that_run_side_by_side_pass_where_all_do() {
         let step = |command| Step::new("a step", command);
-        side_by_side(&step("true"), vec![vec![step("true"), step("true")], vec![]]).unwrap();
+        side_by_side(|| step("true").run(), vec![vec![step("true"), step("true")], vec![]]).unwrap();
     }
 }
