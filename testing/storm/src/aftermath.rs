@@ -34,6 +34,12 @@ pub(crate) struct Aftermath {
     pub(crate) stages: Vec<Stage>,
     /// The pushes, in the order in which they were made.
     pub(crate) pushes: Vec<Pushed>,
+    /// The pushes that sweeps began, while the storm blew: each is of an image that somebody had pushed before.
+    #[serde(default)]
+    pub(crate) swept: Vec<Pushed>,
+    /// The sweeps that failed, by their names, each with its reason.
+    #[serde(default)]
+    pub(crate) failed_sweeps: Vec<String>,
     /// The images that were archived.
     #[serde(default)]
     pub(crate) archived: Vec<Archived>,
@@ -303,6 +309,9 @@ pub(crate) struct Execution {
     pub(crate) push: Option<PushId>,
     /// "shop/web:v2"
     pub(crate) image: String,
+    /// True if a sweep began its push.
+    #[serde(default)]
+    pub(crate) by_sweep: bool,
     /// Of deploy-service: the service.
     pub(crate) service: Option<ServiceId>,
     /// Of deploy-service: the name of the execution that started it.
@@ -595,7 +604,7 @@ impl Aftermath {
     pub(crate) fn with_one_id_for_each_push(&self) -> Self {
         let mut one = self.clone();
         let mut of_repository: BTreeMap<&str, Vec<&Pushed>> = BTreeMap::new();
-        for push in &self.pushes {
+        for push in self.pushes.iter().chain(&self.swept) {
             of_repository.entry(&push.repository).or_default().push(push);
         }
         let mut ids: BTreeMap<&PushId, &PushId> = BTreeMap::new();
@@ -611,7 +620,7 @@ impl Aftermath {
             }
         }
         let id_of = |push: &PushId| ids.get(push).map_or_else(|| push.clone(), |id| (*id).clone());
-        for push in &mut one.pushes {
+        for push in one.pushes.iter_mut().chain(&mut one.swept) {
             push.id = id_of(&push.id);
         }
         for execution in one.executions.iter_mut().chain(&mut one.redriven) {

@@ -23,7 +23,7 @@ const OF_STAGES: [Rule; 9] = stages::RULES;
 const OF_FAULTS: [Rule; 17] = faults::RULES;
 const OF_HOOKS: [Rule; 4] = hooks::RULES;
 /// Changes of images meanwhile: in every storm of enough services, too.
-const OF_IMAGES: [Rule; 2] = images::RULES;
+const OF_IMAGES: [Rule; 3] = images::RULES;
 const COUNT: usize = OF_STAGES.len() + OF_FAULTS.len() + OF_HOOKS.len() + OF_IMAGES.len();
 
 fn rules() -> impl Iterator<Item = Rule> {

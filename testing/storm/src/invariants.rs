@@ -18,6 +18,7 @@ mod rollbacks;
 mod stable;
 mod stages;
 mod superseded;
+mod sweeps;
 mod untouched;
 mod winners;
 
@@ -83,7 +84,7 @@ impl Violation {
 }
 
 /// Every invariant.
-const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 33] = [
+const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 35] = [
     ended::every_execution_ends,
     ended::every_event_is_heard,
     ended::every_deed_is_done,
@@ -115,6 +116,8 @@ const INVARIANTS: [fn(&Aftermath) -> Vec<Violation>; 33] = [
     stages::only_what_a_stage_takes_is_rolled_out,
     stages::no_version_is_lowered,
     order::a_stage_follows_the_one_before_it,
+    sweeps::every_sweep_ends_well,
+    sweeps::a_sweep_brings_nothing_back,
     winners::there_is_one_winner,
     rate::nothing_is_lost_to_throttling,
 ];

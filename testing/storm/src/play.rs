@@ -27,6 +27,27 @@ const REST: Duration = Duration::from_secs(25);
 const IMAGE_ACTION: &str = "ECR Image Action";
 /// How long before the operator comes images have been archived: longer than a step lasts that looks for them.
 const ARCHIVING: Duration = Duration::from_millis(AFTER_ARCHIVING.unsigned_abs() + 1_000);
+/// The sweeps of a storm, after the last delivery. Those at first find what is old enough, and much that is still on its way.
+const SWEEPS: [Sweeps; 4] = [
+    Sweeps::after(15, 2),
+    Sweeps::after(20, 1),
+    Sweeps::after(30, 2),
+    Sweeps::after(45, 1),
+];
+
+/// Sweeps that begin at the same moment.
+struct Sweeps {
+    later: Duration,
+    at_once: usize,
+}
+
+impl Sweeps {
+    const fn after(seconds: u64, at_once: usize) -> Self {
+        let later = Duration::from_secs(seconds);
+        Self { later, at_once }
+    }
+}
+
 /// How often it is noted which tasks have stopped. ECS forgets one after an hour, which is two minutes here.
 const NOTING: Duration = Duration::from_secs(20);
 
@@ -61,6 +82,16 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
     })?;
     let (pushes, alarms, all_held, mut archived) = push(aws, stack, ecs, scenario).await?;
     let mut stopped = Stopped::default();
+    let end = wait_for_the_end(aws, stack, ecs, scenario, &mut stopped);
+    let sweeps = async {
+        if scenario.sweeps {
+            sweep_meanwhile(aws, stack).await
+        } else {
+            Ok(())
+        }
+    };
+    tokio::try_join!(end, sweeps)?;
+    // The last sweep may have begun when all else had ended.
     wait_for_the_end(aws, stack, ecs, scenario, &mut stopped).await?;
     let morning = ecs.with(|_, now| now);
     let redriven = redrive(aws, stack, scenario, begun, |execution| {
@@ -82,7 +113,11 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
         service.keep_stopped(stopped.tasks.get(&service.id()).map_or(&[], Vec::as_slice));
     }
     note_rollbacks(ecs, &mut after)?;
+    let executions = executions(aws, stack, begun).await?;
+    let executions: Vec<Execution> = executions.into_iter().map(|(_, it)| it).collect();
     Ok(Aftermath {
+        swept: swept(&executions, &pushes),
+        failed_sweeps: failed_sweeps(aws, stack, begun).await?,
         clusters: CLUSTERS.map(str::to_owned).to_vec(),
         all_held,
         by_digest: scenario.by_digest,
@@ -93,11 +128,7 @@ pub(crate) async fn play(aws: &LocalAws, stack: &Stack, scenario: &Scenario) -> 
         after,
         calls,
         others,
-        executions: executions(aws, stack, begun)
-            .await?
-            .into_iter()
-            .map(|(_, it)| it)
-            .collect(),
+        executions,
         redriven_at: Some(morning).filter(|_| !redriven.is_empty()),
         redriven,
     })
@@ -348,7 +379,7 @@ async fn wait_for_the_end(
         // An event that has been delivered starts its execution soon.
         pause(Duration::from_secs(1)).await;
         let mut running = Vec::new();
-        for machine in [&stack.push, &stack.deploy_image, &stack.deploy_service] {
+        for machine in [&stack.sweep, &stack.push, &stack.deploy_image, &stack.deploy_service] {
             let list = aws.sfn().list_executions().state_machine_arn(machine);
             let page = list.status_filter(ExecutionStatus::Running).send().await;
             let page = page.map_err(|error| format!("ListExecutions: {error}"))?;
@@ -371,6 +402,53 @@ async fn wait_for_the_end(
             }
         }
     }
+}
+
+/// Sweeps while the storm blows: two at the same moment, and others after them.
+async fn sweep_meanwhile(aws: &LocalAws, stack: &Stack) -> Result<(), Failure> {
+    for wave in SWEEPS {
+        pause(wave.later).await;
+        for _ in 0..wave.at_once {
+            let start = aws.sfn().start_execution().state_machine_arn(&stack.sweep);
+            let started = start.input("{}").send().await;
+            started.map_err(|error| format!("StartExecution of the sweep: {}", DisplayErrorContext(error)))?;
+        }
+    }
+    Ok(())
+}
+
+/// The pushes that sweeps began: one for each execution.
+fn swept(executions: &[Execution], all: &[Pushed]) -> Vec<Pushed> {
+    let begun = executions
+        .iter()
+        .filter(|it| it.by_sweep && it.machine == Machine::DeployImage);
+    let pushed = begun.filter_map(|execution| {
+        let (repository, tag) = execution.image.split_once(':')?;
+        let id = execution.push.clone()?;
+        // A tag may have stood for several images.
+        let of_tag = all.iter().filter(|it| it.repository == repository && it.tag == tag);
+        let near = of_tag.min_by_key(|it| it.id.at().duration_since(id.at()).abs())?;
+        Some(Pushed { id, ..near.clone() })
+    });
+    pushed.collect()
+}
+
+/// The sweeps that failed, or did not end.
+async fn failed_sweeps(aws: &LocalAws, stack: &Stack, begun: i64) -> Result<Vec<String>, Failure> {
+    let since = aws_smithy_types::DateTime::from_millis(begun);
+    let sweeps = aws.executions(&stack.sweep, Some(since), |_| true).await;
+    let sweeps = sweeps.map_err(|error| error.to_string())?.into_iter();
+    let failed = sweeps.filter(|it| it.status != ExecutionStatus::Succeeded);
+    Ok(failed
+        .map(|it| {
+            format!(
+                "{} ({}): {}",
+                it.name,
+                it.status.as_str(),
+                it.error_message().unwrap_or_default()
+            )
+        })
+        .collect())
 }
 
 /// The redrives of an operator next morning, when that has happened to each execution which he redrives that happened
@@ -617,8 +695,9 @@ fn execution(machine: Machine, it: local_aws::executions::Execution) -> Executio
         started: millis(it.started),
         ended: it.ended.map(millis),
         message: it.error_message(),
-        push,
         image: format!("{repository}:{tag}"),
+        by_sweep: push.as_ref().is_some_and(PushId::is_of_sweep),
+        push,
         service: text(&input["service"])
             .zip(text(&input["cluster"]))
             .map(|(service, cluster)| ServiceId { cluster, service }),

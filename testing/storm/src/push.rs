@@ -21,6 +21,11 @@ impl PushId {
         Self { at, event }
     }
 
+    /// True if a sweep began it, as its event was lost or the service was held: the sweep gives it an id of its own.
+    pub(crate) fn is_of_sweep(&self) -> bool {
+        self.event.starts_with("sweep-")
+    }
+
     /// When the image was pushed.
     pub(crate) fn at(&self) -> Timestamp {
         self.at

@@ -59,6 +59,8 @@ pub(crate) struct Scenario {
     pub(crate) by_image_action: bool,
     /// The deeds of a person as soon as a rollout pauses at a lifecycle hook, by the name of the service.
     pub(crate) answers: BTreeMap<String, Answer>,
+    /// Whether sweeps run while the storm blows. Some pushes are never heard of then, but for a sweep.
+    pub(crate) sweeps: bool,
     /// How many of a hundred red executions an operator redrives when all have ended.
     pub(crate) redriven_percent: u32,
 }
@@ -151,6 +153,7 @@ impl Scenario {
         let length = 30_000 + 150 * i64::try_from(services.len()).unwrap_or(0);
         let mut pushes = pushes::pushes(&mut rng, repositories, length);
         faults::pushes(&mut of_faults, &families, &mut pushes);
+        let sweeps = pushes::lost(&mut Rng::with_seed(seed ^ pushes::OF_SWEEPS), &mut pushes);
         let mut weather = sky::sky(&mut rng, length);
         weather.schedule = deeds::deeds(&mut rng, &services, &families, length, has_doomed);
         let alarms = deeds::alarms(&mut rng, &services, length);
@@ -190,6 +193,7 @@ impl Scenario {
             by_digest,
             by_image_action,
             answers,
+            sweeps,
             redriven_percent,
         }
     }
@@ -382,7 +386,7 @@ mod tests {
         for wanted in hooks {
             assert!(all.contains(wanted), "{wanted}");
         }
-        let settings = ["byDigest", "byImageAction"].map(|setting| format!("\"{setting}\":true"));
+        let settings = ["byDigest", "byImageAction", "sweeps"].map(|setting| format!("\"{setting}\":true"));
         let wanted = kinds.iter().chain(&behaviours).chain(&operations);
         for wanted in wanted.chain(&faults).chain(&stale).chain(&settings) {
             assert!(all.contains(wanted.as_str()), "{wanted}");

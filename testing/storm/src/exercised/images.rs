@@ -3,7 +3,7 @@
 use super::{Rule, sum};
 use crate::aftermath::Execution;
 
-pub(super) const RULES: [Rule; 2] = [
+pub(super) const RULES: [Rule; 3] = [
     Rule {
         name: "superseded by another image of their tag",
         count: |aftermath| sum(aftermath, |it| u64::from(runs_another_image(it))),
@@ -11,6 +11,13 @@ pub(super) const RULES: [Rule; 2] = [
     Rule {
         name: "not started since the image is archived",
         count: |aftermath| sum(aftermath, |it| u64::from(is_archived(it))),
+    },
+    Rule {
+        name: "deployed by a sweep, while the storm blew",
+        count: |aftermath| {
+            let by_sweep = aftermath.executions.iter().filter(|it| it.by_sweep);
+            by_sweep.filter(|it| it.outcome() == Some("DEPLOYED")).count() as u64
+        },
     },
 ];
 

@@ -108,6 +108,7 @@ mod tests {
                 cluster: "north".to_owned(),
                 service: "web".to_owned(),
             }),
+            by_sweep: false,
             parent: None,
             found,
         }

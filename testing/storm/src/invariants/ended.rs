@@ -40,7 +40,10 @@ pub(super) fn every_event_is_heard(aftermath: &Aftermath) -> Vec<Violation> {
     let count = |push: &Pushed| {
         let image = format!("{}:{}", push.repository, push.tag);
         let of_push = |it: &&Execution| {
-            it.machine == Machine::DeployImage && it.push.as_ref() == Some(&push.id) && it.image == image
+            it.machine == Machine::DeployImage
+                && !it.by_sweep
+                && it.push.as_ref() == Some(&push.id)
+                && it.image == image
         };
         aftermath.executions.iter().filter(of_push).count()
     };

@@ -37,6 +37,9 @@ pub(super) const BEHAVIOURS: [(u32, Behaviour); 11] = [
     (2, Behaviour::Alarm),
 ];
 
+/// Makes of a storm's seed that of what is drawn about sweeps: all else is drawn as it was without them.
+pub(super) const OF_SWEEPS: u64 = 0x5eeb;
+
 /// Within how many milliseconds a pipeline puts all tags on an image.
 pub(super) const TAGGING: i64 = 2_000;
 
@@ -116,6 +119,17 @@ pub(super) fn pushed_over(rng: &mut Rng, pushes: &mut Vec<Push>) {
         ..first
     }));
     pushes.sort_by_key(|push| push.at);
+}
+
+/// Decides whether a storm has sweeps, and loses the events of some pushes then.
+pub(super) fn lost(rng: &mut Rng, pushes: &mut [Push]) -> bool {
+    let sweeps = happens(rng, 70);
+    for push in pushes.iter_mut().filter(|_| sweeps) {
+        if happens(rng, 20) {
+            push.deliveries.clear();
+        }
+    }
+    sweeps
 }
 
 fn push(rng: &mut Rng, repository: &str, length: i64) -> Push {
