@@ -5,6 +5,7 @@ use crate::stages::version;
 use fastrand::Rng;
 use serde::Serialize;
 use simulated_ecs::Behaviour;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A push to be.
 #[derive(Debug, Clone, Serialize)]
@@ -121,11 +122,19 @@ pub(super) fn pushed_over(rng: &mut Rng, pushes: &mut Vec<Push>) {
     pushes.sort_by_key(|push| push.at);
 }
 
-/// Decides whether a storm has sweeps, and loses the events of some pushes then.
+/// Decides whether a storm has sweeps. Then nobody hears of some images, under none of their tags: often of the last of a repository.
 pub(super) fn lost(rng: &mut Rng, pushes: &mut [Push]) -> bool {
     let sweeps = happens(rng, 70);
-    for push in pushes.iter_mut().filter(|_| sweeps) {
-        if happens(rng, 20) {
+    if sweeps {
+        let last: BTreeMap<&str, usize> = pushes
+            .iter()
+            .map(|push| (push.repository.as_str(), push.image))
+            .collect();
+        let last: BTreeSet<usize> = last.into_values().collect();
+        let all: BTreeSet<usize> = pushes.iter().map(|push| push.image).collect();
+        let is_lost = |image: &usize| happens(rng, if last.contains(image) { 35 } else { 10 });
+        let unheard: BTreeSet<usize> = all.into_iter().filter(is_lost).collect();
+        for push in pushes.iter_mut().filter(|push| unheard.contains(&push.image)) {
             push.deliveries.clear();
         }
     }
@@ -166,7 +175,6 @@ pub(super) fn deliveries(rng: &mut Rng) -> Vec<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     #[test]
     fn the_tags_of_one_image_come_within_two_seconds_and_no_other_image_of_the_repository_between_them() {
