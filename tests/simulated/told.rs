@@ -32,11 +32,13 @@ fn queue(scene: &Scene, name: &str) -> (String, String) {
     (made["QueueUrl"].as_str().unwrap().to_owned(), arn)
 }
 
-/// Takes out of a queue the bodies of what is in it.
-fn take(scene: &Scene, queue: &str) -> Vec<Value> {
+/// Takes out of a queue the bodies of what is in it, or of what comes within so many seconds.
+fn take(scene: &Scene, queue: &str, seconds: &str) -> Vec<Value> {
     let receive = [
         "sqs",
         "receive-message",
+        "--wait-time-seconds",
+        seconds,
         "--max-number-of-messages",
         "10",
         "--queue-url",
@@ -44,21 +46,18 @@ fn take(scene: &Scene, queue: &str) -> Vec<Value> {
     ];
     let answer = scene.on.aws.cli(&receive).unwrap();
     let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
-    let mut bodies = Vec::new();
-    for message in answer["Messages"].as_array().into_iter().flatten() {
-        bodies.push(serde_json::from_str(message["Body"].as_str().unwrap()).unwrap());
-        let handle = message["ReceiptHandle"].as_str().unwrap();
-        let delete = [
-            "sqs",
-            "delete-message",
-            "--queue-url",
-            queue,
-            "--receipt-handle",
-            handle,
-        ];
-        scene.on.aws.cli(&delete).unwrap();
+    let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
+    if messages.is_empty() {
+        return Vec::new();
     }
-    bodies
+    let taken = messages
+        .iter()
+        .map(|it| json!({"Id": it["MessageId"], "ReceiptHandle": it["ReceiptHandle"]}));
+    let taken = Value::from_iter(taken).to_string();
+    let delete = ["sqs", "delete-message-batch", "--queue-url", queue, "--entries", &taken];
+    scene.on.aws.cli(&delete).unwrap();
+    let bodies = messages.iter().map(|it| it["Body"].as_str().unwrap());
+    bodies.map(|body| serde_json::from_str(body).unwrap()).collect()
 }
 
 /// A queue that receives every event about a scene.
@@ -96,21 +95,20 @@ impl<'a> Listener<'a> {
     }
 
     /// Waits until the push has told an end so many times.
-    async fn until_ended(&mut self, times: usize) {
+    fn until_ended(&mut self, times: usize) {
         let begun = Instant::now();
         loop {
-            self.receive();
+            self.receive("5");
             let is_end = |push: &PushStateChange| push.state != PushState::Started;
             if self.pushes().iter().filter(|push| is_end(push)).count() >= times {
                 return;
             }
             assert!(begun.elapsed() < LIMIT, "{:#?}", self.received);
-            pause(Duration::from_millis(500)).await;
         }
     }
 
-    fn receive(&mut self) {
-        for event in take(self.scene, &self.queue) {
+    fn receive(&mut self, seconds: &str) {
+        for event in take(self.scene, &self.queue, seconds) {
             assert_eq!(event["source"], "ecr-deploy");
             self.received.push(event);
         }
@@ -180,7 +178,7 @@ async fn a_rule_receives_the_begin_the_holds_and_the_end_of_a_good_push() {
 
     let end = scene.deploy("v2").await;
 
-    listener.until_ended(1).await;
+    listener.until_ended(1);
     let expected = states(&[
         ("web", &["Deployed", "Started"]),
         ("kept", &["Held"]),
@@ -212,7 +210,7 @@ async fn a_rule_receives_the_rollback_and_the_failure_of_a_bad_push_and_each_att
     let mut listener = Listener::new(&scene);
     let parent = scene.start(&scene.push("crash")).await;
     let red = scene.end(&parent).await;
-    listener.until_ended(1).await;
+    listener.until_ended(1);
     let told = [
         ("web", &["RolledBack", "Started"][..]),
         ("push", &["Failed", "Started"]),
@@ -228,7 +226,7 @@ async fn a_rule_receives_the_rollback_and_the_failure_of_a_bad_push_and_each_att
 
     crate::redrive::redrive(&scene, &parent).await;
     scene.end(&parent).await;
-    listener.until_ended(2).await;
+    listener.until_ended(2);
 
     // The service has another execution then, which was never redriven.
     let told = [
@@ -251,15 +249,14 @@ async fn a_rule_receives_once_that_a_rollout_waits_for_a_person() {
         .is_some_and(|states| states.contains(&"Waiting".to_owned()))
     {
         assert!(begun.elapsed() < LIMIT, "{:#?}", listener.received);
-        pause(Duration::from_millis(500)).await;
-        listener.receive();
+        listener.receive("5");
     }
     // It is read some more times.
     pause(Duration::from_secs(5)).await;
     crate::hooks::end_pause(&scene, &scene.service(), "CONTINUE");
 
     let end = scene.end(&parent).await;
-    listener.until_ended(1).await;
+    listener.until_ended(1);
     assert_eq!(outcome(&end.children[0]), "DEPLOYED", "{end:#?}");
     let told = [
         ("web", &["Deployed", "Started", "Waiting"][..]),
@@ -300,20 +297,18 @@ impl<'a> Chat<'a> {
     }
 
     /// Waits until so many messages have come, and then for one that should not come.
-    async fn until_received(&mut self, count: usize) {
+    fn until_received(&mut self, count: usize) {
         let begun = Instant::now();
         while self.received.len() < count {
             assert!(begun.elapsed() < LIMIT, "{:#?}", self.received);
-            pause(Duration::from_millis(500)).await;
-            self.receive();
+            self.receive("5");
         }
-        pause(Duration::from_secs(2)).await;
-        self.receive();
+        self.receive("2");
         assert_eq!(self.received.len(), count, "{:#?}", self.received);
     }
 
-    fn receive(&mut self) {
-        for message in take(self.scene, &self.queue) {
+    fn receive(&mut self, seconds: &str) {
+        for message in take(self.scene, &self.queue, seconds) {
             let card: Value = serde_json::from_str(message["Message"].as_str().unwrap()).unwrap();
             // The topic tells of the pushes of all scenes.
             if card["content"]["keywords"][0] == self.scene.repository() {
@@ -330,10 +325,10 @@ async fn a_topic_tells_people_once_how_each_push_ended() {
     let mut chat = Chat::new(&scene);
 
     let good = scene.deploy("v2").await;
-    chat.until_received(1).await;
+    chat.until_received(1);
     let parent = scene.start(&scene.push("crash")).await;
     let bad = scene.end(&parent).await;
-    chat.until_received(2).await;
+    chat.until_received(2);
 
     assert_eq!(outcome(&good.children[0]), "DEPLOYED");
     assert_eq!(bad.parent.error.as_deref(), Some("Deploy.ServicesFailed"));
@@ -368,7 +363,7 @@ async fn a_topic_tells_people_once_how_each_push_ended() {
     let id = card_of_bad["id"].clone();
     crate::redrive::redrive(&scene, &parent).await;
     scene.end(&parent).await;
-    chat.until_received(3).await;
+    chat.until_received(3);
     assert_ne!(chat.received[2].1["id"], id);
 }
 
@@ -382,8 +377,8 @@ async fn a_push_that_is_stopped_tells_it_and_after_a_redrive_how_it_ended() {
 
     crate::redrive::stop(&scene, &parent).await;
 
-    listener.until_ended(1).await;
-    chat.until_received(1).await;
+    listener.until_ended(1);
+    chat.until_received(1);
     assert_eq!(listener.states()["push"], ["Started", "Stopped"]);
     let stopped = listener.pushes().into_iter().find(|it| it.state == PushState::Stopped);
     let stopped = stopped.unwrap();
@@ -399,8 +394,8 @@ async fn a_push_that_is_stopped_tells_it_and_after_a_redrive_how_it_ended() {
     crate::redrive::redrive(&scene, &parent).await;
     let end = scene.end(&parent).await;
     assert_eq!(end.parent.error, None, "{end:#?}");
-    listener.until_ended(2).await;
-    chat.until_received(2).await;
+    listener.until_ended(2);
+    chat.until_received(2);
     assert_eq!(listener.states()["push"], ["Deployed 1", "Started", "Stopped"]);
 }
 
@@ -408,8 +403,8 @@ async fn a_push_that_is_stopped_tells_it_and_after_a_redrive_how_it_ended() {
 async fn is_told(scene: &Scene, listener: &mut Listener<'_>, chat: &mut Chat<'_>, parent: &str, error: &str) {
     let end = scene.end(parent).await;
     assert_eq!(end.parent.error.as_deref(), Some(error), "{end:#?}");
-    listener.until_ended(1).await;
-    chat.until_received(1).await;
+    listener.until_ended(1);
+    chat.until_received(1);
     let failed = listener.pushes().into_iter().find(|it| it.state == PushState::Failed);
     let failed = failed.unwrap();
     assert_eq!(failed.execution, parent);
