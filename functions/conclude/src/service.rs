@@ -256,8 +256,9 @@ fn watched_back(
             format!("{says} It is stable on {back}, which has the image too"),
         )),
         Some(Verdict::Stable) => Err(Error::RolledBack(format!(
-            "{says} It is back on {back}{}. {push_again}",
-            if rollback.has_image { HAS_IMAGE } else { " and stable" }
+            "{says} It is back on {back}{}{}. {push_again}",
+            if rollback.has_image { HAS_IMAGE } else { " and stable" },
+            left(rollback)
         ))),
         Some(Verdict::Superseded) => Ok(failed.superseded(why)),
         Some(Verdict::Displaced) => Err(failed.displaced(why)),
@@ -266,6 +267,12 @@ fn watched_back(
             "{says} The rollback to {back} failed too: {why}. {look_now}"
         ))),
     }
+}
+
+/// The words for a later revision that a rollback left: somebody may miss what that brought.
+fn left(rollback: &WatchedRollback) -> String {
+    let from = rollback.from.as_ref().map(TaskDefinitionArn::short);
+    from.map_or_else(String::new, |from| format!("; it left {from}, which came after it"))
 }
 
 /// The error of a service that was not changed: by the name under which the update threw it.

@@ -30,6 +30,7 @@ impl Attempt<'_> {
                             rollout: self.rollout(&to, None),
                             has_image: old.revision().is_of_push(&self.input.image),
                             image_failed: reading.image_failed,
+                            from: self.later_revision(&reading, &to),
                         };
                         return Ok(self.watched(STOPPED, watched));
                     }
@@ -88,6 +89,7 @@ impl Attempt<'_> {
             means,
             has_image,
             image_failed: reading.image_failed,
+            from: self.later_revision(&reading, to),
             good: reading.last_good.iter().chain([to]).cloned().collect(),
         };
         let (sent, answer) = self.mover.send(sent, reading.read, target, false, back).await;
@@ -132,6 +134,7 @@ impl Attempt<'_> {
             // Not by the deployment that the service shows: ECS may be about to go there.
             has_image: self.has_image(to).await?,
             image_failed: reading.image_failed,
+            from: None,
         };
         Ok(self.watched(WATCHING, watched))
     }

@@ -94,6 +94,7 @@ struct Back {
     /// True if the revision that it goes back to was registered for the push too.
     has_image: bool,
     image_failed: bool,
+    from: Option<TaskDefinitionArn>,
     /// The good revision that it goes to, and the one where ECS would go.
     good: Vec<TaskDefinitionArn>,
 }

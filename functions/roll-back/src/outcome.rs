@@ -1,5 +1,6 @@
 //! The outcomes of the step, with their messages.
 
+use crate::read::Reading;
 use crate::{Attempt, Back};
 use ecr_deploy::change::mover::Sent;
 use ecr_deploy::contract::{RollBackOutput, RollbackCopy, RollbackMethod, RollbackRevision, Rollout, WatchedRollback};
@@ -57,6 +58,7 @@ impl Attempt<'_> {
             means,
             has_image,
             image_failed,
+            ref from,
             ..
         } = sent.decision;
         let deployment = after.deployment_of(&sent.revision);
@@ -71,6 +73,7 @@ impl Attempt<'_> {
                 rollout,
                 has_image,
                 image_failed,
+                from: from.clone(),
             },
         )
     }
@@ -79,6 +82,12 @@ impl Attempt<'_> {
         let to = watched.rollout.task_definition.short();
         let message = format!("{}: {} {to}", self.mover.title(), means.says);
         output((means.method)(watched), message)
+    }
+
+    /// The revision that the service leaves, where another push has moved it on from the one that failed.
+    pub(crate) fn later_revision(&self, reading: &Reading, to: &TaskDefinitionArn) -> Option<TaskDefinitionArn> {
+        let on = &reading.read.service.primary()?.task_definition;
+        (*on != self.input.rollout.task_definition && on != to).then(|| on.clone())
     }
 
     /// A rollout to `to` that begins now.

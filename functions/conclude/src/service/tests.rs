@@ -71,6 +71,7 @@ fn to_the_first() -> WatchedRollback {
         rollout: rollout("web:1"),
         has_image: false,
         image_failed: false,
+        from: None,
     }
 }
 
@@ -352,6 +353,22 @@ fn a_service_that_is_back_on_a_revision_that_has_the_image_too_is_deployed() {
     let says = format!("{FAILED} It is stable on web:1, which has the image too");
     succeeds(&back_on_it(Verdict::Stable), ServiceOutcome::Deployed, &says);
     assert!(conclude(&back_on_it(Verdict::Failed), 0).is_err());
+}
+
+#[test]
+fn a_rollback_that_left_a_later_revision_names_it_since_somebody_may_miss_what_it_brought() {
+    let from_the_third = ServiceEnd {
+        roll_back: Some(rollback(RollbackMethod::UpdatedService(WatchedRollback {
+            from: Some(arn("web:3")),
+            ..to_the_first()
+        }))),
+        ..back(Verdict::Stable, "")
+    };
+    let says = format!(
+        "{FAILED} It is back on web:1 and stable; it left web:3, which came after it. Fix the image and push again, or redrive \
+         this execution to try the same image again"
+    );
+    throws(&from_the_third, "Deploy.RolledBack", &says);
 }
 
 #[test]

@@ -120,6 +120,10 @@ pub struct WatchedRollback {
     /// True if tasks stopped since a container crashed that runs the pushed repository. If not, and if the revision that it goes
     /// back to has the image, then another push brought in what failed, and the service has the image when it is back.
     pub image_failed: bool,
+    /// The revision that it leaves, where that came after the one that failed, by another push and with the image: what that push
+    /// brought goes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<TaskDefinitionArn>,
 }
 
 /// A revision that has to be registered before a service can be rolled back to it.

@@ -16,7 +16,9 @@ pub(super) fn every_sweep_ends_well(aftermath: &Aftermath) -> Vec<Violation> {
 /// back since, or replaced by somebody. Also where it is there still, it is not rolled out once more.
 pub(super) fn a_sweep_brings_nothing_back(aftermath: &Aftermath) -> Vec<Violation> {
     let executions = aftermath.executions.iter();
-    let by_sweep = executions.filter(|it| it.by_sweep && it.machine == Machine::DeployService);
+    // An operator may want it again.
+    let is_redriven = |it: &Execution| aftermath.redriven_at.is_some_and(|at| at <= it.started);
+    let by_sweep = executions.filter(|it| it.by_sweep && it.machine == Machine::DeployService && !is_redriven(it));
     let brought = by_sweep.filter_map(|execution| {
         let service = aftermath.after.service(execution.service.as_ref()?)?;
         Some(Violation::of_execution(

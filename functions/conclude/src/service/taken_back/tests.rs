@@ -61,6 +61,7 @@ fn watched() -> WatchedRollback {
         rollout: rollout("web:1"),
         has_image: false,
         image_failed: false,
+        from: None,
     }
 }
 
