@@ -677,6 +677,23 @@ async fn peer_13_a_newer_deployment_is_not_touched() {
 }
 
 #[tokio::test]
+async fn a_later_revision_with_the_image_is_left_and_named_and_the_one_that_failed_is_not() {
+    for (on, from) in [("web:3", Some(arn("web:3"))), ("web:2", None)] {
+        let fake = Fake::new(
+            &service([given_up(on), deployment("web:1")]),
+            &[],
+            InEcr::Tagged(&["v1"]),
+        )
+        .knows(described_of_push("web:1", 1))
+        .knows(described_of_push("web:2", 2))
+            .knows(described_of_push("web:3", 2));
+        let rollback = fake.asked(2).await.unwrap();
+        assert_eq!(watched(&rollback).from, from, "{on}");
+        fake.sent(0, &["web:1"]);
+    }
+}
+
+#[tokio::test]
 async fn without_anything_good_the_message_says_what_to_do() {
     let fake = Fake::new(&on_ours(), &[], InEcr::Gone);
     let ecs = Ecs::with_client(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &fake.ecs));
