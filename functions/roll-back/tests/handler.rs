@@ -686,7 +686,7 @@ async fn a_later_revision_with_the_image_is_left_and_named_and_the_one_that_fail
         )
         .knows(described_of_push("web:1", 1))
         .knows(described_of_push("web:2", 2))
-            .knows(described_of_push("web:3", 2));
+        .knows(described_of_push("web:3", 2));
         let rollback = fake.asked(2).await.unwrap();
         assert_eq!(watched(&rollback).from, from, "{on}");
         fake.sent(0, &["web:1"]);

@@ -28,12 +28,7 @@ const IMAGE_ACTION: &str = "ECR Image Action";
 /// How long before the operator comes images have been archived: longer than a step lasts that looks for them.
 const ARCHIVING: Duration = Duration::from_millis(AFTER_ARCHIVING.unsigned_abs() + 1_000);
 /// The sweeps of a storm, after the last delivery. Those at first find what is old enough, and much that is still on its way.
-const SWEEPS: [Sweeps; 4] = [
-    Sweeps::after(15, 2),
-    Sweeps::after(20, 1),
-    Sweeps::after(30, 2),
-    Sweeps::after(45, 1),
-];
+const SWEEPS: [Sweeps; 3] = [Sweeps::after(15, 2), Sweeps::after(20, 1), Sweeps::after(30, 2)];
 
 /// Sweeps that begin at the same moment.
 struct Sweeps {
