@@ -53,7 +53,7 @@ fn take(scene: &Scene, queue: &str, seconds: &str) -> Vec<Value> {
     let taken = messages
         .iter()
         .map(|it| json!({"Id": it["MessageId"], "ReceiptHandle": it["ReceiptHandle"]}));
-    let taken = Value::from_iter(taken).to_string();
+    let taken = taken.collect::<Value>().to_string();
     let delete = ["sqs", "delete-message-batch", "--queue-url", queue, "--entries", &taken];
     scene.on.aws.cli(&delete).unwrap();
     let bodies = messages.iter().map(|it| it["Body"].as_str().unwrap());
