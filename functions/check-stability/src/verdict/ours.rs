@@ -76,8 +76,10 @@ fn is_over(
     if !may_lag && is_complete(snapshot, deadline, primary, record) {
         return true;
     }
+    // It may wait at a hook of which ECS does not tell, and go back from there.
+    let may_wait = snapshot.service.has_lifecycle_hooks && snapshot.lifecycle.is_none();
     // While old tasks drain, nothing that could go wrong with ours is left to wait for, and to go back would change nothing.
-    draining(snapshot, primary) > 0 && snapshot.now >= deadline && held(snapshot, asked).is_none()
+    draining(snapshot, primary) > 0 && snapshot.now >= deadline && !may_wait && held(snapshot, asked).is_none()
 }
 
 /// True if the rollout is over and went well. ECS's own record counts where there is one, since the deployment may read

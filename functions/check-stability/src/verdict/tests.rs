@@ -1067,6 +1067,10 @@ fn old_tasks_that_are_only_draining_are_no_reason_to_go_back() {
         };
         with([ours(), old(0)]).now(1801).says(InProgress, says);
         with([ours(), old(0)]).now(1802).says(Stable, says);
+        // It may be paused, as far as ECS tells.
+        let mut with_hooks = with([ours(), old(0)]);
+        with_hooks.service.has_lifecycle_hooks = true;
+        with_hooks.now(1802).is(Failed);
         // ECS wants the old ones still: ours do not pass the load balancer.
         with([ours(), old(2)]).now(1802).is(Failed);
         let one_is_missing = Deployment {

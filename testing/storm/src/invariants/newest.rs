@@ -9,6 +9,7 @@ use crate::push::PushId;
 use serde_json::{Map, Value};
 use simulated_ecs::Behaviour;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 const NEWEST: &str = "no service is below the newest push that succeeded for it";
 const GOOD: &str = "the newest push of a repository is not rolled back where its image is good";
@@ -181,7 +182,7 @@ fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution,
     if aftermath.deeds_on(&id).any(|deed| during.contains(&deed.at)) {
         return true;
     }
-    if has_no_room(aftermath, service) {
+    if has_no_room(aftermath, service) || may_wait_unseen(aftermath, service, &during) {
         return true;
     }
     let message = execution.message.as_deref().unwrap_or_default();
@@ -206,6 +207,16 @@ fn is_explained(aftermath: &Aftermath, service: &Service, execution: &Execution,
             || aftermath.lost_an_image(service, rollout)
             || brings_unknown_work(aftermath, service, rollout, since, until)
     })
+}
+
+/// True if a rollout of a service may have waited at a lifecycle hook, and ECS told nothing of its rollouts: so not of that either.
+fn may_wait_unseen(aftermath: &Aftermath, service: &Service, during: &RangeInclusive<i64>) -> bool {
+    let configuration = service.config.get("deploymentConfiguration");
+    let hooks = configuration.and_then(|it| it["lifecycleHooks"].as_array());
+    let id = service.id();
+    let mut calls = aftermath.calls.iter().filter(|call| during.contains(&call.at));
+    hooks.is_some_and(|hooks| !hooks.is_empty())
+        && calls.any(|call| call.operation == "ListServiceDeployments" && call.is_of(&id) && call.tells_nothing())
 }
 
 /// True if a service is to run more tasks than there are hosts, and each takes a port of its host.
@@ -253,7 +264,7 @@ fn brings_unknown_work(aftermath: &Aftermath, service: &Service, rollout: &Deplo
 mod tests {
     use super::super::sample::{ROLLED_BACK, calm, child, deed, digest, red, rolled_back, rollout, tag};
     use super::*;
-    use crate::aftermath::{Archived, ResolvedImage};
+    use crate::aftermath::{Archived, Call, ResolvedImage};
     use serde_json::json;
 
     /// The third push, which is good, was rolled back.
@@ -282,6 +293,27 @@ mod tests {
             let found = no_good_newest_push_is_rolled_back(&aftermath).len();
             assert_eq!(found, expected, "{asked} {port}");
         }
+    }
+
+    #[test]
+    fn a_rollout_that_may_have_waited_at_a_hook_of_which_ecs_told_nothing_explains_that_it_was_rolled_back() {
+        let found = |hooks: &Value, applied: bool| {
+            let mut aftermath = wrongly_rolled_back();
+            let configuration = json!({"lifecycleHooks": hooks});
+            let config = &mut aftermath.after.services[0].config;
+            config.insert("deploymentConfiguration".to_owned(), configuration);
+            aftermath.calls.push(Call {
+                operation: "ListServiceDeployments".to_owned(),
+                at: aftermath.executions[3].started + 1,
+                applied,
+                ..aftermath.calls[0].clone()
+            });
+            no_good_newest_push_is_rolled_back(&aftermath).len()
+        };
+        let pause = json!([{"targetType": "PAUSE"}]);
+        assert_eq!(found(&pause, false), 0);
+        assert_eq!(found(&pause, true), 1, "ECS told of them");
+        assert_eq!(found(&json!([]), false), 1);
     }
 
     #[test]
