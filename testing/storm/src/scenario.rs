@@ -59,7 +59,7 @@ pub(crate) struct Scenario {
     pub(crate) by_image_action: bool,
     /// The deeds of a person as soon as a rollout pauses at a lifecycle hook, by the name of the service.
     pub(crate) answers: BTreeMap<String, Answer>,
-    /// Whether sweeps run while the storm blows. Some pushes are never heard of then, but for a sweep.
+    /// True if sweeps run while the storm blows. Some pushes are never heard of then, but for a sweep.
     pub(crate) sweeps: bool,
     /// How many of a hundred red executions an operator redrives when all have ended.
     pub(crate) redriven_percent: u32,
