@@ -153,7 +153,6 @@ impl Scenario {
         let length = 30_000 + 150 * i64::try_from(services.len()).unwrap_or(0);
         let mut pushes = pushes::pushes(&mut rng, repositories, length);
         faults::pushes(&mut of_faults, &families, &mut pushes);
-        let sweeps = pushes::lost(&mut Rng::with_seed(seed ^ pushes::OF_SWEEPS), &mut pushes);
         let mut weather = sky::sky(&mut rng, length);
         weather.schedule = deeds::deeds(&mut rng, &services, &families, length, has_doomed);
         let alarms = deeds::alarms(&mut rng, &services, length);
@@ -171,6 +170,7 @@ impl Scenario {
                 .extend(stages::tagged_meanwhile(&mut rng, &services, length));
         }
         pushes::pushed_over(&mut rng, &mut pushes);
+        let sweeps = pushes::lost(&mut Rng::with_seed(seed ^ pushes::OF_SWEEPS), &mut pushes);
         let applies = applies::applies(&mut rng, &services, &families, length);
         weather.schedule.extend(applies);
         weather.schedule.extend(faults::hosts(&mut of_faults, &services));

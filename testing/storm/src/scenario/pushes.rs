@@ -122,7 +122,8 @@ pub(super) fn pushed_over(rng: &mut Rng, pushes: &mut Vec<Push>) {
     pushes.sort_by_key(|push| push.at);
 }
 
-/// Decides whether a storm has sweeps. Then nobody hears of some images, under none of their tags: often of the last of a repository.
+/// Decides whether a storm has sweeps. Then nobody hears of some images, under none of their tags: often of the last of a repository. Not
+/// of one that a new tag may promote.
 pub(super) fn lost(rng: &mut Rng, pushes: &mut [Push]) -> bool {
     let sweeps = happens(rng, 70);
     if sweeps {
@@ -131,7 +132,10 @@ pub(super) fn lost(rng: &mut Rng, pushes: &mut [Push]) -> bool {
             .map(|push| (push.repository.as_str(), push.image))
             .collect();
         let last: BTreeSet<usize> = last.into_values().collect();
-        let all: BTreeSet<usize> = pushes.iter().map(|push| push.image).collect();
+        let mut all: BTreeSet<usize> = pushes.iter().map(|push| push.image).collect();
+        for push in pushes.iter().filter(|push| push.tag.starts_with("main")) {
+            all.remove(&push.image);
+        }
         let is_lost = |image: &usize| happens(rng, if last.contains(image) { 35 } else { 10 });
         let unheard: BTreeSet<usize> = all.into_iter().filter(is_lost).collect();
         for push in pushes.iter_mut().filter(|push| unheard.contains(&push.image)) {
