@@ -404,9 +404,7 @@ async fn sweep_meanwhile(aws: &LocalAws, stack: &Stack) -> Result<(), Failure> {
     for wave in SWEEPS {
         pause(wave.later).await;
         for _ in 0..wave.at_once {
-            let start = aws.sfn().start_execution().state_machine_arn(&stack.sweep);
-            let started = start.input("{}").send().await;
-            started.map_err(|error| format!("StartExecution of the sweep: {}", DisplayErrorContext(error)))?;
+            start_sweep(aws, stack).await?;
         }
     }
     Ok(())
@@ -523,13 +521,18 @@ pub(crate) async fn sweep(
     Ok(swept)
 }
 
-/// The output of a sweep.
-async fn swept_once(aws: &LocalAws, stack: &Stack) -> Result<Value, Failure> {
+/// Starts a sweep; puts out the ARN of its execution.
+async fn start_sweep(aws: &LocalAws, stack: &Stack) -> Result<String, Failure> {
     let start = aws.sfn().start_execution().state_machine_arn(&stack.sweep);
     let started = start.input("{}").send().await;
-    let arn = started
-        .map_err(|error| format!("StartExecution of the sweep: {}", DisplayErrorContext(error)))?
-        .execution_arn;
+    started
+        .map(|started| started.execution_arn)
+        .map_err(|error| format!("StartExecution of the sweep: {}", DisplayErrorContext(error)))
+}
+
+/// The output of a sweep.
+async fn swept_once(aws: &LocalAws, stack: &Stack) -> Result<Value, Failure> {
+    let arn = start_sweep(aws, stack).await?;
     let begun = Instant::now();
     loop {
         let execution = aws.execution(&arn).await.map_err(|error| error.to_string())?;

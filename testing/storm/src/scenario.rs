@@ -170,7 +170,7 @@ impl Scenario {
                 .extend(stages::tagged_meanwhile(&mut rng, &services, length));
         }
         pushes::pushed_over(&mut rng, &mut pushes);
-        let sweeps = pushes::lost(&mut Rng::with_seed(seed ^ pushes::OF_SWEEPS), &mut pushes);
+        let sweeps = pushes::lose_events(&mut Rng::with_seed(seed ^ pushes::OF_SWEEPS), &mut pushes);
         let applies = applies::applies(&mut rng, &services, &families, length);
         weather.schedule.extend(applies);
         weather.schedule.extend(faults::hosts(&mut of_faults, &services));

@@ -122,9 +122,9 @@ pub(super) fn pushed_over(rng: &mut Rng, pushes: &mut Vec<Push>) {
     pushes.sort_by_key(|push| push.at);
 }
 
-/// Decides whether a storm has sweeps. Then nobody hears of some images, under none of their tags: often of the last of a repository. Not
-/// of one that a new tag may promote.
-pub(super) fn lost(rng: &mut Rng, pushes: &mut [Push]) -> bool {
+/// Decides whether a storm has sweeps. If it has, the events of some images are lost, for all of their tags: often those of the last
+/// image of a repository. An image that a new tag may promote is always heard of.
+pub(super) fn lose_events(rng: &mut Rng, pushes: &mut [Push]) -> bool {
     let sweeps = happens(rng, 70);
     if sweeps {
         let last: BTreeMap<&str, usize> = pushes
