@@ -521,7 +521,7 @@ pub(crate) async fn sweep(
     Ok(swept)
 }
 
-/// Starts a sweep; puts out the ARN of its execution.
+/// Starts a sweep; returns the ARN of its execution.
 async fn start_sweep(aws: &LocalAws, stack: &Stack) -> Result<String, Failure> {
     let start = aws.sfn().start_execution().state_machine_arn(&stack.sweep);
     let started = start.input("{}").send().await;
