@@ -25,9 +25,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The toolchain that releases are built with: another one makes other bytes. `.github/workflows/release.yml` installs it.
-const TOOLCHAIN: &str = "1.95.0";
-
 /// The folder with everything that is released.
 pub(crate) fn folder() -> PathBuf {
     tools::workspace().join("dist")
@@ -41,7 +38,6 @@ pub(crate) fn folder() -> PathBuf {
 pub(crate) fn run(processor: Option<Processor>) -> Result<(), Failure> {
     prepare::prerequisites::check()?;
     let python = tools::python_with_tools().map_err(text)?;
-    tell_of_other_toolchain()?;
     let processors = processor.map_or(Processor::value_variants().to_vec(), |one| vec![one]);
     let dist = folder();
     clear(&dist)?;
@@ -154,18 +150,6 @@ fn sizes(dist: &Path) -> Result<Vec<[String; 2]>, Failure> {
     Ok(rows)
 }
 
-/// Tells where the bytes will not be those of a release.
-fn tell_of_other_toolchain() -> Result<(), Failure> {
-    let version = output(Command::new("rustc").arg("--version"))?;
-    if version.split(' ').nth(1) != Some(TOOLCHAIN) {
-        eprintln!(
-            "releases are built with Rust {TOOLCHAIN}, and this is {}: the bytes will differ",
-            version.trim()
-        );
-    }
-    Ok(())
-}
-
 fn run_quietly(command: &mut Command) -> Result<(), Failure> {
     eprintln!("{}", process::name_of(command));
     process::run(command, &|_| {}).map_err(text)
@@ -252,14 +236,5 @@ mod tests {
         let package = read(&tools::workspace().join("cdk/package.json")).unwrap();
         let package: Value = serde_json::from_str(&package).unwrap();
         assert_eq!(package["version"], ecr_deploy::domain::VERSION);
-    }
-
-    #[test]
-    fn a_release_is_built_with_the_toolchain_that_this_names() {
-        let workflow = read(&tools::workspace().join(".github/workflows/release.yml")).unwrap();
-        assert!(
-            workflow.contains(&format!("rustup toolchain install {TOOLCHAIN}")),
-            "{workflow}"
-        );
     }
 }

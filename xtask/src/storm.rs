@@ -3,13 +3,14 @@
 use crate::Failure;
 use clap::Args;
 use prepare::prerequisites;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The arguments of `cargo xtask storm`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The seed: a number, or `today` for the UTC date as a number, which it is if none is given. Several are played one
-    /// after another.
+    /// The seed: a number, or `today` for the UTC date as a number, which it is if none is given. Several are played two
+    /// at a time.
     #[arg(long = "seed", value_name = "N")]
     seeds: Vec<Seed>,
     /// How many services there are.
@@ -65,6 +66,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         [] => &[Seed(None)],
         seeds => seeds,
     };
-    let seeds: Vec<u64> = seeds.iter().map(|seed| seed.number()).collect();
+    let mut known = BTreeSet::new();
+    let seeds = seeds.iter().map(|seed| seed.number());
+    // Each has a folder of its own.
+    let seeds: Vec<u64> = seeds.filter(|seed| known.insert(*seed)).collect();
     storm::play(&seeds, arguments.services, arguments.exercise)
 }

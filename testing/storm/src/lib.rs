@@ -22,66 +22,47 @@ use exercised::Exercised;
 use local_aws::{LocalAws, Options, Settings, Stack, tools};
 use scenario::{CLUSTERS, Scenario};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 /// Why a storm failed, for the person at the terminal.
 pub type Failure = String;
 
-/// Plays each seed with so many services, and judges what it leaves. With `exercise`, the seeds together must have met every
-/// rule about stages and holds, and every fault.
+/// How many storms blow side by side: each waits most of the time.
+const AT_ONCE: usize = 2;
+
+/// Plays each seed with so many services, some side by side, and judges what it leaves. With `exercise`, the seeds together must
+/// have met every rule about stages and holds, and every fault.
 ///
 /// # Errors
 ///
 /// Names each seed that failed, and the command that plays it again; also when the local AWS does not do its part.
 pub fn play(seeds: &[u64], services: usize, exercise: bool) -> Result<(), Failure> {
-    let options = Options {
-        simulated_ecs: Some(play::simulated(0)),
-        ..Options::default()
+    let next = AtomicUsize::new(0);
+    let lane = || {
+        let mut played = Vec::new();
+        while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            played.push(play_one(seed, services, seeds.first() == Some(&seed)));
+        }
+        played
     };
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let played: Vec<_> = thread::scope(|scope| {
+        let lanes: Vec<_> = (0..AT_ONCE.min(seeds.len())).map(|_| scope.spawn(lane)).collect();
+        let ended = lanes
+            .into_iter()
+            .map(|lane| lane.join().unwrap_or_else(|_| vec![Err("a storm panicked".to_owned())]));
+        ended.flatten().collect()
+    });
     let mut failed = Vec::new();
     let mut exercised = Exercised::NONE;
-    for &seed in seeds {
-        let begun = Instant::now();
-        eprintln!("\nseed {seed}, {services} services");
-        let scenario = Scenario::new(seed, services);
-        let folder = tools::workspace().join(format!("target/storm/{seed}"));
-        report::begin(&folder, &scenario)?;
-        // An account of its own: a warm function does not read a revision twice, and here every seed begins with the same names.
-        let aws = LocalAws::start(&options).map_err(|error| error.to_string())?;
-        let stack = deploy(&aws, &scenario)?;
-        let aftermath = runtime.block_on(play::play(&aws, &stack, &scenario))?;
-        report::record(&folder, &aftermath)?;
-        // It takes minutes, so that one of several seeds is enough.
-        if seeds.first() == Some(&seed) {
-            failed.extend(sweep(&runtime, &aws, &stack, &scenario, &aftermath)?);
-        }
-        let refused = aws.refused();
-        if !refused.is_empty() {
-            failed.push(format!(
-                "seed {seed}: IAM refused what a role must be allowed:\n{}",
-                refused.join("\n")
-            ));
-        }
-        let seconds = begun.elapsed().as_secs();
-        eprintln!("{} ({seconds} s)", report::summary(&aftermath));
-        let again = format!("cargo xtask storm --seed {seed} --services {services}");
-        let of_seed = Exercised::by(&aftermath);
-        if !scenario.stages.is_empty() && of_seed.has_no_stages() {
-            failed.push(format!(
-                "seed {seed}: it has stages, and no rule about them decided anything"
-            ));
-        }
-        if !aftermath.executions.iter().any(Execution::says_deployed) {
-            failed.push(format!("seed {seed}: nothing was deployed"));
-        }
-        exercised += of_seed;
-        match judge(&folder, &aftermath, &again)? {
-            0 => eprintln!("seed {seed}: passed"),
-            count => failed.push(format!(
-                "seed {seed}: {count} violations in {}; again with: {again}",
-                folder.display()
-            )),
+    for one in played {
+        match one {
+            Ok((of_seed, failures)) => {
+                exercised += of_seed;
+                failed.extend(failures);
+            }
+            Err(failure) => failed.push(failure),
         }
     }
     let missing = exercised.missing();
@@ -93,6 +74,57 @@ pub fn play(seeds: &[u64], services: usize, exercise: bool) -> Result<(), Failur
     } else {
         Err(failed.join("\n"))
     }
+}
+
+/// Plays one seed, and sweeps after it where `swept` says so. Returns what it exercised, and how it failed.
+fn play_one(seed: u64, services: usize, swept: bool) -> Result<(Exercised, Vec<String>), Failure> {
+    let begun = Instant::now();
+    eprintln!("\nseed {seed}, {services} services");
+    let scenario = Scenario::new(seed, services);
+    let folder = tools::workspace().join(format!("target/storm/{seed}"));
+    report::begin(&folder, &scenario)?;
+    let options = Options {
+        simulated_ecs: Some(play::simulated(0)),
+        ..Options::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    // An account of its own: a warm function does not read a revision twice, and here every seed begins with the same names.
+    let aws = LocalAws::start(&options).map_err(|error| error.to_string())?;
+    let stack = deploy(&aws, &scenario)?;
+    let aftermath = runtime.block_on(play::play(&aws, &stack, &scenario))?;
+    report::record(&folder, &aftermath)?;
+    let mut failed = Vec::new();
+    // It takes minutes, so that one of several seeds is enough.
+    if swept {
+        failed.extend(sweep(&runtime, &aws, &stack, &scenario, &aftermath)?);
+    }
+    let refused = aws.refused();
+    if !refused.is_empty() {
+        failed.push(format!(
+            "seed {seed}: IAM refused what a role must be allowed:\n{}",
+            refused.join("\n")
+        ));
+    }
+    let seconds = begun.elapsed().as_secs();
+    eprintln!("seed {seed}: {} ({seconds} s)", report::summary(&aftermath));
+    let again = format!("cargo xtask storm --seed {seed} --services {services}");
+    let exercised = Exercised::by(&aftermath);
+    if !scenario.stages.is_empty() && exercised.has_no_stages() {
+        failed.push(format!(
+            "seed {seed}: it has stages, and no rule about them decided anything"
+        ));
+    }
+    if !aftermath.executions.iter().any(Execution::says_deployed) {
+        failed.push(format!("seed {seed}: nothing was deployed"));
+    }
+    match judge(&folder, &aftermath, &again)? {
+        0 => eprintln!("seed {seed}: passed"),
+        count => failed.push(format!(
+            "seed {seed}: {count} violations in {}; again with: {again}",
+            folder.display()
+        )),
+    }
+    Ok((exercised, failed))
 }
 
 /// Lets operators sweep after the storm, and tells what must not have come of that.
@@ -134,7 +166,7 @@ fn deploy(aws: &LocalAws, scenario: &Scenario) -> Result<Stack, Failure> {
 fn judge(folder: &Path, aftermath: &Aftermath, again: &str) -> Result<usize, Failure> {
     let violations = invariants::judge(aftermath);
     for violation in &violations {
-        eprintln!("{violation}");
+        eprintln!("{}: {violation}", folder.display());
     }
     report::violations(folder, aftermath, &violations, again)?;
     Ok(violations.len())
