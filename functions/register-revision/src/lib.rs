@@ -122,6 +122,7 @@ async fn for_push(
         wanted: &wanted,
         after: Some(source.arn()).filter(|_| is_from_before_all_tags(source, image)),
         kin: &kin,
+        push: Some(image).filter(|image| wanted.is_of_push(image)),
     };
     let of_source = kin(source);
     if of_source == Kin::Wanted && source.is_active() {
@@ -167,6 +168,7 @@ async fn for_rollback(
         wanted: &wanted,
         after: Some(after),
         kin: &kin,
+        push: None,
     };
     match registration.find(newest).await?.wanted {
         Some(found) => Ok((found, true)),

@@ -55,6 +55,13 @@ fn registered(mut described: Value, seconds: i64) -> Value {
     described
 }
 
+/// The families and revisions that were read, in their order.
+fn read_revisions(wire: &Wire) -> Vec<String> {
+    let bodies = wire.bodies("DescribeTaskDefinition");
+    let name = |body: &Value| body["taskDefinition"].as_str()?.rsplit('/').next().map(str::to_owned);
+    bodies.iter().filter_map(name).collect()
+}
+
 async fn asked(
     settings: RolloutSettings,
     short: &str,
@@ -276,6 +283,35 @@ async fn a_revision_of_this_push_is_found_beneath_somebodys_newer_one() {
     assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 3, "none is read twice");
 }
 
+#[tokio::test]
+async fn a_warm_function_reads_a_revision_of_another_push_once_and_one_of_this_push_each_time() {
+    let rules = [
+        knows("web", registered(described_of_push("web:4", 4), 60)),
+        newest(&["web:4", "web:3", "web:2", "web:1"]),
+        knows("web:3", registered(described_of_push("web:3", 3), 45)),
+        knows("web:2", registered(described_of_push("web:2", 2), 30)),
+        knows("web:1", described_of_push("web:1", 1)),
+    ];
+    let wire = Wire::default();
+    let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules, |to| to
+        .interceptor(wire.clone()));
+    let ecs = Ecs::with_client(client);
+    let input = RegisterRevision {
+        image: pushed(2),
+        task_definition: "web:1".parse().unwrap(),
+        settings: RolloutSettings::default(),
+        rollback: None,
+    };
+    for _ in 0..2 {
+        let done = register_revision::handle(&ecs, request(&input, 0)).await.unwrap();
+        assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
+    }
+    assert_eq!(
+        read_revisions(&wire),
+        ["web", "web:1", "web:3", "web:2", "web", "web:1", "web:2"]
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_revision_of_this_push_is_found_however_many_were_registered_since() {
     let revision = |number: u64| format!("web:{number}");
@@ -318,12 +354,7 @@ async fn nothing_below_a_revision_from_before_the_push_is_read() {
     let wire = Wire::default();
     let done = asked(RolloutSettings::default(), "web:2", &rules, &wire).await.unwrap();
     assert_eq!((done.task_definition, done.repeated), (arn("web:10"), false));
-    let read: Vec<Value> = wire.bodies("DescribeTaskDefinition");
-    let read: Vec<&str> = read
-        .iter()
-        .map(|body| body["taskDefinition"].as_str().unwrap().rsplit('/').next().unwrap())
-        .collect();
-    assert_eq!(read, ["web", "web:2", "web:8", "web:7"]);
+    assert_eq!(read_revisions(&wire), ["web", "web:2", "web:8", "web:7"]);
 }
 
 #[tokio::test]

@@ -36,13 +36,20 @@ pub struct Functions {
     logged: AtomicU64,
 }
 
-/// The sandboxes of all functions, as far as they list executions: what each keeps of that from one invocation to the next.
+/// The sandboxes of all functions.
 #[derive(Debug)]
 pub struct Sandboxes {
     /// Lists the executions.
     pub step_functions: Arc<StepFunctions>,
     /// Those that are idle, by their function.
-    idle: Mutex<HashMap<String, Vec<Executions>>>,
+    idle: Mutex<HashMap<String, Vec<Sandbox>>>,
+}
+
+/// The clients that a function keeps from one invocation to the next, with what they have read.
+#[derive(Debug)]
+struct Sandbox {
+    executions: Executions,
+    ecs: Ecs,
 }
 
 impl Sandboxes {
@@ -54,15 +61,19 @@ impl Sandboxes {
         })
     }
 
-    fn take(&self, function: &str) -> Executions {
+    /// One that is idle, or a new one. Who calls by it does not matter: an account knows each call by its function.
+    fn take(&self, function: &str, caller: &Arc<Caller>) -> Sandbox {
         let mut idle = self.idle.lock().unwrap();
-        let client = idle.get_mut(function).and_then(Vec::pop);
-        client.unwrap_or_else(|| self.step_functions.client())
+        let sandbox = idle.get_mut(function).and_then(Vec::pop);
+        sandbox.unwrap_or_else(|| Sandbox {
+            executions: self.step_functions.client(),
+            ecs: caller.ecs(),
+        })
     }
 
-    fn put_back(&self, function: &str, client: Executions) {
+    fn put_back(&self, function: &str, sandbox: Sandbox) {
         let mut idle = self.idle.lock().unwrap();
-        idle.entry(function.to_owned()).or_default().push(client);
+        idle.entry(function.to_owned()).or_default().push(sandbox);
     }
 }
 
@@ -137,15 +148,17 @@ impl Functions {
     pub async fn invoke(&self, arguments: &Value, now: Timestamp) -> Result<Value, Error> {
         let request = Request::open(arguments["Payload"].clone(), now).unwrap();
         let Self { ecs, ecr, config, .. } = self;
-        // Invocations at the same time run in different sandboxes.
-        let fresh = self.caller.account().is_on_tokios_clock().then(|| self.caller.ecs());
-        let sandbox = fresh.as_ref().unwrap_or(ecs);
         let function = arguments["FunctionName"].as_str().unwrap_or_default();
-        let client = self.list.as_ref().map(|it| it.take(function));
+        // Invocations at the same time run in different sandboxes.
+        let warm = self.list.as_ref().map(|it| it.take(function, &self.caller));
+        let is_cold = warm.is_none() && self.caller.account().is_on_tokios_clock();
+        let fresh = is_cold.then(|| self.caller.ecs());
+        let sandbox = warm.as_ref().map(|it| &it.ecs).or(fresh.as_ref()).unwrap_or(ecs);
+        let client = warm.as_ref().map(|it| &it.executions);
         let execution = request.execution.id.clone();
         let answer = {
-            let running = self.running(client.as_ref(), &execution, now, false);
-            let pushes = async || self.running(client.as_ref(), &execution, now, true).await;
+            let running = self.running(client, &execution, now, false);
+            let pushes = async || self.running(client, &execution, now, true).await;
             let invoked = async || match function {
                 "${findTaskDefinitions}" => {
                     let stored = async |image: &PushedImage| find_task_definitions::registry::kind_of(ecr, image).await;
@@ -170,8 +183,8 @@ impl Functions {
             };
             as_function(function.trim_matches(['$', '{', '}']), invoked().boxed_local()).await
         };
-        if let (Some(list), Some(client)) = (&self.list, client) {
-            list.put_back(function, client);
+        if let (Some(list), Some(warm)) = (&self.list, warm) {
+            list.put_back(function, warm);
         }
         answer
     }

@@ -7,6 +7,7 @@
 
 use crate::aws::ecs::Ecs;
 use crate::domain::arn::TaskDefinitionArn;
+use crate::domain::push::PushedImage;
 use crate::domain::task_definition::TaskDefinition;
 use crate::error::Error;
 use std::ops::Range;
@@ -37,6 +38,9 @@ pub struct Registration<'a> {
     pub after: Option<&'a TaskDefinitionArn>,
     /// How a revision of the family stands to it.
     pub kin: &'a (dyn Fn(&TaskDefinition) -> Kin + Sync),
+    /// The push, where the tags of its revisions have room to name it. A revision of another push that this client has read
+    /// before is not read again: many pushes at once would read each other's over and over.
+    pub push: Option<&'a PushedImage>,
 }
 
 /// The revisions that a family has already.
@@ -147,8 +151,15 @@ impl Registration<'_> {
 
     /// Reads a revision and notes it. Says whether there may be a wanted one below it.
     async fn goes_on_after(&self, arn: &TaskDefinitionArn, search: &mut Search) -> Result<bool, Error> {
+        let is_of_another = |push| self.ecs.known(arn).is_some_and(|known| known.is_of_another_push(push));
+        if self.push.is_some_and(is_of_another) {
+            return Ok(true);
+        }
         match self.ecs.describe_task_definition(arn.as_str()).await {
-            Ok(described) => Ok(search.goes_on_after(&described, self.kin)),
+            Ok(described) => {
+                self.ecs.keep(&described);
+                Ok(search.goes_on_after(&described, self.kin))
+            }
             Err(Error::NotFound(_)) => Ok(true),
             Err(error) => Err(error),
         }

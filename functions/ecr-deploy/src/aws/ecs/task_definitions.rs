@@ -136,18 +136,27 @@ impl Ecs {
     ///
     /// As [`Ecs::clusters`].
     pub async fn outline_of(&self, revision: &TaskDefinitionArn) -> Result<Option<Outline>, Error> {
-        match self.outlines.get(revision) {
+        match self.known(revision) {
             Some(known) => Ok(Some(known)),
             None => self.outline(revision.as_str()).await,
         }
     }
 
+    /// The outline of a revision that this client has read before, see [`Ecs::outlines_of`].
+    pub(crate) fn known(&self, revision: &TaskDefinitionArn) -> Option<Outline> {
+        self.outlines.get(revision)
+    }
+
+    /// Keeps the outline of a revision that was read.
+    pub(crate) fn keep(&self, revision: &TaskDefinition) {
+        self.outlines.keep(&revision.outline());
+    }
+
     async fn outline(&self, arn_or_family: &str) -> Result<Option<Outline>, Error> {
         match self.describe_task_definition(arn_or_family).await {
             Ok(task_definition) => {
-                let outline = task_definition.outline();
-                self.outlines.keep(&outline);
-                Ok(Some(outline))
+                self.keep(&task_definition);
+                Ok(Some(task_definition.outline()))
             }
             Err(Error::NotFound(_)) => Ok(None),
             Err(error) => Err(error),

@@ -1,6 +1,6 @@
 //! An outline is what a plan reads of a revision.
 
-use super::standing::{recorded_push, standing};
+use super::standing::{is_of_push, recorded_push, standing};
 use super::{Container, Standing, Tag, TaskDefinition, runs};
 use crate::domain::arn::TaskDefinitionArn;
 use crate::domain::image::{ImageDigest, ImageReference, ImageTag, RepositoryName};
@@ -164,6 +164,12 @@ impl Outline {
     #[must_use]
     pub fn is_of_push(&self, image: &PushedImage) -> bool {
         recorded_push(&self.tags, &image.repository).as_ref() == Some(&image.push)
+    }
+
+    /// True if this revision was registered for another push of the repository than `image`'s, which is one under all its tags.
+    #[must_use]
+    pub fn is_of_another_push(&self, image: &PushedImage) -> bool {
+        self.recorded_push(&image.repository).is_some() && !is_of_push(&self.tags, image)
     }
 
     /// The push of `repository` that is recorded, if its time is still to come: such a record is ignored.

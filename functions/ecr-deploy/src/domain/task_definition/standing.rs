@@ -174,7 +174,7 @@ pub(super) fn standing(tags: &[Tag], image: &PushedImage, now: Timestamp) -> Sta
 }
 
 /// True if the tags record the push of `image`, or that of the same digest under another tag.
-fn is_of_push(tags: &[Tag], image: &PushedImage) -> bool {
+pub(super) fn is_of_push(tags: &[Tag], image: &PushedImage) -> bool {
     let Some(recorded) = recorded_push(tags, &image.repository) else {
         return false;
     };
