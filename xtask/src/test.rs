@@ -20,13 +20,13 @@ const STORMS: &str = "cargo xtask storm --services 40 --exercise --seed 3 --seed
 
 /// Makes the package for the processor of this machine. It yields to whatever runs beside it.
 const PACKAGE: &str = if cfg!(target_arch = "aarch64") {
-    "nice -n 19 cargo xtask package --processor arm64"
+    "nice -n 5 cargo xtask package --processor arm64"
 } else {
-    "nice -n 19 cargo xtask package --processor x86_64"
+    "nice -n 5 cargo xtask package --processor x86_64"
 };
 
 /// Each target for a while, on what the package leaves.
-const FUZZING: &str = "nice -n 19 cargo xtask fuzz --seconds 12";
+const FUZZING: &str = "nice -n 5 cargo xtask fuzz --seconds 12";
 
 /// Runs everything and ends at the first failure; where steps run side by side, when all of them have ended.
 ///
@@ -52,23 +52,17 @@ pub(crate) fn run() -> Result<(), Failure> {
     steps::formatting().run()?;
     Step::new("dependency policy", "cargo-deny --locked check bans licenses sources").run()?;
     steps::cdk().run()?;
+    let released = Step::new(
+        "the demo with the functions as they are released, where no Docker engine answers",
+        "env DOCKER_HOST=unix:///no-engine.sock cargo xtask demo --release",
+    );
     let fuzzing = (!lacking.compiler).then(|| Step::new("fuzzing", FUZZING));
-    let package = [Some(Step::new("the package", PACKAGE)), fuzzing];
+    let package = [Some(Step::new("the package", PACKAGE)), Some(released), fuzzing];
     // The longest of all, and what it yields to often waits: for a linker, or a state machine.
     side_by_side(
         || on_the_sources(&lacking),
         vec![package.into_iter().flatten().collect()],
     )?;
-    let released = Step::new(
-        "the demo with the functions as they are released, where no Docker engine answers",
-        "env DOCKER_HOST=unix:///no-engine.sock cargo xtask demo --release",
-    );
-    if lacking.containers.is_none() {
-        let demo = Step::new("the demo", "cargo xtask demo");
-        side_by_side(|| demo.run(), vec![vec![released]])?;
-    } else {
-        released.run()?;
-    }
     eprintln!("\n== permissions: each was needed by some call, and no call was refused");
     iam::compare()?;
 
@@ -90,8 +84,13 @@ fn on_the_sources(lacking: &Lacking) -> Result<(), Failure> {
     let scenarios = Step::new("Rust: end to end", SCENARIOS);
     let containers = Step::new("Rust: end to end, with real containers", CONTAINERS);
     let storms = Step::new("storms: three that are always the same, and that of the day", STORMS);
-    // The scenarios and the storms wait most of the time.
-    side_by_side(|| scenarios.run(), vec![vec![containers], vec![storms]])
+    let demo = lacking
+        .containers
+        .is_none()
+        .then(|| Step::new("the demo", "cargo xtask demo"));
+    // All of them wait most of the time.
+    let storms = [Some(storms), demo].into_iter().flatten().collect();
+    side_by_side(|| scenarios.run(), vec![vec![containers], storms])
 }
 
 /// Runs what everybody sees, and lists of steps beside it. A failure of the first is told at once.
