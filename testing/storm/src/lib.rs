@@ -43,7 +43,8 @@ pub fn play(seeds: &[u64], services: usize, exercise: bool) -> Result<(), Failur
     let lane = || {
         let mut played = Vec::new();
         while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-            played.push(play_one(seed, services, seeds.first() == Some(&seed)));
+            let one = play_one(seed, services, seeds.first() == Some(&seed));
+            played.push(one.map_err(|failure| format!("seed {seed}: {failure}")));
         }
         played
     };

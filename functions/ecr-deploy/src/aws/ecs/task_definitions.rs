@@ -100,9 +100,9 @@ impl Ecs {
 
     /// Returns the outline of each of `revisions`, read as they come, in any order. `None` for those that are gone.
     ///
-    /// A revision that this client has read before is not read again. That is safe for a plan, and for nothing else:
-    /// the containers of a revision never change, and the tags that a plan reads are set when it is registered. An
-    /// outline does not tell if the revision is ACTIVE; the steps that act on a plan read it for themselves.
+    /// A revision that this client has read before is not read again. That is safe for a plan, and to tell which
+    /// push a revision is of; for nothing else. The containers of a revision never change, and its records are set when it is
+    /// registered. An outline does not tell if the revision is ACTIVE: a step that moves a service to it reads it again.
     ///
     /// # Errors
     ///
