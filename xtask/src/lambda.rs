@@ -79,7 +79,9 @@ pub(crate) fn cold_start(mut program: Command, handler: &str, input: &Value, ecs
     let (processor, resident_kilobytes) = (processor(process.id()), resident(process.id()));
     let _gone_already = process.kill();
     process.wait().map_err(failure)?;
-    match answer? {
+    // The connection is open until here: without it the process ends, and tells nothing of its memory any more.
+    let (answer, _connection) = answer?;
+    match answer {
         Answer::Response => Ok(ColdStart {
             time,
             processor,
@@ -100,8 +102,9 @@ enum Answer {
     Error(String),
 }
 
-/// Plays the runtime interface up to the first answer: hands out one invocation, takes what comes back.
-fn first_answer(listener: &TcpListener, payload: &Value) -> std::io::Result<Answer> {
+/// Plays the runtime interface up to the first answer: hands out one invocation, takes what comes back. While the connection
+/// that it returns is open, the process waits to hear that its answer was taken.
+fn first_answer(listener: &TcpListener, payload: &Value) -> std::io::Result<(Answer, BufReader<TcpStream>)> {
     let mut handed_out = false;
     loop {
         let (stream, _) = listener.accept()?;
@@ -117,9 +120,9 @@ fn first_answer(listener: &TcpListener, payload: &Value) -> std::io::Result<Answ
                 handed_out = true;
                 respond(reader.get_mut(), "200 OK", &payload.to_string())?;
             } else if path.ends_with("/response") {
-                return Ok(Answer::Response);
+                return Ok((Answer::Response, reader));
             } else {
-                return Ok(Answer::Error(body));
+                return Ok((Answer::Error(body), reader));
             }
         }
     }

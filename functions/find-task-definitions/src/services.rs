@@ -69,8 +69,10 @@ async fn read_cluster(
                 }
             }
             // A plan asks of the primary deployment alone whether it is steady, and a service may have a hundred
-            // events.
+            // events. All services of the account are kept, so none keeps the room of the answer that it was read from.
             service.deployments.retain(|deployment| deployment.is_primary);
+            service.deployments.shrink_to_fit();
+            service.task_definitions.shrink_to_fit();
             service.events = Vec::new();
             seen.services.push(service);
         }
