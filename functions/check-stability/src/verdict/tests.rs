@@ -279,10 +279,11 @@ fn the_deadline_ends_a_bake_but_not_a_rollout_that_is_stable() {
 /// Of a service whose rollouts end early, ECS calls one successful while it starts tasks still.
 #[test]
 fn after_an_early_success_every_task_has_to_run_before_the_deadline() {
-    let three_of_four = |completes_early, seconds| {
+    let of_four = |(running_count, pending_count), completes_early, seconds| {
         let primary = Deployment {
             desired_count: 4,
-            running_count: 3,
+            running_count,
+            pending_count,
             ..deployment("web:2")
         };
         let old = Deployment {
@@ -296,11 +297,16 @@ fn after_an_early_success_every_task_has_to_run_before_the_deadline() {
         };
         Case { service, ..case }
     };
+    let three_of_four = |completes_early, seconds| of_four((3, 0), completes_early, seconds);
     three_of_four(true, 300).says(InProgress, "3 of 4 tasks running");
     three_of_four(false, 300).is(Stable);
-    // Nothing undoes it any more, and it is no crash loop.
-    three_of_four(true, 2_000).is(Stable);
-    three_of_four(true, 2_000).stopped(crashes(3)).is(Failed);
+    of_four((4, 0), true, 300).is(Stable);
+    of_four((4, 1), true, 300).is(InProgress);
+    // From the deadline on nothing undoes it any more, and it is no crash loop.
+    let deadline = 2 + 30 * 60;
+    three_of_four(true, deadline - 1).is(InProgress);
+    three_of_four(true, deadline).is(Stable);
+    three_of_four(true, deadline).stopped(crashes(3)).is(Failed);
 }
 
 #[test]

@@ -342,6 +342,17 @@ fn what_was_not_registered_fails_for_each_of_its_services_and_its_family() {
 }
 
 #[test]
+fn a_kind_of_which_none_failed_is_not_named() {
+    let of_families = push(vec![
+        unregistered("nightly:4", &[], "a quota"),
+        ended("job:1", &[("job", Ok(Deployed))]),
+    ]);
+    let error = conclude(&of_families, 0, false).unwrap_err().to_string();
+    let says = "app:v2: 1 of 1 family failed.\n- family nightly: a quota\n";
+    assert!(error.starts_with(says), "{error}");
+}
+
+#[test]
 fn what_has_no_result_is_never_taken_for_deployed() {
     for (planned, results) in [
         (1, vec![]),
@@ -683,6 +694,21 @@ fn a_failed_wave_tells_what_is_not_reached_and_a_redrive_goes_on_with_it() {
     assert!(message.contains(says), "{message}");
     let redriven = conclude(&end, 1, true).unwrap();
     assert_eq!((redriven.retry.len(), redriven.later), (1, end.later));
+}
+
+#[test]
+fn a_wave_is_as_large_as_its_services_and_its_families_without_one() {
+    let size = |revisions: &[PlannedRevision]| {
+        wave::size(&Wave {
+            stages: vec![],
+            soak: 0,
+            revisions: revisions.to_vec(),
+        })
+    };
+    let (web, nightly) = (planned("web:1", &["web", "api"]), planned("nightly:4", &[]));
+    assert_eq!(size(std::slice::from_ref(&web)), "2 services");
+    assert_eq!(size(std::slice::from_ref(&nightly)), "1 family");
+    assert_eq!(size(&[web, nightly]), "2 services and 1 family");
 }
 
 /// By its settings: 0 is of staging, 1 of canary, both of this wave; 2 is of production, which comes later.

@@ -1,7 +1,7 @@
 //! How services end. In every case `app:v2` was to run on `web:2`, and `web:1` was good before it.
 
 use super::*;
-use ecr_deploy::contract::{Check, RollBackOutput, RollbackCopy, RollbackRevision, UpdateOutput};
+use ecr_deploy::contract::{BaseNote, Check, RollBackOutput, RollbackCopy, RollbackRevision, UpdateOutput};
 use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::testing::{arn, at, pushed, rollout, service_id};
 use proptest::prelude::*;
@@ -212,6 +212,48 @@ fn a_rollback_that_anything_else_overtakes_is_red_for_nobody_else_tells_of_the_f
         let says = format!("{FAILED} It is not on it any more: {why}. Fix the image and push again, {RETRY}");
         throws(&end, "Deploy.RolledBack", &says);
     }
+}
+
+/// The same end, where a newer revision of somebody else's was taken as the source.
+fn from_a_newer_one(end: ServiceEnd) -> ServiceEnd {
+    ServiceEnd {
+        base: Some(BaseNote {
+            task_definition: arn("web:7").name(),
+            differs: vec!["cpu".to_owned()],
+            message: "it was made from web:7, which differs in cpu".to_owned(),
+        }),
+        ..end
+    }
+}
+
+#[test]
+fn a_revision_that_was_made_from_somebody_elses_says_so_however_it_ends() {
+    let stable = from_a_newer_one(checked(Verdict::Stable, "2 of 2 tasks running"));
+    let says =
+        "web in production is stable on web:2: 2 of 2 tasks running; it was made from web:7, which differs in cpu";
+    succeeds(&stable, ServiceOutcome::Deployed, says);
+    assert_eq!(conclude(&stable, 0).unwrap().base, Some(arn("web:7").name()));
+
+    let failed = from_a_newer_one(back(Verdict::Stable, "2 of 2 tasks running"));
+    let says = format!(
+        "{FAILED} It was made from web:7, which differs in cpu. It is back on web:1 and stable. \
+         Fix the image and push again, {RETRY}"
+    );
+    throws(&failed, "Deploy.RolledBack", &says);
+}
+
+#[test]
+fn where_another_revision_of_the_push_is_watched_its_source_is_not_told() {
+    let there = ServiceEnd {
+        task_definition: Some(arn("web:3")),
+        ..from_a_newer_one(checked(Verdict::Stable, "2 of 2 tasks running"))
+    };
+    let conclusion = conclude(&there, 0).unwrap();
+    assert_eq!(
+        conclusion.message,
+        "web in production is stable on web:2: 2 of 2 tasks running"
+    );
+    assert_eq!(conclusion.base, None);
 }
 
 // One service, red.
