@@ -51,14 +51,13 @@ pub(crate) fn run() -> Result<(), Failure> {
     iam::begin()?;
     steps::formatting().run()?;
     Step::new("dependency policy", "cargo-deny --locked check bans licenses sources").run()?;
-    steps::cdk().run()?;
     let released = Step::new(
         "the demo with the functions as they are released, where no Docker engine answers",
         "env DOCKER_HOST=unix:///no-engine.sock cargo xtask demo --release",
     );
     let fuzzing = (!lacking.compiler).then(|| Step::new("fuzzing", FUZZING));
     let package = [Some(Step::new("the package", PACKAGE)), Some(released), fuzzing];
-    // The longest of all, and what it yields to often waits: for a linker, or a state machine.
+    // The longest of all, and what it yields to often waits: for a linker, for Node.js, for a state machine.
     side_by_side(
         || on_the_sources(&lacking),
         vec![package.into_iter().flatten().collect()],
@@ -76,8 +75,9 @@ pub(crate) fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Lints, documentation, and every test of Rust.
+/// The CDK app, lints, documentation, and every test of Rust.
 fn on_the_sources(lacking: &Lacking) -> Result<(), Failure> {
+    steps::cdk().run()?;
     steps::lints(lacking).run()?;
     steps::documentation(lacking).run()?;
     steps::unit_tests(lacking).run()?;
