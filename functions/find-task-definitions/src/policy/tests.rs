@@ -396,6 +396,8 @@ fn an_asset_of_the_cdk_is_deployed_only_where_its_repository_is_named() {
     for other in [
         "app",
         "cdk-container-assets-123456789012-eu-west-1",
+        "cdk--container-assets-123456789012-eu-west-1",
+        "cdk-team/web-container-assets-123456789012-eu-west-1",
         "cdk-hnb659fds-container-assets-123456789012-us-east-1",
         "cdk-hnb659fds-container-assets-210987654321-eu-west-1",
         "team/cdk-hnb659fds-container-assets-123456789012-eu-west-1",
