@@ -292,8 +292,35 @@ async fn a_warm_function_reads_a_revision_of_another_push_once_and_one_of_this_p
         knows("web:2", registered(described_of_push("web:2", 2), 30)),
         knows("web:1", described_of_push("web:1", 1)),
     ];
+    assert_eq!(
+        read_by_a_warm_function(&rules).await,
+        ["web", "web:1", "web:3", "web:2", "web", "web:1", "web:2"]
+    );
+}
+
+/// Such a revision is known by its document and its time, which a function does not keep.
+#[tokio::test]
+async fn where_the_users_tags_leave_no_room_a_warm_function_reads_every_revision_each_time() {
+    let mut of_this_push = registered(tagged(50), 30);
+    of_this_push["taskDefinition"]["taskDefinitionArn"] = json!(arn("web:2"));
+    of_this_push["taskDefinition"]["containerDefinitions"][0]["image"] = json!(format!("{REGISTRY}/app:v2"));
+    let rules = [
+        knows("web", registered(described_of_push("web:4", 4), 60)),
+        newest(&["web:4", "web:3", "web:2", "web:1"]),
+        knows("web:3", registered(described_of_push("web:3", 3), 45)),
+        knows("web:2", of_this_push),
+        knows("web:1", tagged(50)),
+    ];
+    assert_eq!(
+        read_by_a_warm_function(&rules).await,
+        ["web", "web:1", "web:3", "web:2", "web", "web:1", "web:3", "web:2"]
+    );
+}
+
+/// Asks for a copy of `web:1` twice, finds `web:2` each time, and returns what was read.
+async fn read_by_a_warm_function(rules: &[Rule]) -> Vec<String> {
     let wire = Wire::default();
-    let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules, |to| to
+    let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules, |to| to
         .interceptor(wire.clone()));
     let ecs = Ecs::with_client(client);
     let input = RegisterRevision {
@@ -306,10 +333,7 @@ async fn a_warm_function_reads_a_revision_of_another_push_once_and_one_of_this_p
         let done = register_revision::handle(&ecs, request(&input, 0)).await.unwrap();
         assert_eq!((done.task_definition, done.repeated), (arn("web:2"), true));
     }
-    assert_eq!(
-        read_revisions(&wire),
-        ["web", "web:1", "web:3", "web:2", "web", "web:1", "web:2"]
-    );
+    read_revisions(&wire)
 }
 
 #[tokio::test(start_paused = true)]
