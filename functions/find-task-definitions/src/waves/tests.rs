@@ -365,6 +365,9 @@ fn a_stage_that_tags_the_image_is_told_from_every_other() {
         .collect();
     assert_eq!(given, [(1, "tried"), (2, "live")]);
     assert_eq!(all.settings, [RolloutSettings::default(); 3]);
+    let first = ordered(&three_of([tags("tried"), json!({}), json!({})]), &in_three());
+    let expected = ["preview,staging,production 0: web:1 preview/web; web:1#1 production/web staging/web"];
+    assert_eq!(lines(&first), expected);
     let without_staging = ordered(&three_of([json!({}), tags("tried"), tags("live")]), &in_three()[2..]);
     let given: Vec<(u32, &str)> = without_staging
         .tags
