@@ -1,6 +1,7 @@
 /**
  * Makes what is released of `cdk/`, from the library and from functions that are built already: the npm package, the wheel for
  * Python, the CloudFormation templates, and the page of the API. `npm run package -- --functions <folder> --out <folder>`.
+ * With `--licenses <file>` the packages hold the licences of the functions' parts, which a release needs.
  *
  * The folder of the functions has `<architecture>/bootstrap.zip`. The same sources and functions give the same bytes.
  */
@@ -21,6 +22,8 @@ interface Request {
   readonly functions: string;
   readonly out: string;
   readonly architectures: readonly string[];
+  /** The file with the licences of what others wrote of the functions. */
+  readonly licenses?: string;
 }
 
 /**
@@ -34,9 +37,10 @@ function request(): Request {
       functions: { type: 'string' },
       out: { type: 'string' },
       architecture: { type: 'string', multiple: true, default: ARCHITECTURES },
+      licenses: { type: 'string' },
     },
   });
-  const { functions, out, architecture } = values;
+  const { functions, out, architecture, licenses } = values;
   if (functions === undefined || out === undefined) {
     throw new Error(
       'say where the functions are and where to write: npm run package -- --functions <folder> --out <folder>; ' +
@@ -50,11 +54,16 @@ function request(): Request {
       `the package needs the program of the functions for each processor, but there is no ${missing.join(', ')}`,
     );
   }
-  return { functions: resolve(functions), out: resolve(out), architectures: architecture };
+  return {
+    functions: resolve(functions),
+    out: resolve(out),
+    architectures: architecture,
+    ...(licenses !== undefined && { licenses: resolve(licenses) }),
+  };
 }
 
 /** Lays out the folder that jsii compiles: the library alone, what it reads at synth, and who it is. */
-function layOut(stage: string, { functions, architectures }: Request): void {
+function layOut(stage: string, { functions, architectures, licenses }: Request): void {
   cpSync(join(CDK, 'lib'), join(stage, 'src'), { recursive: true });
   cpSync(join(CDK, 'dist', 'assets'), join(stage, 'assets'), { recursive: true });
   for (const architecture of architectures) {
@@ -62,6 +71,9 @@ function layOut(stage: string, { functions, architectures }: Request): void {
   }
   cpSync(join(CDK, 'package', 'README.md'), join(stage, 'README.md'));
   cpSync(join(REPOSITORY_ROOT, 'LICENSE'), join(stage, 'LICENSE'));
+  if (licenses !== undefined) {
+    cpSync(licenses, join(stage, 'LICENSES.txt'));
+  }
   const own: unknown = JSON.parse(readFileSync(join(CDK, 'package.json'), 'utf8'));
   writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest(own), undefined, 2)}\n`);
   symlinkSync(join(CDK, 'node_modules'), join(stage, 'node_modules'));
@@ -112,6 +124,9 @@ function assemble(asked: Request): void {
   const templates = join(asked.out, 'template');
   for (const architecture of asked.architectures) {
     cpSync(join(asked.functions, architecture, ZIP), join(templates, architecture, ZIP));
+  }
+  if (asked.licenses !== undefined) {
+    cpSync(asked.licenses, join(templates, 'LICENSES.txt'));
   }
   writeTemplates(templates, asked.architectures);
 }

@@ -37,7 +37,7 @@ export function manifest(given: unknown): object {
     main: 'lib/index.js',
     types: 'lib/index.d.ts',
     engines,
-    files: ['.jsii', 'assets', 'lib/**/*.d.ts', 'lib/**/*.js'],
+    files: ['.jsii', 'LICENSES.txt', 'assets', 'lib/**/*.d.ts', 'lib/**/*.js'],
     peerDependencies: versions(PEERS, '^'),
     devDependencies: versions([...PEERS, '@types/node']),
     jsii: {
