@@ -1,15 +1,17 @@
 //! `cargo xtask package`: everything that a release consists of, into `dist/`. The same source makes the same bytes.
 //!
-//! | in `dist/` | |
+//! | file of `dist/` | |
 //! |---|---|
-//! | `functions/<processor>/bootstrap.zip` | the program of the functions, as Lambda takes it |
-//! | `ecr-deploy-linux-<processor>` | the command, a program that needs no library of its machine |
 //! | `ecr-deploy-<version>.tgz`, `ecr_deploy-<version>-py3-none-any.whl` | the construct with the functions, for npm and for Python |
-//! | `template/` | the CloudFormation templates, with the zips that they name |
+//! | `ecr-deploy-template.tar.gz` | the CloudFormation templates, with the zips that they name |
+//! | `ecr-deploy-linux-<processor>` | the command, a program that needs no library of its machine |
+//! | `ecr-deploy-functions.tar.gz` | the program of the functions for each processor, as Lambda takes it |
 //! | `API.md` | the page of the construct |
 //! | `ecr-deploy.cdx.json`, `LICENSES.txt` | the parts that others wrote, and their licences |
-//! | `NOTES.md` | the release notes: the newest section of CHANGELOG.md |
-//! | `SHA256SUMS` | the checksums of all of it |
+//! | `SHA256SUMS` | the checksums of all of these |
+//! | `NOTES.md` | the text of the release: which file is for whom, and the newest section of CHANGELOG.md |
+//!
+//! The folders `functions/` and `template/` hold what the two archives do. They are no files of the release.
 
 mod build;
 
@@ -24,6 +26,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// The file with the licences of what others wrote.
+const LICENSES: &str = "LICENSES.txt";
 
 /// The folder with everything that is released.
 pub(crate) fn folder() -> PathBuf {
@@ -46,10 +51,13 @@ pub(crate) fn run(processor: Option<Processor>) -> Result<(), Failure> {
         functions(&python, *processor)?;
         build::command(&python, *processor)?;
     }
+    eprintln!("\n== parts and licences");
+    parts(&python, &processors)?;
     eprintln!("\n== the construct for npm and for Python, and the templates");
     construct(&processors)?;
-    eprintln!("\n== parts, licences, notes");
-    parts(&python, &processors)?;
+    eprintln!("\n== archives, notes, checksums");
+    archive(&python, "functions")?;
+    archive(&python, "template")?;
     write(
         &dist.join("NOTES.md"),
         &notes(&read(&tools::workspace().join("CHANGELOG.md"))?)?,
@@ -72,6 +80,8 @@ fn construct(processors: &[Processor]) -> Result<(), Failure> {
         .arg(folder().join("functions"))
         .arg("--out")
         .arg(folder())
+        .arg("--licenses")
+        .arg(folder().join(LICENSES))
         .current_dir(tools::workspace().join("cdk"));
     for processor in processors {
         make.args(["--architecture", processor.name()]);
@@ -119,20 +129,42 @@ fn parts(python: &Path, processors: &[Processor]) -> Result<(), Failure> {
     run_quietly(list.arg(folder()))
 }
 
-/// The newest section of the changelog, without its heading.
+/// Packs a folder of [`folder`] into a file beside it, since a release has files alone.
+fn archive(python: &Path, name: &str) -> Result<(), Failure> {
+    let mut pack = Command::new(python);
+    pack.arg(script("tar.py"))
+        .arg(folder().join(name))
+        .arg(folder().join(format!("ecr-deploy-{name}.tar.gz")));
+    run_quietly(&mut pack)
+}
+
+/// The text of a release: which file is for whom, and the newest section of the changelog without its heading. A link to a file
+/// of the repository becomes the words that it stands behind: the text is read elsewhere.
 fn notes(changelog: &str) -> Result<String, Failure> {
     let mut sections = changelog.split("\n## ").skip(1);
     let newest = sections.next().and_then(|section| section.split_once('\n'));
+    let version = ecr_deploy::domain::VERSION;
+    let link = regex_lite::Regex::new(r"\[([^\]]+)\]\((?:\.\./)*[a-zA-Z]+(?:[./][^):]*)?\)").map_err(text)?;
     match newest {
-        Some((_, notes)) if !notes.trim().is_empty() => Ok(format!("{}\n", notes.trim())),
+        Some((_, notes)) if !notes.trim().is_empty() => Ok(format!(
+            "# ecr-deploy {version}\n\n\
+             | file | for |\n|---|---|\n\
+             | `ecr-deploy-{version}.tgz` | a CDK app in TypeScript or JavaScript: `npm install ./ecr-deploy-{version}.tgz` |\n\
+             | `ecr_deploy-{version}-py3-none-any.whl` | a CDK app in Python: `pip install ./ecr_deploy-{version}-py3-none-any.whl` |\n\
+             | `ecr-deploy-template.tar.gz` | CloudFormation alone, SAM, Terraform |\n\
+             | `ecr-deploy-linux-arm64`, `ecr-deploy-linux-x86_64` | the command: make it executable, and name it `ecr-deploy` |\n\
+             | `ecr-deploy-functions.tar.gz` | the setting `binaries` |\n\n\
+             Check what you have downloaded: `sha256sum --check --ignore-missing SHA256SUMS`.\n\n{}\n",
+            link.replace_all(notes.trim(), "$1")
+        )),
         _ => Err("CHANGELOG.md has no section with a text: write what the release brings".to_owned()),
     }
 }
 
-/// Writes `SHA256SUMS`, which `sha256sum --check` reads.
+/// Writes `SHA256SUMS`, which `sha256sum --check` reads where all files of a release lie in one folder.
 fn checksums(dist: &Path) -> Result<(), Failure> {
     let mut sum = Command::new("sha256sum");
-    sum.args(files(dist)?.iter().filter_map(|file| file.strip_prefix(dist).ok()))
+    sum.args(released(dist)?.iter().filter_map(|file| file.file_name()))
         .current_dir(dist);
     let sums = output(&mut sum)?;
     write(&dist.join("SHA256SUMS"), &sums)
@@ -141,7 +173,7 @@ fn checksums(dist: &Path) -> Result<(), Failure> {
 /// Each file with its size, below the names of the columns.
 fn sizes(dist: &Path) -> Result<Vec<[String; 2]>, Failure> {
     let mut rows = vec![["file".to_owned(), "size".to_owned()]];
-    for file in files(dist)? {
+    for file in released(dist)? {
         let bytes = fs::metadata(&file).map_err(text)?.len();
         let kilobytes = bytes.div_ceil(1000);
         let shown = file.strip_prefix(dist).unwrap_or(&file).display().to_string();
@@ -183,18 +215,17 @@ fn clear(dist: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All files below a folder, in order, but for the checksums.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let mut found = Vec::new();
-    for entry in entries(folder)? {
-        if entry.is_dir() {
-            found.extend(files(&entry)?);
-        } else if entry.file_name() != Some(OsStr::new("SHA256SUMS")) {
-            found.push(entry);
-        }
-    }
-    found.sort();
-    Ok(found)
+/// The files that a release consists of, in order; but for their checksums, and for the text that a release is shown with.
+fn released(dist: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = entries(dist)?;
+    files.retain(|file| {
+        file.is_file()
+            && !["SHA256SUMS", "NOTES.md"]
+                .map(OsStr::new)
+                .contains(&file.file_name().unwrap_or_default())
+    });
+    files.sort();
+    Ok(files)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -221,9 +252,13 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn the_notes_are_the_newest_section_of_the_changelog() {
-        let changelog = "# Changelog\n\nHow it is written.\n\n## 0.2.0\n\n- New.\n\n## 0.1.0\n\n- Old.\n";
-        assert_eq!(notes(changelog).unwrap(), "- New.\n");
+    fn the_notes_say_which_file_is_for_whom_and_end_with_the_newest_section_of_the_changelog() {
+        let changelog = "# Changelog\n\nHow it is written.\n\n## 0.2.0\n\n- New: [the\n  page](docs/a.md#b), and \
+                         [why](https://example.com/a.md).\n\n## 0.1.0\n\n- Old.\n";
+        let notes_of = notes(changelog).unwrap();
+        let ends = "SHA256SUMS`.\n\n- New: the\n  page, and [why](https://example.com/a.md).\n";
+        assert!(notes_of.ends_with(ends), "{notes_of}");
+        assert!(notes_of.starts_with(&format!("# ecr-deploy {}\n", ecr_deploy::domain::VERSION)));
         assert!(
             notes("# Changelog\n\n## Unreleased\n\n")
                 .unwrap_err()
