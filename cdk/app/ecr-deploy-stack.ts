@@ -1,6 +1,7 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { EcrDeploy } from '../lib/ecr-deploy';
+import { settingsOf } from '../lib/props';
 import type { StepResources } from '../lib/resources';
 import { checkSettings, type EcrDeployProps } from '../lib/settings';
 import { builtFunctions } from './functions';
@@ -17,11 +18,14 @@ export class EcrDeployStack extends Stack {
     // The boundary is the construct's own: it is that of every role that is made, whatever a stack would do with it.
     const { permissionsBoundary, ...stackProps } = props;
     super(scope, id, stackProps);
+    const settings = {
+      ...settingsOf(stackProps),
+      ...(permissionsBoundary !== undefined && { permissionsBoundary }),
+    };
     this.ecrDeploy = new EcrDeploy(this, 'EcrDeploy', {
-      ...stackProps,
-      ...(permissionsBoundary && { permissionsBoundary }),
+      ...settings,
       // Settings that cannot be used are found before minutes are spent on a build.
-      binaries: props.binaries ?? builtFunctions(this, checkSettings(props).architecture),
+      binaries: props.binaries ?? builtFunctions(this, checkSettings(settings).architecture),
     });
 
     new CfnOutput(this, 'PushArn', {

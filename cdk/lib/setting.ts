@@ -3,6 +3,7 @@
  * read is refused here; whether its value makes sense is for the construct to say.
  */
 import { Duration } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
 
 /** A setting that cannot be used, with the value that was given and what to give instead. */
 export class SettingError extends Error {
@@ -17,8 +18,13 @@ export class SettingError extends Error {
 }
 
 function shown(given: unknown): string {
-  const readable = (value: unknown): unknown =>
-    value instanceof Duration && !value.isUnresolved() ? value.toHumanString() : value;
+  const readable = (value: unknown): unknown => {
+    // A construct holds the whole app, in circles.
+    if (Construct.isConstruct(value)) {
+      return value.node.path;
+    }
+    return value instanceof Duration && !value.isUnresolved() ? value.toHumanString() : value;
+  };
   // A duration by itself needs no quotes.
   return given instanceof Duration && !given.isUnresolved()
     ? given.toHumanString()

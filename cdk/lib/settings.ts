@@ -39,6 +39,7 @@ import {
   ROLE_PATH,
   ROLE_PREFIX,
 } from './patterns';
+import { checkNames } from './props';
 import { allServices, checkStages, type Stage } from './stages';
 import { checkSweep, type Sweep, type SweepSettings } from './sweep-settings';
 
@@ -316,7 +317,8 @@ export interface Settings
  *
  * @throws SettingError for the first setting that cannot be used
  */
-export function checkSettings(props: EcrDeployProps): Settings {
+export function checkSettings(given: EcrDeployProps | undefined): Settings {
+  const props = checkNames(given);
   const pollIntervalSeconds = seconds('pollInterval', props.pollInterval ?? Duration.seconds(15), 1, 3600);
   const rolloutTimeoutSeconds = timeout(
     'rolloutTimeout',

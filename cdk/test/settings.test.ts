@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Duration, Lazy } from 'aws-cdk-lib';
+import { App, Duration, Lazy, Stack } from 'aws-cdk-lib';
+import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { SettingError } from '../lib/setting';
 import { MEMBERS } from '../app/members';
 import { SweepAction, Trigger } from '../lib/choices';
+import { EcrDeploy } from '../lib/ecr-deploy';
 import { ofFunctions } from '../lib/function-settings';
 import { checkSettings, type EcrDeployProps } from '../lib/settings';
 import { golden } from './golden';
@@ -154,6 +156,36 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   [{ rolePrefix: 'a'.repeat(33) }, `"rolePrefix" is "${'a'.repeat(33)}": ${PREFIX}`],
   [{ rolePrefix: 'app/' }, `"rolePrefix" is "app/": ${PREFIX}`],
 ];
+
+test('without props the message is the same as without the required setting', () => {
+  for (const given of [undefined, null, {}] as unknown[]) {
+    assert.throws(() => new EcrDeploy(new Stack(), 'EcrDeploy', given as EcrDeployProps), {
+      name: 'SettingError',
+      message: `ecr-deploy: setting "passRoles" is not set: ${ROLES}${EXAMPLE_ROLE}`,
+    });
+  }
+});
+
+test('a prop that is not known is refused with the nearest one', () => {
+  const all = `There are ${Object.keys(MEMBERS).join(', ')}.`;
+  for (const [given, message] of [
+    [{ cluster: ['a'] }, `"cluster" is ["a"]: there is no setting of that name; the nearest is clusters. ${all}`],
+    [{ colour: 'red' }, `"colour" is "red": there is no setting of that name. ${all}`],
+    [{ constructor: 7 }, `"constructor" is 7: there is no setting of that name. ${all}`],
+  ] as const) {
+    const props: EcrDeployProps = { ...REQUIRED, ...given };
+    assert.throws(() => new EcrDeploy(new Stack(), 'EcrDeploy', props), {
+      name: 'SettingError',
+      message: `ecr-deploy: setting ${message}`,
+    });
+  }
+});
+
+test('a message shows a construct by its path', () => {
+  const role = new Role(new Stack(new App(), 'own'), 'Role', { assumedBy: new AccountRootPrincipal() });
+  const props: Json = { ...REQUIRED, passRole: [role] };
+  assert.throws(() => checkSettings(props), /^SettingError: ecr-deploy: setting "passRole" is \["own\/Role"\]: /);
+});
 
 for (const [given, message] of REFUSED) {
   test(`refused: ${message.slice(0, message.indexOf(':'))}`, () => {
