@@ -16,7 +16,7 @@ import { Trigger } from './choices';
 import { Dashboard } from './dashboard';
 import { usableKey } from './encryption-key';
 import { ofFunctions } from './function-settings';
-import { installationParameter, tellInstallation, withRoom } from './installation';
+import { checkAlone, installationParameter, tellInstallation, withRoom } from './installation';
 import { messages, NO_TOPIC } from './messages';
 import { isEveryRole, only, statement } from './permission';
 import * as permissions from './permissions';
@@ -79,6 +79,7 @@ export class EcrDeploy extends Construct {
   constructor(scope: Construct, id: string, props: EcrDeployProps) {
     super(scope, id);
     const settings = checkSettings(props);
+    checkAlone(this);
     this.whatIsDeployed = inOneLine(settings.stages);
     // Not a resource: with any change of one, be it a tag of the stack, CloudFormation would write the template's value again.
     this.holdParameter = settings.holdParameter ?? `/ecr-deploy/${Stack.of(this).stackName}/hold`;

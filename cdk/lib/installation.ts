@@ -4,8 +4,9 @@
  * outputs of ours.
  */
 import { Stack } from 'aws-cdk-lib';
-import { ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
+import { CfnParameter, ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
+import { SettingError } from './setting';
 
 /** The name of the parameter, in the stack of the construct. */
 export function installationParameter(construct: Construct): string {
@@ -36,6 +37,25 @@ const LENGTH_OF_ARN = 90;
 export function withRoom(passRoles: readonly string[]): Pick<Installation, 'passRoles'> {
   const lengths = passRoles.map(({ length }) => Math.max(length, LENGTH_OF_ARN));
   return lengths.reduce((sum, length) => sum + length, 0) > ROOM_FOR_ROLES ? {} : { passRoles };
+}
+
+/**
+ * Refuses a second installation in a stack: the names of its log groups and of this parameter would be those of the first one.
+ *
+ * @throws SettingError for the second one
+ */
+export function checkAlone(construct: Construct): void {
+  const { node, stackName } = Stack.of(construct);
+  const parameters = node.findAll().filter((other) => other instanceof CfnParameter);
+  const first = parameters.find(({ name }) => name === installationParameter(construct));
+  if (first !== undefined) {
+    throw new SettingError(
+      'id',
+      construct.node.id,
+      `the stack ${stackName} holds an installation already, ` +
+        `${first.node.path.replace(/\/[^/]+\/[^/]+$/, '')}, and one stack holds one; put this one into a second stack.`,
+    );
+  }
 }
 
 /** Makes the parameter. */

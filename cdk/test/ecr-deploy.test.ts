@@ -446,6 +446,21 @@ test('a key that the CDK made gets the policy by which logs and dead letters can
   );
 });
 
+test('one stack holds one installation, as two would have the same names', () => {
+  const app = new App({ context: WITHOUT_BUNDLING });
+  const stacks = [new Stack(app, 'first'), new Stack(app, 'second')] as const;
+  const props = { ...REQUIRED, binaries: builtFunctions(stacks[0], Architecture.ARM_64) };
+  for (const stack of stacks) {
+    new EcrDeploy(stack, 'EcrDeploy', props);
+    assert.throws(() => new EcrDeploy(stack, 'Two', props), {
+      name: 'SettingError',
+      message:
+        `ecr-deploy: setting "id" is "Two": the stack ${stack.node.id} holds an installation already, ` +
+        `${stack.node.path}/EcrDeploy, and one stack holds one; put this one into a second stack.`,
+    });
+  }
+});
+
 test('every role has the boundary, the path and the prefix that the settings give, and a name of its own', () => {
   const boundary = 'arn:aws:iam::123456789012:policy/boundary';
   const named = { permissionsBoundary: boundary, rolePath: '/teams/web/', rolePrefix: 'app-ecr-deploy-' };
