@@ -62,16 +62,20 @@ pub fn decide(account: &Account<'_>, settings: SweepSettings, found: &[Found<'_>
         }
         .decide(&mut decided);
     }
-    let order = |it: &MissedPush| {
+    put_in_order(&mut decided.missed);
+    decided
+}
+
+/// Puts those first whose push is started.
+fn put_in_order(missed: &mut [MissedPush]) {
+    missed.sort_by_cached_key(|it| {
         (
             it.action == SweepAction::Report,
             it.cluster.clone(),
             it.service.clone(),
             it.image.to_string(),
         )
-    };
-    decided.missed.sort_by_cached_key(order);
-    decided
+    });
 }
 
 /// An image, with those that miss it or may.

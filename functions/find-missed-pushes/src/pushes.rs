@@ -146,6 +146,10 @@ mod tests {
             Pushes::Running
         );
         assert_eq!(Pushes::of(&running, at(0), &web, &[]), Pushes::None);
+        // A name of 20 characters stands whole in the name of an execution, and another one may begin with it.
+        let (whole, other) = ("a-team/of-many-words", "a-team-of-many-wordsmiths-of-a-town-by-a-lake");
+        let running = [begun(format!("{}-v7-{ID}", &other[..40]), Running)];
+        assert_eq!(Pushes::of(&running, at(0), &whole.parse().unwrap(), &[]), Pushes::None);
     }
 
     #[test]

@@ -158,6 +158,24 @@ fn a_push_is_started_only_if_it_moves_nothing_else() {
 }
 
 #[test]
+fn what_is_deployed_stands_before_what_is_only_told() {
+    let told = settings(SweepAction::Report, SweepAction::Report);
+    let mut decided_of_both = decided(told, &[("api", LOST), ("job", LOST)], &[]);
+    let deployed = decided(deploying(), &[("web", LOST), ("queue", LOST)], &[]);
+    decided_of_both.missed.extend(deployed.missed);
+    put_in_order(&mut decided_of_both.missed);
+    assert_eq!(
+        lines(&decided_of_both),
+        [
+            "queue LOST deploy",
+            "web LOST deploy",
+            "api LOST report",
+            "job LOST report"
+        ]
+    );
+}
+
+#[test]
 fn of_one_image_what_was_reverted_and_what_was_lost_are_one_push() {
     let decided = decided(deploying(), &[("web", REVERTED), ("api", LOST)], &[]);
     assert_eq!(lines(&decided), ["api LOST deploy", "web REVERTED deploy"]);
