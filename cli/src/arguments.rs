@@ -184,7 +184,7 @@ pub struct HoldArguments {
     #[command(flatten)]
     pub what: HoldOf,
     /// Reason, for everybody who meets the hold
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = typed::reason)]
     pub why: String,
     /// Time at which the hold lifts itself: 2026-12-24T06:00:00Z
     #[arg(long, value_name = "TIME", value_parser = typed::time)]
@@ -209,7 +209,7 @@ pub struct RollbackArguments {
     #[arg(long, value_name = "REVISION", value_parser = typed::revision)]
     pub to: Option<String>,
     /// Reason, for everybody who meets the hold
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = typed::reason)]
     pub why: String,
     /// Return as soon as it goes back
     #[arg(long)]

@@ -72,6 +72,16 @@ pub(crate) fn image(text: &str) -> Result<String, Error> {
     text.parse::<crate::image::Named>().map(|_| text.to_owned())
 }
 
+/// The reason of a hold. One of spaces alone tells nobody anything.
+pub(crate) fn reason(text: &str) -> Result<String, Error> {
+    if text.trim().is_empty() {
+        return Err(Error::Usage(
+            "there is no reason. Write one for everybody who meets the hold".to_owned(),
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// The time at which a hold lifts itself.
 pub(crate) fn time(text: &str) -> Result<String, Error> {
     let unreadable = |_| Error::Usage(format!("{text:?} is no time. Write it as 2026-12-24T06:00:00Z"));

@@ -167,6 +167,7 @@ fn words_that_cannot_be_understood_are_refused_before_any_call() {
             "is over",
         ),
         ("hold production/web --why no,comma", "cannot be in the reason"),
+        ("rollback production/web --why no,comma", "cannot be in the reason"),
         ("unhold web", "names no service"),
         ("continue web", "names no service"),
         ("history --limit 0", "--limit"),
@@ -180,16 +181,35 @@ fn words_that_cannot_be_understood_are_refused_before_any_call() {
         ("status --region eu\u{a0}west", "--region"),
     ] {
         let words: Vec<&str> = words.split(' ').collect();
-        let (code, notes) = said(&mut place.with_keys(&words));
-        assert_eq!(code, 2, "{words:?}: {notes}");
-        assert!(notes.contains(advice), "{words:?}: {notes}");
-        let (code, notes) = said(place.with_keys(&words).args(["--output", "json"]));
-        assert_eq!(code, 2, "{words:?}: {notes}");
-        let document: serde_json::Value = serde_json::from_str(&notes).unwrap();
-        assert_eq!(document["error"], "Command.Usage", "{notes}");
-        assert!(document["message"].as_str().unwrap().contains(advice), "{notes}");
+        assert_refused(&place, &words, advice);
     }
+}
+
+/// Asserts that words are refused at once, with this advice, for people and for programs.
+fn assert_refused(place: &Place, words: &[&str], advice: &str) {
+    let (code, notes) = said(&mut place.with_keys(words));
+    assert_eq!(code, 2, "{words:?}: {notes}");
+    assert!(notes.contains(advice), "{words:?}: {notes}");
+    let (code, notes) = said(place.with_keys(words).args(["--output", "json"]));
+    assert_eq!(code, 2, "{words:?}: {notes}");
+    let document: serde_json::Value = serde_json::from_str(&notes).unwrap();
+    assert_eq!(document["error"], "Command.Usage", "{notes}");
+    assert!(document["message"].as_str().unwrap().contains(advice), "{notes}");
     assert_eq!(place.calls(), [""; 0]);
+}
+
+#[test]
+fn a_hold_has_a_reason() {
+    let place = Place::new("reason");
+    for of in [
+        ["hold", "--all"],
+        ["hold", "production/web"],
+        ["rollback", "production/web"],
+    ] {
+        for reason in ["", "   ", "\t\n"] {
+            assert_refused(&place, &[of[0], of[1], "--why", reason], "there is no reason");
+        }
+    }
 }
 
 #[test]

@@ -60,6 +60,8 @@ pub struct Rollback {
 /// Takes a service back: holds it, starts the execution, follows that.
 pub(crate) async fn run(shared: &Shared, arguments: &RollbackArguments) -> Result<Exit, Error> {
     let named: Named = arguments.service.parse()?;
+    // A reason that cannot be is refused before any call.
+    hold::text("", &arguments.why, None, true, now())?;
     let account = Account::open(shared).await?;
     let caller = account.caller().await?;
     let hold = hold::text(who(&caller), &arguments.why, None, true, now())?;
