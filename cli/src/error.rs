@@ -34,6 +34,14 @@ pub enum Error {
     /// Nothing of that name is there.
     #[error("{0}")]
     NotFound(String),
+    /// Nothing gives credentials that can be used, so AWS was not asked.
+    #[error("no usable credentials were found: {advice}\n{detail}")]
+    NoCredentials {
+        /// The ways to give some.
+        advice: &'static str,
+        /// The places that were read, and the problem with each.
+        detail: String,
+    },
     /// AWS refuses.
     #[error("{0}")]
     Rejected(String),
@@ -62,6 +70,7 @@ impl Error {
             Self::NoInstallation { .. } => "Command.NoInstallation",
             Self::OtherVersion { .. } => "Command.OtherVersion",
             Self::NotFound(_) => "Command.NotFound",
+            Self::NoCredentials { .. } => "Command.NoCredentials",
             Self::Rejected(_) => "Command.Rejected",
             Self::Unwritten(_) => "Command.Unwritten",
             Self::Unavailable(_) => "Command.Unavailable",
@@ -83,16 +92,13 @@ impl From<OfAws> for Error {
     fn from(error: OfAws) -> Self {
         let message = error.to_string();
         match error {
-            _ if message.contains("cargo feature(s) enabled: credentials-login") => Self::Rejected(format!(
-                "{message}. This command cannot sign in by aws login: put the credentials into the environment by aws configure \
-                 export-credentials, or name another profile by --profile"
-            )),
-            _ if message.contains("cargo feature(s) enabled") => Self::Rejected(format!(
-                "{message}. This build of the command cannot sign in as the profile says: install it with --features sso, or name \
-                 another profile by --profile"
-            )),
-            _ if is_unsigned(&message) => Self::Rejected(format!(
-                "{message}. There are no valid credentials: sign in first (aws sso login), or name a profile by --profile"
+            _ if is_without_credentials(&message) => Self::NoCredentials {
+                advice: advice(&message),
+                detail: detail(&message).to_owned(),
+            },
+            _ if is_unknown(&message) => Self::Rejected(format!(
+                "{message}. The credentials are not valid, or not any more: sign in first (aws sso login), or name another profile \
+                 by --profile"
             )),
             OfAws::NotFound(_) | OfAws::ServiceDeleted(_) => Self::NotFound(message),
             OfAws::Unavailable(_) => Self::Unavailable(message),
@@ -105,19 +111,45 @@ impl From<OfAws> for Error {
     }
 }
 
-/// True if a call did not get so far that AWS could judge it, or AWS does not know who calls.
-fn is_unsigned(message: &str) -> bool {
-    const SIGNS: [&str; 8] = [
+/// True if a call did not get so far that AWS could judge it, since nothing gave credentials.
+fn is_without_credentials(message: &str) -> bool {
+    const SIGNS: [&str; 6] = [
+        "cargo feature(s) enabled",
         "provided credentials",
         "credential provider was not enabled",
         "credentials provider was not properly configured",
         "credentials provider timed out",
         "loading credentials",
-        "ExpiredToken",
-        "UnrecognizedClientException",
-        "InvalidClientTokenId",
     ];
     SIGNS.iter().any(|sign| message.contains(sign))
+}
+
+/// True if AWS does not know who calls.
+fn is_unknown(message: &str) -> bool {
+    const SIGNS: [&str; 3] = ["ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"];
+    SIGNS.iter().any(|sign| message.contains(sign))
+}
+
+/// The ways to give credentials, which a build without single sign-on has fewer of.
+fn advice(message: &str) -> &'static str {
+    if message.contains("cargo feature(s) enabled: credentials-login") {
+        "this command cannot sign in by aws login, so put the credentials into the environment by aws configure \
+         export-credentials, or name another profile by --profile or AWS_PROFILE."
+    } else if message.contains("cargo feature(s) enabled") {
+        "this build of the command cannot sign in as the profile says, so install it with --features sso, or name another \
+         profile by --profile or AWS_PROFILE."
+    } else {
+        "sign in first (aws sso login), name a profile by --profile or AWS_PROFILE, or put AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY into the environment."
+    }
+}
+
+/// The message from the credentials on. The SDK has them as a call without an answer, but AWS was not called.
+fn detail(message: &str) -> &str {
+    let (_, detail) = message
+        .split_once("no usable answer from AWS: ")
+        .unwrap_or(("", message));
+    detail.trim_start_matches("dispatch failure: other: ")
 }
 
 #[cfg(test)]
@@ -133,15 +165,15 @@ mod tests {
                     providers in chain provided credentials"
                         .to_owned(),
                 ),
-                "Command.Rejected",
+                "Command.NoCredentials",
                 "aws sso login",
             ),
             (
                 OfAws::Unavailable(
                     "ListExecutions: no usable answer from AWS: the credential provider was not enabled".to_owned(),
                 ),
-                "Command.Rejected",
-                "name a profile by --profile",
+                "Command.NoCredentials",
+                "name a profile by --profile or AWS_PROFILE",
             ),
             (
                 OfAws::Unavailable(
@@ -149,8 +181,13 @@ mod tests {
                      could not be built: This behavior requires following cargo feature(s) enabled: sso. "
                         .to_owned(),
                 ),
-                "Command.Rejected",
+                "Command.NoCredentials",
                 "install it with --features sso",
+            ),
+            (
+                OfAws::Rejected("ListExecutions: ExpiredTokenException: the token is expired".to_owned()),
+                "Command.Rejected",
+                "sign in first",
             ),
             (
                 OfAws::Rejected("ListExecutions: AccessDeniedException: not authorized".to_owned()),
@@ -172,5 +209,27 @@ mod tests {
             assert_eq!(error.name(), name);
             assert!(error.to_string().contains(advice), "{error}");
         }
+    }
+
+    #[test]
+    fn an_error_without_credentials_begins_with_what_to_do_and_ends_with_the_detail() {
+        let error = Error::from(OfAws::Unavailable(
+            "GetParameters: no usable answer from AWS: dispatch failure: other: the credential provider was not enabled: \
+             no credentials found in chain. Attempted:\n  Profile: the credential provider was not enabled"
+                .to_owned(),
+        ));
+        let text = error.to_string();
+        let (sentence, detail) = text.split_once('\n').unwrap();
+        assert!(
+            sentence.starts_with("no usable credentials were found: sign in first"),
+            "{text}"
+        );
+        assert!(detail.starts_with("the credential provider was not enabled"), "{text}");
+        assert!(
+            detail.ends_with("Profile: the credential provider was not enabled"),
+            "{text}"
+        );
+        assert!(!text.contains("answer from AWS"), "{text}");
+        assert_eq!(error.exit(), Exit::Failed);
     }
 }

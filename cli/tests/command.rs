@@ -143,6 +143,13 @@ fn who_has_not_signed_in_is_told_to() {
         "{notes}"
     );
     assert!(!notes.contains("Try again"), "{notes}");
+    let (code, notes) = said(&mut place.command(&["status", "--region", "eu-west-1", "--output", "json"]));
+    let document: serde_json::Value = serde_json::from_str(&notes).unwrap();
+    assert_eq!(
+        (code, &document["error"]),
+        (1, &"Command.NoCredentials".into()),
+        "{notes}"
+    );
     for profile in ["single", "asked"] {
         let (code, notes) = said(&mut place.command(&["status", "--profile", profile]));
         assert_eq!(code, 1, "{notes}");
