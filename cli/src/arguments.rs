@@ -41,6 +41,7 @@ pub struct Shared {
         env = "ECR_DEPLOY_STACK",
         hide_env = true,
         default_value = "ecr-deploy",
+        value_parser = typed::stack,
         help_heading = "Options of every command"
     )]
     pub stack: String,

@@ -115,6 +115,19 @@ pub(crate) fn region(text: &str) -> Result<String, Error> {
     text.parse::<Region>().map(|_| text.to_owned()).map_err(unreadable)
 }
 
+/// The name of a stack, as `CloudFormation` has them.
+pub(crate) fn stack(text: &str) -> Result<String, Error> {
+    const LONGEST: usize = 128;
+    let begins = text.starts_with(|first: char| first.is_ascii_alphabetic());
+    let is_of_name = |it: u8| it.is_ascii_alphanumeric() || it == b'-';
+    if begins && text.len() <= LONGEST && text.bytes().all(is_of_name) {
+        return Ok(text.to_owned());
+    }
+    Err(Error::Usage(format!(
+        "{text:?} is no name of a stack. One begins with a letter, and has letters, digits and hyphens, at most {LONGEST} in all"
+    )))
+}
+
 /// The tags of the pushes of `verify`.
 pub(crate) fn tags(text: &str) -> Result<String, Error> {
     Tags::of(text).map(|_| text.to_owned())

@@ -220,6 +220,20 @@ fn a_hold_has_a_reason() {
 }
 
 #[test]
+fn a_stack_has_a_name_that_cloudformation_takes() {
+    let place = Place::new("stack");
+    for name in ["", "Bad_Stack!", "1st", "shop.", "sh\u{f6}p", &"a".repeat(129)] {
+        assert_refused(&place, &["status", "--stack", name], "no name of a stack");
+        let (code, notes) = said(place.with_keys(&["status"]).env("ECR_DEPLOY_STACK", name));
+        assert_eq!((code, place.calls().len()), (2, 0), "{name:?}: {notes}");
+    }
+    for name in ["a", "Shop-Deploy-2", &"a".repeat(128)] {
+        let (code, notes) = said(&mut place.with_keys(&["status", "--stack", name]));
+        assert_eq!((code, place.calls().len()), (1, 1), "{name:?}: {notes}");
+    }
+}
+
+#[test]
 fn words_that_can_be_understood_come_to_the_call() {
     let place = Place::new("understood");
     for words in [
