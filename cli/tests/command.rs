@@ -250,6 +250,28 @@ fn words_that_can_be_understood_come_to_the_call() {
     }
 }
 
+/// What is on standard output.
+fn printed(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    assert_eq!(
+        (status.code(), String::from_utf8_lossy(&stderr).as_ref()),
+        (Some(0), "")
+    );
+    String::from_utf8(stdout).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_help_names_the_command_whatever_its_file_is_called() {
+    use std::os::unix::process::CommandExt;
+
+    let place = Place::new("file");
+    for words in [["--help"].as_slice(), &["plan", "--help"]] {
+        let text = printed(place.command(words).arg0("/tmp/ecr-deploy-linux-x86_64"));
+        assert!(text.contains("Usage: ecr-deploy ") && !text.contains("linux"), "{text}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_result_that_cannot_be_written_is_an_error_unless_nobody_reads_it() {
