@@ -9,13 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Deploys pushed images to ECS services, and tells what came of it
 #[derive(Debug, Parser)]
 // The released file has the name of its machine, too.
-#[command(
-    name = "ecr-deploy",
-    bin_name = "ecr-deploy",
-    version,
-    max_term_width = 80,
-    disable_help_subcommand = true
-)]
+#[command(name = "ecr-deploy", bin_name = "ecr-deploy", version, max_term_width = 80)]
 pub struct Arguments {
     /// The arguments of every command.
     #[command(flatten)]

@@ -272,6 +272,16 @@ fn the_help_names_the_command_whatever_its_file_is_called() {
     }
 }
 
+#[test]
+fn help_is_a_command_too() {
+    let place = Place::new("help");
+    let of = |words: &[&str]| printed(&mut place.command(words));
+    assert_eq!(of(&["help"]), of(&["--help"]));
+    assert_eq!(of(&["help", "plan"]), of(&["plan", "--help"]));
+    assert!(of(&["completions", "bash"]).contains("help,plan)"));
+    assert_refused(&place, &["help", "nothing"], "unrecognized subcommand");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_result_that_cannot_be_written_is_an_error_unless_nobody_reads_it() {

@@ -58,7 +58,8 @@ fn commands() -> String {
     command.build();
     let mut table = "| command | what it does |\n|---|---|\n".to_owned();
     let mut sections = String::new();
-    for it in command.get_subcommands() {
+    // The page is the help of every command itself.
+    for it in command.get_subcommands().filter(|it| it.get_name() != "help") {
         let (name, about) = (it.get_name(), it.get_about().unwrap().to_string());
         let _ = writeln!(table, "| [`{name}`](#{name}) | {about} |");
         let usage = help(it);
