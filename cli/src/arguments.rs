@@ -3,7 +3,6 @@
 #![allow(clippy::doc_markdown, reason = "a terminal shows the comments as they are")]
 
 use crate::typed;
-use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Deploys pushed images to ECS services, and tells what came of it
@@ -113,7 +112,7 @@ pub struct HistoryArguments {
     #[arg(long, value_enum, value_name = "service|repository", hide_possible_values = true)]
     pub name_is: Option<NameIs>,
     /// Show so many at most
-    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = typed::limit)]
     pub limit: usize,
 }
 

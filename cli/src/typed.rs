@@ -88,6 +88,12 @@ pub(crate) fn time(text: &str) -> Result<String, Error> {
     text.parse::<Timestamp>().map(|_| text.to_owned()).map_err(unreadable)
 }
 
+/// How many at most, and one at least: of nothing, there is nothing to show.
+pub(crate) fn limit(text: &str) -> Result<usize, Error> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| Error::Usage(format!("{text:?} is no number that is at least 1")))
+}
+
 /// `39`, `web:39`, or the ARN of a revision.
 pub(crate) fn revision(text: &str) -> Result<String, Error> {
     let is_number = !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());

@@ -177,7 +177,7 @@ fn words_that_cannot_be_understood_are_refused_before_any_call() {
         ("rollback production/web --why no,comma", "cannot be in the reason"),
         ("unhold web", "names no service"),
         ("continue web", "names no service"),
-        ("history --limit 0", "--limit"),
+        ("history --limit 0", "at least 1"),
         ("status a/b/c", "names no service"),
         ("status a:b", "no name of a cluster"),
         ("doctor --pass-role foo", "is no ARN of a role"),

@@ -135,7 +135,7 @@ pub(crate) fn text(who: &str, why: &str, until: Option<&str>, is_tag: bool, now:
                 .parse()
                 .map_err(|_| Error::Usage(format!("{until:?} is no time. Write it as 2026-12-24T06:00:00Z")))?;
             if at <= now {
-                return Err(Error::Usage(format!("{until} is over: it is {now}")));
+                return Err(Error::Usage(format!("{until} is over: it is {now:.0}")));
             }
             format!("until {at} ")
         }
@@ -193,6 +193,8 @@ impl Document for Held {
                 let next = "The next sweep deploys what was skipped meanwhile, unless the setting sweep says otherwise. At once:";
                 return paragraphs([lifted, format!("{}\n  ecr-deploy sweep", wrapped(next))]);
             }
+            // A service may have a hold of its own, which stays.
+            (None, None) if self.service.is_none() => "nothing was on hold by --all".to_owned(),
             (None, None) => format!("{what} was not on hold"),
         };
         wrapped(&text)
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_hold_says_until_when_who_and_why() {
-        let now: Timestamp = "2026-11-29T10:00:00Z".parse().unwrap();
+        let now: Timestamp = "2026-11-29T10:00:00.123456789Z".parse().unwrap();
         let said = |why: &str, until: Option<&str>, is_tag: bool| {
             text("operator/ann", why, until, is_tag, now).unwrap_or_else(|error| error.to_string())
         };
@@ -220,7 +222,12 @@ mod tests {
             ("audit, again", None, false, "operator/ann - audit, again"),
             ("audit, again", None, true, "',' cannot be in the reason"),
             ("audit", Some("christmas"), true, "is no time"),
-            ("audit", Some("2026-11-29T10:00:00Z"), true, "is over"),
+            (
+                "audit",
+                Some("2026-11-29T10:00:00Z"),
+                true,
+                "is over: it is 2026-11-29T10:00:00Z",
+            ),
             (&"a".repeat(250), None, true, "is too long"),
         ] {
             assert!(
@@ -233,6 +240,21 @@ mod tests {
         let held = said("audit", Some("2026-12-24T06:00:00Z"), true);
         assert!(hold::hold(&held, now).is_some());
         assert!(hold::hold(&held, "2026-12-24T06:00:00Z".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn a_hold_that_was_not_there_is_not_lifted() {
+        let now: Timestamp = "2026-11-29T10:00:00Z".parse().unwrap();
+        let lifted = |service: Option<&str>| Held {
+            service: service.map(str::to_owned),
+            hold: None,
+            before: None,
+        };
+        assert_eq!(lifted(None).text(now), "nothing was on hold by --all");
+        assert_eq!(
+            lifted(Some("production/web")).text(now),
+            "production/web was not on hold"
+        );
     }
 
     #[test]
