@@ -7,9 +7,9 @@ use std::process::ExitCode;
 pub enum Exit {
     /// It did as asked. Of a push: every service of it runs the image, stable.
     Done,
-    /// It could not do it: AWS refused or did not answer, or what was named is not there. The message says what to do.
+    /// It could not do it: there were no credentials, AWS refused or did not answer, or what was named is not there. The message says what to do.
     Failed,
-    /// The arguments cannot be understood.
+    /// The arguments cannot be understood, or no profile or region belongs to them.
     Usage,
     /// The push failed. Every service that failed is stable again on its last good revision.
     RolledBack,
@@ -36,9 +36,13 @@ impl Exit {
         ),
         (
             Self::Failed,
-            "the command failed: AWS refused or did not answer, or what was named is not there",
+            "the command failed: nothing gave credentials that can be used (a profile whose `source_profile` is not there, say), AWS \
+             refused or did not answer, or what was named is not there",
         ),
-        (Self::Usage, "what was typed cannot be understood"),
+        (
+            Self::Usage,
+            "what was typed cannot be understood, the profile that was named is not there, or no region is set",
+        ),
         (
             Self::RolledBack,
             "the push failed; every service that failed is stable again on its last good revision",

@@ -22,6 +22,10 @@ sso_role_name = reader
 [profile asked]
 region = eu-west-1
 credential_process = /bin/false
+[profile assumed]
+region = eu-west-1
+role_arn = arn:aws:iam::123456789012:role/reader
+source_profile = gone
 ";
 
 /// An endpoint that knows no parameter, and the requests that it gets.
@@ -130,6 +134,19 @@ fn a_profile_that_does_not_exist_is_named_before_any_call() {
         assert_eq!(code, 2, "{notes}");
         assert!(notes.contains("there is no profile \"nobody\""), "{notes}");
     }
+    assert_eq!(place.calls(), [""; 0]);
+}
+
+#[test]
+fn a_profile_without_its_source_fails_and_one_without_a_region_is_refused() {
+    let place = Place::new("source");
+    let (code, notes) = said(&mut place.command(&["status", "--profile", "assumed"]));
+    assert!(
+        code == 1 && notes.contains("no usable credentials were found"),
+        "{code}: {notes}"
+    );
+    let (code, notes) = said(&mut place.command(&["status"]));
+    assert!(code == 2 && notes.contains("no region is set"), "{code}: {notes}");
     assert_eq!(place.calls(), [""; 0]);
 }
 
