@@ -92,7 +92,9 @@ function writePage(stage: string, page: string): void {
 /** The wheel: jsii writes the Python code around the npm package, and pip packs it. */
 function writeWheel(stage: string, out: string): void {
   const generated = join(stage, 'dist');
-  run(tool('jsii-pacmak'), ['--targets', 'python', '--code-only', '--outdir', generated], stage);
+  // The example of the README becomes one in Python.
+  const make = ['--targets', 'python', '--code-only', '--rosetta-unknown-snippets', 'translate'];
+  run(tool('jsii-pacmak'), [...make, '--outdir', generated], stage);
   const words = [
     '-m',
     'pip',
