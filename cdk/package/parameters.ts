@@ -1,4 +1,5 @@
 /** The parameters of the template, and what stands for each while the construct is synthesized. */
+import { ROLE_ARN } from '../lib/patterns';
 import { isObject, type Json, type Obj } from './merge';
 
 /** Stands for the roles. */
@@ -12,6 +13,9 @@ export const STACK = 'ParameterStackName';
 export const PARAMETERS: Obj = {
   PassRoles: {
     Type: 'CommaDelimitedList',
+    // CloudFormation compares each ARN with it.
+    AllowedPattern: ROLE_ARN.pattern.source,
+    ConstraintDescription: 'each has to be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/app-*',
     Description:
       'The ARNs of the task roles and execution roles of your services, with commas between them. An ARN may hold *, such as ' +
       'arn:aws:iam::123456789012:role/app-*. ecr-deploy may pass these roles and no others.',

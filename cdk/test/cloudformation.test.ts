@@ -8,7 +8,7 @@ import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { parse } from 'yaml';
 import { EcrDeployStack } from '../app/ecr-deploy-stack';
 import { REPOSITORY_ROOT } from '../app/repository-root';
-import type { EcrDeployProps } from '../lib/settings';
+import { checkSettings, type EcrDeployProps } from '../lib/settings';
 import { checkStages, type Stage } from '../lib/stages';
 import { merged } from '../package/merge';
 import { PARAMETERS } from '../package/parameters';
@@ -103,6 +103,38 @@ test('nothing of what stands for a parameter is left in the template', () => {
     JSON.stringify(TEMPLATE),
     /Parameter(PassRoles|Cluster|StackName)|cdk-hnb659fds-assets|aws:cdk:path/,
   );
+});
+
+test('PassRoles takes the ARNs of roles that the construct takes, and nothing else', () => {
+  const { Type, AllowedPattern, Default }: Json = PARAMETERS['PassRoles'];
+  assert.deepEqual([Type, Default], ['CommaDelimitedList', undefined]);
+  const allowed = new RegExp(AllowedPattern as string);
+  const isTaken = (arn: string) => {
+    try {
+      return checkSettings({ passRoles: [arn] }).passRoleArns.length === 1;
+    } catch {
+      return false;
+    }
+  };
+  for (const role of ['app', 'app-*', '*', 'teams/app-?', 'a+b=c.@_-']) {
+    for (const partition of ['aws', 'aws-cn', 'aws-us-gov', 'aws-iso-b']) {
+      const arn = `arn:${partition}:iam::123456789012:role/${role}`;
+      assert.deepEqual([allowed.test(arn), isTaken(arn)], [true, true], arn);
+    }
+  }
+  const [account, users] = ['arn:aws:iam::123456789012', 'arn:aws:iam::123456789012:user/app'];
+  for (const other of [
+    '*',
+    '',
+    'app',
+    account,
+    users,
+    `${account}:role/`,
+    'arn:aws:iam::*:role/app',
+    `x${account}:role/a`,
+  ]) {
+    assert.deepEqual([allowed.test(other), isTaken(other)], [false, false], other);
+  }
 });
 
 test('parts that differ are put under a condition as deep as they differ', () => {
