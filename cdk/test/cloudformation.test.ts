@@ -14,7 +14,7 @@ import { merged } from '../package/merge';
 import { PARAMETERS } from '../package/parameters';
 import { template } from '../package/template';
 import { unversioned } from '../package/unversioned';
-import { type Json, WITHOUT_BUNDLING } from './synthesized';
+import { type Json, Synthesized, WITHOUT_BUNDLING } from './synthesized';
 
 const TEMPLATE: Json = template('arm64');
 const DEFAULTS = Object.fromEntries(Object.entries<Json>(PARAMETERS).map(([name, { Default }]) => [name, Default]));
@@ -135,6 +135,14 @@ test('PassRoles takes the ARNs of roles that the construct takes, and nothing el
   ]) {
     assert.deepEqual([allowed.test(other), isTaken(other)], [false, false], other);
   }
+});
+
+test('the published templates tell cfn-lint to ignore E3601, and no stack of the CDK does', () => {
+  for (const { name } of [Architecture.ARM_64, Architecture.X86_64]) {
+    const { Metadata }: Json = template(name);
+    assert.deepEqual(Metadata['cfn-lint'], { config: { ignore_checks: ['E3601'] } });
+  }
+  assert.doesNotMatch(JSON.stringify(new Synthesized().template.toJSON()), /cfn-lint/);
 });
 
 test('parts that differ are put under a condition as deep as they differ', () => {
