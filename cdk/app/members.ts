@@ -3,7 +3,7 @@ import type { RemovalPolicy } from 'aws-cdk-lib';
 import type { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { ARCHITECTURES, MOST_AT_ONCE, MOST_SERVICES, RETENTIONS } from '../lib/checks';
+import { ARCHITECTURES, MOST_AT_ONCE, MOST_SERVICES, noRetention, RETENTIONS } from '../lib/checks';
 import { ImageReference, Trigger } from '../lib/choices';
 import {
   ACCOUNT_ID,
@@ -17,20 +17,33 @@ import {
   ROLE_PREFIX,
   TOPIC_ARN,
 } from '../lib/patterns';
-import { choice, DURATION_TEXT, FLAG, list, type Member, number, text } from '../lib/setting';
+import { choice, DURATION_TEXT, FLAG, list, type Member, number, SettingError, text } from '../lib/setting';
 import { type EcrDeployProps, REMOVAL_POLICIES } from '../lib/settings';
 import { STAGES } from '../lib/stages';
 import { SWEEP } from '../lib/sweep-settings';
 
 const RETENTION: Member<RetentionDays> = {
   schema: { enum: [...RETENTIONS, 'infinite'] },
-  read: (given, setting) => (given === 'infinite' ? RetentionDays.INFINITE : number({}).read(given, setting)),
+  read: (given, setting) => {
+    const days = given === 'infinite' ? RetentionDays.INFINITE : number({}).read(given, setting);
+    // The construct would name its own enum.
+    if (typeof RetentionDays[days] !== 'string') {
+      throw noRetention(setting, given, 'infinite');
+    }
+    return days;
+  },
 };
 
 const ARCHITECTURE: Member<Architecture> = {
   schema: { enum: ARCHITECTURES.map(({ name }) => name) },
-  // The construct refuses what is none.
-  read: (given) => ARCHITECTURES.find(({ name }) => name === given) ?? (given as Architecture),
+  read: (given, setting) => {
+    const architecture = ARCHITECTURES.find(({ name }) => name === given);
+    if (architecture === undefined) {
+      // The construct would name its own enum.
+      throw new SettingError(setting, given, `give ${ARCHITECTURES.map(({ name }) => name).join(' or ')}.`);
+    }
+    return architecture;
+  },
 };
 
 const TOPIC: Member<ITopic | string | boolean> = {

@@ -178,13 +178,19 @@ export const RETENTIONS = (Object.values(RetentionDays) as (number | string)[])
   .filter((days) => typeof days === 'number')
   .filter((days) => RetentionDays[days] !== 'INFINITE');
 
+/** The refusal of a retention, with what stands for one without an end: the settings file and the prop have their own. */
+export function noRetention(setting: string, given: unknown, infinite: string): SettingError {
+  const days = RETENTIONS.join(', ');
+  return new SettingError(
+    setting,
+    given,
+    `give a number of days that CloudWatch Logs knows (${days}), or ${infinite}.`,
+  );
+}
+
 export function retention(setting: string, given: RetentionDays): RetentionDays {
   if (typeof RetentionDays[given] !== 'string') {
-    throw new SettingError(
-      setting,
-      given,
-      `give a number of days that CloudWatch Logs knows (${RETENTIONS.join(', ')}), or infinite.`,
-    );
+    throw noRetention(setting, given, 'RetentionDays.INFINITE');
   }
   return given;
 }
@@ -210,7 +216,7 @@ export function architectureOf(setting: string, given: Architecture): Architectu
   // Two copies of aws-cdk-lib have a class each, so the name decides.
   const names = ARCHITECTURES.map(({ name }) => name);
   if (typeof given !== 'object' || !names.includes((given as Partial<Architecture> | null)?.name ?? '')) {
-    throw new SettingError(setting, given, `give ${names.join(' or ')}.`);
+    throw new SettingError(setting, given, 'give Architecture.ARM_64 or Architecture.X86_64.');
   }
   return given;
 }

@@ -38,7 +38,7 @@ export interface Member<T> {
 }
 
 /** A whole number and its unit: `90s`, `30m`, `26h`, `2d`. */
-const DURATION = /^(\d{1,9})([smhd])$/;
+export const DURATION = /^(\d{1,9})([smhd])$/;
 
 /** A list of texts. */
 export function list(pattern: RegExp): Member<string[]> {

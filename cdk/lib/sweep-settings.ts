@@ -1,9 +1,9 @@
 /** The setting `sweep`: when pushes that services have missed are looked for, and what is done about them. */
 import { Duration } from 'aws-cdk-lib';
-import { flag, oneOf, seconds } from './checks';
+import { flag, oneOf } from './checks';
 import { SweepAction } from './choices';
 import { insteadOf } from './nearest';
-import { DURATION_TEXT, FLAG, type Member, SettingError } from './setting';
+import { DURATION, DURATION_TEXT, FLAG, type Member, SettingError } from './setting';
 
 const SWEEP_ACTIONS = Object.values(SweepAction);
 
@@ -55,12 +55,40 @@ export const SWEEP: Member<Sweep> = {
     additionalProperties: false,
   },
   read: (given, setting) => {
-    if (typeof given !== 'object' || given === null || !('every' in given)) {
-      return given as Sweep;
-    }
-    return { ...given, every: DURATION_TEXT.read(given.every, `${setting}.every`) };
+    // The construct would name what a prop is given.
+    const sweep = members(given, setting, '{"every": "30m"} or {"scheduled": false}');
+    return 'every' in sweep ? { ...sweep, every: readEvery(sweep.every, `${setting}.every`) } : sweep;
   },
 };
+
+/** How often, as a settings file has it. */
+function readEvery(given: unknown, setting: string): Duration {
+  const every = typeof given === 'string' && DURATION.test(given) ? DURATION_TEXT.read(given, setting) : undefined;
+  if (every === undefined || !isWholeMinutes(every)) {
+    throw new SettingError(setting, given, 'give whole minutes from "1m" to "1d", such as "30m" or "1h".');
+  }
+  return every;
+}
+
+/**
+ * True for whole minutes, which EventBridge takes, up to a day:
+ * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
+ */
+function isWholeMinutes(every: unknown): every is Duration {
+  if (!(every instanceof Duration) || every.isUnresolved()) {
+    return false;
+  }
+  const minutes = every.toMilliseconds() / 60_000;
+  return Number.isInteger(minutes) && minutes >= 1 && minutes <= 1440;
+}
+
+/** The setting as an object that has members, or its refusal with an example. */
+function members(given: unknown, setting: string, example: string): Sweep {
+  if (typeof given !== 'object' || given === null || Array.isArray(given) || Object.keys(given).length === 0) {
+    throw new SettingError(setting, given, `give an object, such as ${example}.`);
+  }
+  return given;
+}
 
 /**
  * The setting, checked.
@@ -68,20 +96,17 @@ export const SWEEP: Member<Sweep> = {
  * @throws SettingError for the first member that cannot be used
  */
 export function checkSweep(setting: Sweep | undefined): SweepSettings {
-  const given = setting ?? { scheduled: true };
-  if (typeof given !== 'object' || Array.isArray(given) || Object.keys(given).length === 0) {
-    throw new SettingError('sweep', given, 'give an object, such as {"every": "30m"} or {"scheduled": false}.');
-  }
+  const example = '{ every: Duration.minutes(30) } or { scheduled: false }';
+  const given = members(setting ?? { scheduled: true }, 'sweep', example);
   for (const [member, value] of Object.entries(given)) {
     if (!MEMBERS.includes(member)) {
       throw new SettingError(`sweep.${member}`, value, `there is no such member${insteadOf(member, MEMBERS)}`);
     }
   }
   const every = given.every ?? Duration.hours(1);
-  // EventBridge takes whole minutes:
-  // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
-  if (seconds('sweep.every', every, 60, 86_400) % 60 !== 0) {
-    throw new SettingError('sweep.every', every, 'give whole minutes, such as "30m" or "1h".');
+  if (!isWholeMinutes(every)) {
+    const fix = 'give whole minutes, known at synth, from 1 to 1440, such as Duration.minutes(30).';
+    throw new SettingError('sweep.every', every, fix);
   }
   const isScheduled = flag('sweep.scheduled', given.scheduled ?? true);
   if (!isScheduled && given.every !== undefined) {

@@ -74,6 +74,9 @@ const LIST = 'give a list of texts, such as ["one", "two"].';
 const FLAG = 'give true or false, without quotes.';
 const NUMBER = 'give a whole number without quotes, such as 90.';
 const UNIT = 'give a whole number and its unit in quotes, such as "90s", "30m", "26h" or "2d".';
+const RETENTION =
+  'give a number of days that CloudWatch Logs knows (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, ' +
+  '1096, 1827, 2192, 2557, 2922, 3288, 3653), or infinite.';
 const TEXT = 'give a text in quotes.';
 const NOTHING = 'give a value, or leave the setting out for its default.';
 const STACK = 'give letters, digits and hyphens, a letter first, such as ecr-deploy-prod.';
@@ -94,6 +97,10 @@ const REFUSED: readonly [setting: string, given: unknown, fix: string][] = [
   ['maxConcurrency', '10', NUMBER],
   ['maxConcurrency', 1.5, 'give a whole number, such as 90.'],
   ['logRetention', 'forever', NUMBER],
+  ['logRetention', 10, RETENTION],
+  ['sweep', 'off', 'give an object, such as {"every": "30m"} or {"scheduled": false}.'],
+  ['sweep', {}, 'give an object, such as {"every": "30m"} or {"scheduled": false}.'],
+  ['architecture', 'amd64', 'give arm64 or x86_64.'],
   ['rolloutTimeout', '30', UNIT],
   ['rolloutTimeout', 1800, UNIT],
   ['pollInterval', '1.5s', UNIT],
@@ -126,6 +133,29 @@ for (const [setting, given, fix] of REFUSED) {
     });
   });
 }
+
+for (const every of ['90s', '30', '0m', '2d', 'PT30M', 30, null]) {
+  test(`refused: sweep that comes every ${JSON.stringify(every)}, with whole minutes as the file has them`, () => {
+    assert.throws(() => read({ sweep: { every } }), {
+      name: 'SettingError',
+      message:
+        `ecr-deploy: setting "sweep.every" is ${JSON.stringify(every)}: give whole minutes from "1m" to "1d", ` +
+        'such as "30m" or "1h".',
+    });
+  });
+}
+
+test('a sweep is read with its whole minutes, which may be written in seconds', () => {
+  const sweepOf = (every: string) => read({ sweep: { every, lost: 'report' } }).props.sweep;
+  for (const [every, minutes] of [
+    ['30m', 30],
+    ['120s', 2],
+    ['1d', 1440],
+  ] as const) {
+    assert.equal(sweepOf(every)?.every?.toMinutes(), minutes);
+    assert.equal(sweepOf(every)?.lost, 'report');
+  }
+});
 
 for (const written of ['', '{', '{"passRoles": ["a"],}', '[]', 'null', '"passRoles"']) {
   test(`refused, with the name of the file: ${written}`, () => {

@@ -31,8 +31,9 @@ const POLL = 'give a duration in whole seconds, known at synth, from 1s to 3600s
 const TIMEOUT = 'give a duration in whole seconds, known at synth, from 1s to 604800s.';
 const RETENTION =
   'give a number of days that CloudWatch Logs knows (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, ' +
-  '1096, 1827, 2192, 2557, 2922, 3288, 3653), or infinite.';
+  '1096, 1827, 2192, 2557, 2922, 3288, 3653), or RetentionDays.INFINITE.';
 
+const PROCESSORS = 'give Architecture.ARM_64 or Architecture.X86_64.';
 const ACCOUNTS =
   'give ids of accounts, each of twelve digits in quotes, such as ["123456789012"]; ' +
   'leave the setting out for pushes of this account alone.';
@@ -115,9 +116,15 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
     `"repositories" is "120 entries of 4321 bytes together": all settings of a function have ${bytesWith(LONG_LIST)} bytes ` +
       'as JSON, and Lambda has room for 4088; name fewer, leave the setting out for its default, or install a second stack.',
   ],
-  [{ sweep: 'off' }, '"sweep" is "off": give an object, such as {"every": "30m"} or {"scheduled": false}.'],
-  [{ architecture: 'amd64' }, '"architecture" is "amd64": give arm64 or x86_64.'],
+  [
+    { sweep: 'off' },
+    '"sweep" is "off": give an object, such as { every: Duration.minutes(30) } or { scheduled: false }.',
+  ],
+  [{ architecture: 'amd64' }, `"architecture" is "amd64": ${PROCESSORS}`],
+  // The words of a settings file are none of the construct.
+  [{ architecture: 'x86_64' }, `"architecture" is "x86_64": ${PROCESSORS}`],
   [{ logRetention: 10 }, `"logRetention" is 10: ${RETENTION}`],
+  [{ logRetention: 'infinite' }, `"logRetention" is "infinite": ${RETENTION}`],
   [{ binaries: '/nowhere' }, '"binaries" is "/nowhere": give a folder that is there, or leave the setting out.'],
   [
     { binaries: `${__filename}/bin` },
@@ -285,14 +292,13 @@ for (const [rule, given] of ACCEPTED) {
 }
 
 test('a member of sweep that cannot be used is refused by its name', () => {
-  const seconds = 'give a duration in whole seconds, known at synth, from 60s to 86400s.';
+  const minutes = 'give whole minutes, known at synth, from 1 to 1440, such as Duration.minutes(30).';
   for (const [sweep, message] of [
-    [{ every: Duration.seconds(30) }, `"sweep.every" is 30 seconds: ${seconds}`],
-    [{ every: Duration.days(2) }, `"sweep.every" is 2 days: ${seconds}`],
-    [
-      { every: Duration.seconds(90) },
-      '"sweep.every" is 1 minute 30 seconds: give whole minutes, such as "30m" or "1h".',
-    ],
+    [{ every: Duration.seconds(30) }, `"sweep.every" is 30 seconds: ${minutes}`],
+    [{ every: Duration.days(2) }, `"sweep.every" is 2 days: ${minutes}`],
+    [{ every: Duration.seconds(90) }, `"sweep.every" is 1 minute 30 seconds: ${minutes}`],
+    [{ every: Duration.millis(1500) }, `"sweep.every" is 1 second 500 millis: ${minutes}`],
+    [{ every: '30m' }, `"sweep.every" is "30m": ${minutes}`],
     [{ scheduled: 'no' }, '"sweep.scheduled" is "no": give true or false.'],
     [
       { reverse: 'deploy' },
