@@ -62,6 +62,8 @@ export function checkAlone(construct: Construct): void {
 export function tellInstallation(construct: Construct, installation: Installation): void {
   new StringParameter(construct, 'Installation', {
     parameterName: installationParameter(construct),
+    // Of a nested stack CloudFormation makes the name, so the CDK cannot see that it begins with a slash.
+    simpleName: false,
     description: 'ecr-deploy: where its state machines are, and its settings, for the command of the same name',
     stringValue: Stack.of(construct).toJsonString(installation),
     // Free up to 4,096 characters; the settings alone may have nearly as many.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { App, Duration, RemovalPolicy, NestedStack, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
@@ -444,6 +444,16 @@ test('a key that the CDK made gets the policy by which logs and dead letters can
     key.Properties.KeyPolicy.Statement.map(({ Sid }: Json) => Sid).filter((sid: unknown) => sid !== undefined),
     ['EncryptLogs', 'FillDeadLetterQueue', 'DeliverLogs'],
   );
+});
+
+test('a nested stack, whose name CloudFormation makes, can hold an installation', () => {
+  const nested = new NestedStack(new Stack(new App({ context: WITHOUT_BUNDLING }), 'outer'), 'Inner');
+  new EcrDeploy(nested, 'EcrDeploy', { ...REQUIRED, binaries: builtFunctions(nested, Architecture.ARM_64) });
+  const [parameter] = Object.values<Json>(Template.fromStack(nested).findResources('AWS::SSM::Parameter'));
+
+  assert.deepEqual(parameter.Properties.Name, {
+    'Fn::Join': ['', ['/ecr-deploy/', { Ref: 'AWS::StackName' }, '/installation']],
+  });
 });
 
 test('one stack holds one installation, as two would have the same names', () => {
