@@ -267,7 +267,7 @@ fn words_that_can_be_understood_come_to_the_call() {
     }
 }
 
-/// What is on standard output.
+/// The text on standard output.
 fn printed(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     assert_eq!(

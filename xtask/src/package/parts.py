@@ -54,12 +54,12 @@ def texts(folder):
 
 
 def toolchain(*words):
-    """What rustc says of itself."""
+    """The answer of rustc to these words."""
     return subprocess.run(["rustc", *words], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def linked():
-    """What the compilers link into the programs: name, version, licence, texts."""
+    """The parts that the compilers link into the programs: name, version, licence, texts."""
     zig = Path(ziglang.__file__).parent / "lib"
     return [
         ("libunwind of LLVM", None, "Apache-2.0 WITH LLVM-exception", [(zig / "libunwind/LICENSE.TXT").read_text()]),
