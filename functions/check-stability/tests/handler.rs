@@ -638,7 +638,7 @@ async fn the_longer_a_rollout_lasts_and_the_more_services_wait_the_later_is_the_
 }
 
 /// After a soak: `web` and `api` were deployed, and `gone` was deleted.
-async fn still_stable(services: [Service; 2]) -> (Result<Answer, Error>, Wire) {
+async fn still_stable(services: &[Service]) -> (Result<Answer, Error>, Wire) {
     let wire = Wire::default();
     let described = described_services(services.iter());
     let rules = [
@@ -683,12 +683,12 @@ async fn after_a_soak_all_services_are_read_at_once_and_each_must_be_stable_on_t
         name: "api".parse().unwrap(),
         ..service([deployment])
     };
-    let (done, wire) = still_stable([service([deployment("web:2")]), api(deployment("web:2"))]).await;
+    let (done, wire) = still_stable(&[service([deployment("web:2")]), api(deployment("web:2"))]).await;
     assert_eq!(done.unwrap(), Answer::StillStable(StillStableOutput { stable: 2 }));
     assert_eq!(wire.operations(), ["DescribeServices", "DescribeTaskDefinition"]);
     assert_eq!(wire.bodies("DescribeServices")[0]["services"], json!(["web", "api"]));
 
-    let (failed, _) = still_stable([service([rolling("web:2")]), api(deployment("web:3"))]).await;
+    let (failed, _) = still_stable(&[service([rolling("web:2")]), api(deployment("web:3"))]).await;
     let failed = failed.unwrap_err();
     assert_eq!(failed.name(), "Deploy.NotStable");
     let says = "app:v2: after the soak 2 of 2 services are not stable on it any more, so the stages behind them were not reached.\n\
@@ -696,4 +696,19 @@ async fn after_a_soak_all_services_are_read_at_once_and_each_must_be_stable_on_t
                 - api in production: it is on web:3, which has another image\n\
                 Look at them; redrive this execution to ask again and go on";
     assert_eq!(failed.to_string(), says);
+}
+
+#[tokio::test]
+async fn after_a_soak_ten_services_that_are_not_stable_are_named_and_the_rest_is_counted() {
+    let named = |number: usize| Service {
+        name: format!("web-{number}").parse().unwrap(),
+        ..service([rolling("web:2")])
+    };
+    for (count, ends) in [(10, ""), (12, "- and 2 more\n")] {
+        let services: Vec<Service> = (1..=count).map(named).collect();
+        let said = still_stable(&services).await.0.unwrap_err().to_string();
+        let why = "in production: 0 of 2 tasks of web:2 running, and its rollout is not complete\n";
+        assert!(said.contains(&format!("{why}{ends}Look at them")), "{said}");
+        assert_eq!(said.matches("\n- web-").count(), 10, "{said}");
+    }
 }
