@@ -15,10 +15,10 @@ export const PAGE = join(REPOSITORY_ROOT, 'docs', 'settings.md');
 /** Where the props are. */
 export const SOURCE = join(REPOSITORY_ROOT, 'cdk', 'lib', 'settings.ts');
 
-/** The settings whose entries have members of their own: the interface, and where it is. */
-const ENTRIES: Readonly<Record<string, readonly [source: string, name: string]>> = {
-  stages: [join(REPOSITORY_ROOT, 'cdk', 'lib', 'stages.ts'), 'Stage'],
-  sweep: [join(REPOSITORY_ROOT, 'cdk', 'lib', 'sweep-settings.ts'), 'Sweep'],
+/** The settings whose entries have members of their own: the interface, where it is, and the words before its members. */
+const ENTRIES: Readonly<Record<string, readonly [source: string, name: string, says: string]>> = {
+  stages: [join(REPOSITORY_ROOT, 'cdk', 'lib', 'stages.ts'), 'Stage', 'A stage has these members:'],
+  sweep: [join(REPOSITORY_ROOT, 'cdk', 'lib', 'sweep-settings.ts'), 'Sweep', 'It has these members:'],
 };
 
 /** The types whose members stand for a word or a number in a settings file. */
@@ -79,14 +79,15 @@ ${sections.join('\n')}`;
 
 /** The table of the members that an entry of a setting has. */
 function membersOf(setting: string): string {
-  const [source, name] = ENTRIES[setting] ?? [];
-  if (source === undefined || name === undefined) {
+  const entry = ENTRIES[setting];
+  if (entry === undefined) {
     return '';
   }
+  const [source, name, says] = entry;
   const rows = documentedSettings(readFileSync(source, 'utf8'), name).map(
     (member) => `| \`${member.name}\` | ${inCell(member.text)} | ${member.fallback ?? 'required'} |`,
   );
-  return `\n| member | what it says | default |\n|---|---|---|\n${rows.join('\n')}\n`;
+  return `\n${says}\n\n| member | what it says | default |\n|---|---|---|\n${rows.join('\n')}\n`;
 }
 
 /** A text in a cell of a table: in one line, its paragraphs apart, and no bar of it ends the cell. */

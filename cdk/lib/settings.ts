@@ -102,7 +102,7 @@ export interface EcrDeployProps {
    * tag `ecr-deploy:stage` beats that: it is the name of a stage, or `off`. A service with the tag `ecr-deploy:hold` stays as it
    * is: the value is a text for people, or `until 2026-12-24T06:00:00Z` and a text. The summary of a push lists the
    * skipped services, with the stage and the rule. A push whose tag no stage takes [starts nothing](limits.md), as far
-   * as the pattern of a rule can tell. A stage has these members:
+   * as the pattern of a rule can tell.
    *
    * @default - one stage, `all`: every service, every tag but `latest`
    */
@@ -221,7 +221,7 @@ export interface EcrDeployProps {
    * The [sweep](operations.md#find-what-was-missed): again and again it finds the services that run an older image than one
    * that their stage takes, because the event of its push was lost, because it was held, or because somebody's apply put an old
    * image back. It deploys that by an ordinary push, or tells of it. It never deploys what failed on a service before, and
-   * nothing against a hold. It has these members:
+   * nothing against a hold.
    *
    * @default - every hour: `lost` is deployed, `reverted` is reported
    */
