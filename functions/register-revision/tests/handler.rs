@@ -1107,6 +1107,29 @@ async fn of_a_family_with_very_many_revisions_only_the_newest_are_read_and_then_
 }
 
 #[tokio::test]
+async fn above_a_revision_that_has_long_been_left_only_the_newest_are_read() {
+    let mut rules = vec![registers("web:301")];
+    for number in 1..=300_u32 {
+        let short: &'static str = format!("web:{number}").leak();
+        let tags: &[(&str, &str)] = if number == 1 {
+            &[]
+        } else {
+            &[("ecr-deploy:source", "web:1")]
+        };
+        let revision = registered(described(short, "app:v1", tags), -3600);
+        if number == 300 {
+            rules.push(knows("web", revision.clone()));
+        }
+        rules.push(knows(short, revision));
+    }
+    let wire = Wire::default();
+    let done = asked(NEWEST, "web:1", &rules, &wire).await.unwrap();
+    assert_eq!((done.task_definition, done.base), (arn("web:301"), None));
+    // Two are the family's newest and the one that runs.
+    assert_eq!(wire.bodies("DescribeTaskDefinition").len(), 102);
+}
+
+#[tokio::test]
 async fn a_rollback_copies_what_was_good_whatever_is_newer() {
     let rules = [
         knows("web", applied("web:3", -100)),
