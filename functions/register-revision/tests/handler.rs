@@ -1130,6 +1130,28 @@ async fn above_a_revision_that_has_long_been_left_only_the_newest_are_read() {
 }
 
 #[tokio::test]
+async fn a_newer_revision_of_somebody_elses_is_found_beneath_one_that_is_gone() {
+    let ours = described("web:4", "app:v1", &[("ecr-deploy:source", "web:1")]);
+    let rules = [
+        knows("web", registered(ours, -3600)),
+        no_such("web:3"),
+        knows("web:2", registered(described("web:2", "app:v1", &[]), -3600)),
+        knows("web:1", registered(described("web:1", "app:v1", &[]), -3600)),
+        registers("web:5"),
+    ];
+    let wire = Wire::default();
+    let done = asked(NEWEST, "web:1", &rules, &wire).await.unwrap();
+    assert_eq!(done.task_definition, arn("web:5"));
+    let tags = &wire.bodies("RegisterTaskDefinition")[0]["tags"];
+    let source = tags
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|tag| tag["key"] == "ecr-deploy:source");
+    assert_eq!(source.unwrap()["value"], "web:1 base 2 seen 4");
+}
+
+#[tokio::test]
 async fn a_rollback_copies_what_was_good_whatever_is_newer() {
     let rules = [
         knows("web", applied("web:3", -100)),
