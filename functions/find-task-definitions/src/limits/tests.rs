@@ -141,6 +141,19 @@ fn sizes(plan: &Plan) -> [usize; 4] {
     ]
 }
 
+/// A family without a service is only registered.
+#[test]
+fn the_room_for_the_end_holds_each_service_and_each_family_and_nothing_that_is_still_to_do() {
+    let of = |families, services| wave(revisions(families, services, 20));
+    let plan = plan_of(vec![of(3, 2), of(4, 3)], 1).unwrap();
+    let end = all_superseded(&plan);
+    let services: Vec<_> = end.services.iter().map(|result| result.service.as_str()).collect();
+    assert_eq!(services, [0, 1, 0, 1, 2].map(|number| format!("web-{number:0>16}")));
+    let families: Vec<_> = end.families.iter().map(ToString::to_string).collect();
+    assert_eq!(families, [2, 3].map(|number| format!("family-{number:0>13}:123")));
+    assert_eq!((end.retry.len(), end.later.len()), (0, 0));
+}
+
 #[test]
 fn fifteen_hundred_services_with_ordinary_names_fit_also_when_all_of_them_fail() {
     for (families, name, shortest) in [
