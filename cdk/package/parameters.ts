@@ -31,7 +31,9 @@ export const PARAMETERS: Obj = {
     Type: 'String',
     Default: '',
     AllowedPattern: String.raw`^(\[[\s\S]*\])?$`,
-    ConstraintDescription: 'has to be a list of stages as JSON, or empty',
+    // The environment of a function holds 4,096 bytes, and the other settings need up to a quarter of it.
+    MaxLength: 3000,
+    ConstraintDescription: 'has to be a list of stages as JSON of at most 3000 characters, or empty',
     Description:
       'The stages as JSON, such as [{"name":"all","tags":["semver:>=1.0.0"]}]. Times are soakSeconds and ' +
       'rolloutTimeoutSeconds. Empty: one stage with every service, which takes every tag but latest.',

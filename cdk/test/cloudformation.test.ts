@@ -65,6 +65,18 @@ for (const [name, parameters, props] of CHOICES) {
   });
 }
 
+test('the longest parameters have room in the environment of each function', () => {
+  const { Stages: { MaxLength: most } = {} }: Json = PARAMETERS;
+  const longest = { ...DEFAULTS, PassRoles: ROLES, Cluster: 'c'.repeat(255), Stages: `[${' '.repeat(most - 2)}]` };
+  const { Resources: resources } = evaluated({ Resources: TEMPLATE.Resources }, longest);
+  const functions = Object.values<Json>(resources).filter(({ Type }) => Type === 'AWS::Lambda::Function');
+  assert.ok(functions.length >= 6);
+  for (const { Properties } of functions) {
+    const variables = Object.entries<string>(Properties.Environment.Variables).flat();
+    assert.ok(Buffer.byteLength(variables.join('')) <= 4096, variables.join(''));
+  }
+});
+
 test('the functions of each template are for its processor', () => {
   for (const architecture of [Architecture.ARM_64, Architecture.X86_64]) {
     const { Resources }: Json = template(architecture.name);
