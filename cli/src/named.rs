@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::execution::{Executions, Listed};
 use crate::installation::Installation;
 use crate::report::Image;
+use ecr_deploy::domain::push::name::is_of;
 
 /// Among how many of the newest pushes one is looked for by a part of its name.
 const AMONG: usize = 2000;
@@ -23,8 +24,8 @@ pub enum Found {
 enum Place {
     /// It is this one.
     Known(Found),
-    /// The newest push of an image, `shop/web:v2`: all that may be it have names that begin so.
-    Newest(String),
+    /// The newest push of an image, `shop/web:v2`: the repository and the tag.
+    Newest(String, String),
     /// The one push, or execution of a service, with this in its name.
     Part(String),
 }
@@ -44,33 +45,9 @@ fn place(installation: &Installation, text: &str) -> Result<Place, Error> {
         };
     }
     Ok(match text.split_once(':') {
-        Some((repository, tag)) => Place::Newest(beginning(repository, tag)),
+        Some((repository, tag)) => Place::Newest(repository.to_owned(), tag.to_owned()),
         None => Place::Part(text.to_owned()),
     })
-}
-
-/// How the names of the executions of all pushes of a repository and a tag begin, as `push.asl.yaml` makes them. The tag is cut
-/// there, and so is a long repository; who has a push by this name reads what it is of.
-#[must_use]
-pub fn beginning(repository: &str, tag: &str) -> String {
-    /// The id of an event, and the hyphens beside it.
-    const REST: usize = 78 - 36;
-    let tag: String = tag.chars().take(20).collect();
-    let repository: String = repository.chars().take(REST - tag.len()).collect();
-    in_a_name(&format!("{repository}-{tag}-"))
-}
-
-/// A text as it stands in the name of an execution.
-#[must_use]
-pub fn in_a_name(text: &str) -> String {
-    let letter = |it: char| {
-        if it.is_ascii_alphanumeric() || it == '_' {
-            it
-        } else {
-            '-'
-        }
-    };
-    text.chars().map(letter).collect()
 }
 
 /// The execution that somebody means by an ARN, a name, a part of a name that no other has, or by `shop/web:v2`: its newest push.
@@ -82,8 +59,8 @@ pub async fn execution(account: &Account, executions: &Executions, text: &str) -
     let installation = &account.installation;
     match place(installation, text)? {
         Place::Known(found) => Ok(found),
-        Place::Newest(begins) => {
-            let is_candidate = |it: &Listed| it.name.starts_with(&begins);
+        Place::Newest(repository, tag) => {
+            let is_candidate = |it: &Listed| is_of(&it.name, &repository, &tag);
             let listed = executions
                 .list(&installation.deploy_image, (20, AMONG), None, is_candidate)
                 .await?;
@@ -189,7 +166,10 @@ mod tests {
         let known = |text: &str| place(&installation(), text).unwrap();
         assert_eq!(known(&arn("Image-1")), Place::Known(Found::Push(arn("Image-1"))));
         assert_eq!(known(&arn("Service-1")), Place::Known(Found::Service(arn("Service-1"))));
-        assert_eq!(known("shop/web:v1.2"), Place::Newest("shop-web-v1-2-".to_owned()));
+        assert_eq!(
+            known("shop/web:v1.2"),
+            Place::Newest("shop/web".to_owned(), "v1.2".to_owned())
+        );
         assert_eq!(known("0a1b2c3d"), Place::Part("0a1b2c3d".to_owned()));
         let other = place(&installation(), &arn("Image-2")).unwrap_err();
         assert!(other.to_string().contains("--stack"), "{other}");

@@ -5,13 +5,14 @@ use crate::aws::{Account, now};
 use crate::error::Error;
 use crate::execution::{Execution, Executions, Listed, Status};
 use crate::exit::Exit;
-use crate::named::{in_a_name, short};
+use crate::named::short;
 use crate::output::{self, Document, Tone, cell, duration, paragraphs, seconds, table, who};
 use crate::progress::Progress;
 use crate::push::tone;
 use crate::report::{self, Deployed, Image, NotDeployed, Outcome};
 use ecr_deploy::contract::ImageConclusion;
 use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::domain::push::name::is_of_repository;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -95,13 +96,9 @@ async fn pushes(
     repository: Option<&str>,
     limit: usize,
 ) -> Result<Vec<Entry>, Error> {
-    let begins = repository.map(|name| in_a_name(&name.chars().take(21).collect::<String>()));
     // One that was started by hand may have any name.
-    let may_be = |it: &Listed| {
-        begins
-            .as_ref()
-            .is_none_or(|begins| it.name.starts_with(begins) || short(&it.name) == it.name)
-    };
+    let may_be =
+        |it: &Listed| repository.is_none_or(|name| is_of_repository(&it.name, name) || short(&it.name) == it.name);
     let listed = executions
         .list(&account.installation.deploy_image, (usize::MAX, AMONG), None, may_be)
         .await?;

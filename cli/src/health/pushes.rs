@@ -1,11 +1,13 @@
 //! The findings about pushes: those that did not arrive, and the tags of the newest.
 
 use super::{Begun, Facts, Finding, Level, finding, owners, some};
+use ecr_deploy::domain::push::name::is_of;
 use find_task_definitions::stage::Owner;
 use jiff::SignedDuration;
 
 /// How long after a push its execution may begin: `EventBridge` delivers by CloudTrail within minutes.
 const DELIVERY: SignedDuration = SignedDuration::from_mins(15);
+
 /// The newest image of each repository that a stage takes, and that should have started an execution.
 pub(super) fn events(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(since) = facts.known_since else {
@@ -22,16 +24,11 @@ pub(super) fn events(facts: &Facts<'_>) -> Vec<Finding> {
         let Some(newest) = taken.max_by_key(|it| it.pushed_at) else {
             continue;
         };
-        let begins: Vec<String> = newest
-            .tags
-            .iter()
-            .map(|tag| crate::named::beginning(name, tag))
-            .collect();
         let skew = newest
             .pushed_at
             .saturating_sub(SignedDuration::from_mins(1))
             .unwrap_or(newest.pushed_at);
-        let has_begun = |it: &Begun| it.at >= skew && begins.iter().any(|begins| it.name.starts_with(begins));
+        let has_begun = |it: &Begun| it.at >= skew && newest.tags.iter().any(|tag| is_of(&it.name, name, tag));
         if !facts.pushes.iter().any(has_begun) {
             lost.push((format!("{name}:{}", newest.tags[0]), newest.pushed_at));
         }

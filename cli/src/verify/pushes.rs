@@ -11,12 +11,12 @@ use crate::commands::MadePush;
 use crate::commands::ended;
 use crate::error::Error;
 use crate::execution::{Execution, Executions, Listed, Status};
-use crate::named::beginning;
 use crate::output::note;
 use crate::progress::{Progress, follow};
 use crate::push::Push;
 use crate::report::{Deployed, Outcome};
 use ecr_deploy::domain::image::ImageTag;
+use ecr_deploy::domain::push::name::is_of;
 use ecr_deploy::domain::service::ServiceDeploymentStatus;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -163,9 +163,8 @@ impl Run<'_> {
     /// The execution of a push, once it has begun; `None` where it does not within the time.
     async fn arrived(&self, tag: &ImageTag, pushed: Timestamp) -> Result<Option<Execution>, Error> {
         let progress = Progress::new("the event of the push is on its way");
-        let begins = beginning(NAME, tag.as_str());
         let machine = &self.sandbox.account.installation.deploy_image;
-        let is_of_push = |it: &Listed| it.name.starts_with(&begins);
+        let is_of_push = |it: &Listed| is_of(&it.name, NAME, tag.as_str());
         let limit = self.sandbox.arguments.wait;
         loop {
             let listed = self

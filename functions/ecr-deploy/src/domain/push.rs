@@ -7,6 +7,7 @@
 //! <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>.
 
 mod event;
+pub mod name;
 
 use crate::domain::image::{AccountId, EcrRegistry, ImageDigest, ImageReference, ImageTag, Region, RepositoryName};
 use crate::domain::text::parsed_text;
