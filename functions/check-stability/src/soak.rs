@@ -4,7 +4,7 @@ use ecr_deploy::aws::ecs::{Ecs, SERVICES_PER_CALL};
 use ecr_deploy::contract::{ServiceOutcome, StillStableInput, StillStableOutput};
 use ecr_deploy::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
 use ecr_deploy::domain::push::PushedImage;
-use ecr_deploy::domain::service::{Service, ServiceStatus, title};
+use ecr_deploy::domain::service::{RolloutState, Service, ServiceStatus, title};
 use ecr_deploy::domain::task_definition::Outline;
 use ecr_deploy::error::Error;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -87,16 +87,20 @@ fn unstable(service: &Service, revision: Option<&Outline>, image: &PushedImage) 
         Some(revision) if revision.has_digest(image) => {}
         _ => return Some(format!("it is on {on}, which has another image")),
     }
-    (!service.is_steady()).then(|| {
-        let (running, desired) = (primary.running_count, primary.desired_count);
-        format!("{running} of {desired} tasks of {on} running, and its rollout is not complete")
-    })
+    let (running, desired) = (primary.running_count, primary.desired_count);
+    let is_complete = matches!(primary.rollout_state, None | Some(RolloutState::Completed)) || service.draining() > 0;
+    let incomplete = if is_complete {
+        ""
+    } else {
+        ", and its rollout is not complete"
+    };
+    (running < desired || !is_complete).then(|| format!("{running} of {desired} tasks of {on} running{incomplete}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ecr_deploy::domain::service::{Deployment, RolloutState};
+    use ecr_deploy::domain::service::Deployment;
     use ecr_deploy::testing::{definition, deployment, described_of_push, pushed, rolling, service};
 
     #[test]
@@ -110,6 +114,15 @@ mod tests {
         let crashed = Deployment {
             running_count: 1,
             ..deployment("web:2")
+        };
+        let complete_but_for_the_old = Deployment {
+            rollout_state: Some(RolloutState::InProgress),
+            ..deployment("web:2")
+        };
+        let old = |desired_count| Deployment {
+            is_primary: false,
+            desired_count,
+            ..deployment("web:1")
         };
         for (deployments, revision, why) in [
             (vec![deployment("web:2")], Some(&ours), None),
@@ -133,10 +146,12 @@ mod tests {
                 Some(&ours),
                 Some("2 of 2 tasks of web:2 running, and its rollout is not complete"),
             ),
+            (vec![crashed], Some(&ours), Some("1 of 2 tasks of web:2 running")),
+            (vec![complete_but_for_the_old, old(0)], Some(&ours), None),
             (
-                vec![crashed],
+                vec![rolling("web:2"), old(0)],
                 Some(&ours),
-                Some("1 of 2 tasks of web:2 running, and its rollout is not complete"),
+                Some("0 of 2 tasks of web:2 running, and its rollout is not complete"),
             ),
             (vec![], None, Some("it shows no deployment of its own")),
         ] {

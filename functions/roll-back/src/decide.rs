@@ -129,23 +129,48 @@ pub fn decide(snapshot: &Snapshot<'_>) -> Way {
 }
 
 /// The revisions that were good before the `failed` one, newest first: by ECS's records as they are now, since a rollout may
-/// have become successful after the read that the update stood on; then the one that was known at the update.
+/// have become successful after the read that the update stood on; and the one that was known at the update, at the place of its
+/// own record. ECS may not have completed that one, if only old tasks were left to drain.
 #[must_use]
 pub fn good_before(
     history: Option<&[ServiceDeployment]>,
     failed: &TaskDefinitionArn,
     previous: Option<&TaskDefinitionArn>,
 ) -> Vec<TaskDefinitionArn> {
-    let history = history.unwrap_or_default();
-    let of_failed = history.iter().position(|record| record.target == *failed);
-    let before = of_failed.map(|of_failed| &history[of_failed..]).unwrap_or_default();
+    use ServiceDeploymentStatus::{Stopped, Successful, UnderWay};
+    let is_good = |record: &&ServiceDeployment| match record.status {
+        Successful => record.target != *failed,
+        UnderWay | Stopped => Some(&record.target) == previous,
+        _ => false,
+    };
+    let recorded = before(history, failed)
+        .iter()
+        .filter(is_good)
+        .map(|record| &record.target);
     let mut good: Vec<TaskDefinitionArn> = Vec::new();
-    for revision in service::good(before, failed).chain(previous) {
+    for revision in recorded.chain(previous) {
         if !good.contains(revision) {
             good.push(revision.clone());
         }
     }
     good
+}
+
+/// The revision to which ECS itself goes back from the `failed` one: by its records; if they tell of none, the first of the `good` ones.
+#[must_use]
+pub fn ecs_goes_to<'a>(
+    history: Option<&'a [ServiceDeployment]>,
+    failed: &TaskDefinitionArn,
+    good: &'a [TaskDefinitionArn],
+) -> Option<&'a TaskDefinitionArn> {
+    service::last_good(before(history, failed), failed).or_else(|| good.first())
+}
+
+/// The records from the newest one of the `failed` revision on.
+fn before<'a>(history: Option<&'a [ServiceDeployment]>, failed: &TaskDefinitionArn) -> &'a [ServiceDeployment] {
+    let history = history.unwrap_or_default();
+    let of_failed = history.iter().position(|record| record.target == *failed);
+    of_failed.map(|of_failed| &history[of_failed..]).unwrap_or_default()
 }
 
 #[cfg(test)]

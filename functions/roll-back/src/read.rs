@@ -1,7 +1,7 @@
 //! Reads what the decision needs of a service.
 
 use crate::Attempt;
-use crate::decide::{Snapshot, Way, decide, good_before, on};
+use crate::decide::{Snapshot, Way, decide, ecs_goes_to, good_before, on};
 use ecr_deploy::change::mover::Read;
 use ecr_deploy::contract::RollBackInput;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
@@ -62,12 +62,13 @@ impl Attempt<'_> {
         } else {
             None
         };
-        let last_good = good.into_iter().next();
+        let last_good = ecs_goes_to(history.as_deref(), &failed.task_definition, &good).cloned();
+        let newest_good = good.into_iter().next();
         Ok(Reading {
             read,
             primary,
             history,
-            previous: input.to.clone().or(without_image).or_else(|| last_good.clone()),
+            previous: input.to.clone().or(without_image).or(newest_good),
             last_good,
             image_failed,
         })

@@ -113,7 +113,8 @@ impl Attempt<'_> {
         }
         // A rollout that was under way at the read may have completed before the update, whose answer lists it still.
         let reads = [after, &sent.read.service];
-        let previous = last_good(&reads, &sent.revision, sent.decision.as_deref());
+        let only_drains = |service: &Service| self.only_drains(service);
+        let previous = last_good(&reads, &sent.revision, sent.decision.as_deref(), only_drains);
         Ok(self.rollout_begun(after, &sent.revision, previous))
     }
 

@@ -35,7 +35,8 @@ fn is_complete(service: &Service, deployment: &Deployment) -> bool {
 }
 
 /// The last good revision: that of the newest deployment that completed, other than one of `ours`, of the first of these `reads`
-/// that lists one; where none does, by the records ([`ecr_deploy::domain::service::last_good`]).
+/// that lists one; where none does, by the records ([`ecr_deploy::domain::service::last_good`]). A deployment of a read that
+/// `only_drains` counts like one that completed ([`Service::only_drains`]).
 ///
 /// A deployment without a rollout state counts before the records only if its own record does not say otherwise: no revision is
 /// good because its tasks run for a moment. `None` when nothing ever completed.
@@ -44,7 +45,16 @@ pub(crate) fn last_good(
     reads: &[&Service],
     ours: &TaskDefinitionArn,
     history: Option<&[ServiceDeployment]>,
+    only_drains: impl Fn(&Service) -> bool,
 ) -> Option<TaskDefinitionArn> {
+    // Deployments keep their ids from read to read.
+    let drains: Option<&Deployment> = reads
+        .iter()
+        .find(|service| only_drains(service))
+        .and_then(|it| it.primary());
+    let is_over = |service: &Service, deployment: &Deployment| {
+        is_complete(service, deployment) || drains.is_some_and(|drains| drains.id == deployment.id)
+    };
     let is_told_otherwise = |deployment: &Deployment| {
         let mut records = history.into_iter().flatten();
         let record = records.find(|record| record.target == deployment.task_definition);
@@ -54,7 +64,7 @@ pub(crate) fn last_good(
     let listed = |counts: &dyn Fn(&Deployment) -> bool| {
         reads.iter().find_map(|service| {
             let good = service.deployments.iter().filter(|deployment| {
-                deployment.task_definition != *ours && is_complete(service, deployment) && counts(deployment)
+                deployment.task_definition != *ours && is_over(service, deployment) && counts(deployment)
             });
             let newest = good.max_by_key(|deployment| deployment.created_at)?;
             Some(&newest.task_definition)

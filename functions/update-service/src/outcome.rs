@@ -41,12 +41,18 @@ impl Attempt<'_> {
         let mut rollout = self.rollout(service, revision);
         // Another execution is watching it, and this one is to see the same. But if its rollout is over, maybe for
         // days, or if an operator wants it again, tasks that crashed until now are no reason to go back.
-        if !is_steady(service) && self.input.wanted_since.is_none() {
+        if !is_steady(service) && !self.only_drains(service) && self.input.wanted_since.is_none() {
             rollout.watched_since = rollout.started_at;
         }
-        let previous = last_good(&[service], revision, reading.history.as_deref());
+        let only_drains = |service: &Service| self.only_drains(service);
+        let previous = last_good(&[service], revision, reading.history.as_deref(), only_drains);
         let outcome = UpdateOutcome::AlreadyDeployed(WatchedUpdate { rollout, previous });
         self.outcome(outcome, &format!("is on {} already", revision.short()))
+    }
+
+    /// True if the rollout that a read shows had all its time, and only old tasks that drain are left of it.
+    pub(crate) fn only_drains(&self, service: &Service) -> bool {
+        service.only_drains(self.now, self.input.settings.rollout_timeout)
     }
 
     pub(crate) fn superseded(&self, by: &TaskDefinitionArn) -> UpdateOutput {

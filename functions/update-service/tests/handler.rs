@@ -622,22 +622,38 @@ async fn a_first_turn_on_a_service_at_rest_needs_no_records() {
 
 #[tokio::test]
 async fn why_tasks_crashed_counts_for_whoever_watches_the_same_rollout_but_not_when_it_is_wanted_again() {
-    let watched = async |on: Deployment, again: bool| {
-        let fake = Fake::new(service([on]), &[], None);
+    let watched_at = async |deployments: Vec<Deployment>, again: bool, seconds: i64| {
+        let fake = Fake::new(service(deployments), &[], None);
         let asked = UpdateInput {
             wanted_since: again.then(|| at(60)),
             repeated: true,
             ..wanted()
         };
-        let update = fake.asked(&asked, 600).await.unwrap();
+        let update = fake.asked(&asked, seconds).await.unwrap();
         assert_eq!(update.outcome.name(), "AlreadyDeployed");
         let rollout = rollout(&update).unwrap();
         assert_eq!(rollout.started_at, at(2));
         rollout.watched_since
     };
+    let watched = async |on, again| watched_at(vec![on], again, 600).await;
     assert_eq!(watched(rolling("web:2"), false).await, at(2));
     assert_eq!(watched(rolling("web:2"), true).await, at(600));
     assert_eq!(watched(deployment("web:2"), false).await, at(600));
+    // ECS completes the rollout when the last old task is gone. It is over when it had its time.
+    let drains = || {
+        let ours = Deployment {
+            running_count: 2,
+            pending_count: 0,
+            ..rolling("web:2")
+        };
+        let old = Deployment {
+            desired_count: 0,
+            ..deployment("web:1")
+        };
+        vec![ours, old]
+    };
+    assert_eq!(watched_at(drains(), false, 1801).await, at(2));
+    assert_eq!(watched_at(drains(), false, 1802).await, at(1802));
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub(super) fn judge(
     let record = our_record(snapshot.history.as_deref(), asked);
     let reasons = reasons(crashes, snapshot, &asked.rollout, record);
     let mut progress = progress(primary, crashes.len(), &reasons);
-    let draining = draining(snapshot, primary);
+    let draining = snapshot.service.draining();
     if draining > 0 {
         let tasks = if draining == 1 { "old task" } else { "old tasks" };
         progress.extend(["; ", &draining.to_string(), " ", tasks, " still draining"]);
@@ -79,7 +79,7 @@ fn is_over(
     // It may wait at a hook of which ECS does not tell, and go back from there.
     let may_wait = snapshot.service.has_lifecycle_hooks && snapshot.lifecycle.is_none();
     // While old tasks drain, nothing that could go wrong with ours is left to wait for, and to go back would change nothing.
-    draining(snapshot, primary) > 0 && snapshot.now >= deadline && !may_wait && held(snapshot, asked).is_none()
+    snapshot.service.draining() > 0 && snapshot.now >= deadline && !may_wait && held(snapshot, asked).is_none()
 }
 
 /// True if the rollout is over and went well. ECS's own record counts where there is one, since the deployment may read
@@ -128,22 +128,4 @@ fn is_quiet(snapshot: &Snapshot, rollout: &Rollout, primary: &Deployment, crashe
     let late = u32::try_from(crashes.iter().filter(is_late).count()).unwrap_or(u32::MAX);
     let is_normal = late <= primary.desired_count / CRASHES_ARE_NORMAL || snapshot.now >= rollout.deadline;
     crashes.is_empty() || (primary.running_count >= primary.desired_count && is_normal)
-}
-
-/// How many tasks of other deployments are only still draining, where ECS has all that it wants of ours and wants none of theirs.
-/// Task protection keeps a task up to 48 hours, and deregistration from a target up to one.
-/// Zero while ECS wants any of them still: then ours run, but do not count for it yet.
-fn draining(snapshot: &Snapshot, primary: &Deployment) -> u32 {
-    let others = || {
-        snapshot
-            .service
-            .deployments
-            .iter()
-            .filter(|other| other.id != primary.id)
-    };
-    let is_there = primary.running_count >= primary.desired_count && primary.pending_count == 0;
-    if !is_there || others().any(|other| other.desired_count > 0) {
-        return 0;
-    }
-    others().map(|other| other.running_count).sum()
 }

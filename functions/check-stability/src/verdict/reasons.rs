@@ -1,7 +1,7 @@
 //! Which tasks of a rollout crashed, and how the reasons are told.
 
 use super::records::is_rollback;
-use super::{CLOCK_SKEW, Snapshot, earlier, hooks, later, launch};
+use super::{CLOCK_SKEW, Snapshot, earlier, hooks, later, launch, ours_of};
 use crate::crash::{describe, sentence};
 use ecr_deploy::contract::{CheckStability, Rollout};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
@@ -120,7 +120,7 @@ pub(super) fn reasons(
             format!("{reason} ({count} times)")
         }
     });
-    let unplaced = launch::failure(snapshot, rollout).map(|failure| sentence(&failure.message));
+    let unplaced = unplaced(crashes, snapshot, rollout);
     let went_back = record.is_some_and(|record| is_rollback(record.status));
     let hooks = snapshot.lifecycle.as_ref().filter(|_| went_back).map(hooks::failures);
     sentences
@@ -128,6 +128,15 @@ pub(super) fn reasons(
         .take(REASONS)
         .chain(hooks.unwrap_or_default())
         .collect()
+}
+
+/// Why ECS cannot launch tasks, unless it could meanwhile: all of them run, or some were launched and crashed.
+fn unplaced(crashes: &[&StoppedTask], snapshot: &Snapshot, rollout: &Rollout) -> Option<String> {
+    let all_run = ours_of(&snapshot.service, rollout)
+        .is_some_and(|ours| ours.desired_count > 0 && ours.running_count >= ours.desired_count);
+    let failure = launch::failure(snapshot, rollout).filter(|_| !all_run)?;
+    let is_over = !crashes.is_empty() && launch::is_past(snapshot, failure);
+    (!is_over).then(|| sentence(&failure.message))
 }
 
 /// "2 of 3 tasks running; 1 stopped: web exited with code 1".

@@ -942,7 +942,7 @@ fn while_room_is_made_a_task_without_a_place_is_no_failure() {
 /// ECS counts a task without a place among `failedTasks`.
 #[test]
 fn while_room_is_made_only_tasks_that_lack_something_else_than_room_are_failures() {
-    let with = |old_tasks: u32, message: &str| {
+    let with_stopped = |old_tasks: u32, message: &str, stopped: Vec<StoppedTask>, now: i64| {
         let waiting = Deployment {
             pending_count: 0,
             failed_tasks: 3,
@@ -954,7 +954,7 @@ fn while_room_is_made_only_tasks_that_lack_something_else_than_room_are_failures
             running_count: old_tasks,
             ..deployment("web:1")
         };
-        let case = case([waiting, old]).now(120);
+        let case = case([waiting, old]).stopped(stopped).now(now);
         let event = ServiceEvent {
             message: format!("(service web) {message}"),
             ..cannot_place(100)
@@ -965,11 +965,60 @@ fn while_room_is_made_only_tasks_that_lack_something_else_than_room_are_failures
         };
         Case { service, ..case }
     };
+    let with = |old_tasks, message| with_stopped(old_tasks, message, Vec::new(), 120);
     let no_port = "was unable to place a task because its port is in use.";
     with(1, no_port).is(InProgress);
     with(0, no_port).is(Failed);
+    // The old task has just gone: ECS tries again some minutes later.
+    let gone = || vec![done("web:1")];
+    with_stopped(0, no_port, gone(), 649).is(InProgress);
+    with_stopped(0, no_port, gone(), 650).is(Failed);
+    with_stopped(0, "failed to launch a task with (error no role).", gone(), 210).is(Failed);
     with(1, "failed to launch a task with (error no role).").is(Failed);
     with(1, "has started 1 tasks: (task 1).").is(Failed);
+}
+
+/// ECS tells of it once, and the event stays in the list.
+#[test]
+fn a_launch_that_failed_is_past_when_ecs_has_launched_a_task_since() {
+    let with = |running_count, events: &[(i64, &str)], stopped: Vec<StoppedTask>| {
+        let ours = Deployment {
+            running_count,
+            pending_count: 0,
+            ..rolling("web:2")
+        };
+        let case = case([ours]).stopped(stopped).now(1000);
+        let events = events.iter().map(|(seconds, message)| ServiceEvent {
+            at: at(*seconds),
+            message: format!("(service web) {message}"),
+        });
+        let service = Service {
+            events: events.collect(),
+            ..case.service
+        };
+        Case { service, ..case }
+    };
+    let (failure, launch) = ("was unable to place a task.", "has started 1 tasks: (task 1).");
+    let (before, since) = ([(100, failure)], [(400, launch), (100, failure)]);
+    let reasons = |case: Case| case.judged().reasons;
+    // The only task that could be launched is lost, and ECS has not started another one yet.
+    with(0, &before, Vec::new()).is(Failed);
+    with(0, &since, Vec::new()).is(InProgress);
+    with(0, &[(100, failure), (50, launch)], Vec::new()).is(Failed);
+    let told = "(service web) was unable to place a task";
+    assert_eq!(
+        reasons(with(1, &since, Vec::new())),
+        [told],
+        "of two tasks one has no place still"
+    );
+    assert_eq!(reasons(with(2, &since, Vec::new())), [""; 0]);
+    assert_eq!(reasons(with(2, &before, Vec::new())), [""; 0]);
+    let crashed = || vec![crash("web:2", 900)];
+    assert_eq!(
+        reasons(with(1, &before, crashed())).last().map(String::as_str),
+        Some(told)
+    );
+    assert_eq!(reasons(with(1, &since, crashed())), ["web exited with code 1"]);
 }
 
 /// ECS omits duplicates of an event "until either the cause is resolved or six hours passes".

@@ -8,7 +8,7 @@ mod event;
 use crate::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
 use crate::domain::image::ImageDigest;
 pub use event::ServiceEvent;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 /// One read of a service, by `DescribeServices`.
@@ -84,6 +84,29 @@ impl Service {
             matches!(primary.rollout_state, None | Some(RolloutState::Completed))
                 && primary.running_count >= primary.desired_count
         })
+    }
+
+    /// How many tasks of other deployments only drain, where ECS has all that it wants of the primary one and wants none of theirs.
+    /// Task protection keeps a task up to 48 hours, and deregistration from a target up to one. Zero while ECS wants any of them
+    /// still: then the new ones run, but do not count for it yet.
+    #[must_use]
+    pub fn draining(&self) -> u32 {
+        let others = || self.deployments.iter().filter(|other| !other.is_primary);
+        let is_there = self
+            .primary()
+            .is_some_and(|primary| primary.running_count >= primary.desired_count && primary.pending_count == 0);
+        if !is_there || others().any(|other| other.desired_count > 0) {
+            return 0;
+        }
+        others().map(|other| other.running_count).sum()
+    }
+
+    /// True if the primary deployment began at least one `rollout_timeout` before `now`, and only old tasks that drain are left of
+    /// its rollout. Such a rollout was called stable, though ECS has not completed it.
+    #[must_use]
+    pub fn only_drains(&self, now: Timestamp, rollout_timeout: SignedDuration) -> bool {
+        let age = |primary: &Deployment| now.duration_since(primary.created_at);
+        self.draining() > 0 && self.primary().is_some_and(|primary| age(primary) >= rollout_timeout)
     }
 
     /// "web in production", as messages name it.

@@ -325,6 +325,32 @@ fn what_was_good_at_the_update_comes_last_and_counts_where_no_record_tells() {
     assert_eq!(good(None, "web:3"), ["web:3"]);
 }
 
+/// ECS has not completed the rollout of web:3, since old tasks of it drain for days.
+#[test]
+fn a_rollout_that_was_good_at_the_update_and_that_the_failed_one_cut_short_comes_before_older_ones() {
+    let history = |status| {
+        [
+            record("web:4", UnderWay),
+            record("web:3", status),
+            record("web:1", Successful),
+        ]
+    };
+    let good = |status| {
+        let good = good_before(Some(&history(status)), &arn("web:4"), Some(&arn("web:3"))).into_iter();
+        good.map(|good| good.short().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(good(Stopped), ["web:3", "web:1"]);
+    assert_eq!(good(UnderWay), ["web:3", "web:1"]);
+    assert_eq!(good(RolledBack), ["web:1", "web:3"]);
+    let goes_to = |history: Option<&[ServiceDeployment]>, good: &[TaskDefinitionArn]| {
+        ecs_goes_to(history, &arn("web:4"), good).map(|to| to.short().to_owned())
+    };
+    let both = [arn("web:3"), arn("web:1")];
+    assert_eq!(goes_to(Some(&history(Stopped)), &both).as_deref(), Some("web:1"));
+    assert_eq!(goes_to(None, &both).as_deref(), Some("web:3"));
+    assert_eq!(goes_to(None, &[]), None);
+}
+
 proptest! {
     #[test]
     fn whatever_ecs_answers_nothing_is_touched_that_is_neither_ours_nor_a_revision_of_our_push(

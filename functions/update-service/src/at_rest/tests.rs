@@ -80,7 +80,7 @@ fn a_read_tells_everything_where_ecs_says_that_the_one_deployment_is_complete() 
 // The revision for a rollback.
 
 fn good(deployments: Vec<Deployment>, history: Option<&[ServiceDeployment]>) -> Option<String> {
-    last_good(&[&service(deployments)], &arn("web:9"), history).map(|good| good.short().to_owned())
+    last_good(&[&service(deployments)], &arn("web:9"), history, |_| false).map(|good| good.short().to_owned())
 }
 
 #[test]
@@ -212,10 +212,40 @@ fn with_a_rollout_state_no_record_is_asked() {
 fn the_first_read_that_lists_something_good_counts() {
     let completed_meanwhile = service([rolling("web:9"), deployment("web:2")]);
     let before = service([rolling("web:2"), deployment("web:1")]);
-    let good = |reads: &[&Service]| last_good(reads, &arn("web:9"), None);
+    let good = |reads: &[&Service]| last_good(reads, &arn("web:9"), None, |_| false);
     assert_eq!(good(&[&completed_meanwhile, &before]), Some(arn("web:2")));
     let nothing = service([rolling("web:9")]);
     assert_eq!(good(&[&nothing, &before]), Some(arn("web:1")));
+}
+
+/// A protected task may keep a rollout from being complete for two days.
+#[test]
+fn a_rollout_that_had_its_time_and_only_drains_is_good() {
+    let drains = || Deployment {
+        running_count: 2,
+        pending_count: 0,
+        created_at: at(60),
+        ..rolling("web:2")
+    };
+    let old = || Deployment {
+        desired_count: 0,
+        ..deployment("web:1")
+    };
+    let before = service([drains(), old()]);
+    let updated = service([rolling("web:9"), drains(), old()]);
+    let good = |reads: &[&Service], has_had_its_time: bool| {
+        last_good(reads, &arn("web:9"), None, |service| {
+            has_had_its_time && service.draining() > 0
+        })
+    };
+    assert_eq!(good(&[&before], false), Some(arn("web:1")));
+    assert_eq!(good(&[&before], true), Some(arn("web:2")));
+    assert_eq!(good(&[&updated, &before], true), Some(arn("web:2")));
+    assert_eq!(
+        last_good(&[&before], &arn("web:2"), None, |_| true),
+        Some(arn("web:1")),
+        "ours"
+    );
 }
 
 pub(crate) fn any_deployment() -> impl Strategy<Value = Deployment> {
@@ -234,7 +264,7 @@ proptest! {
     #[test]
     fn the_last_good_revision_is_never_ours_nor_one_that_failed(deployments in prop::collection::vec(any_deployment(), 0..5)) {
         let service = service(deployments);
-        if let Some(good) = last_good(&[&service], &arn("web:2"), None) {
+        if let Some(good) = last_good(&[&service], &arn("web:2"), None, |_| false) {
             prop_assert_ne!(&good, &arn("web:2"));
             let of_it = service.deployments.iter().filter(|deployment| deployment.task_definition == good);
             let never_failed = of_it.into_iter().any(|deployment| deployment.rollout_state != Some(RolloutState::Failed));

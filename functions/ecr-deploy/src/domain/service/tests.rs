@@ -53,3 +53,48 @@ fn a_service_has_moved_when_its_deployments_are_others_or_stand_otherwise_not_wh
         it[0].failed_tasks = 1;
     }));
 }
+
+/// Two tasks are desired. ECS completes the rollout only when the last old task is gone.
+#[test]
+fn only_old_tasks_drain_where_ecs_has_all_that_it_wants_and_wants_none_of_the_others() {
+    let draining = |running_count, pending_count, wanted, old_tasks| {
+        let ours = Deployment {
+            running_count,
+            pending_count,
+            ..rolling("web:2")
+        };
+        let old = Deployment {
+            desired_count: wanted,
+            running_count: old_tasks,
+            ..deployment("web:1")
+        };
+        service([ours, old]).draining()
+    };
+    assert_eq!(draining(2, 0, 0, 3), 3);
+    assert_eq!(draining(3, 0, 0, 1), 1, "more than are desired");
+    assert_eq!(draining(1, 0, 0, 3), 0, "ECS wants one of ours still");
+    assert_eq!(draining(2, 1, 0, 3), 0);
+    assert_eq!(draining(2, 0, 1, 3), 0, "a bake time keeps them");
+    assert_eq!(service([deployment("web:2")]).draining(), 0);
+    assert_eq!(service([]).draining(), 0);
+}
+
+#[test]
+fn a_rollout_of_which_only_old_tasks_are_left_is_over_when_it_had_its_time() {
+    let ours = Deployment {
+        running_count: 2,
+        pending_count: 0,
+        ..rolling("web:2")
+    };
+    let began = ours.created_at;
+    let old = Deployment {
+        desired_count: 0,
+        ..deployment("web:1")
+    };
+    let time = SignedDuration::from_mins(30);
+    let is_over = |service: &Service, seconds| service.only_drains(began + SignedDuration::from_secs(seconds), time);
+    let drains = service([ours.clone(), old]);
+    assert!(!is_over(&drains, 1799));
+    assert!(is_over(&drains, 1800));
+    assert!(!is_over(&service([ours]), 1800), "it bakes, or waits for an alarm");
+}
