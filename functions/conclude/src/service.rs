@@ -153,27 +153,43 @@ struct Failed {
 impl Failed {
     fn of(end: &ServiceEnd, name: &str, to: &str) -> Self {
         let image = &end.image;
-        let why = match (&end.error, &end.check) {
-            (Some(error), _) => said(error),
-            (None, Some(check)) => check.message.clone(),
-            (None, None) => "it was never read".to_owned(),
-        };
-        if end.error.as_ref().is_some_and(StateError::is_passing) {
+        if let Some(error) = &end.error {
+            let (read, push_again, look_now) = if error.is_passing() {
+                (
+                    "nobody could read it until its time was over",
+                    "Redrive this execution to try the same image again",
+                    "Look at the service now, then redrive this execution to try the same image again",
+                )
+            } else {
+                (
+                    "it could not be watched",
+                    "Remove the cause, then redrive this execution to try the same image again",
+                    "Look at the service now; remove the cause, then redrive this execution to try the same image again",
+                )
+            };
             return Self {
                 says: format!(
-                    "{name} is not known to be stable on {to} with {image}: nobody could read it until its time was over \
-                     ({why}). That is no verdict on the image."
+                    "{name} is not known to be stable on {to} with {image}: {read} ({}). That is no verdict on the image.",
+                    said(error)
                 ),
-                push_again: "Redrive this execution to try the same image again",
-                look_now: "Look at the service now, then redrive this execution to try the same image again",
+                push_again,
+                look_now,
             };
         }
+        let check = end.check.as_ref();
+        let why = check.map_or("it was never read", |check| check.message.as_str());
+        // A hook, a role, or room that is missing says nothing of the image.
+        let crashed = check.is_some_and(|check| !check.failed_containers.is_empty());
         Self {
             says: format!(
                 "{name} did not become stable on {to} with {image}: {why}.{}",
                 sentence(&told_of_base(end, ""))
             ),
-            push_again: "Fix the image and push again, or redrive this execution to try the same image again",
+            push_again: if crashed {
+                "Fix the image and push again, or redrive this execution to try the same image again"
+            } else {
+                "Remove the cause, or fix the image and push again; redrive this execution to try the same image again"
+            },
             look_now: "Look at the service now; push a good image, or redrive this execution to try the same image again",
         }
     }

@@ -108,10 +108,19 @@ fn back(verdict: Verdict, message: &str) -> ServiceEnd {
     ServiceEnd {
         roll_back: Some(rollback(RollbackMethod::UpdatedService(to_the_first()))),
         roll_back_check: Some(check(verdict, message)),
-        ..checked(
-            Verdict::Failed,
-            "0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times)",
-        )
+        ..crashed()
+    }
+}
+
+/// After a rollout whose tasks crashed.
+fn crashed() -> ServiceEnd {
+    let says = "0 of 2 tasks running; 3 stopped: web exited with code 1 (3 times)";
+    ServiceEnd {
+        check: Some(Check {
+            failed_containers: vec!["web".to_owned()],
+            ..check(Verdict::Failed, says)
+        }),
+        ..checked(Verdict::Failed, says)
     }
 }
 
@@ -309,8 +318,9 @@ fn an_error_after_the_update_is_told_and_what_came_of_the_rollback() {
         ..back(Verdict::Stable, "")
     };
     let says = format!(
-        "web in production did not become stable on web:2 with app:v2: Deploy.Rejected: ListTasks: AccessDeniedException. \
-         It is back on web:1 and stable. Fix the image and push again, {RETRY}"
+        "web in production is not known to be stable on web:2 with app:v2: it could not be watched (Deploy.Rejected: ListTasks: \
+         AccessDeniedException). That is no verdict on the image. It is back on web:1 and stable. Remove the cause, then \
+         redrive this execution to try the same image again"
     );
     throws(&denied, "Deploy.RolledBack", &says);
     let unseen = ServiceEnd {
@@ -322,6 +332,21 @@ fn an_error_after_the_update_is_told_and_what_came_of_the_rollback() {
             .unwrap_err()
             .to_string()
             .contains("it was never read. It is back")
+    );
+}
+
+/// Nobody continued a lifecycle hook, a role is missing, or there is no room.
+#[test]
+fn without_a_crash_the_next_step_is_not_only_to_fix_the_image() {
+    let at_a_hook = ServiceEnd {
+        check: Some(check(Verdict::Failed, "nobody continued it")),
+        ..back(Verdict::Stable, "")
+    };
+    throws(
+        &at_a_hook,
+        "Deploy.RolledBack",
+        "web in production did not become stable on web:2 with app:v2: nobody continued it. It is back on web:1 and stable. Remove \
+         the cause, or fix the image and push again; redrive this execution to try the same image again",
     );
 }
 
