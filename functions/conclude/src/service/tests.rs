@@ -317,12 +317,10 @@ fn an_error_after_the_update_is_told_and_what_came_of_the_rollback() {
         check: Some(check(Verdict::Stable, "an earlier read")),
         ..back(Verdict::Stable, "")
     };
-    let says = format!(
-        "web in production is not known to be stable on web:2 with app:v2: it could not be watched (Deploy.Rejected: ListTasks: \
+    let says = "web in production is not known to be stable on web:2 with app:v2: it could not be watched (Deploy.Rejected: ListTasks: \
          AccessDeniedException). That is no verdict on the image. It is back on web:1 and stable. Remove the cause, then \
-         redrive this execution to try the same image again"
-    );
-    throws(&denied, "Deploy.RolledBack", &says);
+         redrive this execution to try the same image again";
+    throws(&denied, "Deploy.RolledBack", says);
     let unseen = ServiceEnd {
         check: None,
         ..back(Verdict::Stable, "")
