@@ -9,7 +9,7 @@ import type { Node } from 'constructs';
 import { parseDocument } from 'yaml';
 import { changes, insteadOf } from '../lib/nearest';
 import { type Member, SettingError } from '../lib/setting';
-import { MEMBERS } from './members';
+import { MEMBERS } from '../lib/members';
 import type { EcrDeployProps } from '../lib/settings';
 
 /** Where the settings are, unless the context key `settings` names another file. */

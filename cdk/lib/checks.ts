@@ -1,6 +1,6 @@
 /** The checks of settings: each returns the value as it is used, or refuses it with the fix. */
 import { statSync } from 'node:fs';
-import { Duration, Token } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Token } from 'aws-cdk-lib';
 import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -26,6 +26,8 @@ export const MOST_AT_ONCE = 1600;
 
 /** More than one execution holds. */
 export const MOST_SERVICES = 10_000;
+
+export const REMOVAL_POLICIES = [RemovalPolicy.DESTROY, RemovalPolicy.RETAIN] as const;
 
 /** Refuses settings that say two things of the tag `latest`. */
 export function checkLatest(deployLatest: boolean, tagLatest: boolean, stages: readonly unknown[] | undefined): void {

@@ -1,39 +1,8 @@
-/** The names of all props of the construct. */
+/** The names of the props of the construct: those of {@link MEMBERS}, of which the compiler misses none. */
+import { MEMBERS } from './members';
 import { insteadOf } from './nearest';
 import { SettingError } from './setting';
 import type { EcrDeployProps } from './settings';
-
-/** A record, so that the compiler misses a name that is not here. */
-const PROPS: Readonly<Record<keyof EcrDeployProps, true>> = {
-  passRoles: true,
-  clusters: true,
-  repositories: true,
-  trigger: true,
-  accounts: true,
-  imageReference: true,
-  stages: true,
-  holdParameter: true,
-  deployLatest: true,
-  tagLatest: true,
-  scanFamilies: true,
-  rolloutTimeout: true,
-  pollInterval: true,
-  maxConcurrency: true,
-  maxServices: true,
-  notificationTopic: true,
-  alarms: true,
-  dashboard: true,
-  parameters: true,
-  sweep: true,
-  architecture: true,
-  logRetention: true,
-  removalPolicy: true,
-  binaries: true,
-  encryptionKey: true,
-  permissionsBoundary: true,
-  rolePath: true,
-  rolePrefix: true,
-};
 
 /**
  * The props, of which each is known. A caller without types may misspell one, which would then have its default, or give none
@@ -44,8 +13,8 @@ const PROPS: Readonly<Record<keyof EcrDeployProps, true>> = {
 export function checkNames(given: EcrDeployProps | undefined): Partial<EcrDeployProps> {
   const props = given ?? {};
   for (const [name, value] of Object.entries(props)) {
-    if (!Object.hasOwn(PROPS, name)) {
-      throw new SettingError(name, value, `there is no setting of that name${insteadOf(name, Object.keys(PROPS))}`);
+    if (!Object.hasOwn(MEMBERS, name)) {
+      throw new SettingError(name, value, `there is no setting of that name${insteadOf(name, Object.keys(MEMBERS))}`);
     }
   }
   return props;
@@ -53,6 +22,6 @@ export function checkNames(given: EcrDeployProps | undefined): Partial<EcrDeploy
 
 /** The settings alone, of an object that has other members beside them. */
 export function settingsOf(mixed: EcrDeployProps): EcrDeployProps {
-  const settings = Object.entries(mixed).filter(([name]) => Object.hasOwn(PROPS, name));
+  const settings = Object.entries(mixed).filter(([name]) => Object.hasOwn(MEMBERS, name));
   return Object.fromEntries(settings) as unknown as EcrDeployProps;
 }

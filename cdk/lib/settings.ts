@@ -21,6 +21,7 @@ import {
   names,
   oneOf,
   optional,
+  REMOVAL_POLICIES,
   retention,
   roleArns,
   seconds,
@@ -42,8 +43,6 @@ import {
 import { checkNames } from './props';
 import { allServices, checkStages, type Stage } from './stages';
 import { checkSweep, type Sweep, type SweepSettings } from './sweep-settings';
-
-export const REMOVAL_POLICIES = [RemovalPolicy.DESTROY, RemovalPolicy.RETAIN] as const;
 
 /** The settings of ecr-deploy. */
 export interface EcrDeployProps {

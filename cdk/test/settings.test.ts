@@ -4,7 +4,7 @@ import { App, Duration, Lazy, Stack } from 'aws-cdk-lib';
 import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { SettingError } from '../lib/setting';
-import { MEMBERS } from '../app/members';
+import { MEMBERS } from '../lib/members';
 import { SweepAction, Trigger } from '../lib/choices';
 import { EcrDeploy } from '../lib/ecr-deploy';
 import { ofFunctions } from '../lib/function-settings';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Duration } from 'aws-cdk-lib';
-import { MEMBERS } from '../app/members';
+import { MEMBERS } from '../lib/members';
 import { SweepAction } from '../lib/choices';
 import { type Json, Synthesized } from './synthesized';
 

@@ -3,8 +3,8 @@ import type { RemovalPolicy } from 'aws-cdk-lib';
 import type { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { ARCHITECTURES, MOST_AT_ONCE, MOST_SERVICES, noRetention, RETENTIONS } from '../lib/checks';
-import { ImageReference, Trigger } from '../lib/choices';
+import { ARCHITECTURES, MOST_AT_ONCE, MOST_SERVICES, noRetention, REMOVAL_POLICIES, RETENTIONS } from './checks';
+import { ImageReference, Trigger } from './choices';
 import {
   ACCOUNT_ID,
   CLUSTER_NAME,
@@ -16,11 +16,11 @@ import {
   ROLE_PATH,
   ROLE_PREFIX,
   TOPIC_ARN,
-} from '../lib/patterns';
-import { choice, DURATION_TEXT, FLAG, list, type Member, number, SettingError, text } from '../lib/setting';
-import { type EcrDeployProps, REMOVAL_POLICIES } from '../lib/settings';
-import { STAGES } from '../lib/stages';
-import { SWEEP } from '../lib/sweep-settings';
+} from './patterns';
+import { choice, DURATION_TEXT, FLAG, list, type Member, number, SettingError, text } from './setting';
+import type { EcrDeployProps } from './settings';
+import { STAGES } from './stages';
+import { SWEEP } from './sweep-settings';
 
 const RETENTION: Member<RetentionDays> = {
   schema: { enum: [...RETENTIONS, 'infinite'] },
