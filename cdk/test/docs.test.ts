@@ -148,6 +148,14 @@ test('the commands by which the README installs stand in docs/getting-started.md
   assert.deepEqual(commands('docs/getting-started.md').slice(0, short.length), short);
 });
 
+test('the packages that README.md, docs/ and examples/ name are of the version of cdk/package.json', () => {
+  const { version } = JSON.parse(read('cdk/package.json')) as { version: string };
+  const files = [...PAGES, ...FURTHER, { page: '', text: read('examples/cdk/package.json') }];
+  const named = files.flatMap(({ text }) => matches(text, /ecr[-_]deploy-(\d\S*?)(?:\.tgz|-py3-)/g));
+  assert.ok(named.length >= 4);
+  assert.deepEqual([...new Set(named)], [version]);
+});
+
 test('the tests that are said to run the commands of README.md and docs/ do so', () => {
   for (const [mark, file] of Object.entries(TYPED)) {
     assert.ok(read(file).includes(`"${mark}"`), `${file} types no blocks marked ${mark}`);

@@ -15,8 +15,8 @@
 //! | 11 | revisions are deregistered that are needed yet | `peer_11_…` |
 //! | 12 | the image behind the old revision is gone | `peer_12_…` |
 //! | 13 | of two pushes the older one wins | `peer_13_…` |
-//! | 14 | the wrong container changes, by its name's likeness | `peer_14_…`; reference by reference in `functions/ecr-deploy/src/domain/image.rs` |
-//! | 15 | untagged events of multi-architecture pushes | `peer_15_…`; event by event in `functions/ecr-deploy/src/domain/push.rs` |
+//! | 14 | the wrong container changes, by its name's likeness | `peer_14_…`; reference by reference in `functions/ecr-deploy/src/domain/image/tests.rs` |
+//! | 15 | untagged events of multi-architecture pushes | `peer_15_…`; event by event in `functions/ecr-deploy/src/domain/push/event/tests.rs` |
 //! | 16 | nothing happens by itself when an image is pushed | `peer_16_…`, and all of `tests/containers` |
 
 use crate::support::{DEADLINE, LIMIT, Scene, message, object, scenarios, short};
