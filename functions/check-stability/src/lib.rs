@@ -41,7 +41,9 @@ pub enum Answer {
 ///
 /// # Errors
 ///
-/// `Deploy.NotFound`, `Deploy.Rejected`, `Deploy.Unavailable` by ECS; `Deploy.Unavailable` by ECR.
+/// `Deploy.NotFound`, `Deploy.Rejected`, `Deploy.Unavailable` by ECS; `Deploy.Unavailable` by ECR. `Deploy.NotStable`
+/// at "Still stable?" when a service is not stable on the image any more. `Deploy.InvalidInput` when the input cannot
+/// be read.
 pub async fn handle(
     ecs: &Ecs,
     ecr: &aws_sdk_ecr::Client,

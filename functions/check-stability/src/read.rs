@@ -138,10 +138,9 @@ async fn log_of(ecs: &Ecs, rollout: &Rollout, task: &StoppedTask) -> Option<LogS
     }
 }
 
-/// Returns the contents that a stable rollout runs of the pushed repository: by ECS's record of it, which has been read
-/// by then; else, where revisions name the image by its tag, by its tasks. `None` where none of those runs, since the service
-/// has moved: where ECS throttles, the tasks may be read long after the service. Work that ends well may be over by then: its
-/// tasks that stopped tell.
+/// Returns the pushed repository's contents that a stable rollout runs. ECS's record tells them. Otherwise, and if
+/// revisions name the image by its tag, the running tasks tell them, or where none runs, the tasks that stopped within
+/// the hour. `None` if the service has moved meanwhile: if ECS throttles, the tasks are read long after the service.
 async fn contents(
     ecs: &Ecs,
     asked: &CheckStability,

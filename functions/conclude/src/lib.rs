@@ -1,4 +1,5 @@
-//! Ends an execution: says how, then succeeds, throws, or sends a redriven one back to what failed.
+//! Ends an execution: says how, then succeeds, throws, or sends a redriven one back to what failed. Decides, too,
+//! whether a wave may begin and which parameters are written.
 
 pub mod ended;
 pub mod message;
@@ -41,15 +42,25 @@ pub enum Conclusion {
     Ended(EndOfPush),
 }
 
-/// Ends an execution: the step "Conclude"; or, at the step "On hold?", says whether its next wave may begin; or, at the step
-/// "Sum up", says how it ends. It is the last Task of both state machines and throws where a `Fail` state would only fail,
-/// since a Task that threw is what "Redrive from failure" runs again. It asks AWS nothing.
+/// Answers the state that invokes it:
+///
+/// - "Conclude" of *deploy-service* and of *deploy-image*: ends the execution. It throws where a `Fail` state would
+///   only fail, since "Redrive from failure" runs a Task again that threw.
+/// - "Sum up" of both: says how the execution ends.
+/// - "On hold?": says whether the next wave may begin.
+/// - "Write parameters?": says which parameters are written.
+/// - *tell-end*: says how an execution ended that could not tell it.
+///
+/// It asks AWS nothing.
 ///
 /// `log` gets the line with the metrics of an end, see [`metrics`].
 ///
 /// # Errors
 ///
-/// `Deploy.RolledBack`, `Deploy.RollBackFailed`, `Deploy.ServicesFailed`, or what the service's update threw.
+/// Only "Conclude" throws an outcome: `Deploy.RolledBack`, `Deploy.RollBackFailed`, `Deploy.NotRolledBack` or
+/// `Deploy.ServicesFailed`, or for a service that was not changed the error of its update. Every state:
+/// `Deploy.InvalidInput` when the input cannot be read, and "Conclude" also when something that was planned has no
+/// result.
 pub fn handle(config: &Config, request: Request<Value>, log: impl FnOnce(&Value)) -> Result<Conclusion, Error> {
     let Request { execution, now, input } = request.typed::<Conclude>()?;
     let told = |line: Option<Value>| {

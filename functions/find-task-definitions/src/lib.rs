@@ -36,16 +36,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 use waves::{Owners, Waves, waves};
 
-/// The time between two checks if reads are throttled.
-const SEEN_ANEW: Duration = Duration::from_millis(200);
+/// How often [`share`] asks whether ECS has throttled a read.
+const CHECK_EVERY: Duration = Duration::from_millis(200);
 
-/// A count of pushes that is older is asked for once more: of pushes that come at the same moment, the first ones do not see the
-/// others when they begin.
-const COUNTED_LATELY: Duration = Duration::from_secs(1);
+/// A count of pushes that is older is repeated: the first of several pushes does not see the later ones.
+const COUNT_IS_OLD: Duration = Duration::from_secs(1);
 
-/// After so long it is asked anew among how many searches reads are shared. Step Functions grants some regions no more than two
-/// of these calls a second, and twenty searches may ask.
-const ASKED_ANEW: Duration = Duration::from_secs(10);
+/// How often the searches that share the reads are counted again. Step Functions grants some regions two such calls a
+/// second, and twenty searches may ask.
+const RECOUNT_EVERY: Duration = Duration::from_secs(10);
 
 /// Finds what runs the repository of a pushed image: the step "Find task definitions".
 ///
@@ -140,13 +139,13 @@ fn hold(input: &Value) -> Result<Option<Hold>, Error> {
     hold.map_err(|problem| Error::invalid_input(format_args!("the member hold of the input: {problem}")))
 }
 
-/// Once ECS turns calls away, reads no more than a share of what all searches may read together.
+/// Once ECS throttles reads, keeps this search to its share of them.
 #[expect(clippy::disallowed_methods, reason = "a pause between two calls, not a wait for ECS")]
 async fn share(ecs: &Ecs, pushes: &impl AsyncFn() -> Option<u32>) -> Infallible {
     let mut among = 1;
     loop {
         ecs.share_among(among);
-        tokio::time::sleep(if among > 1 { ASKED_ANEW } else { SEEN_ANEW }).await;
+        tokio::time::sleep(if among > 1 { RECOUNT_EVERY } else { CHECK_EVERY }).await;
         if among > 1 || ecs.was_throttled() {
             among = pushes().await.unwrap_or(among);
         }
@@ -197,7 +196,7 @@ async fn search(
         skipped.push(policy::not_in_use(&image));
     }
     log_plan(&image, &services, &planned.waves, &skipped);
-    let sharing = if planned.waves.iter().any(|wave| is_long(&wave.revisions)) || at.elapsed() >= COUNTED_LATELY {
+    let sharing = if planned.waves.iter().any(|wave| is_long(&wave.revisions)) || at.elapsed() >= COUNT_IS_OLD {
         pushes().await.or(counted)
     } else {
         counted

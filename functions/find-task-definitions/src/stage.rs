@@ -77,8 +77,9 @@ impl Stages {
     ///
     /// # Errors
     ///
-    /// `Deploy.InvalidInput` that names the stage and the pattern that cannot be read, the stage that is there twice, the one that
-    /// takes `latest` although `tagLatest` is on, or the one that its own tag on success would be a push to.
+    /// `Deploy.InvalidInput` that names the stage which has a pattern that cannot be read, is there twice, takes
+    /// `latest` although `tagLatest` is on, comes after a stage that there is not or after itself, or would get a push
+    /// by its own tag on success.
     pub fn read(config: &Config) -> Result<Self, Error> {
         let mut stages: Vec<Stage> = Vec::new();
         for settings in &config.stages {

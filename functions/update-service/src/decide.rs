@@ -146,9 +146,8 @@ fn start(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Deployment) ->
     deployed_before(wanted, snapshot, primary).or_else(|| (!is_made_from_it).then(|| Start::Rebase(on.clone())))
 }
 
-/// True if `on`, a revision of our push, was made from an older state than the wanted one: it lacks somebody's change that came in
-/// between, which the wanted one was made to keep. Where it has a newer image of another repository, that push has taken the
-/// service from the wanted one, or would: each of the two would move it back and forth.
+/// True if `on`, a revision of our push, was made from an older state than the wanted one, and so lacks somebody's
+/// change. False if `on` has a newer image of another repository: the two pushes would replace each other for ever.
 fn lacks_something(wanted: &UpdateInput, snapshot: &Snapshot<'_>, on: &TaskDefinitionArn) -> bool {
     let is_of_older_state = |source| wanted.source.is_later_than(source);
     wanted.task_definition.is_later_than(on)

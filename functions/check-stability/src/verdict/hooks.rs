@@ -6,8 +6,8 @@ use ecr_deploy::contract::Rollout;
 use ecr_deploy::domain::lifecycle::{Hook, HookAction, HookStatus, Lifecycle};
 use jiff::{SignedDuration, Timestamp};
 
-/// For how long after its beginning a rollout may be held. One hook waits for two weeks at most, but a rollout may have several,
-/// and an execution has room for 25,000 events.
+/// For how long a rollout may be held, counted from when it began to be watched. One hook waits for two weeks at most,
+/// but a rollout may have several, and an execution has room for 25,000 events.
 const LONGEST_HOLD: SignedDuration = SignedDuration::from_hours(28 * 24);
 
 /// That a rollout waits at lifecycle hooks.

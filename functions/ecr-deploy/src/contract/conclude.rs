@@ -1,4 +1,4 @@
-//! The input and the output of conclude: at the end of a service, at the end of a push, and when a wave is due.
+//! The input and the output of conclude: one variant for each state that invokes it.
 
 use crate::contract::check_stability::Check;
 use crate::contract::common::{Hold, ServiceId, Skipped};
@@ -39,7 +39,7 @@ impl StateError {
     }
 }
 
-/// The input of conclude: the end of one service's execution, of a whole push's, or of the time before a wave.
+/// The input of conclude, by the state that invokes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "scope", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Conclude {

@@ -24,7 +24,8 @@ pub struct FindMissedPushes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MissedPushes {
-    /// The pushes that are to be started, each as if its event had come now.
+    /// The pushes to start. One that deploys a reverted image anew has the time of this sweep; any other has the time
+    /// at which ECR got the image.
     pub pushes: Vec<PushedImage>,
     /// The services that miss a push, with what is done about it: those first whose push is started.
     pub missed: Vec<MissedPush>,

@@ -117,11 +117,11 @@ pub struct WatchedRollback {
     pub rollout: Rollout,
     /// True if the revision that it goes back to was registered for the push too.
     pub has_image: bool,
-    /// True if tasks stopped since a container crashed that runs the pushed repository. If not, and if the revision that it goes
-    /// back to has the image, then another push brought in what failed, and the service has the image when it is back.
+    /// True if a container with the pushed repository crashed. If false while `has_image` is true, another push brought
+    /// in the failure, and the service keeps this image.
     pub image_failed: bool,
-    /// The revision that it leaves, where that came after the one that failed, by another push and with the image: what that push
-    /// brought goes with it.
+    /// The revision that the service leaves, if another push made it after the failed one. It has the image too, and
+    /// that push is taken back with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<TaskDefinitionArn>,
 }

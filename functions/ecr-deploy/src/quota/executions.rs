@@ -1,5 +1,5 @@
-//! The executions that run: of deploy-service, of all pushes, which wait for as many services; of deploy-image, which are as many
-//! pushes. All of them take from the buckets of one account.
+//! Counts running executions: one of deploy-service for each service being watched, one of deploy-image for each push.
+//! All share the account's API quotas. Also lists the executions since a time, for the sweep.
 //!
 //! See <https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>.
 
@@ -121,9 +121,9 @@ impl Executions {
         count
     }
 
-    /// How many executions run of the state machine that `execution` (its ARN) is one of, and have begun, or were redriven, no
-    /// longer than some time before it: also where it has been searching for long, or its search is repeated. Before `now`, where
-    /// it is not listed itself. `None` where Step Functions does not answer.
+    /// Counts the running executions of the same state machine that began, or were redriven, at most `LATELY` seconds
+    /// before `execution`, or later. `execution` is an ARN. If it is not listed itself, `now` counts instead of its
+    /// begin. `None` if Step Functions does not answer.
     pub async fn begun_lately(&self, execution: &str, now: Timestamp) -> Option<u32> {
         let since = |listed: &[ExecutionListItem]| {
             let ours = listed.iter().find(|it| it.execution_arn == execution);

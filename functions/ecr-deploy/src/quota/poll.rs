@@ -19,11 +19,12 @@ const PART_OF_AGE: i64 = 20;
 /// The longest wait that a rollout's age alone brings about, in seconds.
 const LONGEST_BY_AGE: u32 = 5 * 60;
 
-/// The same where a lifecycle hook holds the rollout, maybe for days; or [`PART_OF_HELD`], whichever is longer.
+/// The same where a lifecycle hook holds the rollout, maybe for days. From 100 hours on [`PART_OF_HELD`] is longer.
 const LONGEST_HELD: u32 = 60 * 60;
 
-/// A rollout that is held is read again after a hundredth of its age at the latest: so a month's reads have room in the
-/// 25,000 events of an execution, beside as many reads as the settings allow for a rollout and a rollback.
+/// A held rollout is read once in [`LONGEST_HELD`] at the latest, and from 100 hours on after a hundredth of its age.
+/// So a month's reads have room in the 25,000 events of an execution, beside as many reads as the settings allow for a
+/// rollout and a rollback.
 const PART_OF_HELD: i64 = 100;
 
 /// A service that is to be read again.

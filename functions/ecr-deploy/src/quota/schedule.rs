@@ -5,7 +5,8 @@
 
 use crate::contract::PlannedRevision;
 
-/// A token bucket: so many calls at once, then so many a second.
+/// The size of a token bucket, by which the calls of a plan are scheduled: so many calls at once, then so many a
+/// second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
     /// How many calls a full bucket grants at once.

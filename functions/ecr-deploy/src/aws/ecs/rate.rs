@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A token bucket: so many calls at once, then so many a second.
+/// A token bucket at run time: the tokens that a function has now. [`crate::quota::schedule::Bucket`] is that of a
+/// whole plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Bucket {
     burst: f64,
@@ -37,9 +38,9 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    /// For `DescribeServices` and `ListServices`, of which AWS grants 100 at once and 20 a second. A search leaves three
-    /// quarters of them, and less than it takes is given back meanwhile: after the longest search the bucket is full again
-    /// for the reads of the steps that follow.
+    /// For `DescribeServices` and `ListServices`, of which AWS grants 100 at once and 20 a second. A search leaves
+    /// three quarters of them, and takes fewer a second than AWS gives back. So after a long search the bucket is full
+    /// again when the next steps read.
     pub(super) fn of_service_reads() -> Self {
         Self::new(25.0, 15.0)
     }

@@ -78,9 +78,9 @@ impl Ecs {
         Ok((names, page.next_token.filter(|token| !token.is_empty())))
     }
 
-    /// With their tags. A service that was made before 2019 may have an ARN of the old form, which can have no tags, and ECS
-    /// refuses to tell the tags of a batch with one. Such a batch is read service by service, so that no other loses a tag that
-    /// holds it, and the one is read without, with a warning.
+    /// Reads a batch with its tags. A service from before 2019 may have an old ARN without tags, and ECS then refuses
+    /// the whole batch. Such a batch is read service by service, so that no other service loses its tags. A service
+    /// with an old ARN is read without tags, with a warning.
     async fn describe_tagged_services(
         &self,
         cluster: &ClusterName,
@@ -183,8 +183,8 @@ impl Ecs {
         Err(gone(&reason))
     }
 
-    /// The error of a step that failed at a service: where a part of it was not found any more, it may be the service itself that
-    /// is gone, which is read once more.
+    /// Returns `ServiceDeleted` in place of a `NotFound`, if the service itself is gone. Reads the service once for
+    /// that. Any other error is returned as it is.
     pub async fn failed_at(&self, cluster: &ClusterName, service: &ServiceName, error: Error) -> Error {
         if !matches!(error, Error::NotFound(_)) {
             return error;
