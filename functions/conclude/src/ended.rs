@@ -12,7 +12,7 @@ const TOLD: &str = "Deploy.ServicesFailed";
 /// How many characters of a cause are told.
 const LONGEST_CAUSE: usize = 2000;
 
-/// Returns the event of such an end; `None` where the execution has told it, and of a dry run, which tells nothing.
+/// Returns the event of such an end; `None` where the execution has told it, and of a plan, which tells nothing.
 #[must_use]
 pub fn told(ended: &PushEnded) -> Option<PushStateChange> {
     let input: Option<Value> = ended.input.as_ref().and_then(|text| serde_json::from_str(text).ok());
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_was_told_and_that_of_a_dry_run_are_no_news() {
+    fn an_end_that_was_told_and_that_of_a_plan_are_no_news() {
         assert_eq!(told(&ended("FAILED", Some(TOLD), Some("1 of 2 services failed"))), None);
         let mut input = example("put-image-event");
         input["plan"] = json!(true);

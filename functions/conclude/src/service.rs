@@ -209,7 +209,9 @@ impl Failed {
     /// Something else took over while it went back.
     fn displaced(&self, message: &str) -> Error {
         let Self { says, push_again, .. } = self;
-        Error::RolledBack(format!("{says} It is not on it any more: {message}. {push_again}"))
+        Error::RolledBack(format!(
+            "{says} Another deployment has replaced this rollout: {message}. {push_again}"
+        ))
     }
 }
 
@@ -288,7 +290,9 @@ fn watched_back(
 /// The words for a later revision that a rollback left: somebody may miss what that brought.
 fn left(rollback: &WatchedRollback) -> String {
     let from = rollback.from.as_ref().map(TaskDefinitionArn::short);
-    from.map_or_else(String::new, |from| format!("; it left {from}, which came after it"))
+    from.map_or_else(String::new, |from| {
+        format!("; this also took back {from}, a later revision with the same image")
+    })
 }
 
 /// The error of a service that was not changed: by the name under which the update threw it.

@@ -205,9 +205,11 @@ fn missed(found: &Found<'_>, why: WhyMissed, done: &Done<'_>) -> MissedPush {
     let because = match (why, found.judged) {
         (WhyMissed::Lost, Judged::Unsure(_)) => "nobody can tell any more whether a push of it came".to_owned(),
         (WhyMissed::Lost, _) => "no push of it is known here, so its event was lost".to_owned(),
-        (WhyMissed::Held, _) => "its push skipped the service, by a hold or a setting of then".to_owned(),
+        (WhyMissed::Held, _) => {
+            "its push skipped the service: the service was on hold, or a setting was different".to_owned()
+        }
         (WhyMissed::Reverted, Judged::Unsure(_)) => {
-            format!("{on} came after an image by ecr-deploy, by somebody's apply or by a rollback")
+            format!("{on} has replaced an image that ecr-deploy deployed: by somebody's apply, or by a rollback")
         }
         (WhyMissed::Reverted, _) => format!("the service ran it, and somebody has put {on} there since"),
         (WhyMissed::Unrecorded, _) => format!("{on} is somebody else's, and ecr-deploy has deployed nothing there yet"),

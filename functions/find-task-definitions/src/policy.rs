@@ -275,7 +275,7 @@ fn kept(
     let higher = running.iter().find(|running| stage::lower(tag, running.as_str()));
     let higher = higher.filter(|_| decision.is_by_version() && !stage.allows_lower)?;
     let message = format!(
-        "{higher} runs, a higher version than {tag}, which is of the stage {}; set allowLower of the stage to deploy lower versions too",
+        "{higher} runs, and {tag} is a lower version. A range of versions decided: the stage {}. Set allowLower of the stage to deploy lower versions too",
         decided(stage, tag)
     );
     Some((SkipReason::LowerVersion, message))
@@ -341,8 +341,8 @@ pub fn warnings(image: &PushedImage, definition: &Outline, now: Timestamp) -> im
     let revision = definition.arn().short();
     let to_come = definition.push_to_come(&image.repository, now).map(|push| {
         let message = format!(
-            "its tag says that it is of a push that is still to come ({push}); that is ignored, and {image} is deployed. Find out \
-             who sets its tag ecr-deploy:push/{}",
+            "its tag ecr-deploy:push/{} records a push of the future ({push}). The record is ignored, and {image} is deployed. \
+             Find out who sets this tag",
             image.repository
         );
         skipped(revision, SkipReason::PushTimeIgnored, message)

@@ -167,7 +167,7 @@ impl Attempt<'_> {
 
     pub(crate) fn has_moved(&self) -> Error {
         Error::Unavailable(format!(
-            "{} has moved while its way back was made ready",
+            "{} got another deployment while its rollback was prepared",
             self.mover.title()
         ))
     }

@@ -917,7 +917,7 @@ async fn a_service_that_moves_again_and_again_is_given_back_to_the_state_machine
     let (rollback, fake, reads) = slowly(&[on_ours(), other], 7).await;
     assert_eq!(
         rollback.unwrap_err().to_string(),
-        "web in production has moved while its way back was made ready"
+        "web in production got another deployment while its rollback was prepared"
     );
     assert_eq!(reads.num_calls(), 2 * 4);
     fake.sent(0, &[]);

@@ -71,7 +71,7 @@ impl Attempt<'_> {
     pub(crate) fn rolled_back(&self, to: &TaskDefinitionArn, why: Option<&str>) -> Error {
         let why = why.map(|why| format!(" ({why})"));
         Error::RolledBack(format!(
-            "{} was on {} for this push before, which did not become stable{}, and is on {} now",
+            "{} was on {} before, for this push. That rollout did not become stable{}. The service is on {} now",
             self.mover.title(),
             self.input.task_definition.short(),
             why.unwrap_or_default(),
@@ -102,7 +102,7 @@ impl Attempt<'_> {
             return Ok(deadline);
         }
         Err(Error::Rejected(format!(
-            "{} {what}, and could not be updated until {deadline}; read what keeps the service, then redrive this execution",
+            "{} {what}, and could not be updated until {deadline}; find out why the service does not come to rest, then redrive this execution",
             self.mover.title()
         )))
     }

@@ -528,8 +528,8 @@ async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_s
         (error.name(), error.to_string().as_str()),
         (
             "Deploy.RolledBack",
-            "web in production was on web:2 for this push before, which did not become stable (ECS deployment circuit \
-             breaker: tasks failed to start), and is on web:1 now"
+            "web in production was on web:2 before, for this push. That rollout did not become stable (ECS deployment circuit \
+             breaker: tasks failed to start). The service is on web:1 now"
         )
     );
     assert!(fake.sent().is_empty());

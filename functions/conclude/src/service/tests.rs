@@ -218,7 +218,9 @@ fn a_rollback_that_anything_else_overtakes_is_red_for_nobody_else_tells_of_the_f
         (before, "web in production is on web:3 by another deployment"),
         (back(Verdict::Displaced, "web:3 took over"), "web:3 took over"),
     ] {
-        let says = format!("{FAILED} It is not on it any more: {why}. Fix the image and push again, {RETRY}");
+        let says = format!(
+            "{FAILED} Another deployment has replaced this rollout: {why}. Fix the image and push again, {RETRY}"
+        );
         throws(&end, "Deploy.RolledBack", &says);
     }
 }
@@ -430,7 +432,7 @@ fn a_rollback_that_left_a_later_revision_names_it_since_somebody_may_miss_what_i
         ..back(Verdict::Stable, "")
     };
     let says = format!(
-        "{FAILED} It is back on web:1 and stable; it left web:3, which came after it. Fix the image and push again, or redrive \
+        "{FAILED} It is back on web:1 and stable; this also took back web:3, a later revision with the same image. Fix the image and push again, or redrive \
          this execution to try the same image again"
     );
     throws(&from_the_third, "Deploy.RolledBack", &says);

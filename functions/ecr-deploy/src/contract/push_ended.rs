@@ -34,7 +34,7 @@ pub struct PushEnded {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EndOfPush {
-    /// The event for others; `None` where there is nothing to tell: of a dry run, or where the execution told it itself.
+    /// The event for others; `None` where there is nothing to tell: of a plan, or where the execution told it itself.
     pub detail: Option<PushStateChange>,
     /// The message for people; `None` where no topic is set, or nothing to tell.
     pub message: Option<Message>,

@@ -225,7 +225,8 @@ fn a_message_says_what_runs_what_is_missed_why_and_what_to_do() {
         (
             deploying(),
             HELD,
-            "its push skipped the service, by a hold or a setting of then. It is deployed now".to_owned(),
+            "its push skipped the service: the service was on hold, or a setting was different. It is deployed now"
+                .to_owned(),
         ),
         (
             SweepSettings::default(),
@@ -235,7 +236,9 @@ fn a_message_says_what_runs_what_is_missed_why_and_what_to_do() {
         (
             deploying(),
             Judged::Unsure(WhyMissed::Reverted),
-            format!("web:1 came after an image by ecr-deploy, by somebody's apply or by a rollback. {to_deploy}"),
+            format!(
+                "web:1 has replaced an image that ecr-deploy deployed: by somebody's apply, or by a rollback. {to_deploy}"
+            ),
         ),
         (
             deploying(),

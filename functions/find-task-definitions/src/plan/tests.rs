@@ -332,7 +332,7 @@ fn a_push_that_a_revision_records_as_of_a_time_to_come_keeps_nothing_out_and_is_
         (warning.resource.as_str(), warning.reason),
         ("web:1", SkipReason::PushTimeIgnored)
     );
-    let says = "still to come (2062-05-04T12:00:00Z 0a1b); that is ignored, and app:v2 is deployed";
+    let says = "a push of the future (2062-05-04T12:00:00Z 0a1b). The record is ignored, and app:v2 is deployed";
     assert!(warning.message.contains(says), "{}", warning.message);
     let standalone = [definition(&of_tomorrow).outline()];
     let planned = plan(&all(), &pushed(2), &[], &BTreeMap::new(), &standalone, at(600));

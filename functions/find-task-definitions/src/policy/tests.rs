@@ -211,7 +211,7 @@ fn row(reason: SkipReason) -> Row {
             Row::of(
                 allowed(false),
                 "web in production",
-                "v1.4.0 runs, a higher version than 1.3.9, which is of the stage only by its rule \"semver:*\"; set allowLower",
+                "v1.4.0 runs, and 1.3.9 is a lower version. A range of versions decided: the stage only by its rule \"semver:*\". Set allowLower",
                 SkipReason::NotInUse,
             )
         }
@@ -284,7 +284,7 @@ fn row(reason: SkipReason) -> Row {
         SkipReason::PushTimeIgnored => Row::of(
             warning(&[("ecr-deploy:push/app", "2062-05-04T12:00:00Z 0a1b")]),
             "web:1",
-            "still to come (2062-05-04T12:00:00Z 0a1b); that is ignored, and app:v2 is deployed",
+            "a push of the future (2062-05-04T12:00:00Z 0a1b). The record is ignored, and app:v2 is deployed",
             SkipReason::TagsLeftOut,
         ),
         SkipReason::TagsLeftOut => {
