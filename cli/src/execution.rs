@@ -1,15 +1,18 @@
 //! Executions of the state machines: how they are read, started and redriven.
 
+mod search;
+
+pub use search::{Newest, NewestOfEach, begin};
+
 use crate::error::Error;
 use aws_sdk_sfn::Client;
-use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus, HistoryEvent};
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use aws_smithy_types::DateTime;
 use ecr_deploy::error::Error as OfAws;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::cmp::Reverse;
 
 /// The status of an execution: it goes on, or ended in one of these ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +61,15 @@ pub struct Execution {
     pub ended: Option<Timestamp>,
     /// How often it was redriven.
     pub redrives: u32,
+}
+
+impl Execution {
+    /// The cluster and the service that an execution of deploy-service has.
+    #[must_use]
+    pub fn service(&self) -> (String, String) {
+        let text = |member: &str| self.input[member].as_str().unwrap_or_default().to_owned();
+        (text("cluster"), text("service"))
+    }
 }
 
 /// The error that an execution, or a state, ended with.
@@ -154,83 +166,6 @@ impl Executions {
         })
     }
 
-    /// The executions of a state machine that `wanted` says yes to, the newest first: as many as `most`, found among the `among` that
-    /// are listed first; with `since` only those that began then or later.
-    ///
-    /// Step Functions lists by time, and does not say by which: one that has ended may stand by its end. So no execution that began
-    /// before `since` says that there is none after it.
-    ///
-    /// # Errors
-    ///
-    /// Whatever AWS refuses.
-    pub async fn list(
-        &self,
-        machine: &str,
-        limits: (usize, usize),
-        since: Option<Timestamp>,
-        wanted: impl Fn(&Listed) -> bool,
-    ) -> Result<Vec<Listed>, Error> {
-        let mut found = self.listed(machine, limits, since, wanted).await?;
-        found.sort_by_key(|it| Reverse(it.started));
-        Ok(found)
-    }
-
-    async fn listed(
-        &self,
-        machine: &str,
-        (most, among): (usize, usize),
-        since: Option<Timestamp>,
-        wanted: impl Fn(&Listed) -> bool,
-    ) -> Result<Vec<Listed>, Error> {
-        let (mut found, mut seen, mut token) = (Vec::new(), 0, None);
-        loop {
-            let request = self.0.list_executions().state_machine_arn(machine).max_results(1000);
-            let page = request.set_next_token(token).send().await;
-            let page = page.map_err(|error| OfAws::from_aws(&format!("ListExecutions of {machine}"), &error))?;
-            for item in page.executions() {
-                let item = listed(item);
-                seen += 1;
-                if seen > among || since.is_some_and(|since| item.is_last(since)) {
-                    return Ok(found);
-                }
-                if since.is_none_or(|since| item.started >= since) && wanted(&item) {
-                    found.push(item);
-                }
-                if found.len() == most {
-                    return Ok(found);
-                }
-            }
-            token = page.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(found);
-            }
-        }
-    }
-
-    /// The newest execution of a service that `wanted` says yes to, by its name and its input.
-    ///
-    /// # Errors
-    ///
-    /// Whatever AWS refuses.
-    pub async fn newest_of(
-        &self,
-        machine: &str,
-        (cluster, service): (&str, &str),
-        wanted: impl Fn(&Listed) -> bool,
-    ) -> Result<Option<Execution>, Error> {
-        /// Among how many of the newest executions it is looked for.
-        const AMONG: usize = 5000;
-        let begins = format!("{}-", service.chars().take(40).collect::<String>());
-        let may_be = |it: &Listed| it.name.starts_with(&begins) && wanted(it);
-        for it in self.list(machine, (20, AMONG), None, may_be).await? {
-            let execution = self.read(&it.arn).await?;
-            if execution.input["cluster"] == cluster && execution.input["service"] == service {
-                return Ok(Some(execution));
-            }
-        }
-        Ok(None)
-    }
-
     /// The newest message of a step on a service, by the last events of its execution.
     ///
     /// # Errors
@@ -304,16 +239,6 @@ impl Executions {
         let started = request.set_name(name.map(str::to_owned)).send().await;
         let started = started.map_err(|error| OfAws::from_aws(&format!("StartExecution of {machine}"), &error))?;
         Ok(started.execution_arn)
-    }
-}
-
-fn listed(item: &ExecutionListItem) -> Listed {
-    Listed {
-        arn: item.execution_arn.clone(),
-        name: item.name.clone(),
-        status: Status::from(&item.status),
-        started: time(&item.start_date),
-        ended: item.stop_date.as_ref().map(time),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Takes a service back on an operator's word: the decision whether that may begin, and the input of the execution. Pure.
 
 use crate::error::Error;
-use crate::execution::{Execution, Status};
+use crate::execution::{Newest, Status};
 use crate::report::Deployed;
 use ecr_deploy::contract::Rollout;
 use ecr_deploy::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
@@ -129,8 +129,8 @@ pub struct Facts<'a> {
     pub to: Option<&'a TaskDefinitionArn>,
     /// The last good revision.
     pub good: Option<&'a TaskDefinitionArn>,
-    /// The newest execution of deploy-service for it that is remembered.
-    pub newest: Option<&'a Execution>,
+    /// The newest execution of deploy-service for it, as far as that is known.
+    pub newest: &'a Newest,
 }
 
 /// Why a service may not be taken back now, before anything was changed; `None` where it may.
@@ -156,7 +156,13 @@ pub fn refusal(facts: &Facts<'_>) -> Option<Error> {
         }
         _ => {}
     }
-    if let Some(newest) = newest {
+    if let (Newest::Unknown, None) = (newest, to) {
+        return Some(Error::Rejected(format!(
+            "no deployment of {name} goes on, and its last one is older than the executions that were read. So it is not known \
+             whether it went back already. Name the revision by --to"
+        )));
+    }
+    if let Newest::Found(newest) = newest {
         let deployed = Deployed::by(service.cluster.as_str(), service.name.as_str(), newest);
         let image = serde_json::from_value::<PushedImage>(newest.input["image"].clone()).ok();
         let is_its_rollout = image.as_ref().is_some_and(|image| running.is_of_push(image));

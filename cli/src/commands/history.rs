@@ -3,7 +3,7 @@
 use crate::arguments::{HistoryArguments, NameIs, Shared};
 use crate::aws::{Account, now};
 use crate::error::Error;
-use crate::execution::{Execution, Executions, Listed, Status};
+use crate::execution::{Execution, Executions, Listed, Status, begin};
 use crate::exit::Exit;
 use crate::named::short;
 use crate::output::{self, Document, Tone, cell, duration, paragraphs, seconds, table, who};
@@ -120,7 +120,7 @@ async fn deployments(
     let (cluster, service) = name
         .split_once('/')
         .map_or((None, name), |(cluster, service)| (Some(cluster), service));
-    let begins = format!("{}-", service.chars().take(40).collect::<String>());
+    let begins = begin(service);
     let may_be = |it: &Listed| it.name.starts_with(&begins);
     let listed = executions
         .list(&account.installation.deploy_service, (usize::MAX, AMONG), None, may_be)

@@ -4,7 +4,7 @@ use crate::arguments::{ServiceArguments, Shared};
 use crate::aws::{Account, now};
 use crate::commands::hold::Named;
 use crate::error::Error;
-use crate::execution::{Executions, Listed, Status};
+use crate::execution::Executions;
 use crate::exit::Exit;
 use crate::lifecycle::{Pause, UnderWay, instead};
 use crate::named::short;
@@ -120,8 +120,7 @@ async fn send(account: &Account, service_deployment: &str, hook: &Pause, answer:
 async fn watching(account: &Account, cluster: &ClusterName, service: &ServiceName) -> Result<Option<String>, Error> {
     let machine = &account.installation.deploy_service;
     let of = (cluster.as_str(), service.as_str());
-    let is_running = |it: &Listed| it.status == Status::Running;
-    let running = Executions(account.sfn()).newest_of(machine, of, is_running).await?;
+    let running = Executions(account.sfn()).running_of(machine, of).await?;
     Ok(running.and_then(|it| {
         let push = it.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str()?;
         push.rsplit(':').next().map(str::to_owned)

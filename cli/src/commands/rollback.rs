@@ -5,7 +5,7 @@ use crate::aws::{Account, now, pause};
 use crate::commands::hold::{self, Named};
 use crate::error::Error;
 use crate::event::new_id;
-use crate::execution::{Execution, Executions, Status};
+use crate::execution::{Execution, Executions, Status, begin};
 use crate::exit::Exit;
 use crate::output::{self, Document, Tone, cell, duration, note, paragraphs, table, time, who, wrapped};
 use crate::progress::Progress;
@@ -70,8 +70,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &RollbackArguments) -> Resul
     // A push that begins now finds the hold, and does not overtake it.
     let before = hold::set(&account, &named, &hold).await?;
     note(&format!("{} is on hold: {hold}", arguments.service));
-    let short: String = named.service.chars().take(40).collect();
-    let name = format!("{short}-rollback-{}-0", &new_id()[..8]);
+    let name = format!("{}rollback-{}-0", begin(&named.service), &new_id()[..8]);
     let machine = &account.installation.deploy_service;
     let arn = executions.start(machine, Some(&name), &asked.input()).await?;
     let execution = if arguments.no_wait {
@@ -112,16 +111,14 @@ async fn asked(
     };
     let good = last_good(&ecs, &service, &primary.task_definition).await?;
     let machine = &account.installation.deploy_service;
-    let newest = executions
-        .newest_of(machine, (cluster.as_str(), name.as_str()), |_| true)
-        .await?;
+    let newest = executions.newest_of(machine, (cluster.as_str(), name.as_str())).await?;
     drop(progress);
     let facts = Facts {
         service: &service,
         running: &running,
         to: to.as_ref(),
         good: good.as_ref(),
-        newest: newest.as_ref(),
+        newest: &newest,
     };
     if let Some(refusal) = refusal(&facts) {
         return Err(refusal);

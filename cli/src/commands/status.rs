@@ -4,7 +4,7 @@ use crate::arguments::{Form, Shared, StatusArguments};
 use crate::aws::{Account, now, pause};
 use crate::commands::hold::all_hold;
 use crate::error::Error;
-use crate::execution::{Executions, Listed, time};
+use crate::execution::{Execution, Executions, time};
 use crate::exit::Exit;
 use crate::lifecycle;
 use crate::output::{self, Document, Tone, cell, count, paragraphs, short, table, who, wrapped};
@@ -30,8 +30,6 @@ use std::io::IsTerminal;
 use std::pin::pin;
 use std::time::Duration;
 
-/// Among how many of the newest deployments the last one of each service is looked for.
-const AMONG: usize = 5000;
 /// How many calls of one kind are under way at once.
 const AT_ONCE: usize = 8;
 /// Time between two reads of `--watch`.
@@ -47,6 +45,8 @@ pub struct Status {
     pub services: Vec<ServiceStatus>,
     /// How many others there are.
     pub others: u32,
+    /// True if a service has no last deployment here, and may have one that is older than the executions that were read.
+    pub older_not_read: bool,
 }
 
 /// The services that are asked for.
@@ -101,19 +101,15 @@ async fn read(account: &Account, of: &Of<'_>) -> Result<Status, Error> {
     known.sort_by(|one, other| (&one.cluster, &one.service).cmp(&(&other.cluster, &other.service)));
     progress.say("reading executions".to_owned());
     let executions = Executions(account.sfn());
-    let listed = executions
-        .list(&account.installation.deploy_service, (usize::MAX, AMONG), None, |_| {
-            true
-        })
-        .await?;
-    let known = stream::iter(known)
-        .map(async |service| {
-            let last = last(&executions, &listed, &service).await?;
-            Ok::<_, Error>(ServiceStatus { last, ..service })
-        })
-        .buffered(AT_ONCE)
-        .try_collect::<Vec<_>>()
-        .await?;
+    let names: Vec<_> = known
+        .iter()
+        .map(|it| (it.cluster.clone(), it.service.clone()))
+        .collect();
+    let machine = &account.installation.deploy_service;
+    let newest = executions.newest_of_each(machine, &names).await?;
+    for (service, name) in known.iter_mut().zip(&names) {
+        service.last = newest.executions.get(name).map(|execution| last(service, execution));
+    }
     if known.is_empty() && of.cluster.is_some() {
         let what = [of.cluster, of.service]
             .into_iter()
@@ -132,6 +128,7 @@ async fn read(account: &Account, of: &Of<'_>) -> Result<Status, Error> {
             .map(str::to_owned),
         others: u32::try_from(services.len() - known.len()).unwrap_or(u32::MAX),
         services: known,
+        older_not_read: newest.gave_up,
     })
 }
 
@@ -210,29 +207,19 @@ async fn stored(
         .await
 }
 
-/// The newest deployment of a service. Services of other clusters may have the same name, so a few may have to be read.
-async fn last(executions: &Executions, listed: &[Listed], service: &ServiceStatus) -> Result<Option<Last>, Error> {
-    let begins = format!("{}-", service.service.chars().take(40).collect::<String>());
-    for it in listed.iter().filter(|it| it.name.starts_with(&begins)).take(20) {
-        let execution = executions.read(&it.arn).await?;
-        if execution.input["cluster"] != service.cluster.as_str()
-            || execution.input["service"] != service.service.as_str()
-        {
-            continue;
-        }
-        let image: Option<PushedImage> = serde_json::from_value(execution.input["image"].clone()).ok();
-        let push = execution.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str();
-        let push = push.unwrap_or(&execution.name);
-        let deployed = Deployed::by(&service.cluster, &service.service, &execution);
-        return Ok(Some(Last {
-            outcome: deployed.outcome,
-            image: image.map(|image| image.to_string()).unwrap_or_default(),
-            push: push.rsplit(':').next().unwrap_or_default().to_owned(),
-            started: execution.started,
-            message: deployed.message,
-        }));
+/// The deployment of a service by an execution.
+fn last(service: &ServiceStatus, execution: &Execution) -> Last {
+    let image: Option<PushedImage> = serde_json::from_value(execution.input["image"].clone()).ok();
+    let push = execution.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str();
+    let push = push.unwrap_or(&execution.name);
+    let deployed = Deployed::by(&service.cluster, &service.service, execution);
+    Last {
+        outcome: deployed.outcome,
+        image: image.map(|image| image.to_string()).unwrap_or_default(),
+        push: push.rsplit(':').next().unwrap_or_default().to_owned(),
+        started: execution.started,
+        message: deployed.message,
     }
-    Ok(None)
 }
 
 impl Document for Status {
@@ -248,8 +235,13 @@ impl Document for Status {
                 count(others as usize, "service")
             ),
         };
+        let older = if self.older_not_read {
+            wrapped("A service without a last deployment may have one: older executions were not read.")
+        } else {
+            String::new()
+        };
         if let [only] = self.services.as_slice() {
-            return paragraphs([hold.unwrap_or_default(), one(only), others]);
+            return paragraphs([hold.unwrap_or_default(), one(only), others, older]);
         }
         let rows = self.services.iter().flat_map(|it| rows(it, now)).collect();
         let services = if self.services.is_empty() {
@@ -257,7 +249,7 @@ impl Document for Status {
         } else {
             table(&["service", "stage", "runs", "pushed (UTC)", "last", "notes"], rows)
         };
-        paragraphs([hold.unwrap_or_default(), services, others])
+        paragraphs([hold.unwrap_or_default(), services, others, older])
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::execution::Execution;
 use ecr_deploy::domain::service::{Controller, CrashThreshold, RolloutState, ServiceStatus, ServiceTags};
 use serde_json::json;
 
@@ -171,19 +172,36 @@ fn nothing_is_begun_that_something_else_would_undo_or_that_nobody_meant() {
             Some("api:1 is of another family than web:2"),
         ),
     ] {
-        let (service, running) = (service(), recorded());
-        let facts = Facts {
-            service: &service,
-            running: &running,
-            to,
-            good,
-            newest: newest.as_ref(),
-        };
-        let refused = refusal(&facts).map(|error| error.to_string());
-        match (&refused, expected) {
-            (Some(refused), Some(expected)) => assert!(refused.contains(expected), "{refused}"),
-            (refused, expected) => assert_eq!(refused.as_deref(), expected, "{to:?} {newest:?}"),
-        }
+        let newest = newest.map_or(Newest::Nothing, |it| Newest::Found(Box::new(it)));
+        assert_refused(to, good, &newest, expected);
+    }
+    assert_refused(
+        None,
+        Some(&one),
+        &Newest::Unknown,
+        Some("older than the executions that were read"),
+    );
+    assert_refused(Some(&nine), Some(&one), &Newest::Unknown, None);
+}
+
+fn assert_refused(
+    to: Option<&TaskDefinitionArn>,
+    good: Option<&TaskDefinitionArn>,
+    newest: &Newest,
+    expected: Option<&str>,
+) {
+    let (service, running) = (service(), recorded());
+    let facts = Facts {
+        service: &service,
+        running: &running,
+        to,
+        good,
+        newest,
+    };
+    let refused = refusal(&facts).map(|error| error.to_string());
+    match (&refused, expected) {
+        (Some(refused), Some(expected)) => assert!(refused.contains(expected), "{refused}"),
+        (refused, expected) => assert_eq!(refused.as_deref(), expected, "{to:?} {newest:?}"),
     }
 }
 

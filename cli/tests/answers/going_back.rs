@@ -1,0 +1,67 @@
+//! `rollback`, `continue` and `cancel`.
+
+use crate::support::{Aws, arn, image};
+use serde_json::{Value, json};
+
+/// An account with executions of services whose names begin as those of `production/web`, and that of a push behind them.
+fn behind(admins: usize, others: usize, status: &str) -> Aws {
+    let mut aws = Aws::new();
+    for number in 0..admins + others {
+        let admin = if number < admins { "web-admin" } else { "api" };
+        let input = json!({"cluster": "production", "service": admin, "image": image("v7")});
+        aws = aws.execution(
+            "Service-1",
+            &format!("{admin}-v7-{number:010}-0"),
+            "SUCCEEDED",
+            &json!({"input": input}),
+        );
+    }
+    let mut newer = image("v3");
+    newer["push"] = "2026-11-29T11:00:00Z 7a69650c-1fc1-4eb1-8c94-cfb37be29cff".into();
+    let input = json!({
+        "cluster": "production", "service": "web", "image": newer, "back": null,
+        "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": arn("Image-1", "shop-web-v3-7a69650c"),
+    });
+    aws.execution("Service-1", "web-v3-0123456789-0", status, &json!({"input": input}))
+}
+
+const ROLLBACK: [&str; 4] = ["rollback", "production/web", "--why", "broken"];
+
+fn has_started(calls: &[(String, Value)]) -> bool {
+    calls
+        .iter()
+        .any(|(operation, _)| ["StartExecution", "TagResource"].contains(&operation.as_str()))
+}
+
+#[test]
+fn a_newer_push_that_waits_is_found_behind_those_of_services_with_a_similar_name() {
+    // So many that all are read, and more than that.
+    for (admins, others) in [(25, 0), (25, 5000), (1001, 0)] {
+        let (said, calls) = behind(admins, others, "RUNNING").says_to(&ROLLBACK);
+        said.ended(1)
+            .says(&["web-v3-0123456789-0, which would go on afterwards"]);
+        assert!(!has_started(&calls));
+    }
+    behind(25, 0, "FAILED")
+        .types("status production/web")
+        .ended(0)
+        .says(&["UNKNOWN of shop/web:v3"]);
+}
+
+#[test]
+fn where_the_search_for_a_deployment_gave_up_that_is_told_and_nothing_is_begun() {
+    for (admins, others) in [(25, 5000), (1008, 0)] {
+        let (said, calls) = behind(admins, others, "FAILED").says_to(&ROLLBACK);
+        said.ended(1)
+            .says(&["older than the executions that were read", "Name the revision by --to"]);
+        assert!(!has_started(&calls));
+        behind(admins, others, "FAILED")
+            .types("status production/web")
+            .ended(0)
+            .says(&["older executions were not read"]);
+    }
+    behind(25, 0, "FAILED")
+        .types("status production/web")
+        .ended(0)
+        .says_nothing_of(&["older executions"]);
+}
