@@ -7,13 +7,14 @@ use std::process::ExitCode;
 pub enum Exit {
     /// It did as asked. Of a push: every service of it runs the image, stable.
     Done,
-    /// It could not do it: there were no credentials, AWS refused or did not answer, or what was named is not there. The message says what to do.
+    /// It could not do it: there were no credentials, AWS refused or did not answer, or what was named is not there. Or the push failed, and
+    /// no deployment of a service did. The message says what to do.
     Failed,
     /// The arguments cannot be understood, or no profile or region belongs to them.
     Usage,
     /// The push failed. Every service that failed is stable again on its last good revision.
     RolledBack,
-    /// The push failed, and a service may not be on a good revision: look at it now.
+    /// The push failed, and a service may not be on a good revision, or is not stable any more: look at it now.
     NeedsAttention,
     /// Nothing is deployed, or would be: the push was skipped for everything that runs the repository.
     NothingToDeploy,
@@ -37,7 +38,7 @@ impl Exit {
         (
             Self::Failed,
             "the command failed: nothing gave credentials that can be used (a profile whose `source_profile` is not there, say), AWS \
-             refused or did not answer, or what was named is not there",
+             refused or did not answer, or what was named is not there; of a push: it failed, and no deployment of a service did",
         ),
         (
             Self::Usage,
@@ -49,7 +50,7 @@ impl Exit {
         ),
         (
             Self::NeedsAttention,
-            "the push failed, and a service may not be on a good revision: look at it now",
+            "the push failed, and a service may not be on a good revision, or is not stable any more: look at it now",
         ),
         (
             Self::NothingToDeploy,

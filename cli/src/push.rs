@@ -281,6 +281,7 @@ impl Push {
                 vec![why, retry],
             ),
             Outcome::Refused => ("Nothing was changed. Once the cause is gone:".to_owned(), vec![retry]),
+            Outcome::Failed => ("Once the cause is gone:".to_owned(), vec![retry]),
             Outcome::Stopped => ("It goes on with:".to_owned(), vec![retry]),
             Outcome::Running | Outcome::Deployed | Outcome::NothingToDeploy | Outcome::Superseded => {
                 return String::new();

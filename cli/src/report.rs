@@ -262,10 +262,12 @@ pub enum Outcome {
     Superseded,
     /// It failed. Every service that failed is back on its last good revision.
     RolledBack,
-    /// It failed, and a service may not be on a good revision.
+    /// It failed, and a service may not be on a good revision, or is not stable any more.
     NeedsAttention,
     /// It failed before it changed anything.
     Refused,
+    /// It failed, and no deployment of a service did: the message says why.
+    Failed,
     /// Somebody stopped it.
     Stopped,
 }
@@ -282,6 +284,7 @@ impl Outcome {
             Self::RolledBack => "ROLLED_BACK",
             Self::NeedsAttention => "NEEDS_ATTENTION",
             Self::Refused => "REFUSED",
+            Self::Failed => "FAILED",
             Self::Stopped => "STOPPED",
         }
     }
@@ -295,7 +298,7 @@ impl Outcome {
             Self::Superseded => Exit::Superseded,
             Self::RolledBack => Exit::RolledBack,
             Self::NeedsAttention => Exit::NeedsAttention,
-            Self::Refused => Exit::Failed,
+            Self::Refused | Self::Failed => Exit::Failed,
             Self::Stopped => Exit::Stopped,
         }
     }
@@ -310,25 +313,29 @@ pub fn outcome(push: &Execution, conclusion: Option<&ImageConclusion>, services:
         (Status::Succeeded, Some(it)) if it.services.is_empty() && it.families.is_empty() => Outcome::NothingToDeploy,
         (Status::Succeeded, Some(it)) if it.services.iter().any(|it| is_replaced(it.outcome)) => Outcome::Superseded,
         (Status::Succeeded, _) => Outcome::Deployed,
-        // Nothing has an execution: it ended with the plan.
-        (Status::Failed, _) if services.iter().all(|it| it.execution.is_none()) && !is_of_services(push) => {
-            Outcome::Refused
-        }
-        (Status::Failed, _) => {
-            let failed = || services.iter().filter(|it| it.has_failed());
-            if failed().count() > 0 && failed().all(|it| it.outcome == "Deploy.RolledBack") {
-                Outcome::RolledBack
-            } else {
-                Outcome::NeedsAttention
-            }
-        }
+        (Status::Failed, _) => failed(push, services),
     }
 }
 
-fn is_of_services(push: &Execution) -> bool {
-    push.failure
-        .as_ref()
-        .is_some_and(|failure| matches!(failure.error.as_str(), "Deploy.ServicesFailed" | "Deploy.NotStable"))
+/// How a push failed, by the services that did.
+fn failed(push: &Execution, services: &[Deployed]) -> Outcome {
+    let error = push.failure.as_ref().map_or("", |failure| failure.error.as_str());
+    let mut failed = services.iter().filter(|it| it.has_failed()).peekable();
+    if failed.peek().is_some() {
+        return if failed.all(|it| it.outcome == "Deploy.RolledBack") {
+            Outcome::RolledBack
+        } else {
+            Outcome::NeedsAttention
+        };
+    }
+    let has_begun = services.iter().any(|it| it.execution.is_some());
+    match error {
+        "Deploy.NotStable" => Outcome::NeedsAttention,
+        "Deploy.ServicesFailed" => Outcome::Failed,
+        _ if has_begun => Outcome::Failed,
+        // It ended with the plan.
+        _ => Outcome::Refused,
+    }
 }
 
 fn is_replaced(outcome: ServiceOutcome) -> bool {
@@ -356,3 +363,6 @@ pub fn message_of(event: &HistoryEvent) -> Option<String> {
     let said = output.get("Payload").unwrap_or(&output);
     said["message"].as_str().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;
