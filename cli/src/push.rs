@@ -246,28 +246,42 @@ impl Document for Push {
                 self.services.iter().map(row).collect(),
             )
         };
-        // The error of a push says of each service what stands in the table, and its message may be that of what was skipped.
-        let is_told = |message: &String| self.skipped.iter().any(|it| it.message == *message);
-        let message = self
-            .message
-            .clone()
-            .filter(|_| self.services.is_empty() || self.error.is_none())
-            .filter(|message| !is_told(message));
         paragraphs([
             head,
             services,
             skipped(&self.skipped),
-            wrapped(&message.unwrap_or_default()),
+            wrapped(&self.said()),
             self.advice(),
         ])
     }
 }
 
 impl Push {
+    /// How the push ended by its own words, where no row says it: a row tells of a service that failed, or of one that was skipped.
+    fn said(&self) -> String {
+        let Some(message) = &self.message else {
+            return self.error.clone().unwrap_or_default();
+        };
+        let Some(error) = &self.error else {
+            let is_told = self.skipped.iter().any(|it| it.message == *message);
+            return if is_told { String::new() } else { message.clone() };
+        };
+        if error == "Deploy.ServicesFailed" && failures(message).is_some_and(|failures| failures <= self.failed()) {
+            return String::new();
+        }
+        format!("{error}: {message}")
+    }
+
+    /// The services that failed.
+    fn failed(&self) -> usize {
+        self.services.iter().filter(|it| it.has_failed()).count()
+    }
+
     /// Returns the next step for a person, where there is one. A command stands in a line of its own, to be copied.
     fn advice(&self) -> String {
-        let failed = count(self.services.iter().filter(|it| it.has_failed()).count(), "service");
+        let failed = count(self.failed(), "service");
         let push = named::short(&self.push);
+        // Where no service failed, `why` has no more to tell.
         let (why, retry) = (format!("ecr-deploy why {push}"), format!("ecr-deploy retry {push}"));
         let (said, commands) = match self.outcome {
             Outcome::RolledBack => (
@@ -276,12 +290,15 @@ impl Push {
                 ),
                 vec![why, retry],
             ),
+            Outcome::NeedsAttention if self.failed() == 0 => (
+                "Look at the service now. A retry asks again whether it is stable, and goes on:".to_owned(),
+                vec![retry],
+            ),
             Outcome::NeedsAttention => (
                 format!("{failed} may not be on a good revision. Look now, and once the cause is gone, retry:"),
                 vec![why, retry],
             ),
-            Outcome::Refused => ("Nothing was changed. Once the cause is gone:".to_owned(), vec![retry]),
-            Outcome::Failed => ("Once the cause is gone:".to_owned(), vec![retry]),
+            Outcome::Refused | Outcome::Failed => self.once_more(retry),
             Outcome::Stopped => ("It goes on with:".to_owned(), vec![retry]),
             Outcome::Running | Outcome::Deployed | Outcome::NothingToDeploy | Outcome::Superseded => {
                 return String::new();
@@ -289,4 +306,43 @@ impl Push {
         };
         format!("{}\n  {}", wrapped(&said), commands.join("\n  "))
     }
+
+    /// The next step where no service failed: a redrive deploys by the plan that was made, so it does not help where that was wrong.
+    fn once_more(&self, retry: String) -> (String, Vec<String>) {
+        let nothing = if self.outcome == Outcome::Refused {
+            "Nothing was changed. "
+        } else {
+            ""
+        };
+        let is_of_plan = match self.error.as_deref() {
+            Some("Deploy.InvalidInput" | "Deploy.NotFound") => true,
+            _ => self.skipped.iter().any(|it| it.reason == "UNKNOWN_STAGE"),
+        };
+        match &self.image {
+            _ if !is_of_plan => (format!("{nothing}Once the cause is gone:"), vec![retry]),
+            None => (
+                format!("{nothing}Correct it, then push again, or deploy the image:"),
+                vec!["ecr-deploy deploy IMAGE".to_owned()],
+            ),
+            Some(image) => (
+                format!("{nothing}A retry does not help. Correct it, then deploy the image once more:"),
+                vec![format!("ecr-deploy deploy {}", image.name())],
+            ),
+        }
+    }
 }
+
+/// How many failures the error of a push counts, as in "1 of 3 services and 1 of 2 families failed"; `None` where it counts none.
+fn failures(message: &str) -> Option<usize> {
+    let (counted, _) = message.split_once(" failed")?;
+    let words: Vec<&str> = counted.split_whitespace().collect();
+    let counts = words
+        .windows(2)
+        .filter(|it| it[1] == "of")
+        .map(|it| it[0].parse::<usize>());
+    let counts: Vec<usize> = counts.collect::<Result<_, _>>().ok()?;
+    (!counts.is_empty()).then(|| counts.iter().sum())
+}
+
+#[cfg(test)]
+mod tests;
