@@ -6,8 +6,10 @@ pub use search::{Newest, NewestOfEach, begin};
 
 use crate::error::Error;
 use aws_sdk_sfn::Client;
+use aws_sdk_sfn::operation::get_execution_history::GetExecutionHistoryOutput;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use aws_smithy_types::DateTime;
+use ecr_deploy::contract::Plan;
 use ecr_deploy::error::Error as OfAws;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -172,25 +174,45 @@ impl Executions {
     ///
     /// Whatever AWS refuses.
     pub async fn newest_message(&self, arn: &str) -> Result<Option<String>, Error> {
-        let events = self.events(arn, 20, true).await?;
-        Ok(events.iter().find_map(crate::report::message_of))
+        let last = self.events(arn, 20, true, None).await?;
+        Ok(last.events.iter().find_map(crate::report::message_of))
     }
 
-    /// The first events of an execution, or with `newest_first` the last ones: at most so many.
+    /// The plan of a push; `None` where it is not made. Each attempt of the search that failed has events before it.
     ///
     /// # Errors
     ///
-    /// Whatever AWS refuses.
-    pub async fn events(&self, arn: &str, most: i32, newest_first: bool) -> Result<Vec<HistoryEvent>, Error> {
+    /// [`Error::OtherVersion`], and whatever AWS refuses.
+    pub async fn plan(&self, arn: &str) -> Result<Option<Plan>, Error> {
+        let mut token = None;
+        loop {
+            let page = self.events(arn, 100, false, token).await?;
+            if let Some(plan) = crate::report::plan(&page.events)? {
+                return Ok(Some(plan));
+            }
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// A page of the events of an execution, the first ones first or the last ones.
+    async fn events(
+        &self,
+        arn: &str,
+        most: i32,
+        newest_first: bool,
+        token: Option<String>,
+    ) -> Result<GetExecutionHistoryOutput, Error> {
         let request = self.0.get_execution_history().execution_arn(arn).max_results(most);
         let read = request
             .reverse_order(newest_first)
             .include_execution_data(true)
+            .set_next_token(token)
             .send()
             .await;
-        let read =
-            read.map_err(|error| named(arn, OfAws::from_aws(&format!("GetExecutionHistory of {arn}"), &error)))?;
-        Ok(read.events)
+        read.map_err(|error| named(arn, OfAws::from_aws(&format!("GetExecutionHistory of {arn}"), &error)))
     }
 
     /// All events of an execution, the first one first.

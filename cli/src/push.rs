@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
             _ => None,
         };
         if self.plan.is_none() {
-            self.plan = report::plan(&self.executions.events(&self.arn, 100, false).await?)?;
+            self.plan = self.executions.plan(&self.arn).await?;
         }
         let services = match &self.plan {
             Some(plan) => self.services(&execution, report::planned(plan)).await?,

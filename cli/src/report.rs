@@ -155,16 +155,19 @@ pub fn read<T: serde::de::DeserializeOwned>(what: &str, output: &Value) -> Resul
     serde_json::from_value(output.clone()).map_err(|problem| Error::other_version(what, problem))
 }
 
-/// The plan of a push by the first events of its execution; `None` where it is not made yet.
+/// The plan of a push by events of its execution; `None` where they do not tell of it.
 ///
 /// # Errors
 ///
-/// [`Error::OtherVersion`].
+/// [`Error::OtherVersion`], also where it is made and the event does not have it.
 pub fn plan(events: &[HistoryEvent]) -> Result<Option<Plan>, Error> {
-    let exited = events.iter().filter_map(HistoryEvent::state_exited_event_details);
-    let output = exited.filter(|it| it.name() == FIND).find_map(|it| it.output());
-    let output: Option<Value> = output.and_then(|text| serde_json::from_str(text).ok());
-    output.map(|output| read("the plan", &output)).transpose()
+    let mut exited = events.iter().filter_map(HistoryEvent::state_exited_event_details);
+    let Some(found) = exited.find(|it| it.name() == FIND) else {
+        return Ok(None);
+    };
+    let output = serde_json::from_str(found.output().unwrap_or_default());
+    let output: Value = output.map_err(|problem| Error::other_version("the plan", problem))?;
+    read("the plan", &output).map(Some)
 }
 
 /// The name of the execution of a service in a push, without the redrive count at its end: as the expression

@@ -118,10 +118,10 @@ fn chosen<'a>(push: &'a Push, wanted: Option<&str>) -> Result<Vec<&'a Deployed>,
         return Err(Error::NotFound(format!(
             "the push {} is not deployed to a service {wanted}. Its services: {}",
             push.push,
-            if there.is_empty() {
-                "none".to_owned()
-            } else {
-                there.join(", ")
+            match (there.is_empty(), push.outcome) {
+                (true, Outcome::Running) => "none yet".to_owned(),
+                (true, _) => "none".to_owned(),
+                (false, _) => there.join(", "),
             }
         )));
     }

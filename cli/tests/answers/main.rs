@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot run the command has failed")]
 
 mod going_back;
+mod pushes;
 mod support;

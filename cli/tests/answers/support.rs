@@ -129,6 +129,12 @@ impl Aws {
         self
     }
 
+    /// With the events of an execution.
+    pub(crate) fn events(mut self, name: &str, events: Vec<Value>) -> Self {
+        self.events.insert(name.to_owned(), events);
+        self
+    }
+
     /// Types a command: its words with spaces between them.
     pub(crate) fn types(self, words: &str) -> Said {
         self.says_to(&words.split(' ').collect::<Vec<_>>()).0
