@@ -2,15 +2,15 @@
 
 use crate::error::Error;
 use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier};
-use ecr_deploy::domain::image::{AccountId, ImageDigest, ImageTag, RepositoryName};
+use ecr_deploy::domain::image::{AccountId, EcrRegistry, ImageDigest, ImageTag, Registry, RepositoryName};
 use ecr_deploy::error::Error as OfAws;
 use std::str::FromStr;
 
 /// An image as it is named: `shop/web:v2`, `shop/web@sha256:…`, or with both. The name of a registry of ECR may stand before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
-    /// The account of the registry; `None` for one's own.
-    pub registry: Option<AccountId>,
+    /// The registry; `None` for one's own.
+    pub registry: Option<EcrRegistry>,
     /// The repository.
     pub repository: RepositoryName,
     /// The tag.
@@ -48,12 +48,13 @@ impl FromStr for Named {
             ),
             None => (text, None),
         };
-        let (host, path) = match name.split_once('/') {
-            Some((host, path)) if host.contains(".dkr.ecr.") => (Some(host), path),
+        let (registry, path) = match name.split_once('/') {
+            Some((host, path)) if is_of_ecr(host) => match Registry::of_host(host) {
+                Registry::Ecr(registry) => (Some(registry), path),
+                Registry::Other => return Err(refused("its registry is none of ECR's")),
+            },
             _ => (None, name),
         };
-        let registry = host.and_then(|host| host.split('.').next());
-        let registry = registry.map(|account| account.parse().map_err(|_| refused("its registry is no account's")));
         let (repository, tag) = match path.rsplit_once(':') {
             Some((repository, tag)) => (
                 repository,
@@ -65,7 +66,7 @@ impl FromStr for Named {
             return Err(refused("it has neither a tag nor a digest"));
         }
         Ok(Self {
-            registry: registry.transpose()?,
+            registry,
             repository: repository
                 .parse()
                 .map_err(|_| refused("the repository cannot be read"))?,
@@ -75,19 +76,45 @@ impl FromStr for Named {
     }
 }
 
+/// True if a host is one of ECR's: the name of a repository has no such part.
+fn is_of_ecr(host: &str) -> bool {
+    let labels: Vec<&str> = host.split('.').collect();
+    let is_ecr = |label: &str| label.starts_with("ecr");
+    labels.get(1).is_some_and(|label| label.starts_with("dkr-ecr"))
+        || (labels.get(1) == Some(&"dkr") && labels.get(2).is_some_and(|label| is_ecr(label)))
+}
+
 impl Named {
-    /// Reads it from ECR.
+    /// Judges whether its registry is one of this region: an installation deploys images of its own region.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] where ECR has no such image; those of the choice between several.
-    pub async fn find(&self, ecr: &aws_sdk_ecr::Client) -> Result<Stored, Error> {
+    /// [`Error::Usage`] where it is in another one.
+    fn assert_in(&self, region: &str) -> Result<(), Error> {
+        match &self.registry {
+            Some(registry) if registry.region.as_str() != region => Err(Error::Usage(format!(
+                "{self} is named in {}, and the installation is in {region}, whose images it deploys. Name the region of the \
+                 installation by --region, or the image without a registry",
+                registry.region
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads it from ECR of the region.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] where it is named in another region; [`Error::NotFound`] where ECR has no such image; those of the choice
+    /// between several.
+    pub async fn find(&self, ecr: &aws_sdk_ecr::Client, region: &str) -> Result<Stored, Error> {
+        self.assert_in(region)?;
         let id = ImageIdentifier::builder()
             .set_image_tag(self.tag.as_ref().map(ToString::to_string))
             .set_image_digest(self.digest.as_ref().map(ToString::to_string));
         let request = ecr
             .describe_images()
-            .set_registry_id(self.registry.as_ref().map(ToString::to_string))
+            .set_registry_id(self.registry.as_ref().map(|it| it.account.to_string()))
             .repository_name(self.repository.as_str())
             .image_ids(id.build());
         let call = format!("DescribeImages of {self}");
@@ -176,10 +203,20 @@ mod tests {
             ("web:v2", "None web:v2".to_owned()),
             (&format!("shop/web@{DIGEST}"), format!("None shop/web@{DIGEST}")),
             (&format!("shop/web:v2@{DIGEST}"), format!("None shop/web:v2@{DIGEST}")),
-            (&full, format!("123456789012 shop/web:v2@{DIGEST}")),
+            (&full, format!("123456789012 eu-west-1 shop/web:v2@{DIGEST}")),
+            (
+                "123456789012.dkr-ecr.us-east-1.on.aws/shop/web:v2",
+                "123456789012 us-east-1 shop/web:v2".to_owned(),
+            ),
+            (
+                "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com/web:v2",
+                "123456789012 us-gov-west-1 web:v2".to_owned(),
+            ),
+            ("my.dkr/web:v2", "None my.dkr/web:v2".to_owned()),
         ] {
             let named: Named = text.parse().unwrap();
-            let registry = named.registry.as_ref().map_or("None".to_owned(), ToString::to_string);
+            let registry = named.registry.as_ref();
+            let registry = registry.map_or("None".to_owned(), |it| format!("{} {}", it.account, it.region));
             assert_eq!(format!("{registry} {named}"), expected);
         }
     }
@@ -194,12 +231,30 @@ mod tests {
             ("Shop/Web:v2", "the repository cannot be read"),
             (
                 "me.dkr.ecr.eu-west-1.amazonaws.com/web:v2",
-                "its registry is no account's",
+                "its registry is none of ECR's",
             ),
+            ("me.dkr-ecr.eu-west-1.on.aws/web:v2", "its registry is none of ECR's"),
         ] {
             let error = text.parse::<Named>().unwrap_err();
             assert_eq!(error.name(), "Command.Usage");
             assert!(error.to_string().contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_image_of_another_region_is_refused() {
+        let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web:v2";
+        for (text, region, is_refused) in [
+            (host, "eu-west-1", false),
+            (host, "us-east-1", true),
+            ("web:v2", "us-east-1", false),
+        ] {
+            let judged = text.parse::<Named>().unwrap().assert_in(region);
+            assert_eq!(judged.is_err(), is_refused, "{text} {region}");
+            if let Err(error) = judged {
+                assert_eq!(error.exit().code(), 2);
+                assert!(error.to_string().contains("is named in eu-west-1"), "{error}");
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use crate::push::Reader;
 pub(crate) async fn run(shared: &Shared, arguments: &DeployArguments) -> Result<Exit, Error> {
     let named: Named = arguments.image.image.parse()?;
     let account = Account::open(shared).await?;
-    let image = named.find(&account.ecr()).await?;
+    let image = named.find(&account.ecr(), &account.region).await?;
     let event = event::push(
         &image,
         &account.region,

@@ -46,7 +46,7 @@ impl From<&Plan> for PlanDocument {
 pub(crate) async fn run(shared: &Shared, arguments: &ImageArguments) -> Result<Exit, Error> {
     let named: Named = arguments.image.parse()?;
     let account = Account::open(shared).await?;
-    let image = named.find(&account.ecr()).await?;
+    let image = named.find(&account.ecr(), &account.region).await?;
     let mut asked = event::push(
         &image,
         &account.region,

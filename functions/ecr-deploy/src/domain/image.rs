@@ -134,7 +134,9 @@ const DNS_SUFFIXES: [&str; 7] = [
 const DUAL_STACK_SUFFIXES: [&str; 3] = [".on.aws", ".on.amazonwebservices.com.cn", ".on.amazonwebservices.eu"];
 
 impl Registry {
-    fn of_host(host: &str) -> Self {
+    /// The registry that a host name reaches.
+    #[must_use]
+    pub fn of_host(host: &str) -> Self {
         let ecr = || {
             let (account, rest) = host.split_once('.')?;
             let region = match rest.split_once('.')? {
