@@ -10,6 +10,7 @@
     reason = "a test that builds nonsense should panic"
 )]
 
+mod log;
 mod wire;
 
 use crate::contract::{Execution, Rollout, ServiceId};
@@ -23,6 +24,7 @@ use crate::domain::service::{
 use crate::domain::task_definition::TaskDefinition;
 use crate::function::runtime::Request;
 use jiff::{SignedDuration, Timestamp};
+pub use log::KeptLog;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::pin::pin;

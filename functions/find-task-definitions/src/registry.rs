@@ -2,10 +2,10 @@
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::Region;
-use aws_sdk_ecr::error::DisplayErrorContext;
 use aws_sdk_ecr::types::ImageIdentifier;
 use ecr_deploy::domain::artifact::{self, Kind};
 use ecr_deploy::domain::push::PushedImage;
+use ecr_deploy::error::Error;
 
 /// Returns the kind of the pushed image, by the media types under which ECR keeps it.
 ///
@@ -26,10 +26,8 @@ pub async fn kind_of(ecr: &Client, image: &PushedImage) -> Kind {
     let details = match request.send().await {
         Ok(answer) => answer.image_details.unwrap_or_default(),
         Err(error) => {
-            tracing::warn!(
-                "ECR does not tell whether {image} is an image: it is deployed as one ({})",
-                DisplayErrorContext(error)
-            );
+            let error = Error::from_aws("DescribeImages", &error);
+            tracing::warn!("ECR does not tell whether {image} is an image: it is deployed as one ({error})");
             return Kind::Unknown;
         }
     };

@@ -13,7 +13,8 @@ use ecr_deploy::domain::service::{Service, ServiceTags};
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::{Config, StageSettings};
 use ecr_deploy::testing::{
-    REGISTRY, Wire, answer, deployment, described, described_of_push, described_services, refusal, request, service,
+    KeptLog, REGISTRY, Wire, answer, deployment, described, described_of_push, described_services, refusal, request,
+    service,
 };
 use find_task_definitions::registry::kind_of;
 use serde_json::{Value, json};
@@ -172,6 +173,26 @@ async fn where_the_manifest_was_skipped_ecr_tells_whether_it_is_an_image() {
         let plan = found_by_ecr(answers, &rules).await.unwrap();
         assert_eq!(lines(&plan), ["web:1: production/web"], "{what}");
     }
+}
+
+#[tokio::test]
+async fn of_a_refusal_by_ecr_the_log_has_the_code_and_the_message_and_nothing_else_of_the_answer() {
+    let (kept, _log) = KeptLog::begin();
+    let refused = mock!(aws_sdk_ecr::Client::describe_images).then_http_response(|| {
+        let mut answer = refusal("AccessDeniedException", "not authorized");
+        answer.headers_mut().insert("x-of-tomorrow", "hunter2");
+        answer
+    });
+    let mut rules = vec![families(&[]), knows("/web:1", described_of_push("web:1", 1))];
+    rules.extend(cluster("production", vec![on("web", "web:1")]));
+    found_by_ecr(refused, &rules).await.unwrap();
+    let lines = kept.lines();
+    let [line] = &lines.iter().filter(|line| line["level"] == "WARN").collect::<Vec<_>>()[..] else {
+        panic!("{lines:?}")
+    };
+    let says = "ECR does not tell whether app:v2 is an image: it is deployed as one (DescribeImages: \
+                AccessDeniedException: not authorized (request id none))";
+    assert_eq!(line["message"], says);
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ pub async fn serve<Output: Serialize>(
 
 /// The log: one JSON object a line, each with the members of the invocation's span. The SDK logs whole requests below
 /// the level INFO, environment values and all, which is why the level is no setting.
-fn log<W>(writer: W) -> impl tracing::Subscriber + Send + Sync
+pub(crate) fn log<W>(writer: W) -> impl tracing::Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -205,33 +205,10 @@ mod tests {
     use crate::aws::ecs::Ecs;
     use crate::contract::RegisterRevision;
     use crate::domain::task_definition::{ImageForm, TaskDefinition};
+    use crate::testing::KeptLog;
     use aws_sdk_ecs::config::{BehaviorVersion, Builder, Credentials, Region};
     use aws_smithy_http_client::test_util::infallible_client_fn;
     use serde_json::json;
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
-
-    /// A log that is kept.
-    #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Kept {
-        fn lines(&self) -> Vec<Value> {
-            let bytes = self.0.lock().unwrap();
-            let lines = std::str::from_utf8(&bytes).unwrap().lines();
-            lines.map(|line| serde_json::from_str(line).unwrap()).collect()
-        }
-    }
 
     /// web:41, with a secret wherever a task definition has room for one, and in members that nobody knows yet.
     fn described() -> Value {
@@ -258,9 +235,7 @@ mod tests {
     /// Runs one invocation, through the client and the document that every step uses, and returns its log. ECS answers
     /// every registration with `status`.
     async fn logged(payload: Value, status: u16) -> (Result<(), Error>, Vec<Value>) {
-        let kept = Kept::default();
-        let writer = kept.clone();
-        let _log = tracing::subscriber::set_default(log(move || writer.clone()));
+        let (kept, _log) = KeptLog::begin();
         let client = infallible_client_fn(move |request| {
             let registers = request.headers()["x-amz-target"]
                 .as_bytes()
