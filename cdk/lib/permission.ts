@@ -102,9 +102,13 @@ export function statement({ sid, actions, resources, conditions }: Permission): 
   });
 }
 
-/** The ARN of a resource in the account and region of the stack. */
-export function arn(service: string, resource: string): string {
-  return `arn:${Aws.PARTITION}:${service}:${Aws.REGION}:${Aws.ACCOUNT_ID}:${resource}`;
+/** The ARN of a resource in the account and region of the stack, or in those that are named. */
+export function arn(
+  service: string,
+  resource: string,
+  { region = Aws.REGION, account = Aws.ACCOUNT_ID }: { readonly region?: string; readonly account?: string } = {},
+): string {
+  return `arn:${Aws.PARTITION}:${service}:${region}:${account}:${resource}`;
 }
 
 /** A resolved ARN as cdk-nag spells it: `<Ref>` and `<Resource.Attribute>` in place of references. */

@@ -4,6 +4,7 @@
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
  */
 import { Aws } from 'aws-cdk-lib';
+import { ANY_REGION, describeImages, readManifest } from './image-permissions';
 import type { Messages } from './messages';
 import { arn, type Permission } from './permission';
 import type { Settings } from './settings';
@@ -15,13 +16,17 @@ export function findTaskDefinitions(settings: Settings): Permission[] {
     describeServices(settings),
     readTaskDefinitions(settings.scanFamilies ? ['ecs:ListTaskDefinitionFamilies'] : []),
     // Where the event of a push does not tell whether it is an image.
-    describeImages(settings),
+    describeImages(settings, ANY_REGION),
   ];
 }
 
 /** find-missed-pushes: what runs and what was deployed there before, and the images that there are. */
 export function findMissedPushes(settings: Settings): Permission[] {
-  return [...listServices(settings), ...readRollouts(settings, ['ecs:ListTaskDefinitions']), describeImages(settings)];
+  return [
+    ...listServices(settings),
+    ...readRollouts(settings, ['ecs:ListTaskDefinitions']),
+    describeImages(settings, ANY_REGION),
+  ];
 }
 
 /** register-revision: a copy of a task definition with another image, unless the family has that one already. */
@@ -36,7 +41,7 @@ export function updateService(settings: Settings): Permission[] {
     ...readTasks(settings),
     startRollout(settings),
     passRole(settings),
-    describeImages(settings),
+    describeImages(settings, Aws.REGION),
   ];
 }
 
@@ -53,19 +58,7 @@ export function rollBack(settings: Settings): Permission[] {
     ...stopRollout(settings),
     startRollout(settings),
     passRole(settings),
-    describeImages(settings),
-  ];
-}
-
-/** The state machine that tags a deployed image, by the calls of Step Functions itself. */
-export function tagOnSuccess(settings: Settings): Permission[] {
-  return [
-    {
-      sid: 'TagOnSuccess',
-      actions: ['ecr:BatchGetImage', 'ecr:PutImage'],
-      resources: repositories(settings),
-      wildcard: 'Any repository may be deployed unless the setting repositories names some.',
-    },
+    describeImages(settings, Aws.REGION),
   ];
 }
 
@@ -82,11 +75,6 @@ export function tell(): Permission {
     resources: [arn('events', 'event-bus/default')],
     conditions: { StringEquals: { 'events:source': 'ecr-deploy' } },
   };
-}
-
-/** True if an image may get a tag when it is deployed. */
-export function tagsImages({ tagLatest, stages }: Settings): boolean {
-  return tagLatest || stages.some(({ tagOnSuccess }) => tagOnSuccess !== undefined);
 }
 
 /**
@@ -323,26 +311,6 @@ function describeServices(settings: Settings): Permission {
   };
 }
 
-/** ECR's data on an image: its media types, and if it is there to go back to. */
-function describeImages(settings: Settings): Permission {
-  return {
-    sid: 'DescribeImages',
-    actions: ['ecr:DescribeImages'],
-    resources: repositories(settings),
-    wildcard: 'Any repository may be deployed unless the setting repositories names some.',
-  };
-}
-
-/** The manifest of a pushed image. Of an index, tasks may run the images that it lists, each by a digest of its own. */
-function readManifest(settings: Settings): Permission {
-  return {
-    sid: 'ReadManifest',
-    actions: ['ecr:BatchGetImage'],
-    resources: repositories(settings),
-    wildcard: 'Any repository may be deployed unless the setting repositories names some.',
-  };
-}
-
 function readTaskDefinitions(more: readonly string[] = []): Permission {
   return {
     sid: 'ReadTaskDefinitions',
@@ -385,10 +353,4 @@ function inClusters({ clusters }: Settings): Pick<Permission, 'conditions'> {
   return clusters.length === 0
     ? {}
     : { conditions: { ArnEquals: { 'ecs:cluster': clusters.map((cluster) => arn('ecs', `cluster/${cluster}`)) } } };
-}
-
-function repositories({ repositories }: Settings): string[] {
-  return repositories.length === 0
-    ? [arn('ecr', 'repository/*')]
-    : repositories.map((repository) => arn('ecr', `repository/${repository}`));
 }

@@ -1,5 +1,5 @@
 /**
- * The inline policies of a role have room for 10,240 characters together, and three settings are lists that grow them.
+ * The inline policies of a role have room for 10,240 characters together, and four settings are lists that grow them.
  * A list that is too long is refused at synth: the CDK would move statements to managed policies, and no role has one.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
  */
@@ -27,20 +27,22 @@ export function keepPoliciesWhole(construct: Construct): void {
  * @throws SettingError with the list that makes the policies of a role too long
  */
 export function checkPolicySizes(construct: Construct, settings: Settings): void {
-  const { clusters, repositories, passRoleArns } = settings;
+  const { accounts, clusters, repositories, passRoleArns } = settings;
   const lists = {
     clusters: [clusters, 'name fewer clusters, leave the setting out for every cluster, or install a second stack.'],
     repositories: [
       repositories,
       'name fewer repositories, leave the setting out for every repository, or install a second stack.',
     ],
+    // Each repository is in a policy once for each account.
+    accounts: [accounts, 'name fewer accounts, leave repositories out, or install a second stack.'],
     passRoles: [
       passRoleArns,
       'name fewer roles, or many by one *, such as arn:aws:iam::123456789012:role/app-*, or install a second stack.',
     ],
   } as const;
 
-  const roles = new Map<string, Record<keyof typeof lists, number>>();
+  const roles = new Map<string, Record<ReturnType<typeof grownBy>, number>>();
   for (const policy of construct.node.findAll().filter((node) => node instanceof CfnPolicy)) {
     const { document, names } = Stack.of(construct).resolve({
       document: policy.policyDocument as unknown,
@@ -61,9 +63,10 @@ export function checkPolicySizes(construct: Construct, settings: Settings): void
     const size = sizes.clusters + sizes.repositories + sizes.passRoles;
     if (size > LONGEST_POLICIES) {
       // The part that no list grows is less than a quarter of the room, so the largest part is that of a list.
-      const setting = (['clusters', 'repositories', 'passRoles'] as const).reduce((most, other) =>
+      const largest = (['clusters', 'repositories', 'passRoles'] as const).reduce((most, other) =>
         sizes[other] > sizes[most] ? other : most,
       );
+      const setting = largest === 'repositories' && accounts.length > repositories.length ? 'accounts' : largest;
       const [given, fix] = lists[setting];
       throw new SettingError(
         setting,

@@ -82,7 +82,8 @@ export interface EcrDeployProps {
 
   /**
    * Other accounts whose pushes are deployed too, by their ids of twelve digits. They have to forward their ECR events to
-   * the event bus of this account. The functions need access to the repositories there.
+   * the event bus of this account. The roles of the functions may read the images there; the policies of the repositories
+   * have to allow that too, by `ecr:DescribeImages` and `ecr:BatchGetImage` for this account.
    *
    * @default - pushes to this account's registry only
    */

@@ -219,10 +219,17 @@ for (const trigger of [Trigger.IMAGE_ACTION, Trigger.PUT_IMAGE]) {
 for (const trigger of [Trigger.PUT_IMAGE, Trigger.IMAGE_ACTION]) {
   test(`trigger ${trigger}: more accounts than the pattern of a rule has room for are refused`, () => {
     const accountsOf = (count: number) => Array.from({ length: count }, (_, place) => String(210987654321 + place));
-    const repositories = ['a'.repeat(256)];
-
-    const [rule] = new Synthesized({ trigger, repositories, accounts: accountsOf(80) }).ofType('AWS::Events::Rule');
-    assert.ok(JSON.stringify(rule?.properties.EventPattern).length <= 2048);
+    // The policies of the roles have room for fewer accounts where the name of a repository is long.
+    for (const [length, count] of [
+      [20, 80],
+      [256, 20],
+    ] as const) {
+      const repositories = ['a'.repeat(length)];
+      const [rule] = new Synthesized({ trigger, repositories, accounts: accountsOf(count) }).ofType(
+        'AWS::Events::Rule',
+      );
+      assert.ok(JSON.stringify(rule?.properties.EventPattern).length <= 2048);
+    }
     assert.throws(() => new Synthesized({ trigger, accounts: accountsOf(140) }), {
       name: 'SettingError',
       message:

@@ -333,6 +333,43 @@ test('only the state machine deploy-image may write to ECR, and only with tagLat
   assert.deepEqual(writers({ stages: [{ name: 'all', tags, tagOnSuccess: 'stable' }] }), tagging);
 });
 
+test('images are read in this account and in those of accounts, for pushes of any region, and tagged only here', () => {
+  const settings = {
+    accounts: ['111122223333', '210987654321'],
+    repositories: ['web', 'team/worker'],
+    tagLatest: true,
+  };
+  const ofEcr = statements(new Synthesized(settings))
+    .filter(({ statement }) => JSON.stringify(statement.Action).includes('ecr:'))
+    .map(({ path, statement }) => [
+      path.replace(/^EcrDeploy\/(\w+)\/.*$/, '$1'),
+      [statement.Resource].flat().map((resource: Json) => DEFAULT.text(resource)),
+    ]);
+  const read = (region: string) =>
+    ['${AWS::AccountId}', ...settings.accounts].flatMap((account) =>
+      settings.repositories.map((name) => `arn:\${AWS::Partition}:ecr:${region}:${account}:repository/${name}`),
+    );
+  const here = read('${AWS::Region}');
+
+  assert.deepEqual(Object.fromEntries(ofEcr), {
+    FindTaskDefinitions: read('*'),
+    CheckStability: read('*'),
+    FindMissedPushes: read('*'),
+    // These ask if an image is there to move or to go back to, and no other region can be asked that.
+    UpdateService: here,
+    RollBack: here,
+    DeployImage: here.slice(0, settings.repositories.length),
+  });
+});
+
+test('accounts that make the policies too long are refused by that name', () => {
+  const accounts = numbered(70, (at) => String(210987654321 + at));
+  assert.throws(() => new Synthesized({ accounts, repositories: repositoriesOf(3) }), {
+    name: 'SettingError',
+    setting: 'accounts',
+  });
+});
+
 test('conclude, which calls nothing, may only write its logs and traces', () => {
   const actions = statements(DEFAULT)
     .filter(({ path }) => path.startsWith(`EcrDeploy/${STEPS['conclude']}/`))

@@ -5,6 +5,8 @@ use super::support::all;
 use ecr_deploy::function::config::Config;
 use local_aws::roles::{Roles, narrow_props, template};
 use serde_json::{Value, json};
+use simulated_ecs::Seed;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use walker::account::{Account, CLUSTER, REPOSITORY, short};
 use walker::caller::{Caller, Grain};
@@ -168,6 +170,56 @@ fn where_the_event_does_not_tell_what_was_pushed_ecr_may_be_asked() {
 
         assert!(caller.calls().iter().any(|call| call.operation == "DescribeImages"));
         assert_eq!(account.with(|it, _| it.iam().refused().to_vec()), Vec::<String>::new());
+    }
+}
+
+/// The image is an index, and the event does not tell what was pushed, so both calls to ECR are needed.
+#[test]
+fn the_images_of_an_account_are_read_where_the_setting_accounts_names_it() {
+    const OTHER: &str = "111122223333";
+    let roles = |accounts: Value| {
+        let passed = format!("arn:aws:iam::{}:role/app-*", local_aws::ACCOUNT);
+        let mut props = json!({"passRoles": [passed], "repositories": [REPOSITORY]});
+        if accounts != json!([]) {
+            props["accounts"] = accounts;
+        }
+        Arc::new(Roles::of(&template(&props).unwrap()).unwrap())
+    };
+    let push = |roles: Arc<Roles>| {
+        let account = Account::with_roles(roles);
+        account.push("v1");
+        account.seed(Seed {
+            image: Some(format!("{OTHER}.dkr.ecr.eu-west-1.amazonaws.com/{REPOSITORY}:v1")),
+            ..Seed::default()
+        });
+        let mut event = account.push("v2");
+        let digest = account.with(|it, now| it.push_index(now, REPOSITORY, "v2", None));
+        event["account"] = json!(OTHER);
+        let detail = event["detail"].as_object_mut().unwrap();
+        detail.retain(|member, _| !member.ends_with("-media-type"));
+        detail.insert("image-digest".to_owned(), digest.into());
+        let caller = Caller::new(&account, Grain::Alone, None);
+        let execution = Execution::new(caller.clone(), Config::default());
+        run(execution.deploy(&event)).unwrap();
+        assert_eq!(outcome(&execution.services.take()).as_deref(), Some("DEPLOYED"));
+        let asked = caller
+            .calls()
+            .iter()
+            .map(|call| call.operation.clone())
+            .collect::<BTreeSet<_>>();
+        assert!(
+            asked.contains("DescribeImages") && asked.contains("BatchGetImage"),
+            "{asked:?}"
+        );
+        account.with(|it, _| it.iam().refused().to_vec())
+    };
+
+    assert_eq!(push(roles(json!([OTHER]))), Vec::<String>::new());
+    let refused = push(roles(json!([])));
+    let resource = format!("arn:aws:ecr:eu-west-1:{OTHER}:repository/{REPOSITORY}");
+    for action in ["ecr:DescribeImages", "ecr:BatchGetImage"] {
+        let says = format!("is not authorized to perform: {action} on resource: {resource}");
+        assert!(refused.iter().any(|it| it.contains(&says)), "{action}: {refused:?}");
     }
 }
 
