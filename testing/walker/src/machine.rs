@@ -369,6 +369,9 @@ impl Execution<'_> {
         let resource = state["Resource"].as_str().unwrap_or_default();
         if resource.ends_with(":startExecution.sync:2") {
             account.may(machine, "states", "StartExecution.sync", "deploy-service");
+            if let Some(refused) = (self.refusing)(name) {
+                return Err(refused);
+            }
             let input = &arguments["Input"];
             let child = format!("deploy-service:{}", arguments["Name"].as_str().unwrap());
             let execution = self.start(&DEPLOY_SERVICE, &child, input);

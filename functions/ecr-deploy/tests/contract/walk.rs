@@ -17,7 +17,7 @@ const DEPLOY_IMAGE: &str = "deploy-image";
 const DEPLOY_SERVICE: &str = "deploy-service";
 
 /// The other names of AWS's that the state machines may match: the service's prefix and its exception.
-const OTHER_AWS_ERRORS: [&str; 25] = [
+const OTHER_AWS_ERRORS: [&str; 29] = [
     // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     "States.ALL",
     // https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html writes the first; by the rule of the
@@ -27,7 +27,10 @@ const OTHER_AWS_ERRORS: [&str; 25] = [
     // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html, likewise.
     "StepFunctions.ExecutionAlreadyExists",
     "StepFunctions.ExecutionAlreadyExistsException",
+    "StepFunctions.KmsThrottlingException",
     "StepFunctions.SdkClientException",
+    // By the first SDK and by the second: AWS documents neither.
+    "StepFunctions.AWSStepFunctionsException",
     "StepFunctions.SfnException",
     // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html
     "Ecr.ServerException",
@@ -48,11 +51,13 @@ const OTHER_AWS_ERRORS: [&str; 25] = [
     // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
     "EventBridge.InternalException",
     "EventBridge.SdkClientException",
+    "EventBridge.AmazonEventBridgeException",
     "EventBridge.EventBridgeException",
     // https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     "SNS.InternalErrorException",
     "SNS.ThrottledException",
     "SNS.SdkClientException",
+    "SNS.AmazonSNSException",
     "SNS.SnsException",
 ];
 
@@ -996,6 +1001,50 @@ fn an_execution_of_the_only_service_is_named_and_retried_as_one_of_several() {
     let [only, each] = STARTS.map(|start| state(DEPLOY_IMAGE, start));
     assert_eq!(only["Arguments"]["Name"], each["Arguments"]["Name"]);
     assert_eq!(only["Retry"], each["Retry"]);
+}
+
+/// A start that is throttled is no verdict on the service.
+#[test]
+fn whoever_starts_an_execution_tries_for_as_long_as_a_rollout_may_take_whichever_name_the_error_has() {
+    let rollout = ecr_deploy::function::config::Config::default().rollout_timeout;
+    let starting: Vec<State> = states()
+        .into_iter()
+        .filter(|state| {
+            let resource = state.value["Resource"].as_str().unwrap_or_default();
+            resource.contains(":states:startExecution")
+        })
+        .collect();
+    assert_eq!(starting.len(), 4, "push, sweep, and two of deploy-image");
+    let errors = texts(&starting[0].value["Retry"][0]["ErrorEquals"]);
+    for state in &starting {
+        let [retrier] = state.retriers() else {
+            panic!("{} has one retrier", state.title());
+        };
+        assert_eq!(texts(&retrier["ErrorEquals"]), errors, "{}", state.title());
+        let patience = patience_seconds(retrier);
+        assert!(
+            patience >= 1.25 * rollout.as_secs_f64(),
+            "{}: {patience} s",
+            state.title()
+        );
+    }
+    let named_twice = [
+        ["StepFunctions.AWSStepFunctionsException", "StepFunctions.SfnException"],
+        [
+            "EventBridge.AmazonEventBridgeException",
+            "EventBridge.EventBridgeException",
+        ],
+        ["SNS.AmazonSNSException", "SNS.SnsException"],
+    ];
+    for state in states() {
+        for retrier in state.retriers() {
+            let errors = texts(&retrier["ErrorEquals"]);
+            for [first, second] in named_twice {
+                assert_eq!(errors.contains(&first), errors.contains(&second), "{}", state.title());
+            }
+        }
+    }
+    assert!(errors.contains(&named_twice[0][0]), "{errors:?}");
 }
 
 #[test]
