@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex};
 /// The status of an answer, and its document.
 pub(crate) type Answer = (u16, Value);
 
-/// What a test has an operation answer instead; `None` for the answer by what there is.
+/// The answer that a test gives to a call; `None` for the one that the account below gives.
 type Instead = Box<dyn FnMut(&str, &Value) -> Option<Answer> + Send>;
 
-/// What there is.
+/// An account, as far as it answers.
 pub(crate) struct Aws {
     /// The executions: each as `DescribeExecution` answers it, without its time, the newest first.
     executions: Vec<Value>,

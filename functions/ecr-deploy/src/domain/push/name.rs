@@ -1,7 +1,7 @@
 //! The name of the execution of *deploy-image* that has a push, as `push.asl.yaml` makes it: `shop-web-v42-<event id>`. The
 //! sweep and the command find pushes by it; who must be sure reads the input of the execution, too.
 
-/// The longest name of an execution. The end of a long repository is left out of it.
+/// The longest name of an execution. It omits the end of a long repository.
 const LONGEST: usize = 80;
 
 /// So many characters of a tag stand in the name.
