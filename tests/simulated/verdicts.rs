@@ -216,6 +216,14 @@ async fn old_tasks_that_only_drain_are_no_reason_to_go_back() {
     let state = scene.state();
     assert_eq!(short(&state["taskDefinition"]), "drain-web:2");
     assert_eq!(scene.changes("drain-web").len(), 1, "nothing was taken back");
+
+    // ECS has not completed that rollout, and would go back past it.
+    let bad = scene.deploy("crash").await;
+
+    assert_eq!(bad.outcome(), "Deploy.RolledBack", "{bad:#?}");
+    let says = "It is back on drain-web:2 and stable";
+    assert!(bad.message().contains(says), "{}", bad.message());
+    assert_eq!(short(&scene.state()["taskDefinition"]), "drain-web:2");
 }
 
 async fn work_that_ends_well_and_whose_sidecar_is_stopped_is_no_crash_loop() {
