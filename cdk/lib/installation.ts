@@ -22,7 +22,7 @@ export interface Installation {
   readonly holdParameter: string;
   readonly deadLetterQueueUrl: string;
   readonly trigger: string;
-  /** Left out where they would not fit: the parameter takes 8,192 characters, and the settings may have 4,096 of them. */
+  /** Omitted where they would not fit: the parameter takes 8,192 characters, and the settings may have 4,096 of them. */
   readonly passRoles?: readonly string[];
   /** Those of every function. */
   readonly settings: Readonly<Record<string, unknown>>;

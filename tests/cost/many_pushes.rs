@@ -40,7 +40,7 @@ fn seed(account: &Account, repository: &str, services: usize, families: usize) {
 }
 
 /// Pushes an image of each name, one so long after the other, walks every push to its end, and checks that each goes well.
-/// Puts out how often Step Functions was asked for its executions.
+/// Returns how often Step Functions was asked for its executions.
 async fn deploy(account: &Arc<Account>, images: &[(String, String)], apart: Duration, lists_left: f64) -> Listed {
     local_aws::pause(Duration::from_hours(1)).await;
     account.with(|it, _| it.reset_calls());
@@ -165,8 +165,8 @@ fn twenty_pushes_within_a_second_to_different_services_all_arrive() {
     });
 }
 
-/// Twenty pushes within a second, each to so many services on as many families. Puts out the account as it is then, and how
-/// often Step Functions was asked, which grants so many lists at once.
+/// Twenty pushes within a second, each to so many services on as many families. Returns the account as it is then, and
+/// how often Step Functions was asked, which grants so many lists at once.
 async fn small_pushes(services: usize, lists_left: f64) -> (Arc<Account>, Listed) {
     let account = account();
     let images = of_twenty_repositories();

@@ -78,7 +78,7 @@ fn calls(report: &Value) -> BTreeMap<&str, u64> {
 }
 
 /// Checks the calls of a push to a cold search, and those of the search for a next push by the same function, warm. None is
-/// throttled. Puts out the report on the first.
+/// throttled. Returns the report on the first.
 #[track_caller]
 fn check(of: (usize, usize, usize), cold: &[(&str, u64)], warm: &[(&str, u64)]) -> Value {
     check_of(Size::of_services(of), cold, warm)

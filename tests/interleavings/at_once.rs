@@ -93,7 +93,7 @@ struct Duplicate {
     situation: &'static str,
 }
 
-const DOUBLED: &[Duplicate] = &[
+const DUPLICATES: &[Duplicate] = &[
     Duplicate {
         state: "Register revision",
         changes: 2,
@@ -199,5 +199,5 @@ fn check(duplicate: &Duplicate) -> Result<(), String> {
 
 #[test]
 fn a_step_done_twice_at_the_same_moment_does_as_much_as_once() {
-    all(DOUBLED, |it| it.state, check);
+    all(DUPLICATES, |it| it.state, check);
 }

@@ -48,7 +48,7 @@ enum Late {
 
 /// One execution reads the service; the other one deploys the image, which crashes, and takes it back, while the first one
 /// is late. Returns what that returns, and the rollouts that there were.
-async fn meets_the_way_back(repeated: bool, late: Late) -> (Value, Vec<String>) {
+async fn meets_the_rollback(repeated: bool, late: Late) -> (Value, Vec<String>) {
     let situation = SITUATIONS
         .iter()
         .find(|it| it.name == "a broken image without a circuit breaker")
@@ -93,7 +93,7 @@ async fn meets_the_way_back(repeated: bool, late: Late) -> (Value, Vec<String>) 
 #[test]
 fn an_update_that_is_throttled_while_another_execution_takes_the_bad_image_back_does_not_deploy_it_again() {
     for repeated in [false, true] {
-        let (returned, rollouts) = run(meets_the_way_back(repeated, Late::Update));
+        let (returned, rollouts) = run(meets_the_rollback(repeated, Late::Update));
         assert_eq!(returned["outcome"], "ROLLING_BACK", "{repeated}: {returned:#}");
         assert_eq!(rollouts, ["web:1", "web:2"], "{repeated}: {returned:#}");
     }
@@ -101,7 +101,7 @@ fn an_update_that_is_throttled_while_another_execution_takes_the_bad_image_back_
 
 #[test]
 fn a_read_during_which_the_bad_image_is_deployed_and_taken_back_does_not_deploy_it_again() {
-    let (returned, rollouts) = run(meets_the_way_back(true, Late::Snapshot));
+    let (returned, rollouts) = run(meets_the_rollback(true, Late::Snapshot));
     assert_eq!(returned["outcome"], "ROLLING_BACK", "{returned:#}");
     assert_eq!(rollouts, ["web:1", "web:2"], "{returned:#}");
 }

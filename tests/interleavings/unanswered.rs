@@ -124,7 +124,7 @@ fn in_every_state_a_minute_and_a_whole_rollout_without_an_answer_change_nothing_
     );
 }
 
-/// It is taken back, since nobody knows whether it is well; the way back is tried for as long, and blames no image.
+/// It is taken back, since nobody knows whether it is well; the rollback is tried for as long, and blames no image.
 #[test]
 fn a_rollout_that_nobody_could_read_until_its_time_was_over_is_rolled_back_and_told_so() {
     let walked = run(walk(

@@ -1,4 +1,4 @@
-//! The way back: to the last good revision and contents, once, and never against somebody else.
+//! The rollback: to the last good revision and contents, once, and never against somebody else.
 
 use crate::redrive::{self, redrive};
 use crate::support::{DEADLINE, Ending, IMPATIENT, Scene, message, object, outcome, scenarios, short};
@@ -34,10 +34,10 @@ scenarios![
     each_service_goes_back_to_its_own_last_good_revision,
     a_failed_deployment_that_a_service_was_left_on_is_not_what_it_goes_back_to,
     a_bad_latest_that_ecs_rolls_back_runs_the_old_digest,
-    a_lost_answer_to_the_stop_of_a_deployment_is_no_second_way_back,
-    a_lost_answer_to_the_update_back_is_no_second_way_back,
+    a_lost_answer_to_the_stop_of_a_deployment_is_no_second_rollback,
+    a_lost_answer_to_the_update_back_is_no_second_rollback,
     of_two_repositories_pushed_together_only_the_bad_one_goes_back,
-    an_image_that_dies_after_it_was_stable_goes_back_to_the_last_good_revision_without_it,
+    an_image_that_crashes_after_it_was_stable_goes_back_to_the_last_good_revision_without_it,
 ];
 
 /// Old tasks are stopped before new ones are started, so that a rollback has to start tasks, too.
@@ -495,7 +495,7 @@ async fn the_old_image_by_tag_is_gone_and_nothing_is_touched() {
     let message = end.message();
     assert!(message.contains("gone from ECR"), "{message}");
     assert!(message.contains(&old), "which image: {message}");
-    assert_eq!(scene.changes(&scene.service()).len(), 1, "no way back was begun");
+    assert_eq!(scene.changes(&scene.service()).len(), 1, "no rollback was begun");
 }
 
 /// By ECS's own stop, and by our update where ECS keeps no records.
@@ -521,7 +521,7 @@ async fn the_old_image_is_archived_and_nothing_is_touched_until_it_is_restored()
             message.contains(&says) && message.contains("restore it first"),
             "{message}"
         );
-        assert_eq!(scene.changes(&scene.service()).len(), 1, "no way back was begun");
+        assert_eq!(scene.changes(&scene.service()).len(), 1, "no rollback was begun");
 
         scene.archive(&old, false);
         redrive(&scene, &end.children[0].arn).await;
@@ -686,7 +686,7 @@ async fn a_bad_latest_that_ecs_rolls_back_runs_the_old_digest() {
     assert_eq!(scene.changes(&scene.service()).len(), 1);
 }
 
-async fn a_lost_answer_to_the_stop_of_a_deployment_is_no_second_way_back() {
+async fn a_lost_answer_to_the_stop_of_a_deployment_is_no_second_rollback() {
     let scene = Scene::new("lost-stop");
     scene.seed(Seed::default());
     scene.weather(Weather {
@@ -705,7 +705,7 @@ async fn a_lost_answer_to_the_stop_of_a_deployment_is_no_second_way_back() {
     assert_eq!(scene.calls("UpdateService").len(), 1);
 }
 
-async fn a_lost_answer_to_the_update_back_is_no_second_way_back() {
+async fn a_lost_answer_to_the_update_back_is_no_second_rollback() {
     let scene = Scene::new("lost-back");
     let cut = Fault {
         operation: Some("UpdateService".to_owned()),
@@ -747,9 +747,9 @@ async fn of_two_repositories_pushed_together_only_the_bad_one_goes_back() {
     }
 }
 
-/// `:2` has the image and was successful; a person copies it to `:3`, tags and all, and there the image dies.
-async fn an_image_that_dies_after_it_was_stable_goes_back_to_the_last_good_revision_without_it() {
-    let scene = Scene::new("dies");
+/// `:2` has the image and was successful; a person copies it to `:3`, tags and all, and there the image crashes.
+async fn an_image_that_crashes_after_it_was_stable_goes_back_to_the_last_good_revision_without_it() {
+    let scene = Scene::new("crashes");
     scene.seed(Seed::default());
     let before = scene.state()["imageDigests"].clone();
     let image = scene.image("v2");
@@ -780,7 +780,7 @@ async fn an_image_that_dies_after_it_was_stable_goes_back_to_the_last_good_revis
     let end = scene.end(&execution).await;
     assert_eq!(end.outcome(), "Deploy.RolledBack", "{end:#?}");
     let state = scene.state();
-    assert_eq!(short(&state["taskDefinition"]), "dies-web:1", "{state:#}");
+    assert_eq!(short(&state["taskDefinition"]), "crashes-web:1", "{state:#}");
     assert_eq!(state["imageDigests"], before);
     assert_eq!(state["rolloutState"], "COMPLETED");
 }

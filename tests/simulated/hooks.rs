@@ -12,7 +12,7 @@ scenarios![
     a_rollout_that_waits_for_somebody_outlasts_its_deadline_and_says_how_to_go_on,
     hooks_that_end_by_themselves_or_are_taken_back_end_the_rollout_and_are_told,
     tasks_that_crash_while_a_hook_waits_take_the_service_back,
-    where_ecs_stops_nothing_that_is_paused_the_way_back_waits_at_the_hook_too,
+    where_ecs_stops_nothing_that_is_paused_the_rollback_waits_at_the_hook_too,
     an_execution_that_is_redriven_long_after_the_deadline_goes_on_to_wait_at_the_hook,
     a_newer_push_takes_the_place_of_a_rollout_that_waits_at_a_hook,
     where_ecs_does_not_tell_of_the_hooks_the_deadline_takes_the_service_back,
@@ -236,8 +236,8 @@ async fn tasks_that_crash_while_a_hook_waits_take_the_service_back() {
     assert_eq!(short(&scene.state()["taskDefinition"]), "crash-at-hook-web:1");
 }
 
-/// The way back is then a deployment of its own, which pauses as any other does.
-async fn where_ecs_stops_nothing_that_is_paused_the_way_back_waits_at_the_hook_too() {
+/// The rollback is then a deployment of its own, which pauses as any other does.
+async fn where_ecs_stops_nothing_that_is_paused_the_rollback_waits_at_the_hook_too() {
     let scene = Scene::on(&IMPATIENT, "back-at-hook");
     scene.weather(Weather {
         faults: vec![Fault {

@@ -6,7 +6,7 @@
 //! | 2 | it waits for hours after the rollback, and never says why tasks crashed | `peer_2_…` |
 //! | 3 | back to the previous number, which was never good | `peer_3_…`, and `going_back` |
 //! | 4 | it watches a deployment that is not its own | `peer_4_…` |
-//! | 5 | no circuit breaker counts tasks that die after RUNNING | `peer_5_…`, and `verdicts` |
+//! | 5 | no circuit breaker counts tasks that crash after RUNNING | `peer_5_…`, and `verdicts` |
 //! | 6 | members of the task definition get lost | `peer_6_…`; member by member in `functions/ecr-deploy/tests/contract` |
 //! | 7 | members that AWS adds break describe-and-register | `peer_7_…`; member by member in `functions/ecr-deploy/tests/contract` |
 //! | 8 | settings of the service are sent along and overwritten | `peer_8_…` |
@@ -361,7 +361,7 @@ async fn peer_12_when_the_old_image_is_gone_the_error_says_so_before_anything_is
     let message = end.message();
     assert!(message.contains(&old), "which image: {message}");
     assert!(message.contains("gone from ECR"), "{message}");
-    assert_eq!(scene.calls("UpdateService").len(), 1, "no way back was begun");
+    assert_eq!(scene.calls("UpdateService").len(), 1, "no rollback was begun");
     assert_eq!(scene.calls("StopServiceDeployment"), Vec::<Value>::new());
     assert_eq!(short(&scene.state()["taskDefinition"]), "peer-12-web:2");
 }

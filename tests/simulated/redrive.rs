@@ -204,7 +204,7 @@ fn plain(scene: &Scene) {
 /// The state that registers what the service goes back to.
 const REGISTERS_ROLLBACK: &str = "Register rollback revision";
 
-/// The way back is by a copy of the service's revision, and by our own update.
+/// The rollback is by a copy of the service's revision, and by our own update.
 fn deregistered(scene: &Scene) {
     plain(scene);
     scene.ecs(

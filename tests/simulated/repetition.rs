@@ -146,7 +146,7 @@ const OLDER_SECOND: Meeting = Meeting {
     ..NEWER_SECOND
 };
 
-const DOUBLED: &[Meeting] = &[
+const DUPLICATES: &[Meeting] = &[
     Meeting {
         scene: "duplicate-at-once",
         stage: Stage::AtOnce,
@@ -209,7 +209,7 @@ async fn an_older_push_that_comes_late_changes_nothing() {
 }
 
 async fn a_push_that_a_person_starts_once_more_at_whatever_stage_changes_nothing() {
-    join_all(DOUBLED.iter().map(meet)).await;
+    join_all(DUPLICATES.iter().map(meet)).await;
 }
 
 async fn meet(row: &Meeting) {

@@ -586,7 +586,7 @@ async fn a_service_that_is_not_stable_after_the_soak_keeps_production_back_until
 
     update("soak-staging:2");
     scene
-        .until("the way back", |scene| is_steady_on(scene, "soak-staging:2"))
+        .until("the rollback", |scene| is_steady_on(scene, "soak-staging:2"))
         .await;
     let sfn = scene.on.aws.sfn();
     sfn.redrive_execution().execution_arn(&arn).send().await.unwrap();

@@ -17,19 +17,19 @@ scenarios![
     a_task_that_cannot_be_placed_fails_long_before_the_deadline,
     a_task_that_cannot_be_launched_fails_long_before_the_deadline_and_says_why,
     a_failure_says_after_how_long_and_in_which_log_to_look,
-    half_of_the_tasks_of_a_larger_service_have_to_die,
+    half_of_the_tasks_of_a_larger_service_have_to_crash,
     a_services_own_circuit_breaker_tells_how_many_tasks_may_crash,
     old_tasks_that_only_drain_are_no_reason_to_go_back,
     work_that_ends_well_and_whose_sidecar_is_stopped_is_no_crash_loop,
     after_an_early_success_every_task_has_to_run,
     a_service_in_express_mode_is_deployed_and_taken_back,
     a_sixth_deployment_waits_until_one_of_five_has_gone,
-    one_task_that_dies_once_and_is_replaced_is_no_failure,
+    one_task_that_crashes_once_and_is_replaced_is_no_failure,
     slow_is_not_broken,
     blue_green_linear_and_canary_are_deployed_only_after_their_bake_time,
     an_alarm_in_the_bake_time_fails_the_rollout,
     a_bad_image_fails_blue_green_before_any_traffic_moves,
-    tasks_that_die_in_the_bake_time_take_blue_green_back_to_blue,
+    tasks_that_crash_in_the_bake_time_take_blue_green_back_to_blue,
     scaling_during_the_rollout_is_followed,
     no_desired_task_is_stable_at_once,
     a_daemon_service_is_deployed_and_taken_back,
@@ -118,7 +118,7 @@ async fn fails_fast(name: &'static str, tag: &str, reason: &str) {
             // One may have begun before the task had stopped, and read it after that: so not even always one.
             let reads = scene.entered(child, "Check stability").await;
             let late = reads.iter().filter(|snapshot| **snapshot > third).count();
-            assert!(late <= 1, "{kind}: {late} looks after the third stopped task");
+            assert!(late <= 1, "{kind}: {late} reads after the third stopped task");
         }
     }
     assert_eq!(scene.changes(&format!("{name}-plain")).len(), 2, "there and back");
@@ -161,7 +161,7 @@ async fn a_failure_says_after_how_long_and_in_which_log_to_look() {
     );
 }
 
-async fn half_of_the_tasks_of_a_larger_service_have_to_die() {
+async fn half_of_the_tasks_of_a_larger_service_have_to_crash() {
     let scene = Scene::new("threshold");
     scene.seed(Seed {
         desired_count: 10,
@@ -325,7 +325,7 @@ async fn a_sixth_deployment_waits_until_one_of_five_has_gone() {
     assert!(refused > 0, "five deployments were there");
 }
 
-async fn one_task_that_dies_once_and_is_replaced_is_no_failure() {
+async fn one_task_that_crashes_once_and_is_replaced_is_no_failure() {
     let scene = Scene::new("once");
     scene.seed(Seed {
         desired_count: 3,
@@ -450,7 +450,7 @@ async fn an_alarm_in_the_bake_time_fails_the_rollout() {
             rolled("rolling") && rolled("rolling-stops") && it.stage("alarm-blue-green") == "BAKE_TIME"
         })
         .await;
-    // It stays in ALARM for longer than the way back takes, as alarms do.
+    // It stays in ALARM for longer than the rollback takes, as alarms do.
     scene.alarm("alarm-errors");
     let end = scene.end(&execution).await;
 
@@ -484,7 +484,7 @@ async fn a_bad_image_fails_blue_green_before_any_traffic_moves() {
 }
 
 /// They run for minutes, the rollout has long shifted all traffic to them, and ECS has no alarm to tell it.
-async fn tasks_that_die_in_the_bake_time_take_blue_green_back_to_blue() {
+async fn tasks_that_crash_in_the_bake_time_take_blue_green_back_to_blue() {
     let scene = Scene::new("blue");
     scene.seed(Seed {
         desired_count: 4,

@@ -152,7 +152,7 @@ async fn a_push_stopped_while_it_asks_whether_all_is_stable_still_asks_again() {
         let state = scene.state_of("ask-stop-other-staging");
         state["history"][3]["status"] == "SUCCESSFUL"
     };
-    scene.until("the way back", is_back).await;
+    scene.until("the rollback", is_back).await;
     redrive(&scene, &parent).await;
     let end = scene.end(&parent).await;
     is_green(&end);

@@ -2,7 +2,7 @@
 
 /// Why a step failed. The variant is the part of the contract that the state machines match (see [`Error::name`]).
 ///
-/// In progress, failed, superseded, busy and nothing to deploy are values of the steps' outputs, not errors.
+/// In progress, failed, superseded, rolling back and nothing to deploy are values of the steps' outputs, not errors.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An event, a setting or a document cannot be read. Trying again cannot help.
@@ -11,8 +11,8 @@ pub enum Error {
     /// A cluster, a revision or an image is gone.
     #[error("{0}")]
     NotFound(String),
-    /// The service, or its cluster, is gone. The steps put it out as an outcome: where a service was deleted there is nothing to
-    /// do, and nothing has failed.
+    /// The service, or its cluster, is gone. The steps return it as an outcome: where a service was deleted there is
+    /// nothing to do, and nothing has failed.
     #[error("{0}")]
     ServiceDeleted(String),
     /// AWS did not do its part, after the SDK's own retries: throttling, 5xx, a timeout, a concurrent registration.

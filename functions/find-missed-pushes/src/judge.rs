@@ -10,7 +10,7 @@
 //! | a revision of ours | no | there is none | lost |
 //! | a revision of ours | no | nobody can tell | lost, unsure |
 //! | somebody else's, later than ours | with success | all ended well | reverted |
-//! | somebody else's | with success | | reverted, unsure: it may be our way back |
+//! | somebody else's | with success | | reverted, unsure: it may be our rollback |
 //! | somebody else's | without success | | failed before |
 //! | somebody else's | no, but other images of ours | | reverted, unsure |
 //! | somebody else's | nothing of ours | | unrecorded, unsure |
@@ -98,7 +98,7 @@ fn of_others(running: &TaskDefinitionArn, facts: &Facts<'_>) -> Judged {
     if let Some(record) = facts.record() {
         return match record.status {
             ServiceDeploymentStatus::Successful => {
-                // Our own way back leads to a revision that was there before.
+                // Our own rollback leads to a revision that was there before.
                 let is_later = running.is_later_than(&record.target);
                 if is_later && facts.pushes == Some(Pushes::EndedWell) {
                     Judged::Missed(WhyMissed::Reverted)

@@ -295,7 +295,7 @@ async fn every_service_of_every_cluster_is_found_and_each_revision_read_once() {
 }
 
 #[tokio::test]
-async fn a_small_push_among_many_is_paced_too() {
+async fn a_small_push_among_many_is_scheduled_too() {
     let services = (0..3).map(|number| on(&format!("web-{number}"), &format!("web-{number}:1")));
     let mut rules = vec![families(&[])];
     rules.extend(cluster("production", services.collect()));

@@ -10,7 +10,7 @@ use ecr_deploy::domain::service::{Deployment, Service};
 use ecr_deploy::domain::task_definition::{Standing, TaskDefinition};
 use ecr_deploy::error::Error;
 
-/// A way back to be watched.
+/// A rollback to be watched.
 #[derive(Clone, Copy)]
 pub(crate) struct Means {
     method: fn(WatchedRollback) -> RollbackMethod,

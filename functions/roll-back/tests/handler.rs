@@ -268,7 +268,7 @@ async fn a_rollback_by_ecs_that_does_not_show_yet_is_to_a_revision_that_may_have
 }
 
 #[tokio::test]
-async fn where_the_pushed_image_crashed_a_revision_that_has_it_is_no_way_back_although_it_was_stable() {
+async fn where_the_pushed_image_crashed_a_revision_that_has_it_is_not_gone_back_to_although_it_was_stable() {
     let fake = good_with_the_image().crashed_container("web");
     let rollback = fake.asked(2).await.unwrap();
     assert_eq!(rollback.method.name(), "UpdatedService");
@@ -281,7 +281,7 @@ async fn where_the_pushed_image_crashed_a_revision_that_has_it_is_no_way_back_al
 }
 
 #[tokio::test]
-async fn where_another_container_crashed_the_last_good_revision_is_the_way_back_whatever_image_it_has() {
+async fn where_another_container_crashed_the_last_good_revision_is_gone_back_to_whatever_image_it_has() {
     for crashed_container in ["agent", ""] {
         let fake = good_with_the_image().crashed_container(crashed_container);
         let rollback = fake.asked(2).await.unwrap();

@@ -124,8 +124,8 @@ fn start(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Deployment) ->
     if snapshot.primary_standing == Some(Standing::Newer) {
         return Some(Start::Superseded(on.clone()));
     }
-    // A rollout that an older read began may take a service from somebody's change to a revision of ours: that is no way
-    // back, but the wanted revision was made to mend it.
+    // A rollout that an older read began may take a service from somebody's change to a revision of ours: that is no
+    // rollback, but the wanted revision was made to mend it.
     let may_be_left = |later: &TaskDefinitionArn| !is_of_our_push || *later == wanted.task_definition;
     let Snapshot {
         service,
@@ -173,14 +173,14 @@ fn deployed_before(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Depl
     if record.status == ServiceDeploymentStatus::UnderWay || is_not_shown_yet {
         return Some(Start::Begun(record.target.clone()));
     }
-    let is_way_back = |next: &ServiceDeployment| {
+    let is_rollback = |next: &ServiceDeployment| {
         earlier.was_good_before(&next.target) || snapshot.for_rollbacks.contains(&next.target)
     };
     let was_taken_on = match record.status {
         // ECS calls a rollout successful whose tasks crash soon after, and it was taken back then.
-        ServiceDeploymentStatus::Successful => earlier.replaced_by().is_none_or(|next| !is_way_back(next)),
+        ServiceDeploymentStatus::Successful => earlier.replaced_by().is_none_or(|next| !is_rollback(next)),
         // Another deployment replaced it: a newer push or a person's, unless that went back.
-        ServiceDeploymentStatus::Stopped => earlier.replaced_by().is_some_and(|next| !is_way_back(next)),
+        ServiceDeploymentStatus::Stopped => earlier.replaced_by().is_some_and(|next| !is_rollback(next)),
         _ => false,
     };
     if !was_taken_on {

@@ -259,8 +259,9 @@ async fn the_more_services_are_waited_for_the_later_is_the_first_read_of_a_rollo
             rollout_state_reason: Some("rolling back to deploymentId ecs-svc/1.".to_owned()),
             ..rolling("web:1")
         };
-        let busy = Fake::new(service([back, given_up("web:3")]), &[], None).knows(described("web:1", "app:v1", &[]));
-        let turn = busy.asked_among(running, &wanted(), 60).await.unwrap();
+        let returning =
+            Fake::new(service([back, given_up("web:3")]), &[], None).knows(described("web:1", "app:v1", &[]));
+        let turn = returning.asked_among(running, &wanted(), 60).await.unwrap();
         assert_eq!((begun.outcome.name(), turn.outcome.name()), ("Started", "RollingBack"));
         for update in [begun, turn] {
             let is_first_come = running.is_none_or(|running| running <= 25);
@@ -660,9 +661,12 @@ async fn why_tasks_crashed_counts_for_whoever_watches_the_same_rollout_but_not_w
 async fn a_rollback_under_way_is_waited_for_until_the_deadline_of_the_first_try() {
     let fake =
         Fake::new(service([rolling("web:1"), given_up("web:5")]), &[], None).knows(described_of_push("web:1", 1));
-    let busy = fake.asked(&wanted(), 60).await.unwrap();
-    assert_eq!((busy.outcome.name(), busy.deadline), ("RollingBack", at(60 + 30 * 60)));
-    assert_eq!(busy.message, "web in production is rolling back to web:1");
+    let returning = fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!(
+        (returning.outcome.name(), returning.deadline),
+        ("RollingBack", at(60 + 30 * 60))
+    );
+    assert_eq!(returning.message, "web in production is rolling back to web:1");
     let again = UpdateInput {
         deadline: Some(at(100)),
         ..wanted()
@@ -705,7 +709,7 @@ async fn where_ecs_tells_no_rollout_state_its_records_are_asked_also_of_a_servic
 }
 
 #[tokio::test]
-async fn a_rollback_whose_tasks_die_too_is_not_waited_for() {
+async fn a_rollback_whose_tasks_crash_too_is_not_waited_for() {
     let task = json!({"startedBy": rolling("web:1").id, "stopCode": "EssentialContainerExited",
         "containers": [{"name": "web", "exitCode": 1}]});
     let tasks = json!({"tasks": [task, task, task]});
@@ -1211,10 +1215,10 @@ async fn a_rollout_of_this_push_that_began_during_the_read_is_waited_for() {
         services: 1,
         ..wanted()
     };
-    let busy = fake.asked(&asked, 60).await.unwrap();
-    assert_eq!(busy.outcome.name(), "RollingBack");
+    let returning = fake.asked(&asked, 60).await.unwrap();
+    assert_eq!(returning.outcome.name(), "RollingBack");
     assert_eq!(
-        busy.message,
+        returning.message,
         "web in production has just begun a rollout to web:2, of this push"
     );
 }

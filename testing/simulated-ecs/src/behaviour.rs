@@ -25,7 +25,7 @@ pub enum Behaviour {
     Slow,
     /// Is killed for its memory some seconds after the task is RUNNING: exit code 137.
     Oom,
-    /// The first task of each deployment dies once, every later one is good.
+    /// The first task of each deployment crashes once, every later one is good.
     Once,
     /// Runs, and raises every alarm of its service's deployments while it is rolled out.
     Alarm,

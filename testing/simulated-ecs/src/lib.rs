@@ -32,9 +32,10 @@
 //! role; a request without is one of the account's administrator.
 //!
 //! Not simulated: capacity and placement (but for `noplace`), container instances, capacity providers, load balancers
-//! (kept, without effect), lifecycle hooks of rolling deployments and of rollbacks, traffic weights, task sets and the tasks of the controllers `CODE_DEPLOY` and
-//! `EXTERNAL`, auto scaling, the replacement of old tasks that die during a blue/green deployment. Where AWS documents no
-//! text, the reason of an alarm, of a rollback on request and of a replaced rollback is made up.
+//! (kept, without effect), lifecycle hooks of rolling deployments and of rollbacks, traffic weights, task sets and the
+//! tasks of the controllers `CODE_DEPLOY` and `EXTERNAL`, auto scaling, the replacement of old tasks that crash during
+//! a blue/green deployment. Where AWS documents no text, the reason of an alarm, of a rollback on request and of a
+//! replaced rollback is made up.
 
 mod admin;
 mod behaviour;

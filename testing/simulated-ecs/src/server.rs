@@ -29,7 +29,7 @@ use crate::shapes::MODELS;
 use crate::simulation::{Api, Simulation};
 
 /// How often it is read whether an answer is still held back.
-const HOLD_LOOK: Duration = Duration::from_millis(10);
+const HOLD_POLL: Duration = Duration::from_millis(10);
 
 /// A running server. It stops when this is dropped.
 #[derive(Debug)]
@@ -209,7 +209,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
     let reply = shared.lock().receive_from(now(), caller, api, operation, &request);
     wait(Duration::from_millis(reply.delay_milliseconds)).await;
     while shared.lock().is_held(operation, &request) {
-        wait(HOLD_LOOK).await;
+        wait(HOLD_POLL).await;
     }
     match reply.answer {
         None => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),

@@ -445,7 +445,7 @@ async fn failed_sweeps(aws: &LocalAws, stack: &Stack, begun: i64) -> Result<Vec<
 }
 
 /// The redrives of an operator next morning, when that has happened to each execution which he redrives that happened
-/// in the night. Puts out the executions as they were before.
+/// in the night. Returns the executions as they were before.
 async fn redrive(
     aws: &LocalAws,
     stack: &Stack,

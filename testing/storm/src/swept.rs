@@ -112,7 +112,7 @@ mod tests {
         let before = [("web:1", "sha256:a"), ("web:2", "sha256:b"), ("web:1", "sha256:a")];
         for (new, hold, started, expected) in [
             (vec![("web:3", "sha256:c")], false, vec!["app:c"], vec![]),
-            // A lost image that is bad, and the way back.
+            // A lost image that is bad, and the rollback.
             (
                 vec![("web:3", "sha256:c"), ("web:1", "sha256:a")],
                 false,

@@ -109,7 +109,7 @@ impl Line {
     }
 }
 
-/// One call of its command line, which does not wait for the rollout. Puts out whether it ended well.
+/// One call of its command line, which does not wait for the rollout. Returns whether it ended well.
 fn deploy(account: &Account, service: &str) -> Result<bool, Failure> {
     let python = tools::python_with_tools().map_err(|error| error.to_string())?;
     let status = Command::new(python)

@@ -72,8 +72,8 @@ fn table(run: &str, printed: &[Printed]) -> String {
     table + "\n"
 }
 
-/// Each announced thing, and how long it took until the next one was. Lines about several things that go on side by
-/// side is no step.
+/// Each announced thing, and how long it took until the next one was. A line about several things side by side is no
+/// step.
 fn steps(printed: &[Printed]) -> Vec<(String, Duration)> {
     let end = printed.last().map(|(at, _)| *at).unwrap_or_default();
     let mut begun = Duration::ZERO;

@@ -26,7 +26,7 @@ const FIND: &str = "Find task definitions";
 pub(crate) fn measure() -> String {
     let mut table = "**Money, in us-east-1: a push whose rollouts take about three minutes, without the free tier and without cold starts**\n\n\
         The state machines log all events with their data. What goes from step to step is counted; 400 bytes for each event, and 1,100 \
-        around each answer, are estimated. Left out are the functions' own logs, the keeping of logs, and traces.\n\n\
+        around each answer, are estimated. Omitted are the functions' own logs, the keeping of logs, and traces.\n\n\
         | services | until all are stable | transitions | history events: push, each service | invocations | GB-seconds | logs of executions | cost: transitions, functions, logs | in all |\n\
         |---|---|---|---|---|---|---|---|---|\n"
         .to_owned();

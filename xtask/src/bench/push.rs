@@ -184,7 +184,7 @@ impl Case {
         Ok((line, format!("- {}: {}; {again}", self.name, runs.calls().list())))
     }
 
-    /// Measures it once, on an account of its own. Puts out besides what the next push's search would call.
+    /// Measures it once, on an account of its own. Returns besides what the next push's search would call.
     async fn run(&self) -> Result<(Run, String), Failure> {
         let account = Account::new(AWS, self.size)?;
         let mut functions = functions(&account);

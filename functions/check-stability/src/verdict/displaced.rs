@@ -69,7 +69,7 @@ impl Displaced<'_> {
             return (Verdict::Superseded, message);
         }
         if self.went_back() {
-            self.judge_way_back()
+            self.judge_return()
         } else {
             self.judge_replacement()
         }
@@ -104,7 +104,7 @@ impl Displaced<'_> {
             || is_back_after_crashes
     }
 
-    fn judge_way_back(&self) -> (Verdict, String) {
+    fn judge_return(&self) -> (Verdict, String) {
         let there = self.primary.task_definition.short();
         let failed = failed_containers(self.crashes);
         let image_failed = failed

@@ -20,8 +20,9 @@ pub fn needs_history(service: &Service, rollout: &Rollout) -> bool {
     }
 }
 
-/// The ARN of the service deployment whose lifecycle hooks are worth a call: the one of our rollout, or of ECS's way back from
-/// it. `None` where the service has no hooks, or that one is over and went well, or another one replaced it.
+/// The ARN of the service deployment whose lifecycle hooks are worth a call: the one of our rollout, or of ECS's
+/// rollback of it. `None` where the service has no hooks, or that one is over and went well, or another one replaced
+/// it.
 #[must_use]
 pub fn has_hooks<'a>(
     service: &Service,

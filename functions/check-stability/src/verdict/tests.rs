@@ -403,10 +403,10 @@ fn of_two_records_of_our_revision_the_newer_one_counts() {
         .is(Stable);
 }
 
-// Ours, with tasks that die.
+// Ours, with tasks that crash.
 
 #[test]
-fn one_task_that_dies_once_and_is_replaced_is_no_failure() {
+fn one_task_that_crashes_once_and_is_replaced_is_no_failure() {
     case([rolling("web:2")]).stopped(crashes(1)).is(InProgress);
     case([deployment("web:2")]).stopped(crashes(1)).is(Stable);
     case([rolling("web:2")]).stopped(crashes(2)).is(InProgress);
@@ -636,7 +636,7 @@ fn the_most_frequent_reason_comes_first_and_five_are_told() {
 }
 
 #[test]
-fn a_task_that_was_stopped_by_ecs_a_person_or_the_hardware_did_not_die_by_itself() {
+fn a_task_that_was_stopped_by_ecs_a_person_or_the_hardware_did_not_crash_by_itself() {
     for task in [
         stopped_by(
             "ServiceSchedulerInitiated",
@@ -1138,7 +1138,7 @@ fn old_tasks_that_are_only_draining_are_no_reason_to_go_back() {
 }
 
 #[test]
-fn in_a_large_service_one_task_of_a_hundred_may_die_in_a_minute() {
+fn in_a_large_service_one_task_of_a_hundred_may_crash_in_a_minute() {
     let large = |dead: usize| {
         let complete = Deployment {
             desired_count: 300,
@@ -1637,7 +1637,7 @@ fn a_rollback_under_way_is_in_progress_until_its_deadline() {
 }
 
 #[test]
-fn a_rollback_whose_tasks_die_too_or_that_ecs_gives_up_has_failed() {
+fn a_rollback_whose_tasks_crash_too_or_that_ecs_gives_up_has_failed() {
     let crashed = StoppedTask {
         started_by: "ecs-svc/3".to_owned(),
         ..crash("web:1", 200)

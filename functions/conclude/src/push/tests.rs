@@ -488,7 +488,7 @@ fn what_was_done_before_a_redrive_counts_with_what_came_of_the_rest() {
 }
 
 #[test]
-fn what_is_deployed_again_has_a_pace_of_its_own() {
+fn what_is_deployed_again_has_a_schedule_of_its_own() {
     let names: Vec<String> = (0..60).map(|number| format!("web-{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let PlannedRevision {

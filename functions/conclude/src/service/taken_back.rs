@@ -56,7 +56,7 @@ pub(super) fn outcome(end: &ServiceEnd, asked: &WatchedUpdate, why: &str) -> Res
         | RollbackMethod::Watching(watched) => watched,
     };
     let Some(check) = &end.roll_back_check else {
-        return failed("the way back was never read");
+        return failed("the rollback was never read");
     };
     match check.verdict {
         Verdict::Stable => {

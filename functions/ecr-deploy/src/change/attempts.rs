@@ -10,14 +10,14 @@ use tokio::time::Instant;
 /// a second, so a few more attempts serve unless very many services wait. Those are better off with the state machine, whose
 /// pauses cost nothing.
 /// See <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>.
-const TRIES: u32 = 4;
+const ATTEMPTS: u32 = 4;
 
 /// The longest first pause; each next one is twice as long at most.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// No attempt follows on one that ended later than this. If ECS answers slowly, an attempt takes as long as the SDK's retries of
 /// its calls: a minute leaves it four of the five minutes that a function has.
-const TRYING: Duration = Duration::from_mins(1);
+const NO_ATTEMPT_AFTER: Duration = Duration::from_mins(1);
 
 /// A read that took no longer is as good as the moment at which the service was read. It is a few calls of some ten
 /// milliseconds each, so a read that takes longer had a call throttled and repeated, for up to a minute or two. That is
@@ -62,7 +62,8 @@ impl Attempts {
     pub(super) async fn again(&mut self, error: Error) -> Result<(), Error> {
         self.made += 1;
         let pause = pause(self.made, fastrand::f64());
-        if !matches!(error, Error::Unavailable(_)) || self.made >= TRIES || self.begun.elapsed() >= TRYING {
+        if !matches!(error, Error::Unavailable(_)) || self.made >= ATTEMPTS || self.begun.elapsed() >= NO_ATTEMPT_AFTER
+        {
             return Err(error);
         }
         tracing::warn!("reading again in {} ms: {error}", pause.as_millis());
@@ -134,10 +135,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn where_one_attempt_took_long_the_state_machine_tries_again() {
         let mut attempts = Attempts::begin();
-        tokio::time::advance(TRYING.checked_sub(Duration::from_millis(1)).unwrap()).await;
+        tokio::time::advance(NO_ATTEMPT_AFTER.checked_sub(Duration::from_millis(1)).unwrap()).await;
         attempts.again(throttled()).await.unwrap();
         let mut attempts = Attempts::begin();
-        tokio::time::advance(TRYING).await;
+        tokio::time::advance(NO_ATTEMPT_AFTER).await;
         attempts.again(throttled()).await.unwrap_err();
     }
 }

@@ -51,7 +51,7 @@ pub struct Skipped {
     pub reason: SkipReason,
     /// Why, for a person, and what to do.
     pub message: String,
-    /// How many it stands for: more than one in the last entry of a reason that has too many to name each. Left out when
+    /// How many it stands for: more than one in the last entry of a reason that has too many to name each. Omitted when
     /// it is 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub count: u32,

@@ -63,11 +63,11 @@ pub struct Wave {
 pub struct PlannedRevision {
     /// The revision that the new one is made from.
     pub task_definition: RevisionName,
-    /// How many seconds after the begin the new one may be registered, see [`crate::quota::schedule`]. Left out when it is
-    /// 0.
+    /// How many seconds after the begin the new one may be registered, see [`crate::quota::schedule`]. Omitted when it
+    /// is 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub after: u32,
-    /// By which of the plan's settings it is deployed. Left out when it is by the first.
+    /// By which of the plan's settings it is deployed. Omitted when it is by the first.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub settings: u32,
     /// The services on it. Empty for a family of scheduled or one-off tasks.
@@ -86,8 +86,8 @@ pub struct PlannedService {
     /// what a state may be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<StageName>,
-    /// How many seconds after the begin it may be updated, see [`crate::quota::schedule`]. Left out when that is as soon as
-    /// its revision is registered.
+    /// How many seconds after the begin it may be updated, see [`crate::quota::schedule`]. Omitted when that is as soon
+    /// as its revision is registered.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub after: u32,
 }

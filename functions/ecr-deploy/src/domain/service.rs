@@ -286,7 +286,7 @@ impl StoppedTask {
                 reason.contains("health check") || reason.contains("unhealthy")
             }
             "UserInitiated" | "SpotInterruption" | "TerminationNotice" | "InfrastructureHealth" => false,
-            // A code that is not known: what was stopped with all its containers did not die by itself.
+            // A code that is not known: what was stopped with all its containers did not crash by itself.
             _ => self
                 .containers
                 .iter()

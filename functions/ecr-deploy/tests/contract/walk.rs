@@ -834,7 +834,7 @@ fn an_item_of_a_map_is_read_by_members_that_it_has() {
     ] {
         let state = state(DEPLOY_IMAGE, map);
         let mut item = crate::example("plan").pointer(pointer).unwrap().clone();
-        // Left out of the examples, since they are 0 there.
+        // Omitted in the examples, since they are 0 there.
         item["after"] = json!(1);
         item["settings"] = json!(1);
         let selector = &state["ItemSelector"];

@@ -98,7 +98,7 @@ fn somebody_elses_revision_that_came_after_ours_was_put_there() {
         (&after, Some(Successful), Some(Pushes::None), unsure),
         (&after, Some(Successful), Some(Pushes::Failed), unsure),
         (&after, Some(Successful), None, unsure),
-        // Our own way back leads there.
+        // Our own rollback leads there.
         (&before, Some(Successful), Some(Pushes::EndedWell), unsure),
         (&after, Some(RolledBack), Some(Pushes::EndedWell), Judged::FailedBefore),
         (

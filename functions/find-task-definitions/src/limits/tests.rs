@@ -246,7 +246,7 @@ fn the_more_services_the_less_of_their_errors_is_kept() {
 }
 
 #[test]
-fn a_plan_is_paced() {
+fn a_plan_is_scheduled() {
     let plan = planned(30, 90, 25).unwrap();
     let after: Vec<u32> = plan.revisions.iter().map(|revision| revision.after).collect();
     assert_eq!((after[17], after[18], after[29]), (0, 1, 12));

@@ -250,7 +250,7 @@ fn peer_3_without_anything_that_ever_became_stable_there_is_nowhere_to_go() {
     assert_eq!(decide(&snapshot(&service([]), &rollout("web:2"), None)), Way::Nowhere);
 }
 
-/// `web:1` has the failed image too, so the way back is to `old:7`.
+/// `web:1` has the failed image too, so the rollback is to `old:7`.
 #[test]
 fn ecs_is_not_told_to_go_back_to_a_revision_with_the_image_that_failed_but_watched_when_it_does() {
     let way = |deployments: Vec<Deployment>, primary, history: &[ServiceDeployment]| {

@@ -159,18 +159,18 @@ fn an_earlier_revision_of_the_same_push_gives_way_to_the_one_made_to_keep_what_c
 
 #[test]
 fn a_rollback_to_an_earlier_revision_of_the_same_push_is_waited_for() {
-    let busy = Start::RollingBack(arn("web:2"));
+    let returning = Start::RollingBack(arn("web:2"));
     let failed = because_of("tasks failed to start", deployment("web:4"));
     let goes_back = because_of("rolling back to deploymentId ecs-svc/2.", rolling("web:2"));
     for beside in [rolling("web:4"), given_up("web:4"), failed] {
         let listed = vec![goes_back.clone(), beside];
-        assert_eq!(decided_on_earlier(listed, None), busy, "by its reason");
+        assert_eq!(decided_on_earlier(listed, None), returning, "by its reason");
     }
     for beside in [rolling("web:4"), given_up("web:4"), without_state(rolling("web:4"))] {
         let listed = vec![rolling("web:2"), beside];
-        assert_eq!(decided_on_earlier(listed, None), busy, "by what it leaves");
+        assert_eq!(decided_on_earlier(listed, None), returning, "by what it leaves");
     }
-    // Where ECS lists nothing beside it any more, nobody can tell a way back by that.
+    // Where ECS lists nothing beside it any more, nobody can tell a rollback by that.
     assert_eq!(decided_on_earlier(vec![rolling("web:2")], None), to_later());
 }
 
@@ -560,7 +560,7 @@ fn a_push_that_was_replaced_unseen_by_one_of_another_repository_that_had_read_be
         let start = decided_when_replaced(source, standing, status, "web:1");
         assert_eq!(start, taken_on, "{source} {standing:?} {status:?}");
     }
-    // It was good before: that is a way back.
+    // It was good before: that is a rollback.
     let back = decided_when_replaced("web:1", Standing::Older, Stopped, "web:3");
     assert!(matches!(back, Start::RolledBack { .. }), "{back:?}");
 }
@@ -762,12 +762,12 @@ fn a_service_that_cannot_be_updated_is_refused() {
 
 #[test]
 fn a_rollback_under_way_is_waited_for() {
-    let busy = Start::RollingBack(arn("web:1"));
+    let returning = Start::RollingBack(arn("web:1"));
     let back = || rolling("web:1");
-    assert_eq!(decided([back(), given_up("web:5")], None), busy);
-    assert_eq!(decided([back(), rolling("web:5")], None), busy);
+    assert_eq!(decided([back(), given_up("web:5")], None), returning);
+    assert_eq!(decided([back(), rolling("web:5")], None), returning);
     for words in ["rolling back to deploymentId ecs-svc/1.", "Rollback started"] {
-        assert_eq!(decided([because_of(words, back())], None), busy);
+        assert_eq!(decided([because_of(words, back())], None), returning);
     }
     assert_eq!(
         decide(
@@ -777,7 +777,7 @@ fn a_rollback_under_way_is_waited_for() {
                 ..snapshot(&service([back()]))
             }
         ),
-        busy
+        returning
     );
     let told = [record("web:5", RollingBack), record("web:1", Successful)];
     for on in [back(), deployment("web:1")] {
@@ -789,7 +789,7 @@ fn a_rollback_under_way_is_waited_for() {
                     ..snapshot(&service([on]))
                 }
             ),
-            busy
+            returning
         );
     }
 }
@@ -854,10 +854,10 @@ fn a_rollout_forward_or_of_another_family_or_one_that_is_over_is_no_rollback() {
 
 #[test]
 fn a_rollback_from_what_ecs_called_complete_is_waited_for_also_where_it_tells_no_state() {
-    let busy = Start::RollingBack(arn("web:1"));
-    assert_eq!(decided([rolling("web:1"), deployment("web:5")], None), busy);
+    let returning = Start::RollingBack(arn("web:1"));
+    assert_eq!(decided([rolling("web:1"), deployment("web:5")], None), returning);
     let stateless = [rolling("web:1"), deployment("web:5")].map(without_state);
-    assert_eq!(decided(stateless, None), busy);
+    assert_eq!(decided(stateless, None), returning);
 }
 
 #[test]
@@ -874,9 +874,9 @@ fn a_rollback_that_runs_alone_and_has_to_settle_is_waited_for_where_only_its_rec
             },
         )
     };
-    let busy = Start::RollingBack(arn("web:1"));
-    assert_eq!(decided(false, record("web:5", RollingBack)), busy);
-    assert_eq!(decided(true, record("web:1", UnderWay)), busy);
+    let returning = Start::RollingBack(arn("web:1"));
+    assert_eq!(decided(false, record("web:5", RollingBack)), returning);
+    assert_eq!(decided(true, record("web:1", UnderWay)), returning);
     assert_eq!(decided(true, record("web:1", Successful)), update(false));
     assert_eq!(
         decided(false, record("web:1", UnderWay)),

@@ -4,7 +4,7 @@ use super::*;
 use ecr_deploy::testing::{at, crash, rolling};
 
 #[test]
-fn a_rollback_has_no_hope_when_its_tasks_die_or_its_time_is_over() {
+fn a_rollback_has_no_hope_when_its_tasks_crash_or_its_time_is_over() {
     let timeout = SignedDuration::from_mins(30);
     let threshold = CrashThreshold::default();
     let lost = |stopped: &[StoppedTask], seconds| is_lost(&rolling("web:1"), threshold, stopped, at(seconds), timeout);

@@ -76,11 +76,11 @@ fn is_explained(aftermath: &Aftermath, service: &Service, [moved, to]: [usize; 2
         call.operation == "ListServiceDeployments" && call.is_of(&id) && (since..=rollout.created_at).contains(&call.at)
     };
     let is_untold = aftermath.calls.iter().filter(is_list).any(Call::tells_nothing);
-    let is_way_back = by_hand.status != "SUCCESSFUL" && goes_back(aftermath, service, to - 1, to);
+    let is_rollback = by_hand.status != "SUCCESSFUL" && goes_back(aftermath, service, to - 1, to);
     is_redriven
         || may_be_from_before(aftermath, service, by_hand.created_at, rollout)
         || is_untold
-        || is_way_back
+        || is_rollback
         || is_right_by_an_old_read(aftermath, service, to)
         || has_what_ours_was_made_for(aftermath, by_hand, rollout)
         || is_displaced(aftermath, service, [moved, to], push)
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_way_back_may_lead_there_where_the_move_never_became_stable() {
+    fn a_rollback_may_lead_there_where_the_move_never_became_stable() {
         let mut aftermath = undone();
         let mut told = red(5, "Deploy.RolledBack", ROLLED_BACK);
         told.ended = Some(60_000);

@@ -13,8 +13,8 @@ const ONCE: &str = "an image that is pushed under several tags is rolled out onc
 /// - an operator has redriven an execution, or somebody else has moved the service since;
 /// - it goes back to the image from what came after it, or puts back what was replaced unseen;
 /// - it has the push of another repository too, which the first one had not;
-/// - a rollout of another push has replaced the first one and lacks the image, and was no way back from it: it may be
-///   that other push's way back, which had not seen the first one;
+/// - a rollout of another push has replaced the first one and lacks the image, and was no rollback of it: it may be
+///   that other push's rollback, which had not seen the first one;
 /// - the read before it was old;
 /// - a list of the service's rollouts was empty or denied: nothing else tells that the image was deployed there.
 pub(super) fn one_digest_is_rolled_out_once(aftermath: &Aftermath) -> Vec<Violation> {
@@ -78,11 +78,11 @@ fn is_explained(aftermath: &Aftermath, service: &Service, [from, to]: [usize; 2]
     let mut executions = aftermath
         .executions_of(&id)
         .filter(|it| it.push.as_ref() == Some(&push.1));
-    let has_way_back = executions.any(tells_of_rollback);
+    let has_rollback = executions.any(tells_of_rollback);
     let is_displaced = (from + 1..to).any(|place| {
         let revision = aftermath.after.revision(&service.history[place].task_definition);
         let lacks_it = revision.is_none_or(|revision| revision.push_of(push.0).as_ref() != Some(&push.1));
-        lacks_it && !(has_way_back && goes_back(aftermath, service, place - 1, place))
+        lacks_it && !(has_rollback && goes_back(aftermath, service, place - 1, place))
     });
     let is_untold_list = |call: &Call| {
         let during = first.created_at..=second.created_at;
@@ -222,10 +222,10 @@ mod tests {
         let mut told = red(3, "Deploy.RolledBack", ROLLED_BACK);
         told.ended = Some(60_000);
         lost_update.executions.push(told);
-        assert_eq!(found(&lost_update), 1, "web:1 was the way back");
+        assert_eq!(found(&lost_update), 1, "web:1 was the rollback");
         let of_other = lost_update.executions.last_mut().unwrap();
         of_other.push = Some(push(2));
-        assert_eq!(found(&lost_update), 0, "web:1 was the way back of another push");
+        assert_eq!(found(&lost_update), 0, "web:1 was the rollback of another push");
     }
 
     #[test]

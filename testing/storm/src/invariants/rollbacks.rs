@@ -13,7 +13,7 @@ const ROLLOUT_TIMEOUT: i64 = 90_000;
 const LEAST_CRASHES: usize = 3;
 
 /// A service that is rolling back.
-struct WayBack<'a> {
+struct Rollback<'a> {
     /// Since when that could be seen.
     since: i64,
     /// The ARN of the revision that it goes back to; empty where that is not known.
@@ -46,16 +46,16 @@ fn cuts(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
         if !takes_its_place || aftermath.is_of_others(&id, second) {
             continue;
         }
-        let Some(way_back) =
-            way_back_of_ecs(aftermath, service, place).or_else(|| our_way_back(aftermath, service, place))
+        let Some(rollback) =
+            rollback_of_ecs(aftermath, service, place).or_else(|| our_rollback(aftermath, service, place))
         else {
             continue;
         };
-        let may_begin = is_lost(service, &way_back, second)
-            || may_be_from_before(aftermath, service, way_back.since, second)
+        let may_begin = is_lost(service, &rollback, second)
+            || may_be_from_before(aftermath, service, rollback.since, second)
             || is_right_by_an_old_read(aftermath, service, place + 1);
         if !may_begin {
-            let (second, to) = (short(&second.task_definition), short(way_back.to));
+            let (second, to) = (short(&second.task_definition), short(rollback.to));
             violations.push(Violation::of_service(
                 WAITS,
                 id.clone(),
@@ -67,7 +67,7 @@ fn cuts(aftermath: &Aftermath, service: &Service) -> Vec<Violation> {
 }
 
 /// The rollback by ECS, from the rollout at this place, that the next one has replaced.
-fn way_back_of_ecs<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -> Option<WayBack<'a>> {
+fn rollback_of_ecs<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -> Option<Rollback<'a>> {
     let (failed, next) = (&service.history[place], &service.history[place + 1]);
     if failed.status != "ROLLBACK_FAILED" {
         return None;
@@ -98,16 +98,16 @@ fn way_back_of_ecs<'a>(aftermath: &Aftermath, service: &'a Service, place: usize
         }
         None => stop.map(|stop| stop.at).filter(|_| is_recorded()),
     };
-    Some(WayBack { since: since?, to })
+    Some(Rollback { since: since?, to })
 }
 
 /// The rollback by us that is the rollout at this place, where the read of the service showed it; unless the next one goes back
 /// further, or puts back what this one has replaced unseen.
-fn our_way_back<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -> Option<WayBack<'a>> {
+fn our_rollback<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -> Option<Rollback<'a>> {
     let failed = &service.history[place.checked_sub(1)?];
     let (back, next) = (&service.history[place], &service.history[place + 1]);
-    let is_way_back = !aftermath.is_of_others(&service.id(), back) && goes_back(aftermath, service, place - 1, place);
-    if !is_way_back
+    let is_rollback = !aftermath.is_of_others(&service.id(), back) && goes_back(aftermath, service, place - 1, place);
+    if !is_rollback
         || goes_back(aftermath, service, place, place + 1)
         || puts_back(aftermath, service, &service.history[..place], back, next)
     {
@@ -119,7 +119,7 @@ fn our_way_back<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -
     let is_under_way =
         !service.is_behind_classic_load_balancer() || is_listed || !may_have_no_records(aftermath, service, next);
     let is_shown = (there.rolled_back().is_some() && is_under_way) || (goes_to_earlier(there, left) && is_listed);
-    (is_shown && !has_push_of(aftermath, there, wanted)).then_some(WayBack {
+    (is_shown && !has_push_of(aftermath, there, wanted)).then_some(Rollback {
         since: back.created_at,
         to: &back.task_definition,
     })
@@ -127,35 +127,35 @@ fn our_way_back<'a>(aftermath: &Aftermath, service: &'a Service, place: usize) -
 
 /// True if ECS went back from the rollout at this place, and nobody had to wait for that any more when the next one began.
 pub(super) fn is_given_up(aftermath: &Aftermath, service: &Service, place: usize) -> bool {
-    let way_back = way_back_of_ecs(aftermath, service, place);
-    way_back.is_some_and(|way_back| is_lost(service, &way_back, &service.history[place + 1]))
+    let rollback = rollback_of_ecs(aftermath, service, place);
+    rollback.is_some_and(|rollback| is_lost(service, &rollback, &service.history[place + 1]))
 }
 
 fn goes_to_earlier(there: &Revision, left: &Revision) -> bool {
     there.family == left.family && there.number < left.number
 }
 
-/// True if the push that `wanted` was made for is on the revision gone back to: that is not taken for a way back then, but for
-/// what lacks somebody's change.
+/// True if the push that `wanted` was made for is on the revision gone back to: that is not taken for a rollback then,
+/// but for what lacks somebody's change.
 fn has_push_of(aftermath: &Aftermath, there: &Revision, wanted: &Revision) -> bool {
     let made_for = aftermath.made_for(wanted);
     there.pushes().any(|push| made_for.contains(&push))
 }
 
 /// True if nobody has to wait for a rollback any more, by the rules of "Update service".
-fn is_lost(service: &Service, way_back: &WayBack<'_>, until: &Deployment) -> bool {
-    let dies = |task: &&StoppedTask| {
+fn is_lost(service: &Service, rollback: &Rollback<'_>, until: &Deployment) -> bool {
+    let crashes = |task: &&StoppedTask| {
         let by_itself = matches!(
             task.stop_code.as_deref(),
             Some("EssentialContainerExited" | "TaskFailedToStart")
         );
         let during = task
             .stopped_at
-            .is_some_and(|at| (way_back.since..=until.created_at).contains(&at));
-        by_itself && during && task.task_definition == way_back.to
+            .is_some_and(|at| (rollback.since..=until.created_at).contains(&at));
+        by_itself && during && task.task_definition == rollback.to
     };
-    let count = service.stopped_tasks.iter().filter(dies).count();
-    count >= LEAST_CRASHES || until.created_at - way_back.since >= ROLLOUT_TIMEOUT
+    let count = service.stopped_tasks.iter().filter(crashes).count();
+    count >= LEAST_CRASHES || until.created_at - rollback.since >= ROLLOUT_TIMEOUT
 }
 
 #[cfg(test)]

@@ -21,9 +21,9 @@ const DEPLOYED: &str = "what is called deployed has completed its rollout";
 /// A rollout that brought along the image of another push, which had failed here before, and was begun where the service's records
 /// told nothing of that: then the red execution of that push has told already.
 ///
-/// Not a rollout that somebody else began, or that somebody else's came after. Nor one that ended well and whose tasks die
-/// only later: nobody watches a service for ever, which is what alarms and bake times are for. Nor one whose old tasks drain for longer
-/// than a rollout may take, and which a green execution calls deployed.
+/// Not a rollout that somebody else began, or that somebody else's came after. Nor one that ended well and whose tasks
+/// crash only later: nobody watches a service for ever, which is what alarms and bake times are for. Nor one whose old
+/// tasks drain for longer than a rollout may take, and which a green execution calls deployed.
 pub(super) fn nothing_is_left_failing_in_silence(aftermath: &Aftermath) -> Vec<Violation> {
     let services = aftermath.after.services.iter();
     let ours = services.filter(|service| service.is_active() && service.is_deployed_by_ecs());
@@ -210,8 +210,8 @@ pub(super) fn deployed_means_the_pushed_image_runs(aftermath: &Aftermath) -> Vec
 }
 
 /// Where the last execution of a push for a service says `Deploy.RolledBack`, the service is not, in the end, on a
-/// completed rollout of that very push; unless somebody else moved it. Nor where tasks of the image do die, and it says that it went
-/// back to a revision that has the image too, while the service's records told of none that has not.
+/// completed rollout of that very push; unless somebody else moved it. Nor where tasks of the image do crash, and it
+/// says that it went back to a revision that has the image too, while the service's records told of none that has not.
 pub(super) fn rolled_back_means_gone(aftermath: &Aftermath) -> Vec<Violation> {
     let claims = aftermath.executions.iter().filter(|execution| {
         let later = |other: &&Execution| other.service == execution.service && other.push == execution.push;
@@ -230,7 +230,7 @@ pub(super) fn rolled_back_means_gone(aftermath: &Aftermath) -> Vec<Violation> {
         .collect()
 }
 
-/// True if an execution says rightly that the service went back to a revision with an image whose tasks die.
+/// True if an execution says rightly that the service went back to a revision with an image whose tasks crash.
 fn says_it_is_there(aftermath: &Aftermath, execution: &Execution) -> bool {
     let message = execution.message.as_deref().unwrap_or_default();
     let service = execution.service.as_ref().and_then(|id| aftermath.after.service(id));
@@ -238,8 +238,8 @@ fn says_it_is_there(aftermath: &Aftermath, execution: &Execution) -> bool {
         let back = service.history.last();
         back.is_some_and(|back| may_have_no_records(aftermath, service, back))
     });
-    let dies = aftermath.pushed(execution).is_some_and(|push| !push.runs());
-    dies && is_without_records && message.contains(", which was stable before but has the image too")
+    let crashes = aftermath.pushed(execution).is_some_and(|push| !push.runs());
+    crashes && is_without_records && message.contains(", which was stable before but has the image too")
 }
 
 /// Where deploy-service says `SERVICE_DELETED`, which is green, the service is gone.
@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_back_on_an_image_whose_tasks_die_is_found_unless_that_is_said_and_no_record_told_of_another() {
+    fn a_service_back_on_an_image_whose_tasks_crash_is_found_unless_that_is_said_and_no_record_told_of_another() {
         use simulated_ecs::Behaviour::{Good, Once};
         let found = |behaviour, list_is_told: bool, says: &str| {
             let mut aftermath = calm();
@@ -527,7 +527,7 @@ mod tests {
         let has_image = ", which was stable before but has the image too. Push again";
         assert_eq!(found(Once, false, has_image), 0);
         assert_eq!(found(Once, true, has_image), 1, "the records told of web:2");
-        assert_eq!(found(Good, false, has_image), 1, "no task of it dies");
+        assert_eq!(found(Good, false, has_image), 1, "no task of it crashes");
         assert_eq!(found(Once, false, " and stable. Push again"), 1);
     }
 

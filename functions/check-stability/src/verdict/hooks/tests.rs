@@ -116,7 +116,7 @@ fn a_hook_that_waits_holds_the_rollout_until_it_expires_and_says_how_to_go_on() 
 }
 
 #[test]
-fn on_the_way_back_a_pause_holds_only_what_has_not_begun_to_go_back_and_a_function_holds_both() {
+fn in_a_rollback_a_pause_holds_only_what_has_not_begun_to_go_back_and_a_function_holds_both() {
     use HookAction::RollBack;
     let paused = lifecycle([pause(HookStatus::AwaitingAction, Some(3600), None)]);
     let not_begun = hold(&paused, &rollout("web:1"), Some(RollBack), at(600)).unwrap();
@@ -257,15 +257,15 @@ proptest! {
 
 #[test]
 fn a_hook_that_waits_for_weeks_is_read_some_hundred_times_and_the_events_of_an_execution_are_enough() {
-    const EVENTS_A_LOOK: usize = 9;
-    // The settings allow so many looks for a rollout, and as many for a rollback.
-    const LOOKS: usize = 2 * 1200;
+    const EVENTS_A_POLL: usize = 9;
+    // The settings allow so many polls for a rollout, and as many for a rollback.
+    const POLLS: usize = 2 * 1200;
     let count = |poll_interval, days| reads_while_held(poll_interval, days * DAY, 1800).0.len();
     assert!((100..150).contains(&count(15, 1)), "{}", count(15, 1));
     assert!(count(15, 14) < 400, "{}", count(15, 14));
     // A rollout that is read more often than every 504 seconds may not last for seven days, and its age makes its reads rare.
     for poll_interval in [504, 1000, 3600] {
-        let events = (count(poll_interval, 28) + LOOKS) * EVENTS_A_LOOK;
+        let events = (count(poll_interval, 28) + POLLS) * EVENTS_A_POLL;
         assert!(events < 25_000, "{poll_interval}: {events}");
     }
 }

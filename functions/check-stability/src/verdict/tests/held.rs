@@ -23,7 +23,7 @@ fn invocation(status: HookStatus) -> Hook {
 }
 
 impl Case {
-    /// The rollout, or the way back, that counts has this hook.
+    /// The rollout, or the rollback, that counts has this hook.
     fn hook(self, hook: Hook) -> Self {
         Self {
             service: Service {
