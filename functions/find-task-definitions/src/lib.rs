@@ -1,12 +1,12 @@
 //! A push in, what is to be deployed out.
 
+pub mod events;
 pub mod limits;
 pub mod plan;
 pub mod policy;
 pub mod registry;
 pub mod services;
 pub mod stage;
-pub mod told;
 pub mod waves;
 
 use ecr_deploy::aws::ecs::Ecs;
@@ -102,7 +102,7 @@ pub async fn handle(
         return Ok(plan);
     }
     refuse_many(config.max_services, &plan)?;
-    let told = told::told(&plan, &request.execution);
+    let told = events::told(&plan, &request.execution);
     Ok(Plan { told, ..plan })
 }
 
