@@ -3,7 +3,6 @@
 use ecr_deploy::contract::{Check, Rollout};
 use ecr_deploy::domain::service::StoppedTask;
 use ecr_deploy::domain::task_definition::LogStream;
-use jiff::fmt::friendly::{Designator, SpanPrinter};
 use jiff::{SignedDuration, Timestamp};
 
 /// Adds to the message of a rollout that failed at `now` after how long that was, when the `first` of its tasks crashed, and where that
@@ -32,8 +31,7 @@ pub(crate) fn with_times(
 /// "2m 10s", in whole seconds; AWS's clock and ours may differ by a few.
 fn lasted(from: Timestamp, to: Timestamp) -> String {
     let seconds = to.duration_since(from).as_secs().max(0);
-    let printer = SpanPrinter::new().designator(Designator::Compact);
-    printer.duration_to_string(&SignedDuration::from_secs(seconds))
+    format!("{:#}", SignedDuration::from_secs(seconds))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use ecr_deploy::contract::{
 };
 use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::domain::service::title;
+use jiff::SignedDuration;
 
 /// How many services are named.
 const NAMED: usize = 10;
@@ -153,11 +154,8 @@ fn facts(end: &End<'_>) -> Vec<(&'static str, String)> {
 
 /// "1h 2m 3s".
 fn duration(seconds: u64) -> String {
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, seconds) => format!("{minutes}m {seconds}s"),
-        (hours, minutes, seconds) => format!("{hours}h {minutes}m {seconds}s"),
-    }
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    format!("{:#}", SignedDuration::from_secs(seconds))
 }
 
 /// The execution in the console, by its ARN: `arn:aws:states:eu-west-1:123456789012:execution:…`.
@@ -306,6 +304,9 @@ mod tests {
 
     #[test]
     fn a_duration_is_told_in_its_largest_units() {
-        assert_eq!([5, 104, 3723].map(duration), ["5s", "1m 44s", "1h 2m 3s"]);
+        assert_eq!(
+            [0, 5, 104, 3723, 90061].map(duration),
+            ["0s", "5s", "1m 44s", "1h 2m 3s", "25h 1m 1s"]
+        );
     }
 }
