@@ -51,6 +51,14 @@ pub enum Error {
     /// AWS does not answer.
     #[error("{0}. Try again")]
     Unavailable(String),
+    /// It ended the command after something was changed, or has begun.
+    #[error("{said}\n{error}")]
+    After {
+        /// How that stands, and what to do.
+        said: String,
+        /// What ended the command.
+        error: Box<Error>,
+    },
 }
 
 impl Error {
@@ -59,6 +67,15 @@ impl Error {
         Self::OtherVersion {
             what: what.to_string(),
             problem: problem.to_string(),
+        }
+    }
+
+    /// The same, after something was changed or has begun: `said` tells how that stands.
+    #[must_use]
+    pub fn after(self, said: impl Into<String>) -> Self {
+        Self::After {
+            said: said.into(),
+            error: Box::new(self),
         }
     }
 
@@ -74,6 +91,7 @@ impl Error {
             Self::Rejected(_) => "Command.Rejected",
             Self::Unwritten(_) => "Command.Unwritten",
             Self::Unavailable(_) => "Command.Unavailable",
+            Self::After { error, .. } => error.name(),
         }
     }
 
@@ -82,6 +100,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
+            Self::After { error, .. } => error.exit(),
             _ => Exit::Failed,
         }
     }

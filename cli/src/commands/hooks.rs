@@ -30,8 +30,10 @@ pub struct Answered {
     pub revision: String,
     /// The hooks that were answered.
     pub hooks: Vec<Pause>,
-    /// The name of the push that watches the rollout; `null` where none does.
+    /// The name of the push that watches the rollout; `null` where none does, or where that is not known.
     pub push: Option<String>,
+    /// The error for which it is not known whether a push watches the rollout.
+    pub push_not_known: Option<String>,
 }
 
 /// The answer to a hook.
@@ -83,9 +85,22 @@ async fn answer(shared: &Shared, arguments: &ServiceArguments, answer: Answer) -
     // One that goes back at its first hook does not wait at the others.
     let most = if answer == Answer::Cancelled { 1 } else { pauses.len() };
     let hooks: Vec<Pause> = pauses.into_iter().take(most).collect();
-    for hook in &hooks {
-        send(&account, service_deployment, hook, answer).await?;
+    for (answered, hook) in hooks.iter().enumerate() {
+        let sent = send(&account, service_deployment, hook, answer).await;
+        sent.map_err(|error| match answered {
+            0 => error,
+            _ => error.after(format!(
+                "{answered} of {} hooks of {} were answered, and the next one was not:",
+                hooks.len(),
+                arguments.service
+            )),
+        })?;
     }
+    // The hooks are answered: nothing that cannot be read makes that undone.
+    let (push, push_not_known) = match watching(&account, &cluster, &name).await {
+        Ok(push) => (push, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     let document = Answered {
         service: arguments.service.clone(),
         answer,
@@ -95,7 +110,8 @@ async fn answer(shared: &Shared, arguments: &ServiceArguments, answer: Answer) -
             .map(|it| it.task_definition.short().to_owned())
             .unwrap_or_default(),
         hooks,
-        push: watching(&account, &cluster, &name).await?,
+        push,
+        push_not_known,
     };
     output::print(shared.output, &document, now())?;
     Ok(Exit::Done)
@@ -139,19 +155,20 @@ impl Document for Answered {
             Answer::Cancelled => "ECS takes the service back to the revision before.",
         };
         let Some(push) = &self.push else {
-            let how = format!(
-                "{next} No push watches it: ecr-deploy status {} tells how it goes on.",
-                self.service
-            );
-            return paragraphs([head, wrapped(&how)]);
+            let watched = match &self.push_not_known {
+                Some(error) => format!("It is not known whether a push watches it: {error}."),
+                None => "No push watches it.".to_owned(),
+            };
+            let how = wrapped(&format!("{next} {watched} To see how it goes on:"));
+            return paragraphs([head, format!("{how}\n  ecr-deploy status {}", self.service)]);
         };
         let end = match self.answer {
             Answer::Continued => "The push watches it to its end",
             Answer::Cancelled => "The push sees that, and ends red",
         };
         let how = format!(
-            "{next} {end}. A rollout that has waited for long is read more and more seldom, at least once an hour, so the push may end \
-             some time later:"
+            "{next} {end}. A rollout that has waited for long is read less often: once an hour after a day, and every few hours after some \
+             days. So the push may end some time later:"
         );
         paragraphs([head, format!("{}\n  ecr-deploy why {}", wrapped(&how), short(push))])
     }

@@ -1,6 +1,6 @@
 //! `rollback`, `continue` and `cancel`.
 
-use crate::support::{Aws, arn, image};
+use crate::support::{Answer, Aws, arn, image, refused};
 use serde_json::{Value, json};
 
 /// An account with executions of services whose names begin as those of `production/web`, and that of a push behind them.
@@ -64,4 +64,57 @@ fn where_the_search_for_a_deployment_gave_up_that_is_told_and_nothing_is_begun()
         .types("status production/web")
         .ended(0)
         .says_nothing_of(&["older executions"]);
+}
+
+/// An account in which the rollout of `production/web` waits at two hooks; `fails` refuses an operation at a call of it.
+fn waiting(fails: (&'static str, usize)) -> Aws {
+    let mut called = 0;
+    behind(0, 0, "RUNNING").instead(move |operation, _| {
+        called += usize::from(operation == fails.0);
+        if operation == fails.0 && called >= fails.1 {
+            return Some(refused("AccessDeniedException", "not authorized"));
+        }
+        waits(operation)
+    })
+}
+
+fn waits(operation: &str) -> Option<Answer> {
+    let arn = "arn:aws:ecs:eu-west-1:123456789012:service-deployment/production/web/2";
+    let waits = |id: &str| json!({"hookId": id, "status": "AWAITING_ACTION", "expiresAt": 4_000_000_000_i64, "timeoutAction": "ROLLBACK"});
+    let under_way = json!({
+        "serviceDeploymentArn": arn, "status": "IN_PROGRESS", "createdAt": 1_796_000_000,
+        "lifecycleStage": "POST_SCALE_UP", "lifecycleHookDetails": [waits("one"), waits("two")],
+    });
+    match operation {
+        "ListServiceDeployments" | "DescribeServiceDeployments" => {
+            Some((200, json!({"serviceDeployments": [under_way]})))
+        }
+        "ContinueServiceDeployment" => Some((200, json!({}))),
+        _ => None,
+    }
+}
+
+#[test]
+fn hooks_that_were_answered_are_told_also_where_the_push_cannot_be_read() {
+    for (word, answer) in [("continue", "CONTINUED"), ("cancel", "CANCELLED")] {
+        let words = format!("{word} production/web");
+        waiting(("", 0))
+            .types(&words)
+            .ended(0)
+            .says(&[answer, "ecr-deploy why"]);
+        waiting(("ListExecutions", 1)).types(&words).ended(0).says(&[
+            answer,
+            "It is not known whether a push watches it",
+            "not authorized",
+            "ecr-deploy status production/web",
+        ]);
+    }
+    waiting(("ContinueServiceDeployment", 2))
+        .types("continue production/web")
+        .ended(1)
+        .says(&["1 of 2 hooks of production/web were answered", "not authorized"]);
+    waiting(("ContinueServiceDeployment", 1))
+        .types("continue production/web")
+        .ended(1)
+        .says_nothing_of(&["were answered"]);
 }

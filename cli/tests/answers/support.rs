@@ -135,6 +135,12 @@ impl Aws {
         self
     }
 
+    /// With other answers.
+    pub(crate) fn instead(mut self, instead: impl FnMut(&str, &Value) -> Option<Answer> + Send + 'static) -> Self {
+        self.instead = Box::new(instead);
+        self
+    }
+
     /// Types a command: its words with spaces between them.
     pub(crate) fn types(self, words: &str) -> Said {
         self.says_to(&words.split(' ').collect::<Vec<_>>()).0
@@ -160,8 +166,6 @@ impl Aws {
             ("AWS_ACCESS_KEY_ID", "key"),
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("AWS_REGION", "eu-west-1"),
-            // Nobody waits for the end of an outage here.
-            ("AWS_MAX_ATTEMPTS", "1"),
         ]);
         let Output { status, stdout, stderr } = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
