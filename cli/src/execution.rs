@@ -4,6 +4,7 @@ mod search;
 
 pub use search::{Newest, NewestOfEach, begin};
 
+use crate::aws::pause;
 use crate::error::Error;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::operation::get_execution_history::GetExecutionHistoryOutput;
@@ -15,6 +16,12 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::time::Duration;
+
+/// How often an execution is read that has just begun, until it is there.
+const READS: u32 = 30;
+/// Time between two of these reads.
+const BETWEEN_READS: Duration = Duration::from_millis(500);
 
 /// The status of an execution: it goes on, or ended in one of these ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -166,6 +173,26 @@ impl Executions {
                 .and_then(|count| u32::try_from(count).ok())
                 .unwrap_or_default(),
         })
+    }
+
+    /// Reads one that has begun, or that goes on since a redrive, the `redrives`th. An answer of Step Functions may be some seconds old:
+    /// the execution is not there yet then, or has still ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] where it is not told of in time, and whatever AWS refuses.
+    pub async fn begun(&self, arn: &str, redrives: u32) -> Result<Execution, Error> {
+        for _ in 0..READS {
+            match self.read(arn).await {
+                Ok(it) if it.redrives >= redrives || it.status == Status::Running => return Ok(it),
+                Ok(_) | Err(Error::NotFound(_)) => pause(BETWEEN_READS).await,
+                Err(error) => return Err(error),
+            }
+        }
+        let name = arn.rsplit(':').next().unwrap_or(arn);
+        Err(Error::Unavailable(format!(
+            "the execution {name} has begun, and Step Functions does not tell of that yet"
+        )))
     }
 
     /// The newest message of a step on a service, by the last events of its execution.

@@ -2,6 +2,7 @@
 
 use crate::aws::{Account, pause};
 use crate::error::Error;
+use crate::named;
 use crate::output::{count, note};
 use crate::push::{Push, Reader};
 use crate::report::Outcome;
@@ -54,6 +55,20 @@ impl Drop for Progress {
 ///
 /// Whatever AWS refuses.
 pub async fn follow(account: &Account, arn: &str) -> Result<Push, Error> {
+    read_on(account, arn).await.map_err(|error| goes_on(error, arn))
+}
+
+/// The error of a command that has begun a push: the push goes on without it.
+#[must_use]
+pub fn goes_on(error: Error, arn: &str) -> Error {
+    let push = arn.rsplit(':').next().unwrap_or(arn);
+    error.after(format!(
+        "The push {push} goes on in AWS. To see what comes of it:\n  ecr-deploy why {}",
+        named::short(push)
+    ))
+}
+
+async fn read_on(account: &Account, arn: &str) -> Result<Push, Error> {
     let progress = Progress::new("the plan is made");
     let mut reader = Reader::new(account, arn);
     let mut told: BTreeMap<String, String> = BTreeMap::new();

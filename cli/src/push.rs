@@ -83,7 +83,11 @@ impl<'a> Reader<'a> {
             _ => None,
         };
         if self.plan.is_none() {
-            self.plan = self.executions.plan(&self.arn).await?;
+            self.plan = match self.executions.plan(&self.arn).await {
+                // It has begun just now, and its events are not there yet.
+                Err(Error::NotFound(_)) if execution.status == Status::Running => None,
+                plan => plan?,
+            };
         }
         let services = match &self.plan {
             Some(plan) => self.services(&execution, report::planned(plan)).await?,

@@ -9,7 +9,7 @@ use crate::execution::{Executions, Status};
 use crate::exit::Exit;
 use crate::image::Named;
 use crate::output::{self, note};
-use crate::progress::follow;
+use crate::progress::{follow, goes_on};
 use crate::push::Reader;
 
 /// Starts it, and follows it to its end.
@@ -26,7 +26,12 @@ pub(crate) async fn run(shared: &Shared, arguments: &DeployArguments) -> Result<
     );
     let executions = Executions(account.sfn());
     let launched = executions.start(&account.installation.push, None, &event).await?;
-    let launched = ended(&executions, &launched).await?;
+    let launched = ended(&executions, &launched).await;
+    let launched = launched.map_err(|error| {
+        error.after(
+            "The push has begun in AWS, and goes on. To find it, and to see what comes of it:\n  ecr-deploy history",
+        )
+    })?;
     let arn = launched.output.as_ref().and_then(|output| output["execution"].as_str());
     let (Some(arn), Status::Succeeded) = (arn, launched.status) else {
         let failure = launched.failure.map(|it| format!("{}: {}", it.error, it.message));
@@ -36,8 +41,11 @@ pub(crate) async fn run(shared: &Shared, arguments: &DeployArguments) -> Result<
         )));
     };
     note(&format!("push {}", arn.rsplit(':').next().unwrap_or(arn)));
+    let begun = executions.begun(arn, 0).await;
+    begun.map_err(|error| goes_on(error, arn))?;
     let push = if arguments.no_wait {
-        Reader::new(&account, arn).read().await?
+        let read = Reader::new(&account, arn).read().await;
+        read.map_err(|error| goes_on(error, arn))?
     } else {
         follow(&account, arn).await?
     };

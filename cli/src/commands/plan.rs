@@ -81,13 +81,12 @@ pub(crate) async fn run(shared: &Shared, arguments: &ImageArguments) -> Result<E
 
 /// Waits for the end of an execution that lasts seconds.
 pub(crate) async fn ended(executions: &Executions, arn: &str) -> Result<Execution, Error> {
-    loop {
-        let execution = executions.read(arn).await?;
-        if execution.status != Status::Running {
-            return Ok(execution);
-        }
+    let mut execution = executions.begun(arn, 0).await?;
+    while execution.status == Status::Running {
         pause(Duration::from_millis(500)).await;
+        execution = executions.read(arn).await?;
     }
+    Ok(execution)
 }
 
 impl Document for PlanDocument {

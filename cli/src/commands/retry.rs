@@ -7,7 +7,7 @@ use crate::execution::{Executions, Status};
 use crate::exit::Exit;
 use crate::named;
 use crate::output::{self, note};
-use crate::progress::follow;
+use crate::progress::{follow, goes_on};
 use crate::push::Reader;
 
 /// Redrives it, and follows it to its end.
@@ -17,7 +17,11 @@ pub(crate) async fn run(shared: &Shared, arguments: &RetryArguments) -> Result<E
     let arn = named::push(&account, &executions, &arguments.push).await?;
     let push = executions.read(&arn).await?;
     match push.status {
-        Status::Failed | Status::Stopped => executions.redrive(&arn).await?,
+        Status::Failed | Status::Stopped => {
+            executions.redrive(&arn).await?;
+            let begun = executions.begun(&arn, push.redrives + 1).await;
+            begun.map_err(|error| goes_on(error, &arn))?;
+        }
         Status::Running => note(&format!("push {} is running already", push.name)),
         Status::Succeeded => {
             return Err(Error::NotFound(format!(
@@ -28,7 +32,10 @@ pub(crate) async fn run(shared: &Shared, arguments: &RetryArguments) -> Result<E
     }
     note(&format!("push {}", push.name));
     let push = if arguments.no_wait {
-        Reader::new(&account, &arn).read().await?
+        Reader::new(&account, &arn)
+            .read()
+            .await
+            .map_err(|error| goes_on(error, &arn))?
     } else {
         follow(&account, &arn).await?
     };

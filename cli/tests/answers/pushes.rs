@@ -1,6 +1,6 @@
 //! `deploy`, `retry` and `why`.
 
-use crate::support::{Aws, DIGEST, arn, image};
+use crate::support::{Aws, DIGEST, arn, image, refused};
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 
@@ -67,14 +67,80 @@ fn rolled_back(failures: usize) -> Aws {
 #[test]
 fn a_push_whose_search_was_retried_often_has_a_plan_nevertheless() {
     for failures in [0, 250] {
-        let push = || rolled_back(failures);
-        push()
-            .types("retry shop/web:v2 --no-wait")
-            .ended(3)
-            .says(&["production/web Deploy.RolledBack"]);
-        push()
-            .types("why shop/web:v2 web")
-            .ended(0)
-            .says(&["production/web Deploy.RolledBack"]);
+        let told = ["shop/web:v2 ROLLED_BACK", "production/web Deploy.RolledBack"];
+        for words in ["why shop/web:v2", "why shop/web:v2 web"] {
+            rolled_back(failures).types(words).ended(0).says(&told);
+        }
     }
+}
+
+/// An account in which `DescribeExecution` of the push answers by the number of the call.
+fn described(aws: Aws, mut answer: impl FnMut(usize) -> Option<(u16, Value)> + Send + 'static) -> Aws {
+    let mut reads = 0;
+    aws.instead(move |operation, input| {
+        let is_read = operation == "DescribeExecution" && input["executionArn"] == arn("Image-1", PUSH);
+        reads += usize::from(is_read);
+        if is_read { answer(reads) } else { None }
+    })
+}
+
+#[test]
+fn the_failure_before_a_redrive_is_not_taken_for_its_result() {
+    let redriven = |status: &str| {
+        json!({
+            "executionArn": arn("Image-1", PUSH), "name": PUSH, "status": status, "startDate": 1_796_000_000,
+            "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:Image-1", "input": event().to_string(),
+            "redriveCount": 1,
+        })
+    };
+    // It is read to find it by its image, and before it is redriven.
+    let goes_on = move |reads| match reads {
+        0..=4 => None,
+        5..=6 => Some((200, redriven("RUNNING"))),
+        _ => Some((200, redriven("ABORTED"))),
+    };
+    described(rolled_back(0), goes_on).types("retry shop/web:v2").ended(7);
+    // It ended once more before it was read.
+    let has_ended = move |reads| (reads > 4).then(|| (200, redriven("ABORTED")));
+    described(rolled_back(0), has_ended).types("retry shop/web:v2").ended(7);
+}
+
+/// An account in which `deploy` begins the push.
+fn deployed() -> Aws {
+    let launched = json!({"output": {"execution": arn("Image-1", PUSH)}});
+    let running = json!({"input": event()});
+    Aws::new()
+        .execution("Push-1", "started", "SUCCEEDED", &launched)
+        .execution("Image-1", PUSH, "RUNNING", &running)
+        .events(PUSH, events(0))
+}
+
+#[test]
+fn an_execution_that_has_begun_may_not_be_there_at_once() {
+    let missing = |reads| (reads < 4).then(|| refused("ExecutionDoesNotExist", "Execution Does Not Exist"));
+    described(deployed(), missing)
+        .types("deploy shop/web:v2 --no-wait")
+        .ended(0)
+        .says(&["shop/web:v2 RUNNING"]);
+}
+
+#[test]
+fn a_push_that_can_be_followed_no_longer_goes_on_and_that_is_told() {
+    let expired = |reads| (reads > 2).then(|| refused("ExpiredTokenException", "the token is expired"));
+    let told = [
+        "goes on in AWS",
+        "ecr-deploy why 6a69650c",
+        "the token is expired",
+        "sign in first",
+    ];
+    described(deployed(), expired)
+        .types("deploy shop/web:v2")
+        .ended(1)
+        .says(&told);
+    let said = described(deployed(), expired)
+        .types("deploy shop/web:v2 --output json")
+        .ended(1);
+    let notes = said.notes.lines().find(|line| line.starts_with('{')).unwrap();
+    let error: Value = serde_json::from_str(notes).unwrap();
+    assert_eq!(error["error"], "Command.Rejected", "{notes}");
 }
