@@ -16,6 +16,7 @@ use aws_sdk_ecs::types::ServiceField;
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::contract::ServiceConclusion;
 use ecr_deploy::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
+use ecr_deploy::domain::hold as domain_hold;
 use ecr_deploy::domain::service::{self, Service};
 use ecr_deploy::domain::task_definition::TaskDefinition;
 use find_task_definitions::stage::Stages;
@@ -69,15 +70,24 @@ pub(crate) async fn run(shared: &Shared, arguments: &RollbackArguments) -> Resul
     let asked = asked(&account, &executions, &named, arguments, &hold).await?;
     // A push that begins now finds the hold, and does not overtake it.
     let before = hold::set(&account, &named, &hold).await?;
-    note(&format!("{} is on hold: {hold}", arguments.service));
+    let held_before = before.as_deref().and_then(|before| domain_hold::hold(before, now()));
+    let held_before = held_before.map_or(String::new(), |before| format!("\nIt was before: {before}"));
+    note(&format!("{} is on hold: {hold}{held_before}", arguments.service));
     let name = format!("{}rollback-{}-0", begin(&named.service), &new_id()[..8]);
     let machine = &account.installation.deploy_service;
-    let arn = executions.start(machine, Some(&name), &asked.input()).await?;
-    let execution = if arguments.no_wait {
-        executions.read(&arn).await?
-    } else {
-        follow(&executions, &arn).await?
-    };
+    let service = &arguments.service;
+    let started = executions.start(machine, Some(&name), &asked.input()).await;
+    let arn = started.map_err(|error| {
+        error.after(format!(
+            "{service} was not taken back, and stays on hold: {hold}{held_before}\nTo lift the hold:\n  ecr-deploy unhold {service}"
+        ))
+    })?;
+    let execution = follow(&executions, &arn, arguments.no_wait).await;
+    let execution = execution.map_err(|error| {
+        error.after(format!(
+            "{service} goes back in AWS, and stays on hold. To see what comes of it:\n  ecr-deploy status {service}"
+        ))
+    })?;
     let document = Rollback {
         held_before: before,
         ..document(arguments, &asked, hold, &execution)
@@ -176,13 +186,13 @@ async fn last_good(ecs: &Ecs, of: &Service, running: &TaskDefinitionArn) -> Resu
     Ok(history.and_then(|history| service::last_good(&history, running).cloned()))
 }
 
-/// Follows the execution to its end, and says what each poll says.
-async fn follow(executions: &Executions, arn: &str) -> Result<Execution, Error> {
+/// Follows the execution to its end, or to its begin alone, and says what each poll says.
+async fn follow(executions: &Executions, arn: &str, no_wait: bool) -> Result<Execution, Error> {
+    let mut execution = executions.begun(arn, 0).await?;
     let progress = Progress::new("it goes back");
     let mut told = None;
     loop {
-        let execution = executions.read(arn).await?;
-        if execution.status != Status::Running {
+        if no_wait || execution.status != Status::Running {
             return Ok(execution);
         }
         let message = executions.newest_message(arn).await?;
@@ -191,6 +201,7 @@ async fn follow(executions: &Executions, arn: &str) -> Result<Execution, Error> 
             told = message;
         }
         pause(POLL).await;
+        execution = executions.read(arn).await?;
     }
 }
 
@@ -239,8 +250,13 @@ impl Document for Rollback {
         let name = self.execution.rsplit(':').next().unwrap_or_default();
         let mut rows = vec![row("from", format!("{} with {}", self.from, self.image.name()))];
         rows.extend(self.to.iter().map(|to| row("to", to.clone())));
+        rows.push(row("on hold", self.hold.clone()));
+        let before = self
+            .held_before
+            .as_deref()
+            .and_then(|before| domain_hold::hold(before, now));
+        rows.extend(before.map(|before| row("before", before.to_owned())));
         rows.extend([
-            row("on hold", self.hold.clone()),
             row("execution", name.to_owned()),
             row("began", format!("{}, {took}", time(self.started))),
         ]);

@@ -118,3 +118,37 @@ fn hooks_that_were_answered_are_told_also_where_the_push_cannot_be_read() {
         .ended(1)
         .says_nothing_of(&["were answered"]);
 }
+
+#[test]
+fn a_hold_that_a_rollback_replaces_is_told_and_so_is_one_that_it_leaves_behind() {
+    let held = |hold: &str| {
+        let back = json!({"input": {"cluster": "production", "service": "web", "image": image("v2"), "back": {}}});
+        // Its name is made anew each time.
+        let arn = arn("Service-1", "web-rollback-1");
+        Aws::new()
+            .execution("Service-1", "web-rollback-1", "RUNNING", &back)
+            .tag("ecr-deploy:hold", hold)
+            .instead(move |operation, _| match operation {
+                "ListExecutions" => Some((200, json!({"executions": []}))),
+                "StartExecution" => Some((200, json!({"executionArn": arn, "startDate": 1_796_000_000}))),
+                _ => None,
+            })
+    };
+    let words = [&ROLLBACK[..], &["--no-wait"]].concat();
+    let (said, _) = held("bob - audit freeze").says_to(&words);
+    let said = said.ended(0).says(&["It was before: bob - audit freeze"]);
+    assert!(said.text.contains("before     bob - audit freeze"), "{}", said.text);
+    let (said, _) = held("until 2020-01-01T00:00:00Z bob - audit freeze").says_to(&words);
+    said.ended(0).says_nothing_of(&["audit freeze"]);
+
+    let (said, _) = Aws::new()
+        .tag("ecr-deploy:hold", "bob - audit freeze")
+        .instead(|operation, _| (operation == "StartExecution").then(|| refused("AccessDeniedException", "not yours")))
+        .says_to(&ROLLBACK);
+    said.ended(1).says(&[
+        "production/web was not taken back, and stays on hold: operator/ann - broken",
+        "It was before: bob - audit freeze",
+        "ecr-deploy unhold production/web",
+        "not yours",
+    ]);
+}

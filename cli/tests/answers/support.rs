@@ -141,6 +141,12 @@ impl Aws {
         self
     }
 
+    /// With a tag of the service `production/web`.
+    pub(crate) fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags = json!([{"key": key, "value": value}]);
+        self
+    }
+
     /// Types a command: its words with spaces between them.
     pub(crate) fn types(self, words: &str) -> Said {
         self.says_to(&words.split(' ').collect::<Vec<_>>()).0
