@@ -29,7 +29,7 @@ pub use plan::PlanDocument;
 pub(crate) use plan::ended;
 pub use rollback::Rollback;
 pub use status::Status;
-pub use sweep::{Missed, Swept};
+pub use sweep::{Missed, NotStarted, Swept};
 pub use verify::{Left, MadePush, Verified};
 pub use why::{Story, Why};
 

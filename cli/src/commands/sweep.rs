@@ -31,6 +31,18 @@ pub struct Swept {
     pub more: u32,
     /// The pushes that were started, by the names of their executions.
     pub started: Vec<String>,
+    /// The pushes that could not be started, or of which that is not known.
+    pub not_started: Vec<NotStarted>,
+}
+
+/// A push that a sweep could not start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NotStarted {
+    /// Its image, `shop/web:v2`.
+    pub image: String,
+    /// The error.
+    pub message: String,
 }
 
 /// A push that a service has missed.
@@ -69,7 +81,6 @@ struct Output {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Started {
-    #[expect(dead_code, reason = "the execution tells it, too")]
     image: String,
     execution: String,
 }
@@ -108,7 +119,10 @@ pub(crate) async fn run(shared: &Shared, arguments: &SweepArguments) -> Result<E
         .start(machine, None, &json!({"report": arguments.report}))
         .await?;
     let progress = Progress::new("what runs is compared with what is in ECR");
-    let swept = ended(&executions, &arn).await?;
+    let swept = ended(&executions, &arn).await;
+    let swept = swept.map_err(|error| {
+        error.after("The sweep goes on in AWS. To see the pushes that it starts:\n  ecr-deploy history")
+    })?;
     drop(progress);
     let (Some(output), Status::Succeeded) = (&swept.output, swept.status) else {
         let failure = swept.failure.map(|it| format!("{}: {}", it.error, it.message));
@@ -118,21 +132,47 @@ pub(crate) async fn run(shared: &Shared, arguments: &SweepArguments) -> Result<E
         )));
     };
     let output: Output = report::read("what the sweep has found", output)?;
-    let mut started = Vec::new();
-    for push in &output.started {
-        let launched = ended(&executions, &push.execution).await?;
-        let arn = launched.output.as_ref().and_then(|output| output["execution"].as_str());
-        started.extend(arn.and_then(|arn| arn.rsplit(':').next()).map(str::to_owned));
+    let (mut started, mut not_started) = (Vec::new(), Vec::new());
+    for push in output.started {
+        match started_by(&executions, &push.execution).await {
+            Ok(name) => started.push(name),
+            Err(error) => not_started.push(NotStarted {
+                image: push.image,
+                message: error.to_string(),
+            }),
+        }
+    }
+    let mut missed: Vec<Missed> = output.missed.iter().map(Missed::from).collect();
+    for it in &mut missed {
+        it.deployed &= not_started.iter().all(|push| push.image != it.image.name());
     }
     let document = Swept {
         execution: arn,
         services: output.services,
-        missed: output.missed.iter().map(Missed::from).collect(),
+        missed,
         more: output.more,
         started,
+        not_started,
     };
     output::print(shared.output, &document, now())?;
-    Ok(Exit::Done)
+    Ok(if document.not_started.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+/// The name of the push that an execution of the state machine push has started.
+async fn started_by(executions: &Executions, launched: &str) -> Result<String, Error> {
+    let unknown = |error| Error::Rejected(format!("it is not known whether its push has started: {error}"));
+    let launched = ended(executions, launched).await.map_err(unknown)?;
+    let refused = |why: String| Err(Error::Rejected(format!("its push could not be started: {why}")));
+    let arn = launched.output.as_ref().and_then(|output| output["execution"].as_str());
+    match (arn.and_then(|arn| arn.rsplit(':').next()), launched.failure) {
+        (Some(name), _) => Ok(name.to_owned()),
+        (None, Some(failure)) => refused(format!("{}: {}", failure.error, failure.message)),
+        (None, None) => refused(format!("the execution {} was stopped", launched.name)),
+    }
 }
 
 impl Document for Swept {
@@ -157,7 +197,8 @@ impl Document for Swept {
             let rows = self.missed.iter().map(row).collect();
             table(&["service", "stage", "runs", "misses", "why"], rows)
         };
-        let messages = self.missed.iter().filter(|it| !it.deployed);
+        let is_not_started = |it: &Missed| self.not_started.iter().any(|push| push.image == it.image.name());
+        let messages = self.missed.iter().filter(|it| !it.deployed && !is_not_started(it));
         let messages: Vec<String> = messages.map(|it| wrapped(&format!("{}.", it.message))).collect();
         let started: Vec<String> = self
             .started
@@ -172,6 +213,11 @@ impl Document for Swept {
                 started.join("\n")
             ),
         };
+        let not_started = self.not_started.iter().map(|it| {
+            let said = wrapped(&format!("{}: {}. To start it:", it.image, it.message));
+            format!("{said}\n  ecr-deploy deploy {}", it.image)
+        });
+        let not_started: Vec<String> = not_started.collect();
         let missed = self.missed.len() + usize::try_from(self.more).unwrap_or(usize::MAX);
         let more = match self.more {
             0 => String::new(),
@@ -183,7 +229,7 @@ impl Document for Swept {
             1 => format!("1 of {read} misses a push{more}."),
             missed => format!("{missed} of {read} miss a push{more}."),
         };
-        paragraphs([services, messages.join("\n"), started, sum])
+        paragraphs([services, messages.join("\n"), started, not_started.join("\n"), sum])
     }
 }
 
@@ -217,6 +263,7 @@ mod tests {
             missed,
             more,
             started: started.iter().map(|push| (*push).to_owned()).collect(),
+            not_started: Vec::new(),
         };
         swept.text("2026-11-29T11:00:00Z".parse().unwrap())
     }

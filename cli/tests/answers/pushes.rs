@@ -144,3 +144,30 @@ fn a_push_that_can_be_followed_no_longer_goes_on_and_that_is_told() {
     let error: Value = serde_json::from_str(notes).unwrap();
     assert_eq!(error["error"], "Command.Rejected", "{notes}");
 }
+
+#[test]
+fn a_push_that_a_sweep_could_not_start_is_not_told_as_deployed() {
+    let missed: Value =
+        serde_json::from_str(include_str!("../../../statemachine/examples/missed-pushes.json")).unwrap();
+    let swept = |status: &str, launched: &Value| {
+        let started = json!([{"image": "busybox:v2", "execution": arn("Push-1", "launched")}]);
+        let output = json!({"services": 2, "missed": missed["missed"], "more": 0, "started": started});
+        Aws::new()
+            .execution("Sweep-1", "started", "SUCCEEDED", &json!({"output": output}))
+            .execution("Push-1", "launched", status, launched)
+    };
+    let launched = json!({"output": {"execution": arn("Image-1", PUSH)}});
+    swept("SUCCEEDED", &launched)
+        .types("sweep")
+        .ended(0)
+        .says(&["LOST, deployed", "ecr-deploy why 6a69650c"]);
+    let refused = json!({"error": "StepFunctions.AccessDenied", "cause": "not authorized"});
+    swept("FAILED", &refused)
+        .types("sweep")
+        .ended(1)
+        .says(&[
+            "busybox:v2: its push could not be started: StepFunctions.AccessDenied: not authorized",
+            "ecr-deploy deploy busybox:v2",
+        ])
+        .says_nothing_of(&["LOST, deployed", "started. To see"]);
+}
