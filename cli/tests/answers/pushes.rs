@@ -1,17 +1,18 @@
 //! `deploy`, `retry` and `why`.
 
 use crate::support::{Aws, DIGEST, arn, image, refused};
+use ecr_deploy_cli::report::name_of_execution;
 use serde_json::{Value, json};
-use sha1::{Digest, Sha1};
 
 /// The name of the push.
 const PUSH: &str = "shop-web-v2-6a69650c-1fc1-4eb1-8c94-cfb37be29cff";
 
 /// The name of the execution of `production/web` in the push, before a redrive.
 fn name() -> String {
-    let hash = Sha1::digest(format!("{}/production/web", arn("Image-1", PUSH)));
-    let hash: String = hash.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
-    format!("web-v2-{hash}-0")
+    format!(
+        "{}0",
+        name_of_execution(&arn("Image-1", PUSH), "v2", "production", "web")
+    )
 }
 
 /// The event of the push.
