@@ -106,10 +106,16 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct HistoryArguments {
     /// Repository (shop/web) or service (production/web, or web in any cluster); a repository comes first
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = typed::name)]
     pub name: Option<String>,
     /// Take the name for a service's, or a repository's, and nothing else
-    #[arg(long, value_enum, value_name = "service|repository", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "service|repository",
+        hide_possible_values = true,
+        requires = "name"
+    )]
     pub name_is: Option<NameIs>,
     /// Show so many at most
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = typed::limit)]
@@ -129,10 +135,10 @@ pub enum NameIs {
 #[derive(Debug, Args)]
 pub struct WhyArguments {
     /// Push: shop/web:v2 (its newest push), a name or a part of it from `history`, or the ARN of an execution
-    #[arg(value_name = "PUSH")]
+    #[arg(value_name = "PUSH", value_parser = typed::name)]
     pub push: String,
     /// Service whose story to tell, also where it did not fail: web or production/web
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", value_parser = typed::name)]
     pub service: Option<String>,
 }
 
@@ -140,7 +146,7 @@ pub struct WhyArguments {
 #[derive(Debug, Args)]
 pub struct RetryArguments {
     /// Push that failed or was stopped: as for `why`
-    #[arg(value_name = "PUSH")]
+    #[arg(value_name = "PUSH", value_parser = typed::name)]
     pub push: String,
     /// Return as soon as it goes on
     #[arg(long)]

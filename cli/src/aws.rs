@@ -9,7 +9,7 @@ use crate::installation::{Installation, parameter};
 use crate::parameters::Parameters;
 use aws_config::SdkConfig;
 use ecr_deploy::aws::ecs::Ecs;
-use ecr_deploy::domain::image::EcrRegistry;
+use ecr_deploy::domain::image::{EcrRegistry, Region};
 use ecr_deploy::error::Error as OfAws;
 use jiff::Timestamp;
 
@@ -29,9 +29,17 @@ impl SignedIn {
     /// [`Error::Usage`] where the profile does not exist, or no region is set.
     pub async fn new(shared: &Shared) -> Result<Self, Error> {
         let config = sign_in::config(shared.profile.as_deref(), shared.region.as_deref()).await?;
-        let region = config.region().map(ToString::to_string).ok_or_else(|| {
-            Error::Usage("no region is set: name it by --region, by AWS_REGION, or in the profile".to_owned())
-        })?;
+        let region = config.region().map(ToString::to_string).unwrap_or_default();
+        if region.parse::<Region>().is_err() {
+            let is_none = if region.is_empty() {
+                String::new()
+            } else {
+                format!(" ({region:?} is none)")
+            };
+            return Err(Error::Usage(format!(
+                "no region is set{is_none}: name it by --region, by AWS_REGION, or in the profile"
+            )));
+        }
         Ok(Self { config, region })
     }
 

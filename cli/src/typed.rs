@@ -72,6 +72,16 @@ pub(crate) fn image(text: &str) -> Result<String, Error> {
     text.parse::<crate::image::Named>().map(|_| text.to_owned())
 }
 
+/// A push, a repository or a service by a name: an empty one would be a part of every name.
+pub(crate) fn name(text: &str) -> Result<String, Error> {
+    if text.trim().is_empty() {
+        return Err(Error::Usage(
+            "there is no name: it is empty. Is a variable not set?".to_owned(),
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// The reason of a hold. One of spaces alone tells nobody anything.
 pub(crate) fn reason(text: &str) -> Result<String, Error> {
     if text.trim().is_empty() {

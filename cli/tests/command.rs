@@ -195,6 +195,7 @@ fn words_that_cannot_be_understood_are_refused_before_any_call() {
         ("unhold web", "names no service"),
         ("continue web", "names no service"),
         ("history --limit 0", "at least 1"),
+        ("history --name-is service", "<NAME>"),
         ("status a/b/c", "names no service"),
         ("status a:b", "no name of a cluster"),
         ("doctor --pass-role foo", "is no ARN of a role"),
@@ -265,6 +266,33 @@ fn words_that_can_be_understood_come_to_the_call() {
         let (code, notes) = said(&mut place.with_keys(&words));
         assert_eq!((code, place.calls().len()), (1, 1), "{words:?}: {notes}");
     }
+}
+
+#[test]
+fn an_empty_name_is_refused_since_it_is_a_part_of_every_name() {
+    let place = Place::new("empty");
+    for words in [
+        ["retry", ""].as_slice(),
+        &["retry", " ", "--no-wait"],
+        &["why", ""],
+        &["why", "web:v2", ""],
+        &["history", ""],
+    ] {
+        assert_refused(&place, words, "there is no name");
+    }
+}
+
+#[test]
+fn a_region_of_the_environment_is_one() {
+    let place = Place::new("region");
+    for region in ["", " ", "eu-west-1 ", "eu_west"] {
+        let (code, notes) = said(place.with_keys(&["status"]).env("AWS_REGION", region));
+        assert!(
+            code == 2 && notes.contains("no region is set"),
+            "{region:?}: {code}: {notes}"
+        );
+    }
+    assert_eq!(place.calls(), [""; 0]);
 }
 
 /// The text on standard output.
