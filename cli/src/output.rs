@@ -5,7 +5,7 @@ use crate::error::Error;
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 /// How many columns there are where nobody knows.
 const WIDTH: u16 = 80;
@@ -41,12 +41,15 @@ pub fn cell(text: impl ToString, tone: Tone) -> Cell {
     }
 }
 
-/// A table that fits the terminal. Colours are on a terminal only, and never where `NO_COLOR` is set. Names are broken only where the
-/// last column would have no room else.
+/// A table that fits the terminal. Colours are on a terminal only, and never where `NO_COLOR` is set. On a terminal names are broken only
+/// where the last column would have no room else; elsewhere never, since a program reads the lines.
 #[must_use]
 pub fn table(head: &[&str], rows: Vec<Vec<Cell>>) -> String {
     /// The least room for the text in the last column.
     const ROOM: u16 = 30;
+    let is_terminal = std::io::stdout().is_terminal();
+    let longest = rows.iter().filter_map(|row| row.last());
+    let longest = longest.map(|cell| longest_word(&cell.content())).max();
     let mut table = plain();
     if head.iter().any(|name| !name.is_empty()) {
         table.set_header(head.iter().map(|name| Cell::new(name.to_uppercase())));
@@ -58,26 +61,38 @@ pub fn table(head: &[&str], rows: Vec<Vec<Cell>>) -> String {
         .split_last()
         .map_or((0, [].as_slice()), |(last, names)| (*last, names));
     let taken: u16 = names.iter().map(|width| width + 2).sum();
+    let room = last.min(ROOM).max(longest.unwrap_or_default());
     let fits = taken + last.min(ROOM) <= width;
+    if !is_terminal {
+        table.set_width(width.max(taken.saturating_add(room)));
+    }
     for (at, column) in table.column_iter_mut().enumerate() {
         let is_last = at + 1 == widths.len();
         column.set_padding((0, if is_last { 0 } else { 2 }));
-        if fits && !is_last {
+        if (fits || !is_terminal) && !is_last {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
     table.trim_fmt()
 }
 
-/// Text that is wrapped where the terminal ends.
+/// Text that is wrapped where the terminal ends. A word that is longer, such as an ARN, stays whole, so that it can be copied.
 #[must_use]
 pub fn wrapped(text: &str) -> String {
     let mut table = plain();
+    let width = table.width().unwrap_or(WIDTH);
+    table.set_width(width.max(longest_word(text)));
     table.add_row([text]);
     for column in table.column_iter_mut() {
         column.set_padding((0, 0));
     }
     table.trim_fmt()
+}
+
+/// The width of the longest word of a text.
+fn longest_word(text: &str) -> u16 {
+    let longest = text.split_whitespace().map(|word| word.chars().count()).max();
+    u16::try_from(longest.unwrap_or_default()).unwrap_or(u16::MAX)
 }
 
 /// A table without lines, as wide as the terminal.
@@ -300,5 +315,28 @@ mod tests {
         );
         assert!(wrapped(long).lines().all(|line| line.chars().count() <= 80));
         assert!(!text.contains('\u{1b}'), "no colours where nobody sees them");
+    }
+
+    #[test]
+    fn a_name_is_never_broken_where_no_person_reads_it() {
+        let long = "production-eu-central/payments-checkout-service";
+        let row = |last: &str| {
+            let names = [long, "platform/payments/checkout-service:v2.13.1-rc.4", last];
+            names.map(|name| cell(name, Tone::Plain)).to_vec()
+        };
+        for last in [
+            "Deploy.RollBackFailed",
+            "checkout-service-rollback-0123456789abcdef-0123456789abcdef",
+        ] {
+            let text = table(&["service", "image", "last"], vec![row(last)]);
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(lines.len(), 2, "{text}");
+            assert!(lines[1].starts_with(long) && lines[1].ends_with(last), "{text}");
+        }
+        let arn = format!("arn:aws:states:eu-west-1:123456789012:execution:{}", "a".repeat(80));
+        let text = wrapped(&format!(
+            "stop it first: aws stepfunctions stop-execution --execution-arn {arn}"
+        ));
+        assert!(text.lines().any(|line| line.contains(&arn)), "{text}");
     }
 }

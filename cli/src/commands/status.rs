@@ -322,20 +322,19 @@ fn one(service: &ServiceStatus) -> String {
     ];
     lines.extend(service.images.iter().flat_map(of_image));
     lines.extend(service.hold.clone().map(|hold| ("on hold", hold, Tone::Notable)));
-    let command = format!(
-        "ecr-deploy continue {0}/{1}, or cancel",
-        service.cluster, service.service
-    );
-    let waits = service
-        .waits
-        .iter()
-        .map(|it| ("waits", format!("{}: {command}", it.text()), Tone::Notable));
+    let waits = service.waits.iter().map(|it| ("waits", it.text(), Tone::Notable));
     lines.extend(waits);
     lines.extend(service.last.iter().flat_map(of_last));
     let rows = lines
         .into_iter()
         .map(|(name, said, tone)| vec![cell(name, Tone::Plain), cell(said, tone)]);
-    table(&["", ""], rows.collect())
+    let answer = if service.waits.is_empty() {
+        String::new()
+    } else {
+        let of = format!("{}/{}", service.cluster, service.service);
+        format!("To continue it, or to take it back:\n  ecr-deploy continue {of}\n  ecr-deploy cancel {of}")
+    };
+    paragraphs([table(&["", ""], rows.collect()), answer])
 }
 
 /// Returns the lines that tell a container's image.
