@@ -2,7 +2,7 @@
 
 mod search;
 
-pub use search::{Newest, NewestOfEach, begin};
+pub use search::{AMONG, Newest, NewestOfEach, begin};
 
 use crate::aws::pause;
 use crate::error::Error;
@@ -73,6 +73,12 @@ pub struct Execution {
 }
 
 impl Execution {
+    /// The ARN of the push that an execution of deploy-service is part of; `None` where somebody took a service back by it.
+    #[must_use]
+    pub fn push(&self) -> Option<&str> {
+        self.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str()
+    }
+
     /// The cluster and the service that an execution of deploy-service has.
     #[must_use]
     pub fn service(&self) -> (String, String) {

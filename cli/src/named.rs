@@ -2,13 +2,10 @@
 
 use crate::aws::Account;
 use crate::error::Error;
-use crate::execution::{Executions, Listed};
+use crate::execution::{AMONG, Execution, Executions, Listed};
 use crate::installation::Installation;
 use crate::report::Image;
 use ecr_deploy::domain::push::name::is_of;
-
-/// Among how many of the newest pushes one is looked for by a part of its name.
-const AMONG: usize = 2000;
 
 /// The execution that a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +59,7 @@ pub async fn execution(account: &Account, executions: &Executions, text: &str) -
         Place::Newest(repository, tag) => {
             let is_candidate = |it: &Listed| is_of(&it.name, &repository, &tag);
             let listed = executions
-                .list(&installation.deploy_image, (20, AMONG), None, is_candidate)
+                .list(&installation.deploy_image, (usize::MAX, AMONG), None, is_candidate)
                 .await?;
             for it in listed {
                 let read = executions.read(&it.arn).await?;
@@ -119,10 +116,22 @@ fn only(found: &[Listed], text: &str) -> Result<String, Error> {
 pub async fn push(account: &Account, executions: &Executions, text: &str) -> Result<String, Error> {
     match execution(account, executions, text).await? {
         Found::Push(arn) => Ok(arn),
-        Found::Service(arn) => Err(Error::Usage(format!(
-            "{text} is the execution of one service: {arn}. Name its push; ecr-deploy why {text} tells which one that is"
-        ))),
+        Found::Service(arn) => Err(of_service(text, &executions.read(&arn).await?)),
     }
+}
+
+/// The error where a push is meant, and the execution of a service is named.
+fn of_service(text: &str, execution: &Execution) -> Error {
+    let push = execution.push().map(|push| push.rsplit(':').next().unwrap_or(push));
+    Error::Usage(match push {
+        Some(push) => format!("{text} is the execution of one service. Name its push: {push}"),
+        None => {
+            let (cluster, service) = execution.service();
+            format!(
+                "{text} is part of no push: somebody took {cluster}/{service} back by it. To see how that went: ecr-deploy why {text}"
+            )
+        }
+    })
 }
 
 /// Returns the part of a push's name that distinguishes it in a table: the first eight letters of the event's id. The
@@ -192,6 +201,35 @@ mod tests {
         let several = only(&[listed("web-v1"), listed("web-v12")], "v1").unwrap_err();
         assert!(several.to_string().contains("web-v1, web-v12"), "{several}");
         assert_eq!(only(&[], "v1").unwrap_err().name(), "Command.NotFound");
+    }
+
+    #[test]
+    fn the_execution_of_a_service_is_no_push_and_leads_to_its_own_where_there_is_one() {
+        let execution = |input: serde_json::Value| Execution {
+            arn: "arn:web-v1".to_owned(),
+            name: "web-v1".to_owned(),
+            status: Status::Failed,
+            input,
+            output: None,
+            failure: None,
+            started: "2026-11-29T10:00:00Z".parse().unwrap(),
+            ended: None,
+            redrives: 0,
+        };
+        let push = "arn:aws:states:eu-west-1:123456789012:execution:Image-1:shop-web-v1";
+        for (input, expected) in [
+            (
+                serde_json::json!({"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": push}),
+                "Name its push: shop-web-v1",
+            ),
+            (
+                serde_json::json!({"cluster": "production", "service": "web"}),
+                "somebody took production/web back by it",
+            ),
+        ] {
+            let error = of_service("web-v1", &execution(input));
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 
     #[test]

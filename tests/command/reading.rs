@@ -49,7 +49,7 @@ fn a_failed_push_is_found_told_and_tried_again() {
             .types(Reader, &format!("why {} web --output json", entry.push))
             .ended(0)
             .document();
-        assert_eq!(why.push.outcome, Outcome::RolledBack);
+        assert_eq!(why.push.as_ref().unwrap().outcome, Outcome::RolledBack);
         let [story] = why.stories.as_slice() else {
             panic!("{why:?}")
         };
@@ -60,7 +60,7 @@ fn a_failed_push_is_found_told_and_tried_again() {
             .says_to(Reader, &["why", &execution, "--output", "json"])
             .ended(0)
             .document();
-        assert_eq!(same.push.push, why.push.push);
+        assert_eq!(same.push.unwrap().push, why.push.unwrap().push);
         it.types(Reader, "why told/web:v9").ended(1);
         it.types(Reader, "why told/web:v2 other").ended(1);
 

@@ -3,7 +3,7 @@
 use crate::arguments::{HistoryArguments, NameIs, Shared};
 use crate::aws::{Account, now};
 use crate::error::Error;
-use crate::execution::{Execution, Executions, Listed, Status, begin};
+use crate::execution::{AMONG, Execution, Executions, Listed, Status, begin};
 use crate::exit::Exit;
 use crate::named::short;
 use crate::output::{self, Document, Tone, cell, duration, paragraphs, seconds, table, who};
@@ -18,8 +18,6 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Among how many of the newest executions those that are wanted are looked for.
-const AMONG: usize = 5000;
 /// How many executions are read at the same time.
 const AT_ONCE: usize = 8;
 
@@ -180,7 +178,7 @@ fn deployment(execution: &Execution, now: Timestamp) -> Entry {
     let (cluster, service) = (text("cluster"), text("service"));
     let image: Option<PushedImage> = serde_json::from_value(execution.input["image"].clone()).ok();
     // A rollback that somebody wants is no part of a push: it goes by its own name.
-    let parent = execution.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str();
+    let parent = execution.push();
     let parent = parent.unwrap_or(&execution.name);
     let deployed = Deployed::by(cluster, service, execution);
     Entry {
@@ -244,7 +242,13 @@ impl Document for History {
         };
         let what = if of_services { "service" } else { "image" };
         let rows = self.entries.iter().map(row).collect();
-        let advice = "Times are UTC. Why: ecr-deploy why PUSH. Once more: ecr-deploy retry PUSH.";
+        let is_of_push = |it: &Entry| !it.execution.ends_with(&format!(":{}", it.push)) || it.service.is_none();
+        let advice = if self.entries.iter().all(is_of_push) {
+            "Times are UTC. Why: ecr-deploy why PUSH. Once more: ecr-deploy retry PUSH."
+        } else {
+            // Somebody took the service back by an execution that is part of no push.
+            "Times are UTC. Why: ecr-deploy why PUSH."
+        };
         paragraphs([
             table(&["began", what, "outcome", "took", "by", "push"], rows),
             advice.to_owned(),

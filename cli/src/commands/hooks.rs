@@ -138,7 +138,7 @@ async fn watching(account: &Account, cluster: &ClusterName, service: &ServiceNam
     let of = (cluster.as_str(), service.as_str());
     let running = Executions(account.sfn()).running_of(machine, of).await?;
     Ok(running.and_then(|it| {
-        let push = it.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str()?;
+        let push = it.push()?;
         push.rsplit(':').next().map(str::to_owned)
     }))
 }

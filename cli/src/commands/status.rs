@@ -210,7 +210,7 @@ async fn stored(
 /// The deployment of a service by an execution.
 fn last(service: &ServiceStatus, execution: &Execution) -> Last {
     let image: Option<PushedImage> = serde_json::from_value(execution.input["image"].clone()).ok();
-    let push = execution.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str();
+    let push = execution.push();
     let push = push.unwrap_or(&execution.name);
     let deployed = Deployed::by(&service.cluster, &service.service, execution);
     Last {

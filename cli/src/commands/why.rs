@@ -3,7 +3,7 @@
 use crate::arguments::{Shared, WhyArguments};
 use crate::aws::{Account, now};
 use crate::error::Error;
-use crate::execution::{Execution, Executions};
+use crate::execution::Executions;
 use crate::exit::Exit;
 use crate::logs::{self, Log, LogPlace};
 use crate::named::{self, Found};
@@ -23,8 +23,8 @@ const MOST: usize = 5;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Why {
-    /// The push.
-    pub push: Push,
+    /// The push; `null` for an execution of deploy-service that is part of none: somebody took a service back by it.
+    pub push: Option<Push>,
     /// The stories of the service that was named, or of the first services that failed.
     pub stories: Vec<Story>,
 }
@@ -49,58 +49,51 @@ pub(crate) async fn run(shared: &Shared, arguments: &WhyArguments) -> Result<Exi
     let account = Account::open(shared).await?;
     let executions = Executions(account.sfn());
     let progress = Progress::new("reading executions");
-    let (arn, wanted) = match named::execution(&account, &executions, &arguments.push).await? {
-        Found::Push(arn) => (arn, arguments.service.clone()),
+    let (push, services) = match named::execution(&account, &executions, &arguments.push).await? {
+        Found::Push(arn) => of_push(&account, &arn, arguments.service.as_deref()).await?,
         Found::Service(arn) => {
             let it = executions.read(&arn).await?;
-            (parent(&it)?, Some(title(&it)))
+            let (cluster, service) = it.service();
+            match it.push() {
+                Some(push) => of_push(&account, push, Some(&format!("{cluster}/{service}"))).await?,
+                None => (None, vec![Deployed::by(&cluster, &service, &it)]),
+            }
         }
     };
-    let push = Reader::new(&account, &arn).read().await?;
     let mut stories = Vec::new();
-    for service in chosen(&push, wanted.as_deref())? {
-        let Some(execution) = &service.execution else { continue };
-        let started = executions.read(execution).await?.started;
-        let steps = story::steps(started, &executions.history(execution).await?);
-        let log = match service
-            .message
-            .as_deref()
-            .and_then(|it| LogPlace::of_message(it, &account.region))
-        {
-            Some(place) => {
-                let calls = account.calls(&place.region);
-                Some(logs::read(&calls, place, execution).await)
-            }
-            None => None,
-        };
-        let deployed = service.clone();
-        stories.push(Story {
-            deployed,
-            started,
-            steps,
-            log,
-        });
+    for service in services {
+        stories.extend(story(&account, &executions, service).await?);
     }
     drop(progress);
     output::print(shared.output, &Why { push, stories }, now())?;
     Ok(Exit::Done)
 }
 
-/// The ARN of the push that an execution of a service is of.
-fn parent(execution: &Execution) -> Result<String, Error> {
-    let parent = execution.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str();
-    parent.map(str::to_owned).ok_or_else(|| {
-        let name = title(execution);
-        Error::NotFound(format!(
-            "{} is part of no push: somebody took {name} back by it. ecr-deploy status {name} tells how that ended",
-            execution.name
-        ))
-    })
+/// A push, and its services whose stories are told.
+async fn of_push(account: &Account, arn: &str, wanted: Option<&str>) -> Result<(Option<Push>, Vec<Deployed>), Error> {
+    let push = Reader::new(account, arn).read().await?;
+    let services = chosen(&push, wanted)?.into_iter().cloned().collect();
+    Ok((Some(push), services))
 }
 
-fn title(execution: &Execution) -> String {
-    let text = |member: &str| execution.input[member].as_str().unwrap_or_default();
-    format!("{}/{}", text("cluster"), text("service"))
+/// The story of a service; `None` where it has no execution.
+async fn story(account: &Account, executions: &Executions, deployed: Deployed) -> Result<Option<Story>, Error> {
+    let Some(execution) = &deployed.execution else {
+        return Ok(None);
+    };
+    let started = executions.read(execution).await?.started;
+    let steps = story::steps(started, &executions.history(execution).await?);
+    let message = deployed.message.as_deref();
+    let log = match message.and_then(|it| LogPlace::of_message(it, &account.region)) {
+        Some(place) => Some(logs::read(&account.calls(&place.region), place, execution).await),
+        None => None,
+    };
+    Ok(Some(Story {
+        deployed,
+        started,
+        steps,
+        log,
+    }))
 }
 
 /// The services whose stories are told.
@@ -130,33 +123,30 @@ fn chosen<'a>(push: &'a Push, wanted: Option<&str>) -> Result<Vec<&'a Deployed>,
 
 impl Document for Why {
     fn text(&self, now: Timestamp) -> String {
+        let stories = self.stories.iter().map(Story::text);
+        let Some(push) = &self.push else {
+            return paragraphs(
+                stories.chain(["It is part of no push: somebody took the service back by it.".to_owned()]),
+            );
+        };
         if self.stories.is_empty() {
-            return self.push.text(now);
+            return push.text(now);
         }
-        let failed = self.push.services.iter().filter(|it| it.has_failed()).count();
+        let failed = push.services.iter().filter(|it| it.has_failed()).count();
         let more = failed.saturating_sub(self.stories.len());
-        let more = match self.push.outcome {
+        let more = match push.outcome {
             Outcome::RolledBack | Outcome::NeedsAttention if more > 0 => {
-                format!(
-                    "{more} more failed. Name one: ecr-deploy why {} SERVICE",
-                    self.push.push
-                )
+                format!("{more} more failed. Name one: ecr-deploy why {} SERVICE", push.push)
             }
             _ => String::new(),
         };
-        let image = self
-            .push
-            .image
-            .as_ref()
-            .map(crate::report::Image::name)
-            .unwrap_or_default();
-        let head = format!("{image}  {}\npush {}", self.push.outcome.name(), self.push.push);
+        let image = push.image.as_ref().map(crate::report::Image::name).unwrap_or_default();
+        let head = format!("{image}  {}\npush {}", push.outcome.name(), push.push);
         let more = wrapped(&more);
-        let stories = self.stories.iter().map(Story::text);
         paragraphs(
             std::iter::once(head)
                 .chain(stories)
-                .chain([skipped(&self.push.skipped), more]),
+                .chain([skipped(&push.skipped), more]),
         )
     }
 }

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Among how many of the newest executions the newest one of a service is looked for.
-const AMONG: usize = 5000;
+/// Among how many of the newest executions one is looked for.
+pub const AMONG: usize = 5000;
 /// How many executions are read at the same time.
 const AT_ONCE: usize = 8;
 

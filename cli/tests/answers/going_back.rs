@@ -152,3 +152,36 @@ fn a_hold_that_a_rollback_replaces_is_told_and_so_is_one_that_it_leaves_behind()
         "not yours",
     ]);
 }
+
+#[test]
+fn the_execution_of_a_rollback_is_told_and_not_offered_for_a_retry() {
+    let name = "web-rollback-81311c67-0";
+    let aws = || {
+        let members = json!({
+            "input": {"cluster": "production", "service": "web", "image": image("v2"), "back": {"why": "ann - slow"}},
+            "error": "Deploy.RollBackFailed", "cause": {"errorMessage": "web in production is not back on web:41"},
+        });
+        let details = json!({"name": "Roll back", "output": json!({"message": "ECS was told to go back"}).to_string()});
+        let told =
+            json!({"timestamp": 1_796_000_001, "type": "TaskStateExited", "id": 1, "stateExitedEventDetails": details});
+        Aws::new()
+            .execution("Service-1", name, "FAILED", &members)
+            .events(name, vec![told])
+    };
+    let why = format!("why {name}");
+    aws()
+        .types(&why)
+        .ended(0)
+        .says(&["Deploy.RollBackFailed", "ECS was told to go back", "part of no push"]);
+    let retry = format!("retry {name}");
+    aws()
+        .types(&retry)
+        .ended(2)
+        .says(&["somebody took production/web back by it"]);
+    let history = "history production/web --name-is service";
+    aws()
+        .types(history)
+        .ended(0)
+        .says(&[name, "Why: ecr-deploy why PUSH."])
+        .says_nothing_of(&["retry"]);
+}
