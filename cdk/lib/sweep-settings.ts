@@ -21,6 +21,7 @@ export interface Sweep {
   readonly every?: Duration;
   /**
    * The reaction where the event of a push was lost, or where a hold kept it back that is lifted: `deploy` or `report`.
+   * The first push of a repository to a service is only reported: ECR itself may have brought its image in.
    * @default SweepAction.DEPLOY
    */
   readonly lost?: SweepAction;

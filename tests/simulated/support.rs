@@ -108,7 +108,7 @@ pub(crate) static OPT_IN: LazyLock<Deployed> = LazyLock::new(|| {
 
 /// The clusters of the scenarios in which somebody sweeps.
 const SWEPT_CLUSTERS: &str = "swept-lost-cluster, swept-held-cluster, swept-hold-cluster, swept-reverted-cluster, \
-                              swept-crash-cluster, swept-twice-cluster";
+                              swept-crash-cluster, swept-twice-cluster, swept-app-cluster";
 
 /// A sweep deploys whatever was missed, and comes when somebody asks for it. In one cluster of its own, a second stack sweeps every
 /// minute by the default settings.

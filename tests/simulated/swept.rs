@@ -17,6 +17,7 @@ scenarios![
     what_is_on_hold_is_left_alone,
     an_image_that_somebodys_apply_took_away_is_told_or_brought_back,
     what_was_rolled_back_is_never_deployed_again,
+    an_image_of_a_sidecar_that_ecr_itself_may_have_brought_in_is_only_told,
     two_sweeps_at_once_start_one_push,
     a_schedule_sweeps_by_itself,
 ];
@@ -208,6 +209,32 @@ async fn what_was_rolled_back_is_never_deployed_again() {
 
     assert!(missed.is_empty() && ends.is_empty(), "{missed:?} {ends:#?}");
     assert_eq!(scene.state()["imageDigests"], json!([good.digest]));
+}
+
+async fn an_image_of_a_sidecar_that_ecr_itself_may_have_brought_in_is_only_told() {
+    let _one = ONE_AT_A_TIME.lock().await;
+    let (scene, cache) = (Scene::aged(&SWEPT, "swept-app"), Scene::aged(&SWEPT, "swept-cache"));
+    scene.seed(Seed {
+        sidecar_image: Some(cache.image("v1")),
+        ..Seed::default()
+    });
+    let push = scene.push_before("v2", 120);
+    let end = deliver(&scene, &push.event).await;
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    // As a pull-through cache does: there is no event of a push.
+    let brought = cache.push_before("v2", 60);
+    let before = scene.state();
+
+    let (missed, _) = sweep(&scene, json!({})).await;
+    assert_eq!(missed, ["v2 UNRECORDED report"]);
+    assert_eq!(scene.state()["taskDefinition"], before["taskDefinition"]);
+
+    // Once a push of it was deployed here, the next one whose event is lost is known.
+    let end = deliver(&scene, &brought.event).await;
+    assert_eq!(end.outcome(), "DEPLOYED", "{end:#?}");
+    cache.push_before("v3", 30);
+    let (missed, _) = sweep(&scene, json!({})).await;
+    assert_eq!(missed, ["v3 LOST deploy"]);
 }
 
 async fn two_sweeps_at_once_start_one_push() {

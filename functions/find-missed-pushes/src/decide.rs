@@ -212,6 +212,10 @@ fn missed(found: &Found<'_>, why: WhyMissed, done: &Done<'_>) -> MissedPush {
             format!("{on} has replaced an image that ecr-deploy deployed: by somebody's apply, or by a rollback")
         }
         (WhyMissed::Reverted, _) => format!("the service ran it, and somebody has put {on} there since"),
+        (WhyMissed::Unrecorded, _) if running.is_ours() => format!(
+            "no push of {} is recorded there yet, so ECR itself may have brought it in, or somebody before ecr-deploy",
+            image.repository
+        ),
         (WhyMissed::Unrecorded, _) => format!("{on} is somebody else's, and ecr-deploy has deployed nothing there yet"),
     };
     let next = match done {

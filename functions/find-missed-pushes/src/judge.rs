@@ -9,13 +9,15 @@
 //! | a revision of ours | no | all ended well | held: it was skipped |
 //! | a revision of ours | no | there is none | lost |
 //! | a revision of ours | no | nobody can tell | lost, unsure |
+//! | a revision of ours, none of its family for the repository | no | none failed | unrecorded, unsure |
 //! | somebody else's, later than ours | with success | all ended well | reverted |
 //! | somebody else's | with success | | reverted, unsure: it may be our rollback |
 //! | somebody else's | without success | | failed before |
 //! | somebody else's | no, but other images of ours | | reverted, unsure |
 //! | somebody else's | nothing of ours | | unrecorded, unsure |
 //!
-//! Only what is sure is ever deployed.
+//! Only what is sure is ever deployed. An image of a repository of which no push is recorded may be one that ECR itself
+//! brought in, by a pull-through cache or by replication, or one that was there before ecr-deploy: ECR does not tell.
 
 use crate::candidates::Candidate;
 use crate::pushes::Pushes;
@@ -73,11 +75,15 @@ pub fn judge(candidate: &Candidate<'_>, facts: &Facts<'_>) -> Judged {
         return Judged::NotYet;
     }
     let running = candidate.running;
-    let is_ours = running.is_ours() || running.recorded_push(&candidate.image.repository).is_some();
-    if is_ours {
-        of_ours(facts)
-    } else {
-        of_others(running.arn(), facts)
+    let is_recorded = running.recorded_push(&candidate.image.repository).is_some();
+    if !is_recorded && !running.is_ours() {
+        return of_others(running.arn(), facts);
+    }
+    match of_ours(facts) {
+        Judged::Missed(_) | Judged::Unsure(_) if !is_recorded && facts.ours.is_empty() => {
+            Judged::Unsure(WhyMissed::Unrecorded)
+        }
+        judged => judged,
     }
 }
 

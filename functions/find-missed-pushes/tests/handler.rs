@@ -11,8 +11,8 @@ use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
 use ecr_deploy::quota::executions::{Begun, BegunStatus, Listing};
 use ecr_deploy::testing::{
-    answer, arn, at, deployment, described_of_push, described_services, digest, listed_deployments, record, refusal,
-    request, service,
+    answer, arn, at, deployment, described, described_of_push, described_services, digest, listed_deployments, record,
+    refusal, request, service,
 };
 use find_missed_pushes::images::stored_in;
 use jiff::Timestamp;
@@ -51,15 +51,15 @@ fn images(pages: Vec<Vec<Value>>) -> Rule {
         })
 }
 
-/// The service `web` on `web:1`, of the push of `app:v1`.
-fn ecs() -> Vec<Rule> {
+/// The service `web` on `web:1`, described so.
+fn ecs(revision: Value) -> Vec<Rule> {
     let services = json!({"serviceArns": ["arn:aws:ecs:eu-west-1:123456789012:service/production/web"]});
     let (listed, revisions) = listed_deployments(&[record("web:1", Successful)]);
     vec![
         mock!(Client::list_services).then_http_response(move || answer(&services)),
         mock!(Client::describe_services)
             .then_http_response(|| answer(&described_services(&[service([deployment("web:1")])]))),
-        mock!(Client::describe_task_definition).then_http_response(|| answer(&described_of_push("web:1", 1))),
+        mock!(Client::describe_task_definition).then_http_response(move || answer(&revision)),
         mock!(Client::list_task_definitions)
             .then_http_response(|| answer(&json!({"taskDefinitionArns": [arn("web:1")]}))),
         mock!(Client::list_service_deployments).then_http_response(move || answer(&listed)),
@@ -67,9 +67,19 @@ fn ecs() -> Vec<Rule> {
     ]
 }
 
-/// Sweeps an hour after noon.
+/// Sweeps an hour after noon, where `web` is of the push of `app:v1`.
 async fn swept(stored: Rule, begun: Vec<Begun>, hold: &str, only_report: bool) -> Result<MissedPushes, Error> {
-    let rules = ecs();
+    swept_on(described_of_push("web:1", 1), stored, begun, hold, only_report).await
+}
+
+async fn swept_on(
+    revision: Value,
+    stored: Rule,
+    begun: Vec<Begun>,
+    hold: &str,
+    only_report: bool,
+) -> Result<MissedPushes, Error> {
+    let rules = ecs(revision);
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules);
     let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, [&stored]);
     let config = Config {
@@ -151,6 +161,30 @@ async fn the_executions_of_the_push_decide() {
     ] {
         let found = swept(images(vec![vec![detail(2)]]), vec![begun(status)], "none", false);
         assert_eq!(lines(&found.await.unwrap()), expected, "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_ecr_itself_may_have_brought_in_is_only_told() {
+    let made_for_another = [
+        ("ecr-deploy:source", "web:0"),
+        ("ecr-deploy:push/web", "2026-05-04T11:00:00Z 1"),
+    ];
+    let skipped = Begun {
+        name: "app-v2-04caef66-e52b-4c4d-bbb5-547b85fec1f8".to_owned(),
+        at: at(5),
+        status: BegunStatus::Succeeded,
+    };
+    for begun in [vec![], vec![skipped]] {
+        let revision = described("web:1", "app:v1", &made_for_another);
+        let found = swept_on(revision, images(vec![vec![detail(2)]]), begun, "none", false);
+        let found = found.await.unwrap();
+        assert_eq!(lines(&found), ["web v2 UNRECORDED report"]);
+        assert!(found.pushes.is_empty());
+        let message = &found.missed[0].message;
+        let says = "no push of app is recorded there yet, so ECR itself may have brought it in, or somebody before \
+                    ecr-deploy. To deploy it, run ecr-deploy deploy app:v2";
+        assert!(message.ends_with(says), "{message}");
     }
 }
 

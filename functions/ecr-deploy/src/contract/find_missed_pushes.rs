@@ -69,6 +69,6 @@ pub enum WhyMissed {
     Held,
     /// The service ran it, and somebody has put another revision there since.
     Reverted,
-    /// The service is on a revision of somebody else's, and nothing tells that it ever had an image by ecr-deploy.
+    /// Nothing tells that the service ever had an image of this repository by ecr-deploy.
     Unrecorded,
 }

@@ -77,13 +77,45 @@ fn on_a_revision_of_ours_the_pushes_and_the_rollouts_decide() {
 }
 
 #[test]
-fn a_revision_that_was_made_for_another_repository_is_ours_too() {
+fn an_image_of_a_repository_of_which_no_push_is_recorded_may_be_brought_in_by_ecr_itself() {
+    use ServiceDeploymentStatus::{RolledBack, Successful};
     let running = described("web:1", "app:v1", &[("ecr-deploy:source", "web:0")]);
-    let facts = Facts {
-        pushes: Some(Pushes::None),
-        ..Facts::default()
-    };
-    assert_eq!(judged(&running, plain, &facts), Judged::Missed(WhyMissed::Lost));
+    let made = [arn("web:2")];
+    let elsewhere = [record("web:1", Successful)];
+    let back = [record("web:1", Successful), record("web:2", RolledBack)];
+    let unrecorded = Judged::Unsure(WhyMissed::Unrecorded);
+    for (ours, of_image, history, pushes, expected) in [
+        (&[][..], &[][..], &elsewhere[..], Some(Pushes::None), unrecorded),
+        // The push of a cache was skipped.
+        (&[], &[], &elsewhere, Some(Pushes::EndedWell), unrecorded),
+        (&[], &[], &elsewhere, None, unrecorded),
+        (&[], &[], &elsewhere, Some(Pushes::Failed), Judged::FailedBefore),
+        (&[], &[], &elsewhere, Some(Pushes::Running), Judged::NotYet),
+        // The family has a revision of another push of it.
+        (
+            &made,
+            &[],
+            &elsewhere,
+            Some(Pushes::None),
+            Judged::Missed(WhyMissed::Lost),
+        ),
+        (
+            &made,
+            &[],
+            &back,
+            Some(Pushes::EndedWell),
+            Judged::Missed(WhyMissed::Held),
+        ),
+        (&made, &made, &back, Some(Pushes::EndedWell), Judged::FailedBefore),
+    ] {
+        let facts = Facts {
+            ours,
+            of_image,
+            history: Some(history),
+            pushes,
+        };
+        assert_eq!(judged(&running, plain, &facts), expected, "{facts:?}");
+    }
 }
 
 #[test]
