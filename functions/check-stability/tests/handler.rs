@@ -509,6 +509,75 @@ async fn where_work_has_ended_well_before_it_is_read_its_stopped_tasks_tell_the_
     }
 }
 
+#[tokio::test]
+async fn work_that_ends_as_well_as_before_is_no_crash_while_its_sidecar_still_stops() {
+    let web = json!({"name": "web", "exitCode": 0, "lastStatus": "STOPPED"});
+    let router = |code: Option<i32>| json!({"name": "router", "exitCode": code, "lastStatus": if code.is_some() { "STOPPED" } else { "RUNNING" }});
+    let well = json!([web, router(Some(137))]);
+    for (status, containers, before, verdict, reason) in [
+        ("STOPPING", json!([web, router(None)]), &well, Verdict::InProgress, None),
+        (
+            "DEPROVISIONING",
+            json!([web, router(None)]),
+            &well,
+            Verdict::InProgress,
+            None,
+        ),
+        (
+            "STOPPING",
+            json!([{"name": "web"}, router(None)]),
+            &well,
+            Verdict::InProgress,
+            None,
+        ),
+        (
+            "STOPPING",
+            json!([web, router(Some(1))]),
+            &well,
+            Verdict::Failed,
+            Some("router exited with code 1"),
+        ),
+        (
+            "STOPPED",
+            json!([web, router(None)]),
+            &well,
+            Verdict::Failed,
+            Some("web exited with code 0"),
+        ),
+        // Those before ran on.
+        (
+            "STOPPING",
+            json!([web, router(None)]),
+            &json!([]),
+            Verdict::Failed,
+            Some("web exited with code 0"),
+        ),
+    ] {
+        let task = |of: &str, status: &str, containers: &Value| {
+            json!({
+                "taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/production/3f2a", "startedBy": format!("ecs-svc/{of}"),
+                "taskDefinitionArn": arn(&format!("web:{of}")), "stopCode": "EssentialContainerExited", "desiredStatus": "STOPPED",
+                "lastStatus": status, "stoppingAt": at(100).as_second(), "containers": containers,
+            })
+        };
+        let mut tasks = vec![task("2", status, &containers); 3];
+        tasks.extend((before != &json!([])).then(|| task("1", "STOPPED", before)));
+        let described = json!({"tasks": tasks});
+        let mut rules = ecs(&service([rolling("web:2"), deployment("web:1")]), &[], 3);
+        rules.insert(
+            0,
+            mock!(Client::describe_tasks).then_http_response(move || answer(&described)),
+        );
+        let (check, _) = asked(&rules, false).await;
+        let reasons: Vec<String> = reason.map(|reason| format!("{reason} (3 times)")).into_iter().collect();
+        assert_eq!(
+            (check.verdict, check.reasons),
+            (verdict, reasons),
+            "{status} {containers}"
+        );
+    }
+}
+
 /// Where ECS throttles, the tasks may be read long after the service.
 #[tokio::test]
 async fn a_rollout_of_which_no_task_runs_any_more_is_stable_only_where_the_service_has_not_moved_meanwhile() {

@@ -231,6 +231,7 @@ pub fn crash(short: &str, seconds: i64) -> StoppedTask {
         task_definition: Some(arn(short)),
         stop_code: "EssentialContainerExited".to_owned(),
         reason: "Essential container in task exited".to_owned(),
+        is_stopping: false,
         stopped_at: Some(at(seconds)),
         containers: vec![StoppedContainer {
             name: "web".to_owned(),

@@ -710,19 +710,33 @@ async fn where_ecs_tells_no_rollout_state_its_records_are_asked_also_of_a_servic
 
 #[tokio::test]
 async fn a_rollback_whose_tasks_crash_too_is_not_waited_for() {
-    let task = json!({"startedBy": rolling("web:1").id, "stopCode": "EssentialContainerExited",
-        "containers": [{"name": "web", "exitCode": 1}]});
-    let tasks = json!({"tasks": [task, task, task]});
-    let mut fake =
-        Fake::new(service([rolling("web:1"), given_up("web:5")]), &[], None).knows(described_of_push("web:1", 1));
-    let arns = json!({"taskArns": ["1", "2", "3"]});
-    fake.rules
-        .insert(0, mock!(Client::list_tasks).then_http_response(move || answer(&arns)));
-    fake.rules
-        .push(mock!(Client::describe_tasks).then_http_response(move || answer(&tasks)));
-    let update = fake.asked(&wanted(), 60).await.unwrap();
-    assert_eq!(update.outcome.name(), "Started");
-    assert_eq!(fake.sent(), ["web:2"]);
+    let (web, router) = (json!({"name": "web", "exitCode": 0}), json!({"name": "router"}));
+    for (status, containers, outcome, sent) in [
+        (
+            "STOPPED",
+            json!([{"name": "web", "exitCode": 1}]),
+            "Started",
+            vec!["web:2"],
+        ),
+        // The work has ended well, and its sidecar still stops.
+        ("STOPPING", json!([web, router]), "RollingBack", vec![]),
+        ("STOPPING", json!([router]), "RollingBack", vec![]),
+        ("STOPPED", json!([web, router]), "Started", vec!["web:2"]),
+    ] {
+        let task = json!({"startedBy": rolling("web:1").id, "stopCode": "EssentialContainerExited",
+            "lastStatus": status, "containers": containers});
+        let tasks = json!({"tasks": [task, task, task]});
+        let mut fake =
+            Fake::new(service([rolling("web:1"), given_up("web:5")]), &[], None).knows(described_of_push("web:1", 1));
+        let arns = json!({"taskArns": ["1", "2", "3"]});
+        fake.rules
+            .insert(0, mock!(Client::list_tasks).then_http_response(move || answer(&arns)));
+        fake.rules
+            .push(mock!(Client::describe_tasks).then_http_response(move || answer(&tasks)));
+        let update = fake.asked(&wanted(), 60).await.unwrap();
+        assert_eq!(update.outcome.name(), outcome, "{status} {containers}");
+        assert_eq!(fake.sent(), sent, "{status} {containers}");
+    }
 }
 
 #[tokio::test]

@@ -186,6 +186,7 @@ impl Task {
                 None
             }
             Phase::Stopping => {
+                self.kill(settings);
                 self.phase = Phase::Stopped;
                 self.stopped_at = Some(now);
                 self.next_at = None;
@@ -245,7 +246,11 @@ impl Task {
             now,
             "EssentialContainerExited",
             "Essential container in task exited".to_owned(),
-            EXIT_SECONDS,
+            if self.containers.len() > 1 {
+                STOP_SECONDS
+            } else {
+                EXIT_SECONDS
+            },
         );
     }
 
@@ -282,15 +287,24 @@ impl Task {
         self.end(settings, now, "InfrastructureHealth", reason, EXIT_SECONDS);
     }
 
-    fn end(&mut self, settings: &Settings, now: Milliseconds, code: &'static str, reason: String, seconds: f64) {
-        let ran = self.phase == Phase::Running || self.plan.fate == Fate::ExitsBeforeRunning;
-        for container in self
-            .containers
-            .iter_mut()
-            .filter(|container| ran && container.exit_code.is_none())
-        {
-            container.exit_code = Some(143);
+    /// True for a container that has begun to run and has not ended.
+    pub(crate) fn still_runs(&self, container: &Container) -> bool {
+        let has_begun = self.started_at.is_some() || self.plan.fate == Fate::ExitsBeforeRunning;
+        self.phase != Phase::Stopped && has_begun && container.exit_code.is_none()
+    }
+
+    /// Ends what still runs, by SIGTERM, or by SIGKILL a container that does not heed that. Until then nobody is told a code.
+    fn kill(&mut self, settings: &Settings) {
+        for place in 0..self.containers.len() {
+            if !self.still_runs(&self.containers[place]) {
+                continue;
+            }
+            let heeds = place == 0 || chance(settings.seed, &[&self.id, "heeds"]) < 0.5;
+            self.containers[place].exit_code = Some(if heeds { 143 } else { 137 });
         }
+    }
+
+    fn end(&mut self, settings: &Settings, now: Milliseconds, code: &'static str, reason: String, seconds: f64) {
         self.phase = Phase::Stopping;
         self.ready = false;
         self.stop = Some(Stop { code, reason });

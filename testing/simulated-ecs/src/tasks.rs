@@ -53,6 +53,7 @@ impl Simulation {
             Phase::Pending => "PENDING",
             Phase::Running => "RUNNING",
             Phase::Draining => "DEACTIVATING",
+            Phase::Stopping if task.containers.iter().any(|it| task.still_runs(it)) => "STOPPING",
             Phase::Stopping => "DEPROVISIONING",
             Phase::Stopped => "STOPPED",
         };
@@ -62,7 +63,8 @@ impl Simulation {
             (true, false) if never_healthy && task.stop.is_some() => "UNHEALTHY",
             _ => "UNKNOWN",
         };
-        let container_status = match task.phase {
+        let container_status = |container: &Container| match task.phase {
+            Phase::Stopping if task.still_runs(container) => "RUNNING",
             Phase::Stopping | Phase::Stopped => "STOPPED",
             Phase::Running | Phase::Draining => "RUNNING",
             Phase::Provisioning | Phase::Pending => "PENDING",
@@ -73,7 +75,7 @@ impl Simulation {
                 "taskArn": arn,
                 "name": container.name,
                 "image": container.image,
-                "lastStatus": container_status,
+                "lastStatus": container_status(container),
                 "networkInterfaces": [],
                 "healthStatus": health,
             });

@@ -5,12 +5,13 @@
 
 mod event;
 mod record;
+mod stopped;
 
 use crate::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
 pub use event::ServiceEvent;
 use jiff::{SignedDuration, Timestamp};
 pub use record::{ContainerDigest, ServiceDeployment, ServiceDeploymentStatus, good, last_good};
-use std::collections::BTreeSet;
+pub use stopped::{StoppedContainer, StoppedTask};
 
 /// One read of a service, by `DescribeServices`.
 #[derive(Debug, Clone, PartialEq)]
@@ -213,96 +214,6 @@ pub enum RolloutState {
     Completed,
     /// The circuit breaker or an alarm stopped it.
     Failed,
-}
-
-/// A task of a service that has stopped, by `DescribeTasks`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoppedTask {
-    /// Its id, the end of its ARN; empty where AWS does not say.
-    pub id: String,
-    /// The deployment that started it.
-    pub started_by: String,
-    /// The revision it ran, as far as AWS says.
-    pub task_definition: Option<TaskDefinitionArn>,
-    /// AWS's code for why it stopped: `EssentialContainerExited`, `TaskFailedToStart`, ….
-    pub stop_code: String,
-    /// AWS's words for why it stopped.
-    pub reason: String,
-    /// When it stopped, as far as AWS says.
-    pub stopped_at: Option<Timestamp>,
-    /// Its containers.
-    pub containers: Vec<StoppedContainer>,
-}
-
-/// A container of a task that has stopped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoppedContainer {
-    /// Its name.
-    pub name: String,
-    /// The code it exited with, if it ran.
-    pub exit_code: Option<i32>,
-    /// AWS's words: "`OutOfMemoryError`: Container killed due to memory usage".
-    pub reason: Option<String>,
-}
-
-impl StoppedTask {
-    /// The containers that exited with code 0, where the task ended by itself and ECS stopped every other one. `None` where
-    /// there is no such container, or where another one failed.
-    ///
-    /// ECS stops the rest of a task when an essential container exits: a sidecar then ends by a signal, and the task has ended
-    /// well all the same. Which container exited first is not told.
-    #[must_use]
-    pub fn succeeded(&self) -> Option<BTreeSet<&str>> {
-        let is_success = |container: &&StoppedContainer| container.exit_code == Some(0);
-        let may_be_well = self.stop_code == "EssentialContainerExited"
-            && self
-                .containers
-                .iter()
-                .all(|container| is_success(&container) || container.was_stopped());
-        let succeeded: BTreeSet<&str> = self
-            .containers
-            .iter()
-            .filter(is_success)
-            .map(|container| container.name.as_str())
-            .collect();
-        Some(succeeded).filter(|succeeded| may_be_well && !succeeded.is_empty())
-    }
-
-    /// True if some containers exited with code 0 and ECS stopped the others: then the task definition tells if it
-    /// ended well.
-    #[must_use]
-    pub fn was_partly_stopped(&self) -> bool {
-        self.succeeded()
-            .is_some_and(|succeeded| succeeded.len() < self.containers.len())
-    }
-
-    /// True if a task crashed by itself: not when ECS, a person or the hardware stopped it.
-    #[must_use]
-    pub fn crashed(&self) -> bool {
-        match self.stop_code.as_str() {
-            "EssentialContainerExited" | "TaskFailedToStart" => true,
-            "ServiceSchedulerInitiated" => {
-                let reason = self.reason.to_ascii_lowercase();
-                reason.contains("health check") || reason.contains("unhealthy")
-            }
-            "UserInitiated" | "SpotInterruption" | "TerminationNotice" | "InfrastructureHealth" => false,
-            // A code that is not known: what was stopped with all its containers did not crash by itself.
-            _ => self
-                .containers
-                .iter()
-                .any(|container| container.exit_code.is_some_and(|code| code != 0) && !container.was_stopped()),
-        }
-    }
-}
-
-impl StoppedContainer {
-    /// True if it seems to have ended by the signal by which ECS stops the rest of a task, TERM and then KILL
-    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/essential-container-exit.html>). Want of memory
-    /// kills too, but ECS says so.
-    #[must_use]
-    pub fn was_stopped(&self) -> bool {
-        matches!(self.exit_code, Some(137 | 143)) && self.reason.is_none()
-    }
 }
 
 /// How many tasks of one deployment may crash before it counts as a crash loop: as many as the service's own circuit breaker

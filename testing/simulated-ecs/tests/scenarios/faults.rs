@@ -1,5 +1,7 @@
 //! Faults around a rollout that are none of its image: tasks that drain, ports that are taken, hosts that fail.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use simulated_ecs::{Api, Scheduled, Weather};
 
@@ -144,4 +146,30 @@ fn a_service_in_express_mode_tells_its_revision_by_its_deployment_alone() {
         "UnknownOperationException",
         "only a schedule breaks a host"
     );
+}
+
+#[test]
+fn a_container_that_its_task_takes_with_it_runs_until_it_heeds_the_signal_or_is_killed() {
+    let mut account = Account::with_service(8, &json!({}));
+    let containers = json!([{"name": "app", "image": image("job-v2")}, {"name": "router", "image": image("v1")}]);
+    account.call(
+        "RegisterTaskDefinition",
+        json!({"family": "web", "containerDefinitions": containers}),
+    );
+    account.call("UpdateService", json!({"service": "web", "taskDefinition": "web:2"}));
+    let (mut statuses, mut codes) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..300 {
+        account.wait(1);
+        let stopped = account.tasks("STOPPED").into_iter();
+        for task in stopped.filter(|task| task["stopCode"] == "EssentialContainerExited") {
+            let [app, router] = [0, 1].map(|place| &task["containers"][place]);
+            assert_eq!((&app["exitCode"], &app["lastStatus"]), (&json!(0), &json!("STOPPED")));
+            let state = [&task["lastStatus"], &router["lastStatus"]].map(|it| it.as_str().unwrap().to_owned());
+            statuses.insert((state, router["exitCode"].is_null()));
+            codes.extend(router["exitCode"].as_i64());
+        }
+    }
+    let states = [(["STOPPED", "STOPPED"], false), (["STOPPING", "RUNNING"], true)];
+    let states = states.map(|(state, is_untold)| (state.map(str::to_owned), is_untold));
+    assert_eq!((statuses, codes), (states.into(), [137, 143].into()));
 }

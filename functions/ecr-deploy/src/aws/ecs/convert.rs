@@ -189,6 +189,7 @@ pub(super) fn stopped_task(task: types::Task) -> StoppedTask {
         task_definition: task.task_definition_arn.and_then(|arn| arn.try_into().ok()),
         stop_code: task.stop_code.map(|code| code.as_str().to_owned()).unwrap_or_default(),
         reason: task.stopped_reason.unwrap_or_default(),
+        is_stopping: task.last_status.is_some_and(|status| status != "STOPPED"),
         stopped_at: task.stopped_at.or(task.stopping_at).map(|at| timestamp(Some(at))),
         containers: containers
             .map(|container| StoppedContainer {
