@@ -16,7 +16,6 @@ import { Trigger } from './choices';
 import { Dashboard } from './dashboard';
 import { usableKey } from './encryption-key';
 import { ofFunctions } from './function-settings';
-import { tagOnSuccess, tagsImages } from './image-permissions';
 import { checkAlone, installationParameter, tellInstallation, withRoom } from './installation';
 import { messages, NO_TOPIC } from './messages';
 import { isEveryRole, only, statement } from './permission';
@@ -183,7 +182,7 @@ export class EcrDeploy extends Construct {
         permissions.tell(),
         ...(told === undefined ? [] : permissions.sendMessage(told)),
         ...permissions.runExecution(child),
-        ...(tagsImages(settings) ? tagOnSuccess(settings) : []),
+        ...(permissions.tagsImages(settings) ? permissions.tagOnSuccess(settings) : []),
       ],
       settings,
       ...key,

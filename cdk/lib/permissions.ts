@@ -9,6 +9,8 @@ import type { Messages } from './messages';
 import { arn, type Permission } from './permission';
 import type { Settings } from './settings';
 
+export { tagOnSuccess, tagsImages } from './image-permissions';
+
 /** find-task-definitions: what runs in the clusters, and what no service runs. */
 export function findTaskDefinitions(settings: Settings): Permission[] {
   return [
