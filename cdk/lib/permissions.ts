@@ -145,6 +145,16 @@ export function runExecution(child: { readonly arn: string; readonly name: strin
   ];
 }
 
+/** A state machine that reads how the executions of another one ended, where the event of an end does not tell it. */
+export function readExecutions({ name }: { readonly name: string }): Permission {
+  return {
+    sid: 'ReadExecutions',
+    actions: ['states:DescribeExecution'],
+    resources: [arn('states', `execution:${name}:*`)],
+    wildcard: 'An execution gets its name when it starts.',
+  };
+}
+
 /**
  * How many executions run. Of deploy-service: how many services are waited for, for the steps that read one. Of
  * deploy-image: how many pushes search at the same time, for find-task-definitions; and which pushes came, for

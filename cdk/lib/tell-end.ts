@@ -37,7 +37,11 @@ export function tellEnds(scope: Construct, { deployImage, conclude, settings, to
     definition: 'tell-end',
     steps: { conclude },
     substitutions: { partition: Aws.PARTITION, version: VERSION, topic: told?.topic.topicArn ?? NO_TOPIC },
-    permissions: [permissions.tell(), ...(told === undefined ? [] : permissions.sendMessage(told))],
+    permissions: [
+      permissions.tell(),
+      permissions.readExecutions({ name: deployImage.stateMachineName }),
+      ...(told === undefined ? [] : permissions.sendMessage(told)),
+    ],
     settings,
     ...key,
   });
@@ -52,11 +56,7 @@ export function tellEnds(scope: Construct, { deployImage, conclude, settings, to
       detailType: ['Step Functions Execution Status Change'],
       detail: {
         stateMachineArn: [deployImage.stateMachineArn],
-        $or: [
-          { status: ['ABORTED', 'TIMED_OUT'] },
-          { status: ['FAILED'], error: [{ 'anything-but': [TOLD] }] },
-          { status: ['FAILED'], error: [{ exists: false }] },
-        ],
+        ...ends(key.encryptionKey),
       },
     },
     targets: [
@@ -64,4 +64,21 @@ export function tellEnds(scope: Construct, { deployImage, conclude, settings, to
     ],
   });
   return workflow;
+}
+
+/**
+ * The members by which an end is one to be told. Of an execution whose data are encrypted by a key of the customer's, the
+ * event does not tell the error: the state machine reads it then.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
+ */
+function ends(key: IKey | undefined): Readonly<Record<string, unknown>> {
+  return key === undefined
+    ? {
+        $or: [
+          { status: ['ABORTED', 'TIMED_OUT'] },
+          { status: ['FAILED'], error: [{ 'anything-but': [TOLD] }] },
+          { status: ['FAILED'], error: [{ exists: false }] },
+        ],
+      }
+    : { status: ['ABORTED', 'TIMED_OUT', 'FAILED'] };
 }

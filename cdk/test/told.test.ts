@@ -94,6 +94,22 @@ test('the ends of deploy-image that it cannot tell start tell-end', () => {
   assert.equal(DEFAULT.text(targets[0].Arn), '${EcrDeploy/TellEnd/StateMachine}');
 });
 
+test('with a key, of which events tell no error, every bad end of deploy-image starts tell-end, which may read it', () => {
+  const synthesized = new Synthesized({ encryptionKey: 'arn:aws:kms:eu-west-1:123456789012:key/1' });
+  const { detail } = synthesized.properties('EcrDeploy/Ended').EventPattern;
+  assert.deepEqual(detail.status, ['ABORTED', 'TIMED_OUT', 'FAILED']);
+  assert.deepEqual(Object.keys(detail).sort(), ['stateMachineArn', 'status']);
+  for (const each of [DEFAULT, synthesized]) {
+    const reads = statementsOf(each, 'TellEnd').filter(({ Sid }) => Sid === 'ReadExecutions');
+    assert.deepEqual(
+      reads.map(({ Action, Resource }) => [Action, each.text(Resource).replace(/^.*:execution:/, '')]),
+      [['states:DescribeExecution', '${EcrDeploy/DeployImage/StateMachine.Name}:*']],
+    );
+  }
+  const decrypt = statementsOf(synthesized, 'TellEnd').find(({ Sid }) => Sid === 'EncryptExecutions');
+  assert.ok(decrypt.Action.includes('kms:Decrypt'));
+});
+
 test('with a topic there are alarms, each of which tells it; each can be had without the other', () => {
   const names = (synthesized: Synthesized) =>
     synthesized.ofType('AWS::CloudWatch::Alarm').map(({ properties }) => properties.AlarmName);

@@ -15,6 +15,7 @@ scenarios![
     a_topic_tells_people_once_how_each_push_ended,
     a_push_that_is_stopped_tells_it_and_after_a_redrive_how_it_ended,
     a_push_whose_search_failed_tells_it,
+    an_end_whose_event_tells_neither_input_nor_error_is_read_and_told_unless_it_was_told_or_redriven,
     a_push_that_failed_after_a_soak_tells_it,
     parameters_tell_what_a_service_is_stable_on_and_an_older_push_writes_none,
 ];
@@ -424,6 +425,83 @@ async fn a_push_whose_search_failed_tells_it() {
 
     is_told(&scene, &mut listener, &mut chat, &parent, "Deploy.InvalidInput").await;
     assert_eq!(listener.states()["push"], ["Failed"], "nothing has begun");
+}
+
+/// Starts tell-end as its rule does, by an event with these members. Returns the states that it entered.
+async fn tell_end(scene: &Scene, detail: &Value) -> Vec<String> {
+    let stack = scene.on.stack.reader.split('/').next().unwrap();
+    let list = ["cloudformation", "describe-stack-resources", "--stack-name", stack];
+    let resources: Value = serde_json::from_str(&scene.on.aws.cli(&list).unwrap()).unwrap();
+    let is_tell_end = |it: &&Value| {
+        let id = it["LogicalResourceId"].as_str().unwrap();
+        id.starts_with("EcrDeployTellEndStateMachine")
+    };
+    let resources = resources["StackResources"].as_array().unwrap();
+    let machine = resources.iter().find(is_tell_end).unwrap()["PhysicalResourceId"].as_str();
+    let start = scene.on.aws.sfn().start_execution().state_machine_arn(machine.unwrap());
+    let started = start.input(json!({"detail": detail}).to_string()).send().await.unwrap();
+    let begun = Instant::now();
+    loop {
+        let execution = scene.on.aws.execution(&started.execution_arn).await.unwrap();
+        if execution.has_ended() {
+            assert_eq!(execution.error, None, "{execution:#?}");
+            return scene.states(&execution).await;
+        }
+        assert!(begun.elapsed() < LIMIT, "{execution:#?}");
+        pause(Duration::from_millis(250)).await;
+    }
+}
+
+/// Such an event comes of an execution whose data are encrypted by a key of the customer's.
+async fn an_end_whose_event_tells_neither_input_nor_error_is_read_and_told_unless_it_was_told_or_redriven() {
+    let scene = Scene::on(&TOLD, "told-key");
+    scene.seed_service(json!({}));
+    let mut listener = Listener::new(&scene);
+    let event = |execution: &str, attempt: u32| {
+        json!({
+            "executionArn": execution, "status": "FAILED", "redriveCount": attempt,
+            "startDate": 1_780_000_000_000_i64, "stopDate": 1_780_000_002_000_i64,
+        })
+    };
+    let by_itself = scene.deploy("crash").await.parent;
+    assert_eq!(by_itself.error.as_deref(), Some("Deploy.ServicesFailed"));
+    let mut late = scene.push("v2");
+    late.event["time"] = json!("2999-01-01T00:00:00Z");
+    late.event["detail"]["eventTime"] = json!("2999-01-01T00:00:00Z");
+    let search = scene.start(&late).await;
+    scene.end(&search).await;
+    // By the execution itself, and by the rule.
+    listener.until_ended(2);
+    let read = ["Does the event tell it?", "Read execution", "Redriven since?"];
+
+    let of_told = tell_end(&scene, &event(&by_itself.arn, 0)).await;
+    assert_eq!(of_told, [&read[..], &["Sum up", "Anything to tell?", "Done"]].concat());
+    let of_redriven = tell_end(&scene, &event(&search, 1)).await;
+    assert_eq!(of_redriven, [&read[..], &["Done"]].concat());
+    let mut of_null = event(&search, 0);
+    for member in ["input", "output", "error", "cause"] {
+        of_null[member] = Value::Null;
+    }
+    for detail in [event(&search, 0), of_null] {
+        let states = tell_end(&scene, &detail).await;
+        assert!(states.starts_with(&read.map(str::to_owned)), "{states:?}");
+        assert!(states.contains(&"Tell how it ended".to_owned()), "{states:?}");
+    }
+    listener.until_ended(4);
+    let told: Vec<PushStateChange> = listener
+        .pushes()
+        .into_iter()
+        .filter(|it| it.execution == search)
+        .collect();
+    assert_eq!(told.len(), 3, "{told:#?}");
+    for push in &told {
+        assert_eq!(
+            (&push.image, &push.error, &push.message),
+            (&told[0].image, &told[0].error, &told[0].message)
+        );
+        assert_eq!(push.error.as_deref(), Some("Deploy.InvalidInput"));
+        assert!(push.image.is_some());
+    }
 }
 
 async fn a_push_that_failed_after_a_soak_tells_it() {

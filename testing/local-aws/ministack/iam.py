@@ -43,7 +43,8 @@ import quotas
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 # How Step Functions begins the name of a service's error.
-_PREFIXES = {"lambda": "Lambda", "states": "StepFunctions", "ecr": "Ecr", "ssm": "Ssm", "events": "EventBridge", "sns": "SNS"}
+_PREFIXES = {"lambda": "Lambda", "states": "StepFunctions", "ecr": "Ecr", "ssm": "Ssm", "events": "EventBridge", "sns": "SNS",
+             "sfn": "Sfn"}
 
 # The services that sessions of no stack ask, too: the CDK's.
 _ASKED_BY_OTHERS = ("ssm", "logs", "events", "cloudtrail", "servicequotas", "scheduler")
@@ -190,7 +191,9 @@ def _judged_dispatch(dispatch):
 def _require_as_state_machine(service, operation, request):
     """Raises what Step Functions throws where the role of the state machine that acts in this thread may not do that."""
     execution = stepfunctions._executions[executions.current()]
-    refusal = _refusal(_caller(execution["stateMachineArn"]), service, operation, request)
+    # The integrations with the SDK go by its name of the service.
+    prefix = "states" if service == "sfn" else service
+    refusal = _refusal(_caller(execution["stateMachineArn"]), prefix, operation, request)
     if refusal:
         name = _PREFIXES.get(service, service)
         raise stepfunctions._ExecutionError(f"{name}.AccessDeniedException", refusal)

@@ -17,7 +17,7 @@ const DEPLOY_IMAGE: &str = "deploy-image";
 const DEPLOY_SERVICE: &str = "deploy-service";
 
 /// The other names of AWS's that the state machines may match: the service's prefix and its exception.
-const OTHER_AWS_ERRORS: [&str; 29] = [
+const OTHER_AWS_ERRORS: [&str; 33] = [
     // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     "States.ALL",
     // https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html writes the first; by the rule of the
@@ -46,6 +46,11 @@ const OTHER_AWS_ERRORS: [&str; 29] = [
     "Ssm.SdkClientException",
     "Ssm.ThrottlingException",
     "Ssm.SsmException",
+    // https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
+    "Sfn.KmsThrottlingException",
+    "Sfn.SdkClientException",
+    "Sfn.ThrottlingException",
+    "Sfn.SfnException",
     // https://docs.aws.amazon.com/step-functions/latest/dg/connect-eventbridge.html
     "EventBridge.FailedEntry",
     // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
@@ -227,7 +232,7 @@ fn every_way_out_of_a_choice_has_a_label() {
 fn there_are_few_kinds_of_retriers_and_they_are_the_same_in_all_machines() {
     let states = states();
     let kinds: BTreeSet<String> = states.iter().flat_map(State::retriers).map(Value::to_string).collect();
-    assert_eq!(kinds.len(), 9, "{kinds:#?}");
+    assert_eq!(kinds.len(), 10, "{kinds:#?}");
 }
 
 #[test]
