@@ -3,6 +3,7 @@
 
 use crate::at_once::interleave;
 use crate::situations::{config, outcome};
+use ecr_deploy::domain::push::name::{is_of, is_of_repository};
 use futures::future::LocalBoxFuture;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use walker::account::{Account, list, short};
 use walker::caller::{Caller, Grain};
-use walker::machine::{Execution, Thrown};
+use walker::machine::{Execution, Thrown, execution_of};
 use walker::run;
 
 /// An event that is delivered.
@@ -255,4 +256,32 @@ fn a_push_that_was_superseded_by_a_broken_one_ends_superseded_too_when_a_person_
         breaker: Some(false),
     };
     check(&pushes).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..cases() })]
+
+    /// The command and the sweep find a push by it.
+    #[test]
+    fn the_name_of_an_execution_tells_the_repository_and_the_tag_of_its_push(
+        repository in "[a-z0-9]{1,20}(/[a-z0-9._-]{0,20}[a-z0-9]){0,3}",
+        tag in "[A-Za-z0-9_][A-Za-z0-9._-]{0,60}",
+        id in prop_oneof!["[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "sweep-[0-9a-f]{16}", "[a-z-]{1,79}"],
+        is_of_cloudtrail in any::<bool>(),
+    ) {
+        let detail = if is_of_cloudtrail {
+            json!({"requestParameters": {"repositoryName": repository, "imageTag": tag}})
+        } else {
+            json!({"repository-name": repository, "image-tag": tag})
+        };
+        let account = Account::new();
+        let execution = Execution::new(Caller::new(&account, Grain::Alone, None), config());
+        let launched = run(execution.launch(&json!({"id": id, "detail": detail}))).unwrap();
+        let name = execution_of(&launched);
+        prop_assert!((1..=80).contains(&name.len()), "{}", name);
+        prop_assert!(is_of(name, &repository, &tag), "{}", name);
+        let is_whole = name.len() < 80;
+        prop_assert!(!is_whole || is_of_repository(name, &repository), "{}", name);
+        prop_assert!(!is_whole || !is_of(name, "another", &tag) , "{}", name);
+    }
 }

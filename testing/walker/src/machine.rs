@@ -85,6 +85,13 @@ pub const STOPPED: &str = "Stopped";
 /// Tells, by the name of a state, the error with which Lambda refuses to invoke its function; `None`: it does not refuse.
 type Refusing<'a> = Box<dyn Fn(&str) -> Option<Thrown> + 'a>;
 
+/// The name of the execution of deploy-image that the output of the launcher names.
+#[must_use]
+pub fn execution_of(launched: &Value) -> &str {
+    let arn = launched["execution"].as_str().unwrap_or_default();
+    arn.split(':').nth(7).unwrap_or_default()
+}
+
 /// The execution of one push, with the executions of its services.
 pub struct Execution<'a> {
     /// Makes its calls.
@@ -136,9 +143,8 @@ impl Execution<'_> {
     ///
     /// The error with which the execution ends.
     pub async fn deploy(&self, event: &Value) -> Result<Value, Thrown> {
-        let launched = self.start(&PUSH, "push:event", event).await?;
-        let name = launched["execution"].as_str().and_then(|arn| arn.split(':').nth(7));
-        let name = name.unwrap_or_default();
+        let launched = self.launch(event).await?;
+        let name = execution_of(&launched);
         if !self.begun.borrow_mut().remove(name) {
             return Ok(launched);
         }
@@ -149,6 +155,15 @@ impl Execution<'_> {
         };
         self.caller.account().end_execution(name, status);
         ended
+    }
+
+    /// Walks the launcher's execution alone, and returns its output.
+    ///
+    /// # Errors
+    ///
+    /// The error with which the execution ends.
+    pub async fn launch(&self, event: &Value) -> Result<Value, Thrown> {
+        self.start(&PUSH, "push:event", event).await
     }
 
     /// Walks a sweep, and returns its output. The pushes that it starts are left in [`Execution::swept`], for whoever walks them.
