@@ -394,11 +394,9 @@ fn recorded(account: &Account, tag: &str) {
         "DescribeImages",
         &json!({"repositoryName": REPOSITORY, "imageIds": [{"imageTag": tag}]}),
     );
-    let digest = &details["imageDetails"][0]["imageDigest"];
-    let tags = json!([
-        {"key": format!("ecr-deploy:digest/{REPOSITORY}"), "value": digest},
-        {"key": format!("ecr-deploy:push/{REPOSITORY}"), "value": "2026-01-01T00:00:00Z 00000000"},
-    ]);
+    let digest = details["imageDetails"][0]["imageDigest"].as_str().unwrap();
+    let record = format!("2026-01-01T00:00:00Z 00000000 {digest} {tag}");
+    let tags = json!([{"key": format!("ecr-deploy:push/{REPOSITORY}"), "value": record}]);
     let seed = json!({
         "image": format!("{REGISTRY}/{REPOSITORY}:{tag}"), "desiredCount": 2, "taskDefinition": {"tags": tags},
     });

@@ -410,16 +410,10 @@ async fn a_rollback_that_a_newer_push_overtakes_has_its_own_outcome() {
     let detail = &newer.event["detail"];
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let push = format!("{} {}", text(&detail["eventTime"]), text(&detail["eventID"]));
-    let tags = [
-        (format!("ecr-deploy:push/{}", scene.repository()), push),
-        (
-            format!("ecr-deploy:digest/{}", scene.repository()),
-            newer.digest.clone(),
-        ),
-    ];
-    let tags = tags.map(|(key, value)| json!({"key": key, "value": value}));
+    let record = format!("{push} {} v2", newer.digest);
+    let tags = json!([{"key": format!("ecr-deploy:push/{}", scene.repository()), "value": record}]);
 
-    let end = overtaken(&scene, &bad, json!(tags), "v2").await;
+    let end = overtaken(&scene, &bad, tags, "v2").await;
 
     assert_eq!(end.outcome(), "ROLL_BACK_SUPERSEDED", "{end:#?}");
     let message = end.message();

@@ -93,13 +93,9 @@ pub fn described(short: &str, image: &str, tags: &[(&str, &str)]) -> Value {
 /// [`described`] as it was registered for the push of `app:v<number>`.
 #[must_use]
 pub fn described_of_push(short: &str, number: u32) -> Value {
-    let push = pushed(number).push.to_string();
-    let digest = digest(number).to_string();
-    let tags = [
-        ("ecr-deploy:push/app", push.as_str()),
-        ("ecr-deploy:digest/app", &digest),
-    ];
-    described(short, &format!("app:v{number}"), &tags)
+    let tag = format!("v{number}");
+    let record = format!("{} {} {tag}", pushed(number).push, digest(number));
+    described(short, &format!("app:{tag}"), &[("ecr-deploy:push/app", &record)])
 }
 
 /// A description, read.

@@ -133,7 +133,7 @@ fn is_plan_only(input: &Value) -> Result<bool, Error> {
     }
 }
 
-/// The hold of everything; `None` in an execution that began before there was a state that reads it.
+/// The hold of everything; `None` if the input has none.
 fn hold(input: &Value) -> Result<Option<Hold>, Error> {
     let hold = input.get("hold").map(Hold::deserialize).transpose();
     hold.map_err(|problem| Error::invalid_input(format_args!("the member hold of the input: {problem}")))

@@ -183,12 +183,8 @@ async fn asked_again_the_newest_revision_is_used_again() {
 
 /// A revision that was registered for the same image under the tag `sha-abc`, so many seconds after noon.
 fn described_of_other_tag(short: &str, seconds: i64) -> Value {
-    let push = format!("{} 9f9f", at(seconds));
-    let tags = [
-        ("ecr-deploy:push/app", push.as_str()),
-        ("ecr-deploy:digest/app", &digest(2).to_string()),
-        ("ecr-deploy:source", "web:1"),
-    ];
+    let push = format!("{} 9f9f {} sha-abc", at(seconds), digest(2));
+    let tags = [("ecr-deploy:push/app", push.as_str()), ("ecr-deploy:source", "web:1")];
     registered(described(short, "app:sha-abc", &tags), seconds + 1)
 }
 

@@ -541,13 +541,8 @@ async fn a_repeated_event_of_a_push_that_was_rolled_back_is_an_error_that_says_s
 
 /// `web:2` as it was registered for the same image under another tag, so many seconds after noon; the push is at two.
 fn described_of_other_tag(seconds: i64) -> Value {
-    let push = format!("{} 9f9f", ecr_deploy::testing::at(seconds));
-    let digest = ecr_deploy::testing::digest(2).to_string();
-    let tags = [
-        ("ecr-deploy:push/app", push.as_str()),
-        ("ecr-deploy:digest/app", &digest),
-        ("ecr-deploy:source", "web:1"),
-    ];
+    let push = format!("{} 9f9f {} sha-abc", at(seconds), digest(2));
+    let tags = [("ecr-deploy:push/app", push.as_str()), ("ecr-deploy:source", "web:1")];
     described("web:2", "app:sha-abc", &tags)
 }
 

@@ -298,7 +298,7 @@ fn a_rollback_that_fails_too_says_so_in_its_own_error() {
     let says =
         format!("{FAILED} The rollback failed too (Deploy.Rejected: its image is gone from ECR). {advice}, {RETRY}");
     throws(&refused, "Deploy.RollBackFailed", &says);
-    // The second is the end of an execution that began before there was a state that registers.
+    // The second is the end of an execution that could not register the revision to go back to.
     for roll_back in [None, Some(rollback(registration_needed()))] {
         let never = ServiceEnd {
             roll_back,

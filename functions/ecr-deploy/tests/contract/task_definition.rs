@@ -375,8 +375,7 @@ fn one_digest_under_several_tags_within_a_minute_is_one_push_and_later_it_is_ano
         ("2018-03-17T23:59:58Z", other_digest, Standing::Older),
     ] {
         let tags = json!([
-            {"key": "ecr-deploy:push/busybox", "value": format!("{at} 99999999")},
-            {"key": "ecr-deploy:digest/busybox", "value": digest},
+            {"key": "ecr-deploy:push/busybox", "value": format!("{at} 99999999 {digest}")},
         ]);
         let revision = read(&response(&[&format!("{REGISTRY}/busybox:sha-abc")], &tags));
         assert_eq!(revision.standing(&busybox(), now()), standing, "{at} {digest}");
@@ -394,8 +393,7 @@ fn one_digest_under_several_tags_within_a_minute_is_one_push_and_later_it_is_ano
 fn a_push_that_came_between_two_tags_of_an_image_tells_them_apart() {
     let of = |at: &str, digest: &str| {
         let tags = json!([
-            {"key": "ecr-deploy:push/busybox", "value": format!("{at} 1")},
-            {"key": "ecr-deploy:digest/busybox", "value": digest},
+            {"key": "ecr-deploy:push/busybox", "value": format!("{at} 1 {digest}")},
         ]);
         read(&response(&[&format!("{REGISTRY}/busybox:v0")], &tags))
     };
