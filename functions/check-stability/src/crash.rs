@@ -3,21 +3,21 @@
 use ecr_deploy::domain::service::{StoppedContainer, StoppedTask};
 use std::collections::BTreeSet;
 
-/// The container whose crash stopped a task, as far as ECS tells; else one that tells something.
+/// The container whose crash stopped a task, as far as ECS tells; else one that tells something. One that AWS adds to tasks is
+/// named only where no other one tells anything, or where it alone failed by itself.
 fn culprit(task: &StoppedTask) -> Option<&StoppedContainer> {
+    let is_bad = |container: &&StoppedContainer| container.exit_code.is_some_and(|code| code != 0);
     // The first one that ended takes the others with it, which ECS then stops.
-    let by_itself = task
-        .containers
-        .iter()
-        .find(|container| container.exit_code.is_some_and(|code| code != 0) && !container.was_stopped());
-    let bad = by_itself.or_else(|| {
-        task.containers
-            .iter()
-            .find(|container| container.exit_code.is_some_and(|code| code != 0))
-    });
-    let told = || task.containers.iter().find(|container| container.reason.is_some());
-    let exited = || task.containers.iter().find(|container| container.exit_code.is_some());
-    bad.or_else(told).or_else(exited)
+    let is_bad_by_itself = |container: &&StoppedContainer| is_bad(container) && !container.was_stopped();
+    let own = || task.own();
+    let all = || task.containers.iter();
+    own()
+        .find(is_bad_by_itself)
+        .or_else(|| all().find(is_bad_by_itself))
+        .or_else(|| own().find(is_bad))
+        .or_else(|| own().find(|container| container.reason.is_some()))
+        .or_else(|| own().find(|container| container.exit_code.is_some()))
+        .or_else(|| all().find(|container| container.exit_code.is_some() || container.reason.is_some()))
 }
 
 /// The containers whose crash stopped tasks, each once. A task that ECS stopped, since it was unhealthy, does not tell.

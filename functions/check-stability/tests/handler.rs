@@ -510,15 +510,16 @@ async fn where_work_has_ended_well_before_it_is_read_its_stopped_tasks_tell_the_
 }
 
 #[tokio::test]
-async fn work_that_ends_as_well_as_before_is_no_crash_while_its_sidecar_still_stops() {
+async fn work_that_ends_as_well_as_before_is_no_crash_while_its_sidecar_still_stops_and_whatever_aws_adds_to_it() {
     let web = json!({"name": "web", "exitCode": 0, "lastStatus": "STOPPED"});
     let router = |code: Option<i32>| json!({"name": "router", "exitCode": code, "lastStatus": if code.is_some() { "STOPPED" } else { "RUNNING" }});
+    let agent = json!({"name": "aws-guardduty-agent-mfjGLB", "reason": "CannotPullContainerError: no"});
     let well = json!([web, router(Some(137))]);
     for (status, containers, before, verdict, reason) in [
         ("STOPPING", json!([web, router(None)]), &well, Verdict::InProgress, None),
         (
             "DEPROVISIONING",
-            json!([web, router(None)]),
+            json!([web, router(None), agent]),
             &well,
             Verdict::InProgress,
             None,
@@ -527,6 +528,13 @@ async fn work_that_ends_as_well_as_before_is_no_crash_while_its_sidecar_still_st
             "STOPPING",
             json!([{"name": "web"}, router(None)]),
             &well,
+            Verdict::InProgress,
+            None,
+        ),
+        (
+            "STOPPED",
+            json!([web, agent]),
+            &json!([web, agent]),
             Verdict::InProgress,
             None,
         ),
@@ -548,6 +556,13 @@ async fn work_that_ends_as_well_as_before_is_no_crash_while_its_sidecar_still_st
         (
             "STOPPING",
             json!([web, router(None)]),
+            &json!([]),
+            Verdict::Failed,
+            Some("web exited with code 0"),
+        ),
+        (
+            "STOPPED",
+            json!([agent, web]),
             &json!([]),
             Verdict::Failed,
             Some("web exited with code 0"),

@@ -613,6 +613,16 @@ fn a_container_that_was_stopped_because_another_one_ended_is_not_named() {
         let alone = vec![container("init", 0, None), container("proxy", signal, None)];
         assert_eq!(reason_of(alone), format!("proxy exited with code {signal}"));
     }
+    // One that AWS adds to tasks is named where it alone failed by itself.
+    let agent = || container("aws-guardduty-agent", 143, None);
+    let alone = vec![agent(), container("proxy", 137, None)];
+    assert_eq!(reason_of(alone), "proxy exited with code 137");
+    assert_eq!(
+        reason_of(vec![agent(), container("web", 0, None)]),
+        "web exited with code 0"
+    );
+    let both = vec![container("web", 143, None), container("ecs-service-connect", 1, None)];
+    assert_eq!(reason_of(both), "ecs-service-connect exited with code 1");
     let killed = container("web", 137, Some("OutOfMemoryError"));
     let both = vec![killed, container("agent", 1, None)];
     assert_eq!(reason_of(both), "web exited with code 137 (OutOfMemoryError)");

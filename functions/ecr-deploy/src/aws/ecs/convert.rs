@@ -193,7 +193,7 @@ pub(super) fn stopped_task(task: types::Task) -> StoppedTask {
         stopped_at: task.stopped_at.or(task.stopping_at).map(|at| timestamp(Some(at))),
         containers: containers
             .map(|container| StoppedContainer {
-                name: container.name.unwrap_or_default(),
+                name: StoppedContainer::told_name(container.name.unwrap_or_default()),
                 exit_code: container.exit_code,
                 reason: container.reason.filter(|reason| !reason.is_empty()),
             })

@@ -4,6 +4,9 @@ use crate::domain::arn::TaskDefinitionArn;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
+/// The names of the containers that AWS adds to tasks, each followed by a hyphen and letters of the task.
+const INJECTED: [&str; 2] = ["aws-guardduty-agent", "ecs-service-connect"];
+
 /// A task of a service that has stopped or is stopping, by `DescribeTasks`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoppedTask {
@@ -47,12 +50,11 @@ impl StoppedTask {
     pub fn succeeded(&self) -> Option<BTreeSet<&str>> {
         let is_success = |container: &&StoppedContainer| container.exit_code == Some(0);
         let may_be_well = self.stop_code == "EssentialContainerExited"
-            && self.containers.iter().all(|container| {
+            && self.own().all(|container| {
                 is_success(&container) || container.was_stopped() || self.is_still_stopping(container)
             });
         let succeeded: BTreeSet<&str> = self
-            .containers
-            .iter()
+            .own()
             .filter(is_success)
             .map(|container| container.name.as_str())
             .collect();
@@ -64,7 +66,12 @@ impl StoppedTask {
     #[must_use]
     pub fn was_partly_stopped(&self) -> bool {
         self.succeeded()
-            .is_some_and(|succeeded| succeeded.len() < self.containers.len())
+            .is_some_and(|succeeded| succeeded.len() < self.own().count())
+    }
+
+    /// The containers that the task definition names.
+    pub fn own(&self) -> impl Iterator<Item = &StoppedContainer> {
+        self.containers.iter().filter(|container| !container.is_injected())
     }
 
     /// True for a container that runs still, while ECS stops the task.
@@ -79,11 +86,7 @@ impl StoppedTask {
             "TaskFailedToStart" => true,
             // The next read tells how the first of them ended.
             "EssentialContainerExited" => {
-                !(self.is_stopping
-                    && self
-                        .containers
-                        .iter()
-                        .all(|container| self.is_still_stopping(container)))
+                !(self.is_stopping && self.own().all(|container| self.is_still_stopping(container)))
             }
             "ServiceSchedulerInitiated" => {
                 let reason = self.reason.to_ascii_lowercase();
@@ -100,6 +103,23 @@ impl StoppedTask {
 }
 
 impl StoppedContainer {
+    /// True for a container that AWS adds to tasks, whatever their task definition names: the agent of `GuardDuty`
+    /// (<https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html>) and the proxy of Service
+    /// Connect (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html>).
+    #[must_use]
+    pub fn is_injected(&self) -> bool {
+        INJECTED.contains(&self.name.as_str())
+    }
+
+    /// The name of a container as it is told: AWS ends those of its own with other letters in each task.
+    pub(crate) fn told_name(name: String) -> String {
+        let known = INJECTED.into_iter().find(|known| {
+            let rest = name.strip_prefix(known);
+            rest.is_some_and(|rest| rest.starts_with('-'))
+        });
+        known.map_or(name, str::to_owned)
+    }
+
     /// True if it seems to have ended by the signal by which ECS stops the rest of a task, TERM and then KILL
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/essential-container-exit.html>). Want of memory
     /// kills too, but ECS says so.
@@ -114,12 +134,12 @@ mod tests {
     use super::*;
     use crate::testing::crash;
 
-    /// A task of these containers: `runner 0`, `router 1 OutOfMemoryError`, `router -`.
+    /// A task of these containers: `runner 0`, `router 1 OutOfMemoryError`, `agent - CannotPullContainerError`, `router -`.
     fn task(is_stopping: bool, containers: &[&str]) -> StoppedTask {
         let container = |text: &&str| {
             let mut words = text.split(' ');
             StoppedContainer {
-                name: words.next().unwrap().to_owned(),
+                name: StoppedContainer::told_name(words.next().unwrap().to_owned()),
                 exit_code: words.next().unwrap().parse().ok(),
                 reason: words.next().map(str::to_owned),
             }
@@ -141,6 +161,12 @@ mod tests {
             (true, &["runner - CannotPullContainerError", "router -"], true, None),
             // ECS tells of no end yet.
             (true, &["runner -", "router -"], false, None),
+            (
+                true,
+                &["runner -", "aws-guardduty-agent-mfjGLB - CannotPullContainerError"],
+                false,
+                None,
+            ),
             (false, &["runner 0", "router 137"], true, Some("runner")),
             // It never ran.
             (false, &["runner 0", "router -"], true, None),
@@ -157,6 +183,54 @@ mod tests {
                 "{task:?}"
             );
             assert_eq!(task.was_partly_stopped(), succeeded.is_some(), "{task:?}");
+        }
+    }
+
+    #[test]
+    fn a_container_that_aws_adds_to_a_task_says_nothing_of_how_it_ended() {
+        let agent = "aws-guardduty-agent-mfjGLB";
+        for (containers, succeeded, partly) in [
+            (
+                vec!["runner 0".to_owned(), format!("{agent} - CannotPullContainerError")],
+                true,
+                false,
+            ),
+            (
+                vec!["runner 0".to_owned(), format!("{agent} 0"), "router 137".to_owned()],
+                true,
+                true,
+            ),
+            (
+                vec!["runner 0".to_owned(), "ecs-service-connect-Ab1 1".to_owned()],
+                true,
+                false,
+            ),
+            (vec!["runner 1".to_owned(), format!("{agent} 0")], false, false),
+            // Of the app nobody says that it ended well.
+            (vec!["runner 137".to_owned(), format!("{agent} 0")], false, false),
+            // A name of the user's.
+            (
+                vec!["runner 0".to_owned(), "aws-guardduty-agents 1".to_owned()],
+                false,
+                false,
+            ),
+        ] {
+            let texts: Vec<&str> = containers.iter().map(String::as_str).collect();
+            let task = task(false, &texts);
+            let ended = (task.succeeded().is_some(), task.was_partly_stopped());
+            assert_eq!(ended, (succeeded, partly), "{task:?}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_container_that_aws_adds_is_the_same_in_each_task() {
+        for (name, told) in [
+            ("aws-guardduty-agent-mfjGLB", "aws-guardduty-agent"),
+            ("ecs-service-connect-x7Yz", "ecs-service-connect"),
+            ("aws-guardduty-agents", "aws-guardduty-agents"),
+            ("web", "web"),
+        ] {
+            assert_eq!(StoppedContainer::told_name(name.to_owned()), told);
         }
     }
 }
