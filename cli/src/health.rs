@@ -120,6 +120,8 @@ pub struct StoredImage {
     pub pushed_at: Timestamp,
     /// True if no task can pull it before somebody restores it.
     pub is_archived: bool,
+    /// True if somebody restores it, and no task can pull it until then.
+    pub is_restoring: bool,
 }
 
 /// A push that began an execution.

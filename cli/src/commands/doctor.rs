@@ -256,7 +256,8 @@ async fn repository(signed_in: &SignedIn, name: &str) -> Result<Repository, OfAw
             digest: it.image_digest?,
             tags: it.image_tags.unwrap_or_default(),
             pushed_at: it.image_pushed_at.as_ref().map(time)?,
-            is_archived: matches!(it.image_status, Some(ImageStatus::Archived | ImageStatus::Activating)),
+            is_archived: it.image_status == Some(ImageStatus::Archived),
+            is_restoring: it.image_status == Some(ImageStatus::Activating),
         })
     };
     let mutability = described.and_then(|it| it.image_tag_mutability);

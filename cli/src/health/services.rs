@@ -148,6 +148,10 @@ pub(super) fn images(facts: &Facts<'_>) -> Vec<Finding> {
                 .unwrap_or_default();
             let (name, repository_name, runs) = (service.name(), &image.repository, &service.revision);
             let (why, fix) = match repository.images.iter().find(is_it) {
+                Some(stored) if stored.is_restoring => (
+                    "being restored from the archive",
+                    "wait for up to 20 minutes".to_owned(),
+                ),
                 Some(stored) if !stored.is_archived => continue,
                 Some(stored) => (
                     "archived",

@@ -48,6 +48,7 @@ fn image(tag: &str, hour: u32) -> StoredImage {
         tags: vec![tag.to_owned()],
         pushed_at: at(hour),
         is_archived: false,
+        is_restoring: false,
     }
 }
 
@@ -324,6 +325,13 @@ fn what_does_not_do_what_somebody_may_expect_is_found() {
             "images",
             "with shop/web:v1, which is archived",
             "--target-storage-class STANDARD",
+        ),
+        (
+            Account::with(|it| it.repository().images[0].is_restoring = true),
+            Error,
+            "images",
+            "with shop/web:v1, which is being restored from the archive",
+            "wait for up to 20 minutes",
         ),
         (
             Account::with(|it| it.web().images[0].digest = Some(text("sha256:gone"))),

@@ -3,7 +3,7 @@
 use crate::Attempt;
 use crate::contents::{Contents, keeps_old_contents, old_contents, recorded_digests, serves};
 use crate::read::Reading;
-use ecr_deploy::aws::registry::{By, Stored, look_up, restore};
+use ecr_deploy::aws::registry::{By, RESTORED_SOON, Stored, look_up, restore};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::image::ImageDigest;
 use ecr_deploy::domain::task_definition::TaskDefinition;
@@ -76,6 +76,10 @@ impl Attempt<'_> {
                     "{} and redrive this execution, or push a good image",
                     restore(image, by)
                 ),
+            ),
+            Stored::Restoring => (
+                "being restored from the archive, and no task can pull it yet",
+                format!("{RESTORED_SOON}, or push a good image"),
             ),
             Stored::Untold(message) => {
                 tracing::warn!("going back without asking ECR for the old image: {message}");

@@ -362,17 +362,18 @@ async fn an_update_back_sends_cluster_service_and_task_definition_and_nothing_el
 
 #[tokio::test]
 async fn an_old_image_that_is_archived_is_said_before_anything_is_touched() {
-    for status in ["ARCHIVED", "ACTIVATING"] {
+    let archived = "is archived, and no task can pull it. Nothing was touched; restore it first (aws ecr ";
+    let restoring = "is being restored from the archive, and no task can pull it yet. Nothing was touched; that takes up to 20 \
+                     minutes; redrive this execution then, or push a good image";
+    for (status, why) in [("ARCHIVED", archived), ("ACTIVATING", restoring)] {
         let previous = described_of_push("web:1", 1);
         let fake = Fake::new(&on_ours(), &under_way(), InEcr::Archived(status)).knows(previous);
-        let error = fake.asked(2).await.unwrap_err();
-        let says = "web in production cannot go back to web:1: its image app@sha256:";
-        assert!(error.to_string().starts_with(says), "{error}");
-        assert!(
-            error
-                .to_string()
-                .contains("is archived, and no task can pull it. Nothing was touched; restore it")
+        let error = fake.asked(2).await.unwrap_err().to_string();
+        let says = format!(
+            "web in production cannot go back to web:1: its image app@{} {why}",
+            digest(1)
         );
+        assert!(error.starts_with(&says), "{error}");
         fake.sent(0, &[]);
     }
     let active = Fake::new(&on_ours(), &under_way(), InEcr::Archived("ACTIVE")).knows(described_of_push("web:1", 1));

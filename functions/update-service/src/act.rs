@@ -4,7 +4,7 @@ use crate::at_rest::last_good;
 use crate::decide::Start;
 use crate::read::Reading;
 use crate::{Attempt, Update};
-use ecr_deploy::aws::registry::{By, Stored, look_up, restore};
+use ecr_deploy::aws::registry::{By, RESTORED_SOON, Stored, look_up, restore};
 use ecr_deploy::change::LostUpdate;
 use ecr_deploy::contract::UpdateOutput;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
@@ -87,6 +87,9 @@ impl Attempt<'_> {
             Stored::Archived => Err(Error::Rejected(format!(
                 "its image {what} is archived, and no task can pull it: {}",
                 restore(image, by)
+            ))),
+            Stored::Restoring => Err(Error::Rejected(format!(
+                "its image {what} is being restored from the archive, and no task can pull it yet: {RESTORED_SOON}"
             ))),
             Stored::Gone => Err(Error::Rejected(format!(
                 "its image {what} is gone from ECR (a lifecycle policy?): push it again"

@@ -178,11 +178,15 @@ async fn an_image_that_is_wanted_again_must_be_one_that_tasks_can_pull() {
          --repository-name app --image-id imageDigest={} --target-storage-class STANDARD, up to 20 minutes)",
         digest(2)
     );
+    let restoring = format!(
+        "its image {of_image} is being restored from the archive, and no task can pull it yet: that takes up to 20 minutes; \
+         redrive this execution then"
+    );
     let gone = format!("its image {of_image} is gone from ECR (a lifecycle policy?): push it again");
     for (image, is_wanted_again, refused) in [
         (image_is("ACTIVE"), true, None),
         (image_is("ARCHIVED"), true, Some(&restore)),
-        (image_is("ACTIVATING"), true, Some(&restore)),
+        (image_is("ACTIVATING"), true, Some(&restoring)),
         (refuses("ImageNotFoundException"), true, Some(&gone)),
         // Nobody says that it cannot be pulled.
         (refuses("AccessDeniedException"), true, None),

@@ -7,7 +7,7 @@ use crate::domain::push::PushedImage;
 use crate::error::Error;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::Region;
-use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier, ImageStatus};
+use aws_sdk_ecr::types::{ImageIdentifier, ImageStatus};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -19,6 +19,8 @@ pub enum Stored {
     /// It is there, but no task can pull it before somebody has restored it, which takes up to 20 minutes
     /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html>).
     Archived,
+    /// Somebody restores it, which takes up to 20 minutes; no task can pull it until then.
+    Restoring,
     /// It is gone.
     Gone,
     /// Nobody has said that it is gone: the registry is another account's, which does not let us ask, or another region's.
@@ -51,6 +53,9 @@ impl std::fmt::Display for By<'_> {
         }
     }
 }
+
+/// The advice for an image that is [`Stored::Restoring`].
+pub const RESTORED_SOON: &str = "that takes up to 20 minutes; redrive this execution then";
 
 /// Returns the advice for an image that is [`Stored::Archived`], with the command that restores it.
 #[must_use]
@@ -89,11 +94,11 @@ pub async fn look_up(ecr: &Client, here: &str, image: &PushedImage, by: By<'_>) 
         .repository_name(image.repository.as_str());
     match request.image_ids(id.build()).send().await {
         Ok(described) => match described.image_details.unwrap_or_default().into_iter().next() {
-            Some(ImageDetail {
-                image_status: Some(ImageStatus::Archived | ImageStatus::Activating),
-                ..
-            }) => Ok(Stored::Archived),
-            Some(detail) => Ok(Stored::Tagged(detail.image_tags.unwrap_or_default())),
+            Some(detail) => Ok(match detail.image_status {
+                Some(ImageStatus::Archived) => Stored::Archived,
+                Some(ImageStatus::Activating) => Stored::Restoring,
+                _ => Stored::Tagged(detail.image_tags.unwrap_or_default()),
+            }),
             None => Ok(Stored::Gone),
         },
         Err(error) => match Error::from_aws(&format!("DescribeImages of {}{by}", image.repository), &error) {
