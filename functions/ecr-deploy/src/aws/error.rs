@@ -39,11 +39,14 @@ impl Error {
         E: std::error::Error + 'static,
     {
         let chain = error_chain(error);
+        // A proxy or a load balancer on the way answers with a page of its own, of which the SDK tells nothing.
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let status = status.map(|status| format!("HTTP {status}: ")).unwrap_or_default();
         match error {
             SdkError::ConstructionFailure(_) => {
                 Self::Rejected(format!("{call}: the request could not be made: {chain}"))
             }
-            _ => Self::Unavailable(format!("{call}: no usable answer from AWS: {chain}")),
+            _ => Self::Unavailable(format!("{call}: no usable answer from AWS: {status}{chain}")),
         }
     }
 }
@@ -116,6 +119,29 @@ fn error_chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_sdk_ecs::config::retry::RetryConfig;
+    use aws_sdk_ecs::config::{BehaviorVersion, Builder, Credentials, Region};
+    use aws_smithy_http_client::test_util::infallible_client_fn;
+
+    #[tokio::test]
+    async fn of_an_answer_that_is_not_of_aws_the_http_status_is_told() {
+        let page = "<html><body>Forbidden</body></html>";
+        for (status, body) in [(403, page), (503, page), (403, ""), (503, "{}")] {
+            let client = infallible_client_fn(move |_| http::Response::builder().status(status).body(body).unwrap());
+            let config = Builder::default()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new("eu-west-1"))
+                .credentials_provider(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"))
+                .retry_config(RetryConfig::disabled())
+                .http_client(client);
+            let ecs = aws_sdk_ecs::Client::from_conf(config.build());
+            let refused = ecs.list_clusters().send().await.unwrap_err();
+            let error = Error::from_aws("ListClusters", &refused);
+            assert_eq!(error.name(), "Deploy.Unavailable", "{error}");
+            let says = format!("ListClusters: no usable answer from AWS: HTTP {status}: response error: ");
+            assert!(error.to_string().starts_with(&says), "{error}");
+        }
+    }
 
     #[test]
     fn an_answer_is_passing_gone_or_refused() {
