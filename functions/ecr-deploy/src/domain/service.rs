@@ -36,7 +36,7 @@ pub struct Service {
     pub pending_count: u32,
     /// Its deployments, in AWS's order. Only filled under the controller `ECS`.
     pub deployments: Vec<Deployment>,
-    /// How many tasks of a deployment may crash.
+    /// At how many crashed tasks a deployment counts as a crash loop.
     pub crash_threshold: CrashThreshold,
     /// True if ECS may call a rollout complete before all of its tasks run: `earlySuccessCriteria`.
     pub completes_early: bool,
@@ -216,8 +216,8 @@ pub enum RolloutState {
     Failed,
 }
 
-/// How many tasks of one deployment may crash before it counts as a crash loop: as many as the service's own circuit breaker
-/// tolerates, whether or not that is on
+/// The number of crashed tasks at which a deployment counts as a crash loop: the threshold of the service's own circuit breaker,
+/// also where that is off
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ThresholdConfiguration.html>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CrashThreshold {
