@@ -4,6 +4,7 @@
  */
 import { Aws } from 'aws-cdk-lib';
 import { ManagedPolicy } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { acknowledgeWildcards, arn, type Permission, statement } from './permission';
 import type { CommandPolicies } from './resources';
@@ -22,6 +23,8 @@ export interface AccessProps {
   readonly sweep: Machine;
   readonly installationParameter: string;
   readonly holdParameter: string;
+  /** The key by which the data of the executions are encrypted, where it is the customer's. */
+  readonly encryptionKey?: IKey;
 }
 
 /** The two managed policies. */
@@ -75,6 +78,7 @@ function readers({ deployImage, deployService, ...props }: AccessProps): Permiss
       resources: [deployImage, deployService].map(executions),
       wildcard: 'An execution gets its name when it starts.',
     },
+    ...decrypt(props.encryptionKey, [deployImage, deployService]),
     {
       sid: 'ListServices',
       actions: ['ecs:ListClusters', 'ecs:ListServices', 'ecs:DescribeTaskDefinition'],
@@ -159,7 +163,14 @@ function surroundings(): Permission[] {
 }
 
 /** plan, deploy, retry, sweep, hold, unhold, rollback, continue and cancel. */
-function operators({ push, deployImage, deployService, sweep, holdParameter }: AccessProps): Permission[] {
+function operators({
+  push,
+  deployImage,
+  deployService,
+  sweep,
+  holdParameter,
+  encryptionKey,
+}: AccessProps): Permission[] {
   return [
     {
       sid: 'StartPush',
@@ -185,6 +196,7 @@ function operators({ push, deployImage, deployService, sweep, holdParameter }: A
       resources: [push, sweep].map(executions),
       wildcard: 'An execution gets its name when it starts.',
     },
+    ...decrypt(encryptionKey, [push, sweep]),
     {
       sid: 'RetryPush',
       actions: ['states:RedriveExecution'],
@@ -212,6 +224,25 @@ function operators({ push, deployImage, deployService, sweep, holdParameter }: A
       resources: [parameter(holdParameter)],
     },
   ];
+}
+
+/**
+ * The key of the executions of some state machines: Step Functions decrypts what it answers in the name of who asks.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
+ */
+function decrypt(key: IKey | undefined, machines: readonly Machine[]): Permission[] {
+  // An execution may be of a version, whose number comes behind the ARN.
+  const arns = machines.flatMap(({ stateMachineArn }) => [stateMachineArn, `${stateMachineArn}:*`]);
+  return key === undefined
+    ? []
+    : [
+        {
+          sid: 'DecryptExecutions',
+          actions: ['kms:Decrypt'],
+          resources: [key.keyArn],
+          conditions: { ArnLike: { 'kms:EncryptionContext:aws:states:stateMachineArn': arns } },
+        },
+      ];
 }
 
 function executions({ stateMachineName }: Machine): string {

@@ -91,8 +91,7 @@ export class EcrDeploy extends Construct {
           'have. Name the roles of the task definitions that are deployed, such as arn:aws:iam::123456789012:role/app-*.',
       );
     }
-    const { encryptionKey } = settings;
-    const key = encryptionKey === undefined ? {} : { encryptionKey: usableKey(this, encryptionKey) };
+    const key = usableKey(this, settings);
 
     const findTaskDefinitions = new Step(this, 'FindTaskDefinitions', {
       package: 'find-task-definitions',
@@ -297,6 +296,7 @@ export class EcrDeploy extends Construct {
       sweep: this.sweep,
       installationParameter: installationParameter(this),
       holdParameter: this.holdParameter,
+      ...key,
     });
 
     checkPolicySizes(this, settings);

@@ -3,12 +3,21 @@ import { Aws } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
+import type { Settings } from './settings';
+
+/** The key of the setting, where one is given, as the property of those that take it. */
+export function usableKey(
+  scope: Construct,
+  { encryptionKey }: Pick<Settings, 'encryptionKey'>,
+): { readonly encryptionKey?: IKey } {
+  return encryptionKey === undefined ? {} : { encryptionKey: withPolicy(scope, encryptionKey) };
+}
 
 /**
  * The key with a policy that lets CloudWatch Logs and EventBridge use it. The policy of a key that is given by its ARN
  * cannot be changed from here; the documentation of the setting says what it must allow.
  */
-export function usableKey(scope: Construct, given: IKey | string): IKey {
+function withPolicy(scope: Construct, given: IKey | string): IKey {
   const key = typeof given === 'string' ? Key.fromKeyArn(scope, 'Key', given) : given;
   // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html. All groups of the account: a group
   // needs the key before it has an ARN.

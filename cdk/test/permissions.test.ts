@@ -75,9 +75,12 @@ test('each function and each state machine has a role of its own', () => {
 });
 
 test('the managed policies are those for people, and fit into what IAM has room for', () => {
+  const encrypted = new Synthesized({
+    encryptionKey: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f',
+  });
   const policies = DEFAULT.ofType('AWS::IAM::ManagedPolicy');
   assert.deepEqual(policies.map(({ path }) => path).sort(), PEOPLE);
-  for (const { path, properties } of policies) {
+  for (const { path, properties } of [...policies, ...encrypted.ofType('AWS::IAM::ManagedPolicy')]) {
     assert.equal(properties.Roles, undefined, path);
     assert.doesNotMatch(JSON.stringify(properties.PolicyDocument.Statement.map(({ Action }: Json) => Action)), /\*/);
     const written = JSON.stringify(properties.PolicyDocument, (_, value: Json) =>
@@ -86,6 +89,27 @@ test('the managed policies are those for people, and fit into what IAM has room 
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     assert.ok(written.length < 6144, `${path}: ${written.length}`);
   }
+});
+
+test('with a key, who may read the executions of a state machine may decrypt them, and those of no other', () => {
+  const encryptionKey = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f';
+  const synthesized = new Synthesized({ encryptionKey });
+  const decrypting = synthesized.ofType('AWS::IAM::ManagedPolicy').map(({ path, properties }) => {
+    const [statement, ...others] = properties.PolicyDocument.Statement.filter(
+      ({ Sid }: Json) => Sid === 'DecryptExecutions',
+    );
+    assert.deepEqual([others, statement.Action, statement.Resource], [[], 'kms:Decrypt', encryptionKey]);
+    const arns: Json[] = statement.Condition.ArnLike['kms:EncryptionContext:aws:states:stateMachineArn'];
+    return [path.replace(/^.*\//, ''), arns.map((arn) => synthesized.text(arn))];
+  });
+  const machines = (...names: string[]) =>
+    names.map((name) => `\${EcrDeploy/${name}/StateMachine}`).flatMap((arn) => [arn, `${arn}:*`]);
+
+  assert.deepEqual(Object.fromEntries(decrypting), {
+    Readers: machines('DeployImage', 'DeployService'),
+    Operators: machines('PushMachine', 'Sweep'),
+  });
+  assert.doesNotMatch(JSON.stringify(DEFAULT.ofType('AWS::IAM::ManagedPolicy')), /kms:/);
 });
 
 test('who has the policy for readers may change nothing', () => {
