@@ -24,19 +24,11 @@ export function messages(scope: Construct, { notificationTopic: given }: Setting
     return undefined;
   }
   if (given !== true) {
-    return { topic: typeof given === 'string' ? Topic.fromTopicArn(scope, 'Topic', given) : given };
+    const topic = typeof given === 'string' ? Topic.fromTopicArn(scope, 'Topic', given) : given;
+    // Of a topic that is known by its ARN alone nobody knows the key.
+    return topic.masterKey === undefined ? { topic } : { topic, key: forAlarms(topic.masterKey) };
   }
-  const masterKey = key ?? keyOfTopic(scope);
-  // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html: AWS's own key for topics lets no alarm publish.
-  masterKey.addToResourcePolicy(
-    new PolicyStatement({
-      sid: 'AlarmsTellTopic',
-      principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
-      actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
-      resources: ['*'],
-      conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
-    }),
-  );
+  const masterKey = forAlarms(key ?? keyOfTopic(scope));
   const topic = new Topic(scope, 'Topic', { masterKey, enforceSSL: true });
   // With a policy of its own, as enforceSSL makes one, the topic has not the default one, which lets alarms publish.
   topic.addToResourcePolicy(
@@ -49,6 +41,23 @@ export function messages(scope: Construct, { notificationTopic: given }: Setting
     }),
   );
   return { topic, key: masterKey };
+}
+
+/**
+ * The key with a policy that lets alarms use it: AWS's own key for topics lets no alarm publish.
+ * https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+ */
+function forAlarms(key: IKey): IKey {
+  key.addToResourcePolicy(
+    new PolicyStatement({
+      sid: 'AlarmsTellTopic',
+      principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+      actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+      resources: ['*'],
+      conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+    }),
+  );
+  return key;
 }
 
 function keyOfTopic(scope: Construct): IKey {

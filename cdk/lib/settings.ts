@@ -184,9 +184,10 @@ export interface EcrDeployProps {
    * The SNS topic that gets one message for each push at its end: who pushed, what, where, how long it took, the link to the
    * execution, and the command that deploys again what failed. `true` makes a topic, encrypted by `encryptionKey` or by a KMS
    * key of its own; else a topic of yours, or its ARN. Mail gets the words. Everything else that subscribes gets the card that
-   * [Amazon Q Developer in chat applications reads](operations.md#tell-people). The alarms tell the topic, too. The key of
-   * an encrypted topic of yours must allow `kms:Decrypt` and `kms:GenerateDataKey*` to this account's roles and to
-   * `cloudwatch.amazonaws.com`.
+   * [Amazon Q Developer in chat applications reads](operations.md#tell-people). The alarms tell the topic, too. An
+   * encrypted topic that the CDK made tells its key, which the roles may use then. The key of any other encrypted topic must
+   * allow `kms:Decrypt` and `kms:GenerateDataKey*` by its own policy, to `cloudwatch.amazonaws.com` and to the roles of
+   * *deploy-image* and *tell-end* by their ARNs: their own policies cannot name a key that is not known.
    *
    * @default - no messages
    */
@@ -264,7 +265,8 @@ export interface EcrDeployProps {
    * executions. A key that CDK made gets the key policy that it needs. A key given by its ARN must allow by its own
    * policy: `kms:Encrypt*`, `kms:Decrypt*`, `kms:ReEncrypt*`, `kms:GenerateDataKey*` and `kms:Describe*` to
    * `logs.<region>.amazonaws.com`; `kms:Decrypt` and `kms:GenerateDataKey` to `events.amazonaws.com` and
-   * `delivery.logs.amazonaws.com`; and the use by this account's roles.
+   * `delivery.logs.amazonaws.com`; with `notificationTopic: true` also `kms:Decrypt` and `kms:GenerateDataKey*` to
+   * `cloudwatch.amazonaws.com`; and the use by this account's roles.
    *
    * @default - keys of AWS
    */

@@ -1,9 +1,15 @@
 /** Who hears of a push: the topic, the ends that an execution cannot tell itself, the alarms, the dashboard, the saved query. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { App, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
+import { builtFunctions } from '../app/functions';
+import { EcrDeploy } from '../lib/ecr-deploy';
 import { QUERY } from '../lib/query-of-push';
-import { type Json, STEPS, Synthesized } from './synthesized';
+import { type Json, REQUIRED, STEPS, Synthesized, WITHOUT_BUNDLING } from './synthesized';
 
 const TOPIC = 'arn:aws:sns:eu-west-1:123456789012:deployments';
 const MACHINES = ['DeployImage', 'TellEnd'];
@@ -72,6 +78,28 @@ test('a topic of the user, or its ARN, may be published to, and nothing else', (
       assert.equal(topicOf(synthesized, machine), TOPIC);
     }
   }
+});
+
+test('where a topic of the user tells its key, alarms and whoever sends messages may use it, and no other key', () => {
+  const app = new App({ context: WITHOUT_BUNDLING });
+  const stack = new Stack(app, 'with-topic');
+  const masterKey = new Key(stack, 'Key');
+  const binaries = builtFunctions(stack, Architecture.ARM_64);
+  const notificationTopic = new Topic(stack, 'Topic', { masterKey });
+  new EcrDeploy(stack, 'EcrDeploy', { ...REQUIRED, binaries, notificationTopic });
+  const template = Template.fromStack(stack);
+  const [[id, key] = ['', undefined], ...others] = Object.entries<Json>(template.findResources('AWS::KMS::Key'));
+
+  assert.deepEqual(others, []);
+  const sids: Json[] = key.Properties.KeyPolicy.Statement.map(({ Sid }: Json) => Sid);
+  assert.ok(sids.includes('AlarmsTellTopic'), sids.join());
+  const using = Object.values<Json>(template.findResources('AWS::IAM::Policy'))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Json[])
+    .filter(({ Action }) => JSON.stringify(Action).includes('kms:'));
+  assert.deepEqual(
+    using.map(({ Sid, Resource }) => [Sid, Resource]),
+    MACHINES.map(() => ['EncryptMessage', { 'Fn::GetAtt': [id, 'Arn'] }]),
+  );
 });
 
 test('what is no topic is refused', () => {
