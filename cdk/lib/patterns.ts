@@ -33,6 +33,9 @@ export const ROLE_ARN: Pattern = {
     'arn:aws:iam::123456789012:role/app-*.',
 };
 
+/** The end of an ARN that stands for every role of an account, or for each whose name is long enough. */
+export const EVERY_ROLE = /:role\/[*?/]*\*[*?/]*$/;
+
 export const ACCOUNT_ID: Pattern = {
   pattern: /^\d{12}$/,
   fix:

@@ -4,6 +4,7 @@
 import { Aws, Stack, Validations } from 'aws-cdk-lib';
 import { type IPrincipal, PolicyStatement, type Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
+import { EVERY_ROLE } from './patterns';
 
 /** One statement that allows `actions` on `resources`. */
 export interface Permission {
@@ -59,7 +60,7 @@ export function only(service: 'events' | 'lambda' | 'states', resource: string):
 
 /** True if an ARN stands for every role of an account, or for each whose name is long enough. */
 export function isEveryRole(roleArn: string): boolean {
-  return /:role\/[*?/]*\*[*?/]*$/.test(roleArn);
+  return EVERY_ROLE.test(roleArn);
 }
 
 /** The permission that the CDK gives every function and state machine that sends traces. */

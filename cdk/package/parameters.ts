@@ -1,5 +1,5 @@
 /** The parameters of the template, and what stands for each while the construct is synthesized. */
-import { ROLE_ARN } from '../lib/patterns';
+import { EVERY_ROLE, ROLE_ARN } from '../lib/patterns';
 import { isObject, type Json, type Obj } from './merge';
 
 /** Stands for the roles. */
@@ -13,12 +13,13 @@ export const STACK = 'ParameterStackName';
 export const PARAMETERS: Obj = {
   PassRoles: {
     Type: 'CommaDelimitedList',
-    // CloudFormation compares each ARN with it.
-    AllowedPattern: ROLE_ARN.pattern.source,
-    ConstraintDescription: 'each has to be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/app-*',
+    // CloudFormation compares each ARN with it. It can warn of nothing, so what the construct warns of is refused.
+    AllowedPattern: `^(?!.*${EVERY_ROLE.source})${ROLE_ARN.pattern.source.slice(1)}`,
+    ConstraintDescription:
+      'each has to be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/app-*, and none may stand for every role',
     Description:
       'The ARNs of the task roles and execution roles of your services, with commas between them. An ARN may hold *, such as ' +
-      'arn:aws:iam::123456789012:role/app-*. ecr-deploy may pass these roles and no others.',
+      'arn:aws:iam::123456789012:role/app-*, but not for every role. ecr-deploy may pass these roles and no others.',
   },
   Cluster: {
     Type: 'String',
@@ -36,7 +37,8 @@ export const PARAMETERS: Obj = {
     ConstraintDescription: 'has to be a list of stages as JSON of at most 3000 characters, or empty',
     Description:
       'The stages as JSON, such as [{"name":"all","tags":["semver:>=1.0.0"]}]. Times are soakSeconds and ' +
-      'rolloutTimeoutSeconds. Empty: one stage with every service, which takes every tag but latest.',
+      'rolloutTimeoutSeconds. With stages the role of deploy-image may tag images, and no role is limited to services with a ' +
+      'tag of their own. Empty: one stage with every service, which takes every tag but latest.',
   },
   TagLatest: {
     Type: 'String',

@@ -117,7 +117,7 @@ test('nothing of what stands for a parameter is left in the template', () => {
   );
 });
 
-test('PassRoles takes the ARNs of roles that the construct takes, and nothing else', () => {
+test('PassRoles takes the ARNs of roles that the construct takes without a warning, and nothing else', () => {
   const { Type, AllowedPattern, Default }: Json = PARAMETERS['PassRoles'];
   assert.deepEqual([Type, Default], ['CommaDelimitedList', undefined]);
   const allowed = new RegExp(AllowedPattern as string);
@@ -128,10 +128,16 @@ test('PassRoles takes the ARNs of roles that the construct takes, and nothing el
       return false;
     }
   };
-  for (const role of ['app', 'app-*', '*', 'teams/app-?', 'a+b=c.@_-']) {
-    for (const partition of ['aws', 'aws-cn', 'aws-us-gov', 'aws-iso-b']) {
-      const arn = `arn:${partition}:iam::123456789012:role/${role}`;
+  const partitions = ['aws', 'aws-cn', 'aws-us-gov', 'aws-iso-b'];
+  for (const role of ['app', 'app-*', '*-app', 'teams/*', 'teams/app-?', 'a+b=c.@_-', '??']) {
+    for (const arn of partitions.map((partition) => `arn:${partition}:iam::123456789012:role/${role}`)) {
       assert.deepEqual([allowed.test(arn), isTaken(arn)], [true, true], arn);
+    }
+  }
+  // The construct takes these with a warning, which a template cannot give.
+  for (const role of ['*', '**', '?*', '*?', '*/*', '??*']) {
+    for (const arn of partitions.map((partition) => `arn:${partition}:iam::123456789012:role/${role}`)) {
+      assert.deepEqual([allowed.test(arn), isTaken(arn)], [false, true], arn);
     }
   }
   const [account, users] = ['arn:aws:iam::123456789012', 'arn:aws:iam::123456789012:user/app'];
