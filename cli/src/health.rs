@@ -133,11 +133,22 @@ pub struct Begun {
     pub at: Timestamp,
 }
 
+/// The CDK's bootstrap stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bootstrap {
+    /// It could not be read.
+    NotRead,
+    /// There is none.
+    Missing,
+    /// Its version.
+    Version(u32),
+}
+
 /// Everything that was read.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    /// The version of the CDK's bootstrap stack; `None` where there is none.
-    pub bootstrap: Option<u32>,
+    /// The CDK's bootstrap stack.
+    pub bootstrap: Bootstrap,
     /// True if the installation is there.
     pub is_installed: bool,
     /// Since when each push has an execution that was listed; `None` where nothing is installed.
@@ -218,9 +229,14 @@ const BOOTSTRAP: u32 = 6;
 
 fn bootstrap(facts: &Facts<'_>) -> Vec<Finding> {
     let says = match facts.bootstrap {
-        Some(version) if version >= BOOTSTRAP => return Vec::new(),
-        Some(version) => format!("the bootstrap stack of the CDK has version {version}, and {BOOTSTRAP} is needed"),
-        None => "the account and region have no bootstrap stack of the CDK with the usual name".to_owned(),
+        Bootstrap::NotRead => return Vec::new(),
+        Bootstrap::Version(version) if version >= BOOTSTRAP => return Vec::new(),
+        Bootstrap::Version(version) => {
+            format!("the bootstrap stack of the CDK has version {version}, and {BOOTSTRAP} is needed")
+        }
+        Bootstrap::Missing => {
+            "the account and region have no bootstrap stack of the CDK with the usual name".to_owned()
+        }
     };
     // Who has installed it, may have a bootstrap stack of another name.
     let level = if facts.is_installed { Level::Note } else { Level::Error };

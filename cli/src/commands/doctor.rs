@@ -8,7 +8,9 @@ use crate::commands::hold::all_hold;
 use crate::error::Error;
 use crate::execution::{Executions, time};
 use crate::exit::Exit;
-use crate::health::{Begun, Facts, Finding, Level, Repository, RunImage, StoredImage, Subject, findings, sum};
+use crate::health::{
+    Begun, Bootstrap, Facts, Finding, Level, Repository, RunImage, StoredImage, Subject, findings, sum,
+};
 use crate::output::{self, Document, Tone, cell, paragraphs, table};
 use crate::progress::Progress;
 use aws_sdk_ecr::types::{ImageDetail, ImageStatus, ImageTagMutability};
@@ -46,7 +48,7 @@ pub struct Doctor {
     pub findings: Vec<Finding>,
     /// How many services were looked through.
     pub services: u32,
-    /// The repositories, trails, schedules and quotas that could not be read, with the reason: they are not checked.
+    /// Everything that could not be read, such as a repository, trails or a parameter, with the reason: it is not checked.
     pub unread: Vec<String>,
 }
 
@@ -85,15 +87,19 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
     let around = Surroundings::read(&signed_in, &place).await;
     progress.say("reading executions".to_owned());
     let at = now();
-    let (all_on_hold, (pushes, known_since)) = match &account {
-        Some(account) => (all_hold(account).await?, pushes(account, at).await?),
-        None => (None, (Vec::new(), None)),
-    };
+    let mut unread = [read.unread, around.unread].concat();
+    let (mut all_on_hold, mut begun) = (None, None);
+    if let Some(account) = &account {
+        all_on_hold = told(&mut unread, "hold", all_hold(account).await)?.flatten();
+        begun = told(&mut unread, "executions", pushes(account, at).await)?;
+    }
+    let (pushes, known_since) = begun.unwrap_or_default();
+    let bootstrap = told(&mut unread, "bootstrap", bootstrap(&signed_in).await)?;
     let given = (!arguments.pass_role.is_empty()).then_some(arguments.pass_role.as_slice());
     let clusters: Vec<String> = settings.clusters.iter().map(ToString::to_string).collect();
     let stages = Stages::read(&settings)?;
     let facts = Facts {
-        bootstrap: bootstrap(&signed_in).await?,
+        bootstrap: bootstrap.unwrap_or(Bootstrap::NotRead),
         is_installed: account.is_some(),
         known_since,
         trigger,
@@ -113,7 +119,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
     let document = Doctor {
         findings: findings(&facts),
         services: u32::try_from(read.services.len()).unwrap_or(u32::MAX),
-        unread: [read.unread, around.unread].concat(),
+        unread,
     };
     drop(progress);
     output::print(shared.output, &document, at)?;
@@ -291,10 +297,23 @@ async fn pushes(account: &Account, now: Timestamp) -> Result<(Vec<Begun>, Option
     Ok((begun.collect(), Some(oldest)))
 }
 
-/// The version of the bootstrap stack.
-async fn bootstrap(signed_in: &SignedIn) -> Result<Option<u32>, Error> {
+/// The bootstrap stack.
+async fn bootstrap(signed_in: &SignedIn) -> Result<Bootstrap, Error> {
     let version = signed_in.parameters().get(BOOTSTRAP).await?;
-    Ok(version.and_then(|version| version.value.trim().parse().ok()))
+    let version = version.and_then(|version| version.value.trim().parse().ok());
+    Ok(version.map_or(Bootstrap::Missing, Bootstrap::Version))
+}
+
+/// Something that was read; `None` where AWS refuses to tell it, which is said beside the findings of all else.
+fn told<T>(unread: &mut Vec<String>, of: &str, read: Result<T, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(Error::Rejected(message)) => {
+            unread.push(format!("{of}: {message}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 impl Document for Doctor {
@@ -323,8 +342,9 @@ impl Document for Doctor {
             .collect::<Vec<_>>()
             .join("\n");
         let sum = format!(
-            "{} run an image of this account's ECR. {}.",
+            "{} {} an image of this account's ECR. {}.",
             output::count(self.services as usize, "service"),
+            if self.services == 1 { "runs" } else { "run" },
             sum(&self.findings)
         );
         paragraphs([found, unread, sum])

@@ -45,6 +45,8 @@ pub struct Status {
     pub services: Vec<ServiceStatus>,
     /// How many others there are.
     pub others: u32,
+    /// The clusters of the settings that are not there.
+    pub missing_clusters: Vec<String>,
     /// True if a service has no last deployment here, and may have one that is older than the executions that were read.
     pub older_not_read: bool,
 }
@@ -82,7 +84,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &StatusArguments) -> Result<
 async fn read(account: &Account, of: &Of<'_>) -> Result<Status, Error> {
     let (ecs, now) = (account.reader(), now());
     let progress = Progress::new("reading services");
-    let services = services(account, &ecs, of).await?;
+    let (services, missing_clusters) = services(account, &ecs, of).await?;
     progress.say(format!("reading the revisions of {}", count(services.len(), "service")));
     let definitions = definitions(&ecs, &services).await?;
     progress.say("reading images".to_owned());
@@ -128,12 +130,13 @@ async fn read(account: &Account, of: &Of<'_>) -> Result<Status, Error> {
             .map(str::to_owned),
         others: u32::try_from(services.len() - known.len()).unwrap_or(u32::MAX),
         services: known,
+        missing_clusters,
         older_not_read: newest.gave_up,
     })
 }
 
-/// The services of the clusters that the installation deploys to, or of those that are asked for.
-async fn services(account: &Account, ecs: &Ecs, of: &Of<'_>) -> Result<Vec<Service>, Error> {
+/// The services of the clusters that the installation deploys to, or of those that are asked for; and the clusters that are not there.
+async fn services(account: &Account, ecs: &Ecs, of: &Of<'_>) -> Result<(Vec<Service>, Vec<String>), Error> {
     let configured = &account.installation.settings.clusters;
     let clusters: Vec<ClusterName> = match of.cluster {
         Some(cluster) => {
@@ -143,15 +146,20 @@ async fn services(account: &Account, ecs: &Ecs, of: &Of<'_>) -> Result<Vec<Servi
         None if configured.is_empty() => ecs.clusters().await?,
         None => configured.clone(),
     };
-    let mut found = Vec::new();
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
     for cluster in &clusters {
         let mut batches = pin!(ecs.services(cluster));
         while let Some(batch) = batches.next().await {
-            found.extend(batch?.services);
+            match batch {
+                Ok(batch) => found.extend(batch.services),
+                // One that is asked for is the answer itself.
+                Err(OfAws::NotFound(_)) if of.cluster.is_none() => missing.push(cluster.to_string()),
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     found.retain(|it| of.service.is_none_or(|service| it.name.as_str() == service));
-    Ok(found)
+    Ok((found, missing))
 }
 
 /// The revision that a service is on.
@@ -240,8 +248,14 @@ impl Document for Status {
         } else {
             String::new()
         };
+        let missing = self.missing_clusters.iter().map(|it| {
+            wrapped(&format!(
+                "The cluster {it} is not there, and nothing is deployed to it. Correct the setting clusters."
+            ))
+        });
+        let missing = missing.collect::<Vec<_>>().join("\n");
         if let [only] = self.services.as_slice() {
-            return paragraphs([hold.unwrap_or_default(), one(only), others, older]);
+            return paragraphs([hold.unwrap_or_default(), one(only), others, missing, older]);
         }
         let rows = self.services.iter().flat_map(|it| rows(it, now)).collect();
         let services = if self.services.is_empty() {
@@ -249,7 +263,7 @@ impl Document for Status {
         } else {
             table(&["service", "stage", "runs", "pushed (UTC)", "last", "notes"], rows)
         };
-        paragraphs([hold.unwrap_or_default(), services, others, older])
+        paragraphs([hold.unwrap_or_default(), services, others, missing, older])
     }
 }
 

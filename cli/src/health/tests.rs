@@ -113,7 +113,7 @@ impl Account {
 
     pub(super) fn findings(&self) -> Vec<Finding> {
         findings(&Facts {
-            bootstrap: self.bootstrap,
+            bootstrap: self.bootstrap.map_or(Bootstrap::Missing, Bootstrap::Version),
             is_installed: self.is_installed,
             known_since: self.is_installed.then(|| at(1)),
             trigger: self.trigger,

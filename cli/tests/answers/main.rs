@@ -4,4 +4,5 @@
 
 mod going_back;
 mod pushes;
+mod services;
 mod support;

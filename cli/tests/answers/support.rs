@@ -147,6 +147,15 @@ impl Aws {
         self
     }
 
+    /// With these clusters in the settings.
+    pub(crate) fn clusters(mut self, clusters: &[&str]) -> Self {
+        let told = self.parameters.get_mut("/ecr-deploy/ecr-deploy/installation").unwrap();
+        let mut installation: Value = serde_json::from_str(told).unwrap();
+        installation["settings"]["clusters"] = clusters.into();
+        *told = installation.to_string();
+        self
+    }
+
     /// Types a command: its words with spaces between them.
     pub(crate) fn types(self, words: &str) -> Said {
         self.says_to(&words.split(' ').collect::<Vec<_>>()).0

@@ -1,0 +1,47 @@
+//! `status`, `doctor`, `hold` and `unhold`.
+
+use crate::support::{Aws, refused};
+
+#[test]
+fn a_cluster_of_the_settings_that_is_gone_hides_no_other() {
+    let aws = |clusters: &[&str]| {
+        Aws::new().clusters(clusters).instead(|operation, input| {
+            let is_gone = operation == "ListServices" && input["cluster"] == "old";
+            is_gone.then(|| refused("ClusterNotFoundException", "Cluster not found."))
+        })
+    };
+    let told = ["production/web", "The cluster old is not there"];
+    aws(&["old", "production"]).types("status").ended(0).says(&told);
+    aws(&["production"])
+        .types("status")
+        .ended(0)
+        .says_nothing_of(&["not there"]);
+    // One that is asked for is the answer itself.
+    aws(&["old", "production"]).types("status old").ended(1);
+}
+
+#[test]
+fn what_the_doctor_may_not_read_is_told_beside_all_other_findings() {
+    for (operation, of, unread) in [
+        (
+            "GetParameters",
+            "/cdk-bootstrap/hnb659fds/version",
+            "Not read: bootstrap",
+        ),
+        ("GetParameters", "/ecr-deploy/ecr-deploy/hold", "Not read: hold"),
+        ("ListExecutions", "", "Not read: executions"),
+    ] {
+        Aws::new()
+            .instead(move |called, input| {
+                let is_of = of.is_empty() || input["Names"][0] == of;
+                (called == operation && is_of).then(|| refused("AccessDeniedException", "not authorized"))
+            })
+            .types("doctor")
+            .ended(0)
+            .says(&[
+                unread,
+                "not authorized",
+                "1 service runs an image of this account's ECR",
+            ]);
+    }
+}
