@@ -1,6 +1,7 @@
 //! A service, and the pushes that wait for it: pure, over the answers of ECS and ECR, and the executions.
 
 use crate::lifecycle::Pause;
+use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::hold;
 use ecr_deploy::domain::image::{EcrRegistry, Registry};
 use ecr_deploy::domain::service::Service;
@@ -101,6 +102,12 @@ pub struct Available {
     pub tags: Vec<String>,
     /// When ECR got it.
     pub pushed_at: Timestamp,
+}
+
+/// The revision that a service is on.
+#[must_use]
+pub fn revision(service: &Service) -> Option<&str> {
+    service.task_definitions.first().map(TaskDefinitionArn::as_str)
 }
 
 /// How a service stands, without its past and its hooks; `None` where it runs nothing of this registry.

@@ -13,9 +13,10 @@ use crate::health::{
 };
 use crate::output::{self, Document, Tone, cell, paragraphs, table};
 use crate::progress::Progress;
+use crate::service::revision;
 use aws_sdk_ecr::types::{ImageDetail, ImageStatus, ImageTagMutability};
 use ecr_deploy::aws::ecs::Ecs;
-use ecr_deploy::domain::arn::{ClusterName, TaskDefinitionArn};
+use ecr_deploy::domain::arn::ClusterName;
 use ecr_deploy::domain::hold;
 use ecr_deploy::domain::image::{EcrRegistry, Registry};
 use ecr_deploy::domain::service::{Service, ServiceStatus};
@@ -35,7 +36,8 @@ use surroundings::{Place, Surroundings};
 const AT_ONCE: usize = 8;
 /// The parameter of the CDK's bootstrap stack: <https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html>.
 const BOOTSTRAP: &str = "/cdk-bootstrap/hnb659fds/version";
-/// Step Functions forgets an execution 90 days after its end.
+/// Step Functions forgets an execution 90 days after its end. Ten days are kept back, so that no push is called lost that was only
+/// forgotten.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(80 * 24);
 /// How many pushes are compared with the images at most.
 const PUSHES: usize = 5000;
@@ -200,11 +202,6 @@ async fn services(ecs: &Ecs, clusters: &[ClusterName]) -> Result<(Vec<Service>, 
     }
     found.retain(|it| it.status == ServiceStatus::Active);
     Ok((found, missing))
-}
-
-/// The revision that a service is on.
-fn revision(service: &Service) -> Option<&str> {
-    service.task_definitions.first().map(TaskDefinitionArn::as_str)
 }
 
 fn subject(service: &Service, definition: &TaskDefinition, here: &EcrRegistry, now: Timestamp) -> Subject {

@@ -11,9 +11,9 @@ use crate::output::{self, Document, Tone, cell, count, paragraphs, short, table,
 use crate::progress::Progress;
 use crate::push::tone;
 use crate::report::Deployed;
-use crate::service::{Available, Last, ServiceStatus, status};
+use crate::service::{Available, Last, ServiceStatus, revision, status};
 use ecr_deploy::aws::ecs::Ecs;
-use ecr_deploy::domain::arn::{ClusterName, TaskDefinitionArn};
+use ecr_deploy::domain::arn::ClusterName;
 use ecr_deploy::domain::hold;
 use ecr_deploy::domain::image::{EcrRegistry, Registry};
 use ecr_deploy::domain::push::PushedImage;
@@ -160,11 +160,6 @@ async fn services(account: &Account, ecs: &Ecs, of: &Of<'_>) -> Result<(Vec<Serv
     }
     found.retain(|it| of.service.is_none_or(|service| it.name.as_str() == service));
     Ok((found, missing))
-}
-
-/// The revision that a service is on.
-fn revision(service: &Service) -> Option<&str> {
-    service.task_definitions.first().map(TaskDefinitionArn::as_str)
 }
 
 async fn definitions(ecs: &Ecs, services: &[Service]) -> Result<BTreeMap<String, TaskDefinition>, Error> {
