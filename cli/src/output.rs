@@ -129,12 +129,12 @@ pub fn paragraphs(parts: impl IntoIterator<Item = String>) -> String {
     parts.join("\n\n")
 }
 
-/// Prints a result to standard output.
+/// Prints a result to standard output. False where nobody reads it any more.
 ///
 /// # Errors
 ///
 /// [`Error::OtherVersion`] where it cannot be written as JSON, which no result is, and those of [`written`].
-pub fn print(form: Form, document: &impl Document, now: Timestamp) -> Result<(), Error> {
+pub fn print(form: Form, document: &impl Document, now: Timestamp) -> Result<bool, Error> {
     let text = match form {
         Form::Table => document.text(now),
         Form::Json => {
@@ -144,25 +144,26 @@ pub fn print(form: Form, document: &impl Document, now: Timestamp) -> Result<(),
     line(&text)
 }
 
-/// Prints a line to standard output.
+/// Prints a line to standard output. False where nobody reads it any more.
 ///
 /// # Errors
 ///
 /// Those of [`written`].
-pub fn line(text: &str) -> Result<(), Error> {
+pub fn line(text: &str) -> Result<bool, Error> {
     let mut output = anstream::stdout();
     written(writeln!(output, "{text}").and_then(|()| output.flush()))
 }
 
-/// Judges how standard output was written. Whoever reads it may have read enough: then there is nobody to tell.
+/// Judges how standard output was written. False where whoever reads it has read enough: then there is nobody to tell.
 ///
 /// # Errors
 ///
 /// [`Error::Unwritten`] where it could not be written for another reason.
-pub fn written(result: std::io::Result<()>) -> Result<(), Error> {
+pub fn written(result: std::io::Result<()>) -> Result<bool, Error> {
     match result {
-        Err(problem) if problem.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Unwritten(problem.to_string())),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(problem) if problem.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(problem) => Err(Error::Unwritten(problem.to_string())),
     }
 }
 

@@ -16,7 +16,7 @@ use std::ffi::OsString;
 #[must_use]
 pub fn not_understood(error: &clap::Error, words: &[OsString]) -> Exit {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return output::written(error.print()).map_or_else(|error| ended(output_form(words), &error), |()| Exit::Done);
+        return output::written(error.print()).map_or_else(|error| ended(output_form(words), &error), |_| Exit::Done);
     }
     if output_form(words) == Form::Json {
         let text = error.to_string();

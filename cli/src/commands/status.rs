@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::execution::{Execution, Executions, time};
 use crate::exit::Exit;
 use crate::lifecycle;
-use crate::output::{self, Document, Tone, cell, count, paragraphs, short, table, who, wrapped};
+use crate::output::{self, Document, Tone, cell, count, note, paragraphs, short, table, who, wrapped};
 use crate::progress::Progress;
 use crate::push::tone;
 use crate::report::Deployed;
@@ -66,17 +66,28 @@ pub(crate) async fn run(shared: &Shared, arguments: &StatusArguments) -> Result<
         None => (None, None),
     };
     let of = Of { cluster, service };
+    let mut was_shown = false;
     loop {
-        let document = read(&account, &of).await?;
+        let document = match read(&account, &of).await {
+            Ok(document) => document,
+            // The next read may get an answer.
+            Err(Error::Unavailable(problem)) if was_shown => {
+                note(&format!("{problem}. It is read again in {} seconds", WATCH.as_secs()));
+                pause(WATCH).await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let is_seen_anew = arguments.watch && shared.output == Form::Table && std::io::stdout().is_terminal();
         if is_seen_anew {
             // The whole screen anew, the cursor in its first place.
             output::line("\u{1b}[2J\u{1b}[H")?;
         }
-        output::print(shared.output, &document, now())?;
-        if !arguments.watch {
+        let is_read = output::print(shared.output, &document, now())?;
+        if !arguments.watch || !is_read {
             return Ok(Exit::Done);
         }
+        was_shown = true;
         pause(WATCH).await;
     }
 }

@@ -45,3 +45,30 @@ fn what_the_doctor_may_not_read_is_told_beside_all_other_findings() {
             ]);
     }
 }
+
+#[test]
+fn a_watch_outlasts_an_outage_and_ends_where_nobody_reads_it() {
+    let mut reads = 0;
+    // Of an answer with this status no call is sent again.
+    let outage = move |operation: &str, _: &serde_json::Value| {
+        reads += usize::from(operation == "ListClusters");
+        match reads {
+            2 if operation == "ListClusters" => Some(refused("ServerException", "later")),
+            3.. => Some(refused("AccessDeniedException", "no more")),
+            _ => None,
+        }
+    };
+    let said = Aws::new().instead(outage).types("status --watch").ended(1);
+    assert_eq!(said.text.matches("production/web").count(), 1, "{}", said.text);
+    said.says(&["It is read again in 5 seconds", "no more"]);
+
+    let (said, calls) = Aws::new().unread("status --watch");
+    said.ended(0);
+    assert_eq!(
+        calls
+            .iter()
+            .filter(|(operation, _)| operation == "ListClusters")
+            .count(),
+        1
+    );
+}

@@ -163,6 +163,17 @@ impl Aws {
 
     /// Types a command, and returns the operations that it called, too.
     pub(crate) fn says_to(self, words: &[&str]) -> (Said, Vec<(String, Value)>) {
+        self.said(words, None)
+    }
+
+    /// Types a command whose result nobody reads.
+    pub(crate) fn unread(self, words: &str) -> (Said, Vec<(String, Value)>) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        self.said(&words.split(' ').collect::<Vec<_>>(), Some(writer))
+    }
+
+    fn said(self, words: &[&str], output: Option<std::io::PipeWriter>) -> (Said, Vec<(String, Value)>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let aws = Arc::new(Mutex::new(self));
@@ -182,6 +193,9 @@ impl Aws {
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("AWS_REGION", "eu-west-1"),
         ]);
+        if let Some(output) = output {
+            command.stdout(output);
+        }
         let Output { status, stdout, stderr } = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let said = Said {
