@@ -122,16 +122,14 @@ pub async fn push(account: &Account, executions: &Executions, text: &str) -> Res
 
 /// The error where a push is meant, and the execution of a service is named.
 fn of_service(text: &str, execution: &Execution) -> Error {
-    let push = execution.push().map(|push| push.rsplit(':').next().unwrap_or(push));
-    Error::Usage(match push {
-        Some(push) => format!("{text} is the execution of one service. Name its push: {push}"),
-        None => {
-            let (cluster, service) = execution.service();
-            format!(
-                "{text} is part of no push: somebody took {cluster}/{service} back by it. To see how that went: ecr-deploy why {text}"
-            )
-        }
-    })
+    if let Some(push) = execution.push() {
+        let push = push.rsplit(':').next().unwrap_or(push);
+        return Error::Usage(format!("{text} is the execution of one service. Name its push: {push}"));
+    }
+    let (cluster, service) = execution.service();
+    Error::Usage(format!(
+        "{text} is part of no push: somebody took {cluster}/{service} back by it. To see how that went: ecr-deploy why {text}"
+    ))
 }
 
 /// Returns the part of a push's name that distinguishes it in a table: the first eight letters of the event's id. The
