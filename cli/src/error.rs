@@ -119,6 +119,11 @@ impl From<OfAws> for Error {
                 "{message}. The credentials are not valid, or not any more: sign in first (aws sso login), or name another profile \
                  by --profile"
             )),
+            _ if message.contains("InvalidSignatureException") || message.contains("SignatureDoesNotMatch") => {
+                Self::Rejected(format!(
+                    "{message}. The secret access key is not that of the access key, or the clock of this machine is wrong: correct it"
+                ))
+            }
             OfAws::NotFound(_) | OfAws::ServiceDeleted(_) => Self::NotFound(message),
             OfAws::Unavailable(_) => Self::Unavailable(message),
             _ if message.contains("AccessDenied") => Self::Rejected(format!(
@@ -207,6 +212,11 @@ mod tests {
                 OfAws::Rejected("ListExecutions: ExpiredTokenException: the token is expired".to_owned()),
                 "Command.Rejected",
                 "sign in first",
+            ),
+            (
+                OfAws::Rejected("ListExecutions: InvalidSignatureException: Signature expired".to_owned()),
+                "Command.Rejected",
+                "the clock of this machine is wrong",
             ),
             (
                 OfAws::Rejected("ListExecutions: AccessDeniedException: not authorized".to_owned()),

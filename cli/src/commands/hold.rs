@@ -27,6 +27,8 @@ pub struct Held {
     pub hold: Option<String>,
     /// The text that was there before, if there was one.
     pub before: Option<String>,
+    /// The text that holds everything, where the hold of one service was lifted: the service stays on hold by it.
+    pub all_on_hold: Option<String>,
 }
 
 /// A service as it is named: `production/web`.
@@ -87,6 +89,7 @@ pub(crate) async fn hold(shared: &Shared, arguments: &HoldArguments) -> Result<E
         service: arguments.what.service.clone(),
         hold: Some(text),
         before,
+        all_on_hold: None,
     };
     output::print(shared.output, &document, now())?;
     Ok(Exit::Done)
@@ -105,23 +108,33 @@ pub(crate) async fn set(account: &Account, named: &Named, text: &str) -> Result<
 /// Lifts a hold.
 pub(crate) async fn unhold(shared: &Shared, arguments: &UnholdArguments) -> Result<Exit, Error> {
     let account = Account::open(shared).await?;
+    // It is read before anything is changed.
+    let all = all_hold(&account).await?;
+    let mut all_on_hold = None;
     let before = if let Some(service) = &arguments.what.service {
+        all_on_hold = all
+            .as_deref()
+            .and_then(|text| hold::hold(text, now()))
+            .map(str::to_owned);
         let (arn, before) = service_hold(&account, &service.parse()?).await?;
         let untagged = account.ecs().untag_resource().resource_arn(arn);
         let untagged = untagged.tag_keys(ServiceTags::HOLD).send().await;
         untagged.map_err(|error| OfAws::from_aws(&format!("UntagResource of {service}"), &error))?;
         before
     } else {
-        let (before, name) = (all_hold(&account).await?, &account.installation.hold_parameter);
-        if before.is_some() {
-            account.parameters().delete(name).await?;
+        if all.is_some() {
+            account
+                .parameters()
+                .delete(&account.installation.hold_parameter)
+                .await?;
         }
-        before
+        all
     };
     let document = Held {
         service: arguments.what.service.clone(),
         hold: None,
         before,
+        all_on_hold,
     };
     output::print(shared.output, &document, now())?;
     Ok(Exit::Done)
@@ -141,9 +154,11 @@ pub(crate) fn text(who: &str, why: &str, until: Option<&str>, is_tag: bool, now:
         }
         None => String::new(),
     };
+    let is_of_tag = |letter: char| !is_tag || letter.is_alphanumeric() || " _.:/=+-@".contains(letter);
+    // The name of a session may have a comma, which is nothing that its owner could correct here.
+    let who = who.replace(|letter| !is_of_tag(letter), "_");
     let text = format!("{until}{who} - {why}");
-    let is_of_tag = |letter: char| letter.is_alphanumeric() || " _.:/=+-@".contains(letter);
-    if let Some(letter) = text.chars().find(|letter| is_tag && !is_of_tag(*letter)) {
+    if let Some(letter) = why.chars().find(|letter| !is_of_tag(*letter)) {
         return Err(Error::Usage(format!(
             "{letter:?} cannot be in the reason: a tag of ECS takes letters, digits, spaces and _ . : / = + - @"
         )));
@@ -188,16 +203,26 @@ impl Document for Held {
         let text = match (&self.hold, before) {
             (Some(text), None) => format!("{what} is on hold: {text}"),
             (Some(text), Some(before)) => format!("{what} is on hold: {text}\nIt was before: {before}"),
-            (None, Some(before)) => {
-                let lifted = wrapped(&format!("{what} is no longer on hold. It was: {before}"));
-                let next = "The next sweep deploys what was skipped meanwhile, unless the setting sweep says otherwise. At once:";
-                return paragraphs([lifted, format!("{}\n  ecr-deploy sweep", wrapped(next))]);
+            (None, Some(before)) if self.all_on_hold.is_some() => {
+                format!("{what} is no longer on hold by itself. It was: {before}")
             }
+            (None, Some(before)) => format!("{what} is no longer on hold. It was: {before}"),
             // A service may have a hold of its own, which stays.
             (None, None) if self.service.is_none() => "nothing was on hold by --all".to_owned(),
             (None, None) => format!("{what} was not on hold"),
         };
-        wrapped(&text)
+        let next = match (&self.hold, before, &self.all_on_hold) {
+            (None, _, Some(all)) => {
+                let all = format!("Everything is on hold, and so is {what}: {all}. To lift that:");
+                format!("{}\n  ecr-deploy unhold --all", wrapped(&all))
+            }
+            (None, Some(_), None) => {
+                let next = "The next sweep deploys what was skipped meanwhile, unless the setting sweep says otherwise. At once:";
+                format!("{}\n  ecr-deploy sweep", wrapped(next))
+            }
+            _ => String::new(),
+        };
+        paragraphs([wrapped(&text), next])
     }
 }
 
@@ -236,6 +261,9 @@ mod tests {
                 said(why, until, is_tag)
             );
         }
+        let by = |is_tag: bool| text("operator/smith,john", "audit", None, is_tag, now).unwrap();
+        assert_eq!(by(true), "operator/smith_john - audit");
+        assert_eq!(by(false), "operator/smith,john - audit");
         // The functions read it by the same rule.
         let held = said("audit", Some("2026-12-24T06:00:00Z"), true);
         assert!(hold::hold(&held, now).is_some());
@@ -249,12 +277,37 @@ mod tests {
             service: service.map(str::to_owned),
             hold: None,
             before: None,
+            all_on_hold: None,
         };
         assert_eq!(lifted(None).text(now), "nothing was on hold by --all");
         assert_eq!(
             lifted(Some("production/web")).text(now),
             "production/web was not on hold"
         );
+    }
+
+    #[test]
+    fn a_service_whose_hold_is_lifted_while_everything_is_on_hold_stays_on_hold() {
+        let now: Timestamp = "2026-11-29T10:00:00Z".parse().unwrap();
+        for (before, all, expected, unexpected) in [
+            (Some("ann - x"), None, "ecr-deploy sweep", "Everything"),
+            (
+                Some("ann - x"),
+                Some("bob - audit"),
+                "so is production/web: bob - audit",
+                "sweep",
+            ),
+            (None, Some("bob - audit"), "ecr-deploy unhold --all", "sweep"),
+        ] {
+            let lifted = Held {
+                service: Some("production/web".to_owned()),
+                hold: None,
+                before: before.map(str::to_owned),
+                all_on_hold: all.map(str::to_owned),
+            };
+            let text = lifted.text(now);
+            assert!(text.contains(expected) && !text.contains(unexpected), "{text}");
+        }
     }
 
     #[test]

@@ -72,3 +72,16 @@ fn a_watch_outlasts_an_outage_and_ends_where_nobody_reads_it() {
         1
     );
 }
+
+#[test]
+fn the_hold_of_a_service_is_lifted_beside_that_of_everything_which_is_told() {
+    Aws::new()
+        .tag("ecr-deploy:hold", "ann - x")
+        .parameter("/ecr-deploy/ecr-deploy/hold", "bob - audit")
+        .types("unhold production/web")
+        .ended(0)
+        .says(&[
+            "Everything is on hold, and so is production/web: bob - audit",
+            "ecr-deploy unhold --all",
+        ]);
+}

@@ -147,6 +147,12 @@ impl Aws {
         self
     }
 
+    /// With a parameter.
+    pub(crate) fn parameter(mut self, name: &str, value: &str) -> Self {
+        self.parameters.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// With these clusters in the settings.
     pub(crate) fn clusters(mut self, clusters: &[&str]) -> Self {
         let told = self.parameters.get_mut("/ecr-deploy/ecr-deploy/installation").unwrap();
