@@ -998,6 +998,22 @@ async fn an_update_back_that_stays_throttled_is_given_back_to_the_state_machine(
     assert_eq!(sent, ["web:1"; 2]);
 }
 
+/// The older deployments end, and the state machine tries again for as long as a rollout may take.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_has_five_deployments_is_gone_back_with_later() {
+    let full = "5 active deployments exist, unable to create new deployment.";
+    let mut fake = Fake::new(&on_ours(), &under_way(), InEcr::Tagged(&["v1"])).knows(described_of_push("web:1", 1));
+    fake.ecs.insert(
+        0,
+        mock!(Client::update_service).then_http_response(move || refusal("InvalidParameterException", full)),
+    );
+    fake.stops = mock!(Client::stop_service_deployment)
+        .then_http_response(|| refusal("ServiceDeploymentNotFoundException", "it is over"));
+    let error = fake.asked(2).await.unwrap_err();
+    assert_eq!(error.name(), "Deploy.Unavailable");
+    assert!(error.to_string().contains(full), "{error}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn throttling_by_ecr_is_tried_again_by_the_state_machine_before_anything_is_touched() {
     let mut fake = Fake::new(&on_ours(), &under_way(), InEcr::Gone).knows(described_of_push("web:1", 1));
