@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::named;
 use crate::output::{count, note};
 use crate::push::{Push, Reader};
-use crate::report::Outcome;
+use crate::report::{Deployed, Outcome};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -49,13 +49,16 @@ impl Drop for Progress {
     }
 }
 
-/// Follows a push to its end, and says what happens. It reads at first every second, later every five.
+/// Follows a push to its end, and says what happens. It reads at first every second, later every five. Of a push that was redriven the
+/// failures before the `redrives`th redrive are no news.
 ///
 /// # Errors
 ///
 /// Whatever AWS refuses.
-pub async fn follow(account: &Account, arn: &str) -> Result<Push, Error> {
-    read_on(account, arn).await.map_err(|error| goes_on(error, arn))
+pub async fn follow(account: &Account, arn: &str, redrives: u32) -> Result<Push, Error> {
+    read_on(account, arn, redrives)
+        .await
+        .map_err(|error| goes_on(error, arn))
 }
 
 /// The error of a command that has begun a push: the push goes on without it.
@@ -68,14 +71,14 @@ pub fn goes_on(error: Error, arn: &str) -> Error {
     ))
 }
 
-async fn read_on(account: &Account, arn: &str) -> Result<Push, Error> {
+async fn read_on(account: &Account, arn: &str, redrives: u32) -> Result<Push, Error> {
     let progress = Progress::new("the plan is made");
     let mut reader = Reader::new(account, arn);
     let mut told: BTreeMap<String, String> = BTreeMap::new();
     let mut wait = POLL.0;
     loop {
         let push = reader.read().await?;
-        for line in news(&push, &mut told) {
+        for line in news(&push, &mut told, redrives) {
             progress.line(&line);
         }
         if push.outcome != Outcome::Running {
@@ -100,9 +103,10 @@ async fn read_on(account: &Account, arn: &str) -> Result<Push, Error> {
 }
 
 /// Lines for what has changed since it was told.
-fn news(push: &Push, told: &mut BTreeMap<String, String>) -> Vec<String> {
+fn news(push: &Push, told: &mut BTreeMap<String, String>, redrives: u32) -> Vec<String> {
     let mut lines = Vec::new();
-    for service in &push.services {
+    let is_old = |it: &&Deployed| it.has_failed() && it.execution.as_deref().is_some_and(|it| attempt(it) < redrives);
+    for service in push.services.iter().filter(|it| !is_old(it)) {
         let title = service.title();
         let key = format!("{title} outcome");
         if service.outcome != "NOT_STARTED" && told.get(&key) != Some(&service.outcome) {
@@ -116,6 +120,12 @@ fn news(push: &Push, told: &mut BTreeMap<String, String>) -> Vec<String> {
         }
     }
     lines
+}
+
+/// After which redrive of its push an execution of a service began: its name ends in that.
+fn attempt(execution: &str) -> u32 {
+    let count = execution.rsplit('-').next();
+    count.and_then(|count| count.parse().ok()).unwrap_or_default()
 }
 
 fn summary(push: &Push) -> String {
@@ -133,7 +143,6 @@ fn summary(push: &Push) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Deployed;
 
     fn push(outcomes: &[&str]) -> Push {
         let service = |(number, outcome): (usize, &&str)| Deployed {
@@ -168,7 +177,21 @@ mod tests {
                 vec!["production/web-1: DEPLOYED: 3 of 3 tasks running"],
             ),
         ] {
-            assert_eq!(news(&push(&outcomes), &mut told), expected);
+            assert_eq!(news(&push(&outcomes), &mut told, 0), expected);
+        }
+    }
+
+    #[test]
+    fn a_failure_before_a_redrive_is_no_news() {
+        let mut push = push(&["Deploy.RolledBack"]);
+        for (execution, redrives, lines) in [
+            ("execution:Service-1:web-v2-0123456789-0", 0, 1),
+            ("execution:Service-1:web-v2-0123456789-0", 1, 0),
+            ("execution:Service-1:web-v2-0123456789-1", 1, 1),
+            ("execution:Service-1:web-v2-0123456789-9", 10, 0),
+        ] {
+            push.services[0].execution = Some(execution.to_owned());
+            assert_eq!(news(&push, &mut BTreeMap::new(), redrives).len(), lines, "{execution}");
         }
     }
 

@@ -47,7 +47,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &DeployArguments) -> Result<
         let read = Reader::new(&account, arn).read().await;
         read.map_err(|error| goes_on(error, arn))?
     } else {
-        follow(&account, arn).await?
+        follow(&account, arn, 0).await?
     };
     output::print(shared.output, &push, now())?;
     Ok(push.outcome.exit())

@@ -16,10 +16,12 @@ pub(crate) async fn run(shared: &Shared, arguments: &RetryArguments) -> Result<E
     let executions = Executions(account.sfn());
     let arn = named::push(&account, &executions, &arguments.push).await?;
     let push = executions.read(&arn).await?;
+    let mut redrives = push.redrives;
     match push.status {
         Status::Failed | Status::Stopped => {
             executions.redrive(&arn).await?;
-            let begun = executions.begun(&arn, push.redrives + 1).await;
+            redrives += 1;
+            let begun = executions.begun(&arn, redrives).await;
             begun.map_err(|error| goes_on(error, &arn))?;
         }
         Status::Running => note(&format!("push {} is running already", push.name)),
@@ -37,7 +39,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &RetryArguments) -> Result<E
             .await
             .map_err(|error| goes_on(error, &arn))?
     } else {
-        follow(&account, &arn).await?
+        follow(&account, &arn, redrives).await?
     };
     output::print(shared.output, &push, now())?;
     Ok(push.outcome.exit())

@@ -95,7 +95,7 @@ impl Run<'_> {
         note("sends its event once more, while its execution runs");
         let beside = self.duplicate(&execution).await?;
         self.shown.seen.borrow_mut().beside = Some(beside);
-        let push = self.followed("good", &execution.arn).await?;
+        let push = self.followed("good", &execution.arn, 0).await?;
         if push.outcome != Outcome::Deployed {
             return Err(unexpected("good", "DEPLOYED", &push));
         }
@@ -121,7 +121,7 @@ impl Run<'_> {
                 "the event of the broken push did not come within {limit} s"
             )));
         };
-        let push = self.followed("broken", &execution.arn).await?;
+        let push = self.followed("broken", &execution.arn, 0).await?;
         let service = own(&push);
         let (true, Some(arn)) = (push.outcome == Outcome::RolledBack, &service.execution) else {
             return Err(unexpected("broken", "ROLLED_BACK", &push));
@@ -145,7 +145,8 @@ impl Run<'_> {
         self.sandbox.at_rest("its rollback").await?;
         note("redrives the broken push");
         self.executions.redrive(&failed.push).await?;
-        let push = self.followed("redrive", &failed.push).await?;
+        self.executions.begun(&failed.push, 1).await?;
+        let push = self.followed("redrive", &failed.push, 1).await?;
         let service = own(&push);
         let redriven = Redriven {
             count: self.executions.read(&failed.push).await?.redrives,
@@ -210,8 +211,8 @@ impl Run<'_> {
         })
     }
 
-    async fn followed(&self, step: &str, arn: &str) -> Result<Push, Error> {
-        let push = follow(self.sandbox.account, arn).await?;
+    async fn followed(&self, step: &str, arn: &str, redrives: u32) -> Result<Push, Error> {
+        let push = follow(self.sandbox.account, arn, redrives).await?;
         let image = push.image.as_ref().map(crate::report::Image::name);
         self.shown.pushes.borrow_mut().push(MadePush {
             step: step.to_owned(),
