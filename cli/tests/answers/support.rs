@@ -186,7 +186,9 @@ impl Aws {
         let served = Arc::clone(&aws);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                serve(&mut stream.unwrap(), &served);
+                // The command may open a connection that it does not use.
+                let served = Arc::clone(&served);
+                std::thread::spawn(move || serve(&mut stream.unwrap(), &served));
             }
         });
         let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-deploy"));
