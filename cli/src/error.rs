@@ -56,7 +56,7 @@ pub enum Error {
     After {
         /// How that stands, and what to do.
         said: String,
-        /// What ended the command.
+        /// The error that ended the command.
         error: Box<Error>,
     },
 }

@@ -63,6 +63,27 @@ struct Read {
     unread: Vec<String>,
 }
 
+/// The part of the facts that an installation tells.
+#[derive(Default)]
+struct Told {
+    all_on_hold: Option<String>,
+    pushes: Vec<Begun>,
+    known_since: Option<Timestamp>,
+}
+
+impl Told {
+    async fn read(account: &Account, at: Timestamp, unread: &mut Vec<String>) -> Result<Self, Error> {
+        let all_on_hold = told(unread, "hold", all_hold(account).await)?.flatten();
+        let begun = told(unread, "executions", pushes(account, at).await)?;
+        let (pushes, known_since) = begun.unwrap_or_default();
+        Ok(Self {
+            all_on_hold,
+            pushes,
+            known_since,
+        })
+    }
+}
+
 /// Reads everything, and says what it found.
 pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<Exit, Error> {
     let signed_in = SignedIn::new(shared).await?;
@@ -90,12 +111,10 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
     progress.say("reading executions".to_owned());
     let at = now();
     let mut unread = [read.unread, around.unread].concat();
-    let (mut all_on_hold, mut begun) = (None, None);
-    if let Some(account) = &account {
-        all_on_hold = told(&mut unread, "hold", all_hold(account).await)?.flatten();
-        begun = told(&mut unread, "executions", pushes(account, at).await)?;
-    }
-    let (pushes, known_since) = begun.unwrap_or_default();
+    let told_there = match &account {
+        Some(account) => Told::read(account, at, &mut unread).await?,
+        None => Told::default(),
+    };
     let bootstrap = told(&mut unread, "bootstrap", bootstrap(&signed_in).await)?;
     let given = (!arguments.pass_role.is_empty()).then_some(arguments.pass_role.as_slice());
     let clusters: Vec<String> = settings.clusters.iter().map(ToString::to_string).collect();
@@ -103,16 +122,16 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
     let facts = Facts {
         bootstrap: bootstrap.unwrap_or(Bootstrap::NotRead),
         is_installed: account.is_some(),
-        known_since,
+        known_since: told_there.known_since,
         trigger,
         pass_roles: given.or(installation.and_then(|it| it.pass_roles.as_deref())),
         stages: &stages,
         clusters: &clusters,
         missing_clusters: &read.missing_clusters,
-        all_on_hold: all_on_hold.as_deref().and_then(|text| hold::hold(text, at)),
+        all_on_hold: told_there.all_on_hold.as_deref().and_then(|text| hold::hold(text, at)),
         services: &read.services,
         repositories: &read.repositories,
-        pushes: &pushes,
+        pushes: &told_there.pushes,
         trails: around.trails.as_deref(),
         schedules: &around.schedules,
         quotas: &around.quotas,
@@ -125,8 +144,13 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
     };
     drop(progress);
     output::print(shared.output, &document, at)?;
-    let is_grave = document.findings.iter().any(|it| it.level == Level::Error);
-    Ok(if is_grave { Exit::Ill } else { Exit::Done })
+    Ok(exit(&document.findings))
+}
+
+/// An error among the findings is told by the exit code, too.
+fn exit(findings: &[Finding]) -> Exit {
+    let is_grave = findings.iter().any(|it| it.level == Level::Error);
+    if is_grave { Exit::Ill } else { Exit::Done }
 }
 
 /// The installation, where there is one.
