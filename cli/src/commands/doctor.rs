@@ -109,8 +109,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
     };
     let around = Surroundings::read(&signed_in, &place).await;
     progress.say("reading executions".to_owned());
-    let at = now();
-    let mut unread = [read.unread, around.unread].concat();
+    let (at, mut unread) = (now(), [read.unread, around.unread].concat());
     let told_there = match &account {
         Some(account) => Told::read(account, at, &mut unread).await?,
         None => Told::default(),
