@@ -221,7 +221,8 @@ fn missed(found: &Found<'_>, why: WhyMissed, done: &Done<'_>) -> MissedPush {
     let next = match done {
         Done::Started => "It is deployed now".to_owned(),
         Done::Kept(Kept::Beside(other, more)) => {
-            let more = (*more > 0).then(|| format!(" and {more} more")).unwrap_or_default();
+            let more = (*more > 0).then(|| format!(" and {more} more"));
+            let more = more.unwrap_or_default();
             let other = title(&other.cluster, &other.service);
             format!(
                 "A push of it would move {other}{more} as well, so none is started. If that is meant, run ecr-deploy deploy {image}"
