@@ -1023,6 +1023,10 @@ fn a_launch_that_failed_is_past_when_ecs_has_launched_a_task_since() {
     );
     assert_eq!(reasons(with(2, &since, Vec::new())), [""; 0]);
     assert_eq!(reasons(with(2, &before, Vec::new())), [""; 0]);
+    // ECS has given the rollout up, and wants no task of it any more.
+    let mut given_up = with(0, &before, Vec::new());
+    given_up.service.deployments[0].desired_count = 0;
+    assert_eq!(reasons(given_up), [told]);
     let crashed = || vec![crash("web:2", 900)];
     assert_eq!(
         reasons(with(1, &before, crashed())).last().map(String::as_str),
