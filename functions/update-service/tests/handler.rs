@@ -610,7 +610,15 @@ async fn an_image_whose_next_tag_comes_after_another_push_is_made_from_that_one(
     };
     let update = fake.asked(&asked, 60).await.unwrap();
     assert_eq!((update.outcome.name(), source(&update)), ("Rebase", Some(arn("web:3"))));
+    assert_eq!(update.deadline, at(60 + 30 * 60));
     assert!(fake.sent().is_empty());
+    // The time of the first try counts for the later ones.
+    let again = UpdateInput {
+        deadline: Some(at(100)),
+        ..asked
+    };
+    assert_eq!(fake.asked(&again, 100).await.unwrap().deadline, at(100));
+    assert_eq!(fake.asked(&again, 101).await.unwrap_err().name(), "Deploy.Rejected");
 }
 
 #[tokio::test]
