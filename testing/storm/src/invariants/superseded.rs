@@ -87,7 +87,8 @@ fn goes_back_with_another(aftermath: &Aftermath, execution: &Execution) -> bool 
     let mut others = aftermath
         .executions_of(id)
         .filter(|other| other.error.as_deref() == Some("Deploy.RolledBack"))
-        .filter(|other| other.ended.is_some_and(|ended| during.contains(&ended)))
+        // It goes back while this one goes on, and may watch that for longer.
+        .filter(|other| other.started <= *during.end() && other.ended.is_some_and(|ended| ended >= *during.start()))
         .filter_map(|other| aftermath.pushed(other));
     others.any(|other| {
         beside
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_push_that_went_back_with_the_image_of_another_one_in_its_revision_may_say_that_it_was_superseded() {
-        let found = |digest_beside: u32, is_red: bool| {
+        let found_after = |digest_beside: u32, is_red: bool, ended: i64| {
             let mut aftermath = superseded(3);
             for (number, tag, contents) in [(8, "v8", 8), (9, "main", digest_beside)] {
                 let first = aftermath.pushes[1].clone();
@@ -224,15 +225,20 @@ mod tests {
             let record = tag("ecr-deploy:push/ops/agent", &push(9).to_string());
             aftermath.after.revisions[2].tags.push(record);
             if is_red {
+                let red = red(3, "Deploy.RolledBack", "web in north is back on web:1");
                 aftermath.executions.push(Execution {
                     image: "ops/agent:v8".to_owned(),
                     push: Some(push(8)),
-                    ..red(3, "Deploy.RolledBack", "web in north is back on web:1")
+                    ended: red.ended.map(|at| at + ended),
+                    ..red
                 });
             }
             only_a_newer_push_supersedes(&aftermath).len()
         };
+        let found = |digest_beside, is_red| found_after(digest_beside, is_red, 0);
         assert_eq!(found(8, true), 0, "another tag of the failed image");
+        assert_eq!(found_after(8, true, 60_000), 0, "its rollback is watched for longer");
+        assert_eq!(found_after(8, true, -3_600_000), 1, "it was over before");
         assert_eq!(found(9, true), 1, "another image");
         assert_eq!(found(8, false), 1, "nothing was rolled back");
     }
