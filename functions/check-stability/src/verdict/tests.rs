@@ -101,6 +101,16 @@ impl Case {
         }
     }
 
+    /// With what ECS told of the service at these seconds, newest first.
+    fn events(mut self, events: &[(i64, &str)]) -> Self {
+        let told = events.iter().map(|(seconds, message)| ServiceEvent {
+            at: at(*seconds),
+            message: format!("(service web) {message}"),
+        });
+        self.service.events = told.collect();
+        self
+    }
+
     fn stopped(self, stopped: impl IntoIterator<Item = StoppedTask>) -> Self {
         Self {
             stopped: stopped.into_iter().collect(),
@@ -997,16 +1007,7 @@ fn a_launch_that_failed_is_past_when_ecs_has_launched_a_task_since() {
             pending_count: 0,
             ..rolling("web:2")
         };
-        let case = case([ours]).stopped(stopped).now(1000);
-        let events = events.iter().map(|(seconds, message)| ServiceEvent {
-            at: at(*seconds),
-            message: format!("(service web) {message}"),
-        });
-        let service = Service {
-            events: events.collect(),
-            ..case.service
-        };
-        Case { service, ..case }
+        case([ours]).stopped(stopped).events(events).now(1000)
     };
     let (failure, launch) = ("was unable to place a task.", "has started 1 tasks: (task 1).");
     let (before, since) = ([(100, failure)], [(400, launch), (100, failure)]);
@@ -1045,16 +1046,7 @@ fn a_reason_that_ecs_told_of_the_rollout_before_is_told_where_it_has_launched_no
             failed_tasks,
             ..rolling("web:2")
         };
-        let case = case([ours]).now(30);
-        let events = events.iter().map(|(seconds, message)| ServiceEvent {
-            at: at(*seconds),
-            message: format!("(service web) {message}"),
-        });
-        let service = Service {
-            events: events.collect(),
-            ..case.service
-        };
-        let reasons = Case { service, ..case }.judged().reasons;
+        let reasons = case([ours]).events(events).now(30).judged().reasons;
         reasons.first().cloned().unwrap_or_default()
     };
     let before = (-20, "failed to launch a task with (error no role).");
