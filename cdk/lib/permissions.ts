@@ -120,17 +120,14 @@ export function startExecution(child: { readonly arn: string }): Permission {
 }
 
 /**
- * A state machine that starts another one and waits for it.
+ * A state machine that starts a version of another one and waits for it.
  * https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
  */
 export function runExecution(child: { readonly arn: string; readonly name: string }): Permission[] {
   return [
-    {
-      sid: 'StartExecution',
-      actions: ['states:StartExecution'],
-      resources: [`${child.arn}:*`],
-      wildcard: 'A definition starts the version that it was made with, which may be an older one.',
-    },
+    // Step Functions asks for the ARN without the version, whichever version is started.
+    // https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html
+    startExecution(child),
     {
       sid: 'FollowExecution',
       actions: ['states:DescribeExecution', 'states:StopExecution'],

@@ -297,7 +297,7 @@ test('the rules may start push, tell-end and sweep, sweep push, push deploy-imag
     'EcrDeploy/SweepRole/DefaultPolicy': '${EcrDeploy/Sweep/StateMachine}',
     'EcrDeploy/Sweep/Role/DefaultPolicy': '${EcrDeploy/PushMachine/StateMachine}',
     'EcrDeploy/PushMachine/Role/DefaultPolicy': '${EcrDeploy/DeployImage/StateMachine}',
-    'EcrDeploy/DeployImage/Role/DefaultPolicy': '${EcrDeploy/DeployService/StateMachine}:*',
+    'EcrDeploy/DeployImage/Role/DefaultPolicy': '${EcrDeploy/DeployService/StateMachine}',
   });
 });
 

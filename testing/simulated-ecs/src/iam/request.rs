@@ -260,7 +260,7 @@ fn of_ecr(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> 
 ///
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html>
 fn of_step_functions(names: &Names, operation: &str, request: &Value) -> Option<Vec<Need>> {
-    let machine = text(request, "stateMachineArn");
+    let machine = without_version(text(request, "stateMachineArn"));
     match operation {
         "DescribeExecution" | "GetExecutionHistory" | "RedriveExecution" => {
             let execution = text(request, "executionArn");
@@ -268,7 +268,6 @@ fn of_step_functions(names: &Names, operation: &str, request: &Value) -> Option<
         }
         "ListExecutions" | "StartExecution" => Some(vec![Need::new(format!("states:{operation}"), machine)]),
         "StartExecution.sync" => {
-            // A version comes behind the name, and is not in the ARN of the execution.
             let name = machine.split(':').nth(6).unwrap_or_default();
             let (partition, region, account) = (&names.partition, &names.region, &names.account);
             let execution = format!(
@@ -284,6 +283,15 @@ fn of_step_functions(names: &Names, operation: &str, request: &Value) -> Option<
         }
         _ => None,
     }
+}
+
+/// The ARN of a state machine, for that of one of its versions, too: a version or an alias comes behind the name. By this ARN alone
+/// Step Functions says who may do what.
+///
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html>
+fn without_version(machine: &str) -> &str {
+    let end = machine.match_indices(':').nth(6).map(|(place, _)| place);
+    &machine[..end.unwrap_or(machine.len())]
 }
 
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html>
@@ -742,14 +750,14 @@ mod tests {
 
     #[test]
     fn a_state_machine_that_waits_for_another_one_has_step_functions_follow_it() {
-        let machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:deploy-service:7";
+        let machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:deploy-service";
         let execution = "arn:aws:states:eu-west-1:123456789012:execution:deploy-service:web";
         let rule = "arn:aws:events:eu-west-1:123456789012:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
         assert_eq!(
             needed(
                 "states",
                 "StartExecution.sync",
-                &json!({"stateMachineArn": machine, "name": "web"}),
+                &json!({"stateMachineArn": format!("{machine}:7"), "name": "web"}),
                 &[]
             ),
             [
@@ -761,10 +769,12 @@ mod tests {
                 format!("events:DescribeRule {rule}"),
             ]
         );
-        assert_eq!(
-            needed("states", "ListExecutions", &json!({"stateMachineArn": machine}), &[]),
-            [format!("states:ListExecutions {machine}")]
-        );
+        for operation in ["ListExecutions", "StartExecution"] {
+            for asked in [machine.to_owned(), format!("{machine}:7"), format!("{machine}:live")] {
+                let needs = needed("states", operation, &json!({"stateMachineArn": asked}), &[]);
+                assert_eq!(needs, [format!("states:{operation} {machine}")], "{asked}");
+            }
+        }
     }
 
     #[test]
