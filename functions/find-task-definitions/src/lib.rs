@@ -20,7 +20,7 @@ use ecr_deploy::domain::task_definition::Outline;
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
 use ecr_deploy::function::runtime::{Request, log_image};
-use ecr_deploy::quota::schedule::is_long;
+use ecr_deploy::quota::schedule::{Share, is_long};
 use futures::channel::mpsc;
 use futures::future::try_join3;
 use jiff::Timestamp;
@@ -51,9 +51,9 @@ const RECOUNT_EVERY: Duration = Duration::from_secs(10);
 /// The input is the raw EventBridge event; with `"plan": true` beside its members the plan is asked for alone, and names the
 /// stage of each service. Beside them, too, stands the [`Hold`] of everything as the state before has read it: then the plan skips
 /// all that it would deploy. The plan lists each revision in use with its services, then the newest
-/// revision of each family without a service; it changes nothing. `pushes` tells how many are deployed just now, this one among
-/// them, see [`ecr_deploy::quota::executions`]: they share what may be read, registered and updated, where there is too
-/// little for all. `stored` tells what ECR holds, see [`registry::kind_of`]; it is asked only where the event does not
+/// revision of each family without a service; it changes nothing. `pushes` tells this push's share of what may be read,
+/// registered and updated, where there is too little for all, see [`ecr_deploy::quota::executions`]. `stored` tells what ECR
+/// holds, see [`registry::kind_of`]; it is asked only where the event does not
 /// tell what was pushed.
 ///
 /// # Errors
@@ -62,7 +62,7 @@ const RECOUNT_EVERY: Duration = Duration::from_secs(10);
 pub async fn handle(
     ecs: &Ecs,
     config: &Config,
-    pushes: impl AsyncFn() -> Option<u32>,
+    pushes: impl AsyncFn() -> Option<Share>,
     stored: impl AsyncFn(&PushedImage) -> Kind,
     request: Request<Value>,
 ) -> Result<Plan, Error> {
@@ -76,7 +76,12 @@ pub async fn handle(
             log_image(&image);
             let kind = stored(&image).await;
             if let Kind::Artifact(artifact) = kind {
-                return plan_within(None, Waves::nothing(policy::not_an_image(&image, &artifact)), 1, false);
+                return plan_within(
+                    None,
+                    Waves::nothing(policy::not_an_image(&image, &artifact)),
+                    Share::WHOLE,
+                    false,
+                );
             }
             image
         }
@@ -84,14 +89,19 @@ pub async fn handle(
             if let NothingPushed::Artifact { pushed, .. } = &nothing {
                 log_image(pushed);
             }
-            return plan_within(None, Waves::nothing(policy::nothing_pushed(&nothing)), 1, false);
+            return plan_within(
+                None,
+                Waves::nothing(policy::nothing_pushed(&nothing)),
+                Share::WHOLE,
+                false,
+            );
         }
     };
     log_image(&image);
     image.refuse_from_the_future(request.now)?;
     if let Some(skipped) = policy::push(&image, config, &stages) {
         tracing::info!(reason = ?skipped.reason, "skipped: {}", skipped.message);
-        return plan_within(Some(image), Waves::nothing(skipped), 1, false);
+        return plan_within(Some(image), Waves::nothing(skipped), Share::WHOLE, false);
     }
     let plan = tokio::select! {
         plan = search(ecs, config, &stages, &pushes, request.now, image, is_alone) => plan?,
@@ -141,13 +151,13 @@ fn hold(input: &Value) -> Result<Option<Hold>, Error> {
 
 /// Once ECS throttles reads, keeps this search to its share of them.
 #[expect(clippy::disallowed_methods, reason = "a pause between two calls, not a wait for ECS")]
-async fn share(ecs: &Ecs, pushes: &impl AsyncFn() -> Option<u32>) -> Infallible {
+async fn share(ecs: &Ecs, pushes: &impl AsyncFn() -> Option<Share>) -> Infallible {
     let mut among = 1;
     loop {
         ecs.share_among(among);
         tokio::time::sleep(if among > 1 { RECOUNT_EVERY } else { CHECK_EVERY }).await;
         if among > 1 || ecs.was_throttled() {
-            among = pushes().await.unwrap_or(among);
+            among = pushes().await.map_or(among, |share| share.pushes);
         }
     }
 }
@@ -156,7 +166,7 @@ async fn search(
     ecs: &Ecs,
     config: &Config,
     stages: &Stages,
-    pushes: &impl AsyncFn() -> Option<u32>,
+    pushes: &impl AsyncFn() -> Option<Share>,
     now: Timestamp,
     image: PushedImage,
     is_alone: bool,
@@ -202,7 +212,8 @@ async fn search(
         counted
     };
     planned.skipped = plan::bounded(skipped);
-    let mut plan = plan_within(Some(image), planned, sharing.unwrap_or(1), config.sends_messages)?;
+    let share = sharing.unwrap_or(Share::WHOLE);
+    let mut plan = plan_within(Some(image), planned, share, config.sends_messages)?;
     if is_alone {
         name_stages(&mut plan, of_services);
     }

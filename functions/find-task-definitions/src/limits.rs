@@ -10,7 +10,7 @@ use ecr_deploy::contract::{
 use ecr_deploy::domain::image::ImageTag;
 use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::error::Error;
-use ecr_deploy::quota::schedule::schedule;
+use ecr_deploy::quota::schedule::{Share, schedule};
 use serde::Serialize;
 
 /// The most bytes of JSON in a state's input, and in its output.
@@ -70,7 +70,7 @@ const EVENTS_OF_SERVICE: usize = 10;
 /// A group of services is full with at least so many, whatever the setting `maxConcurrency` is.
 const SERVICES_OF_GROUP: usize = 20;
 
-/// Makes the plan of what is `planned`: each wave with a schedule that the account's limits allow one of so many `pushes`, and all within
+/// Makes the plan of what is `planned`: each wave with a schedule for this `share` of the account's limits, and all within
 /// the limits of one execution.
 ///
 /// With `sends_messages`, people are told of the end, and there is room for that.
@@ -82,7 +82,7 @@ const SERVICES_OF_GROUP: usize = 20;
 pub fn plan_within(
     image: Option<PushedImage>,
     planned: Waves,
-    pushes: u32,
+    share: Share,
     sends_messages: bool,
 ) -> Result<Plan, Error> {
     let Waves {
@@ -93,7 +93,7 @@ pub fn plan_within(
     } = planned;
     let mut waves = waves.into_iter().map(|mut wave| {
         // A later wave begins with full buckets.
-        schedule(&mut wave.revisions, pushes);
+        schedule(&mut wave.revisions, share);
         wave
     });
     let revisions = waves.next().map_or_else(Vec::new, |first| first.revisions);

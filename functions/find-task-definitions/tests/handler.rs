@@ -12,6 +12,7 @@ use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::domain::service::{Service, ServiceTags};
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::{Config, StageSettings};
+use ecr_deploy::quota::schedule::Share;
 use ecr_deploy::testing::{
     KeptLog, REGISTRY, Wire, answer, deployment, described, described_of_push, described_services, refusal, request,
     service,
@@ -84,7 +85,7 @@ async fn found(config: &Config, event: Value, rules: &[Rule], wire: &Wire) -> Re
     Box::pin(found_beside(None, config, event, rules, wire)).await
 }
 
-/// The same by one of so many pushes that are deployed just now, as far as that is known.
+/// The same by the last one of so many pushes that are deployed just now, as far as that is known.
 async fn found_beside(
     pushes: Option<u32>,
     config: &Config,
@@ -98,7 +99,12 @@ async fn found_beside(
     find_task_definitions::handle(
         &Ecs::with_client(ecs),
         config,
-        async || pushes,
+        async || {
+            pushes.map(|pushes| Share {
+                pushes,
+                ahead: pushes - 1,
+            })
+        },
         stored,
         request(&event, 5),
     )

@@ -9,6 +9,7 @@ use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
 use ecr_deploy::function::runtime::Request;
 use ecr_deploy::quota::executions::Executions;
+use ecr_deploy::quota::schedule::Share;
 use futures::future::FutureExt;
 use jiff::Timestamp;
 use local_aws::roles::{as_function, current_function};
@@ -105,18 +106,32 @@ impl Functions {
         self.logged.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// How many executions run of the state machine that `execution` is one of; with `lately`, of those that have begun a short
-    /// while ago.
-    async fn running(&self, client: Option<&Executions>, execution: &str, now: Timestamp, lately: bool) -> Option<u32> {
-        let account = self.caller.account();
-        let function = current_function().unwrap();
-        account.may(&function, "states", "ListExecutions", machine_of(execution));
+    /// How many executions run of the state machine that `execution` is one of.
+    async fn running(&self, client: Option<&Executions>, execution: &str, now: Timestamp) -> Option<u32> {
+        self.may_list(execution);
         match client {
-            None if lately => Some(account.pushing().load(Ordering::Relaxed)),
-            None => Some(account.deploying().load(Ordering::Relaxed)),
-            Some(client) if lately => client.begun_lately(execution, now).await,
+            None => Some(self.caller.account().deploying().load(Ordering::Relaxed)),
             Some(client) => client.running(execution, now).await,
         }
+    }
+
+    /// The share of `execution` among those of its state machine that have begun a short while ago.
+    async fn begun_lately(&self, client: Option<&Executions>, execution: &str, now: Timestamp) -> Option<Share> {
+        self.may_list(execution);
+        match client {
+            None => {
+                let pushes = self.caller.account().pushing().load(Ordering::Relaxed);
+                let ahead = pushes.saturating_sub(1);
+                Some(Share { pushes, ahead })
+            }
+            Some(client) => client.begun_lately(execution, now).await,
+        }
+    }
+
+    fn may_list(&self, execution: &str) {
+        let function = current_function().unwrap();
+        let account = self.caller.account();
+        account.may(&function, "states", "ListExecutions", machine_of(execution));
     }
 
     /// Runs an execution, which is listed by its name as long as it runs.
@@ -157,8 +172,8 @@ impl Functions {
         let client = warm.as_ref().map(|it| &it.executions);
         let execution = request.execution.id.clone();
         let answer = {
-            let running = self.running(client, &execution, now, false);
-            let pushes = async || self.running(client, &execution, now, true).await;
+            let running = self.running(client, &execution, now);
+            let pushes = async || self.begun_lately(client, &execution, now).await;
             let invoked = async || match function {
                 "${findTaskDefinitions}" => {
                     let stored = async |image: &PushedImage| find_task_definitions::registry::kind_of(ecr, image).await;

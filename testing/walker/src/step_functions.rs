@@ -144,7 +144,7 @@ impl State {
                 json!({
                     "executionArn": format!("arn:aws:states:eu-west-1:123456789012:execution:{execution}"),
                     "name": number.to_string(), "stateMachineArn": state_machine, "status": "RUNNING",
-                    "startDate": begun.as_second(),
+                    "startDate": begun.as_duration().as_secs_f64(),
                 })
             })
             .collect();

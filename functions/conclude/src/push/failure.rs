@@ -8,7 +8,7 @@ use ecr_deploy::contract::{
 };
 use ecr_deploy::domain::arn::{ClusterName, RevisionName, ServiceName};
 use ecr_deploy::domain::service::title;
-use ecr_deploy::quota::schedule::schedule;
+use ecr_deploy::quota::schedule::{Share, schedule};
 
 /// The end of an error that had to be cut short.
 const CUT: &str = "...";
@@ -126,7 +126,7 @@ pub(super) fn retry(end: &ImageEnd) -> Vec<PlannedRevision> {
         (failed_family(result).is_some() || !planned.services.is_empty()).then_some(planned)
     });
     let mut retry: Vec<PlannedRevision> = narrowed.collect();
-    schedule(&mut retry, 1);
+    schedule(&mut retry, Share::WHOLE);
     retry
 }
 

@@ -4,10 +4,12 @@
 //! See <https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>.
 
 use crate::error::Error;
+use crate::quota::schedule::Share;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::config::Builder;
 use aws_sdk_sfn::config::retry::RetryConfig;
 use aws_sdk_sfn::config::timeout::TimeoutConfig;
+use aws_sdk_sfn::primitives::DateTime;
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Mutex, PoisonError};
@@ -121,13 +123,14 @@ impl Executions {
         count
     }
 
-    /// Counts the running executions of the same state machine that began, or were redriven, at most `LATELY` seconds
-    /// before `execution`, or later. `execution` is an ARN. If it is not listed itself, `now` counts instead of its
-    /// begin. `None` if Step Functions does not answer.
-    pub async fn begun_lately(&self, execution: &str, now: Timestamp) -> Option<u32> {
+    /// The share of `execution`, by its ARN, among the running executions of the same state machine that began, or were
+    /// redriven, at most `LATELY` seconds before it, or later. If it is not listed itself, it began at `now`. `None` if Step
+    /// Functions does not answer.
+    pub async fn begun_lately(&self, execution: &str, now: Timestamp) -> Option<Share> {
         let since = |listed: &[ExecutionListItem]| {
             let ours = listed.iter().find(|it| it.execution_arn == execution);
-            ours.map_or(now.as_second(), begun).saturating_sub(LATELY)
+            ours.map_or(now.as_second(), |it| begun(it).secs())
+                .saturating_sub(LATELY)
         };
         let is_enough = |listed: &[ExecutionListItem]| {
             let is_older = |last: &ExecutionListItem| last.start_date.secs() < since(listed);
@@ -136,7 +139,7 @@ impl Executions {
         match self.list(execution, is_enough).await {
             Ok(listed) => {
                 let since = since(&listed);
-                Some(count(listed.iter().filter(|it| begun(it) >= since)))
+                Some(share(execution, listed.iter().filter(|it| begun(it).secs() >= since)))
             }
             Err(error) => {
                 tracing::warn!("how many pushes are deployed is not known: {error}");
@@ -213,10 +216,21 @@ impl Executions {
     }
 }
 
-/// When an execution was begun, or redriven since, in seconds since 1970.
-fn begun(execution: &ExecutionListItem) -> i64 {
-    let redriven = execution.redrive_date.map(|at| at.secs());
-    execution.start_date.secs().max(redriven.unwrap_or(i64::MIN))
+/// When an execution was begun, or redriven since.
+fn begun(execution: &ExecutionListItem) -> DateTime {
+    let start = execution.start_date;
+    execution.redrive_date.map_or(start, |redriven| redriven.max(start))
+}
+
+/// The share of `execution`, by its ARN, of what these pushes share. If it is not among them, it is one more, and the newest.
+fn share<'a>(execution: &str, pushes: impl Iterator<Item = &'a ExecutionListItem>) -> Share {
+    let mut order: Vec<_> = pushes.map(|it| (begun(it), it.execution_arn.as_str())).collect();
+    order.sort_unstable();
+    let place = order.iter().rev().position(|(_, arn)| *arn == execution);
+    Share {
+        pushes: count(order.iter()) + u32::from(place.is_none()),
+        ahead: count(0..place.unwrap_or_default()),
+    }
 }
 
 fn count<T>(items: impl Iterator<Item = T>) -> u32 {
@@ -301,19 +315,28 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_began_more_than_a_minute_before_does_not_count() {
         const ANOTHER: &str = "arn:aws-cn:states:cn-north-1:123456789012:execution:deploy-service:api-v1-0";
-        for (seconds, count) in [(0, 3), (60, 3), (61, 0)] {
+        let beside = |others: u32| {
+            Some(Share {
+                pushes: others + 1,
+                ahead: 0,
+            })
+        };
+        for (seconds, others) in [(0, 3), (60, 3), (61, 0)] {
             let (executions, _) = answering(&[Ok(3)]);
-            assert_eq!(executions.begun_lately(ANOTHER, at(seconds)).await, Some(count));
+            assert_eq!(executions.begun_lately(ANOTHER, at(seconds)).await, beside(others));
         }
         let (executions, asked) = answering(&[Ok(1000), Ok(1)]);
-        assert_eq!(executions.begun_lately(ANOTHER, at(0)).await, Some(1001));
+        assert_eq!(executions.begun_lately(ANOTHER, at(0)).await, beside(1001));
         let (executions, older) = answering(&[Ok(1000), Ok(1)]);
-        assert_eq!(executions.begun_lately(ANOTHER, at(61)).await, Some(0));
+        assert_eq!(executions.begun_lately(ANOTHER, at(61)).await, beside(0));
         let asked = [asked, older].map(|asked| asked.load(Ordering::Relaxed));
         assert_eq!(asked, [2, 1], "nobody reads on when the rest is older");
         // A push that has searched for a quarter of an hour began with the others.
         let (executions, _) = answering(&[Ok(3)]);
-        assert_eq!(executions.begun_lately(EXECUTION, at(900)).await, Some(3));
+        assert_eq!(
+            executions.begun_lately(EXECUTION, at(900)).await,
+            Some(Share { pushes: 3, ahead: 0 })
+        );
         let (executions, _) = answering(&[Err("AccessDeniedException")]);
         assert_eq!(executions.begun_lately(EXECUTION, at(0)).await, None);
     }

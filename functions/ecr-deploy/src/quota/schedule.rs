@@ -28,22 +28,46 @@ pub const UPDATES: Bucket = Bucket {
     per_second: 5,
 };
 
-/// The calls that one of so many pushes takes from a bucket, which is full at second 0: an equal share of it. The rest
+/// The share that one push has of a bucket: pushes that begin at about the same time take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// How many pushes share the bucket, this one among them.
+    pub pushes: u32,
+    /// How many of them have their turn before this one: those that began later. What they deploy to the same services
+    /// stays, so an older push finds itself superseded before it begins a rollout that would be replaced at once.
+    pub ahead: u32,
+}
+
+impl Share {
+    /// The share of a push without another one.
+    pub const WHOLE: Self = Self { pushes: 1, ahead: 0 };
+}
+
+/// The calls that one push takes from a bucket, which is full at second 0: an equal share of it. The rest
 /// is counted in shares, of which a call takes as many as there are pushes.
+///
+/// Where all pushes call as often as they may, their calls come in turns, each in another second. Would all make them in the
+/// same second, each would have to look for its own revision among those that the others are registering.
 struct Slots {
     bucket: Bucket,
     pushes: u32,
     second: u32,
     left: u32,
+    most: u32,
 }
 
 impl Slots {
-    fn new(bucket: Bucket, pushes: u32) -> Self {
+    fn new(bucket: Bucket, share: Share) -> Self {
+        let pushes = share.pushes.max(1);
+        // The first call of a push needs room for itself and for one of each push ahead, not for those behind.
+        let behind = (pushes - 1).saturating_sub(share.ahead);
+        let most = bucket.at_once.saturating_add(behind);
         Self {
             bucket,
             pushes,
             second: 0,
-            left: bucket.at_once,
+            left: most,
+            most,
         }
     }
 
@@ -60,8 +84,7 @@ impl Slots {
 
     fn pass(&mut self, seconds: u32) {
         let granted = seconds.saturating_mul(self.bucket.per_second);
-        let most = self.bucket.at_once.max(self.pushes);
-        self.left = self.left.saturating_add(granted).min(most);
+        self.left = self.left.saturating_add(granted).min(self.most);
         self.second = self.second.saturating_add(seconds);
     }
 }
@@ -73,12 +96,12 @@ pub fn is_long(revisions: &[PlannedRevision]) -> bool {
     revisions.len() > REGISTRATIONS.at_once as usize || services > UPDATES.at_once as usize
 }
 
-/// Schedules the plan of one of so many `pushes` that register and update at the same time: gives each revision the seconds
+/// Schedules the plan of a push that has this share of the buckets: gives each revision the seconds
 /// from the begin after which it may be registered, and each service those after which it may be updated, if that is
 /// later than its revision's registration. The order of the plan stays.
-pub fn schedule(revisions: &mut [PlannedRevision], pushes: u32) {
-    let mut registrations = Slots::new(REGISTRATIONS, pushes.max(1));
-    let mut updates = Slots::new(UPDATES, pushes.max(1));
+pub fn schedule(revisions: &mut [PlannedRevision], share: Share) {
+    let mut registrations = Slots::new(REGISTRATIONS, share);
+    let mut updates = Slots::new(UPDATES, share);
     for revision in revisions {
         revision.after = registrations.next(0);
         for service in &mut revision.services {
@@ -96,11 +119,11 @@ mod tests {
 
     /// A plan of so many services on each of so many revisions.
     fn plan(services: &[usize]) -> Vec<PlannedRevision> {
-        plan_of_one_of(1, services)
+        plan_with(Share::WHOLE, services)
     }
 
-    /// The same of one of so many pushes.
-    fn plan_of_one_of(pushes: u32, services: &[usize]) -> Vec<PlannedRevision> {
+    /// The same of a push that has this share.
+    fn plan_with(share: Share, services: &[usize]) -> Vec<PlannedRevision> {
         let service = |number: usize| PlannedService {
             cluster: "production".parse().unwrap(),
             service: format!("web-{number}").parse().unwrap(),
@@ -114,7 +137,7 @@ mod tests {
             services: (0..*services).map(service).collect(),
         });
         let mut revisions: Vec<PlannedRevision> = revisions.collect();
-        schedule(&mut revisions, pushes);
+        schedule(&mut revisions, share);
         revisions
     }
 
@@ -168,12 +191,16 @@ mod tests {
 
     #[test]
     fn one_of_twenty_pushes_has_a_twentieth_of_the_buckets() {
-        let (registrations, updates) = seconds(&plan_of_one_of(20, &[1; 50]));
-        // The first one when its share of what is there at once, which is less than one, has grown to one.
-        assert_eq!(&registrations[..3], [2, 22, 42]);
-        assert_eq!(last(&registrations), 2 + 49 * 20);
-        assert_eq!(updates[0].1, 2);
-        let (_, updates) = seconds(&plan_of_one_of(20, &[50]));
+        // The first eighteen register at once, each of the others a second later than the one before it.
+        for (ahead, expected) in [(0, [0, 3, 23]), (17, [0, 20, 40]), (18, [1, 21, 41]), (19, [2, 22, 42])] {
+            let share = Share { pushes: 20, ahead };
+            let (registrations, updates) = seconds(&plan_with(share, &[1; 50]));
+            assert_eq!(registrations[..3], expected, "{ahead} ahead");
+            assert_eq!(last(&registrations), expected[1] + 48 * 20);
+            assert_eq!(updates[0].1, expected[0]);
+        }
+        let share = Share { pushes: 20, ahead: 19 };
+        let (_, updates) = seconds(&plan_with(share, &[50]));
         let updates: Vec<u32> = updates.iter().map(|(_, updated)| *updated).collect();
         assert_eq!(updates[..4], [2, 2, 5, 9]);
     }
@@ -209,14 +236,18 @@ mod tests {
         }
 
         #[test]
-        fn nor_by_as_many_pushes_as_share_it(pushes in 2_u32..=18, services in proptest::collection::vec(0_usize..8, 0..30)) {
-            let (registrations, updates) = seconds(&plan_of_one_of(pushes, &services));
-            let of_all = |calls: Vec<u32>| -> Vec<u32> {
-                calls.into_iter().flat_map(|second| (0..pushes).map(move |_| second)).collect()
-            };
-            let updates = updates.into_iter().map(|(_, updated)| updated).collect();
-            prop_assert!(is_granted(REGISTRATIONS, &of_all(registrations)));
-            prop_assert!(is_granted(UPDATES, &of_all(updates)));
+        fn nor_by_as_many_pushes_as_share_it(plans in proptest::collection::vec(proptest::collection::vec(0_usize..8, 0..30), 2..40)) {
+            let pushes = u32::try_from(plans.len()).unwrap();
+            let (mut registrations, mut updates) = (Vec::new(), Vec::new());
+            for (services, ahead) in plans.iter().zip(0..) {
+                let (registered, updated) = seconds(&plan_with(Share { pushes, ahead }, services));
+                registrations.extend(registered);
+                updates.extend(updated.into_iter().map(|(_, updated)| updated));
+            }
+            registrations.sort_unstable();
+            updates.sort_unstable();
+            prop_assert!(is_granted(REGISTRATIONS, &registrations), "{registrations:?}");
+            prop_assert!(is_granted(UPDATES, &updates), "{updates:?}");
         }
 
         #[test]

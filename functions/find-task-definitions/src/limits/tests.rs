@@ -38,14 +38,18 @@ fn wave(revisions: Vec<PlannedRevision>) -> Wave {
     }
 }
 
-/// The plan of these waves for one of so many pushes.
+/// The plan of these waves for the last one of so many pushes.
 fn plan_of(waves: Vec<Wave>, pushes: u32) -> Result<Plan, Error> {
     let planned = Waves {
         waves,
         settings: vec![RolloutSettings::default()],
         ..Waves::default()
     };
-    plan_within(Some(pushed(2)), planned, pushes, false)
+    let share = Share {
+        pushes,
+        ahead: pushes - 1,
+    };
+    plan_within(Some(pushed(2)), planned, share, false)
 }
 
 fn planned(families: usize, services: usize, name: usize) -> Result<Plan, Error> {
@@ -95,7 +99,7 @@ fn they_fit_also_where_each_stage_has_settings_and_a_tag_of_its_own() {
         tags: (0..3).map(tag).collect(),
         skipped: Vec::new(),
     };
-    let plan = plan_within(Some(pushed(2)), of_stages, 1, false).unwrap();
+    let plan = plan_within(Some(pushed(2)), of_stages, Share::WHOLE, false).unwrap();
     assert_eq!((plan.services, plan.later.len(), plan.tags.len()), (1000, 2, 3));
     let all = sizes(&plan);
     assert!(all.iter().all(|size| size + ENVELOPE_BYTES <= MOST_BYTES), "{all:?}");
@@ -184,7 +188,7 @@ fn a_message_has_room_beside_a_thousand_services_and_takes_it_from_the_largest_p
             settings: vec![RolloutSettings::default()],
             ..Waves::default()
         };
-        plan_within(Some(pushed(2)), planned, 1, sends_messages)
+        plan_within(Some(pushed(2)), planned, Share::WHOLE, sends_messages)
     };
     let plan = of(1000, true).unwrap();
     assert!(size(&all_superseded(&plan)) + Message::MOST_BYTES + ENVELOPE_BYTES <= MOST_BYTES);
@@ -235,7 +239,7 @@ fn few_services_keep_whole_errors() {
     for (families, services) in [(1, 1), (100, 100), (3, 100)] {
         assert_eq!(planned(families, services, 25).unwrap().error_length, 1000);
     }
-    let plan = plan_within(None, Waves::default(), 1, false).unwrap();
+    let plan = plan_within(None, Waves::default(), Share::WHOLE, false).unwrap();
     assert_eq!((plan.error_length, plan.services), (1000, 0));
 }
 
@@ -306,7 +310,7 @@ fn what_is_skipped_takes_room_too() {
         message: "x".repeat(MOST_BYTES),
         count: 1,
     };
-    let plan = plan_within(Some(pushed(2)), Waves::nothing(skipped), 1, false);
+    let plan = plan_within(Some(pushed(2)), Waves::nothing(skipped), Share::WHOLE, false);
     refuses(plan, &["0 services by 0 task definitions", "bytes"]);
 }
 
