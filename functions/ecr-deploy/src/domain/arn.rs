@@ -1,9 +1,7 @@
 //! An ARN names a thing in AWS; here are the ones that the steps hand to each other, each parsed once.
 
 use crate::domain::image::{AccountId, Region};
-use crate::domain::text::{ParseTextError, parsed_text};
-use serde::{Deserialize, Serialize};
-use std::fmt;
+use crate::domain::text::parsed_text;
 
 /// Splits `arn:partition:service:region:account:resource`, when it is one of `service`.
 fn resource_of<'a>(text: &'a str, service: &str) -> Option<&'a str> {
@@ -30,117 +28,67 @@ fn is_ecs_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// One revision of a task definition:
-/// `arn:aws:ecs:eu-west-1:123456789012:task-definition/web:42`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct TaskDefinitionArn {
-    text: String,
-    family_start: usize,
-    colon: usize,
-    revision: u64,
+/// True for the name of a revision, `web:42`.
+fn is_revision(short: &str) -> bool {
+    let (family, number) = parts_of_revision(short);
+    let is_canonical = |revision: u64| revision > 0 && number == revision.to_string();
+    is_ecs_name(family) && number.parse().is_ok_and(is_canonical)
 }
+
+/// The family and the number of a revision, by its name or its ARN.
+fn parts_of_revision(text: &str) -> (&str, &str) {
+    text.rsplit_once(':').unwrap_or_default()
+}
+
+parsed_text!(
+    /// One revision of a task definition:
+    /// `arn:aws:ecs:eu-west-1:123456789012:task-definition/web:42`.
+    TaskDefinitionArn,
+    |text| Some(text).filter(|text| resource_of(text, "ecs").is_some() && revision_name_of(text).is_some()),
+    "the ARN of a task definition revision (arn:aws:ecs:<region>:<account>:task-definition/<family>:<revision>)"
+);
 
 impl TaskDefinitionArn {
     /// The family, `web` in `web:42`.
     #[must_use]
     pub fn family(&self) -> &str {
-        &self.text[self.family_start..self.colon]
+        parts_of_revision(self.short()).0
     }
 
     /// The number of the revision, 42 in `web:42`. A higher one was registered later.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        self.revision
+        parts_of_revision(&self.0).1.parse().unwrap_or_default()
     }
 
     /// True if it was registered later than `other`, in the same family.
     #[must_use]
     pub fn is_later_than(&self, other: &Self) -> bool {
-        self.family() == other.family() && self.revision > other.revision
+        self.family() == other.family() && self.revision() > other.revision()
     }
 
     /// Another revision of the same family.
     #[must_use]
     pub fn at_revision(&self, revision: u64) -> Self {
-        Self {
-            text: format!("{}:{revision}", &self.text[..self.colon]),
-            revision,
-            ..*self
-        }
+        Self(format!("{}:{revision}", parts_of_revision(&self.0).0))
     }
 
     /// The region that it is registered in, in which the services run that are on it.
     #[must_use]
     pub fn region(&self) -> &str {
-        self.text.split(':').nth(3).unwrap_or_default()
+        self.0.split(':').nth(3).unwrap_or_default()
     }
 
     /// Family and revision, `web:42`: how operators say it.
     #[must_use]
     pub fn short(&self) -> &str {
-        &self.text[self.family_start..]
+        self.0.rsplit('/').next().unwrap_or_default()
     }
 
     /// The same without its account and region.
     #[must_use]
     pub fn name(&self) -> RevisionName {
         RevisionName(self.short().to_owned())
-    }
-
-    /// The whole ARN.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-/// The lengths of family and number, and the number, when a text is a revision's name.
-fn parts_of_revision(short: &str) -> Option<(usize, usize, u64)> {
-    let (family, number) = short.split_once(':')?;
-    let revision = number.parse::<u64>().ok().filter(|revision| *revision > 0)?;
-    let is_canonical = number == revision.to_string();
-    (is_ecs_name(family) && is_canonical).then_some((family.len(), number.len(), revision))
-}
-
-impl TryFrom<String> for TaskDefinitionArn {
-    type Error = ParseTextError;
-
-    fn try_from(text: String) -> Result<Self, ParseTextError> {
-        let short = resource_of(&text, "ecs").and_then(|resource| resource.strip_prefix("task-definition/"));
-        match short.and_then(parts_of_revision) {
-            Some((family, number, revision)) => Ok(Self {
-                family_start: text.len() - number - 1 - family,
-                colon: text.len() - number - 1,
-                revision,
-                text,
-            }),
-            None => Err(ParseTextError {
-                text,
-                expected: "the ARN of a task definition revision \
-                           (arn:aws:ecs:<region>:<account>:task-definition/<family>:<revision>)",
-            }),
-        }
-    }
-}
-
-impl std::str::FromStr for TaskDefinitionArn {
-    type Err = ParseTextError;
-
-    fn from_str(text: &str) -> Result<Self, ParseTextError> {
-        text.to_owned().try_into()
-    }
-}
-
-impl From<TaskDefinitionArn> for String {
-    fn from(arn: TaskDefinitionArn) -> Self {
-        arn.text
-    }
-}
-
-impl fmt::Display for TaskDefinitionArn {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
     }
 }
 
@@ -150,7 +98,7 @@ fn revision_name_of(text: &str) -> Option<&str> {
         Some(resource) => resource.strip_prefix("task-definition/")?,
         None => text,
     };
-    parts_of_revision(short).map(|_| short)
+    Some(short).filter(|short| is_revision(short))
 }
 
 parsed_text!(
@@ -165,7 +113,7 @@ impl RevisionName {
     /// The family, `web` in `web:42`.
     #[must_use]
     pub fn family(&self) -> &str {
-        self.as_str().rsplit_once(':').map_or("", |(family, _)| family)
+        parts_of_revision(&self.0).0
     }
 }
 
