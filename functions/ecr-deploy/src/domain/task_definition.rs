@@ -154,8 +154,8 @@ impl TaskDefinition {
     /// The names of the containers that run the repository of `image`, at whatever tag or digest. May be empty.
     #[must_use]
     pub fn containers_of(&self, image: &PushedImage) -> Vec<String> {
-        let matching = self.containers.iter().filter(|container| container.runs(image));
-        matching.map(|container| container.name.clone()).collect()
+        let matching = self.images().filter(|(_, reference)| image.is_repository_of(reference));
+        matching.map(|(container, _)| container.to_owned()).collect()
     }
 
     /// The name of each container with its image, where that can be read as a reference.
@@ -166,10 +166,8 @@ impl TaskDefinition {
 
     /// The references by which this revision names the repository of `image`, in the order of its containers.
     pub fn references_of<'a>(&'a self, image: &'a PushedImage) -> impl Iterator<Item = &'a ImageReference> {
-        self.containers
-            .iter()
-            .filter(|container| container.runs(image))
-            .filter_map(|container| container.image.as_ref())
+        let references = self.images().map(|(_, reference)| reference);
+        references.filter(|reference| image.is_repository_of(reference))
     }
 
     /// The body of a `RegisterTaskDefinition` request that registers this document in its family.
@@ -185,17 +183,13 @@ impl TaskDefinition {
         #[serde(rename_all = "camelCase")]
         struct Request<'a> {
             #[serde(flatten)]
-            members: BTreeMap<&'a str, &'a RawValue>,
+            members: &'a Document,
             container_definitions: Vec<&'a Document>,
             #[serde(skip_serializing_if = "Vec::is_empty")]
             tags: Vec<&'a Tag>,
         }
         let request = Request {
-            members: self
-                .members
-                .iter()
-                .map(|(name, raw)| (name.as_str(), raw.as_ref()))
-                .collect(),
+            members: &self.members,
             container_definitions: self.containers.iter().map(|container| &container.members).collect(),
             tags: self.own_tags().collect(),
         };
@@ -217,14 +211,6 @@ impl Container {
             members,
         }
     }
-
-    fn runs(&self, image: &PushedImage) -> bool {
-        runs(self.image.as_ref(), image)
-    }
-}
-
-fn runs(reference: Option<&ImageReference>, image: &PushedImage) -> bool {
-    reference.is_some_and(|reference| image.is_repository_of(reference))
 }
 
 /// A moment as ECS writes it: seconds since 1970, with a fraction.

@@ -40,13 +40,11 @@ impl TaskDefinition {
     /// no prefix: on EC2 its name is then the id that Docker gives the container.
     #[must_use]
     pub fn log_stream(&self, container: &str, task: &str) -> Option<LogStream> {
-        let definition = self.containers.iter().find(|known| known.name == container)?;
-        let configuration = definition.members.get("logConfiguration")?;
+        let configuration = self.container(container)?.members.get("logConfiguration")?;
         let configuration: LogConfiguration = serde_json::from_str(configuration.get()).ok()?;
         let option = |name: &str| configuration.options.get(name).filter(|value| !value.is_empty());
         let prefix = option("awslogs-stream-prefix")?;
-        let here = self.arn().as_str().split(':').nth(3);
-        let region = option("awslogs-region").filter(|region| here != Some(region.as_str()));
+        let region = option("awslogs-region").filter(|region| *region != self.arn().region());
         (configuration.log_driver == "awslogs").then_some(LogStream {
             group: option("awslogs-group")?.clone(),
             name: format!("{prefix}/{container}/{task}"),

@@ -29,7 +29,7 @@ impl TaskDefinition {
         differs
     }
 
-    fn container(&self, name: &str) -> Option<&Container> {
+    pub(super) fn container(&self, name: &str) -> Option<&Container> {
         self.containers.iter().find(|container| container.name == name)
     }
 

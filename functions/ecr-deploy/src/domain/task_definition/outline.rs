@@ -1,7 +1,7 @@
 //! An outline is what a plan reads of a revision.
 
 use super::standing::{is_of_push, recorded_push, standing};
-use super::{Container, Standing, Tag, TaskDefinition, runs};
+use super::{Container, Standing, Tag, TaskDefinition};
 use crate::domain::arn::TaskDefinitionArn;
 use crate::domain::image::{ImageDigest, ImageReference, ImageTag, RepositoryName};
 use crate::domain::push::{PushId, PushedImage};
@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone)]
 pub struct Outline {
     arn: TaskDefinitionArn,
-    /// Each container's name, and its image where that can be read as a reference.
-    containers: Vec<(String, Option<ImageReference>)>,
+    /// The name of each container with its image, where that can be read as a reference.
+    images: Vec<(String, ImageReference)>,
     /// The essential ones: a task ends with each of them.
     essential: Vec<String>,
     /// Those of this project.
@@ -42,7 +42,6 @@ impl TaskDefinition {
     /// Returns the part that a plan reads.
     #[must_use]
     pub fn outline(&self) -> Outline {
-        let containers = self.containers.iter();
         let (ours, others): (Vec<_>, Vec<_>) = self.own_tags().partition(|tag| records::is_ours(&tag.key));
         let is_essential = |container: &&Container| {
             let essential = container.members.get("essential");
@@ -52,8 +51,9 @@ impl TaskDefinition {
         Outline {
             arn: self.arn.clone(),
             essential: essential.map(|container| container.name.clone()).collect(),
-            containers: containers
-                .map(|container| (container.name.clone(), container.image.clone()))
+            images: self
+                .images()
+                .map(|(container, reference)| (container.to_owned(), reference.clone()))
                 .collect(),
             tags: ours.into_iter().cloned().collect(),
             other_tags: others.len(),
@@ -70,7 +70,13 @@ impl Outline {
 
     /// The images that its containers name, as far as they can be read.
     pub fn references(&self) -> impl Iterator<Item = &ImageReference> {
-        self.containers.iter().filter_map(|(_, of)| of.as_ref())
+        self.images.iter().map(|(_, reference)| reference)
+    }
+
+    /// The name of each container that runs the repository of `image`, with its own image.
+    fn running(&self, image: &PushedImage) -> impl Iterator<Item = &(String, ImageReference)> {
+        let images = self.images.iter();
+        images.filter(|(_, reference)| image.is_repository_of(reference))
     }
 
     /// As [`TaskDefinition::is_ours`].
@@ -82,8 +88,7 @@ impl Outline {
     /// As [`TaskDefinition::containers_of`].
     #[must_use]
     pub fn containers_of(&self, image: &PushedImage) -> Vec<String> {
-        let matching = self.containers.iter().filter(|(_, of)| runs(of.as_ref(), image));
-        matching.map(|(name, _)| name.clone()).collect()
+        self.running(image).map(|(container, _)| container.clone()).collect()
     }
 
     /// True if this revision runs the very image: it was registered for its digest, or its containers name that.
@@ -92,21 +97,15 @@ impl Outline {
         if let Some(recorded) = records::digest_of(&self.tags, &image.repository) {
             return recorded == image.digest;
         }
-        let mut matching = self
-            .containers
-            .iter()
-            .filter(|(_, of)| runs(of.as_ref(), image))
-            .peekable();
-        matching.peek().is_some()
-            && matching.all(|(_, of)| of.as_ref().and_then(ImageReference::digest) == Some(&image.digest))
+        let mut digests = self.running(image).map(|(_, of)| of.digest()).peekable();
+        digests.peek().is_some() && digests.all(|digest| digest == Some(&image.digest))
     }
 
     /// The tags by which this revision names the repository of `image`. Where it names digests, the tag that is recorded for that
     /// digest, if one is.
     #[must_use]
     pub fn image_tags(&self, image: &PushedImage) -> Vec<ImageTag> {
-        let matching = self.containers.iter().filter(|(_, of)| runs(of.as_ref(), image));
-        let references: Vec<&ImageReference> = matching.filter_map(|(_, of)| of.as_ref()).collect();
+        let references: Vec<&ImageReference> = self.running(image).map(|(_, of)| of).collect();
         let named: Vec<ImageTag> = references.iter().filter_map(|of| of.tag().cloned()).collect();
         let recorded = records::digest_of(&self.tags, &image.repository);
         let is_of_record = references.iter().all(|of| of.digest() == recorded.as_ref());
@@ -124,19 +123,17 @@ impl Outline {
     pub fn images_of(&self, image: &PushedImage) -> Vec<ContainerImage> {
         let recorded = records::digest_of(&self.tags, &image.repository);
         let recorded_tag = records::image_tag_of(&self.tags, &image.repository);
-        let matching = self.containers.iter().filter(|(_, of)| runs(of.as_ref(), image));
-        let running = matching.filter_map(|(name, of)| {
-            let of = of.as_ref()?;
+        let running = self.running(image).map(|(container, of)| {
             let is_of_record = match (of.digest(), of.tag()) {
                 (Some(digest), _) => Some(digest) == recorded.as_ref(),
                 (None, tag) => tag.is_some() && tag == recorded_tag.as_ref(),
             };
-            Some(ContainerImage {
-                container: name.clone(),
+            ContainerImage {
+                container: container.clone(),
                 image: of.to_string(),
                 digest: of.digest().or(recorded.as_ref().filter(|_| is_of_record)).cloned(),
                 tag: of.tag().or(recorded_tag.as_ref().filter(|_| is_of_record)).cloned(),
-            })
+            }
         });
         running.collect()
     }

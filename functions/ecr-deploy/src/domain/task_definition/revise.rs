@@ -45,7 +45,7 @@ impl TaskDefinition {
     pub fn with_images_of(&self, other: &Self) -> Self {
         let mut document = self.clone();
         for container in &mut document.containers {
-            let same = other.containers.iter().find(|running| running.name == container.name);
+            let same = other.container(&container.name);
             let is_of_same = |running: &&Container| match (&running.image, &container.image) {
                 (Some(running), Some(own)) => {
                     running.registry() == own.registry() && running.repository() == own.repository()
@@ -102,8 +102,9 @@ impl TaskDefinition {
 
     fn with_references(&self, image: &PushedImage, new: impl Fn(&ImageReference) -> ImageReference) -> Self {
         let mut document = self.clone();
-        for container in document.containers.iter_mut().filter(|container| container.runs(image)) {
-            let reference = container.image.as_ref().map(&new);
+        for container in &mut document.containers {
+            let named = container.image.as_ref();
+            let reference = named.filter(|named| image.is_repository_of(named)).map(&new);
             if let Some(raw) = reference.as_ref().and_then(|reference| to_raw(&reference.to_string())) {
                 container.members.insert("image".to_owned(), raw);
                 container.image = reference;
