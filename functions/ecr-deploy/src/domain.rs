@@ -28,3 +28,8 @@ pub mod text;
 
 /// The version of ecr-deploy that this is a part of: `1.2.3`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// True for a value that JSON omits, since whoever reads it falls back to that.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -4,6 +4,7 @@ use crate::contract::common::Skipped;
 use crate::contract::events::StateChange;
 use crate::domain::arn::{ClusterName, RevisionName, ServiceName};
 use crate::domain::image::ImageTag;
+use crate::domain::is_default;
 use crate::domain::push::PushedImage;
 use crate::domain::stage::{RolloutSettings, StageName};
 use serde::{Deserialize, Serialize};
@@ -65,10 +66,10 @@ pub struct PlannedRevision {
     pub task_definition: RevisionName,
     /// How many seconds after the begin the new one may be registered, see [`crate::quota::schedule`]. Omitted when it
     /// is 0.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub after: u32,
     /// By which of the plan's settings it is deployed. Omitted when it is by the first.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub settings: u32,
     /// The services on it. Empty for a family of scheduled or one-off tasks.
     pub services: Vec<PlannedService>,
@@ -88,11 +89,6 @@ pub struct PlannedService {
     pub stage: Option<StageName>,
     /// How many seconds after the begin it may be updated, see [`crate::quota::schedule`]. Omitted when that is as soon
     /// as its revision is registered.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub after: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }

@@ -16,13 +16,6 @@ pub enum BaseSetting {
     Newest,
 }
 
-impl BaseSetting {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    pub(crate) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// The reaction to a rollout that failed: a stage's `rollback`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -32,13 +25,6 @@ pub enum RollbackSetting {
     Automatic,
     /// The service stays as it is: a person decides.
     None,
-}
-
-impl RollbackSetting {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    pub(crate) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// How the services of a stage are deployed. It stands in the plan, and goes from there to each step: so a redrive goes by what was

@@ -5,6 +5,7 @@
 
 use crate::domain::arn::ClusterName;
 use crate::domain::image::{ImageTag, RepositoryName};
+use crate::domain::is_default;
 use crate::domain::stage::{self, BaseSetting, RollbackSetting, RolloutSettings, StageName};
 use crate::domain::sweep::SweepSettings;
 use crate::domain::task_definition::ImageForm;
@@ -76,18 +77,18 @@ pub struct StageSettings {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<String>,
     /// True if it owns only services and families that name it by a tag of their own.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub opt_in: bool,
     /// The rules for tags. The last one that matches a tag decides.
     pub tags: Vec<String>,
     /// True if a lower version than the running one is deployed, too.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub allow_lower: bool,
     /// The stage whose services must be stable on an image before those of this one get it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<StageName>,
     /// How many seconds they must stay stable.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub soak_seconds: u32,
     /// How many seconds a rollout, or a rollback, may take; `None` for [`Config::rollout_timeout`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,13 +97,13 @@ pub struct StageSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_reference: Option<ImageForm>,
     /// The reaction to a rollout that failed.
-    #[serde(default, skip_serializing_if = "RollbackSetting::is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub rollback: RollbackSetting,
     /// The tag that an image gets once every service of the stage is stable on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag_on_success: Option<ImageTag>,
     /// Which revision a new one is made from.
-    #[serde(default, skip_serializing_if = "BaseSetting::is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub base: BaseSetting,
 }
 
@@ -128,11 +129,6 @@ impl StageSettings {
             base: BaseSetting::default(),
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 /// The settings of an installation that sets none: all clusters, images by tag, families too, half an hour for a rollout.
