@@ -4,38 +4,29 @@
 ///
 /// In progress, failed, superseded, rolling back and nothing to deploy are values of the steps' outputs, not errors.
 #[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub enum Error {
     /// An event, a setting or a document cannot be read. Trying again cannot help.
-    #[error("{0}")]
     InvalidInput(String),
     /// A cluster, a revision or an image is gone.
-    #[error("{0}")]
     NotFound(String),
     /// The service, or its cluster, is gone. The steps return it as an outcome: where a service was deleted there is
     /// nothing to do, and nothing has failed.
-    #[error("{0}")]
     ServiceDeleted(String),
     /// AWS did not do its part, after the SDK's own retries: throttling, 5xx, a timeout, a concurrent registration.
     /// The state machine tries again.
-    #[error("{0}")]
     Unavailable(String),
     /// AWS refuses: access denied, a quota, an invalid parameter.
-    #[error("{0}")]
     Rejected(String),
     /// The service did not become stable on the new revision and is back on the last good one.
-    #[error("{0}")]
     RolledBack(String),
     /// The service did not become stable on the new revision, and is not back on a good one either.
-    #[error("{0}")]
     RollBackFailed(String),
     /// The service did not become stable on the new revision and stays there, as the `rollback` of its stage says.
-    #[error("{0}")]
     NotRolledBack(String),
     /// At least one service of the push did not end as it should.
-    #[error("{0}")]
     ServicesFailed(String),
     /// At the end of a soak a service is not stable on the image any more, so what comes after it was not reached.
-    #[error("{0}")]
     NotStable(String),
 }
 
