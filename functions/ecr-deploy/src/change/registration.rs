@@ -46,10 +46,22 @@ pub struct Registration<'a> {
 /// The revisions that a family has already.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// The wanted revision.
+    /// The wanted revision: the lowest, since they are found in falling order.
     pub wanted: Option<TaskDefinitionArn>,
     /// True if any revision was registered for the same cause, the wanted one or another.
     pub related: bool,
+}
+
+impl Found {
+    /// Notes a revision; says whether there may be a wanted one below it.
+    fn goes_on_after(&mut self, revision: &TaskDefinition, kin: impl Fn(&TaskDefinition) -> Kin) -> bool {
+        let kin = kin(revision);
+        if kin == Kin::Wanted && revision.is_active() {
+            self.wanted = Some(revision.arn().clone());
+        }
+        self.related |= matches!(kin, Kin::Wanted | Kin::Related);
+        kin != Kin::Before
+    }
 }
 
 impl Registration<'_> {
@@ -60,25 +72,21 @@ impl Registration<'_> {
     ///
     /// As [`Ecs::newest_revisions`] and [`Ecs::describe_task_definition`].
     pub async fn find(&self, newest: Option<&TaskDefinition>) -> Result<Found, Error> {
-        let mut search = Search::default();
+        let mut found = Found::default();
         // A revision that was deregistered is never the wanted one.
         if let Some(newest) = newest
             && !self.is_below(newest.arn())
-            && search.goes_on_after(newest, self.kin)
+            && found.goes_on_after(newest, self.kin)
             && self
                 .after
                 .is_none_or(|after| newest.arn().revision() != after.revision() + 1)
         {
-            self.search_below(newest.arn(), &mut search).await?;
+            self.search_below(newest.arn(), &mut found).await?;
         }
-        let Search { lowest, related } = search;
-        Ok(Found {
-            wanted: lowest,
-            related,
-        })
+        Ok(found)
     }
 
-    async fn search_below(&self, newest: &TaskDefinitionArn, search: &mut Search) -> Result<(), Error> {
+    async fn search_below(&self, newest: &TaskDefinitionArn, found: &mut Found) -> Result<(), Error> {
         let mut next = None;
         let mut unlisted = UNLISTED;
         let mut above = newest.clone();
@@ -87,16 +95,16 @@ impl Registration<'_> {
             for arn in page.into_iter().filter(|arn| newest.is_later_than(arn)) {
                 // A list may be some seconds behind, and a duplicate with a lower number counts.
                 let gap = arn.revision() + 1..above.revision();
-                if !self.search_gap(newest, gap, &mut unlisted, search).await? {
-                    return Ok(());
-                }
-                if self.is_below(&arn) || !self.goes_on_after(&arn, search).await? {
+                if !self.search_gap(newest, gap, &mut unlisted, found).await?
+                    || self.is_below(&arn)
+                    || !self.goes_on_after(&arn, found).await?
+                {
                     return Ok(());
                 }
                 above = arn;
             }
             if more.is_none() {
-                self.search_gap(newest, 1..above.revision(), &mut unlisted, search)
+                self.search_gap(newest, 1..above.revision(), &mut unlisted, found)
                     .await?;
                 return Ok(());
             }
@@ -111,7 +119,7 @@ impl Registration<'_> {
         of_family: &TaskDefinitionArn,
         numbers: Range<u64>,
         left: &mut usize,
-        search: &mut Search,
+        found: &mut Found,
     ) -> Result<bool, Error> {
         for number in numbers.rev() {
             let arn = of_family.at_revision(number);
@@ -122,7 +130,7 @@ impl Registration<'_> {
                 return Ok(true);
             }
             *left -= 1;
-            if !self.goes_on_after(&arn, search).await? {
+            if !self.goes_on_after(&arn, found).await? {
                 return Ok(false);
             }
         }
@@ -141,16 +149,16 @@ impl Registration<'_> {
     pub async fn register(&self, newest: Option<&TaskDefinition>) -> Result<(TaskDefinitionArn, bool), Error> {
         let registered = self.ecs.register_task_definition(self.wanted).await?.arn().clone();
         let before = newest.map_or(self.wanted.arn(), TaskDefinition::arn).revision();
-        let mut search = Search::default();
+        let mut found = Found::default();
         let mut all = usize::MAX;
-        self.search_gap(&registered, before + 1..registered.revision(), &mut all, &mut search)
+        self.search_gap(&registered, before + 1..registered.revision(), &mut all, &mut found)
             .await?;
-        let was_there = search.lowest.is_some();
-        Ok((search.lowest.unwrap_or(registered), was_there))
+        let was_there = found.wanted.is_some();
+        Ok((found.wanted.unwrap_or(registered), was_there))
     }
 
     /// Reads a revision and notes it. Says whether there may be a wanted one below it.
-    async fn goes_on_after(&self, arn: &TaskDefinitionArn, search: &mut Search) -> Result<bool, Error> {
+    async fn goes_on_after(&self, arn: &TaskDefinitionArn, found: &mut Found) -> Result<bool, Error> {
         let is_of_another = |push| self.ecs.known(arn).is_some_and(|known| known.is_of_another_push(push));
         if self.push.is_some_and(is_of_another) {
             return Ok(true);
@@ -158,7 +166,7 @@ impl Registration<'_> {
         match self.ecs.describe_task_definition(arn.as_str()).await {
             Ok(described) => {
                 self.ecs.keep(&described);
-                Ok(search.goes_on_after(&described, self.kin))
+                Ok(found.goes_on_after(&described, self.kin))
             }
             Err(Error::NotFound(_)) => Ok(true),
             Err(error) => Err(error),
@@ -168,25 +176,5 @@ impl Registration<'_> {
     /// True if the number alone tells that a revision was registered before there was a cause.
     fn is_below(&self, arn: &TaskDefinitionArn) -> bool {
         self.after.is_some_and(|after| arn.revision() <= after.revision())
-    }
-}
-
-/// The search of a family so far.
-#[derive(Default)]
-struct Search {
-    /// The lowest of the wanted revisions: they are found in falling order.
-    lowest: Option<TaskDefinitionArn>,
-    related: bool,
-}
-
-impl Search {
-    /// Notes a revision; says whether there may be a wanted one below it.
-    fn goes_on_after(&mut self, revision: &TaskDefinition, kin: impl Fn(&TaskDefinition) -> Kin) -> bool {
-        let kin = kin(revision);
-        if kin == Kin::Wanted && revision.is_active() {
-            self.lowest = Some(revision.arn().clone());
-        }
-        self.related |= matches!(kin, Kin::Wanted | Kin::Related);
-        kin != Kin::Before
     }
 }
