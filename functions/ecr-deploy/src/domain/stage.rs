@@ -62,9 +62,9 @@ parsed_text!(
     "the name of a stage (1 to 32 letters, digits, hyphens and underscores; not off)"
 );
 
-impl StageName {
-    /// The name of the one stage of an installation that names none.
-    pub(crate) fn all() -> Self {
+/// The name of the one stage of an installation that names none.
+impl Default for StageName {
+    fn default() -> Self {
         Self("all".to_owned())
     }
 }

@@ -59,7 +59,7 @@ pub struct Config {
 }
 
 /// A stage as the settings have it: texts. The step that decides by stages reads the patterns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StageSettings {
     /// Its name, which no other stage has.
@@ -112,21 +112,8 @@ impl StageSettings {
     #[must_use]
     pub fn all(rules: &[&str]) -> Self {
         Self {
-            name: StageName::all(),
-            clusters: Vec::new(),
-            services: Vec::new(),
-            families: Vec::new(),
-            repositories: Vec::new(),
-            opt_in: false,
             tags: rules.iter().map(|rule| (*rule).to_owned()).collect(),
-            allow_lower: false,
-            after: None,
-            soak_seconds: 0,
-            rollout_timeout_seconds: None,
-            image_reference: None,
-            rollback: RollbackSetting::default(),
-            tag_on_success: None,
-            base: BaseSetting::default(),
+            ..Self::default()
         }
     }
 }
