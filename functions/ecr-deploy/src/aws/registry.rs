@@ -1,7 +1,7 @@
 //! The little of ECR that a rollout needs: whether an image is still there and can be pulled, by which tags, and which images it
 //! lists.
 
-use crate::domain::artifact::listed_in;
+use crate::domain::artifact::{INDEXES, MANIFESTS, listed_in};
 use crate::domain::image::{ImageDigest, ImageTag};
 use crate::domain::push::PushedImage;
 use crate::error::Error;
@@ -118,14 +118,6 @@ pub enum Listed {
     Untold(String),
 }
 
-/// The manifests that are asked for as they were pushed; ECR would turn others into these.
-const MANIFESTS: [&str; 4] = [
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-];
-
 /// Asks the registry of `image`, which may be of another account or region, for the images that it lists.
 ///
 /// See <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html>.
@@ -135,12 +127,14 @@ const MANIFESTS: [&str; 4] = [
 /// `Deploy.Unavailable`.
 pub async fn listed_by(ecr: &Client, image: &PushedImage) -> Result<Listed, Error> {
     let id = ImageIdentifier::builder().image_digest(image.digest.as_str()).build();
+    // These are asked for as they were pushed; ECR would turn others into them.
+    let accepted = [MANIFESTS, INDEXES].concat().into_iter().map(str::to_owned);
     let request = ecr
         .batch_get_image()
         .registry_id(image.registry_id.as_str())
         .repository_name(image.repository.as_str())
         .image_ids(id)
-        .set_accepted_media_types(Some(MANIFESTS.map(str::to_owned).to_vec()))
+        .set_accepted_media_types(Some(accepted.collect()))
         .customize()
         .config_override(aws_sdk_ecr::config::Builder::default().region(Region::new(image.region.to_string())));
     let call = format!("BatchGetImage of {}@{}", image.repository, image.digest);

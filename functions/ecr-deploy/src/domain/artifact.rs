@@ -66,12 +66,13 @@ const IMAGE_CONFIGS: [&str; 2] = [
 ];
 
 /// The manifests that have a config, which tells what they are of.
-const MANIFESTS: [&str; 2] = [
+pub(crate) const MANIFESTS: [&str; 2] = [
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
 ];
 
-const INDEXES: [&str; 2] = [
+/// The indexes, which list the manifests of several platforms.
+pub(crate) const INDEXES: [&str; 2] = [
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.index.v1+json",
 ];
