@@ -70,9 +70,8 @@ pub(crate) fn is_ours(key: &str) -> bool {
 /// Returns the record of a repository.
 pub(crate) fn record_of(tags: &[Tag], repository: &RepositoryName) -> Option<Record> {
     let Some(value) = value_of(tags, &key(PUSH, repository)) else {
-        // With a single tag for all, see `in_one`.
-        let (checksum, record) = value_of(tags, SOURCE_TAG)?.split_once(' ')?.1.split_once(' ')?;
-        return read(record).filter(|_| checksum == checksum_of(repository));
+        let (checksum, record) = in_source(tags)?;
+        return (checksum == checksum_of(repository)).then_some(record);
     };
     let record = read(value)?;
     let apart = || apart(tags, repository).map(|(digest, _)| digest);
@@ -110,14 +109,18 @@ fn apart(tags: &[Tag], repository: &RepositoryName) -> Option<(ImageDigest, Opti
     Some((digest, words.next().and_then(|tag| tag.parse().ok())))
 }
 
+/// The checksum of a repository and its record, where they stand behind the source, in the only tag that there was room for.
+fn in_source(tags: &[Tag]) -> Option<(&str, Record)> {
+    let (_, behind) = value_of(tags, SOURCE_TAG)?.split_once(' ')?;
+    let (checksum, record) = behind.split_once(' ')?;
+    Some((checksum, read(record)?))
+}
+
 /// The pushes that are recorded, of whatever repositories.
 pub(crate) fn pushes(tags: &[Tag]) -> BTreeMap<&str, PushId> {
     let pushes = tags.iter().filter(|tag| tag.key.starts_with(PUSH));
     let pushes = pushes.filter_map(|tag| Some((tag.key.as_str(), read(&tag.value)?.push)));
-    let in_source = value_of(tags, SOURCE_TAG).and_then(|value| {
-        let (checksum, record) = value.split_once(' ')?.1.split_once(' ')?;
-        Some((checksum, read(record)?.push))
-    });
+    let in_source = in_source(tags).map(|(checksum, record)| (checksum, record.push));
     pushes.chain(in_source).collect()
 }
 
@@ -128,16 +131,13 @@ pub(crate) fn source(tags: &[Tag]) -> Option<&str> {
 
 /// Up to where the family was known when a revision was made, if that is recorded.
 pub(crate) fn descent(tags: &[Tag]) -> Option<Descent> {
-    let mut words = value_of(tags, SOURCE_TAG)?.split(' ').skip(1);
-    let mut number_behind = |name: &str| {
-        words
-            .next()
-            .filter(|word| *word == name)
-            .and_then(|_| words.next()?.parse().ok())
+    let words: Vec<&str> = value_of(tags, SOURCE_TAG)?.split(' ').collect();
+    let [_, "base", base, "seen", seen, ..] = words[..] else {
+        return None;
     };
     Some(Descent {
-        base: number_behind("base")?,
-        seen: number_behind("seen")?,
+        base: base.parse().ok()?,
+        seen: seen.parse().ok()?,
     })
 }
 
@@ -178,8 +178,7 @@ pub(crate) fn for_push(
     let record = with_tag(&format!("{} {}", image.push, image.digest), Some(&image.tag));
     let recorded = with_who(&record, by.as_deref());
     let mut wanted = vec![source_tag(source, family), tag(&ours, &recorded)];
-    let of_this = [ours, key(DIGEST, &image.repository)];
-    wanted.extend(others(tags, |key| of_this.iter().any(|of_this| of_this == key)));
+    wanted.extend(others(tags, &[ours, key(DIGEST, &image.repository)]));
     wanted.extend(by.map(|by| tag(BY_TAG, &by)));
     let in_one = format!(
         "{} {} {} {}",
@@ -223,31 +222,32 @@ pub(crate) fn for_rollback(
     failed: &TaskDefinitionArn,
 ) -> Written {
     let mut wanted = vec![source_tag(source, descent(tags)), tag(ROLLED_BACK_TAG, name_of(failed))];
-    let mut rest = tags.to_vec();
     if let Some(pinned) = pinned {
         let Pinned { repository, digest, .. } = pinned;
-        let of_this = [key(PUSH, repository), key(DIGEST, repository)];
-        rest.retain(|tag| !of_this.contains(&tag.key));
+        let of_this = [PUSH, DIGEST].map(|prefix| key(prefix, repository));
         let (key, record) = match record_of(tags, repository) {
             Some(record) => (&of_this[0], format!("{} {digest}", record.push)),
             None => (&of_this[1], digest.to_string()),
         };
         wanted.push(tag(key, &with_tag(&record, pinned.tag)));
+        wanted.extend(others(tags, &of_this));
+    } else {
+        wanted.extend(others(tags, &[]));
     }
-    wanted.extend(others(&rest, |_| false));
     wanted.extend(tags.iter().filter(|tag| tag.key == BY_TAG).cloned());
     let in_one = format!("{} rolled-back {}", source.short(), failed.short());
     fit(tags, wanted, &in_one)
 }
 
-/// Returns the records of the repositories but for those to be skipped, the newest push first: each in one tag.
-fn others(tags: &[Tag], is_skipped: impl Fn(&str) -> bool) -> Vec<Tag> {
+/// Returns the records of the repositories but for those under the keys `skipped`, the newest push first: each in one tag.
+fn others(tags: &[Tag], skipped: &[String]) -> Vec<Tag> {
+    let of_others = |prefix| {
+        let of_kind = tags.iter().filter(move |tag| tag.key.starts_with(prefix));
+        of_kind.filter(|tag| !skipped.contains(&tag.key))
+    };
     let mut pushes: Vec<(Option<PushId>, Tag)> = Vec::new();
     let mut merged = Vec::new();
-    for of_push in tags
-        .iter()
-        .filter(|tag| tag.key.starts_with(PUSH) && !is_skipped(&tag.key))
-    {
+    for of_push in of_others(PUSH) {
         let record = read(&of_push.value);
         let apart = of_push.key.strip_prefix(PUSH).map(|name| format!("{DIGEST}{name}"));
         let digest = apart.as_deref().and_then(|apart| value_of(tags, apart));
@@ -261,10 +261,7 @@ fn others(tags: &[Tag], is_skipped: impl Fn(&str) -> bool) -> Vec<Tag> {
         pushes.push((record.map(|record| record.push), tag(&of_push.key, &value)));
     }
     pushes.sort_by_key(|(push, _)| Reverse(push.clone()));
-    let digests = tags
-        .iter()
-        .filter(|tag| tag.key.starts_with(DIGEST) && !is_skipped(&tag.key));
-    let digests = digests.filter(|tag| !merged.contains(&tag.key)).cloned();
+    let digests = of_others(DIGEST).filter(|tag| !merged.contains(&tag.key)).cloned();
     pushes.into_iter().map(|(_, tag)| tag).chain(digests).collect()
 }
 
