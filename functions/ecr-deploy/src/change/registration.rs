@@ -163,14 +163,11 @@ impl Registration<'_> {
         if self.push.is_some_and(is_of_another) {
             return Ok(true);
         }
-        match self.ecs.describe_task_definition(arn.as_str()).await {
-            Ok(described) => {
-                self.ecs.keep(&described);
-                Ok(found.goes_on_after(&described, self.kin))
-            }
-            Err(Error::NotFound(_)) => Ok(true),
-            Err(error) => Err(error),
-        }
+        let Some(described) = self.ecs.find_task_definition(arn.as_str()).await? else {
+            return Ok(true);
+        };
+        self.ecs.keep(&described);
+        Ok(found.goes_on_after(&described, self.kin))
     }
 
     /// True if the number alone tells that a revision was registered before there was a cause.

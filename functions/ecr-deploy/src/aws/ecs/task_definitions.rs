@@ -80,7 +80,20 @@ impl Ecs {
         TaskDefinition::from_response(&raw.body())
     }
 
-    /// [`Ecs::describe_task_definition`] of each of `arns_or_families`, in the order given. Those that are gone are `None`.
+    /// [`Ecs::describe_task_definition`], or `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::clusters`].
+    pub async fn find_task_definition(&self, arn_or_family: &str) -> Result<Option<TaskDefinition>, Error> {
+        match self.describe_task_definition(arn_or_family).await {
+            Ok(described) => Ok(Some(described)),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// [`Ecs::find_task_definition`] of each of `arns_or_families`, in the order given.
     ///
     /// # Errors
     ///
@@ -89,12 +102,7 @@ impl Ecs {
         &self,
         arns_or_families: &[&str],
     ) -> Result<Vec<Option<TaskDefinition>>, Error> {
-        let described =
-            stream::iter(arns_or_families).map(async |name| match self.describe_task_definition(name).await {
-                Ok(task_definition) => Ok(Some(task_definition)),
-                Err(Error::NotFound(_)) => Ok(None),
-                Err(error) => Err(error),
-            });
+        let described = stream::iter(arns_or_families).map(async |name| self.find_task_definition(name).await);
         described.buffered(CONCURRENT_CALLS).try_collect().await
     }
 
@@ -153,14 +161,11 @@ impl Ecs {
     }
 
     async fn outline(&self, arn_or_family: &str) -> Result<Option<Outline>, Error> {
-        match self.describe_task_definition(arn_or_family).await {
-            Ok(task_definition) => {
-                self.keep(&task_definition);
-                Ok(Some(task_definition.outline()))
-            }
-            Err(Error::NotFound(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let found = self.find_task_definition(arn_or_family).await?;
+        Ok(found.map(|found| {
+            self.keep(&found);
+            found.outline()
+        }))
     }
 
     /// Registers `document` as a new revision of its family. Its text is sent, member by member.
