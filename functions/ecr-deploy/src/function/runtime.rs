@@ -154,33 +154,32 @@ async fn invocation<Output: Serialize>(
         by = Empty,
         service = Empty
     );
-    invoke(handler, payload, time).instrument(span).await
+    let logged = async {
+        let answer = answer(handler, payload, time).await;
+        match &answer {
+            Ok(_) => tracing::info!("done"),
+            Err(error) => tracing::error!(error = error.name(), "{error}"),
+        }
+        answer
+    };
+    logged.instrument(span).await
 }
 
-async fn invoke<Output: Serialize>(
+async fn answer<Output: Serialize>(
     handler: &impl AsyncFn(Request<Value>) -> Result<Output, Error>,
     payload: Value,
     time: Duration,
 ) -> Result<Output, Error> {
-    let answer = match Request::open(payload, now()) {
-        Ok(request) => {
-            Span::current().record("execution", &request.execution.id);
-            // Boxed, since the futures of SDK calls nest deeper than the compiler follows.
-            let answer = Box::pin(handler(request));
-            tokio::time::timeout(time, answer).await.unwrap_or_else(|_| {
-                let seconds = time.as_secs();
-                Err(Error::Unavailable(format!(
-                    "AWS took too long: nothing was decided within {seconds} s"
-                )))
-            })
-        }
-        Err(error) => Err(error),
-    };
-    match &answer {
-        Ok(_) => tracing::info!("done"),
-        Err(error) => tracing::error!(error = error.name(), "{error}"),
-    }
-    answer
+    let request = Request::open(payload, now())?;
+    Span::current().record("execution", &request.execution.id);
+    // Boxed, since the futures of SDK calls nest deeper than the compiler follows.
+    let answer = Box::pin(handler(request));
+    tokio::time::timeout(time, answer).await.unwrap_or_else(|_| {
+        let seconds = time.as_secs();
+        Err(Error::Unavailable(format!(
+            "AWS took too long: nothing was decided within {seconds} s"
+        )))
+    })
 }
 
 /// How long before Lambda would end it an invocation gives up by itself: the state machine repeats it either way, but a function
