@@ -4,7 +4,10 @@ use crate::domain::arn::TaskDefinitionArn;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-/// The names of the containers that AWS adds to tasks, each followed by a hyphen and letters of the task.
+/// The names of the containers that AWS adds to tasks, whatever their task definition names, each followed by a hyphen and letters
+/// of the task: the agent of `GuardDuty`
+/// (<https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html>) and the proxy of Service
+/// Connect (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html>).
 const INJECTED: [&str; 2] = ["aws-guardduty-agent", "ecs-service-connect"];
 
 /// A task of a service that has stopped or is stopping, by `DescribeTasks`.
@@ -71,7 +74,8 @@ impl StoppedTask {
 
     /// The containers that the task definition names.
     pub fn own(&self) -> impl Iterator<Item = &StoppedContainer> {
-        self.containers.iter().filter(|container| !container.is_injected())
+        let is_own = |container: &&StoppedContainer| !INJECTED.contains(&container.name.as_str());
+        self.containers.iter().filter(is_own)
     }
 
     /// True for a container that runs still, while ECS stops the task.
@@ -103,14 +107,6 @@ impl StoppedTask {
 }
 
 impl StoppedContainer {
-    /// True for a container that AWS adds to tasks, whatever their task definition names: the agent of `GuardDuty`
-    /// (<https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html>) and the proxy of Service
-    /// Connect (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html>).
-    #[must_use]
-    pub fn is_injected(&self) -> bool {
-        INJECTED.contains(&self.name.as_str())
-    }
-
     /// The name of a container as it is told: AWS ends those of its own with other letters in each task.
     pub(crate) fn told_name(name: String) -> String {
         let known = INJECTED.into_iter().find(|known| {
