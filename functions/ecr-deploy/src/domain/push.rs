@@ -57,6 +57,9 @@ impl Pusher {
     const LONGEST: usize = 256;
 }
 
+/// How far a push's time may lie in the future: by so much do AWS's clocks and ours differ at most.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+
 impl PushedImage {
     /// The registry of the repository.
     #[must_use]
@@ -72,12 +75,7 @@ impl PushedImage {
     pub fn is_repository_of(&self, reference: &ImageReference) -> bool {
         reference.is_of(&self.registry(), &self.repository)
     }
-}
 
-/// How far a push's time may lie in the future: by so much do AWS's clocks and ours differ at most.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
-
-impl PushedImage {
     /// Refuses a push whose time has not come at `now`. Pushes are ordered by their time: one from the future would keep
     /// every later push from being deployed.
     ///
