@@ -92,21 +92,22 @@ pub async fn look_up(ecr: &Client, here: &str, image: &PushedImage, by: By<'_>) 
         .describe_images()
         .registry_id(image.registry_id.as_str())
         .repository_name(image.repository.as_str());
-    match request.image_ids(id.build()).send().await {
-        Ok(described) => match described.image_details.unwrap_or_default().into_iter().next() {
-            Some(detail) => Ok(match detail.image_status {
-                Some(ImageStatus::Archived) => Stored::Archived,
-                Some(ImageStatus::Activating) => Stored::Restoring,
-                _ => Stored::Tagged(detail.image_tags.unwrap_or_default()),
-            }),
-            None => Ok(Stored::Gone),
-        },
-        Err(error) => match Error::from_aws(&format!("DescribeImages of {}{by}", image.repository), &error) {
-            Error::NotFound(_) => Ok(Stored::Gone),
-            Error::Rejected(message) => Ok(Stored::Untold(message)),
-            error => Err(error),
-        },
-    }
+    let sent = request.image_ids(id.build()).send().await;
+    let call = format!("DescribeImages of {}{by}", image.repository);
+    let described = match sent.map_err(|error| Error::from_aws(&call, &error)) {
+        Ok(described) => described,
+        Err(Error::NotFound(_)) => return Ok(Stored::Gone),
+        Err(Error::Rejected(message)) => return Ok(Stored::Untold(message)),
+        Err(error) => return Err(error),
+    };
+    let Some(detail) = described.image_details.unwrap_or_default().into_iter().next() else {
+        return Ok(Stored::Gone);
+    };
+    Ok(match detail.image_status {
+        Some(ImageStatus::Archived) => Stored::Archived,
+        Some(ImageStatus::Activating) => Stored::Restoring,
+        _ => Stored::Tagged(detail.image_tags.unwrap_or_default()),
+    })
 }
 
 /// The images that another image lists, by ECR.
@@ -138,12 +139,11 @@ pub async fn listed_by(ecr: &Client, image: &PushedImage) -> Result<Listed, Erro
         .customize()
         .config_override(aws_sdk_ecr::config::Builder::default().region(Region::new(image.region.to_string())));
     let call = format!("BatchGetImage of {}@{}", image.repository, image.digest);
-    let answer = match request.send().await {
+    let sent = request.send().await;
+    let answer = match sent.map_err(|error| Error::from_aws(&call, &error)) {
         Ok(answer) => answer,
-        Err(error) => match Error::from_aws(&call, &error) {
-            Error::NotFound(message) | Error::Rejected(message) => return Ok(Listed::Untold(message)),
-            error => return Err(error),
-        },
+        Err(Error::NotFound(message) | Error::Rejected(message)) => return Ok(Listed::Untold(message)),
+        Err(error) => return Err(error),
     };
     let manifest = answer
         .images()
