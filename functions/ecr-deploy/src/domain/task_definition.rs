@@ -233,7 +233,3 @@ fn invalid(message: impl fmt::Display) -> Error {
         "ECS's answer holds no task definition that can be read: {message}"
     ))
 }
-
-fn to_raw(text: &str) -> Option<Box<RawValue>> {
-    serde_json::value::to_raw_value(text).ok()
-}

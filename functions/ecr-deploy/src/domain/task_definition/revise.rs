@@ -1,10 +1,11 @@
 //! The document of a new revision, made from one that is there: with a pushed image, pinned to a digest, or as it is.
 
-use super::{Container, ImageForm, Tag, TaskDefinition, to_raw};
+use super::{Container, ImageForm, Tag, TaskDefinition};
 use crate::domain::arn::TaskDefinitionArn;
 use crate::domain::image::{ImageDigest, ImageReference};
 use crate::domain::push::PushedImage;
 use crate::domain::records::{self, Descent};
+use serde_json::value::to_raw_value;
 
 impl TaskDefinition {
     /// The document with `image` in every container that runs its repository, and with tags that say where it came
@@ -105,9 +106,11 @@ impl TaskDefinition {
         for container in &mut document.containers {
             let named = container.image.as_ref();
             let reference = named.filter(|named| image.is_repository_of(named)).map(&new);
-            if let Some(raw) = reference.as_ref().and_then(|reference| to_raw(&reference.to_string())) {
+            if let Some(reference) = reference
+                && let Ok(raw) = to_raw_value(&reference.to_string())
+            {
                 container.members.insert("image".to_owned(), raw);
-                container.image = reference;
+                container.image = Some(reference);
             }
         }
         document
