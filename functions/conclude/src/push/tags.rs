@@ -8,7 +8,8 @@ use ecr_deploy::domain::push::PushedImage;
 
 /// True if the image, with all that was planned on it, gets `latest`: nothing was skipped that should follow it.
 pub(super) fn gets_latest(image: Option<&PushedImage>, skipped: &[Skipped]) -> bool {
-    image.is_some_and(|image| !image.tag.is_latest()) && !skipped.iter().any(|skipped| is_left_behind(skipped.reason))
+    image.is_some_and(|image| image.tag != ImageTag::latest())
+        && !skipped.iter().any(|skipped| is_left_behind(skipped.reason))
 }
 
 /// True if a service that is skipped for this reason follows the repository, or may, and yet is not moved to the image:

@@ -83,19 +83,11 @@ fn is_digest(text: &str) -> bool {
 }
 
 impl ImageTag {
-    /// The tag that is put on the image that runs everywhere, when the setting `tagLatest` is on.
-    pub const LATEST: &'static str = "latest";
-
-    /// The tag `latest`, which is also what a reference without tag and digest means.
+    /// The tag that is put on the image that runs everywhere, when the setting `tagLatest` is on. It is also what a reference
+    /// without tag and digest means.
     #[must_use]
     pub fn latest() -> Self {
-        Self(Self::LATEST.to_owned())
-    }
-
-    /// True if this is the tag `latest`.
-    #[must_use]
-    pub fn is_latest(&self) -> bool {
-        self.0 == Self::LATEST
+        Self("latest".to_owned())
     }
 }
 
