@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier};
-use ecr_deploy::domain::image::{AccountId, EcrRegistry, ImageDigest, ImageTag, Registry, RepositoryName};
+use ecr_deploy::domain::image::{AccountId, EcrRegistry, ImageDigest, ImageTag, RepositoryName};
 use ecr_deploy::error::Error as OfAws;
 use std::str::FromStr;
 
@@ -49,9 +49,9 @@ impl FromStr for Named {
             None => (text, None),
         };
         let (registry, path) = match name.split_once('/') {
-            Some((host, path)) if is_of_ecr(host) => match Registry::of_host(host) {
-                Registry::Ecr(registry) => (Some(registry), path),
-                Registry::Other => return Err(refused("its registry is none of ECR's")),
+            Some((host, path)) if is_of_ecr(host) => match EcrRegistry::of_host(host) {
+                Some(registry) => (Some(registry), path),
+                None => return Err(refused("its registry is none of ECR's")),
             },
             _ => (None, name),
         };

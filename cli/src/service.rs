@@ -3,7 +3,7 @@
 use crate::lifecycle::Pause;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::hold;
-use ecr_deploy::domain::image::{EcrRegistry, Registry};
+use ecr_deploy::domain::image::EcrRegistry;
 use ecr_deploy::domain::service::Service;
 use ecr_deploy::domain::task_definition::TaskDefinition;
 use find_task_definitions::stage::{Candidate, Owner, Stage, Stages, lower};
@@ -120,10 +120,9 @@ pub fn status(
     stored: &BTreeMap<String, Vec<Available>>,
     now: Timestamp,
 ) -> Option<ServiceStatus> {
-    let of_here = |registry: &Registry| matches!(registry, Registry::Ecr(it) if it == here);
     let images: Vec<_> = definition
         .images()
-        .filter(|(_, reference)| of_here(reference.registry()))
+        .filter(|(_, reference)| reference.registry() == Some(here))
         .map(|(container, reference)| {
             let (running, owner) = running(service, definition, stages, container, reference);
             let stored = stored.get(&running.repository).map(Vec::as_slice).unwrap_or_default();

@@ -5,7 +5,7 @@ use crate::execution::{Newest, Status};
 use crate::report::Deployed;
 use ecr_deploy::contract::Rollout;
 use ecr_deploy::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
-use ecr_deploy::domain::image::{EcrRegistry, ImageReference, Registry};
+use ecr_deploy::domain::image::{EcrRegistry, ImageReference};
 use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::domain::service::{Deployment, Service};
 use ecr_deploy::domain::stage::RolloutSettings;
@@ -83,9 +83,7 @@ pub fn pushed(running: &TaskDefinition, here: &EcrRegistry) -> Option<PushedImag
             by: running.pushed_by().and_then(|by| by.parse().ok()),
         })
     };
-    let of_here = running
-        .images()
-        .filter(|(_, image)| matches!(image.registry(), Registry::Ecr(it) if it == here));
+    let of_here = running.images().filter(|(_, image)| image.registry() == Some(here));
     of_here
         .filter_map(|(_, image)| pushed(image))
         .max_by(|one, other| one.push.cmp(&other.push))

@@ -3,7 +3,7 @@
 //! See <https://pkg.go.dev/github.com/distribution/reference>.
 
 use crate::{ACCOUNT, REGION, assert_clear, pattern};
-use ecr_deploy::domain::image::{ImageDigest, ImageReference, ImageTag, Registry};
+use ecr_deploy::domain::image::{ImageDigest, ImageReference, ImageTag};
 use ecr_deploy::error::Error;
 use regex_lite::Regex;
 use std::sync::LazyLock;
@@ -62,8 +62,8 @@ pub(crate) fn check(input: &[u8]) {
     let ecr = host.and_then(|host| GRAMMAR.ecr.captures(host));
     let ecr = ecr.and_then(|parts| Some((parts.get(1)?.as_str(), parts.get(2).or(parts.get(3))?.as_str())));
     match (reference.registry(), ecr.filter(|(_, region)| region.len() <= 32)) {
-        (Registry::Ecr(registry), Some(ecr)) => assert_eq!((registry.account.as_str(), registry.region.as_str()), ecr),
-        (Registry::Other, None) => {}
+        (Some(registry), Some(ecr)) => assert_eq!((registry.account.as_str(), registry.region.as_str()), ecr),
+        (None, None) => {}
         other => panic!("{other:?}"),
     }
 

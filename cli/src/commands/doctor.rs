@@ -18,7 +18,7 @@ use aws_sdk_ecr::types::{ImageDetail, ImageStatus, ImageTagMutability};
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::domain::arn::ClusterName;
 use ecr_deploy::domain::hold;
-use ecr_deploy::domain::image::{EcrRegistry, Registry};
+use ecr_deploy::domain::image::EcrRegistry;
 use ecr_deploy::domain::service::{Service, ServiceStatus};
 use ecr_deploy::domain::task_definition::TaskDefinition;
 use ecr_deploy::error::Error as OfAws;
@@ -228,9 +228,7 @@ async fn services(ecs: &Ecs, clusters: &[ClusterName]) -> Result<(Vec<Service>, 
 }
 
 fn subject(service: &Service, definition: &TaskDefinition, here: &EcrRegistry, now: Timestamp) -> Subject {
-    let of_here = definition
-        .images()
-        .filter(|(_, image)| matches!(image.registry(), Registry::Ecr(it) if it == here));
+    let of_here = definition.images().filter(|(_, image)| image.registry() == Some(here));
     let image = |image: &ecr_deploy::domain::image::ImageReference| RunImage {
         repository: image.repository().to_string(),
         tag: image.tag().map(ToString::to_string),

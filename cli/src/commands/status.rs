@@ -15,7 +15,7 @@ use crate::service::{Available, Last, ServiceStatus, revision, status};
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::domain::arn::ClusterName;
 use ecr_deploy::domain::hold;
-use ecr_deploy::domain::image::{EcrRegistry, Registry};
+use ecr_deploy::domain::image::EcrRegistry;
 use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::domain::service::Service;
 use ecr_deploy::domain::task_definition::TaskDefinition;
@@ -193,7 +193,7 @@ async fn stored(
 ) -> Result<BTreeMap<String, Vec<Available>>, Error> {
     let images =
         definitions.flat_map(|definition| definition.images().map(|(_, image)| image.clone()).collect::<Vec<_>>());
-    let of_here = images.filter(|image| matches!(image.registry(), Registry::Ecr(it) if it == here));
+    let of_here = images.filter(|image| image.registry() == Some(here));
     let repositories: BTreeSet<String> = of_here.map(|image| image.repository().to_string()).collect();
     let ecr = account.ecr();
     stream::iter(repositories)

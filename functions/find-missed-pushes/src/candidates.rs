@@ -6,7 +6,7 @@
 
 use ecr_deploy::contract::ServiceId;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
-use ecr_deploy::domain::image::{EcrRegistry, ImageDigest, ImageReference, ImageTag, Registry, RepositoryName};
+use ecr_deploy::domain::image::{EcrRegistry, ImageDigest, ImageReference, ImageTag, RepositoryName};
 use ecr_deploy::domain::push::{PushId, PushedImage};
 use ecr_deploy::domain::service::{Service, ServiceStatus};
 use ecr_deploy::domain::stage::StageName;
@@ -109,12 +109,11 @@ impl<'a> Account<'a> {
     #[must_use]
     pub fn repositories(&self) -> BTreeSet<Repository> {
         let references = self.definitions.values().flatten().flat_map(Outline::references);
-        let of_ecr = references.filter_map(|reference| match reference.registry() {
-            Registry::Ecr(registry) => Some(Repository {
-                registry: registry.clone(),
+        let of_ecr = references.filter_map(|reference| {
+            Some(Repository {
+                registry: reference.registry()?.clone(),
                 name: reference.repository().clone(),
-            }),
-            Registry::Other => None,
+            })
         });
         let named = &self.config.repositories;
         of_ecr

@@ -6,7 +6,7 @@ use crate::calls::{Calls, EVENTS, QUOTAS, SCHEDULER, TRAILS, encoded};
 use crate::health::account::{Quota, Quotas, Schedule, Trail};
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::domain::arn::ClusterName;
-use ecr_deploy::domain::image::{EcrRegistry, Registry};
+use ecr_deploy::domain::image::EcrRegistry;
 use ecr_deploy::error::Error;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
@@ -276,9 +276,7 @@ async fn revisions(ecs: &Ecs, here: &EcrRegistry, named: Vec<Named>) -> Result<V
             Err(Error::NotFound(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let of_here = definition
-            .images()
-            .filter(|(_, image)| matches!(image.registry(), Registry::Ecr(it) if it == here));
+        let of_here = definition.images().filter(|(_, image)| image.registry() == Some(here));
         let repositories = of_here.map(|(_, image)| image.repository().to_string()).collect();
         let schedule = Schedule {
             name: it.name,

@@ -91,23 +91,15 @@ impl ImageTag {
     }
 }
 
-/// An ECR registry: one per account and region, whatever host name it is reached by.
+/// An ECR registry: one per account and region, whatever host name it is reached by:
+/// `123456789012.dkr.ecr.eu-west-1.amazonaws.com`, the FIPS form (`dkr.ecr-fips`), the dual-stack form
+/// (`123456789012.dkr-ecr.eu-west-1.on.aws`), or China's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EcrRegistry {
     /// The account that owns the registry.
     pub account: AccountId,
     /// The region the registry is in. Regions of different partitions have different names.
     pub region: Region,
-}
-
-/// Where a repository lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Registry {
-    /// An ECR registry, by any of its host names: `123456789012.dkr.ecr.eu-west-1.amazonaws.com`, the FIPS form
-    /// (`dkr.ecr-fips`), the dual-stack form (`123456789012.dkr-ecr.eu-west-1.on.aws`), and China's.
-    Ecr(EcrRegistry),
-    /// Any other registry, ECR Public and Docker Hub (which is what no host means) among them.
-    Other,
 }
 
 /// How the host names of AWS's services end, partition by partition; the last four are isolated ones.
@@ -125,26 +117,23 @@ const DNS_SUFFIXES: [&str; 7] = [
 /// The same of the host names that are reached by IPv6 too, which isolated partitions do not have.
 const DUAL_STACK_SUFFIXES: [&str; 3] = [".on.aws", ".on.amazonwebservices.com.cn", ".on.amazonwebservices.eu"];
 
-impl Registry {
-    /// The registry that a host name reaches.
+impl EcrRegistry {
+    /// The registry that a host name reaches; `None` for one that is not of ECR, ECR Public among them.
     #[must_use]
-    pub fn of_host(host: &str) -> Self {
-        let ecr = || {
-            let (account, rest) = host.split_once('.')?;
-            let region = match rest.split_once('.')? {
-                ("dkr", rest) => rest
-                    .strip_prefix("ecr.")
-                    .or_else(|| rest.strip_prefix("ecr-fips."))
-                    .and_then(|rest| strip_any_suffix(rest, &DNS_SUFFIXES)),
-                ("dkr-ecr" | "dkr-ecr-fips", rest) => strip_any_suffix(rest, &DUAL_STACK_SUFFIXES),
-                _ => None,
-            }?;
-            Some(EcrRegistry {
-                account: account.parse().ok()?,
-                region: region.parse().ok()?,
-            })
-        };
-        ecr().map_or(Self::Other, Self::Ecr)
+    pub fn of_host(host: &str) -> Option<Self> {
+        let (account, rest) = host.split_once('.')?;
+        let region = match rest.split_once('.')? {
+            ("dkr", rest) => rest
+                .strip_prefix("ecr.")
+                .or_else(|| rest.strip_prefix("ecr-fips."))
+                .and_then(|rest| strip_any_suffix(rest, &DNS_SUFFIXES)),
+            ("dkr-ecr" | "dkr-ecr-fips", rest) => strip_any_suffix(rest, &DUAL_STACK_SUFFIXES),
+            _ => None,
+        }?;
+        Some(Self {
+            account: account.parse().ok()?,
+            region: region.parse().ok()?,
+        })
     }
 }
 
@@ -158,17 +147,17 @@ fn strip_any_suffix<'a>(text: &'a str, suffixes: &[&str]) -> Option<&'a str> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageReference {
     host: Option<String>,
-    registry: Registry,
+    registry: Option<EcrRegistry>,
     repository: RepositoryName,
     tag: Option<ImageTag>,
     digest: Option<ImageDigest>,
 }
 
 impl ImageReference {
-    /// Where the repository lives.
+    /// The registry of the repository; `None` for one that is not of ECR, Docker Hub (which is what no host means) among them.
     #[must_use]
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    pub fn registry(&self) -> Option<&EcrRegistry> {
+        self.registry.as_ref()
     }
 
     /// The repository, without its registry.
@@ -192,7 +181,7 @@ impl ImageReference {
     /// True if this is an image of `repository` in the ECR registry `registry`, whatever its tag, digest and host name.
     #[must_use]
     pub fn is_of(&self, registry: &EcrRegistry, repository: &RepositoryName) -> bool {
-        matches!(&self.registry, Registry::Ecr(own) if own == registry) && self.repository == *repository
+        self.registry() == Some(registry) && self.repository == *repository
     }
 
     /// The same repository by the same host name, at `tag`, not pinned.
@@ -258,7 +247,7 @@ impl FromStr for ImageReference {
             None => (path, None),
         };
         Ok(Self {
-            registry: host.map_or(Registry::Other, Registry::of_host),
+            registry: host.and_then(EcrRegistry::of_host),
             host: host.map(str::to_owned),
             repository: repository.parse()?,
             tag,
