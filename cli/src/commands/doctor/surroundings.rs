@@ -271,10 +271,8 @@ async fn revisions(ecs: &Ecs, here: &EcrRegistry, named: Vec<Named>) -> Result<V
         number.parse::<u64>().is_ok().then_some((it, family, short))
     });
     let read = stream::iter(numbered).map(async |(it, family, revision)| {
-        let definition = match ecs.describe_task_definition(&it.task_definition).await {
-            Ok(definition) => definition,
-            Err(Error::NotFound(_)) => return Ok(None),
-            Err(error) => return Err(error),
+        let Some(definition) = ecs.find_task_definition(&it.task_definition).await? else {
+            return Ok(None);
         };
         let of_here = definition.images().filter(|(_, image)| image.registry() == Some(here));
         let repositories = of_here.map(|(_, image)| image.repository().to_string()).collect();
