@@ -19,6 +19,7 @@ use read::read_and_judge;
 use serde::Serialize;
 use serde_json::Value;
 use soak::still_stable;
+use verdict::check;
 use verdict::hooks::moved;
 
 /// The output of this function, by the step that asks.
@@ -67,7 +68,7 @@ pub async fn handle(
     let (check, held_until) = match read {
         Ok(read) => read,
         Err(error) => match ecs.failed_at(&rollout.cluster, &rollout.service, error).await {
-            Error::ServiceDeleted(message) => (deleted(message), None),
+            Error::ServiceDeleted(message) => (check(Verdict::ServiceDeleted, message, Vec::new(), 0, 0), None),
             error => return Err(error),
         },
     };
@@ -108,21 +109,5 @@ async fn containers(ecs: &Ecs, rollout: &Rollout, image: &PushedImage) -> Vec<Co
             tracing::warn!("the images of the revision are not told: {error}");
             Vec::new()
         }
-    }
-}
-
-/// There is no rollout any more.
-fn deleted(message: String) -> Check {
-    Check {
-        verdict: Verdict::ServiceDeleted,
-        message,
-        reasons: Vec::new(),
-        failed_containers: Vec::new(),
-        running: 0,
-        desired: 0,
-        wait: 0,
-        deadline: None,
-        waits_for: None,
-        containers: Vec::new(),
     }
 }

@@ -17,8 +17,8 @@ use ecr_deploy::domain::lifecycle::{HookAction, Lifecycle};
 use ecr_deploy::domain::service::{Deployment, Service, ServiceDeployment, StoppedTask};
 use ecr_deploy::domain::task_definition::{OtherRevision, Standing};
 use jiff::{SignedDuration, Timestamp};
-use reasons::failed_tasks;
 pub use reasons::first_crash;
+use reasons::{failed_tasks, reasons};
 pub use records::{came_between, has_hooks, needs_history, record_of_rollout};
 use records::{is_rollback, our_record};
 
@@ -58,20 +58,49 @@ impl Snapshot {
     }
 }
 
+/// The grounds of a verdict, where the service shows a deployment of its own.
+struct Grounds<'a> {
+    snapshot: &'a Snapshot,
+    asked: &'a CheckStability,
+    /// The deployment that the service is on, or is moving to.
+    primary: &'a Deployment,
+    /// ECS's record that tells how our rollout goes.
+    record: Option<&'a ServiceDeployment>,
+    /// The tasks of our rollout that crashed.
+    crashes: &'a [&'a StoppedTask],
+    reasons: Vec<String>,
+}
+
+impl Grounds<'_> {
+    fn judge(self) -> Check {
+        if self.primary.task_definition == self.asked.rollout.task_definition {
+            self.judge_ours()
+        } else if self.asked.rolls_back.is_some() {
+            self.judge_rollback()
+        } else {
+            self.judge_displaced()
+        }
+    }
+}
+
 /// Judges a rollout. The deadline ends what is still in progress.
 #[must_use]
 pub fn judge(snapshot: &Snapshot, asked: &CheckStability) -> Check {
     let crashes = failed_tasks(snapshot, asked);
-    let judged = match snapshot.service.primary() {
-        Some(primary) if primary.task_definition == asked.rollout.task_definition => {
-            ours::judge(snapshot, asked, primary, &crashes)
-        }
-        Some(primary) if asked.rolls_back.is_some() => displaced::judge_rollback(snapshot, asked, primary),
-        Some(primary) => displaced::judge(snapshot, asked, primary, &crashes),
-        None => {
-            let message = format!("{} shows no deployment of its own", snapshot.service.title());
-            check(Verdict::InProgress, message, Vec::new(), 0, 0)
-        }
+    let judged = if let Some(primary) = snapshot.service.primary() {
+        let record = our_record(snapshot.history.as_deref(), asked);
+        let grounds = Grounds {
+            snapshot,
+            asked,
+            primary,
+            record,
+            crashes: &crashes,
+            reasons: reasons(&crashes, snapshot, &asked.rollout, record),
+        };
+        grounds.judge()
+    } else {
+        let message = format!("{} shows no deployment of its own", snapshot.service.title());
+        check(Verdict::InProgress, message, Vec::new(), 0, 0)
     };
     let judged = match judged.verdict {
         Verdict::InProgress => ended_by_deadline(snapshot, asked, judged),
@@ -99,7 +128,8 @@ pub fn held(snapshot: &Snapshot, asked: &CheckStability) -> Option<hooks::Hold> 
     hooks::hold(snapshot.lifecycle.as_ref()?, &asked.rollout, end_of_pause, snapshot.now)
 }
 
-fn check(verdict: Verdict, message: String, reasons: Vec<String>, running: u32, desired: u32) -> Check {
+/// A verdict of which nothing else is known.
+pub(crate) fn check(verdict: Verdict, message: String, reasons: Vec<String>, running: u32, desired: u32) -> Check {
     Check {
         verdict,
         message,

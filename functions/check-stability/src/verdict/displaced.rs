@@ -1,63 +1,33 @@
 //! The verdict on a rollout, or a rollback, where the service is on another revision than ours.
 
-use super::reasons::{because, progress, reasons};
-use super::records::{is_newest, is_rollback, our_record};
-use super::{STALE, Snapshot, check, later, ours_of};
+use super::reasons::{because, progress};
+use super::records::{is_newest, is_rollback};
+use super::{Grounds, STALE, check, later, ours_of};
 use crate::crash::failed_containers;
-use ecr_deploy::contract::{Check, CheckStability, Verdict};
-use ecr_deploy::domain::service::{Deployment, RolloutState, ServiceDeployment, ServiceDeploymentStatus, StoppedTask};
+use ecr_deploy::contract::{Check, Verdict};
+use ecr_deploy::domain::service::{Deployment, RolloutState, ServiceDeploymentStatus};
 use ecr_deploy::domain::stage::BaseSetting;
 use ecr_deploy::domain::task_definition::Standing;
 
-/// The grounds of the verdict.
-struct Displaced<'a> {
-    snapshot: &'a Snapshot,
-    asked: &'a CheckStability,
-    /// The deployment that the service is on.
-    primary: &'a Deployment,
-    /// Ours, where the service has it still.
-    ours: Option<&'a Deployment>,
-    record: Option<&'a ServiceDeployment>,
-    crashes: &'a [&'a StoppedTask],
-    reasons: &'a [String],
-}
+impl Grounds<'_> {
+    /// Judges a rollout.
+    pub(super) fn judge_displaced(self) -> Check {
+        let (verdict, message) = self.verdict();
+        let running = self.ours().map_or(0, |ours| ours.running_count);
+        let desired = self.ours().unwrap_or(self.primary).desired_count;
+        check(verdict, message, self.reasons, running, desired)
+    }
 
-/// Judges a rollout.
-pub(super) fn judge(
-    snapshot: &Snapshot,
-    asked: &CheckStability,
-    primary: &Deployment,
-    crashes: &[&StoppedTask],
-) -> Check {
-    let record = our_record(snapshot.history.as_deref(), asked);
-    let reasons = reasons(crashes, snapshot, &asked.rollout, record);
-    let ours = ours_of(&snapshot.service, &asked.rollout);
-    let displaced = Displaced {
-        snapshot,
-        asked,
-        primary,
-        ours,
-        record,
-        crashes,
-        reasons: &reasons,
-    };
-    let (verdict, message) = displaced.verdict();
-    let running = ours.map_or(0, |ours| ours.running_count);
-    check(
-        verdict,
-        message,
-        reasons,
-        running,
-        ours.unwrap_or(primary).desired_count,
-    )
-}
+    /// Our deployment, where the service has it still.
+    fn ours(&self) -> Option<&Deployment> {
+        ours_of(&self.snapshot.service, &self.asked.rollout)
+    }
 
-impl Displaced<'_> {
     fn verdict(&self) -> (Verdict, String) {
         let there = self.primary.task_definition.short();
         let rollout = &self.asked.rollout;
         let is_before = self.primary.created_at < rollout.started_at && !self.primary.says_rollback();
-        if is_before && is_about_to_show(self.snapshot, self.asked) {
+        if is_before && self.is_about_to_show() {
             let ours = rollout.task_definition.short();
             return (Verdict::InProgress, format!("the rollout of {ours} does not show yet"));
         }
@@ -98,7 +68,7 @@ impl Displaced<'_> {
         let is_back_after_crashes = self.is_of(Standing::Ours) && self.is_on_previous() && !self.crashes.is_empty();
         self.gave_up()
             || self
-                .ours
+                .ours()
                 .is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed))
             || self.primary.says_rollback()
             || is_back_after_crashes
@@ -116,8 +86,8 @@ impl Displaced<'_> {
             let verdict = if is_there { Verdict::Stable } else { Verdict::InProgress };
             return (verdict, format!("ECS went back to {there}, which has the image too"));
         }
-        let failed = self.ours.unwrap_or(self.primary);
-        let progress = progress(failed, self.crashes.len(), self.reasons);
+        let failed = self.ours().unwrap_or(self.primary);
+        let progress = progress(failed, self.crashes.len(), &self.reasons);
         let why = because(self.record, failed, &progress);
         (Verdict::Failed, format!("ECS went back to {there}: {why}"))
     }
@@ -151,49 +121,50 @@ impl Displaced<'_> {
             format!("another deployment, of {there}, replaced it"),
         )
     }
-}
 
-/// Judges a rollback: the service is not on the revision it was rolled back to.
-pub(super) fn judge_rollback(snapshot: &Snapshot, asked: &CheckStability, primary: &Deployment) -> Check {
-    let there = primary.task_definition.short();
-    let newest = snapshot.newest_record().map(|record| record.status);
-    let may_be_old = snapshot.now < later(asked.rollout.watched_since, STALE);
-    let does_not_show_yet = primary.created_at < asked.rollout.started_at && may_be_old;
-    let (verdict, message) = if newest == Some(ServiceDeploymentStatus::RollbackFailed) && !may_be_old {
-        let message = format!("ECS could not roll back: the service is still on {there}");
-        (Verdict::Failed, message)
-    } else if asked.rolls_back.as_ref() == Some(&primary.task_definition) || does_not_show_yet {
-        (Verdict::InProgress, format!("the service is still on {there}"))
-    } else if snapshot
-        .primary
-        .is_some_and(|primary| primary.standing == Standing::Newer)
-    {
-        let message = format!("{there}, of a newer push, took over during the rollback");
-        (Verdict::Superseded, message)
-    } else {
-        // Also one that has our image: whoever brought it in judges that, but nobody else tells that ours has failed.
-        let message = format!("another deployment, of {there}, took over during the rollback");
-        (Verdict::Displaced, message)
-    };
-    check(
-        verdict,
-        message,
-        Vec::new(),
-        primary.running_count,
-        primary.desired_count,
-    )
-}
+    /// True if the service is shown as it was before our rollout, which is in none of its deployments: nothing tells of
+    /// ours yet, or ECS's newest record tells that it goes on, or went well.
+    fn is_about_to_show(&self) -> bool {
+        let may_be_old = self.may_be_old();
+        match self.record.map(|record| record.status) {
+            None => self.ours().is_none() && may_be_old,
+            Some(ServiceDeploymentStatus::UnderWay) => is_newest(self.snapshot, self.record),
+            Some(ServiceDeploymentStatus::Successful) => is_newest(self.snapshot, self.record) && may_be_old,
+            Some(_) => false,
+        }
+    }
 
-/// True if the service is shown as it was before our rollout, which is in none of its deployments: nothing tells of
-/// ours yet, or ECS's newest record tells that it goes on, or went well.
-fn is_about_to_show(snapshot: &Snapshot, asked: &CheckStability) -> bool {
-    let rollout = &asked.rollout;
-    let may_be_old = snapshot.now < later(rollout.watched_since, STALE);
-    let record = our_record(snapshot.history.as_deref(), asked);
-    match record.map(|record| record.status) {
-        None => ours_of(&snapshot.service, rollout).is_none() && may_be_old,
-        Some(ServiceDeploymentStatus::UnderWay) => is_newest(snapshot, record),
-        Some(ServiceDeploymentStatus::Successful) => is_newest(snapshot, record) && may_be_old,
-        Some(_) => false,
+    /// True if the service may be shown as it was before our rollout.
+    fn may_be_old(&self) -> bool {
+        self.snapshot.now < later(self.asked.rollout.watched_since, STALE)
+    }
+
+    /// Judges a rollback: the service is not on the revision it was rolled back to.
+    pub(super) fn judge_rollback(&self) -> Check {
+        let Self {
+            snapshot,
+            asked,
+            primary,
+            ..
+        } = self;
+        let there = primary.task_definition.short();
+        let newest = snapshot.newest_record().map(|record| record.status);
+        let may_be_old = self.may_be_old();
+        let does_not_show_yet = primary.created_at < asked.rollout.started_at && may_be_old;
+        let (verdict, message) = if newest == Some(ServiceDeploymentStatus::RollbackFailed) && !may_be_old {
+            let message = format!("ECS could not roll back: the service is still on {there}");
+            (Verdict::Failed, message)
+        } else if asked.rolls_back.as_ref() == Some(&primary.task_definition) || does_not_show_yet {
+            (Verdict::InProgress, format!("the service is still on {there}"))
+        } else if self.is_of(Standing::Newer) {
+            let message = format!("{there}, of a newer push, took over during the rollback");
+            (Verdict::Superseded, message)
+        } else {
+            // Also one that has our image: whoever brought it in judges that, but nobody else tells that ours has failed.
+            let message = format!("another deployment, of {there}, took over during the rollback");
+            (Verdict::Displaced, message)
+        };
+        let (running, desired) = (primary.running_count, primary.desired_count);
+        check(verdict, message, Vec::new(), running, desired)
     }
 }
