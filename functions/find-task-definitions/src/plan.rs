@@ -51,9 +51,9 @@ pub fn plan(
     let (mut of_services, mut of_families, mut skipped) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for service in services {
         match place(stages, image, service, definitions, now) {
-            Place::Elsewhere => {}
-            Place::Skipped(why) => skipped.push(why),
-            Place::On(definition, stage) => {
+            Ok(None) => {}
+            Err(why) => skipped.push(why),
+            Ok(Some((definition, stage))) => {
                 let id = ServiceId {
                     cluster: service.cluster.clone(),
                     service: service.name.clone(),
@@ -74,7 +74,7 @@ pub fn plan(
     }
     let runs_it = |definition: &&Outline| !definition.containers_of(image).is_empty();
     for definition in standalone.iter().filter(runs_it) {
-        match place_family(stages, image, definition, now) {
+        match policy::stage(stages, image, None, definition, now) {
             Err(why) => skipped.push(why),
             Ok(stage) => {
                 of_families.insert(definition.arn().name(), stage.name().clone());
@@ -103,23 +103,15 @@ pub fn plan(
     }
 }
 
-/// Where a service stands towards a push.
-enum Place<'a> {
-    /// It does not run the repository.
-    Elsewhere,
-    /// It does, or may, but is not deployed to.
-    Skipped(Skipped),
-    /// It is to be deployed to, from this revision, as this stage says.
-    On(&'a Outline, &'a Stage),
-}
-
+/// The revision by which a service runs the repository, and the stage by which it is deployed to; `None` where it does not run it.
+/// The error says why it is skipped although it does, or may.
 fn place<'a>(
     stages: &'a Stages,
     image: &PushedImage,
     service: &Service,
     definitions: &'a BTreeMap<TaskDefinitionArn, Option<Outline>>,
     now: Timestamp,
-) -> Place<'a> {
+) -> Result<Option<(&'a Outline, &'a Stage)>, Skipped> {
     let named = service.task_definitions.iter();
     let known: Vec<_> = named
         .map(|arn| (arn, definitions.get(arn).and_then(Option::as_ref)))
@@ -129,36 +121,16 @@ fn place<'a>(
         .find_map(|(_, definition)| definition.filter(|known| !known.containers_of(image).is_empty()));
     let unknown = known.iter().find(|(_, definition)| definition.is_none());
     if running.is_none() && unknown.is_none() && !known.is_empty() {
-        return Place::Elsewhere;
+        return Ok(None);
     }
     if let Some(skipped) = policy::service(image, service) {
-        return Place::Skipped(skipped);
+        return Err(skipped);
     }
     let Some(definition) = running else {
-        return Place::Skipped(policy::revision_not_found(image, service, unknown.map(|(arn, _)| *arn)));
+        return Err(policy::revision_not_found(image, service, unknown.map(|(arn, _)| *arn)));
     };
-    match policy::stage(stages, image, Some(service), definition, now) {
-        Err(skipped) => Place::Skipped(skipped),
-        Ok(stage) => {
-            let superseded = policy::revision(image, service.title(), definition, now);
-            superseded.map_or(Place::On(definition, stage), Place::Skipped)
-        }
-    }
-}
-
-/// The stage by which a family without a service is deployed, or why it is not.
-fn place_family<'a>(
-    stages: &'a Stages,
-    image: &PushedImage,
-    definition: &Outline,
-    now: Timestamp,
-) -> Result<&'a Stage, Skipped> {
-    let stage = policy::stage(stages, image, None, definition, now)?;
-    let family = format!("family {}", definition.arn().family());
-    match policy::revision(image, family, definition, now) {
-        Some(superseded) => Err(superseded),
-        None => Ok(stage),
-    }
+    let stage = policy::stage(stages, image, Some(service), definition, now)?;
+    Ok(Some((definition, stage)))
 }
 
 fn planned(definition: &Outline) -> PlannedRevision {

@@ -190,7 +190,7 @@ fn decided(stage: &Stage, tag: &str) -> String {
 }
 
 /// The stage that owns a service, or a family without one, or why that is not moved: it is nobody's, its stage does not take
-/// the tag, it or everything is on hold at `now`, or a higher version runs.
+/// the tag, it or everything is on hold at `now`, a higher version runs, or it is on a newer push.
 ///
 /// # Errors
 ///
@@ -202,13 +202,12 @@ pub fn stage<'a>(
     definition: &Outline,
     now: Timestamp,
 ) -> Result<&'a Stage, Skipped> {
-    let skipped = |(reason, message)| {
-        let title = service.map_or_else(|| format!("family {}", definition.arn().family()), Service::title);
-        skipped(title, reason, message)
-    };
+    let title = service.map_or_else(|| format!("family {}", definition.arn().family()), Service::title);
+    let skipped = |(reason, message)| skipped(&title, reason, message);
     let stage = owner(stages, image, service, definition).map_err(skipped)?;
-    match kept(stages, stage, image, service, definition, now) {
-        Some(why) => Err(skipped(why)),
+    let kept = kept(stages, stage, image, service, definition, now).map(skipped);
+    match kept.or_else(|| revision(image, &title, definition, now)) {
+        Some(why) => Err(why),
         None => Ok(stage),
     }
 }
