@@ -12,10 +12,10 @@ use ecr_deploy::domain::service::{Service, ServiceStatus};
 use ecr_deploy::domain::stage::StageName;
 use ecr_deploy::domain::task_definition::Outline;
 use ecr_deploy::function::config::Config;
-use find_task_definitions::plan::plan;
+use find_task_definitions::plan::{id_of, id_of_planned, plan};
 use find_task_definitions::policy;
 use find_task_definitions::stage::Stages;
-use find_task_definitions::waves::{Owners, waves};
+use find_task_definitions::waves::waves;
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,13 +80,6 @@ impl Candidate<'_> {
     #[must_use]
     pub fn id(&self) -> ServiceId {
         id_of(self.service)
-    }
-}
-
-fn id_of(service: &Service) -> ServiceId {
-    ServiceId {
-        cluster: service.cluster.clone(),
-        service: service.name.clone(),
     }
 }
 
@@ -196,29 +189,12 @@ impl<'a> Account<'a> {
             return BTreeMap::new();
         }
         let planned = plan(self.stages, image, services, self.definitions, &[], self.now);
-        let owners = Owners {
-            of_services: &planned.stages,
-            of_families: &planned.families,
-        };
-        let waves = waves(
-            self.stages,
-            image,
-            services,
-            self.definitions,
-            planned.revisions,
-            &owners,
-        );
-        let revisions = waves.waves.into_iter().flat_map(|wave| wave.revisions);
+        let waves = waves(self.stages, image, services, self.definitions, &planned).waves;
+        let revisions = waves.into_iter().flat_map(|wave| wave.revisions);
         let services = revisions.flat_map(|revision| revision.services);
         services
-            .filter_map(|service| {
-                let id = ServiceId {
-                    cluster: service.cluster,
-                    service: service.service,
-                };
-                let stage = planned.stages.get(&id)?.clone();
-                Some((id, stage))
-            })
+            .filter_map(|service| planned.stages.get_key_value(&id_of_planned(&service)))
+            .map(|(id, stage)| (id.clone(), stage.clone()))
             .collect()
     }
 

@@ -25,7 +25,7 @@ use futures::channel::mpsc;
 use futures::future::try_join3;
 use jiff::Timestamp;
 use limits::plan_within;
-use plan::{Planned, plan};
+use plan::{id_of_planned, plan};
 use serde::Deserialize;
 use serde_json::Value;
 use services::{Seen, read_services};
@@ -34,7 +34,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::Instant;
-use waves::{Owners, Waves, waves};
+use waves::{Waves, waves};
 
 /// How often [`share`] asks whether ECS has throttled a read.
 const CHECK_EVERY: Duration = Duration::from_millis(200);
@@ -189,44 +189,33 @@ async fn search(
     let Seen { services, mut skipped } = seen;
     let standalone = read_families(ecs, &families, &services).await?;
     let planned = plan(stages, &image, &services, &definitions, &standalone, now);
-    let Planned {
-        revisions,
-        stages: of_services,
-        families,
-        skipped: not_planned,
-    } = planned;
-    skipped.extend(not_planned);
-    let owners = Owners {
-        of_services: &of_services,
-        of_families: &families,
-    };
-    let mut planned = waves(stages, &image, &services, &definitions, revisions, &owners);
-    skipped.append(&mut planned.skipped);
-    if planned.waves.is_empty() && skipped.is_empty() {
+    let mut ordered = waves(stages, &image, &services, &definitions, &planned);
+    skipped.extend(planned.skipped);
+    skipped.append(&mut ordered.skipped);
+    if ordered.waves.is_empty() && skipped.is_empty() {
         skipped.push(policy::not_in_use(&image));
     }
-    log_plan(&image, &services, &planned.waves, &skipped);
-    let sharing = if planned.waves.iter().any(|wave| is_long(&wave.revisions)) || at.elapsed() >= COUNT_IS_OLD {
+    log_plan(&image, &services, &ordered.waves, &skipped);
+    let sharing = if ordered.waves.iter().any(|wave| is_long(&wave.revisions)) || at.elapsed() >= COUNT_IS_OLD {
         pushes().await.or(counted)
     } else {
         counted
     };
-    planned.skipped = plan::bounded(skipped);
+    ordered.skipped = plan::bounded(skipped);
     let share = sharing.unwrap_or(Share::WHOLE);
-    let mut plan = plan_within(Some(image), planned, share, config.sends_messages)?;
+    let mut plan = plan_within(Some(image), ordered, share, config.sends_messages)?;
     if is_alone {
-        name_stages(&mut plan, of_services);
+        name_stages(&mut plan, &planned.stages);
     }
     Ok(plan)
 }
 
 /// Names the stage of each service of a plan.
-fn name_stages(plan: &mut Plan, mut stages: BTreeMap<ServiceId, StageName>) {
+fn name_stages(plan: &mut Plan, stages: &BTreeMap<ServiceId, StageName>) {
     let later = plan.later.iter_mut().flat_map(|wave| &mut wave.revisions);
     let revisions = plan.revisions.iter_mut().chain(later);
     for service in revisions.flat_map(|revision| &mut revision.services) {
-        let (cluster, name) = (service.cluster.clone(), service.service.clone());
-        service.stage = stages.remove(&ServiceId { cluster, service: name });
+        service.stage = stages.get(&id_of_planned(service)).cloned();
     }
 }
 
@@ -250,14 +239,8 @@ fn log_plan(image: &PushedImage, seen: &[Service], waves: &[Wave], skipped: &[Sk
         skipped = skipped.len(),
         "planned the deployment of {image}"
     );
-    for Skipped {
-        resource,
-        reason,
-        message,
-        ..
-    } in skipped
-    {
-        tracing::info!(%resource, ?reason, "skipped: {message}");
+    for it in skipped {
+        tracing::info!(resource = %it.resource, reason = ?it.reason, "skipped: {}", it.message);
     }
 }
 

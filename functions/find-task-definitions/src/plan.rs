@@ -54,11 +54,7 @@ pub fn plan(
             Ok(None) => {}
             Err(why) => skipped.push(why),
             Ok(Some((definition, stage))) => {
-                let id = ServiceId {
-                    cluster: service.cluster.clone(),
-                    service: service.name.clone(),
-                };
-                of_services.insert(id, stage.name().clone());
+                of_services.insert(id_of(service), stage.name().clone());
                 let service = PlannedService {
                     cluster: service.cluster.clone(),
                     service: service.name.clone(),
@@ -131,6 +127,24 @@ fn place<'a>(
     };
     let stage = policy::stage(stages, image, Some(service), definition, now)?;
     Ok(Some((definition, stage)))
+}
+
+/// A service by its names.
+#[must_use]
+pub fn id_of(service: &Service) -> ServiceId {
+    ServiceId {
+        cluster: service.cluster.clone(),
+        service: service.name.clone(),
+    }
+}
+
+/// The same of a service that is planned.
+#[must_use]
+pub fn id_of_planned(service: &PlannedService) -> ServiceId {
+    ServiceId {
+        cluster: service.cluster.clone(),
+        service: service.service.clone(),
+    }
 }
 
 fn planned(definition: &Outline) -> PlannedRevision {

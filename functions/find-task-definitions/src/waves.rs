@@ -2,10 +2,11 @@
 //!
 //! The first wave has the services whose stages wait for none; each later wave begins when all before it is stable.
 
+use crate::plan::{Planned, id_of, id_of_planned};
 use crate::policy;
 use crate::stage::{Candidate, Owner, Stage, Stages};
-use ecr_deploy::contract::{PlannedRevision, PlannedService, ServiceId, Skipped, StageTag, Wave};
-use ecr_deploy::domain::arn::{RevisionName, TaskDefinitionArn};
+use ecr_deploy::contract::{PlannedRevision, PlannedService, Skipped, StageTag, Wave};
+use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::image::ImageTag;
 use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::domain::service::{Service, ServiceStatus, title};
@@ -38,15 +39,6 @@ impl Waves {
     }
 }
 
-/// The stage of each thing that is planned.
-#[derive(Debug, Clone, Copy)]
-pub struct Owners<'a> {
-    /// The stage of each planned service.
-    pub of_services: &'a BTreeMap<ServiceId, StageName>,
-    /// The stage of each planned family without a service, by the family's revision.
-    pub of_families: &'a BTreeMap<RevisionName, StageName>,
-}
-
 /// Puts a plan in order.
 ///
 /// A stage waits for the services of the stage before it that run the repository. Each of them must be in an earlier wave of
@@ -59,15 +51,14 @@ pub struct Owners<'a> {
 ///
 /// - `services`: every service of the clusters read, with its primary deployment
 /// - `definitions`: the revisions that they run
-/// - `planned`: one entry per revision in use that is to be deployed
+/// - `planned`: what is to be deployed, with the stage of each
 #[must_use]
 pub fn waves(
     stages: &Stages,
     image: &PushedImage,
     services: &[Service],
     definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
-    planned: Vec<PlannedRevision>,
-    owners: &Owners<'_>,
+    planned: &Planned,
 ) -> Waves {
     let asks_what_runs = |stage: &Stage| stage.after().is_some() || stage.tag_on_success.is_some();
     let running = if stages.iter().any(asks_what_runs) {
@@ -75,16 +66,16 @@ pub fn waves(
     } else {
         Vec::new()
     };
-    let kept_back = kept_back(stages, &running, owners);
-    let named = owners.of_services.values().chain(owners.of_families.values());
+    let kept_back = kept_back(stages, &running, planned);
+    let named = planned.stages.values().chain(planned.families.values());
     let planned_stages: BTreeSet<&StageName> = named.filter(|stage| !kept_back.contains_key(stage)).collect();
     let ways = Ways::of(stages.iter().filter(|stage| planned_stages.contains(stage.name())));
     let mut skipped = Vec::new();
     let mut levels: BTreeMap<usize, Vec<PlannedRevision>> = BTreeMap::new();
-    for revision in planned {
+    for revision in &planned.revisions {
         // Those that are deployed together, in the same way.
         let mut parts: BTreeMap<(usize, u32), PlannedRevision> = BTreeMap::new();
-        for (resource, stage, service) in members(&revision, owners) {
+        for (resource, stage, service) in members(revision, planned) {
             if let Some((stage, kept)) = stage.and_then(|stage| kept_back.get_key_value(stage)) {
                 let stages = [stage, kept.before];
                 skipped.push(policy::not_promoted(image, resource, stages, &kept.missing, kept.more));
@@ -104,7 +95,7 @@ pub fn waves(
     }
     let mut tags = Vec::new();
     for (stage, settings, tag) in ways.tags {
-        let is_planned = |of: &Running<'_>| owners.of_services.get(&of.id()) == Some(stage);
+        let is_planned = |of: &Running<'_>| planned.stages.get(&id_of(of.service)) == Some(stage);
         match missing(&running, stage, is_planned) {
             Some((first, more)) => skipped.push(policy::not_tagged(image, tag, stage, &first, more)),
             None => tags.push(StageTag {
@@ -135,7 +126,7 @@ struct KeptBack<'a> {
 fn kept_back<'a>(
     stages: &'a Stages,
     running: &[Running<'_>],
-    owners: &Owners<'_>,
+    planned: &Planned,
 ) -> BTreeMap<&'a StageName, KeptBack<'a>> {
     let mut kept_back: BTreeMap<&StageName, KeptBack<'_>> = BTreeMap::new();
     for stage in by_level(stages) {
@@ -143,8 +134,9 @@ fn kept_back<'a>(
         let Some(before) = stages.before(stage).find(has_services).map(Stage::name) else {
             continue;
         };
-        let is_planned =
-            |of: &Running<'_>| !kept_back.contains_key(before) && owners.of_services.get(&of.id()) == Some(before);
+        let is_planned = |of: &Running<'_>| {
+            !kept_back.contains_key(before) && planned.stages.get(&id_of(of.service)) == Some(before)
+        };
         if let Some((missing, more)) = missing(running, before, is_planned) {
             let why = KeptBack { before, missing, more };
             kept_back.insert(stage.name(), why);
@@ -157,18 +149,14 @@ fn kept_back<'a>(
 type Member<'a> = (String, Option<&'a StageName>, Option<&'a PlannedService>);
 
 /// Returns the services that a planned revision is deployed to, or its family where it has none.
-fn members<'a>(revision: &'a PlannedRevision, owners: &Owners<'a>) -> Vec<Member<'a>> {
+fn members<'a>(revision: &'a PlannedRevision, planned: &'a Planned) -> Vec<Member<'a>> {
     if revision.services.is_empty() {
         let family = format!("family {}", revision.task_definition.family());
-        return vec![(family, owners.of_families.get(&revision.task_definition), None)];
+        return vec![(family, planned.families.get(&revision.task_definition), None)];
     }
-    let member = |planned: &'a PlannedService| {
-        let id = ServiceId {
-            cluster: planned.cluster.clone(),
-            service: planned.service.clone(),
-        };
-        let title = title(&planned.cluster, &planned.service);
-        (title, owners.of_services.get(&id), Some(planned))
+    let member = |service: &'a PlannedService| {
+        let title = title(&service.cluster, &service.service);
+        (title, planned.stages.get(&id_of_planned(service)), Some(service))
     };
     revision.services.iter().map(member).collect()
 }
@@ -228,15 +216,6 @@ struct Running<'a> {
     service: &'a Service,
     stage: &'a StageName,
     is_stable_on_image: bool,
-}
-
-impl Running<'_> {
-    fn id(&self) -> ServiceId {
-        ServiceId {
-            cluster: self.service.cluster.clone(),
-            service: self.service.name.clone(),
-        }
-    }
 }
 
 fn running<'a>(

@@ -1,7 +1,7 @@
 //! The order of stages. In every case `production` comes after `staging`, which the push may take or not.
 
 use super::*;
-use crate::plan::{Planned, plan};
+use crate::plan::plan;
 use ecr_deploy::contract::SkipReason;
 use ecr_deploy::domain::service::{Deployment, ServiceTags};
 use ecr_deploy::function::config::Config;
@@ -44,17 +44,8 @@ fn ordered(stages: &Stages, services: &[Service]) -> Waves {
     let known = known.map(|definition| (definition.arn().clone(), Some(definition.outline())));
     let definitions = BTreeMap::from(known);
     let standalone = [definition(&described("nightly:1", "app:v1", &[])).outline()];
-    let Planned {
-        revisions,
-        stages: of_services,
-        families,
-        ..
-    } = plan(stages, &pushed(2), services, &definitions, &standalone, at(600));
-    let owners = Owners {
-        of_services: &of_services,
-        of_families: &families,
-    };
-    waves(stages, &pushed(2), services, &definitions, revisions, &owners)
+    let planned = plan(stages, &pushed(2), services, &definitions, &standalone, at(600));
+    waves(stages, &pushed(2), services, &definitions, &planned)
 }
 
 /// Each wave with its stages, its soak, and its revisions with their services; behind a revision, by which settings it is deployed
