@@ -282,7 +282,7 @@ fn stages(facts: &Facts<'_>) -> Vec<Finding> {
     for service in facts.services {
         for (_, owner) in owners(facts, service) {
             match owner {
-                Owner::Stage(stage) => drop(owning.insert(stage.name().as_str())),
+                Owner::Stage(stage) => drop(owning.insert(stage.name.as_str())),
                 Owner::Nobody => nobody.push(service.name()),
                 Owner::Unknown => unknown.push(service.name()),
                 Owner::Off => {}
@@ -294,12 +294,12 @@ fn stages(facts: &Facts<'_>) -> Vec<Finding> {
     for stage in facts
         .stages
         .iter()
-        .filter(|stage| !owning.contains(stage.name().as_str()))
+        .filter(|stage| !owning.contains(stage.name.as_str()))
     {
-        let says = format!("the stage {} owns no service", stage.name());
+        let says = format!("the stage {} owns no service", stage.name);
         let fix = format!(
             "correct what it selects, or give its services the tag ecr-deploy:stage={}; the first stage that selects a service owns it",
-            stage.name()
+            stage.name
         );
         found.push(finding(Level::Warning, "stages", says, fix, Vec::new()));
     }

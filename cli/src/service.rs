@@ -162,7 +162,7 @@ fn running<'a>(
         own: service.tags.stage.as_deref(),
     });
     let (stage, owner) = match owner {
-        Owner::Stage(stage) => (stage.name().to_string(), Some(stage)),
+        Owner::Stage(stage) => (stage.name.to_string(), Some(stage)),
         Owner::Off => ("off".to_owned(), None),
         Owner::Nobody => ("nobody".to_owned(), None),
         Owner::Unknown => ("unknown".to_owned(), None),

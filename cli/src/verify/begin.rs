@@ -228,7 +228,7 @@ fn stage(facts: &Facts<'_>) -> Option<Error> {
 }
 
 fn of_stage(facts: &Facts<'_>, stage: &Stage) -> Option<Error> {
-    let name = stage.name();
+    let name = &stage.name;
     for tag in [&facts.tags.good, &facts.tags.broken] {
         if !stage.decide(tag.as_str()).takes() {
             return Some(Error::Rejected(format!(

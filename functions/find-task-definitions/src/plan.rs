@@ -54,7 +54,7 @@ pub fn plan(
             Ok(None) => {}
             Err(why) => skipped.push(why),
             Ok(Some((definition, stage))) => {
-                of_services.insert(id_of(service), stage.name().clone());
+                of_services.insert(id_of(service), stage.name.clone());
                 let service = PlannedService {
                     cluster: service.cluster.clone(),
                     service: service.name.clone(),
@@ -73,7 +73,7 @@ pub fn plan(
         match policy::stage(stages, image, None, definition, now) {
             Err(why) => skipped.push(why),
             Ok(stage) => {
-                of_families.insert(definition.arn().name(), stage.name().clone());
+                of_families.insert(definition.arn().name(), stage.name.clone());
                 revisions
                     .entry(definition.arn().clone())
                     .or_insert_with(|| planned(definition));

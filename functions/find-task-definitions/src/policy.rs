@@ -184,8 +184,8 @@ pub fn revision_not_found(image: &PushedImage, service: &Service, gone: Option<&
 /// Which rule of a stage decided on a tag: `production by "!*-dirty"`.
 fn decided(stage: &Stage, tag: &str) -> String {
     match stage.decide(tag).rule {
-        Some(rule) => format!("{} by its rule {:?}", stage.name(), rule.text()),
-        None => format!("{} has no rule for it", stage.name()),
+        Some(rule) => format!("{} by its rule {:?}", stage.name, rule.text()),
+        None => format!("{} has no rule for it", stage.name),
     }
 }
 

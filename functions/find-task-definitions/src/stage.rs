@@ -29,7 +29,8 @@ pub struct Stages {
 /// A stage, ready to decide.
 #[derive(Debug, Clone)]
 pub struct Stage {
-    name: StageName,
+    /// Its name.
+    pub name: StageName,
     clusters: Selector,
     services: Selector,
     families: Selector,
@@ -38,8 +39,10 @@ pub struct Stage {
     tags: Vec<TagRule>,
     /// True if a lower version than the running one is deployed, too.
     pub allows_lower: bool,
-    after: Option<StageName>,
-    soak: u32,
+    /// The stage whose services must be stable first.
+    pub after: Option<StageName>,
+    /// How many seconds they must stay stable.
+    pub soak: u32,
     /// How its services are deployed.
     pub settings: RolloutSettings,
     /// The tag that an image gets once all of its services are stable on it.
@@ -127,23 +130,21 @@ impl Stages {
 
     /// True if the tag that a stage gives is a push to that stage, at once or by the tags that other stages then give.
     fn moves_itself(&self, stage: &Stage) -> bool {
-        let takes = |tag: &ImageTag| {
-            self.iter()
-                .filter(|other| other.decide(tag.as_str()).takes())
-                .collect::<Vec<_>>()
-        };
-        let mut moved: Vec<&Stage> = stage.tag_on_success.as_ref().map(takes).unwrap_or_default();
+        let mut moved = vec![stage];
         let mut at = 0;
         while let Some(next) = moved.get(at).copied() {
-            let more = next.tag_on_success.as_ref().map(takes).unwrap_or_default();
-            for other in more {
+            at += 1;
+            let Some(tag) = &next.tag_on_success else { continue };
+            for other in self.iter().filter(|other| other.decide(tag.as_str()).takes()) {
+                if other.name == stage.name {
+                    return true;
+                }
                 if moved.iter().all(|known| known.name != other.name) {
                     moved.push(other);
                 }
             }
-            at += 1;
         }
-        moved.iter().any(|moved| moved.name == stage.name)
+        false
     }
 
     fn find(&self, name: &StageName) -> Option<&Stage> {
@@ -228,24 +229,6 @@ impl Stage {
             settings: config.rollout_settings(settings),
             tag_on_success: settings.tag_on_success.clone(),
         })
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &StageName {
-        &self.name
-    }
-
-    /// The stage whose services must be stable first.
-    #[must_use]
-    pub fn after(&self) -> Option<&StageName> {
-        self.after.as_ref()
-    }
-
-    /// How many seconds they must stay stable.
-    #[must_use]
-    pub fn soak(&self) -> u32 {
-        self.soak
     }
 
     /// True if it selects a candidate that does not name a stage itself. A family without a service is in no cluster:

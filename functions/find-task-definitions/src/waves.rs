@@ -60,7 +60,7 @@ pub fn waves(
     definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
     planned: &Planned,
 ) -> Waves {
-    let asks_what_runs = |stage: &Stage| stage.after().is_some() || stage.tag_on_success.is_some();
+    let asks_what_runs = |stage: &Stage| stage.after.is_some() || stage.tag_on_success.is_some();
     let running = if stages.iter().any(asks_what_runs) {
         running(stages, image, services, definitions)
     } else {
@@ -69,7 +69,7 @@ pub fn waves(
     let kept_back = kept_back(stages, &running, planned);
     let named = planned.stages.values().chain(planned.families.values());
     let planned_stages: BTreeSet<&StageName> = named.filter(|stage| !kept_back.contains_key(stage)).collect();
-    let ways = Ways::of(stages.iter().filter(|stage| planned_stages.contains(stage.name())));
+    let ways = Ways::of(stages.iter().filter(|stage| planned_stages.contains(&stage.name)));
     let mut skipped = Vec::new();
     let mut levels: BTreeMap<usize, Vec<PlannedRevision>> = BTreeMap::new();
     for revision in &planned.revisions {
@@ -130,8 +130,8 @@ fn kept_back<'a>(
 ) -> BTreeMap<&'a StageName, KeptBack<'a>> {
     let mut kept_back: BTreeMap<&StageName, KeptBack<'_>> = BTreeMap::new();
     for stage in by_level(stages) {
-        let has_services = |before: &&Stage| running.iter().any(|of| of.stage == before.name());
-        let Some(before) = stages.before(stage).find(has_services).map(Stage::name) else {
+        let has_services = |before: &&Stage| running.iter().any(|of| *of.stage == before.name);
+        let Some(before) = stages.before(stage).find(has_services).map(|before| &before.name) else {
             continue;
         };
         let is_planned = |of: &Running<'_>| {
@@ -139,7 +139,7 @@ fn kept_back<'a>(
         };
         if let Some((missing, more)) = missing(running, before, is_planned) {
             let why = KeptBack { before, missing, more };
-            kept_back.insert(stage.name(), why);
+            kept_back.insert(&stage.name, why);
         }
     }
     kept_back
@@ -182,9 +182,9 @@ impl<'a> Ways<'a> {
                 ways.all.push(stage.settings);
                 u32::try_from(ways.all.len() - 1).unwrap_or(u32::MAX)
             });
-            ways.of_stages.insert(stage.name(), place);
+            ways.of_stages.insert(&stage.name, place);
             let tag = stage.tag_on_success.as_ref();
-            ways.tags.extend(tag.map(|tag| (stage.name(), place, tag)));
+            ways.tags.extend(tag.map(|tag| (&stage.name, place, tag)));
         }
         ways
     }
@@ -250,7 +250,7 @@ fn running<'a>(
         };
         Some(Running {
             service,
-            stage: stage.name(),
+            stage: &stage.name,
             is_stable_on_image: definition.is_some_and(|definition| {
                 service.is_steady()
                     && service
@@ -266,7 +266,7 @@ fn running<'a>(
 /// Every stage, those first that others come after.
 fn by_level(stages: &Stages) -> Vec<&Stage> {
     let mut all: Vec<&Stage> = stages.iter().collect();
-    all.sort_by_key(|stage| stages.level(stage.name()));
+    all.sort_by_key(|stage| stages.level(&stage.name));
     all
 }
 
@@ -281,11 +281,11 @@ fn wave(
     in_push: &BTreeSet<&StageName>,
     revisions: Vec<PlannedRevision>,
 ) -> Option<Wave> {
-    let of_level = |stage: &&Stage| stages.level(stage.name()) == level && in_push.contains(stage.name());
+    let of_level = |stage: &&Stage| stages.level(&stage.name) == level && in_push.contains(&stage.name);
     let all: Vec<&Stage> = stages.iter().filter(of_level).collect();
     (!revisions.is_empty()).then(|| Wave {
-        stages: all.iter().map(|stage| stage.name().clone()).collect(),
-        soak: all.iter().map(|stage| stage.soak()).max().unwrap_or_default(),
+        stages: all.iter().map(|stage| stage.name.clone()).collect(),
+        soak: all.iter().map(|stage| stage.soak).max().unwrap_or_default(),
         revisions,
     })
 }

@@ -36,7 +36,7 @@ const NIGHTLY: Candidate<'static> = Candidate {
 /// The owner's name, or why there is none.
 fn owner(stages: &Stages, candidate: Candidate<'_>) -> String {
     match stages.owner(&candidate) {
-        Owner::Stage(stage) => stage.name().to_string(),
+        Owner::Stage(stage) => stage.name.to_string(),
         Owner::Off => "(off)".to_owned(),
         Owner::Nobody => "(nobody)".to_owned(),
         Owner::Unknown => "(unknown)".to_owned(),
@@ -352,7 +352,7 @@ fn a_stage_comes_after_as_many_others_as_stand_before_it() {
     .unwrap();
     let levels: Vec<(&str, usize, u32)> = stages
         .iter()
-        .map(|stage| (stage.name().as_str(), stages.level(stage.name()), stage.soak()))
+        .map(|stage| (stage.name.as_str(), stages.level(&stage.name), stage.soak))
         .collect();
     assert_eq!(levels, [("production", 2, 900), ("staging", 0, 0), ("canary", 1, 0)]);
 }
