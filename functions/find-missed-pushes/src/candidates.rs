@@ -73,6 +73,8 @@ pub struct Candidate<'a> {
     pub stage: StageName,
     /// The image. Its push is of the time at which ECR got it.
     pub image: PushedImage,
+    /// All tags of the image.
+    pub tags: Vec<ImageTag>,
 }
 
 impl Candidate<'_> {
@@ -144,6 +146,7 @@ impl<'a> Account<'a> {
                             running,
                             stage,
                             image: pushed.clone(),
+                            tags: image.tags.clone(),
                         },
                     ));
                 }

@@ -86,15 +86,19 @@ struct Image<'a> {
     begun: &'a [Begun],
 }
 
-/// Why a push that would be deployed is told only.
+/// The end of a push that a service misses.
 #[derive(Debug, Clone)]
-enum Kept {
+enum Done {
+    /// It is started.
+    Started,
     /// Something of it is under way: it is not told either.
     NotYet,
     /// Its push would move this service too, and so many more, which do not miss it for a reason to deploy it.
     Beside(ServiceId, usize),
     /// A sweep has started it before.
     Begun,
+    /// It is told, as the settings want it.
+    Told,
 }
 
 impl Image<'_> {
@@ -114,41 +118,35 @@ impl Image<'_> {
         } else {
             vec![(wanted, Some(self.account.now)), (rest, None)]
         };
-        let mut kept: BTreeMap<ServiceId, Kept> = BTreeMap::new();
-        let mut started: BTreeSet<ServiceId> = BTreeSet::new();
+        let mut done: BTreeMap<ServiceId, Done> = BTreeMap::new();
         for (those, at) in attempts.into_iter().filter(|(those, _)| !those.is_empty()) {
-            let ids = those.iter().map(|it| it.candidate.id());
-            match self.start(&those, at) {
-                Ok(push) => {
-                    started.extend(ids);
-                    decided.pushes.push(push);
-                    break;
-                }
-                Err(why) => kept.extend(ids.map(|id| (id, why.clone()))),
+            let (end, push) = match self.start(&those, at) {
+                Ok(push) => (Done::Started, Some(push)),
+                Err(why) => (why, None),
+            };
+            done.extend(those.iter().map(|it| (it.candidate.id(), end.clone())));
+            if let Some(push) = push {
+                decided.pushes.push(push);
+                break;
             }
         }
         for it in self.found {
-            let (Some(why), id) = (it.why(), it.candidate.id()) else {
-                continue;
-            };
-            let done = match kept.get(&id) {
-                _ if started.contains(&id) => Done::Started,
-                Some(Kept::NotYet) => continue,
-                Some(why) => Done::Kept(why),
-                None => Done::Told,
-            };
-            decided.missed.push(missed(it, why, &done));
+            let Some(why) = it.why() else { continue };
+            match done.get(&it.candidate.id()).unwrap_or(&Done::Told) {
+                Done::NotYet => {}
+                done => decided.missed.push(missed(it, why, done)),
+            }
         }
     }
 
-    /// The push that moves these, and nothing else: of now, or of when ECR got the image.
-    fn start(&self, those: &[&Found<'_>], at: Option<Timestamp>) -> Result<PushedImage, Kept> {
+    /// The push that moves these, and nothing else: of now, or of when ECR got the image. The error says why it is not started.
+    fn start(&self, those: &[&Found<'_>], at: Option<Timestamp>) -> Result<PushedImage, Done> {
         let image = &those[0].candidate.image;
         let id = id_of(those);
         if has_begun(self.begun, &id) {
-            return Err(Kept::Begun);
+            return Err(Done::Begun);
         }
-        let push = PushId::new(at.unwrap_or(image.push.at()), &id).map_err(|_| Kept::Begun)?;
+        let push = PushId::new(at.unwrap_or(image.push.at()), &id).map_err(|_| Done::Begun)?;
         let image = PushedImage { push, ..image.clone() };
         let wanted: BTreeSet<ServiceId> = those.iter().map(|it| it.candidate.id()).collect();
         let mut others = self.account.moved(&image);
@@ -158,11 +156,11 @@ impl Image<'_> {
             judged.is_some_and(|it| it.judged == Judged::NotYet)
         };
         if !others.is_empty() && others.iter().all(is_not_yet) {
-            return Err(Kept::NotYet);
+            return Err(Done::NotYet);
         }
         match others.pop_first() {
             None => Ok(image),
-            Some(first) => Err(Kept::Beside(first, others.len())),
+            Some(first) => Err(Done::Beside(first, others.len())),
         }
     }
 }
@@ -184,22 +182,13 @@ fn id_of(those: &[&Found<'_>]) -> String {
     format!("sweep-{}", checksum(&text))
 }
 
-/// The end of a push that a service misses.
-enum Done<'a> {
-    /// It is started.
-    Started,
-    /// It would be.
-    Kept(&'a Kept),
-    /// It is told, as the settings want it.
-    Told,
-}
-
-fn missed(found: &Found<'_>, why: WhyMissed, done: &Done<'_>) -> MissedPush {
+fn missed(found: &Found<'_>, why: WhyMissed, done: &Done) -> MissedPush {
     let Candidate {
         service,
         running,
         stage,
         image,
+        ..
     } = &found.candidate;
     let on = running.arn().short();
     let because = match (why, found.judged) {
@@ -220,7 +209,7 @@ fn missed(found: &Found<'_>, why: WhyMissed, done: &Done<'_>) -> MissedPush {
     };
     let next = match done {
         Done::Started => "It is deployed now".to_owned(),
-        Done::Kept(Kept::Beside(other, more)) => {
+        Done::Beside(other, more) => {
             let more = (*more > 0).then(|| format!(" and {more} more"));
             let more = more.unwrap_or_default();
             let other = title(&other.cluster, &other.service);
@@ -228,17 +217,16 @@ fn missed(found: &Found<'_>, why: WhyMissed, done: &Done<'_>) -> MissedPush {
                 "A push of it would move {other}{more} as well, so none is started. If that is meant, run ecr-deploy deploy {image}"
             )
         }
-        Done::Kept(Kept::Begun) => {
+        Done::Begun => {
             format!("A sweep has deployed it before, and it did not stay. To see why, run ecr-deploy why {image}")
         }
-        Done::Kept(Kept::NotYet) | Done::Told => format!("To deploy it, run ecr-deploy deploy {image}"),
+        Done::NotYet | Done::Told => format!("To deploy it, run ecr-deploy deploy {image}"),
     };
     let message = format!(
         "{} runs {on} and not {image}, which is newer ({}) and which its stage {stage} takes: {because}. {next}",
         service.title(),
         image.push.at(),
     );
-    let is_started = matches!(done, Done::Started);
     MissedPush {
         cluster: service.cluster.clone(),
         service: service.name.clone(),
@@ -246,10 +234,9 @@ fn missed(found: &Found<'_>, why: WhyMissed, done: &Done<'_>) -> MissedPush {
         from: running.arn().name(),
         image: image.clone(),
         why,
-        action: if is_started {
-            SweepAction::Deploy
-        } else {
-            SweepAction::Report
+        action: match done {
+            Done::Started => SweepAction::Deploy,
+            _ => SweepAction::Report,
         },
         message,
     }

@@ -13,7 +13,6 @@ use ecr_deploy::contract::{
     Execution, FindMissedPushes, MissedPush, MissedPushes, ServiceState, ServiceStateChange, VERSION,
 };
 use ecr_deploy::domain::arn::TaskDefinitionArn;
-use ecr_deploy::domain::image::ImageTag;
 use ecr_deploy::domain::service::ServiceDeployment;
 use ecr_deploy::domain::sweep::{SweepAction, SweepSettings};
 use ecr_deploy::domain::task_definition::Outline;
@@ -83,8 +82,7 @@ pub async fn handle(
         now,
     };
     let candidates = candidates_of(&account, stored).await?;
-    let oldest = candidates.iter().map(|(candidate, _)| candidate.image.push.at()).min();
-    let Some(oldest) = oldest else {
+    let Some(oldest) = candidates.iter().map(|candidate| candidate.image.push.at()).min() else {
         return Ok(answer(Decided::default(), seen.services.len(), &execution));
     };
     let listing = begun(&input.deploy_image, oldest.max(now - REMEMBERED) - BEFORE).await?;
@@ -101,20 +99,15 @@ pub async fn handle(
     Ok(answer(decided, seen.services.len(), &execution))
 }
 
-/// Every candidate of the account, with all tags of the image.
+/// Every candidate of the account.
 async fn candidates_of<'a>(
     account: &Account<'a>,
     stored: impl AsyncFn(&Repository) -> Result<Option<Vec<StoredImage>>, Error>,
-) -> Result<Vec<(Candidate<'a>, Vec<ImageTag>)>, Error> {
+) -> Result<Vec<Candidate<'a>>, Error> {
     let mut candidates = Vec::new();
     for repository in account.repositories() {
         let stored = stored(&repository).await?.unwrap_or_default();
-        let of_repository = account.candidates(&repository, &stored).into_iter();
-        candidates.extend(of_repository.map(|candidate| {
-            let image = stored.iter().find(|it| it.digest == candidate.image.digest);
-            let tags = image.map(|image| image.tags.clone()).unwrap_or_default();
-            (candidate, tags)
-        }));
+        candidates.extend(account.candidates(&repository, &stored));
     }
     Ok(candidates)
 }
@@ -122,16 +115,16 @@ async fn candidates_of<'a>(
 /// Judges each candidate, by what is read of its service and of its family.
 async fn judge_all<'a>(
     ecs: &Ecs,
-    candidates: Vec<(Candidate<'a>, Vec<ImageTag>)>,
+    candidates: Vec<Candidate<'a>>,
     listing: &Listing,
     now: Timestamp,
 ) -> Result<Vec<Found<'a>>, Error> {
     let mut families: BTreeMap<String, Vec<Outline>> = BTreeMap::new();
     let mut judged = Vec::new();
-    for (candidate, tags) in candidates {
+    for candidate in candidates {
         let at = candidate.image.push.at();
         let is_known = at - BEFORE >= listing.since && now.duration_since(at) <= REMEMBERED;
-        let pushes = is_known.then(|| Pushes::of(&listing.begun, at, &candidate.image.repository, &tags));
+        let pushes = is_known.then(|| Pushes::of(&listing.begun, at, &candidate.image.repository, &candidate.tags));
         let family = candidate.running.arn().family().to_owned();
         if !families.contains_key(&family) {
             families.insert(family.clone(), revisions_of(ecs, &family).await?);

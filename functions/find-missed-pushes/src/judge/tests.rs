@@ -33,6 +33,7 @@ fn judged(running: &Value, change: impl FnOnce(&mut Service), facts: &Facts<'_>)
         running: outline,
         stage,
         image,
+        tags: Vec::new(),
     };
     judge(&candidate, facts)
 }
