@@ -10,33 +10,17 @@ use ecr_deploy::domain::service::{Deployment, Service};
 use ecr_deploy::domain::task_definition::{Standing, TaskDefinition};
 use ecr_deploy::error::Error;
 
-/// A rollback to be watched.
-#[derive(Clone, Copy)]
-pub(crate) struct Means {
-    method: fn(WatchedRollback) -> RollbackMethod,
-    says: &'static str,
-}
+/// How a rollback that is to be watched has begun, and how that is told.
+pub(crate) type Means = (fn(WatchedRollback) -> RollbackMethod, &'static str);
 
-pub(crate) const STOPPED: Means = Means {
-    method: RollbackMethod::StoppedDeployment,
-    says: "ECS was told to go back to",
-};
-pub(crate) const UPDATED: Means = Means {
-    method: RollbackMethod::UpdatedService,
-    says: "updated back to",
-};
-pub(crate) const PINNED: Means = Means {
-    method: RollbackMethod::PinnedRevision,
-    says: "updated back, by its old digest, to",
-};
-pub(crate) const COPIED: Means = Means {
-    method: RollbackMethod::CopiedRevision,
-    says: "updated back, by a copy of its deregistered revision, to",
-};
-pub(crate) const WATCHING: Means = Means {
-    method: RollbackMethod::Watching,
-    says: "goes back by itself to",
-};
+pub(crate) const STOPPED: Means = (RollbackMethod::StoppedDeployment, "ECS was told to go back to");
+pub(crate) const UPDATED: Means = (RollbackMethod::UpdatedService, "updated back to");
+pub(crate) const PINNED: Means = (RollbackMethod::PinnedRevision, "updated back, by its old digest, to");
+pub(crate) const COPIED: Means = (
+    RollbackMethod::CopiedRevision,
+    "updated back, by a copy of its deregistered revision, to",
+);
+pub(crate) const WATCHING: Means = (RollbackMethod::Watching, "goes back by itself to");
 
 fn output(method: RollbackMethod, message: String) -> RollBackOutput {
     RollBackOutput {
@@ -54,34 +38,26 @@ pub(crate) fn deleted(message: String) -> RollBackOutput {
 impl Attempt<'_> {
     /// The update back has begun a rollout, as `after` shows.
     pub(crate) fn begun(&self, after: &Service, sent: &Sent<Back>) -> RollBackOutput {
-        let Back {
-            means,
-            has_image,
-            image_failed,
-            ref from,
-            ..
-        } = sent.decision;
+        let back = &sent.decision;
         let deployment = after.deployment_of(&sent.revision);
         let rollout = Rollout {
             // By ECS's clock, where it tells: it is compared with other times of ECS.
             started_at: deployment.map_or(self.now, |deployment| deployment.created_at),
             ..self.rollout(&sent.revision, deployment)
         };
-        self.watched(
-            means,
-            WatchedRollback {
-                rollout,
-                has_image,
-                image_failed,
-                from: from.clone(),
-            },
-        )
+        let watched = WatchedRollback {
+            rollout,
+            has_image: back.has_image,
+            image_failed: back.image_failed,
+            from: back.from.clone(),
+        };
+        self.watched(back.means, watched)
     }
 
-    pub(crate) fn watched(&self, means: Means, watched: WatchedRollback) -> RollBackOutput {
+    pub(crate) fn watched(&self, (method, says): Means, watched: WatchedRollback) -> RollBackOutput {
         let to = watched.rollout.task_definition.short();
-        let message = format!("{}: {} {to}", self.mover.title(), means.says);
-        output((means.method)(watched), message)
+        let message = format!("{}: {says} {to}", self.mover.title());
+        output(method(watched), message)
     }
 
     /// The revision that the service leaves, where another push has moved it on from the one that failed.
