@@ -82,24 +82,23 @@ impl Attempt<'_> {
     async fn require_image(&self) -> Result<(), Error> {
         let image = &self.input.image;
         let by = By::Digest(&image.digest);
-        let what = format!("{}{by}", image.repository);
-        match look_up(self.ecr, self.input.task_definition.region(), image, by).await? {
-            Stored::Archived => Err(Error::Rejected(format!(
-                "its image {what} is archived, and no task can pull it: {}",
-                restore(image, by)
-            ))),
-            Stored::Restoring => Err(Error::Rejected(format!(
-                "its image {what} is being restored from the archive, and no task can pull it yet: {RESTORED_SOON}"
-            ))),
-            Stored::Gone => Err(Error::Rejected(format!(
-                "its image {what} is gone from ECR (a lifecycle policy?): push it again"
-            ))),
+        let (why, what_to_do) = match look_up(self.ecr, self.input.task_definition.region(), image, by).await? {
+            Stored::Archived => ("archived, and no task can pull it", restore(image, by)),
+            Stored::Restoring => (
+                "being restored from the archive, and no task can pull it yet",
+                RESTORED_SOON.to_owned(),
+            ),
+            Stored::Gone => ("gone from ECR (a lifecycle policy?)", "push it again".to_owned()),
             Stored::Untold(message) => {
                 tracing::warn!("starting without asking ECR for the image: {message}");
-                Ok(())
+                return Ok(());
             }
-            Stored::Tagged(_) => Ok(()),
-        }
+            Stored::Tagged(_) => return Ok(()),
+        };
+        Err(Error::Rejected(format!(
+            "its image {}{by} is {why}: {what_to_do}",
+            image.repository
+        )))
     }
 
     /// The update has taken effect, as `after` shows, and ECS's records where `after` is a later read.
