@@ -65,29 +65,28 @@ impl Attempt<'_> {
         sent: &mut Option<Sent<Back>>,
     ) -> Result<RollBackOutput, Interrupted> {
         let old = self.old_image(to, &reading).await?;
-        let has_image = old.revision().is_of_push(&self.input.image);
-        let (copied, digest, means) = match old {
-            OldImage::InPlace(previous) if previous.is_active() => (None, None, UPDATED),
-            OldImage::InPlace(previous) => (Some(previous), None, COPIED),
-            OldImage::Overwritten(previous, digest) => (Some(previous), Some(digest), PINNED),
+        let previous = old.revision();
+        let (is_copied, digest, means) = match &old {
+            OldImage::InPlace(previous) if previous.is_active() => (false, None, UPDATED),
+            OldImage::InPlace(_) => (true, None, COPIED),
+            OldImage::Overwritten(_, digest) => (true, Some(digest), PINNED),
             OldImage::Lost(_) => return Err(self.lost(to).into()),
         };
-        let target = match &copied {
-            Some(previous) => self.registered(previous, digest.as_ref()).await?,
-            None => Some(to.clone()),
+        let target = if is_copied {
+            self.registered(previous, digest).await?
+        } else {
+            Some(to.clone())
         };
         // Also before a revision is registered that nobody would use.
         if self.mover.moved_since(&reading.read).await?.is_some() {
             return Err(Interrupted::Moved(self.has_moved()));
         }
-        let target = match (target, copied) {
-            (Some(target), _) => target,
-            (None, Some(previous)) => return Ok(self.registration_needed(&previous, digest)),
-            (None, None) => to.clone(),
+        let Some(target) = target else {
+            return Ok(self.registration_needed(previous, digest.cloned()));
         };
         let back = Back {
             means,
-            has_image,
+            has_image: previous.is_of_push(&self.input.image),
             image_failed: reading.image_failed,
             from: self.later_revision(&reading, to),
             good: reading.last_good.iter().chain([to]).cloned().collect(),
