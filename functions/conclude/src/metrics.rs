@@ -9,7 +9,7 @@
 use ecr_deploy::contract::{PushState, ServiceEnd, ServiceState, ServiceSummary};
 use ecr_deploy::domain::push::PushedImage;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "ecr-deploy";
@@ -38,13 +38,13 @@ pub fn of_service(end: &ServiceEnd, summary: &ServiceSummary, execution: &str, n
         _ => return None,
     };
     let mut line = line(execution, now, metrics)?;
-    line.insert("cluster".to_owned(), json!(end.cluster));
-    line.insert("service".to_owned(), json!(end.service));
-    line.insert("image".to_owned(), json!(end.image.to_string()));
-    line.insert("state".to_owned(), json!(summary.state));
-    line.insert("error".to_owned(), json!(summary.error));
-    line.insert("message".to_owned(), json!(summary.message));
-    Some(Value::Object(line))
+    line["cluster"] = json!(end.cluster);
+    line["service"] = json!(end.service);
+    line["image"] = json!(end.image.to_string());
+    line["state"] = json!(summary.state);
+    line["error"] = json!(summary.error);
+    line["message"] = json!(summary.message);
+    Some(line)
 }
 
 /// The line of a push's end; `None` where nothing was to be deployed.
@@ -65,29 +65,27 @@ pub fn of_push(
         PushState::Started | PushState::Skipped => return None,
     };
     let mut line = line(execution, now, &[(name, "Count", 1)])?;
-    line.insert("image".to_owned(), json!(image.map(ToString::to_string)));
-    line.insert("state".to_owned(), json!(state));
-    line.insert("error".to_owned(), json!(error));
-    Some(Value::Object(line))
+    line["image"] = json!(image.map(ToString::to_string));
+    line["state"] = json!(state);
+    line["error"] = json!(error);
+    Some(line)
 }
 
-fn line(execution: &str, now: Timestamp, metrics: &[(&str, &str, u64)]) -> Option<Map<String, Value>> {
+fn line(execution: &str, now: Timestamp, metrics: &[(&str, &str, u64)]) -> Option<Value> {
     // arn:aws:states:eu-west-1:123456789012:execution:<state machine>:<name>
     let state_machine = execution.split(':').nth(6)?;
     let told: Vec<Value> = metrics
         .iter()
         .map(|(name, unit, _)| json!({"Name": name, "Unit": unit}))
         .collect();
-    let mut line = Map::new();
     let directive = json!({"Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": told});
-    line.insert(
-        "_aws".to_owned(),
-        json!({"Timestamp": now.as_millisecond(), "CloudWatchMetrics": [directive]}),
-    );
-    line.insert(DIMENSION.to_owned(), json!(state_machine));
-    line.insert("execution".to_owned(), json!(execution));
+    let mut line = json!({
+        "_aws": {"Timestamp": now.as_millisecond(), "CloudWatchMetrics": [directive]},
+        DIMENSION: state_machine,
+        "execution": execution,
+    });
     for (name, _, value) in metrics {
-        line.insert((*name).to_owned(), json!(value));
+        line[name] = json!(value);
     }
     Some(line)
 }
