@@ -12,6 +12,7 @@ use ecr_deploy::domain::image::ImageTag;
 use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::domain::service::title;
 use ecr_deploy::error::Error;
+pub(crate) use failure::of_result;
 use failure::{Failure, failures, message, retry, share};
 use std::collections::BTreeSet;
 pub use tags::tagged_only;
@@ -43,13 +44,25 @@ pub fn conclude(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> Result<
             end.results.len()
         )));
     }
-    let services: Vec<ServiceResult> = end.services.iter().chain(ended(&end.results)).cloned().collect();
+    let services: Vec<ServiceResult> = done(end).cloned().collect();
     let is_last = end.later.is_empty() || services.iter().any(is_superseded);
     let failed = failures(end, is_last);
     if failed.is_empty() {
         Ok(succeeded(end, services, tag_latest))
     } else {
         some_failed(end, redrive_count, services, &failed)
+    }
+}
+
+/// The conclusion of a push that fails: all stays as it was, and Conclude finds in `end` what is to be done again.
+pub(crate) fn unchanged(end: &ImageEnd, message: String) -> ImageConclusion {
+    let tags = StageTags {
+        now: Vec::new(),
+        pending: end.tags.clone(),
+    };
+    ImageConclusion {
+        message,
+        ..so_far(end, tags)
     }
 }
 
@@ -129,14 +142,14 @@ fn succeeded(end: &ImageEnd, services: Vec<ServiceResult>, tag_latest: bool) -> 
     }
 }
 
-fn is_deployed(service: &ServiceResult) -> bool {
+pub(crate) fn is_deployed(service: &ServiceResult) -> bool {
     matches!(
         service.outcome,
         ServiceOutcome::Deployed | ServiceOutcome::AlreadyDeployed
     )
 }
 
-fn is_superseded(service: &ServiceResult) -> bool {
+pub(crate) fn is_superseded(service: &ServiceResult) -> bool {
     matches!(
         service.outcome,
         ServiceOutcome::Superseded | ServiceOutcome::RollBackSuperseded
@@ -164,6 +177,11 @@ fn skipped(deleted: &[ServiceResult]) -> Vec<Skipped> {
         count: u32::try_from(more).unwrap_or(u32::MAX),
     });
     named.chain(more).collect()
+}
+
+/// The services of a push that ended without an error, also before a redrive.
+pub(crate) fn done(end: &ImageEnd) -> impl Iterator<Item = &ServiceResult> {
+    end.services.iter().chain(ended(&end.results))
 }
 
 /// The services that ended without an error.

@@ -2,8 +2,8 @@
 
 use crate::{parameters, push, service};
 use ecr_deploy::contract::{
-    ImageConclusion, ImageEnd, ImageSummary, PlannedResult, PushServices, PushState, RevisionResult, ServiceEnd,
-    ServiceOutcome, ServiceResult, ServiceState, ServiceSummary, SkipReason, Skipped,
+    ImageConclusion, ImageEnd, ImageSummary, PushServices, PushState, ServiceEnd, ServiceOutcome, ServiceResult,
+    ServiceState, ServiceSummary, SkipReason, Skipped,
 };
 use ecr_deploy::error::Error;
 use jiff::Timestamp;
@@ -69,7 +69,7 @@ pub fn sum_up_image(
         Err(error) => (
             Some(PushState::Failed),
             Some(error.name().to_owned()),
-            unchanged(end, error.to_string()),
+            push::unchanged(end, error.to_string()),
         ),
     };
     ImageSummary {
@@ -91,10 +91,9 @@ fn state_of_push(conclusion: &ImageConclusion) -> Option<PushState> {
         return None;
     }
     let is_skipped = |reasons: &[SkipReason]| conclusion.skipped.iter().any(|it| reasons.contains(&it.reason));
-    let is_superseded = |service: &ServiceResult| state_of(service.outcome) == ServiceState::Superseded;
     let has_families = !conclusion.families.is_empty();
     Some(
-        if conclusion.services.iter().any(|it| !is_superseded(it)) || has_families {
+        if conclusion.services.iter().any(|it| !push::is_superseded(it)) || has_families {
             PushState::Deployed
         } else if !conclusion.services.is_empty() {
             PushState::Superseded
@@ -108,51 +107,15 @@ fn state_of_push(conclusion: &ImageConclusion) -> Option<PushState> {
     )
 }
 
-/// The conclusion of a push that fails: all stays as it was, and Conclude finds in `end` what is to be done again.
-fn unchanged(end: &ImageEnd, message: String) -> ImageConclusion {
-    ImageConclusion {
-        image: end.image.clone(),
-        message,
-        services: end.services.clone(),
-        families: end.families.clone(),
-        skipped: end.skipped.clone(),
-        retry: Vec::new(),
-        later: end.later.clone(),
-        tags: Vec::new(),
-        tagged: end.tagged.clone(),
-        pending: end.tags.clone(),
-        failed: false,
-    }
-}
-
 /// How many services of a push ended in which way so far.
 fn services(end: &ImageEnd) -> PushServices {
-    let mut counted = PushServices::default();
-    end.services.iter().for_each(|service| count(&mut counted, service));
-    for result in &end.results {
-        match result {
-            RevisionResult::Registered { .. } => {}
-            RevisionResult::Failed { services, .. } => counted.failed += number(services.len().max(1)),
-            RevisionResult::Services { services, .. } => {
-                for service in services {
-                    match service {
-                        PlannedResult::Ended(service) => count(&mut counted, service),
-                        PlannedResult::Failed { .. } => counted.failed += 1,
-                    }
-                }
-            }
-        }
-    }
+    let count = |is_meant: fn(&ServiceResult) -> bool| number(push::done(end).filter(|it| is_meant(it)).count());
     let later = end.later.iter().flat_map(|wave| &wave.revisions);
-    counted.planned = number(later.map(|revision| revision.services.len()).sum());
-    counted
-}
-
-fn count(counted: &mut PushServices, service: &ServiceResult) {
-    match state_of(service.outcome) {
-        ServiceState::Deployed | ServiceState::AlreadyDeployed => counted.deployed += 1,
-        ServiceState::Superseded => counted.superseded += 1,
-        _ => {}
+    PushServices {
+        planned: number(later.map(|revision| revision.services.len()).sum()),
+        deployed: count(push::is_deployed),
+        superseded: count(push::is_superseded),
+        failed: number(end.results.iter().flat_map(push::of_result).count()),
     }
 }
 
@@ -161,7 +124,7 @@ fn number(count: usize) -> u32 {
 }
 
 /// The reasons for what is skipped, each once, in their order.
-pub(crate) fn reasons(skipped: &[Skipped]) -> Vec<SkipReason> {
+fn reasons(skipped: &[Skipped]) -> Vec<SkipReason> {
     let mut reasons = Vec::new();
     for Skipped { reason, .. } in skipped {
         if !reasons.contains(reason) {

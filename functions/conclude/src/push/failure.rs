@@ -6,7 +6,7 @@ use super::{NAMED, counted, is_deleted};
 use ecr_deploy::contract::{
     ImageEnd, PlannedResult, PlannedRevision, PlannedService, RevisionResult, ServiceResult, SkipReason, Skipped,
 };
-use ecr_deploy::domain::arn::{ClusterName, RevisionName, ServiceName};
+use ecr_deploy::domain::arn::{ClusterName, ServiceName};
 use ecr_deploy::domain::service::title;
 use ecr_deploy::quota::schedule::{Share, schedule};
 
@@ -14,11 +14,13 @@ use ecr_deploy::quota::schedule::{Share, schedule};
 const CUT: &str = "...";
 
 /// One service or family that failed, and why.
-pub(super) struct Failure<'a> {
+pub(crate) struct Failure<'a> {
     /// "web in production" or "family nightly".
     resource: String,
     is_family: bool,
     why: &'a str,
+    /// The service as it is deployed again; `None` for a family, and where a redrive does not help.
+    again: Option<PlannedService>,
 }
 
 /// All that failed. A mistyped stage is its own service's trouble: the waves that are to come do not wait for it.
@@ -30,29 +32,10 @@ pub(super) fn failures(end: &ImageEnd, is_last: bool) -> Vec<Failure<'_>> {
     failures
 }
 
-pub(super) fn of_result(result: &RevisionResult) -> impl Iterator<Item = Failure<'_>> {
-    let family = failed_family(result).map(|(revision, why)| Failure {
-        resource: format!("family {}", revision.family()),
-        is_family: true,
-        why,
-    });
-    let services = failed_services(result).into_iter().map(|(planned, why)| Failure {
-        resource: title(&planned.cluster, &planned.service),
-        is_family: false,
-        why,
-    });
-    family.into_iter().chain(services)
-}
-
-/// The services of a planned revision that failed, each with why.
-fn failed_services(result: &RevisionResult) -> Vec<(PlannedService, &str)> {
-    let again = |cluster: &ClusterName, service: &ServiceName| PlannedService {
-        cluster: cluster.clone(),
-        service: service.clone(),
-        stage: None,
-        after: 0,
-    };
+/// What failed of a planned revision.
+pub(crate) fn of_result(result: &RevisionResult) -> Vec<Failure<'_>> {
     match result {
+        RevisionResult::Registered { .. } => Vec::new(),
         RevisionResult::Services { services, .. } => services
             .iter()
             .filter_map(|result| match result {
@@ -61,26 +44,37 @@ fn failed_services(result: &RevisionResult) -> Vec<(PlannedService, &str)> {
                     cluster,
                     service,
                     failed,
-                } => Some((again(cluster, service), failed.as_str())),
+                } => Some(of_service(cluster, service, failed)),
             })
             .collect(),
-        RevisionResult::Registered { .. } => Vec::new(),
-        RevisionResult::Failed { services, failed, .. } => services
-            .iter()
-            .map(|planned| (again(&planned.cluster, &planned.service), failed.as_str()))
-            .collect(),
-    }
-}
-
-/// Why the family of a planned revision without a service failed.
-fn failed_family(result: &RevisionResult) -> Option<(&RevisionName, &str)> {
-    match result {
         RevisionResult::Failed {
             task_definition,
             services,
             failed,
-        } if services.is_empty() => Some((task_definition, failed)),
-        _ => None,
+        } if services.is_empty() => vec![Failure {
+            resource: format!("family {}", task_definition.family()),
+            is_family: true,
+            why: failed,
+            again: None,
+        }],
+        RevisionResult::Failed { services, failed, .. } => services
+            .iter()
+            .map(|planned| of_service(&planned.cluster, &planned.service, failed))
+            .collect(),
+    }
+}
+
+fn of_service<'a>(cluster: &ClusterName, service: &ServiceName, why: &'a str) -> Failure<'a> {
+    Failure {
+        resource: title(cluster, service),
+        is_family: false,
+        why,
+        again: Some(PlannedService {
+            cluster: cluster.clone(),
+            service: service.clone(),
+            stage: None,
+            after: 0,
+        }),
     }
 }
 
@@ -93,6 +87,7 @@ fn of_unknown_stages(skipped: &[Skipped]) -> impl Iterator<Item = Failure<'_>> {
         resource: skipped.resource.clone(),
         is_family: false,
         why: &skipped.message,
+        again: None,
     })
 }
 
@@ -116,14 +111,13 @@ pub(super) fn retry(end: &ImageEnd) -> Vec<PlannedRevision> {
         else {
             return None;
         };
-        let services = failed_services(result).into_iter().map(|(planned, _)| planned);
-        let planned = PlannedRevision {
+        let failures = of_result(result);
+        (!failures.is_empty()).then(|| PlannedRevision {
             task_definition: task_definition.clone(),
             after: 0,
             settings,
-            services: services.collect(),
-        };
-        (failed_family(result).is_some() || !planned.services.is_empty()).then_some(planned)
+            services: failures.into_iter().filter_map(|failure| failure.again).collect(),
+        })
     });
     let mut retry: Vec<PlannedRevision> = narrowed.collect();
     schedule(&mut retry, Share::WHOLE);

@@ -76,7 +76,7 @@ pub(super) fn stage_tags(end: &ImageEnd) -> StageTags {
         if of_stage.iter().any(is_left_to_another) {
             continue;
         }
-        if of_stage.is_empty() || of_stage.iter().any(|result| of_result(result).next().is_some()) {
+        if of_stage.is_empty() || of_stage.iter().any(|result| !of_result(result).is_empty()) {
             tags.pending.push(stage.clone());
         } else if of_stage.iter().any(is_on_image) {
             tags.now.push(stage.tag.clone());
