@@ -25,7 +25,7 @@ impl Attempt<'_> {
             Start::Update { revision, force } => self.update(reading, revision, force, sent).await,
             Start::AlreadyDeployed(revision) => match sent {
                 Some(sent) if sent.has_started(service, &revision) => {
-                    self.started(sent, service, reading.history.as_deref()).await
+                    self.started(sent, service, reading.facts.history.as_deref()).await
                 }
                 _ => Ok(self.already_deployed(&reading, &revision)),
             },
@@ -52,8 +52,8 @@ impl Attempt<'_> {
         if self.input.wanted_since.is_some() {
             self.require_image().await?;
         }
-        let Reading { read, history, .. } = reading;
-        let (sent, answer) = self.mover.send(sent, read, revision, force, history).await;
+        let Reading { read, facts, .. } = reading;
+        let (sent, answer) = self.mover.send(sent, read, revision, force, facts.history).await;
         match answer {
             Ok(after) => self.started(sent, &after, None).await,
             Err(error @ (Error::Rejected(_) | Error::NotFound(_))) => self.refused(sent, error).await,

@@ -42,20 +42,18 @@ pub enum Start {
     Refused(String),
 }
 
-/// The facts that the decision stands on.
-#[derive(Debug, Clone, Copy)]
+/// The facts about a service, beside the read of it, that the decision stands on.
+#[derive(Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a fact of its own, and all of them may hold at once"
 )]
-pub struct Snapshot<'a> {
-    /// The service.
-    pub service: &'a Service,
+pub struct Facts {
     /// How the revision of its primary deployment stands to the push; needed unless that is the wanted revision, or its
     /// source and complete.
     pub primary_standing: Option<Standing>,
     /// The revision that it was made from, if it was one of ours.
-    pub primary_source: Option<&'a TaskDefinitionArn>,
+    pub primary_source: Option<TaskDefinitionArn>,
     /// True if that revision is of the push and records a newer push of a repository than the wanted one does.
     pub has_newer: bool,
     /// True if that revision was made to roll another one back.
@@ -65,12 +63,12 @@ pub struct Snapshot<'a> {
     /// True if a rollback under way has no hope.
     pub rollback_is_lost: bool,
     /// ECS's records of the service's rollouts, newest first, where they are needed and ECS tells them.
-    pub history: Option<&'a [ServiceDeployment]>,
+    pub history: Option<Vec<ServiceDeployment>>,
     /// The revisions in those records that were registered for this push; needed where the push may have been deployed here
     /// before.
-    pub of_push: &'a [TaskDefinitionArn],
+    pub of_push: Vec<TaskDefinitionArn>,
     /// The revisions in those records that were registered to roll another one back; needed as `of_push` is.
-    pub for_rollbacks: &'a [TaskDefinitionArn],
+    pub for_rollbacks: Vec<TaskDefinitionArn>,
     /// True if the wanted revision was registered under another tag of the image, and the service is on a push that came
     /// between the two tags: then the rollout of the wanted revision is not this push's, and another revision has to be made.
     pub is_overtaken: bool,
@@ -79,8 +77,7 @@ pub struct Snapshot<'a> {
 /// Decides what to do with a service. It is never moved to another family's revision: where it is on another family than the wanted
 /// revision, somebody has moved it there.
 #[must_use]
-pub fn decide(wanted: &UpdateInput, snapshot: &Snapshot<'_>) -> Start {
-    let service = snapshot.service;
+pub fn decide(wanted: &UpdateInput, service: &Service, facts: &Facts) -> Start {
     if service.controller != Controller::Ecs {
         return Start::Refused(format!("{} is not deployed by ECS itself", service.title()));
     }
@@ -91,7 +88,7 @@ pub fn decide(wanted: &UpdateInput, snapshot: &Snapshot<'_>) -> Start {
     let Some(primary) = service.primary() else {
         return update();
     };
-    match start(wanted, snapshot, primary).unwrap_or_else(update) {
+    match start(wanted, service, facts, primary).unwrap_or_else(update) {
         Start::Update { revision, .. } if revision.family() != primary.task_definition.family() => {
             Start::Refused(format!(
                 "{} runs {}, and {} is of another family",
@@ -105,13 +102,13 @@ pub fn decide(wanted: &UpdateInput, snapshot: &Snapshot<'_>) -> Start {
 }
 
 /// The decision about a service whose primary deployment is `primary`; `None` when it is to be updated to the wanted revision.
-fn start(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Deployment) -> Option<Start> {
+fn start(wanted: &UpdateInput, service: &Service, facts: &Facts, primary: &Deployment) -> Option<Start> {
     let on = &primary.task_definition;
-    let is_of_our_push = snapshot.primary_standing == Some(Standing::Ours);
-    if *on == wanted.task_definition || (is_of_our_push && !lacks_something(wanted, snapshot, on)) {
+    let is_of_our_push = facts.primary_standing == Some(Standing::Ours);
+    if *on == wanted.task_definition || (is_of_our_push && !lacks_something(wanted, facts, on)) {
         // Where the push was deployed under another tag of its image, whoever watches that rollout takes it back.
         let has_failed = primary.rollout_state == Some(RolloutState::Failed);
-        let is_tried_again = has_failed && !may_have_been_deployed(wanted, snapshot.service);
+        let is_tried_again = has_failed && !may_have_been_deployed(wanted, service);
         return Some(if is_tried_again {
             Start::Update {
                 revision: on.clone(),
@@ -121,48 +118,43 @@ fn start(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Deployment) ->
             Start::AlreadyDeployed(on.clone())
         });
     }
-    if snapshot.primary_standing == Some(Standing::Newer) {
+    if facts.primary_standing == Some(Standing::Newer) {
         return Some(Start::Superseded(on.clone()));
     }
     // A rollout that an older read began may take a service from somebody's change to a revision of ours: that is no
     // rollback, but the wanted revision was made to mend it.
     let may_be_left = |later: &TaskDefinitionArn| !is_of_our_push || *later == wanted.task_definition;
-    let Snapshot {
-        service,
-        rolls_back,
-        history,
-        ..
-    } = *snapshot;
-    if !snapshot.rollback_is_lost && is_rolling_back(service, primary, rolls_back, history, may_be_left) {
+    let history = facts.history.as_deref();
+    if !facts.rollback_is_lost && is_rolling_back(service, primary, facts.rolls_back, history, may_be_left) {
         return Some(Start::RollingBack(on.clone()));
     }
     if is_of_our_push {
         return None;
     }
-    if snapshot.is_overtaken {
+    if facts.is_overtaken {
         return Some(Start::Rebase(on.clone()));
     }
-    let is_made_from_it = *on == wanted.source || snapshot.leads_to_wanted;
-    deployed_before(wanted, snapshot, primary).or_else(|| (!is_made_from_it).then(|| Start::Rebase(on.clone())))
+    let is_made_from_it = *on == wanted.source || facts.leads_to_wanted;
+    deployed_before(wanted, service, facts, primary).or_else(|| (!is_made_from_it).then(|| Start::Rebase(on.clone())))
 }
 
 /// True if `on`, a revision of our push, was made from an older state than the wanted one, and so lacks somebody's
 /// change. False if `on` has a newer image of another repository: the two pushes would replace each other for ever.
-fn lacks_something(wanted: &UpdateInput, snapshot: &Snapshot<'_>, on: &TaskDefinitionArn) -> bool {
+fn lacks_something(wanted: &UpdateInput, facts: &Facts, on: &TaskDefinitionArn) -> bool {
     let is_of_older_state = |source| wanted.source.is_later_than(source);
     wanted.task_definition.is_later_than(on)
-        && !snapshot.has_newer
-        && snapshot.primary_source.is_none_or(is_of_older_state)
-        && !went_back(&wanted.task_definition, on, snapshot.history)
-        && !was_taken_back(&wanted.source, snapshot.history)
+        && !facts.has_newer
+        && facts.primary_source.as_ref().is_none_or(is_of_older_state)
+        && !went_back(&wanted.task_definition, on, facts.history.as_deref())
+        && !was_taken_back(&wanted.source, facts.history.as_deref())
 }
 
 /// The decision where the push was deployed to the service before, which is not on it any more; `None` when that does not
 /// count.
-fn deployed_before(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Deployment) -> Option<Start> {
+fn deployed_before(wanted: &UpdateInput, service: &Service, facts: &Facts, primary: &Deployment) -> Option<Start> {
     let on = &primary.task_definition;
-    let earlier = EarlierRollout::of_push(wanted, snapshot.service, snapshot.history, snapshot.of_push)?;
-    if was_replaced_unseen(&earlier, on, snapshot, wanted) {
+    let earlier = EarlierRollout::of_push(wanted, service, facts.history.as_deref(), &facts.of_push)?;
+    if was_replaced_unseen(&earlier, on, facts, wanted) {
         return None;
     }
     let record = earlier.record;
@@ -173,9 +165,8 @@ fn deployed_before(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Depl
     if record.status == ServiceDeploymentStatus::UnderWay || is_not_shown_yet {
         return Some(Start::Begun(record.target.clone()));
     }
-    let is_rollback = |next: &ServiceDeployment| {
-        earlier.was_good_before(&next.target) || snapshot.for_rollbacks.contains(&next.target)
-    };
+    let is_rollback =
+        |next: &ServiceDeployment| earlier.was_good_before(&next.target) || facts.for_rollbacks.contains(&next.target);
     let was_taken_on = match record.status {
         // ECS calls a rollout successful whose tasks crash soon after, and it was taken back then.
         ServiceDeploymentStatus::Successful => earlier.replaced_by().is_none_or(|next| !is_rollback(next)),
@@ -186,7 +177,7 @@ fn deployed_before(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Depl
     if !was_taken_on {
         return Some(Start::RolledBack {
             to: on.clone(),
-            why: earlier.why_it_failed(snapshot.service),
+            why: earlier.why_it_failed(service),
         });
     }
     // Where this execution has had a rollout here, a deployment without the image that replaced it has to give way.
@@ -199,15 +190,15 @@ fn deployed_before(wanted: &UpdateInput, snapshot: &Snapshot<'_>, primary: &Depl
 fn was_replaced_unseen(
     earlier: &EarlierRollout<'_>,
     on: &TaskDefinitionArn,
-    snapshot: &Snapshot<'_>,
+    facts: &Facts,
     wanted: &UpdateInput,
 ) -> bool {
     let is_of_older_state = |source: &TaskDefinitionArn| !source.is_later_than(&wanted.source);
     earlier.record.status == ServiceDeploymentStatus::Stopped
         && earlier.replaced_by().is_some_and(|next| next.target == *on)
-        && snapshot.primary_standing == Some(Standing::Older)
-        && snapshot.primary_source.is_some_and(is_of_older_state)
-        && !snapshot.rolls_back
+        && facts.primary_standing == Some(Standing::Older)
+        && facts.primary_source.as_ref().is_some_and(is_of_older_state)
+        && !facts.rolls_back
         && !earlier.was_good_before(on)
 }
 

@@ -45,7 +45,7 @@ impl Attempt<'_> {
             rollout.watched_since = rollout.started_at;
         }
         let only_drains = |service: &Service| self.only_drains(service);
-        let previous = last_good(&[service], revision, reading.history.as_deref(), only_drains);
+        let previous = last_good(&[service], revision, reading.facts.history.as_deref(), only_drains);
         let outcome = UpdateOutcome::AlreadyDeployed(WatchedUpdate { rollout, previous });
         self.outcome(outcome, &format!("is on {} already", revision.short()))
     }

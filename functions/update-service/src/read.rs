@@ -2,7 +2,7 @@
 
 use crate::Attempt;
 use crate::at_rest::tells_everything;
-use crate::decide::{Snapshot, Start, decide};
+use crate::decide::{Facts, Start, decide};
 use crate::earlier::may_have_been_deployed;
 use crate::rolling_back::is_lost;
 use ecr_deploy::change::mover::Read;
@@ -23,17 +23,8 @@ pub(crate) struct Reading {
     /// The revision of the primary deployment, unless that is the wanted one, or its source at rest. (A rollout to
     /// the source may be a rollback, which the revision tells.)
     primary: Option<TaskDefinition>,
-    primary_source: Option<TaskDefinitionArn>,
-    has_newer: bool,
-    leads_to_wanted: bool,
-    /// ECS's records of the service's rollouts, newest first.
-    pub(crate) history: Option<Vec<ServiceDeployment>>,
-    /// The revisions in the history that are of the push, where that may have been deployed here before.
-    of_push: Vec<TaskDefinitionArn>,
-    /// The revisions in the history that were registered to roll another one back, read as `of_push` is.
-    for_rollbacks: Vec<TaskDefinitionArn>,
-    /// True if the wanted revision is of another tag of the image, and the service is on a push that came between.
-    is_overtaken: bool,
+    /// What was read beside the service.
+    pub(crate) facts: Facts,
 }
 
 impl Attempt<'_> {
@@ -54,19 +45,17 @@ impl Attempt<'_> {
 
     /// Decides by one read of the service.
     async fn decide(&self, read: Read) -> Result<(Reading, Start), Error> {
-        let reading = self.reading(read).await?;
-        let start = decide(self.input, &self.snapshot(&reading, false));
-        let start = match (start, reading.read.service.primary()) {
+        let mut reading = self.reading(read).await?;
+        let service = &reading.read.service;
+        let start = decide(self.input, service, &reading.facts);
+        let start = match (start, service.primary()) {
             (Start::RollingBack(to), Some(rollback)) => {
-                let stopped = self
-                    .mover
-                    .ecs
-                    .stopped_tasks(&self.mover.cluster, &self.mover.service)
-                    .await?;
-                let crash_threshold = reading.read.service.crash_threshold;
+                let Self { mover, .. } = self;
+                let stopped = mover.ecs.stopped_tasks(&mover.cluster, &mover.service).await?;
                 let timeout = self.input.settings.rollout_timeout;
-                if is_lost(rollback, crash_threshold, &stopped, self.now, timeout) {
-                    decide(self.input, &self.snapshot(&reading, true))
+                if is_lost(rollback, service.crash_threshold, &stopped, self.now, timeout) {
+                    reading.facts.rollback_is_lost = true;
+                    decide(self.input, service, &reading.facts)
                 } else {
                     Start::RollingBack(to)
                 }
@@ -78,23 +67,6 @@ impl Attempt<'_> {
             (start, _) => start,
         };
         Ok((reading, start))
-    }
-
-    fn snapshot<'s>(&self, reading: &'s Reading, rollback_is_lost: bool) -> Snapshot<'s> {
-        let primary = reading.primary.as_ref();
-        Snapshot {
-            service: &reading.read.service,
-            primary_standing: primary.map(|primary| primary.standing(&self.input.image, self.now)),
-            primary_source: reading.primary_source.as_ref(),
-            has_newer: reading.has_newer,
-            rolls_back: primary.is_some_and(|primary| primary.rolled_back().is_some()),
-            leads_to_wanted: reading.leads_to_wanted,
-            rollback_is_lost,
-            history: reading.history.as_deref(),
-            of_push: &reading.of_push,
-            for_rollbacks: &reading.for_rollbacks,
-            is_overtaken: reading.is_overtaken,
-        }
     }
 
     /// Reads what else the decision needs, and no more than that.
@@ -109,22 +81,20 @@ impl Attempt<'_> {
             Some(on) => Some(self.mover.ecs.describe_task_definition(on.as_str()).await?),
             None => None,
         };
-        let leads_to_wanted = match &primary {
+        let on_now = primary.as_ref();
+        let leads_to_wanted = match on_now {
             Some(primary) if *primary.arn() != input.source => self.leads_to_wanted(primary).await?,
             _ => false,
         };
-        let is_of_push = |primary: &TaskDefinition| primary.is_of_push(&input.image);
-        let has_newer = self.has_newer(primary.as_ref()).await?;
-        let is_there = on == Some(&input.task_definition) || primary.as_ref().is_some_and(is_of_push);
+        let is_of_push = |revision: &TaskDefinition| revision.is_of_push(&input.image);
+        let has_newer = self.has_newer(on_now).await?;
+        let is_there = on == Some(&input.task_definition) || on_now.is_some_and(is_of_push);
         // A service that is there and at rest does not list any more what it was on before.
         let history = if tells_everything(service) && !is_there && !may_be_past {
             None
         } else {
-            let Self { mover, .. } = self;
-            mover
-                .ecs
-                .service_deployments(&mover.cluster, &mover.service, None)
-                .await?
+            let (cluster, name) = (&input.cluster, &input.service);
+            self.mover.ecs.service_deployments(cluster, name, None).await?
         };
         let records = history.as_deref().unwrap_or_default();
         let recorded = if may_be_past && !is_there {
@@ -132,10 +102,8 @@ impl Attempt<'_> {
         } else {
             Vec::new()
         };
-        let is_overtaken_there = |revision: &TaskDefinition| {
-            let primary = primary.as_ref();
-            primary.is_some_and(|primary| revision.is_overtaken(primary, &input.image))
-        };
+        let is_overtaken_there =
+            |revision: &TaskDefinition| on_now.is_some_and(|primary| revision.is_overtaken(primary, &input.image));
         let arns = |is_meant: &dyn Fn(&TaskDefinition) -> bool| {
             let meant = recorded.iter().filter(|revision| is_meant(revision));
             meant.map(|revision| revision.arn().clone()).collect()
@@ -143,21 +111,23 @@ impl Attempt<'_> {
         let of_push = arns(&|revision| is_of_push(revision) && !is_overtaken_there(revision));
         let for_rollbacks = arns(&|revision| revision.rolled_back().is_some());
         let was_deployed = records.iter().any(|record| record.target == input.task_definition);
-        let is_overtaken = match &primary {
+        let is_overtaken = match on_now {
             Some(primary) if may_be_past && !is_there && was_deployed => self.is_overtaken(primary).await?,
             _ => false,
         };
-        Ok(Reading {
-            read,
-            primary_source: primary.as_ref().and_then(TaskDefinition::source),
-            primary,
+        let facts = Facts {
+            primary_standing: on_now.map(|primary| primary.standing(&input.image, self.now)),
+            primary_source: on_now.and_then(TaskDefinition::source),
             has_newer,
+            rolls_back: on_now.is_some_and(|primary| primary.rolled_back().is_some()),
             leads_to_wanted,
+            rollback_is_lost: false,
             history,
             of_push,
             for_rollbacks,
             is_overtaken,
-        })
+        };
+        Ok(Reading { read, primary, facts })
     }
 
     /// True if `on` is a revision of the push, and records a newer push of a repository than the wanted revision does.

@@ -25,30 +25,14 @@ fn wanted() -> UpdateInput {
     }
 }
 
-/// A service of which nothing else is known.
-fn snapshot(service: &Service) -> Snapshot<'_> {
-    Snapshot {
-        service,
-        primary_standing: None,
-        primary_source: None,
-        has_newer: false,
-        rolls_back: false,
-        leads_to_wanted: false,
-        rollback_is_lost: false,
-        history: None,
-        of_push: &[],
-        for_rollbacks: &[],
-        is_overtaken: false,
-    }
-}
-
 /// Returns the decision for the service with these deployments, the primary one first.
 fn decided(deployments: impl IntoIterator<Item = Deployment>, standing: Option<Standing>) -> Start {
     decide(
         &wanted(),
-        &Snapshot {
+        &service(deployments),
+        &Facts {
             primary_standing: standing,
-            ..snapshot(&service(deployments))
+            ..Facts::default()
         },
     )
 }
@@ -86,7 +70,7 @@ fn a_service_that_somebody_has_moved_to_another_family_is_not_moved_out_of_it() 
         ..wanted()
     };
     let on_source = service([deployment("admin:7")]);
-    let refused = decide(&by_hand, &snapshot(&on_source));
+    let refused = decide(&by_hand, &on_source, &Facts::default());
     let says = "web in production runs admin:7, and web:2 is of another family";
     assert_eq!(refused, Start::Refused(says.to_owned()));
 }
@@ -117,10 +101,11 @@ fn decided_on_earlier(deployments: Vec<Deployment>, history: Option<&[ServiceDep
     };
     decide(
         &wanted,
-        &Snapshot {
+        &service(deployments),
+        &Facts {
             primary_standing: Some(Standing::Ours),
-            history,
-            ..snapshot(&service(deployments))
+            history: history.map(<[_]>::to_vec),
+            ..Facts::default()
         },
     )
 }
@@ -302,12 +287,12 @@ fn a_service_that_has_moved_on_gets_the_image_on_top() {
 fn a_service_that_an_older_push_has_moved_from_the_same_revision_is_updated_at_once() {
     let of_older = |on: Deployment| {
         let on = service([on, deployment("web:1")]);
-        let snapshot = Snapshot {
+        let facts = Facts {
             primary_standing: Some(Standing::Older),
             leads_to_wanted: true,
-            ..snapshot(&on)
+            ..Facts::default()
         };
-        decide(&wanted(), &snapshot)
+        decide(&wanted(), &on, &facts)
     };
     let update = Start::Update {
         revision: arn("web:2"),
@@ -345,11 +330,12 @@ fn decided_as(
     };
     decide(
         &wanted,
-        &Snapshot {
+        &service([on]),
+        &Facts {
             primary_standing: Some(standing),
-            history,
-            of_push: &[arn("web:7")],
-            ..snapshot(&service([on]))
+            history: history.map(<[_]>::to_vec),
+            of_push: vec![arn("web:7")],
+            ..Facts::default()
         },
     )
 }
@@ -471,15 +457,15 @@ fn a_push_replaced_by_a_revision_made_to_roll_it_back_was_rolled_back_wherever_t
         ..wanted()
     };
     let for_rollback = [arn("web:3")];
-    let decided = |on: &str, history: &[ServiceDeployment], for_rollbacks| {
+    let decided = |on: &str, history: &[ServiceDeployment], for_rollbacks: &[TaskDefinitionArn]| {
         let on = service([deployment(on)]);
-        let snapshot = Snapshot {
+        let facts = Facts {
             primary_standing: Some(Standing::Unrecorded),
-            history: Some(history),
-            for_rollbacks,
-            ..snapshot(&on)
+            history: Some(history.to_vec()),
+            for_rollbacks: for_rollbacks.to_vec(),
+            ..Facts::default()
         };
-        decide(&wanted, &snapshot)
+        decide(&wanted, &on, &facts)
     };
     let mut history = vec![record("web:3", Successful), record("web:2", Stopped)];
     for on in ["web:3", "web:4"] {
@@ -535,11 +521,12 @@ fn decided_when_replaced(source: &str, standing: Standing, status: ServiceDeploy
     };
     decide(
         &wanted,
-        &Snapshot {
+        &service([rolling("web:3")]),
+        &Facts {
             primary_standing: Some(standing),
-            primary_source: Some(&arn(source)),
-            history: Some(&history),
-            ..snapshot(&service([rolling("web:3")]))
+            primary_source: Some(arn(source)),
+            history: Some(history.to_vec()),
+            ..Facts::default()
         },
     )
 }
@@ -611,13 +598,13 @@ fn an_image_that_failed_inside_a_later_rollout_of_its_service_is_not_begun_once_
             created_at: at(9),
             ..deployment(on)
         }]);
-        let snapshot = Snapshot {
+        let facts = Facts {
             primary_standing: Some(Standing::Older),
-            history: Some(records),
-            of_push: &[arn("web:7")],
-            ..snapshot(&on)
+            history: Some(records.to_vec()),
+            of_push: vec![arn("web:7")],
+            ..Facts::default()
         };
-        decide(&wanted, &snapshot)
+        decide(&wanted, &on, &facts)
     };
     let [first, good] = [came("web:2", 5, Stopped), came("web:1", 1, Successful)];
     let moved = |on: &str| Start::Rebase(arn(on));
@@ -661,13 +648,13 @@ fn an_image_that_gets_a_tag_after_another_push_came_between_is_deployed_for_that
             repeated: true,
             ..wanted()
         };
-        let snapshot = Snapshot {
+        let facts = Facts {
             primary_standing: Some(Standing::Older),
-            history: Some(&history),
+            history: Some(history.to_vec()),
             is_overtaken,
-            ..snapshot(&on)
+            ..Facts::default()
         };
-        decide(&wanted, &snapshot)
+        decide(&wanted, &on, &facts)
     };
     assert_eq!(decided(true), Start::Rebase(arn("web:3")));
     assert_eq!(decided(false), Start::TakenOn(arn("web:3")));
@@ -718,13 +705,13 @@ fn a_revision_of_the_same_push_made_from_a_newer_state_is_not_replaced_by_one_ma
             ..wanted()
         };
         let (on, on_source) = (service([rolling("web:4")]), arn(on_source));
-        let snapshot = Snapshot {
+        let facts = Facts {
             primary_standing: Some(Standing::Ours),
-            primary_source: Some(&on_source),
+            primary_source: Some(on_source),
             has_newer,
-            ..snapshot(&on)
+            ..Facts::default()
         };
-        decide(&wanted, &snapshot)
+        decide(&wanted, &on, &facts)
     };
     assert_eq!(decided("web:1", "web:2", false), Start::AlreadyDeployed(arn("web:4")));
     assert_eq!(decided("web:2", "web:2", false), Start::AlreadyDeployed(arn("web:4")));
@@ -753,7 +740,7 @@ fn a_service_that_cannot_be_updated_is_refused() {
         };
         let says = "web in production is not deployed by ECS itself".to_owned();
         assert_eq!(
-            decide(&wanted(), &snapshot(&service)),
+            decide(&wanted(), &service, &Facts::default()),
             Start::Refused(says),
             "{controller:?}"
         );
@@ -772,9 +759,10 @@ fn a_rollback_under_way_is_waited_for() {
     assert_eq!(
         decide(
             &wanted(),
-            &Snapshot {
+            &service([back()]),
+            &Facts {
                 rolls_back: true,
-                ..snapshot(&service([back()]))
+                ..Facts::default()
             }
         ),
         returning
@@ -784,9 +772,10 @@ fn a_rollback_under_way_is_waited_for() {
         assert_eq!(
             decide(
                 &wanted(),
-                &Snapshot {
-                    history: Some(&told),
-                    ..snapshot(&service([on]))
+                &service([on]),
+                &Facts {
+                    history: Some(told.to_vec()),
+                    ..Facts::default()
                 }
             ),
             returning
@@ -797,11 +786,11 @@ fn a_rollback_under_way_is_waited_for() {
 #[test]
 fn a_rollback_that_has_no_hope_is_not_waited_for() {
     let service = service([rolling("web:1"), given_up("web:5")]);
-    let snapshot = Snapshot {
+    let facts = Facts {
         rollback_is_lost: true,
-        ..snapshot(&service)
+        ..Facts::default()
     };
-    assert_eq!(decide(&wanted(), &snapshot), update(false));
+    assert_eq!(decide(&wanted(), &service, &facts), update(false));
 }
 
 #[test]
@@ -810,9 +799,10 @@ fn a_rollback_that_is_over_is_not_waited_for() {
     assert_eq!(
         decide(
             &wanted(),
-            &Snapshot {
-                history: Some(&over),
-                ..snapshot(&service([deployment("web:1")]))
+            &service([deployment("web:1")]),
+            &Facts {
+                history: Some(over.to_vec()),
+                ..Facts::default()
             }
         ),
         update(false)
@@ -820,9 +810,10 @@ fn a_rollback_that_is_over_is_not_waited_for() {
     assert_eq!(
         decide(
             &wanted(),
-            &Snapshot {
+            &service([deployment("web:1")]),
+            &Facts {
                 rolls_back: true,
-                ..snapshot(&service([deployment("web:1")]))
+                ..Facts::default()
             }
         ),
         update(false)
@@ -867,10 +858,11 @@ fn a_rollback_that_runs_alone_and_has_to_settle_is_waited_for_where_only_its_rec
         let history = [newest, record("web:5", Stopped), record("web:1", Successful)];
         decide(
             &wanted(),
-            &Snapshot {
+            &alone,
+            &Facts {
                 rolls_back,
-                history: Some(&history),
-                ..snapshot(&alone)
+                history: Some(history.to_vec()),
+                ..Facts::default()
             },
         )
     };
@@ -906,7 +898,7 @@ proptest! {
         let service = service(deployments.into_iter().skip_while(|it| !on_another(it)));
         prop_assume!(service.primary().is_some());
         let history = newest.map(|status| vec![record("web:5", status)]);
-        let start = decide(&wanted(), &Snapshot { primary_standing: Some(Standing::Newer), rolls_back, history: history.as_deref(), ..snapshot(&service) });
+        let start = decide(&wanted(), &service, &Facts { primary_standing: Some(Standing::Newer), rolls_back, history, ..Facts::default() });
         prop_assert_eq!(start, Start::Superseded(service.deployments[0].task_definition.clone()));
     }
 }
