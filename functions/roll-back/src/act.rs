@@ -47,7 +47,7 @@ impl Attempt<'_> {
             Way::Update(to) | Way::Stop { to, .. } => self.update(&to, reading, sent).await,
             Way::Watch(to) => match sent.as_mut().filter(|sent| sent.revision == to) {
                 Some(sent) => {
-                    let records = reading.history.as_deref();
+                    let records = reading.facts.history.as_deref();
                     Ok(self.updated(sent, &reading.read.service, records).await?)
                 }
                 None => Ok(self.goes_back_by_itself(&to, &reading).await?),
@@ -89,7 +89,7 @@ impl Attempt<'_> {
             has_image: previous.is_of_push(&self.input.image),
             image_failed: reading.image_failed,
             from: self.later_revision(&reading, to),
-            good: reading.last_good.iter().chain([to]).cloned().collect(),
+            good: reading.facts.last_good.iter().chain([to]).cloned().collect(),
         };
         let (sent, answer) = self.mover.send(sent, reading.read, target, false, back).await;
         Ok(self.updated(sent, &answer?, None).await?)

@@ -58,38 +58,27 @@ pub fn on<'a>(
     }
 }
 
-/// The facts that the decision stands on.
-#[derive(Debug, Clone, Copy)]
-pub struct Snapshot<'a> {
-    /// The service.
-    pub service: &'a Service,
-    /// The rollout that failed.
-    pub failed: &'a Rollout,
+/// The facts, beside the read of the service, that the decision stands on.
+#[derive(Debug, Default)]
+pub struct Facts {
     /// Where ECS goes back to, told to or by itself.
-    pub last_good: Option<&'a TaskDefinitionArn>,
+    pub last_good: Option<TaskDefinitionArn>,
     /// Where to go back to: the last good revision, or one before it when that has the image that failed.
-    pub previous: Option<&'a TaskDefinitionArn>,
+    pub previous: Option<TaskDefinitionArn>,
     /// The facts about the revision that the service is [`on`]; `None` when that is the failed one.
     pub primary: Option<OtherRevision>,
     /// ECS's records of the service's rollouts, newest first, where ECS tells them.
-    pub history: Option<&'a [ServiceDeployment]>,
-    /// True if `StopServiceDeployment` is still worth trying.
-    pub may_stop: bool,
+    pub history: Option<Vec<ServiceDeployment>>,
 }
 
-/// Decides how a service goes back from a rollout that failed.
+/// Decides how a service goes back from a rollout that `failed`. `may_stop` says whether `StopServiceDeployment` is still worth
+/// trying.
 #[must_use]
-pub fn decide(snapshot: &Snapshot<'_>) -> Way {
-    let Snapshot {
-        service,
-        failed,
-        last_good,
-        previous,
-        primary,
-        history,
-        may_stop,
-    } = *snapshot;
-    if let (Some(on), Some(primary)) = (on(service, history, failed), primary) {
+pub fn decide(service: &Service, failed: &Rollout, facts: &Facts, may_stop: bool) -> Way {
+    use ServiceDeploymentStatus::{RolledBack, RollingBack, UnderWay};
+    let history = facts.history.as_deref();
+    let previous = facts.previous.as_ref();
+    if let (Some(on), Some(primary)) = (on(service, history, failed), facts.primary) {
         let deployment = service.primary().filter(|deployment| deployment.task_definition == *on);
         let says_rollback = deployment.is_some_and(Deployment::says_rollback);
         let is_back = previous == Some(on) || primary.rolls_ours_back || says_rollback;
@@ -102,28 +91,16 @@ pub fn decide(snapshot: &Snapshot<'_>) -> Way {
             Standing::Ours => {}
         }
     }
-    let ours = history
-        .into_iter()
-        .flatten()
-        .find(|record| record.target == failed.task_definition);
     let Some(previous) = previous else { return Way::Nowhere };
-    match ours {
-        Some(record)
-            if matches!(
-                record.status,
-                ServiceDeploymentStatus::RollingBack | ServiceDeploymentStatus::RolledBack
-            ) =>
-        {
-            Way::Watch(last_good.unwrap_or(previous).clone())
-        }
-        Some(record)
-            if record.status == ServiceDeploymentStatus::UnderWay && may_stop && last_good == Some(previous) =>
-        {
-            Way::Stop {
-                service_deployment: record.arn.clone(),
-                to: previous.clone(),
-            }
-        }
+    let last_good = facts.last_good.as_ref();
+    let mut records = history.into_iter().flatten();
+    let ours = records.find(|record| record.target == failed.task_definition);
+    match ours.map(|record| (record.status, &record.arn)) {
+        Some((RollingBack | RolledBack, _)) => Way::Watch(last_good.unwrap_or(previous).clone()),
+        Some((UnderWay, arn)) if may_stop && last_good == Some(previous) => Way::Stop {
+            service_deployment: arn.clone(),
+            to: previous.clone(),
+        },
         _ => Way::Update(previous.clone()),
     }
 }

@@ -37,7 +37,11 @@ impl Attempt<'_> {
             Err(Error::NotFound(message)) => return Err(Error::Rejected(message)),
             described => described?,
         };
-        let mut contents = old_contents(&previous, image, &recorded_digests(reading.history.as_deref(), to));
+        let mut contents = old_contents(
+            &previous,
+            image,
+            &recorded_digests(reading.facts.history.as_deref(), to),
+        );
         if let Contents::Unknown(_) = contents {
             let digests = mover.ecs.task_digests(&mover.cluster, &mover.service, to).await?;
             contents = old_contents(&previous, image, &digests);
@@ -100,7 +104,7 @@ impl Attempt<'_> {
     pub(crate) fn comes_back(&self, old: &OldImage, reading: &Reading) -> bool {
         let keeps = match old {
             OldImage::Overwritten(previous, _) => {
-                let resolved = recorded_digests(reading.history.as_deref(), previous.arn());
+                let resolved = recorded_digests(reading.facts.history.as_deref(), previous.arn());
                 keeps_old_contents(previous, &self.input.image, &resolved)
             }
             OldImage::InPlace(_) | OldImage::Lost(_) => true,

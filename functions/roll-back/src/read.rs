@@ -1,24 +1,17 @@
 //! Reads what the decision needs of a service.
 
 use crate::Attempt;
-use crate::decide::{Snapshot, Way, decide, ecs_goes_to, good_before, on};
+use crate::decide::{Facts, Way, decide, ecs_goes_to, good_before, on};
 use ecr_deploy::change::mover::Read;
-use ecr_deploy::contract::RollBackInput;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
-use ecr_deploy::domain::service::{Service, ServiceDeployment};
-use ecr_deploy::domain::task_definition::OtherRevision;
+use ecr_deploy::domain::service::Service;
 use ecr_deploy::error::Error;
 
 /// A service, and what else was read for the decision.
 pub(crate) struct Reading {
     pub(crate) read: Read,
-    primary: Option<OtherRevision>,
-    /// ECS's records of the service's rollouts, newest first.
-    pub(crate) history: Option<Vec<ServiceDeployment>>,
-    /// Where ECS would go back to.
-    pub(crate) last_good: Option<TaskDefinitionArn>,
-    /// Where to go back to.
-    previous: Option<TaskDefinitionArn>,
+    /// What was read beside the service.
+    pub(crate) facts: Facts,
     /// True if a container of the pushed image crashed.
     pub(crate) image_failed: bool,
 }
@@ -64,27 +57,22 @@ impl Attempt<'_> {
         };
         let last_good = ecs_goes_to(history.as_deref(), &failed.task_definition, &good).cloned();
         let newest_good = good.into_iter().next();
-        Ok(Reading {
-            read,
+        let facts = Facts {
+            last_good,
+            previous: input.to.clone().or(without_image).or(newest_good),
             primary,
             history,
-            previous: input.to.clone().or(without_image).or(newest_good),
-            last_good,
+        };
+        Ok(Reading {
+            read,
+            facts,
             image_failed,
         })
     }
 
     /// Decides by one reading. `may_stop` says whether `StopServiceDeployment` is still worth trying.
     pub(crate) fn decide(&self, reading: &Reading, may_stop: bool) -> Way {
-        decide(&Snapshot {
-            service: &reading.read.service,
-            failed: &self.input.rollout,
-            last_good: reading.last_good.as_ref(),
-            previous: reading.previous.as_ref(),
-            primary: reading.primary,
-            history: reading.history.as_deref(),
-            may_stop,
-        })
+        decide(&reading.read.service, &self.input.rollout, &reading.facts, may_stop)
     }
 
     /// True if `revision` was registered for the push.
@@ -94,15 +82,13 @@ impl Attempt<'_> {
     }
 
     async fn image_failed(&self) -> Result<bool, Error> {
-        let RollBackInput {
-            image, rollout, check, ..
-        } = self.input;
-        let failed = check.as_ref().map_or(&[][..], |check| &check.failed_containers);
+        let input = self.input;
+        let failed = input.check.as_ref().map_or(&[][..], |check| &check.failed_containers);
         if failed.is_empty() {
             return Ok(false);
         }
-        let revision = self.mover.ecs.outline_of(&rollout.task_definition).await?;
-        let of_image = revision.map_or_else(Vec::new, |revision| revision.containers_of(image));
+        let revision = self.mover.ecs.outline_of(&input.rollout.task_definition).await?;
+        let of_image = revision.map_or_else(Vec::new, |revision| revision.containers_of(&input.image));
         Ok(failed.iter().any(|container| of_image.contains(container)))
     }
 

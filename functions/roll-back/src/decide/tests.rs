@@ -19,24 +19,20 @@ fn way(
     primary: Option<OtherRevision>,
     history: &[ServiceDeployment],
 ) -> Way {
-    let good = arn("web:1");
-    decide(&Snapshot {
+    let facts = Facts {
         primary,
-        history: Some(history),
-        ..snapshot(&service(deployments), &rollout("web:2"), Some(&good))
-    })
+        history: Some(history.to_vec()),
+        ..good(Some(&arn("web:1")))
+    };
+    decide(&service(deployments), &rollout("web:2"), &facts, true)
 }
 
-/// Where nothing but the service is known, and where it was good before.
-fn snapshot<'a>(service: &'a Service, failed: &'a Rollout, good: Option<&'a TaskDefinitionArn>) -> Snapshot<'a> {
-    Snapshot {
-        service,
-        failed,
-        last_good: good,
-        previous: good,
-        primary: None,
-        history: None,
-        may_stop: true,
+/// Where nothing is known but what was good before.
+fn good(good: Option<&TaskDefinitionArn>) -> Facts {
+    Facts {
+        last_good: good.cloned(),
+        previous: good.cloned(),
+        ..Facts::default()
     }
 }
 
@@ -69,15 +65,13 @@ fn a_rollout_that_cannot_be_stopped_any_more_is_updated_back() {
         "no record of ours"
     );
     let service = service([given_up("web:2"), deployment("web:1")]);
-    let (good, failed) = (arn("web:1"), rollout("web:2"));
-    let without_api = snapshot(&service, &failed, Some(&good));
-    assert_eq!(decide(&without_api), Way::Update(arn("web:1")));
-    let tried = Snapshot {
-        history: Some(&[record("web:2", UnderWay)]),
-        may_stop: false,
+    let (failed, without_api) = (rollout("web:2"), good(Some(&arn("web:1"))));
+    assert_eq!(decide(&service, &failed, &without_api, true), Way::Update(arn("web:1")));
+    let tried = Facts {
+        history: Some(vec![record("web:2", UnderWay)]),
         ..without_api
     };
-    assert_eq!(decide(&tried), Way::Update(arn("web:1")));
+    assert_eq!(decide(&service, &failed, &tried, false), Way::Update(arn("web:1")));
 }
 
 #[test]
@@ -241,26 +235,28 @@ fn peer_3_without_anything_that_ever_became_stable_there_is_nowhere_to_go() {
         vec![record("web:2", UnderWay)],
         vec![record("web:2", RollingBack)],
     ] {
-        let way = decide(&Snapshot {
-            history: Some(&history),
-            ..snapshot(&service([rolling("web:2")]), &rollout("web:2"), None)
-        });
+        let facts = Facts {
+            history: Some(history),
+            ..Facts::default()
+        };
+        let way = decide(&service([rolling("web:2")]), &rollout("web:2"), &facts, true);
         assert_eq!(way, Way::Nowhere);
     }
-    assert_eq!(decide(&snapshot(&service([]), &rollout("web:2"), None)), Way::Nowhere);
+    let way = decide(&service([]), &rollout("web:2"), &Facts::default(), true);
+    assert_eq!(way, Way::Nowhere);
 }
 
 /// `web:1` has the failed image too, so the rollback is to `old:7`.
 #[test]
 fn ecs_is_not_told_to_go_back_to_a_revision_with_the_image_that_failed_but_watched_when_it_does() {
     let way = |deployments: Vec<Deployment>, primary, history: &[ServiceDeployment]| {
-        let (last_good, previous) = (arn("web:1"), arn("old:7"));
-        decide(&Snapshot {
-            previous: Some(&previous),
+        let facts = Facts {
+            last_good: Some(arn("web:1")),
+            previous: Some(arn("old:7")),
             primary,
-            history: Some(history),
-            ..snapshot(&service(deployments), &rollout("web:2"), Some(&last_good))
-        })
+            history: Some(history.to_vec()),
+        };
+        decide(&service(deployments), &rollout("web:2"), &facts, true)
     };
     let on_ours = || vec![rolling("web:2"), deployment("web:1")];
     for status in [UnderWay, Successful, Stopped, RollbackFailed] {
@@ -366,13 +362,8 @@ proptest! {
         let service = service([Deployment { rollout_state: state, ..deployment(&on) }, rolling("web:2")]);
         let primary = Some(OtherRevision { standing, rolls_ours_back: false });
         let history: Vec<_> = statuses.into_iter().map(|status| record("web:2", status)).collect();
-        let way = decide(&Snapshot {
-            previous: previous.as_ref(),
-            primary,
-            history: Some(&history),
-            may_stop,
-            ..snapshot(&service, &rollout("web:2"), last_good.as_ref())
-        });
+        let facts = Facts { last_good, previous, primary, history: Some(history) };
+        let way = decide(&service, &rollout("web:2"), &facts, may_stop);
         let expected = if standing == Standing::Newer { Way::Superseded(arn(&on)) } else { Way::Displaced(arn(&on)) };
         prop_assert_eq!(way, expected);
     }
