@@ -58,16 +58,12 @@ pub(crate) async fn read_and_judge(
 
 /// Reads a rollout once: no more of it than the verdict needs.
 async fn read(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Snapshot, Error> {
-    let Rollout {
-        cluster,
-        service: name,
-        task_definition: ours,
-        ..
-    } = &asked.rollout;
+    let rollout = &asked.rollout;
+    let (cluster, name) = (&rollout.cluster, &rollout.service);
     let service = ecs.describe_service(cluster, name).await?;
     let stopped = ecs.stopped_tasks(cluster, name).await?;
-    let history = if needs_history(&service, &asked.rollout) {
-        let since = asked.rollout.started_at.saturating_sub(RECORDS_BEFORE).ok();
+    let history = if needs_history(&service, rollout) {
+        let since = rollout.started_at.saturating_sub(RECORDS_BEFORE).ok();
         // A rollback by ECS is told by the record of the rollout that failed, which is older.
         // The last good revision is older, too, where it is not known yet.
         let since = since.filter(|_| asked.rolls_back.is_none() && asked.previous.is_some());
@@ -83,7 +79,7 @@ async fn read(ecs: &Ecs, asked: &CheckStability, now: Timestamp) -> Result<Snaps
     let is_of_push = primary.is_some_and(|primary| primary.standing == Standing::Ours);
     let was_partly_stopped = stopped.iter().any(StoppedTask::was_partly_stopped);
     let outline = if is_of_push || was_partly_stopped {
-        ecs.outline_of(ours).await?
+        ecs.outline_of(&rollout.task_definition).await?
     } else {
         None
     };

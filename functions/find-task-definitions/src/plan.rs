@@ -81,8 +81,7 @@ pub fn plan(
         }
     }
     for planned in revisions.values_mut() {
-        let id = |service: &PlannedService| (service.cluster.clone(), service.service.clone());
-        planned.services.sort_by_cached_key(id);
+        planned.services.sort_by_cached_key(id_of_planned);
     }
     let known = definitions.values().flatten().chain(standalone);
     let known: BTreeMap<_, _> = known.map(|definition| (definition.arn(), definition)).collect();

@@ -6,7 +6,6 @@ use crate::decide::{Facts, Start, decide};
 use crate::earlier::may_have_been_deployed;
 use crate::rolling_back::is_lost;
 use ecr_deploy::change::mover::Read;
-use ecr_deploy::contract::UpdateInput;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::ServiceDeployment;
 use ecr_deploy::domain::task_definition::{ONE_PUSH, Standing, TaskDefinition};
@@ -132,21 +131,16 @@ impl Attempt<'_> {
 
     /// True if `on` is a revision of the push, and records a newer push of a repository than the wanted revision does.
     async fn has_newer(&self, on: Option<&TaskDefinition>) -> Result<bool, Error> {
-        let UpdateInput {
-            image,
-            task_definition,
-            source,
-            ..
-        } = &*self.input;
+        let (wanted, source) = (&self.input.task_definition, &self.input.source);
         // Only a later one of a later state can be wanted in its place: mostly the wanted revision need not be read.
         let is_of_older_state = |on: &TaskDefinition| on.source().is_none_or(|of| source.is_later_than(&of));
         let may_give_way = |on: &&TaskDefinition| {
-            on.is_of_push(image) && task_definition.is_later_than(on.arn()) && is_of_older_state(on)
+            on.is_of_push(&self.input.image) && wanted.is_later_than(on.arn()) && is_of_older_state(on)
         };
         let Some(on) = on.filter(may_give_way) else {
             return Ok(false);
         };
-        let wanted = self.described(task_definition).await?;
+        let wanted = self.described(wanted).await?;
         Ok(wanted.is_some_and(|wanted| on.records_newer_push(&wanted)))
     }
 
