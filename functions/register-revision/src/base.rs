@@ -128,14 +128,11 @@ pub async fn find(ecs: &Ecs, running: &TaskDefinition, newest: &TaskDefinition) 
             return Ok(known(None));
         } else {
             reads -= 1;
-            match ecs.describe_task_definition(arn.as_str()).await {
-                Ok(described) => described,
-                Err(Error::NotFound(_)) => {
-                    number -= 1;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            }
+            let Some(described) = ecs.find_task_definition(arn.as_str()).await? else {
+                number -= 1;
+                continue;
+            };
+            described
         };
         if !revision.is_ours() && revision.is_active() {
             return Ok(known(Some(revision)));
@@ -159,10 +156,9 @@ async fn descends_from(ecs: &Ecs, running: &TaskDefinition, reads: &mut usize) -
             return Ok(number);
         };
         *reads -= 1;
-        match ecs.describe_task_definition(source.as_str()).await {
-            Ok(described) => revision = described,
-            Err(Error::NotFound(_)) => return Ok(source.revision()),
-            Err(error) => return Err(error),
+        match ecs.find_task_definition(source.as_str()).await? {
+            Some(described) => revision = described,
+            None => return Ok(source.revision()),
         }
     }
 }

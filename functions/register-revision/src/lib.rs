@@ -39,12 +39,8 @@ pub async fn handle(ecs: &Ecs, request: Request<Value>) -> Result<RegisteredRevi
         rollback,
     } = request.typed()?.input;
     log_image(&image);
-    let newest = match ecs.describe_task_definition(task_definition.family()).await {
-        Ok(newest) => Some(newest),
-        // Every revision of the family is deregistered; the one in use can be read all the same.
-        Err(Error::NotFound(_)) => None,
-        Err(error) => return Err(error),
-    };
+    // Where every revision of the family is deregistered, the one in use can be read all the same.
+    let newest = ecs.find_task_definition(task_definition.family()).await?;
     let source = match &newest {
         Some(newest) if newest.arn().name() == task_definition => newest.clone(),
         _ => ecs.describe_task_definition(task_definition.as_str()).await?,

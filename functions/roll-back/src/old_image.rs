@@ -121,14 +121,9 @@ impl Attempt<'_> {
         let Some(registered) = &self.input.registered else {
             return Ok(None);
         };
-        match self.mover.ecs.describe_task_definition(registered.as_str()).await {
-            Ok(revision) => {
-                let failed = &self.input.rollout.task_definition;
-                let serves = serves(&revision, previous.arn(), digest, &self.input.image, failed);
-                Ok(serves.then(|| registered.clone()))
-            }
-            Err(Error::NotFound(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let failed = &self.input.rollout.task_definition;
+        let found = self.mover.ecs.find_task_definition(registered.as_str()).await?;
+        let serves = found.is_some_and(|found| serves(&found, previous.arn(), digest, &self.input.image, failed));
+        Ok(serves.then(|| registered.clone()))
     }
 }

@@ -64,7 +64,8 @@ impl Attempt<'_> {
     /// ECS moves no service to a revision that was deregistered: then the service needs another one.
     async fn refused(&self, sent: &Update, error: Error) -> Result<UpdateOutput, Error> {
         let service = &sent.read.service;
-        if self.is_active(&sent.revision).await? {
+        let revision = self.mover.ecs.find_task_definition(sent.revision.as_str()).await?;
+        if revision.is_some_and(|revision| revision.is_active()) {
             return Err(match error {
                 Error::Rejected(message) if service.is_express => Error::Rejected(format!(
                     "{message}. The service is in Express Mode, which may refuse another revision: deploy it with \

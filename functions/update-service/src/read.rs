@@ -140,7 +140,7 @@ impl Attempt<'_> {
         let Some(on) = on.filter(may_give_way) else {
             return Ok(false);
         };
-        let wanted = self.described(wanted).await?;
+        let wanted = self.wanted().await?;
         Ok(wanted.is_some_and(|wanted| on.records_newer_push(&wanted)))
     }
 
@@ -152,7 +152,7 @@ impl Attempt<'_> {
         if between.is_none_or(|between| image.push.at().duration_since(between.at()) > ONE_PUSH) {
             return Ok(false);
         }
-        let wanted = self.described(&self.input.task_definition).await?;
+        let wanted = self.wanted().await?;
         Ok(wanted.is_some_and(|wanted| wanted.is_overtaken(primary, image) && wanted.push_of(image) != *image))
     }
 
@@ -172,7 +172,7 @@ impl Attempt<'_> {
         if on.standing(&self.input.image, self.now) != Standing::Older || on.rolled_back().is_some() {
             return Ok(false);
         }
-        let Some(wanted) = self.described(&self.input.task_definition).await? else {
+        let Some(wanted) = self.wanted().await? else {
             return Ok(false);
         };
         let image = &self.input.image;
@@ -181,21 +181,10 @@ impl Attempt<'_> {
         Ok(wanted.is_active() && !is_overtaken && made.is_same_document(&wanted) && made.records_same_pushes(&wanted))
     }
 
-    /// A revision; `None` when it is not there any more.
-    async fn described(&self, revision: &TaskDefinitionArn) -> Result<Option<TaskDefinition>, Error> {
-        match self.mover.ecs.describe_task_definition(revision.as_str()).await {
-            Ok(described) => Ok(Some(described)),
-            Err(Error::NotFound(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// True if a service can be moved to `revision`.
-    pub(crate) async fn is_active(&self, revision: &TaskDefinitionArn) -> Result<bool, Error> {
-        Ok(self
-            .described(revision)
-            .await?
-            .is_some_and(|revision| revision.is_active()))
+    /// The wanted revision; `None` when it is not there any more.
+    async fn wanted(&self) -> Result<Option<TaskDefinition>, Error> {
+        let wanted = self.input.task_definition.as_str();
+        self.mover.ecs.find_task_definition(wanted).await
     }
 }
 
