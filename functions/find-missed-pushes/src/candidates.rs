@@ -12,7 +12,7 @@ use ecr_deploy::domain::service::{Service, ServiceStatus};
 use ecr_deploy::domain::stage::StageName;
 use ecr_deploy::domain::task_definition::Outline;
 use ecr_deploy::function::config::Config;
-use find_task_definitions::plan::{id_of, id_of_planned, plan};
+use find_task_definitions::plan::{id_of, id_of_planned, plan, running};
 use find_task_definitions::policy;
 use find_task_definitions::stage::Stages;
 use find_task_definitions::waves::waves;
@@ -207,12 +207,7 @@ impl<'a> Account<'a> {
         let service = services.find(|service| {
             (&service.cluster, &service.name) == (&id.cluster, &id.service) && service.status == ServiceStatus::Active
         })?;
-        let mut named = service.task_definitions.iter();
-        let running = named.find_map(|revision| {
-            let known = self.definitions.get(revision)?.as_ref()?;
-            (!known.containers_of(image).is_empty()).then_some(known)
-        })?;
-        Some((service, running))
+        Some((service, running(service, self.definitions, image)?))
     }
 }
 

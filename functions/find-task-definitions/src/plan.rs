@@ -107,25 +107,39 @@ fn place<'a>(
     definitions: &'a BTreeMap<TaskDefinitionArn, Option<Outline>>,
     now: Timestamp,
 ) -> Result<Option<(&'a Outline, &'a Stage)>, Skipped> {
-    let named = service.task_definitions.iter();
-    let known: Vec<_> = named
-        .map(|arn| (arn, definitions.get(arn).and_then(Option::as_ref)))
-        .collect();
-    let running = known
-        .iter()
-        .find_map(|(_, definition)| definition.filter(|known| !known.containers_of(image).is_empty()));
-    let unknown = known.iter().find(|(_, definition)| definition.is_none());
-    if running.is_none() && unknown.is_none() && !known.is_empty() {
+    let (running, unknown) = (running(service, definitions, image), unknown(service, definitions));
+    if running.is_none() && unknown.is_none() && !service.task_definitions.is_empty() {
         return Ok(None);
     }
     if let Some(skipped) = policy::service(image, service) {
         return Err(skipped);
     }
     let Some(definition) = running else {
-        return Err(policy::revision_not_found(image, service, unknown.map(|(arn, _)| *arn)));
+        return Err(policy::revision_not_found(image, service, unknown));
     };
     let stage = policy::stage(stages, image, Some(service), definition, now)?;
     Ok(Some((definition, stage)))
+}
+
+/// The first revision by which a service runs the repository of an image.
+#[must_use]
+pub fn running<'a>(
+    service: &Service,
+    definitions: &'a BTreeMap<TaskDefinitionArn, Option<Outline>>,
+    image: &PushedImage,
+) -> Option<&'a Outline> {
+    let named = service.task_definitions.iter();
+    let mut known = named.filter_map(|revision| definitions.get(revision)?.as_ref());
+    known.find(|known| !known.containers_of(image).is_empty())
+}
+
+/// The first revision of a service that ECS does not describe.
+pub(crate) fn unknown<'a>(
+    service: &'a Service,
+    definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
+) -> Option<&'a TaskDefinitionArn> {
+    let mut named = service.task_definitions.iter();
+    named.find(|revision| definitions.get(*revision).is_none_or(Option::is_none))
 }
 
 /// A service by its names.

@@ -2,7 +2,7 @@
 //!
 //! The first wave has the services whose stages wait for none; each later wave begins when all before it is stable.
 
-use crate::plan::{Planned, id_of, id_of_planned};
+use crate::plan::{self, Planned, id_of, id_of_planned};
 use crate::policy;
 use crate::stage::{Candidate, Owner, Stage, Stages};
 use ecr_deploy::contract::{PlannedRevision, PlannedService, Skipped, StageTag, Wave};
@@ -225,16 +225,9 @@ fn running<'a>(
     definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
 ) -> Vec<Running<'a>> {
     let of_each = services.iter().filter_map(|service| {
-        let named = || service.task_definitions.iter();
-        let mut known = named().filter_map(|revision| definitions.get(revision)?.as_ref());
-        let definition = known.find(|known| !known.containers_of(image).is_empty());
+        let definition = plan::running(service, definitions, image);
         // A service that is there may run the repository: the order does not rest on what nobody knows.
-        let unknown = || {
-            let is_unknown = |revision: &&TaskDefinitionArn| definitions.get(revision).is_none_or(Option::is_none);
-            named()
-                .find(is_unknown)
-                .filter(|_| service.status == ServiceStatus::Active)
-        };
+        let unknown = || plan::unknown(service, definitions).filter(|_| service.status == ServiceStatus::Active);
         let family = match definition {
             Some(definition) => definition.arn().family(),
             None => unknown()?.family(),
