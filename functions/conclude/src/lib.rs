@@ -10,7 +10,7 @@ pub mod service;
 pub mod sum_up;
 
 use ecr_deploy::contract::{
-    Conclude, End, EndOfPush, ImageConclusion, ImageSummary, NextWave, ParametersToWrite, PushEnded, ServiceConclusion,
+    Conclude, End, EndOfPush, ImageConclusion, ImageSummary, NextWave, ParametersToWrite, ServiceConclusion,
     ServiceSummary, SumUp,
 };
 use ecr_deploy::domain::image::EcrRegistry;
@@ -61,79 +61,62 @@ pub enum Conclusion {
 /// `Deploy.ServicesFailed`, or for a service that was not changed the error of its update. Every state:
 /// `Deploy.InvalidInput` when the input cannot be read, and "Conclude" also when something that was planned has no
 /// result.
-pub fn handle(config: &Config, request: Request<Value>, log: impl FnOnce(&Value)) -> Result<Conclusion, Error> {
+pub fn handle(config: &Config, request: Request<Value>, log: impl Fn(&Value)) -> Result<Conclusion, Error> {
     let Request { execution, now, input } = request.typed::<Conclude>()?;
-    let told = |line: Option<Value>| {
-        if let Some(line) = line {
-            log(&line);
-        }
-    };
-    match input {
+    let told = |line: Option<Value>| line.iter().for_each(&log);
+    Ok(match input {
         Conclude::Service(end) => {
             log_image(&end.image);
             log_service(&title(&end.cluster, &end.service));
-            service::conclude(&end, execution.redrive_count).map(Conclusion::Service)
+            Conclusion::Service(service::conclude(&end, execution.redrive_count)?)
         }
         Conclude::Image(end) => {
             end.image.iter().for_each(log_image);
             let conclusion = push::conclude(&end, execution.redrive_count, config.tag_latest)?;
-            Ok(Conclusion::Image(as_tagged_here(&execution.id, conclusion)))
+            Conclusion::Image(as_tagged_here(&execution.id, conclusion))
         }
         Conclude::Wave(due) => {
             log_image(&due.image);
-            Ok(Conclusion::Wave(push::next_wave(due, now)))
+            Conclusion::Wave(push::next_wave(due, now))
         }
-        Conclude::SumUp(SumUp { started_at, end }) => {
-            Ok(match end {
-                End::Service(end) => {
-                    log_image(&end.image);
-                    log_service(&title(&end.cluster, &end.service));
-                    let summary = sum_up_service(&end, started_at, now);
-                    told(metrics::of_service(&end, &summary, &execution.id, now));
-                    Conclusion::ServiceSummary(summary)
+        Conclude::SumUp(SumUp { started_at, end }) => match end {
+            End::Service(end) => {
+                log_image(&end.image);
+                log_service(&title(&end.cluster, &end.service));
+                let summary = sum_up_service(&end, started_at, now);
+                told(metrics::of_service(&end, &summary, &execution.id, now));
+                Conclusion::ServiceSummary(summary)
+            }
+            End::Image(end) => {
+                end.image.iter().for_each(log_image);
+                let concluded = |conclusion| as_tagged_here(&execution.id, conclusion);
+                let mut summary = sum_up_image(&end, config.tag_latest, started_at, now, concluded);
+                if config.sends_messages {
+                    summary.message = message::of_summary(&summary, &execution.id, end.attempt);
                 }
-                End::Image(end) => {
-                    end.image.iter().for_each(log_image);
-                    let concluded = |conclusion| as_tagged_here(&execution.id, conclusion);
-                    let mut summary = sum_up_image(&end, config.tag_latest, started_at, now, concluded);
-                    if config.sends_messages {
-                        summary.message = message::of_summary(&summary, &execution.id, end.attempt);
-                    }
-                    let image = end.image.as_ref();
-                    told(summary.state.and_then(|state| {
-                        metrics::of_push(state, image, summary.error.as_deref(), &execution.id, now)
-                    }));
-                    Conclusion::ImageSummary(summary)
+                if let Some(state) = summary.state {
+                    let (image, error) = (end.image.as_ref(), summary.error.as_deref());
+                    told(metrics::of_push(state, image, error, &execution.id, now));
                 }
-            })
-        }
+                Conclusion::ImageSummary(summary)
+            }
+        },
         Conclude::Parameters(found) => {
             log_image(&found.image);
-            Ok(Conclusion::Parameters(parameters::to_write(&found)))
+            Conclusion::Parameters(parameters::to_write(&found))
         }
         Conclude::Ended(ended) => {
-            let end = end_of_push(config, &ended);
-            told(end.detail.as_ref().and_then(|detail| {
-                let image = detail.image.as_ref();
-                metrics::of_push(detail.state, image, detail.error.as_deref(), &ended.execution, now)
-            }));
-            Ok(Conclusion::Ended(end))
+            let detail = ended::told(&ended);
+            if let Some(detail) = &detail {
+                detail.image.iter().for_each(log_image);
+                let (image, error) = (detail.image.as_ref(), detail.error.as_deref());
+                told(metrics::of_push(detail.state, image, error, &ended.execution, now));
+            }
+            let to_people = detail.as_ref().filter(|_| config.sends_messages);
+            let message = to_people.and_then(message::of_event);
+            Conclusion::Ended(EndOfPush { detail, message })
         }
-    }
-}
-
-/// The news of an end that its execution could not tell.
-fn end_of_push(config: &Config, ended: &PushEnded) -> EndOfPush {
-    let detail = ended::told(ended);
-    detail
-        .iter()
-        .filter_map(|detail| detail.image.as_ref())
-        .for_each(log_image);
-    let message = detail
-        .as_ref()
-        .filter(|_| config.sends_messages)
-        .and_then(message::of_event);
-    EndOfPush { detail, message }
+    })
 }
 
 /// The conclusion, with the tags that the execution can put on the image.
