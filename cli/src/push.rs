@@ -185,9 +185,13 @@ pub fn tone(outcome: &str) -> Tone {
     match outcome {
         "DEPLOYED" | "ALREADY_DEPLOYED" => Tone::Good,
         "RUNNING" | "NOT_STARTED" => Tone::Plain,
-        "SUPERSEDED" | "ROLL_BACK_SUPERSEDED" | "SERVICE_DELETED" | "ROLLED_BACK" | "STOPPED" | "NOTHING_TO_DEPLOY" => {
-            Tone::Notable
-        }
+        "SUPERSEDED"
+        | "ROLL_BACK_SUPERSEDED"
+        | "ON_HOLD"
+        | "SERVICE_DELETED"
+        | "ROLLED_BACK"
+        | "STOPPED"
+        | "NOTHING_TO_DEPLOY" => Tone::Notable,
         _ => Tone::Bad,
     }
 }

@@ -23,6 +23,7 @@ scenarios![
     an_image_that_staging_has_stable_is_promoted_by_a_new_tag,
     a_service_that_is_not_stable_after_the_soak_keeps_production_back_until_it_is,
     everything_stays_on_hold_until_the_hold_is_lifted_and_one_in_a_soak_spares_production,
+    a_service_that_is_put_on_hold_while_its_push_soaks_stays_as_it_is,
     a_push_that_no_stage_takes_starts_no_execution,
 ];
 
@@ -657,6 +658,33 @@ async fn everything_stays_on_hold_until_the_hold_is_lifted_and_one_in_a_soak_spa
     let state = scene.state_of("all-held-production");
     assert_eq!(state["imageDigests"], json!([next.digest]), "its time has come");
     hold(None);
+}
+
+/// Production was planned before somebody set its hold.
+async fn a_service_that_is_put_on_hold_while_its_push_soaks_stays_as_it_is() {
+    let scene = Scene::on(&OPT_IN, "soak-held");
+    for stage in ["staging", "production"] {
+        scene.seed_named(
+            stage,
+            Seed {
+                service: object(json!({"tags": [{"key": "ecr-deploy:stage", "value": stage}]})),
+                ..Seed::default()
+            },
+        );
+    }
+    let before = scene.state_of("soak-held-production")["imageDigests"].clone();
+    let soaking = scene.hold_answers("\"soaked\"");
+    let arn = scene.start(&scene.push("v1.4.0")).await;
+    while !scene.has_entered(&arn, "Still stable?").await {
+        local_aws::pause(std::time::Duration::from_millis(50)).await;
+    }
+    tag(&scene, "production", "ecr-deploy:hold", Some("ann - v1.4.0 is slow"));
+    drop(soaking);
+    let end = scene.end(&arn).await;
+    assert_eq!(end.parent.error, None, "{end:#?}");
+    assert_eq!(end.outcome_of("soak-held-production"), "ON_HOLD", "{end:#?}");
+    assert_eq!(skipped(&scene, &end.parent), pairs(&[("production", "ON_HOLD")]));
+    assert_eq!(scene.state_of("soak-held-production")["imageDigests"], before);
 }
 
 /// The stages of the stack take `main-*` and versions.

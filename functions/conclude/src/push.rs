@@ -45,7 +45,7 @@ pub fn conclude(end: &ImageEnd, redrive_count: u32, tag_latest: bool) -> Result<
         )));
     }
     let services: Vec<ServiceResult> = done(end).cloned().collect();
-    let is_last = end.later.is_empty() || services.iter().any(is_superseded);
+    let is_last = end.later.is_empty() || services.iter().any(keeps_back);
     let failed = failures(end, is_last);
     if failed.is_empty() {
         Ok(succeeded(end, services, tag_latest))
@@ -117,12 +117,15 @@ fn some_failed(
 /// A push of which nothing failed: it ends, or goes on with the next wave.
 fn succeeded(end: &ImageEnd, services: Vec<ServiceResult>, tag_latest: bool) -> ImageConclusion {
     let families = families(end);
-    let (deleted, services): (Vec<_>, Vec<_>) = services.into_iter().partition(is_deleted);
-    let mut skipped: Vec<Skipped> = end.skipped.iter().cloned().chain(skipped(&deleted)).collect();
     let mut later = end.later.clone();
-    if let Some(superseded) = services.iter().find(|service| is_superseded(service)) {
-        skipped.extend(later.drain(..).map(|wave| not_reached(&wave, superseded)));
-    }
+    let kept_back: Vec<Skipped> = match services.iter().find(|service| keeps_back(service)) {
+        Some(before) => later.drain(..).map(|wave| not_reached(&wave, before)).collect(),
+        None => Vec::new(),
+    };
+    let (deleted, services): (Vec<_>, Vec<_>) = services.into_iter().partition(is_deleted);
+    let (held, services): (Vec<_>, Vec<_>) = services.into_iter().partition(is_held);
+    let not_moved = skipped(&deleted, &DELETED).chain(skipped(&held, &HELD));
+    let skipped: Vec<Skipped> = end.skipped.iter().cloned().chain(not_moved).chain(kept_back).collect();
     let mut message = summary(end.image.as_ref(), &services, families.len(), &skipped);
     if let Some(next) = later.first() {
         message.extend(["; next: ", &stages(next)]);
@@ -160,23 +163,52 @@ fn is_deleted(service: &ServiceResult) -> bool {
     service.outcome == ServiceOutcome::ServiceDeleted
 }
 
-/// The services that were deleted after the plan was made. They take hardly more room than among the services that are done,
-/// since of many only some are named.
-fn skipped(deleted: &[ServiceResult]) -> Vec<Skipped> {
-    let named = deleted.iter().take(NAMED).map(|service| Skipped {
-        resource: title(&service.cluster, &service.service),
-        reason: SkipReason::ServiceDeleted,
-        message: "the service was deleted after the push had begun".to_owned(),
-        count: 1,
-    });
-    let more = deleted.len().saturating_sub(NAMED);
-    let more = (more > 0).then(|| Skipped {
-        resource: format!("{more} more"),
-        reason: SkipReason::ServiceDeleted,
-        message: "deleted too; the executions of deploy-service name each".to_owned(),
-        count: u32::try_from(more).unwrap_or(u32::MAX),
-    });
-    named.chain(more).collect()
+fn is_held(service: &ServiceResult) -> bool {
+    service.outcome == ServiceOutcome::OnHold
+}
+
+/// True if nothing is promoted past this service: it does not run the image, and no redrive changes that.
+fn keeps_back(service: &ServiceResult) -> bool {
+    is_superseded(service) || is_held(service)
+}
+
+/// Why services are skipped after the plan was made: the reason, the message on each, and that on those that are not named.
+struct NotMoved {
+    reason: SkipReason,
+    message: &'static str,
+    of_more: &'static str,
+}
+
+const DELETED: NotMoved = NotMoved {
+    reason: SkipReason::ServiceDeleted,
+    message: "the service was deleted after the push had begun",
+    of_more: "deleted too; the executions of deploy-service name each",
+};
+
+const HELD: NotMoved = NotMoved {
+    reason: SkipReason::OnHold,
+    message: "its tag ecr-deploy:hold was set after the push had begun, and keeps it as it is; its execution of deploy-service has \
+              the words",
+    of_more: "on hold too; the executions of deploy-service name each",
+};
+
+/// The services that were deleted, or put on hold, after the plan was made. They take hardly more room than among the services
+/// that are done, since of many only some are named.
+fn skipped(services: &[ServiceResult], why: &NotMoved) -> impl Iterator<Item = Skipped> {
+    let skipped = |resource, message: &str, count| Skipped {
+        resource,
+        reason: why.reason,
+        message: message.to_owned(),
+        count,
+    };
+    let named = services
+        .iter()
+        .take(NAMED)
+        .map(move |service| skipped(title(&service.cluster, &service.service), why.message, 1));
+    let more = services.len().saturating_sub(NAMED);
+    let count = u32::try_from(more).unwrap_or(u32::MAX);
+    let more = (more > 0).then(|| skipped(format!("{more} more"), why.of_more, count));
+    named.chain(more)
 }
 
 /// The services of a push that ended without an error, also before a redrive.

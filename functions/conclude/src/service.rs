@@ -74,6 +74,7 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
     };
     let deployed = match &update.outcome {
         UpdateOutcome::Superseded {} => return Ok((ServiceOutcome::Superseded, update.message.clone())),
+        UpdateOutcome::OnHold {} => return Ok((ServiceOutcome::OnHold, update.message.clone())),
         UpdateOutcome::ServiceDeleted {} => return Ok((ServiceOutcome::ServiceDeleted, update.message.clone())),
         UpdateOutcome::RollingBack {} | UpdateOutcome::Rebase { .. } => {
             return Err(unchanged(end.error.as_ref(), &not_updated));

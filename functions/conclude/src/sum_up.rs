@@ -48,6 +48,7 @@ fn state_of(outcome: ServiceOutcome) -> ServiceState {
         ServiceOutcome::Deployed => ServiceState::Deployed,
         ServiceOutcome::AlreadyDeployed => ServiceState::AlreadyDeployed,
         ServiceOutcome::Superseded | ServiceOutcome::RollBackSuperseded => ServiceState::Superseded,
+        ServiceOutcome::OnHold => ServiceState::Held,
         ServiceOutcome::ServiceDeleted => ServiceState::ServiceDeleted,
         ServiceOutcome::RolledBack => ServiceState::RolledBack,
     }

@@ -30,6 +30,7 @@ impl Attempt<'_> {
                 _ => Ok(self.already_deployed(&reading, &revision)),
             },
             Start::Superseded(by) => Ok(self.superseded(&by)),
+            Start::OnHold(text) => Ok(self.on_hold(&text)),
             Start::TakenOn(to) => Ok(self.taken_on(&to)),
             Start::RollingBack(to) => self.rolling_back(&format!("is rolling back to {}", to.short())),
             Start::Begun(to) => self.rolling_back(&format!("has just begun a rollout to {}, of this push", to.short())),

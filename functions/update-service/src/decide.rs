@@ -38,6 +38,8 @@ pub enum Start {
     },
     /// It is on this revision now, which does not have the image: another one has to be made from it.
     Rebase(TaskDefinitionArn),
+    /// It is on hold, by these words: it stays on what it runs.
+    OnHold(String),
     /// It cannot be updated.
     Refused(String),
 }
@@ -49,6 +51,8 @@ pub enum Start {
     reason = "each is a fact of its own, and all of them may hold at once"
 )]
 pub struct Facts {
+    /// Why it is on hold, by its own tag; `None` where it is not.
+    pub hold: Option<String>,
     /// How the revision of its primary deployment stands to the push; needed unless that is the wanted revision, or its
     /// source and complete.
     pub primary_standing: Option<Standing>,
@@ -74,10 +78,21 @@ pub struct Facts {
     pub is_overtaken: bool,
 }
 
-/// Decides what to do with a service. It is never moved to another family's revision: where it is on another family than the wanted
-/// revision, somebody has moved it there.
+/// Decides what to do with a service. It is not moved while it is on hold, whatever the plan says: the plan may be days old. What is
+/// there already is watched all the same.
 #[must_use]
 pub fn decide(wanted: &UpdateInput, service: &Service, facts: &Facts) -> Start {
+    match (regardless_of_hold(wanted, service, facts), &facts.hold) {
+        // The image is there, by a rollout that lacks somebody's change: the hold came after the image.
+        (start @ Start::Update { force: false, .. }, _) if facts.primary_standing == Some(Standing::Ours) => start,
+        (Start::Update { .. } | Start::Rebase(_), Some(text)) => Start::OnHold(text.clone()),
+        (start, _) => start,
+    }
+}
+
+/// The decision where nobody holds the service. It is never moved to another family's revision: where it is on another family than
+/// the wanted revision, somebody has moved it there.
+fn regardless_of_hold(wanted: &UpdateInput, service: &Service, facts: &Facts) -> Start {
     if service.controller != Controller::Ecs {
         return Start::Refused(format!("{} is not deployed by ECS itself", service.title()));
     }

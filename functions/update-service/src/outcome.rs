@@ -5,7 +5,7 @@ use crate::at_rest::{is_steady, last_good};
 use crate::read::Reading;
 use ecr_deploy::contract::{Rollout, UpdateOutcome, UpdateOutput, WatchedUpdate};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
-use ecr_deploy::domain::service::Service;
+use ecr_deploy::domain::service::{Service, ServiceTags};
 use ecr_deploy::error::Error;
 use jiff::{SignedDuration, Timestamp};
 
@@ -58,6 +58,14 @@ impl Attempt<'_> {
     pub(crate) fn superseded(&self, by: &TaskDefinitionArn) -> UpdateOutput {
         let what = format!("is on {}, of a newer push", by.short());
         self.outcome(UpdateOutcome::Superseded {}, &what)
+    }
+
+    pub(crate) fn on_hold(&self, text: &str) -> UpdateOutput {
+        let what = format!(
+            "stays as it is: its tag {} was set after the plan was made: {text:?}",
+            ServiceTags::HOLD
+        );
+        self.outcome(UpdateOutcome::OnHold {}, &what)
     }
 
     pub(crate) fn taken_on(&self, to: &TaskDefinitionArn) -> UpdateOutput {

@@ -7,7 +7,8 @@ use crate::earlier::may_have_been_deployed;
 use crate::rolling_back::is_lost;
 use ecr_deploy::change::mover::Read;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
-use ecr_deploy::domain::service::ServiceDeployment;
+use ecr_deploy::domain::hold::hold;
+use ecr_deploy::domain::service::{Service, ServiceDeployment};
 use ecr_deploy::domain::task_definition::{ONE_PUSH, Standing, TaskDefinition};
 use ecr_deploy::error::Error;
 use std::collections::BTreeSet;
@@ -68,6 +69,11 @@ impl Attempt<'_> {
         Ok((reading, start))
     }
 
+    /// Why a service is on hold by its own tag; `None` where it is not.
+    fn hold(&self, service: &Service) -> Option<String> {
+        hold(service.tags.hold.as_deref()?, self.now).map(str::to_owned)
+    }
+
     /// Reads what else the decision needs, and no more than that.
     async fn reading(&self, read: Read) -> Result<Reading, Error> {
         let (input, service) = (&*self.input, &read.service);
@@ -115,6 +121,7 @@ impl Attempt<'_> {
             _ => false,
         };
         let facts = Facts {
+            hold: self.hold(service),
             primary_standing: on_now.map(|primary| primary.standing(&input.image, self.now)),
             primary_source: on_now.and_then(TaskDefinition::source),
             has_newer,

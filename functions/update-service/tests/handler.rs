@@ -8,7 +8,9 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::contract::{Rollout, UpdateInput, UpdateOutcome, UpdateOutput};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
-use ecr_deploy::domain::service::{Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus};
+use ecr_deploy::domain::service::{
+    Deployment, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceTags,
+};
 use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
@@ -772,6 +774,31 @@ async fn a_service_that_was_deleted_is_an_outcome_and_one_that_refuses_an_error_
         refused.name() == "Deploy.Rejected" && refused.to_string().starts_with(says),
         "{refused}"
     );
+}
+
+/// The plan may be days old: stages soak, and services wait for others.
+#[tokio::test]
+async fn a_hold_that_was_set_after_the_plan_was_made_keeps_the_service_and_is_told_in_its_words() {
+    let held = |text: &str| Service {
+        tags: ServiceTags {
+            hold: Some(text.to_owned()),
+            ..ServiceTags::default()
+        },
+        ..service([deployment("web:1")])
+    };
+    let fake = Fake::new(held("ann - v2 is slow"), &[], None);
+    let update = fake.asked(&wanted(), 60).await.unwrap();
+    assert_eq!((update.outcome, fake.sent()), (UpdateOutcome::OnHold {}, vec![]));
+    let says = "web in production stays as it is: its tag ecr-deploy:hold was set after the plan was made: \"ann - v2 is slow\"";
+    assert_eq!(update.message, says);
+    for lifted in ["none", "until 2018-03-17T00:00:00Z ann"] {
+        let fake = Fake::new(held(lifted), &[], None);
+        assert_eq!(
+            fake.asked(&wanted(), 60).await.unwrap().outcome.name(),
+            "Started",
+            "{lifted}"
+        );
+    }
 }
 
 /// ECS names the revision of such a service only in its primary deployment.

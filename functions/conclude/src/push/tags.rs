@@ -1,7 +1,7 @@
 //! Which tags the image of a push gets.
 
 use super::failure::of_result;
-use super::{ended, is_deployed, is_superseded};
+use super::{ended, is_deployed, keeps_back};
 use ecr_deploy::contract::{ImageConclusion, ImageEnd, RevisionResult, SkipReason, Skipped, StageTag};
 use ecr_deploy::domain::image::{EcrRegistry, ImageTag};
 use ecr_deploy::domain::push::PushedImage;
@@ -59,7 +59,7 @@ pub(super) struct StageTags {
 }
 
 /// A stage's tag comes now where all of it ended on the image; later where some of it failed, or is of a wave to come; never where
-/// another deployment took over a part of it.
+/// another deployment took over a part of it, or a part is on hold.
 pub(super) fn stage_tags(end: &ImageEnd) -> StageTags {
     let mut tags = StageTags {
         now: Vec::new(),
@@ -72,8 +72,8 @@ pub(super) fn stage_tags(end: &ImageEnd) -> StageTags {
             RevisionResult::Registered { .. } => true,
             result => ended(std::slice::from_ref(*result)).any(is_deployed),
         };
-        let is_left_to_another = |result: &&RevisionResult| ended(std::slice::from_ref(*result)).any(is_superseded);
-        if of_stage.iter().any(is_left_to_another) {
+        let is_left_behind = |result: &&RevisionResult| ended(std::slice::from_ref(*result)).any(keeps_back);
+        if of_stage.iter().any(is_left_behind) {
             continue;
         }
         if of_stage.is_empty() || of_stage.iter().any(|result| !of_result(result).is_empty()) {

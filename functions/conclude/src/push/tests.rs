@@ -96,7 +96,7 @@ fn three(
     ])
 }
 
-use ServiceOutcome::{AlreadyDeployed, Deployed, RollBackSuperseded, ServiceDeleted, Superseded};
+use ServiceOutcome::{AlreadyDeployed, Deployed, OnHold, RollBackSuperseded, ServiceDeleted, Superseded};
 
 #[test]
 fn a_push_of_which_all_is_stable_succeeds_with_a_summary() {
@@ -186,6 +186,38 @@ fn what_was_deleted_is_skipped_and_keeps_nothing_from_being_tagged() {
     };
     let done = conclude(&end, 1, true).unwrap();
     assert_eq!((done.services.len(), done.skipped.len()), (2, 1));
+}
+
+#[test]
+fn what_was_put_on_hold_after_the_plan_is_skipped_and_keeps_later_stages_and_tags_back() {
+    let done = conclude(&three(Ok(Deployed), Ok(OnHold), Ok(Deployed)), 0, true).unwrap();
+    assert_eq!(done.message, "app:v2 is deployed to 2 services; 1 skipped");
+    assert_eq!((done.services.len(), done.tags.len()), (2, 0));
+    let skipped = &done.skipped[0];
+    assert_eq!(
+        (skipped.resource.as_str(), skipped.reason, skipped.count),
+        ("api in production", SkipReason::OnHold, 1)
+    );
+    let all = conclude(&three(Ok(OnHold), Ok(OnHold), Ok(OnHold)), 0, true).unwrap();
+    assert_eq!((all.services.len(), all.skipped.len(), all.tags.len()), (0, 3, 0));
+    assert!(
+        all.message.starts_with("its tag ecr-deploy:hold was set after"),
+        "{}",
+        all.message
+    );
+
+    let staged = of_two_stages(&[Ok(Deployed), Ok(OnHold)], Ok(Deployed));
+    assert!(!staged.later.is_empty());
+    let ended = conclude(&staged, 0, true).unwrap();
+    assert_eq!(ended.later, [], "a soak or the next wave would come otherwise");
+    assert_eq!(tags(&ended), (vec!["canary"], vec!["live"], false));
+    let not_reached = ended
+        .skipped
+        .iter()
+        .find(|it| it.reason == SkipReason::NotReached)
+        .unwrap();
+    let says = "was put on hold before it was moved to the image";
+    assert!(not_reached.message.contains(says), "{}", not_reached.message);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Decides if the next wave of a push may begin, and tells the services of the waves that may not.
 
-use super::counted;
+use super::{counted, is_held};
 use ecr_deploy::contract::{NextWave, ServiceResult, SkipReason, Skipped, Wave, WaveDue};
 use ecr_deploy::domain::service::title;
 use ecr_deploy::domain::stage::StageName;
@@ -24,13 +24,15 @@ pub fn next_wave(due: WaveDue, now: Timestamp) -> NextWave {
     }
 }
 
-/// A wave that is not reached, since another deployment took over in a wave before it: the deployment of that push is the one to
-/// go on.
-pub(super) fn not_reached(wave: &Wave, superseded: &ServiceResult) -> Skipped {
-    let message = format!(
-        "not reached: another deployment took over {} before it was stable on the image",
-        title(&superseded.cluster, &superseded.service)
-    );
+/// A wave that is not reached, since a service of a wave `before` it does not run the image: another deployment took over there, and
+/// that is the one to go on; or it was put on hold.
+pub(super) fn not_reached(wave: &Wave, before: &ServiceResult) -> Skipped {
+    let title = title(&before.cluster, &before.service);
+    let message = if is_held(before) {
+        format!("not reached: {title} was put on hold before it was moved to the image")
+    } else {
+        format!("not reached: another deployment took over {title} before it was stable on the image")
+    };
     skipped_wave(wave, SkipReason::NotReached, message)
 }
 

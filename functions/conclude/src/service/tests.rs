@@ -379,6 +379,16 @@ fn a_service_that_was_deleted_is_no_failure_whenever_that_was() {
 }
 
 #[test]
+fn a_service_that_was_put_on_hold_is_no_failure_and_its_end_has_the_words_of_the_hold() {
+    let words = "web in production stays as it is: its tag ecr-deploy:hold was set after the plan was made: \"ann\"";
+    let held = UpdateOutput {
+        message: words.to_owned(),
+        ..update(UpdateOutcome::OnHold {})
+    };
+    succeeds(&end(Some(held)), ServiceOutcome::OnHold, words);
+}
+
+#[test]
 fn a_rollout_that_nobody_could_read_is_no_verdict_on_the_image() {
     for error in Error::PASSING {
         let unread = ServiceEnd {

@@ -59,6 +59,7 @@ fn every_outcome_of_a_service_has_a_state() {
         (ServiceOutcome::AlreadyDeployed, ServiceState::AlreadyDeployed),
         (ServiceOutcome::Superseded, ServiceState::Superseded),
         (ServiceOutcome::RollBackSuperseded, ServiceState::Superseded),
+        (ServiceOutcome::OnHold, ServiceState::Held),
         (ServiceOutcome::ServiceDeleted, ServiceState::ServiceDeleted),
     ] {
         assert_eq!(state_of(outcome), state);
@@ -149,7 +150,7 @@ fn ended(reasons: &[SkipReason], outcomes: &[ServiceOutcome]) -> ImageSummary {
 
 #[test]
 fn a_push_that_deploys_nothing_says_whether_that_is_for_a_hold_a_newer_push_or_another_reason() {
-    use ServiceOutcome::{Deployed, RollBackSuperseded, ServiceDeleted, Superseded};
+    use ServiceOutcome::{Deployed, OnHold, RollBackSuperseded, ServiceDeleted, Superseded};
     use SkipReason as Reason;
     for (reasons, outcomes, state) in [
         (&[][..], &[][..], PushState::Skipped),
@@ -162,6 +163,8 @@ fn a_push_that_deploys_nothing_says_whether_that_is_for_a_hold_a_newer_push_or_a
         (&[], &[Superseded, RollBackSuperseded], PushState::Superseded),
         (&[], &[Superseded, Deployed], PushState::Deployed),
         (&[], &[ServiceDeleted], PushState::Skipped),
+        (&[], &[OnHold], PushState::Held),
+        (&[], &[OnHold, Deployed], PushState::Deployed),
     ] {
         let summary = ended(reasons, outcomes);
         assert_eq!(summary.state, Some(state), "{reasons:?} {outcomes:?}");

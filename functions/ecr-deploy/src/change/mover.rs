@@ -95,14 +95,14 @@ impl Mover<'_> {
         title(&self.cluster, &self.service)
     }
 
-    /// Reads the service.
+    /// Reads the service with its tags, by which its owner may hold it.
     ///
     /// # Errors
     ///
     /// As [`Ecs::describe_service`].
     pub async fn read(&self) -> Result<Read, Error> {
         let begun = Instant::now();
-        let service = self.ecs.describe_service(&self.cluster, &self.service).await?;
+        let service = self.ecs.describe_tagged_service(&self.cluster, &self.service).await?;
         Ok(Read { begun, service })
     }
 

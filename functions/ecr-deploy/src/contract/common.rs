@@ -114,7 +114,7 @@ pub enum SkipReason {
     ServiceDeleted,
     /// Its stage comes after another one, which has not had this image stable.
     NotPromoted,
-    /// Its stage comes after another one, where another deployment took over.
+    /// Its stage comes after another one, where another deployment took over, or a service was put on hold.
     NotReached,
     /// A warning; nothing is skipped but a stage's tag on the image, since a service of the stage is neither in this push nor runs the image.
     NotTagged,

@@ -123,6 +123,8 @@ pub enum ServiceOutcome {
     Superseded,
     /// The rollout failed, and a newer push took over before or while it went back.
     RollBackSuperseded,
+    /// Its tag `ecr-deploy:hold` keeps it as it is: somebody has set that since the plan was made.
+    OnHold,
     /// An operator wanted it back, and it is stable there. No push ends so.
     RolledBack,
     /// The service, or its cluster, is not there: it was deleted since the plan was made, or an execution that was started by

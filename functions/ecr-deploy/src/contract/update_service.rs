@@ -66,6 +66,8 @@ pub enum UpdateOutcome {
     AlreadyDeployed(WatchedUpdate),
     /// A newer push is there.
     Superseded {},
+    /// Its tag `ecr-deploy:hold` keeps it as it is: somebody has set that since the plan was made.
+    OnHold {},
     /// A rollback is under way; a deployment now would have nothing to go back to.
     RollingBack {},
     /// The service has moved to another revision since the plan was made.
@@ -98,6 +100,7 @@ impl UpdateOutcome {
             Self::Started(_) => "Started",
             Self::AlreadyDeployed(_) => "AlreadyDeployed",
             Self::Superseded {} => "Superseded",
+            Self::OnHold {} => "OnHold",
             Self::RollingBack {} => "RollingBack",
             Self::Rebase { .. } => "Rebase",
             Self::ServiceDeleted {} => "ServiceDeleted",
@@ -110,7 +113,11 @@ impl UpdateOutcome {
     pub fn watched(&self) -> Option<&WatchedUpdate> {
         match self {
             Self::Started(watched) | Self::AlreadyDeployed(watched) | Self::RollBack(watched) => Some(watched),
-            Self::Superseded {} | Self::RollingBack {} | Self::Rebase { .. } | Self::ServiceDeleted {} => None,
+            Self::Superseded {}
+            | Self::OnHold {}
+            | Self::RollingBack {}
+            | Self::Rebase { .. }
+            | Self::ServiceDeleted {} => None,
         }
     }
 }

@@ -86,6 +86,49 @@ fn a_service_that_is_there_or_on_its_way_is_left_alone() {
 }
 
 #[test]
+fn a_service_on_hold_is_not_moved_but_what_it_is_on_already_is_told() {
+    let held = || Start::OnHold("ann - freeze".to_owned());
+    for (on, standing, wanted_since, expected) in [
+        (vec![deployment("web:1")], None, None, held()),
+        (vec![], None, None, held()),
+        (vec![deployment("web:4")], Some(Standing::Unrecorded), None, held()),
+        // Somebody who redrives the push may not know of the hold.
+        (vec![deployment("web:1")], None, Some(at(90)), held()),
+        (vec![given_up("web:2")], None, Some(at(90)), held()),
+        (
+            vec![deployment("web:2")],
+            None,
+            None,
+            Start::AlreadyDeployed(arn("web:2")),
+        ),
+        (
+            vec![deployment("web:5")],
+            Some(Standing::Newer),
+            None,
+            Start::Superseded(arn("web:5")),
+        ),
+        (
+            vec![rolling("web:1"), deployment("web:5")],
+            Some(Standing::Older),
+            None,
+            Start::RollingBack(arn("web:1")),
+        ),
+    ] {
+        let service = service(on);
+        let facts = Facts {
+            hold: Some("ann - freeze".to_owned()),
+            primary_standing: standing,
+            ..Facts::default()
+        };
+        let wanted = UpdateInput {
+            wanted_since,
+            ..wanted()
+        };
+        assert_eq!(decide(&wanted, &service, &facts), expected, "{:?}", service.deployments);
+    }
+}
+
+#[test]
 fn a_later_revision_of_the_same_push_counts_as_there() {
     let on_later = decided([deployment("web:3")], Some(Standing::Ours));
     assert_eq!(on_later, Start::AlreadyDeployed(arn("web:3")));

@@ -101,6 +101,16 @@ pub(super) fn reads<'a>(
     })
 }
 
+/// True if an execution of deploy-service says that its service is on hold, and that was so at some time until it ended.
+pub(super) fn is_kept_by_hold(aftermath: &Aftermath, execution: &Execution) -> bool {
+    let (Some("ON_HOLD"), Some(id)) = (execution.outcome(), &execution.service) else {
+        return false;
+    };
+    let ended = execution.ended.unwrap_or(i64::MAX);
+    let states = aftermath.tags_during(id, execution.started - STALE, ended);
+    states.iter().any(|tags| is_held(tags, execution.started - STALE))
+}
+
 /// True if any execution of a push may have moved a service.
 pub(super) fn may_move(aftermath: &Aftermath, id: &ServiceId, repository: &str, push: &PushId) -> bool {
     reads(aftermath, repository, push).any(|(_, tag, found)| !permit(aftermath, id, tag, found).is_refused())

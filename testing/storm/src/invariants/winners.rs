@@ -2,6 +2,7 @@
 
 use super::Violation;
 use super::newest::goes_back_with_another;
+use super::permits::is_kept_by_hold;
 use super::untouched::without_images;
 use crate::aftermath::{Aftermath, Deed, Execution, Revision, Service};
 use crate::push::PushId;
@@ -14,7 +15,7 @@ const IMAGE: &str =
 /// - The document of a service's last revision, but for images, is the one that its line of revisions began with: one from before
 ///   the storm or one that somebody else registered.
 /// - For each repository, the service is on the newest push that an execution of deploy-service brought it, or on its digest. Or
-///   the last end of that execution is red; or somebody else moved the service since it began; or the push goes back with
+///   the last end of that execution is red, or says that the service was on hold, and it was; or somebody else moved the service since it began; or the push goes back with
 ///   one of another repository, whose execution is red.
 pub(super) fn there_is_one_winner(aftermath: &Aftermath) -> Vec<Violation> {
     let services = aftermath.after.services.iter();
@@ -85,6 +86,7 @@ fn lost(aftermath: &Aftermath, service: &Service, on: &Revision) -> Vec<Violatio
         let moves = |deed: &Deed| deed.request.get("taskDefinition").is_some() && deed.at >= begun;
         !is_on
             && !execution.is_red()
+            && !is_kept_by_hold(aftermath, execution)
             && !aftermath.deeds_on(&id).any(moves)
             && !goes_back_with_another(aftermath, service, repository, push)
     });
@@ -101,7 +103,7 @@ fn lost(aftermath: &Aftermath, service: &Service, on: &Revision) -> Vec<Violatio
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{ROLLED_BACK, calm, deed, digest, plain, red, rolled_back, tag};
+    use super::super::sample::{ROLLED_BACK, calm, deed, digest, hold, plain, red, rolled_back, tag};
     use super::*;
     use serde_json::json;
 
@@ -154,6 +156,17 @@ mod tests {
             it.executions[3].output = Some(json!({"outcome": outcome}));
         };
         assert_eq!(found(|it| outcome(it, "SUPERSEDED")), 1);
+        let held = |it: &mut Aftermath, lifted| {
+            outcome(it, "ON_HOLD");
+            hold(it, 20_000, lifted);
+        };
+        assert_eq!(found(|it| held(it, None)), 0);
+        assert_eq!(
+            found(|it| held(it, Some(21_000))),
+            1,
+            "the hold was lifted before it began"
+        );
+        assert_eq!(found(|it| outcome(it, "ON_HOLD")), 1, "nobody held it");
         let told = |it: &mut Aftermath| {
             end_on(it, 2);
             it.executions[3] = red(3, "Deploy.RolledBack", ROLLED_BACK);

@@ -86,30 +86,23 @@ impl Ecs {
         cluster: &ClusterName,
         batch: &[ServiceName],
     ) -> Result<DescribedServices, Error> {
-        match self
-            .describe_service_batch(cluster, batch, Some(ServiceField::Tags))
-            .await
-        {
-            Err(refused) if is_of_old_arn(&refused) => {}
+        let tags = Some(ServiceField::Tags);
+        let refused = match self.describe_service_batch(cluster, batch, tags).await {
+            Err(refused) if is_of_old_arn(&refused) => refused,
             described => return described,
+        };
+        if let [name] = batch {
+            tracing::warn!(
+                "{} has an ARN of the old form, so it can have no tags: none of its own holds it or names its stage. Migrate the \
+                 service to the long ARN format to tag it ({refused})",
+                title(cluster, name)
+            );
+            return self.describe_service_batch(cluster, batch, None).await;
         }
         let mut all = DescribedServices::default();
         for name in batch {
-            let one = std::slice::from_ref(name);
-            let with_tags = self
-                .describe_service_batch(cluster, one, Some(ServiceField::Tags))
-                .await;
-            let described = match with_tags {
-                Err(refused) if is_of_old_arn(&refused) => {
-                    tracing::warn!(
-                        "{} has an ARN of the old form, so it can have no tags: none of its own holds it or names its stage. \
-                         Migrate the service to the long ARN format to tag it",
-                        crate::domain::service::title(cluster, name)
-                    );
-                    self.describe_service_batch(cluster, one, None).await?
-                }
-                described => described?,
-            };
+            let one = self.describe_tagged_services(cluster, std::slice::from_ref(name));
+            let described = Box::pin(one).await?;
             all.services.extend(described.services);
             all.missing.extend(described.missing);
         }
@@ -157,30 +150,24 @@ impl Ecs {
     /// [`Error::ServiceDeleted`] when the service or its cluster is gone, or is being deleted: ECS tells of such a service for a
     /// while. Else as [`Ecs::clusters`].
     pub async fn describe_service(&self, cluster: &ClusterName, service: &ServiceName) -> Result<Service, Error> {
-        let gone = |reason: &str| {
-            Error::ServiceDeleted(format!(
-                "{} is not there (DescribeServices: {reason}): it was deleted, or its name is mistyped. Nothing is left to do",
-                title(cluster, service)
-            ))
-        };
-        let described = self
-            .describe_service_batch(cluster, std::slice::from_ref(service), None)
-            .await;
-        let described = described.map_err(|error| match error {
-            Error::NotFound(_) => gone("the cluster is not there"),
-            error => error,
-        })?;
-        let reason = match described.services.into_iter().next() {
-            Some(service) if service.status == ServiceStatus::Active => return Ok(service),
-            Some(service) if service.status == ServiceStatus::Draining => "DRAINING".to_owned(),
-            Some(_) => "INACTIVE".to_owned(),
-            None => described
-                .missing
-                .into_iter()
-                .next()
-                .map_or_else(|| "not in the answer".to_owned(), |(_, reason)| reason),
-        };
-        Err(gone(&reason))
+        let one = std::slice::from_ref(service);
+        let described = self.describe_service_batch(cluster, one, None).await;
+        only(cluster, service, described)
+    }
+
+    /// A read of one service with its tags, by the same call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ecs::describe_service`].
+    pub async fn describe_tagged_service(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+    ) -> Result<Service, Error> {
+        let one = std::slice::from_ref(service);
+        let described = self.describe_tagged_services(cluster, one).await;
+        only(cluster, service, described)
     }
 
     /// Returns `ServiceDeleted` in place of a `NotFound`, if the service itself is gone. Reads the service once for
@@ -228,6 +215,35 @@ impl Ecs {
             .ok_or_else(|| Error::Unavailable(format!("{call}: the answer holds no service")))?;
         convert::service(cluster, updated)
     }
+}
+
+/// The one service that was asked for, if it is there.
+fn only(
+    cluster: &ClusterName,
+    service: &ServiceName,
+    described: Result<DescribedServices, Error>,
+) -> Result<Service, Error> {
+    let gone = |reason: &str| {
+        Error::ServiceDeleted(format!(
+            "{} is not there (DescribeServices: {reason}): it was deleted, or its name is mistyped. Nothing is left to do",
+            title(cluster, service)
+        ))
+    };
+    let described = described.map_err(|error| match error {
+        Error::NotFound(_) => gone("the cluster is not there"),
+        error => error,
+    })?;
+    let reason = match described.services.into_iter().next() {
+        Some(service) if service.status == ServiceStatus::Active => return Ok(service),
+        Some(service) if service.status == ServiceStatus::Draining => "DRAINING".to_owned(),
+        Some(_) => "INACTIVE".to_owned(),
+        None => described
+            .missing
+            .into_iter()
+            .next()
+            .map_or_else(|| "not in the answer".to_owned(), |(_, reason)| reason),
+    };
+    Err(gone(&reason))
 }
 
 /// True if ECS refuses to return tags, since a service has an ARN of the old form:
