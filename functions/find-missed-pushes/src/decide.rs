@@ -192,8 +192,14 @@ fn missed(found: &Found<'_>, why: WhyMissed, done: &Done) -> MissedPush {
     } = &found.candidate;
     let on = running.arn().short();
     let because = match (why, found.judged) {
-        (WhyMissed::Lost, Judged::Unsure(_)) => "nobody can tell any more whether a push of it came".to_owned(),
+        (WhyMissed::Lost, Judged::Unsure(_)) => {
+            "nobody can tell any more whether a push of it came, or whether it was rolled out there before".to_owned()
+        }
         (WhyMissed::Lost, _) => "no push of it is known here, so its event was lost".to_owned(),
+        (WhyMissed::Held, Judged::Unsure(_)) => {
+            "its push skipped the service, or it was rolled out there and taken back: so many rollouts ago that nobody can tell"
+                .to_owned()
+        }
         (WhyMissed::Held, _) => {
             "its push skipped the service: the service was on hold, or a setting was different".to_owned()
         }

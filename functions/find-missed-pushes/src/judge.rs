@@ -6,6 +6,7 @@
 //! | | | one of the repository runs | not yet |
 //! | a revision of ours | yes | | failed before: it was taken back |
 //! | a revision of ours | no | one failed | failed before: somebody knows, and may redrive it |
+//! | a revision of ours | not told: the records do not reach back, or one is of a revision that was not read | none failed | held or lost, unsure |
 //! | a revision of ours | no | all ended well | held: it was skipped |
 //! | a revision of ours | no | there is none | lost |
 //! | a revision of ours | no | nobody can tell | lost, unsure |
@@ -21,9 +22,11 @@
 
 use crate::candidates::Candidate;
 use crate::pushes::Pushes;
+use ecr_deploy::aws::ecs::RECORDS;
 use ecr_deploy::contract::WhyMissed;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::{ServiceDeployment, ServiceDeploymentStatus};
+use jiff::Timestamp;
 
 /// The judgement of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub struct Facts<'a> {
     pub of_image: &'a [TaskDefinitionArn],
     /// ECS's records of the service's rollouts, newest first; `None` where ECS tells none.
     pub history: Option<&'a [ServiceDeployment]>,
+    /// True if those records omit a rollout since the image came, or may, as [`omits`] says.
+    pub has_gap: bool,
     /// The pushes since the image came; `None` where nobody can tell them all.
     pub pushes: Option<Pushes>,
 }
@@ -66,6 +71,15 @@ impl Facts<'_> {
             None => !self.of_image.is_empty(),
         }
     }
+}
+
+/// True if a rollout of an image that came at `at` may have been on the service although no record tells it: there are as many
+/// records as are read, all of them newer; or one since then is of a revision that is not known, and may have been of the image.
+#[must_use]
+pub fn omits(history: &[ServiceDeployment], at: Timestamp, is_known: impl Fn(&TaskDefinitionArn) -> bool) -> bool {
+    let mut since = history.iter().filter(|record| record.created_at >= at);
+    (history.len() >= RECORDS && since.clone().count() == history.len())
+        || since.any(|record| !is_known(&record.target))
 }
 
 /// Judges a candidate.
@@ -92,6 +106,8 @@ fn of_ours(facts: &Facts<'_>) -> Judged {
     match facts.pushes {
         _ if facts.was_deployed() => Judged::FailedBefore,
         Some(Pushes::Failed) => Judged::FailedBefore,
+        Some(Pushes::EndedWell) if facts.has_gap => Judged::Unsure(WhyMissed::Held),
+        Some(Pushes::None) if facts.has_gap => Judged::Unsure(WhyMissed::Lost),
         Some(Pushes::EndedWell) => Judged::Missed(WhyMissed::Held),
         Some(Pushes::None) => Judged::Missed(WhyMissed::Lost),
         Some(Pushes::Running) => Judged::NotYet,

@@ -26,7 +26,7 @@ use futures::channel::mpsc;
 use futures::future::try_join;
 use futures::stream;
 use jiff::{SignedDuration, Timestamp};
-use judge::{Facts, Judged, judge};
+use judge::{Facts, Judged, judge, omits};
 use pushes::Pushes;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -153,7 +153,12 @@ fn verdict(
         wanted.map(|revision| revision.arn().clone()).collect()
     };
     let is_ours = |revision: &Outline| revision.recorded_push(&image.repository).is_some();
+    // The revision that runs was read with the service.
+    let is_known = |arn: &TaskDefinitionArn| {
+        *arn == *candidate.running.arn() || revisions.iter().any(|revision| revision.arn() == arn)
+    };
     let facts = Facts {
+        has_gap: history.is_some_and(|history| omits(history, image.push.at(), is_known)),
         ours: &arns(&is_ours),
         of_image: &arns(&|revision| is_ours(revision) && revision.has_digest(image)),
         history,

@@ -19,6 +19,7 @@ use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use cache::Cache;
 use rate::Rate;
 use retry::{ConcurrentRegistrations, Throttled, retries, without_quota};
+pub use service_deployments::RECORDS;
 pub use services::{DescribedServices, SERVICES_PER_CALL};
 use std::time::Duration;
 

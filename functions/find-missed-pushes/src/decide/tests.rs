@@ -243,7 +243,17 @@ fn a_message_says_what_runs_what_is_missed_why_and_what_to_do() {
         (
             deploying(),
             Judged::Unsure(WhyMissed::Lost),
-            format!("nobody can tell any more whether a push of it came. {to_deploy}"),
+            format!(
+                "nobody can tell any more whether a push of it came, or whether it was rolled out there before. {to_deploy}"
+            ),
+        ),
+        (
+            deploying(),
+            Judged::Unsure(WhyMissed::Held),
+            format!(
+                "its push skipped the service, or it was rolled out there and taken back: so many rollouts ago that nobody can tell. \
+                 {to_deploy}"
+            ),
         ),
         (
             deploying(),

@@ -72,8 +72,57 @@ fn on_a_revision_of_ours_the_pushes_and_the_rollouts_decide() {
             of_image,
             history,
             pushes,
+            ..Facts::default()
         };
         assert_eq!(judged(&ours, plain, &facts), expected, "{facts:?}");
+    }
+}
+
+#[test]
+fn where_the_records_have_a_gap_an_image_that_was_taken_back_is_not_taken_for_one_that_was_missed() {
+    use ServiceDeploymentStatus::{RolledBack, Successful};
+    let ours = described_of_push("web:1", 1);
+    let made = [arn("web:2")];
+    let (elsewhere, back) = ([record("web:1", Successful)], [record("web:2", RolledBack)]);
+    for (history, pushes, expected) in [
+        (&elsewhere, Pushes::EndedWell, Judged::Unsure(WhyMissed::Held)),
+        (&elsewhere, Pushes::None, Judged::Unsure(WhyMissed::Lost)),
+        (&elsewhere, Pushes::Failed, Judged::FailedBefore),
+        (&back, Pushes::EndedWell, Judged::FailedBefore),
+    ] {
+        let facts = Facts {
+            ours: &made,
+            of_image: &made,
+            history: Some(history),
+            has_gap: true,
+            pushes: Some(pushes),
+        };
+        assert_eq!(judged(&ours, plain, &facts), expected, "{facts:?}");
+    }
+}
+
+#[test]
+fn records_have_a_gap_that_do_not_reach_back_to_the_push_or_name_a_revision_that_was_not_read() {
+    let records = |seconds: &[i64], revision: &str| -> Vec<ServiceDeployment> {
+        let records = seconds.iter().map(|second| ServiceDeployment {
+            created_at: at(*second),
+            ..record(revision, ServiceDeploymentStatus::Successful)
+        });
+        records.collect()
+    };
+    let many: Vec<i64> = (0..20).map(|number| 100 - number).collect();
+    let all_but_one = &many[..19];
+    for (seconds, revision, pushed_at, expected) in [
+        (&many[..], "web:1", 80, true),
+        (&many, "web:1", 82, false),
+        (all_but_one, "web:1", 80, false),
+        (&[], "web:1", 80, false),
+        (&[90, 70], "web:7", 80, true),
+        (&[70], "web:7", 80, false),
+    ] {
+        let is_known = |target: &TaskDefinitionArn| *target == arn("web:1");
+        let gap = omits(&records(seconds, revision), at(pushed_at), is_known);
+        assert_eq!(gap, expected, "{seconds:?} of {revision}, pushed at {pushed_at}");
     }
 }
 
@@ -114,6 +163,7 @@ fn an_image_of_a_repository_of_which_no_push_is_recorded_may_be_brought_in_by_ec
             of_image,
             history: Some(history),
             pushes,
+            ..Facts::default()
         };
         assert_eq!(judged(&running, plain, &facts), expected, "{facts:?}");
     }
@@ -153,6 +203,7 @@ fn somebody_elses_revision_that_came_after_ours_was_put_there() {
             of_image: &made,
             history: Some(&records),
             pushes,
+            ..Facts::default()
         };
         assert_eq!(
             judged(running, plain, &facts),
@@ -186,6 +237,7 @@ fn the_newest_rollout_of_the_image_counts() {
         of_image: &made,
         history: Some(&newest_first),
         pushes: Some(Pushes::EndedWell),
+        ..Facts::default()
     };
     assert_eq!(judged(&after, plain, &facts), Judged::FailedBefore);
 }

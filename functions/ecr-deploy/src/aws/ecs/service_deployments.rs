@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-/// How many service revisions `DescribeServiceRevisions` takes.
-const REVISIONS_PER_CALL: usize = 20;
+/// How many records are read: so many service revisions `DescribeServiceRevisions` takes.
+pub const RECORDS: usize = 20;
 
 impl Ecs {
-    /// ECS's own records of the service's rollouts that were asked for after `after`, newest first, at most 20.
+    /// ECS's own records of the service's rollouts that were asked for after `after`, newest first, at most [`RECORDS`].
     ///
     /// `None` where the service deployments API does not answer: not permitted, not supported, or empty, as it is for a
     /// service that was last deployed before ECS kept these records.
@@ -49,7 +49,7 @@ impl Ecs {
     ) -> Result<Option<Vec<ServiceDeployment>>, Error> {
         let mut briefs = self.service_deployment_briefs(cluster, service, after).await?;
         briefs.sort_by_key(|brief| Reverse(brief.created_at.map(|at| (at.secs(), at.subsec_nanos()))));
-        briefs.truncate(REVISIONS_PER_CALL);
+        briefs.truncate(RECORDS);
         let targets = briefs
             .iter()
             .filter_map(|brief| brief.target_service_revision_arn.clone());
