@@ -14,6 +14,8 @@
 //!
 //! `SERVICE_DELETED` comes after the plan: conclude says it of a service that was deleted since.
 
+mod missing;
+
 use crate::stage::{self, Candidate, Owner, Stage, Stages};
 use ecr_deploy::contract::{SkipReason, Skipped};
 use ecr_deploy::domain::arn::{ClusterName, TaskDefinitionArn};
@@ -27,6 +29,7 @@ use ecr_deploy::domain::stage::StageName;
 use ecr_deploy::domain::task_definition::{Outline, SOURCE_TAG, Standing};
 use ecr_deploy::function::config::Config;
 use jiff::Timestamp;
+pub use missing::{Missing, not_promoted, not_tagged};
 use std::fmt::Display;
 
 /// Why an event without a tagged image has nothing to deploy.
@@ -278,44 +281,6 @@ fn kept(
         decided(stage, tag)
     );
     Some((SkipReason::LowerVersion, message))
-}
-
-/// Says that a service or a family, `resource`, is not moved since its stage comes after one of which a service neither is
-/// in this push nor has the image stable; so do `more`.
-#[must_use]
-pub fn not_promoted(
-    image: &PushedImage,
-    resource: impl Display,
-    [stage, before]: [&StageName; 2],
-    missing: &str,
-    more: usize,
-) -> Skipped {
-    let message = format!(
-        "its stage {stage} comes after {before}, and {missing}{} is not stable on this image ({}). Push a tag \
-         that {before} takes, or this tag again when it is stable there",
-        and_more(more),
-        image.digest
-    );
-    skipped(resource, SkipReason::NotPromoted, message)
-}
-
-fn and_more(services: usize) -> String {
-    match services {
-        0 => String::new(),
-        1 => " (and one more service)".to_owned(),
-        more => format!(" (and {more} more services)"),
-    }
-}
-
-/// Says that the image does not get the `tag` of a stage, of which a service neither is in this push nor has the image stable; so
-/// do `more`.
-#[must_use]
-pub fn not_tagged(image: &PushedImage, tag: &ImageTag, stage: &StageName, missing: &str, more: usize) -> Skipped {
-    let message = format!(
-        "the stage {stage} does not give it the tag {tag}: {missing}{} is not stable on this image, and not deployed by this push",
-        and_more(more)
-    );
-    skipped(image, SkipReason::NotTagged, message)
 }
 
 /// Why what runs a revision, `resource`, is not moved on from it: it is of a newer push. A push that is recorded as of a time

@@ -3,7 +3,7 @@
 //! The first wave has the services whose stages wait for none; each later wave begins when all before it is stable.
 
 use crate::plan::{self, Planned, id_of, id_of_planned};
-use crate::policy;
+use crate::policy::{self, Missing};
 use crate::stage::{Candidate, Owner, Stage, Stages};
 use ecr_deploy::contract::{PlannedRevision, PlannedService, Skipped, StageTag, Wave};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
@@ -78,7 +78,7 @@ pub fn waves(
         for (resource, stage, service) in members(revision, planned) {
             if let Some((stage, kept)) = stage.and_then(|stage| kept_back.get_key_value(stage)) {
                 let stages = [stage, kept.before];
-                skipped.push(policy::not_promoted(image, resource, stages, &kept.missing, kept.more));
+                skipped.push(policy::not_promoted(image, resource, stages, &kept.missing));
                 continue;
             }
             let (level, settings) = (level(stages, stage), ways.place(stage));
@@ -97,7 +97,7 @@ pub fn waves(
     for (stage, settings, tag) in ways.tags {
         let is_planned = |of: &Running<'_>| planned.stages.get(&id_of(of.service)) == Some(stage);
         match missing(&running, stage, is_planned) {
-            Some((first, more)) => skipped.push(policy::not_tagged(image, tag, stage, &first, more)),
+            Some(missing) => skipped.push(policy::not_tagged(image, tag, stage, &missing)),
             None => tags.push(StageTag {
                 settings,
                 tag: tag.clone(),
@@ -115,11 +115,10 @@ pub fn waves(
     }
 }
 
-/// Why a stage is kept back: of the stage `before` it, the service `missing` is not stable on the image, nor are `more`.
+/// Why a stage is kept back: of the stage `before` it, these services are `missing`.
 struct KeptBack<'a> {
     before: &'a StageName,
-    missing: String,
-    more: usize,
+    missing: Missing,
 }
 
 /// The stages that do not get the image by this push, since one before them has not had it stable.
@@ -137,9 +136,8 @@ fn kept_back<'a>(
         let is_planned = |of: &Running<'_>| {
             !kept_back.contains_key(before) && planned.stages.get(&id_of(of.service)) == Some(before)
         };
-        if let Some((missing, more)) = missing(running, before, is_planned) {
-            let why = KeptBack { before, missing, more };
-            kept_back.insert(&stage.name, why);
+        if let Some(missing) = missing(running, before, is_planned) {
+            kept_back.insert(&stage.name, KeptBack { before, missing });
         }
     }
     kept_back
@@ -197,18 +195,12 @@ impl<'a> Ways<'a> {
     }
 }
 
-/// The first service of `stage` that runs the repository and neither is in the plan nor has the image stable, and how many more
-/// there are.
-fn missing(
-    running: &[Running<'_>],
-    stage: &StageName,
-    is_planned: impl Fn(&Running<'_>) -> bool,
-) -> Option<(String, usize)> {
-    let mut missing = running.iter();
-    let mut next = || missing.find(|of| of.stage == stage && !is_planned(of) && !of.is_stable_on_image);
-    let first = next()?.service.title();
-    let more = std::iter::from_fn(next).count();
-    Some((first, more))
+/// The services of `stage` that run the repository and neither are in the plan nor have the image stable.
+fn missing(running: &[Running<'_>], stage: &StageName, is_planned: impl Fn(&Running<'_>) -> bool) -> Option<Missing> {
+    let of_stage = running.iter().filter(|of| of.stage == stage);
+    let missing = of_stage.filter(|of| !is_planned(of) && !of.is_stable_on_image);
+    let missing: Vec<&Service> = missing.map(|of| of.service).collect();
+    Missing::of(&missing)
 }
 
 /// A service that runs the repository, or may, in a stage.
@@ -224,10 +216,14 @@ fn running<'a>(
     services: &'a [Service],
     definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
 ) -> Vec<Running<'a>> {
-    let of_each = services.iter().filter_map(|service| {
+    // One that is being deleted never comes to the image, and a stage that waits for it would wait for ever.
+    let there = services
+        .iter()
+        .filter(|service| service.status == ServiceStatus::Active);
+    let of_each = there.filter_map(|service| {
         let definition = plan::running(service, definitions, image);
         // A service that is there may run the repository: the order does not rest on what nobody knows.
-        let unknown = || plan::unknown(service, definitions).filter(|_| service.status == ServiceStatus::Active);
+        let unknown = || plan::unknown(service, definitions);
         let family = match definition {
             Some(definition) => definition.arn().family(),
             None => unknown()?.family(),

@@ -302,8 +302,7 @@ fn row(reason: SkipReason) -> Row {
                 &image,
                 "web in production",
                 [&"production".parse().unwrap(), &"staging".parse().unwrap()],
-                "web in staging",
-                2,
+                &missing(2),
             ),
             "web in production",
             "its stage production comes after staging, and web in staging (and 2 more services) is not stable on this image",
@@ -314,8 +313,7 @@ fn row(reason: SkipReason) -> Row {
                 &image,
                 &"tried".parse().unwrap(),
                 &"staging".parse().unwrap(),
-                "web in staging",
-                1,
+                &missing(1),
             ),
             "app:v2",
             "the stage staging does not give it the tag tried: web in staging (and one more service) is not stable on this image",
@@ -324,6 +322,15 @@ fn row(reason: SkipReason) -> Row {
         // These two by conclude, after the plan.
         SkipReason::ServiceDeleted => Row::of(None, "", "", SkipReason::NotReached),
         SkipReason::NotReached => Row::of(None, "", "", None),
+    }
+}
+
+/// The service `web` of staging, and so many more.
+fn missing(more: usize) -> Missing {
+    Missing {
+        first: "web in staging".to_owned(),
+        more,
+        is_of_other_deployer: false,
     }
 }
 

@@ -230,6 +230,42 @@ fn behind_a_stage_without_services_the_one_before_that_keeps_the_stage_back() {
     );
 }
 
+#[test]
+fn a_service_of_the_stage_before_that_is_being_deleted_keeps_nothing_back() {
+    use ecr_deploy::domain::service::ServiceStatus::{Draining, Inactive};
+    for status in [Draining, Inactive] {
+        let deleted = Service {
+            status,
+            ..on("staging", "web", deployment("web:1"))
+        };
+        let (waves, skipped) = put_in_order(&two(&["v*"]), &[deleted, on("production", "web", deployment("web:1"))]);
+        assert_eq!(waves, ["production 900: web:1 production/web"], "{status:?}");
+        assert_eq!(skipped, [], "{status:?}");
+    }
+}
+
+/// ECS shows no deployments of such a service, so it is never stable, whatever it runs.
+#[test]
+fn for_a_service_of_another_deployer_in_the_stage_before_the_advice_is_to_take_it_out_of_its_stage() {
+    use ecr_deploy::domain::service::Controller::{CodeDeploy, External};
+    for controller in [CodeDeploy, External] {
+        let other = Service {
+            controller,
+            deployments: Vec::new(),
+            ..on("staging", "web", deployment("web:2"))
+        };
+        let services = [
+            on("staging", "api", rolling("web:2")),
+            other,
+            on("production", "web", deployment("web:1")),
+        ];
+        let (waves, skipped) = put_in_order(&two(&["main-*"]), &services);
+        assert_eq!(waves, Vec::<String>::new(), "{controller:?}");
+        let says = "ECS does not deploy web in staging, so no push moves it: set its tag ecr-deploy:stage to off";
+        assert!(skipped[0].message.contains(says), "{}", skipped[0].message);
+    }
+}
+
 /// ECS does not describe `gone:1`, so nobody knows whether it runs the repository.
 #[test]
 fn a_service_of_the_stage_before_that_cannot_be_read_keeps_the_stage_back() {
