@@ -125,8 +125,8 @@ fn refuse_many(most: u32, plan: &Plan) -> Result<(), Error> {
     let image = image.as_ref().map(ToString::to_string).unwrap_or_default();
     Err(Error::InvalidInput(format!(
         "{image} would move {services} services, and the setting maxServices allows {most}. Nothing was changed. Ask for the \
-         plan to see which services these are. If the push is meant for all of them, raise maxServices and redrive this execution; \
-         else narrow what is deployed by the setting stages, clusters or repositories"
+         plan to see which services these are. If the push is meant for all of them, raise maxServices, deploy the stack, and push \
+         again: a redrive keeps to the old setting. Else narrow what is deployed by the setting stages, clusters or repositories"
     )))
 }
 
