@@ -277,7 +277,7 @@ async fn where_rollback_is_none_a_failed_rollout_stays_and_the_next_push_goes_on
     assert_eq!(end.outcome_of("stays-kept"), "Deploy.NotRolledBack", "{end:#?}");
     assert_eq!(end.outcome_of("stays-staging"), "Deploy.RolledBack", "{end:#?}");
     let message = end.message_of("stays-kept");
-    let says = "aws ecs update-service --cluster stays-cluster --service stays-kept --task-definition stays-kept:1";
+    let says = "ecr-deploy rollback stays-cluster/stays-kept --why";
     assert!(
         message.contains("It stays on stays-kept:2") && message.contains(says),
         "{message}"

@@ -67,19 +67,25 @@ fn service_outcome(end: &ServiceEnd) -> Result<(ServiceOutcome, String), Error> 
         .map(|watched| &watched.rollout.task_definition)
         .or(end.task_definition.as_ref());
     let updated_to = to.map(|to| format!(" to {}", to.short())).unwrap_or_default();
-    let not_updated = format!("{name} was not updated{updated_to} for {image}");
-    let to = to.map_or("a new revision", TaskDefinitionArn::short);
-    let Some(update) = &end.update else {
-        return Err(unchanged(end.error.as_ref(), &not_updated));
+    let update = Attempted {
+        name: &name,
+        what: format!("updated{updated_to} for {image}"),
+        again: "redrive this execution to try again".to_owned(),
+        // Nothing updates it before its revision is there.
+        may_be_done: end.task_definition.is_some(),
     };
-    let deployed = match &update.outcome {
-        UpdateOutcome::Superseded {} => return Ok((ServiceOutcome::Superseded, update.message.clone())),
-        UpdateOutcome::OnHold {} => return Ok((ServiceOutcome::OnHold, update.message.clone())),
-        UpdateOutcome::ServiceDeleted {} => return Ok((ServiceOutcome::ServiceDeleted, update.message.clone())),
+    let to = to.map_or("a new revision", TaskDefinitionArn::short);
+    let Some(updated) = &end.update else {
+        return Err(update.failed(end.error.as_ref()));
+    };
+    let deployed = match &updated.outcome {
+        UpdateOutcome::Superseded {} => return Ok((ServiceOutcome::Superseded, updated.message.clone())),
+        UpdateOutcome::OnHold {} => return Ok((ServiceOutcome::OnHold, updated.message.clone())),
+        UpdateOutcome::ServiceDeleted {} => return Ok((ServiceOutcome::ServiceDeleted, updated.message.clone())),
         UpdateOutcome::RollingBack {} | UpdateOutcome::Rebase { .. } => {
-            return Err(unchanged(end.error.as_ref(), &not_updated));
+            return Err(update.failed(end.error.as_ref()));
         }
-        UpdateOutcome::RollBack(asked) => return taken_back::outcome(end, asked, &update.message),
+        UpdateOutcome::RollBack(asked) => return taken_back::outcome(end, asked, &updated.message),
         UpdateOutcome::AlreadyDeployed(_) => ServiceOutcome::AlreadyDeployed,
         UpdateOutcome::Started(_) => ServiceOutcome::Deployed,
     };
@@ -124,21 +130,23 @@ fn stays(end: &ServiceEnd, failed: &Failed, to: &str) -> Error {
         says: failed, look_now, ..
     } = failed;
     let previous = watched(end).and_then(|watched| watched.previous.as_ref());
-    let go_back = previous.map_or_else(
-        || "no revision of it is known to have been stable".to_owned(),
-        |previous| {
-            format!(
-                "to take it back, run aws ecs update-service --cluster {} --service {} --task-definition {}",
-                end.cluster,
-                end.service,
-                previous.short()
-            )
-        },
-    );
+    let go_back = match previous {
+        None => "; no revision of it is known to have been stable".to_owned(),
+        Some(previous) => format!(
+            ". To take it back to {} and hold it there:\n{}",
+            previous.short(),
+            take_back(end)
+        ),
+    };
     Error::NotRolledBack(format!(
         "{failed} It stays on {to}, since the rollback of its stage is none; only a circuit breaker or an alarm of the service's own \
-         takes it back. {look_now}; {go_back}"
+         takes it back. {look_now}{go_back}"
     ))
+}
+
+/// The command by which an operator takes a service back, on a line of its own.
+fn take_back(end: &ServiceEnd) -> String {
+    format!("  ecr-deploy rollback {}/{} --why '…'", end.cluster, end.service)
 }
 
 /// A rollout that did not become stable, in words.
@@ -296,21 +304,46 @@ fn left(rollback: &WatchedRollback) -> String {
     })
 }
 
-/// The error of a service that was not changed: by the name under which the update threw it.
-fn unchanged(error: Option<&StateError>, what: &str) -> Error {
-    let Some(error) = error else {
-        return Error::ServicesFailed(format!("{what}; redrive this execution to try again"));
-    };
-    let says = format!("{what}: {}. Nothing was changed", readable(error));
-    let message = format!("{says}; redrive this execution to try again");
-    match error.error.as_str() {
-        "Deploy.RolledBack" => Error::RolledBack(format!(
-            "{says}; fix the image and push again, or redrive this execution to try the same image again"
-        )),
-        "Deploy.NotFound" => Error::NotFound(message),
-        "Deploy.Rejected" => Error::Rejected(message),
-        "Deploy.InvalidInput" => Error::InvalidInput(message),
-        _ => Error::ServicesFailed(message),
+/// A change of a service that ended in an error, with nothing to watch.
+struct Attempted<'a> {
+    /// The service for a person.
+    name: &'a str,
+    /// What was to be done to it: "updated to web:2 for app:v2".
+    what: String,
+    /// How it is tried again.
+    again: String,
+    /// True if it may have been done all the same, where nobody answered.
+    may_be_done: bool,
+}
+
+impl Attempted<'_> {
+    /// The error of the service, by the name under which its step threw it.
+    fn failed(&self, error: Option<&StateError>) -> Error {
+        let Self {
+            name,
+            what,
+            again,
+            may_be_done,
+        } = self;
+        let Some(error) = error else {
+            return Error::ServicesFailed(format!("{name} was not {what}; {again}"));
+        };
+        let reason = readable(error);
+        let says = format!("{name} was not {what}: {reason}. Nothing was changed");
+        let message = format!("{says}; {again}");
+        match error.error.as_str() {
+            "Deploy.RolledBack" => Error::RolledBack(format!(
+                "{says}; fix the image and push again, or redrive this execution to try the same image again"
+            )),
+            "Deploy.NotFound" => Error::NotFound(message),
+            "Deploy.Rejected" => Error::Rejected(message),
+            "Deploy.InvalidInput" => Error::InvalidInput(message),
+            // ECS may have done what it was asked, although its answer was lost or the function ended.
+            _ if *may_be_done => Error::ServicesFailed(format!(
+                "It is not known whether {name} was {what}: {reason}. Look at the service now; {again}"
+            )),
+            _ => Error::ServicesFailed(message),
+        }
     }
 }
 

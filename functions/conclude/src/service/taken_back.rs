@@ -1,6 +1,6 @@
 //! How an execution ends that only takes a service back, on an operator's word.
 
-use super::{said, unchanged};
+use super::{Attempted, said, take_back};
 use ecr_deploy::contract::{
     RollBackOutput, RollbackMethod, ServiceEnd, ServiceOutcome, UpdateOutcome, Verdict, WatchedUpdate,
 };
@@ -28,12 +28,18 @@ pub(super) fn outcome(end: &ServiceEnd, asked: &WatchedUpdate, why: &str) -> Res
         end.image
     );
     let Some(RollBackOutput { method, message, .. }) = &end.roll_back else {
-        let what = format!("{name} was not taken back {from}");
-        return Err(unchanged(end.roll_back_error.as_ref(), &what));
+        let attempted = Attempted {
+            name: &name,
+            what: format!("taken back {from}"),
+            again: again(end),
+            may_be_done: true,
+        };
+        return Err(attempted.failed(end.roll_back_error.as_ref()));
     };
     let failed = |reason: &str| {
         Err(Error::RollBackFailed(format!(
-            "{name} was taken back {from}. That failed: {reason}. Look at the service now, then redrive this execution to try again"
+            "{name} was taken back {from}. That failed: {reason}. Look at the service now; {}",
+            again(end)
         )))
     };
     if let Some(error) = &end.roll_back_error {
@@ -71,6 +77,11 @@ pub(super) fn outcome(end: &ServiceEnd, asked: &WatchedUpdate, why: &str) -> Res
         Verdict::ServiceDeleted => Ok((ServiceOutcome::ServiceDeleted, check.message.clone())),
         Verdict::InProgress | Verdict::Failed => failed(&check.message),
     }
+}
+
+/// How it is tried again. A redrive of this execution is nothing that the command does, or its policy allows.
+fn again(end: &ServiceEnd) -> String {
+    format!("to try again, with the same --to if it had one:\n{}", take_back(end))
 }
 
 #[cfg(test)]

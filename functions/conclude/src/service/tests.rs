@@ -512,8 +512,6 @@ fn a_service_that_was_not_changed_fails_by_the_name_of_what_stopped_the_update()
         ("Deploy.NotFound", "Deploy.NotFound"),
         ("Deploy.Rejected", "Deploy.Rejected"),
         ("Deploy.InvalidInput", "Deploy.InvalidInput"),
-        ("Deploy.Unavailable", "Deploy.ServicesFailed"),
-        ("Lambda.Unknown", "Deploy.ServicesFailed"),
     ] {
         let says = format!("{what}: no. Nothing was changed; redrive this execution to try again");
         for update in [
@@ -543,6 +541,26 @@ fn a_service_that_was_not_changed_fails_by_the_name_of_what_stopped_the_update()
         "Deploy.ServicesFailed",
         &format!("{what}; redrive this execution to try again"),
     );
+}
+
+#[test]
+fn where_nobody_answered_it_is_not_known_whether_the_service_was_updated_once_it_had_a_revision() {
+    for thrown_by in Error::PASSING.into_iter().chain(["Lambda.Unknown"]) {
+        let unanswered = ServiceEnd {
+            error: Some(thrown(thrown_by, "no usable answer")),
+            ..end(None)
+        };
+        let says = "It is not known whether web in production was updated to web:2 for app:v2: no usable answer. Look at the service \
+                    now; redrive this execution to try again";
+        throws(&unanswered, "Deploy.ServicesFailed", says);
+        let not_registered = ServiceEnd {
+            task_definition: None,
+            ..unanswered
+        };
+        let says = "web in production was not updated for app:v2: no usable answer. Nothing was changed; redrive this execution to \
+                    try again";
+        throws(&not_registered, "Deploy.ServicesFailed", says);
+    }
 }
 
 #[test]
@@ -579,12 +597,11 @@ fn a_rollout_that_failed_in_a_stage_without_rollbacks_is_red_and_says_how_to_go_
     let failed = stays(checked(Verdict::Failed, crashed));
     let stays_on = "It stays on web:2, since the rollback of its stage is none; only a circuit breaker or an alarm of the service's \
                     own takes it back. Look at the service now; push a good image";
-    let go_back =
-        "to take it back, run aws ecs update-service --cluster production --service web --task-definition web:1";
+    let go_back = "To take it back to web:1 and hold it there:\n  ecr-deploy rollback production/web --why '…'";
     throws(
         &failed,
         "Deploy.NotRolledBack",
-        &format!("{FAILED} {stays_on}, {RETRY}; {go_back}"),
+        &format!("{FAILED} {stays_on}, {RETRY}. {go_back}"),
     );
     let first = ServiceEnd {
         update: Some(update(UpdateOutcome::Started(WatchedUpdate {
