@@ -224,6 +224,7 @@ mod tests {
                 created_at: at(9),
             }],
             crash_threshold: CrashThreshold::default(),
+            planned_wait: jiff::SignedDuration::ZERO,
             completes_early: false,
             has_lifecycle_hooks: true,
             is_express: false,

@@ -84,6 +84,7 @@ fn service() -> Service {
             created_at: at(10),
         }],
         crash_threshold: CrashThreshold::default(),
+        planned_wait: jiff::SignedDuration::ZERO,
         completes_early: false,
         has_lifecycle_hooks: false,
         is_express: false,

@@ -167,6 +167,7 @@ pub fn service(deployments: impl IntoIterator<Item = Deployment>) -> Service {
         pending_count: deployments.iter().map(|deployment| deployment.pending_count).sum(),
         deployments,
         crash_threshold: CrashThreshold::default(),
+        planned_wait: jiff::SignedDuration::ZERO,
         completes_early: false,
         has_lifecycle_hooks: false,
         is_express: false,

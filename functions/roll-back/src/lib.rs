@@ -106,15 +106,18 @@ async fn roll_back(
     input: &RollBackInput,
 ) -> Result<RollBackOutput, Error> {
     attempts(now, async |now, sent: &mut Option<Sent<Back>>| {
-        let deadline = now.saturating_add(input.settings.rollout_timeout);
-        let attempt = Attempt {
+        let mut attempt = Attempt {
             mover,
             ecr,
             input,
             now,
-            deadline: deadline.unwrap_or(Timestamp::MAX),
+            deadline: now,
         };
-        attempt.act(attempt.read().await?, sent).await
+        let reading = attempt.read().await?;
+        // An update back is a deployment by the service's own strategy, too.
+        let time = reading.read.service.rollout_time(input.settings.rollout_timeout);
+        attempt.deadline = now.saturating_add(time).unwrap_or(Timestamp::MAX);
+        attempt.act(reading, sent).await
     })
     .await
 }

@@ -61,13 +61,15 @@ pub async fn handle(
             error => return Err(error),
         },
     };
+    let watched = update.outcome.watched();
+    let until = watched.map_or(update.deadline, |watched| watched.rollout.deadline);
     let waiting = Waiting {
         cluster: &mover.cluster,
         service: &mover.service,
         services,
         running,
         age: SignedDuration::ZERO,
-        left: update.deadline.duration_since(now),
+        left: until.duration_since(now),
         is_held: false,
     };
     tracing::info!(outcome = update.outcome.name(), "{}", update.message);

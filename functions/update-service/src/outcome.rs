@@ -121,7 +121,8 @@ impl Attempt<'_> {
         // may still show the service as it was before.
         let late = deployment.map_or(SignedDuration::ZERO, |it| it.created_at.duration_since(self.now));
         let late = late.max(SignedDuration::ZERO);
-        let deadline = self.deadline.saturating_add(late);
+        let time = service.rollout_time(self.input.settings.rollout_timeout);
+        let deadline = self.now.saturating_add(time.saturating_add(late));
         Rollout {
             cluster: self.mover.cluster.clone(),
             service: self.mover.service.clone(),

@@ -52,7 +52,7 @@ impl Attempt<'_> {
             (Start::RollingBack(to), Some(rollback)) => {
                 let Self { mover, .. } = self;
                 let stopped = mover.ecs.stopped_tasks(&mover.cluster, &mover.service).await?;
-                let timeout = self.input.settings.rollout_timeout;
+                let timeout = service.rollout_time(self.input.settings.rollout_timeout);
                 if is_lost(rollback, service.crash_threshold, &stopped, self.now, timeout) {
                     reading.facts.rollback_is_lost = true;
                     decide(self.input, service, &reading.facts)

@@ -66,7 +66,10 @@ impl Fake {
                     .chain(others)
                     .chain(before.collect::<Vec<_>>())
                     .collect();
-                *state = ecr_deploy::testing::service(all);
+                *state = Service {
+                    planned_wait: state.planned_wait,
+                    ..ecr_deploy::testing::service(all)
+                };
                 true
             })
             .then_http_response({
@@ -774,6 +777,22 @@ async fn a_service_that_was_deleted_is_an_outcome_and_one_that_refuses_an_error_
         refused.name() == "Deploy.Rejected" && refused.to_string().starts_with(says),
         "{refused}"
     );
+}
+
+/// By its own plan a linear deployment of ECS takes 54 minutes and its bake time, which is longer than a rollout may take.
+#[tokio::test]
+async fn a_rollout_has_its_time_beside_the_waits_that_ecs_plans() {
+    let settings = RolloutSettings::default();
+    for minutes in [0, 69] {
+        let planned_wait = jiff::SignedDuration::from_mins(minutes);
+        let baking = Service {
+            planned_wait,
+            ..service([deployment("web:1")])
+        };
+        let update = Fake::new(baking, &[], None).asked(&wanted(), 60).await.unwrap();
+        let deadline = rollout(&update).unwrap().deadline;
+        assert_eq!(deadline, at(60) + settings.rollout_timeout + planned_wait, "{update:?}");
+    }
 }
 
 /// The plan may be days old: stages soak, and services wait for others.

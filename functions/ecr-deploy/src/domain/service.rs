@@ -6,12 +6,14 @@
 mod event;
 mod record;
 mod stopped;
+mod strategy;
 
 use crate::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
 pub use event::ServiceEvent;
 use jiff::{SignedDuration, Timestamp};
 pub use record::{ContainerDigest, ServiceDeployment, ServiceDeploymentStatus, good, last_good};
 pub use stopped::{StoppedContainer, StoppedTask};
+pub use strategy::Strategy;
 
 /// One read of a service, by `DescribeServices`.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +40,8 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// At how many crashed tasks a deployment counts as a crash loop.
     pub crash_threshold: CrashThreshold,
+    /// How long ECS waits in a deployment of it by plan, whatever its tasks do: see [`Strategy::planned_wait`].
+    pub planned_wait: SignedDuration,
     /// True if ECS may call a rollout complete before all of its tasks run: `earlySuccessCriteria`.
     pub completes_early: bool,
     /// True if its deployments may wait at lifecycle hooks, for a person or a Lambda function.
@@ -109,6 +113,12 @@ impl Service {
     pub fn only_drains(&self, now: Timestamp, rollout_timeout: SignedDuration) -> bool {
         let age = |primary: &Deployment| now.duration_since(primary.created_at);
         self.draining() > 0 && self.primary().is_some_and(|primary| age(primary) >= rollout_timeout)
+    }
+
+    /// How long a rollout, or a rollback, of it may take: `rollout_timeout`, and the waits that ECS plans by its strategy.
+    #[must_use]
+    pub fn rollout_time(&self, rollout_timeout: SignedDuration) -> SignedDuration {
+        strategy::rollout_time(rollout_timeout, self.planned_wait)
     }
 
     /// "web in production", as messages name it.

@@ -68,6 +68,7 @@ pub fn wire(service: &Service) -> Value {
         "taskDefinition": service.task_definitions.first().filter(|_| !service.is_express),
         "resourceManagementType": if service.is_express { "ECS" } else { "CUSTOMER" },
         "deploymentConfiguration": {
+            "bakeTimeInMinutes": service.planned_wait.as_mins(),
             "deploymentCircuitBreaker": {"enable": true, "rollback": true, "thresholdConfiguration": threshold},
             "earlySuccessCriteria": {"enable": service.completes_early, "healthyPercent": 50},
             "lifecycleHooks": hooks,

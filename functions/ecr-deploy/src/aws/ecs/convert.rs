@@ -4,12 +4,12 @@ use crate::domain::arn::{ClusterName, TaskDefinitionArn};
 use crate::domain::image::ImageReference;
 use crate::domain::service::{
     ContainerDigest, Controller, CrashThreshold, Deployment, RolloutState, Service, ServiceDeployment,
-    ServiceDeploymentStatus, ServiceEvent, ServiceStatus, ServiceTags, StoppedContainer, StoppedTask,
+    ServiceDeploymentStatus, ServiceEvent, ServiceStatus, ServiceTags, StoppedContainer, StoppedTask, Strategy,
 };
 use crate::error::Error;
 use aws_sdk_ecs::types;
 use aws_smithy_types::DateTime;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub(super) fn service(cluster: &ClusterName, service: types::Service) -> Result<Service, Error> {
     let name = super::parse(service.service_name.unwrap_or_default(), "DescribeServices")?;
@@ -55,6 +55,7 @@ pub(super) fn service(cluster: &ClusterName, service: types::Service) -> Result<
         running_count: count(service.running_count),
         pending_count: count(service.pending_count),
         crash_threshold: crash_threshold(configuration),
+        planned_wait: planned_wait(configuration),
         completes_early: configuration
             .and_then(|configuration| configuration.early_success_criteria.as_ref())
             .is_some_and(|criteria| criteria.enable),
@@ -68,6 +69,31 @@ pub(super) fn service(cluster: &ClusterName, service: types::Service) -> Result<
             })
             .collect(),
     })
+}
+
+/// How long ECS waits in a deployment by plan; by ECS's own numbers where the service names none.
+fn planned_wait(configuration: Option<&types::DeploymentConfiguration>) -> SignedDuration {
+    let Some(configuration) = configuration else {
+        return SignedDuration::ZERO;
+    };
+    let (percent, minutes) = Strategy::LINEAR;
+    let linear = configuration.linear_configuration();
+    let canary = configuration.canary_configuration();
+    let strategy = match configuration.strategy {
+        Some(types::DeploymentStrategy::Linear) => Strategy::Linear {
+            step_percent: linear.and_then(|it| it.step_percent).unwrap_or(percent),
+            step_minutes: linear
+                .and_then(|it| it.step_bake_time_in_minutes)
+                .map_or(minutes, count),
+        },
+        Some(types::DeploymentStrategy::Canary) => Strategy::Canary {
+            minutes: canary
+                .and_then(|it| it.canary_bake_time_in_minutes)
+                .map_or(Strategy::CANARY, count),
+        },
+        _ => Strategy::AtOnce,
+    };
+    strategy.planned_wait(configuration.bake_time_in_minutes.map_or(0, count))
 }
 
 /// ECS's own where the service names none, or one of a kind that is not known.
@@ -212,4 +238,38 @@ pub(super) fn timestamp(at: Option<DateTime>) -> Timestamp {
 
 pub(super) fn to_date_time(at: Timestamp) -> DateTime {
     DateTime::from_nanos(at.as_nanosecond()).unwrap_or_else(|_| DateTime::from_secs(at.as_second()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ecs::types::{CanaryConfiguration, DeploymentConfiguration, DeploymentStrategy, LinearConfiguration};
+
+    #[test]
+    fn a_deployment_waits_as_its_service_says_and_else_by_ecs_own_numbers() {
+        let of = || DeploymentConfiguration::builder().bake_time_in_minutes(5);
+        let linear = LinearConfiguration::builder().step_percent(25.0);
+        let linear = linear.step_bake_time_in_minutes(2).build();
+        let canary = CanaryConfiguration::builder().canary_bake_time_in_minutes(20).build();
+        for (configuration, minutes) in [
+            (DeploymentConfiguration::builder(), 0),
+            (of(), 5),
+            (of().strategy(DeploymentStrategy::BlueGreen), 5),
+            (of().strategy(DeploymentStrategy::Linear), 59),
+            (
+                of().strategy(DeploymentStrategy::Linear).linear_configuration(linear),
+                11,
+            ),
+            (of().strategy(DeploymentStrategy::Canary), 15),
+            (
+                of().strategy(DeploymentStrategy::Canary).canary_configuration(canary),
+                25,
+            ),
+        ] {
+            let configuration = configuration.build();
+            let wait = planned_wait(Some(&configuration));
+            assert_eq!(wait, SignedDuration::from_mins(minutes), "{configuration:?}");
+        }
+        assert_eq!(planned_wait(None), SignedDuration::ZERO);
+    }
 }
