@@ -80,7 +80,8 @@ impl Grounds<'_> {
         }
         match self.record.map(|record| record.status) {
             Some(ServiceDeploymentStatus::Successful) => return true,
-            Some(ServiceDeploymentStatus::UnderWay) => return false,
+            // Of a rollback that ECS has not ended, it may still say that it could not.
+            Some(ServiceDeploymentStatus::UnderWay | ServiceDeploymentStatus::RollingBack) => return false,
             _ => {}
         }
         match primary.rollout_state {

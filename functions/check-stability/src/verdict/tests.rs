@@ -1691,6 +1691,28 @@ fn a_rollback_that_anything_but_a_newer_push_overtakes_is_displaced_for_nobody_e
 }
 
 #[test]
+fn a_rollback_by_ecs_is_stable_when_ecss_record_says_so_and_at_its_deadline_if_only_old_tasks_drain() {
+    let complete = |status, old: Option<Deployment>| {
+        rollback([again(3, deployment("web:1"))].into_iter().chain(old)).history([record("web:2", status)])
+    };
+    complete(RollingBack, None).says(InProgress, "2 of 2 tasks running");
+    complete(RolledBack, None).is(Stable);
+    complete(RollbackFailed, None).is(Failed);
+    let draining = Deployment {
+        desired_count: 0,
+        ..deployment("web:2")
+    };
+    let drains = complete(RollingBack, Some(draining));
+    let deadline = drains.asked.rollout.deadline;
+    drains.is(InProgress);
+    Case {
+        now: deadline,
+        ..drains
+    }
+    .is(Stable);
+}
+
+#[test]
 fn an_old_record_of_our_target_tells_nothing_about_the_rollback() {
     let first = ServiceDeployment {
         created_at: at(-600),
