@@ -61,7 +61,7 @@ impl Grounds<'_> {
         self.record.is_some_and(|record| is_rollback(record.status))
     }
 
-    /// True if ECS rolled back.
+    /// True if ECS rolled ours back. A rollback that began after another rollout had replaced ours is one of that.
     fn went_back(&self) -> bool {
         // Nothing else tells it where ECS shows no records, and a shift of traffic ended before the primary deployment was
         // another one. To begin ours once more would fail as often as it is begun.
@@ -70,7 +70,7 @@ impl Grounds<'_> {
             || self
                 .ours()
                 .is_some_and(|ours| ours.rollout_state == Some(RolloutState::Failed))
-            || self.primary.says_rollback()
+            || (self.primary.says_rollback() && self.snapshot.between.is_none())
             || is_back_after_crashes
     }
 

@@ -93,6 +93,14 @@ fn again(number: i64, deployment: Deployment) -> Deployment {
     }
 }
 
+/// A record of another time.
+fn again_at(seconds: i64, record: ServiceDeployment) -> ServiceDeployment {
+    ServiceDeployment {
+        created_at: at(seconds),
+        ..record
+    }
+}
+
 impl Case {
     fn history(self, history: impl IntoIterator<Item = ServiceDeployment>) -> Self {
         Self {
@@ -1396,6 +1404,31 @@ fn a_rollout_that_came_between_is_one_after_ours_of_neither_revision() {
         ],
     ] {
         assert_eq!(between(&records), None, "{records:?}");
+    }
+}
+
+#[test]
+fn a_rollback_by_ecs_of_the_push_that_took_our_place_is_none_of_ours_from_its_first_read_on() {
+    let records = || {
+        [
+            again_at(8, record("web:3", RolledBack)),
+            again_at(2, record("web:2", Stopped)),
+        ]
+    };
+    let by_ecs = because_of("rolling back to deploymentId ecs-svc/1", again(9, rolling("web:1")));
+    for there in [by_ecs, again(9, deployment("web:1"))] {
+        let back = |between| Case {
+            service: service([there.clone()]),
+            ..taken_and_back(between).history(records())
+        };
+        assert_eq!(
+            came_between(&back(None).service, &records(), &back(None).asked),
+            Some(&arn("web:3"))
+        );
+        for between in [Standing::Older, Standing::Unrecorded] {
+            back(Some(between)).says(Displaced, "web:1, made from an older state, replaced it");
+        }
+        back(Some(Standing::Newer)).is(Superseded);
     }
 }
 
