@@ -74,6 +74,14 @@ impl Grounds<'_> {
             || is_back_after_crashes
     }
 
+    /// True if tasks of ours crashed and the service is on a revision from before the last good one: another push went back from
+    /// that one, and nobody but us tells of our own crashes.
+    fn is_back_beyond(&self) -> bool {
+        let previous = self.asked.previous.as_ref();
+        let is_beyond = previous.is_some_and(|previous| previous.is_later_than(&self.primary.task_definition));
+        is_beyond && !self.crashes.is_empty()
+    }
+
     fn judge_return(&self) -> (Verdict, String) {
         let there = self.primary.task_definition.short();
         let failed = failed_containers(self.crashes);
@@ -100,7 +108,7 @@ impl Grounds<'_> {
             return displaced("which has the image too, replaced it");
         }
         let rolls_ours_back = self.snapshot.primary.is_some_and(|primary| primary.rolls_ours_back);
-        let is_back = self.is_on_previous() || rolls_ours_back;
+        let is_back = self.is_on_previous() || rolls_ours_back || self.is_back_beyond();
         if is_back && self.snapshot.between.is_none() {
             let why = self.reasons.first();
             let why = why.map_or("ECS or a person took it back", String::as_str);

@@ -1325,6 +1325,27 @@ fn a_person_who_goes_back_beyond_the_last_good_revision_supersedes_ours() {
     .is(Superseded);
 }
 
+/// `web:3` is ours and stands on `web:2`, of a push of another repository, which has gone back to `web:1`.
+#[test]
+fn a_push_whose_tasks_crashed_has_failed_where_another_one_goes_back_beyond_its_last_good_revision() {
+    let back = |on: &str, previous: &str, stopped: usize| {
+        let case = case([again(9, deployment(on))]).standing(Standing::Older);
+        let asked = CheckStability {
+            rollout: rollout("web:3"),
+            previous: Some(arn(previous)),
+            ..case.asked.clone()
+        };
+        Case { asked, ..case }
+            .history([again_at(9, record(on, Successful)), record("web:3", Stopped)])
+            .stopped(vec![crash("web:3", 200); stopped])
+    };
+    back("web:1", "web:2", 3).says(Failed, "it is back on web:1: web exited with code 1 (3 times)");
+    back("web:1", "web:2", 1).is(Failed);
+    back("web:1", "web:2", 0).is(Superseded);
+    back("api:1", "web:2", 3).is(Superseded);
+    back("web:4", "web:2", 3).is(Displaced);
+}
+
 #[test]
 fn peer_13_an_older_push_that_raced_into_our_place_displaces_ours() {
     let raced = case([again(9, rolling("web:3"))]).standing(Standing::Older);
@@ -1374,6 +1395,31 @@ fn an_older_push_that_took_our_place_and_failed_displaces_ours() {
 }
 
 #[test]
+fn a_rollback_by_ecs_of_the_push_that_took_our_place_is_none_of_ours_from_its_first_read_on() {
+    let records = || {
+        [
+            again_at(8, record("web:3", RolledBack)),
+            again_at(2, record("web:2", Stopped)),
+        ]
+    };
+    let by_ecs = because_of("rolling back to deploymentId ecs-svc/1", again(9, rolling("web:1")));
+    for there in [by_ecs, again(9, deployment("web:1"))] {
+        let back = |between| Case {
+            service: service([there.clone()]),
+            ..taken_and_back(between).history(records())
+        };
+        assert_eq!(
+            came_between(&back(None).service, &records(), &back(None).asked),
+            Some(&arn("web:3"))
+        );
+        for between in [Standing::Older, Standing::Unrecorded] {
+            back(Some(between)).says(Displaced, "web:1, made from an older state, replaced it");
+        }
+        back(Some(Standing::Newer)).is(Superseded);
+    }
+}
+
+#[test]
 fn a_rollout_that_came_between_is_one_after_ours_of_neither_revision() {
     let between = |records: &[ServiceDeployment]| {
         let case = taken_and_back(None);
@@ -1404,31 +1450,6 @@ fn a_rollout_that_came_between_is_one_after_ours_of_neither_revision() {
         ],
     ] {
         assert_eq!(between(&records), None, "{records:?}");
-    }
-}
-
-#[test]
-fn a_rollback_by_ecs_of_the_push_that_took_our_place_is_none_of_ours_from_its_first_read_on() {
-    let records = || {
-        [
-            again_at(8, record("web:3", RolledBack)),
-            again_at(2, record("web:2", Stopped)),
-        ]
-    };
-    let by_ecs = because_of("rolling back to deploymentId ecs-svc/1", again(9, rolling("web:1")));
-    for there in [by_ecs, again(9, deployment("web:1"))] {
-        let back = |between| Case {
-            service: service([there.clone()]),
-            ..taken_and_back(between).history(records())
-        };
-        assert_eq!(
-            came_between(&back(None).service, &records(), &back(None).asked),
-            Some(&arn("web:3"))
-        );
-        for between in [Standing::Older, Standing::Unrecorded] {
-            back(Some(between)).says(Displaced, "web:1, made from an older state, replaced it");
-        }
-        back(Some(Standing::Newer)).is(Superseded);
     }
 }
 
@@ -1676,6 +1697,28 @@ fn a_rollback_under_way_is_in_progress_until_its_deadline() {
 }
 
 #[test]
+fn a_rollback_by_ecs_is_stable_when_ecss_record_says_so_and_at_its_deadline_if_only_old_tasks_drain() {
+    let complete = |status, old: Option<Deployment>| {
+        rollback([again(3, deployment("web:1"))].into_iter().chain(old)).history([record("web:2", status)])
+    };
+    complete(RollingBack, None).says(InProgress, "2 of 2 tasks running");
+    complete(RolledBack, None).is(Stable);
+    complete(RollbackFailed, None).is(Failed);
+    let draining = Deployment {
+        desired_count: 0,
+        ..deployment("web:2")
+    };
+    let drains = complete(RollingBack, Some(draining));
+    let deadline = drains.asked.rollout.deadline;
+    drains.is(InProgress);
+    Case {
+        now: deadline,
+        ..drains
+    }
+    .is(Stable);
+}
+
+#[test]
 fn a_rollback_whose_tasks_crash_too_or_that_ecs_gives_up_has_failed() {
     let crashed = StoppedTask {
         started_by: "ecs-svc/3".to_owned(),
@@ -1721,28 +1764,6 @@ fn a_rollback_that_anything_but_a_newer_push_overtakes_is_displaced_for_nobody_e
         let other = rollback([rolling("web:4"), deployment("web:1")]).standing(standing);
         other.says(Displaced, "another deployment, of web:4, took over during the rollback");
     }
-}
-
-#[test]
-fn a_rollback_by_ecs_is_stable_when_ecss_record_says_so_and_at_its_deadline_if_only_old_tasks_drain() {
-    let complete = |status, old: Option<Deployment>| {
-        rollback([again(3, deployment("web:1"))].into_iter().chain(old)).history([record("web:2", status)])
-    };
-    complete(RollingBack, None).says(InProgress, "2 of 2 tasks running");
-    complete(RolledBack, None).is(Stable);
-    complete(RollbackFailed, None).is(Failed);
-    let draining = Deployment {
-        desired_count: 0,
-        ..deployment("web:2")
-    };
-    let drains = complete(RollingBack, Some(draining));
-    let deadline = drains.asked.rollout.deadline;
-    drains.is(InProgress);
-    Case {
-        now: deadline,
-        ..drains
-    }
-    .is(Stable);
 }
 
 #[test]
