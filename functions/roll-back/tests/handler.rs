@@ -240,6 +240,11 @@ async fn it_says_whether_what_it_goes_back_to_has_the_image_too() {
 
 /// `web:1` was good with the pushed image, `base:9` before it without.
 fn good_with_the_image() -> Fake {
+    good_with_the_image_as(described_of_push("web:1", 2))
+}
+
+/// The same with `web:1` described so.
+fn good_with_the_image_as(first: Value) -> Fake {
     let history = [
         record("web:2", UnderWay),
         record("web:1", Successful),
@@ -250,7 +255,7 @@ fn good_with_the_image() -> Fake {
     ];
     Fake::new(&on_ours(), &history, InEcr::Tagged(&["v1", "v2"]))
         .knows(described_of_push("web:2", 2))
-        .knows(described_of_push("web:1", 2))
+        .knows(first)
         .knows(described_of_push("base:9", 1))
 }
 
@@ -277,6 +282,17 @@ async fn where_the_pushed_image_crashed_a_revision_that_has_it_is_not_gone_back_
         (false, true)
     );
     assert_eq!(watched(&rollback).rollout.task_definition, arn("base:9"));
+    fake.sent(0, &["base:9"]);
+}
+
+/// One digest under two tags within a minute is one push.
+#[tokio::test]
+async fn a_revision_with_the_image_that_crashed_under_another_tag_of_its_push_is_not_gone_back_to() {
+    let record = format!("{} {} sha-abc", pushed(1).push, digest(2));
+    let under_another_tag = described("web:1", "app:sha-abc", &[("ecr-deploy:push/app", &record)]);
+    let fake = good_with_the_image_as(under_another_tag).crashed_container("web");
+    let rollback = fake.asked(2).await.unwrap();
+    assert!(!watched(&rollback).has_image);
     fake.sent(0, &["base:9"]);
 }
 

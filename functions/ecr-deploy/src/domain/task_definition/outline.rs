@@ -157,10 +157,10 @@ impl Outline {
         records::without_room(&self.tags, self.other_tags, &self.arn, image)
     }
 
-    /// True if this revision was registered for this very push, under this very tag.
+    /// As [`TaskDefinition::is_of_push`].
     #[must_use]
     pub fn is_of_push(&self, image: &PushedImage) -> bool {
-        recorded_push(&self.tags, &image.repository).as_ref() == Some(&image.push)
+        is_of_push(&self.tags, image)
     }
 
     /// True if this revision was registered for another push of the repository than `image`'s, which is one under all its tags.
