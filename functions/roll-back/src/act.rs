@@ -6,7 +6,7 @@ use crate::outcome::{COPIED, PINNED, STOPPED, UPDATED, WATCHING};
 use crate::read::Reading;
 use crate::{Attempt, Back};
 use ecr_deploy::change::mover::{Interrupted, Sent};
-use ecr_deploy::contract::{RollBackOutput, WatchedRollback};
+use ecr_deploy::contract::{RollBackOutput, Rollout, WatchedRollback};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::service::{Service, ServiceDeployment};
 use ecr_deploy::domain::task_definition::{OtherRevision, Standing};
@@ -128,8 +128,16 @@ impl Attempt<'_> {
 
     /// Nothing is to be done but to watch.
     async fn goes_back_by_itself(&self, to: &TaskDefinitionArn, reading: &Reading) -> Result<RollBackOutput, Error> {
+        let deployment = reading.read.service.deployment_of(to);
+        let failed_since = self.input.rollout.started_at;
+        // By ECS's clock, as that of an update. A deployment from before the failed one is not the rollback's own: ECS is about to
+        // begin that.
+        let own = deployment.filter(|deployment| deployment.created_at > failed_since);
         let watched = WatchedRollback {
-            rollout: self.rollout(to, reading.read.service.deployment_of(to)),
+            rollout: Rollout {
+                started_at: own.map_or(self.now, |own| own.created_at),
+                ..self.rollout(to, deployment)
+            },
             // Not by the deployment that the service shows: ECS may be about to go there.
             has_image: self.has_image(to).await?,
             image_failed: reading.image_failed,

@@ -693,6 +693,23 @@ async fn peer_13_a_newer_deployment_is_not_touched() {
     fake.sent(0, &[]);
 }
 
+/// As that of an update back, which may have been sent by an invocation that nobody has heard of again.
+#[tokio::test]
+async fn a_rollback_that_is_found_began_when_its_deployment_did_unless_that_is_from_before_the_failed_one() {
+    let found = Fake::new(&back(), &[], InEcr::Gone).knows(described_of_push("web:1", 1));
+    let rollback = found.asked(2).await.unwrap();
+    assert_eq!(rollback.method.name(), "Watching");
+    let rollout = &watched(&rollback).rollout;
+    assert_eq!(
+        (rollout.deployment.as_deref(), rollout.started_at, rollout.watched_since),
+        (Some("ecs-svc/99"), at(99), at(600))
+    );
+    let about_to = Fake::new(&on_ours(), &[record("web:2", RollingBack)], InEcr::Gone);
+    let about_to = about_to.knows(described_of_push("web:1", 1));
+    let rollback = about_to.asked(2).await.unwrap();
+    assert_eq!(watched(&rollback).rollout.started_at, at(600));
+}
+
 #[tokio::test]
 async fn a_later_revision_with_the_image_is_left_and_named_and_the_one_that_failed_is_not() {
     for (on, from) in [("web:3", Some(arn("web:3"))), ("web:2", None)] {
