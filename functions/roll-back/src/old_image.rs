@@ -5,7 +5,7 @@ use crate::contents::{Contents, keeps_old_contents, old_contents, recorded_diges
 use crate::read::Reading;
 use ecr_deploy::aws::registry::{By, RESTORED_SOON, Stored, look_up, restore};
 use ecr_deploy::domain::arn::TaskDefinitionArn;
-use ecr_deploy::domain::image::ImageDigest;
+use ecr_deploy::domain::image::{ImageDigest, ImageTag};
 use ecr_deploy::domain::task_definition::TaskDefinition;
 use ecr_deploy::error::Error;
 
@@ -50,7 +50,8 @@ impl Attempt<'_> {
             Contents::Tagged(tag, digest) => {
                 let stored = self.require(By::Digest(&digest), to).await?;
                 let was_pushed_over = tag == image.tag && digest != image.digest;
-                if stored.has_lost(&tag) || was_pushed_over {
+                let has_lost = stored.has_lost(&tag) && !self.recorded_has(&previous, &digest, &tag).await?;
+                if has_lost || was_pushed_over {
                     return Ok(OldImage::Overwritten(previous, digest));
                 }
             }
@@ -67,6 +68,23 @@ impl Attempt<'_> {
             }
         }
         Ok(OldImage::InPlace(previous))
+    }
+
+    /// True if `tag` stands still for what a revision was registered for, where that is not `resolved`: of an index, ECS may tell the
+    /// image for a task's platform, which has no tags of its own.
+    async fn recorded_has(
+        &self,
+        previous: &TaskDefinition,
+        resolved: &ImageDigest,
+        tag: &ImageTag,
+    ) -> Result<bool, Error> {
+        let image = &self.input.image;
+        let recorded = previous.recorded_digest(&image.repository);
+        let Some(recorded) = recorded.filter(|recorded| recorded != resolved) else {
+            return Ok(false);
+        };
+        let stored = look_up(self.ecr, previous.arn().region(), image, By::Digest(&recorded)).await?;
+        Ok(matches!(stored, Stored::Tagged(_)) && !stored.has_lost(tag))
     }
 
     async fn require(&self, by: By<'_>, to: &TaskDefinitionArn) -> Result<Stored, Error> {

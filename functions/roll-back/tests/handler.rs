@@ -12,8 +12,8 @@ use ecr_deploy::contract::{
     Check, RollBackInput, RollBackOutput, RollbackCopy, RollbackMethod, RollbackRevision, Verdict, WatchedRollback,
 };
 use ecr_deploy::domain::image::ImageDigest;
-use ecr_deploy::domain::service::ServiceDeploymentStatus::{RollingBack, Successful, UnderWay};
-use ecr_deploy::domain::service::{Deployment, Service, ServiceDeployment};
+use ecr_deploy::domain::service::ServiceDeploymentStatus::{RollingBack, Stopped, Successful, UnderWay};
+use ecr_deploy::domain::service::{ContainerDigest, Deployment, Service, ServiceDeployment};
 use ecr_deploy::domain::stage::RolloutSettings;
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::Config;
@@ -544,6 +544,33 @@ async fn a_tag_that_was_taken_off_the_old_bits_by_somebody_else_is_pinned_too() 
     assert_eq!(register, Some(copy_of_the_first(Some(digest(1)))));
 }
 
+/// ECS may tell the digest of the image for a task's platform, which has no tags of its own.
+#[tokio::test]
+async fn a_revision_that_ran_an_index_is_gone_back_to_as_it_is_while_its_tag_stands_for_the_index() {
+    let platform = ServiceDeployment {
+        target_digests: vec![ContainerDigest {
+            digest: digest(7),
+            ..record("web:1", Successful).target_digests[0].clone()
+        }],
+        ..record("web:1", Successful)
+    };
+    let history = [record("web:2", Stopped), platform];
+    let fake = || Fake::new(&on_ours(), &history, InEcr::Tagged(&[])).knows(described_of_push("web:1", 1));
+    let mut tagged = fake();
+    let index = mock!(aws_sdk_ecr::Client::describe_images)
+        .match_requests(|input| input.image_ids()[0].image_digest() == Some(digest(1).as_str()))
+        .then_http_response(|| answer(&json!({"imageDetails": [{"imageTags": ["v1"]}]})));
+    tagged.ecr.insert(0, index);
+    assert_eq!(tagged.asked(2).await.unwrap().method.name(), "UpdatedService");
+    tagged.sent(0, &["web:1"]);
+    let register = register(&fake().asked(2).await.unwrap());
+    assert_eq!(
+        register,
+        Some(copy_of_the_first(Some(digest(7)))),
+        "both have lost the tag"
+    );
+}
+
 #[tokio::test]
 async fn peer_11_of_a_last_good_revision_that_was_deregistered_a_copy_is_registered_and_deployed() {
     let mut deregistered = described_of_push("web:1", 1);
@@ -667,6 +694,23 @@ async fn peer_1_a_rollback_by_ecs_is_only_watched() {
     fake.sent(0, &[]);
 }
 
+/// As that of an update back, which may have been sent by an invocation that nobody has heard of again.
+#[tokio::test]
+async fn a_rollback_that_is_found_began_when_its_deployment_did_unless_that_is_from_before_the_failed_one() {
+    let found = Fake::new(&back(), &[], InEcr::Gone).knows(described_of_push("web:1", 1));
+    let rollback = found.asked(2).await.unwrap();
+    assert_eq!(rollback.method.name(), "Watching");
+    let rollout = &watched(&rollback).rollout;
+    assert_eq!(
+        (rollout.deployment.as_deref(), rollout.started_at, rollout.watched_since),
+        (Some("ecs-svc/99"), at(99), at(600))
+    );
+    let about_to = Fake::new(&on_ours(), &[record("web:2", RollingBack)], InEcr::Gone);
+    let about_to = about_to.knows(described_of_push("web:1", 1));
+    let rollback = about_to.asked(2).await.unwrap();
+    assert_eq!(watched(&rollback).rollout.started_at, at(600));
+}
+
 #[tokio::test]
 async fn asked_again_after_a_pinned_rollback_it_is_only_watched() {
     let tags = [("ecr-deploy:rolled-back", "web:2")];
@@ -691,23 +735,6 @@ async fn peer_13_a_newer_deployment_is_not_touched() {
         "web in production is on web:3, of a newer push, which is not touched"
     );
     fake.sent(0, &[]);
-}
-
-/// As that of an update back, which may have been sent by an invocation that nobody has heard of again.
-#[tokio::test]
-async fn a_rollback_that_is_found_began_when_its_deployment_did_unless_that_is_from_before_the_failed_one() {
-    let found = Fake::new(&back(), &[], InEcr::Gone).knows(described_of_push("web:1", 1));
-    let rollback = found.asked(2).await.unwrap();
-    assert_eq!(rollback.method.name(), "Watching");
-    let rollout = &watched(&rollback).rollout;
-    assert_eq!(
-        (rollout.deployment.as_deref(), rollout.started_at, rollout.watched_since),
-        (Some("ecs-svc/99"), at(99), at(600))
-    );
-    let about_to = Fake::new(&on_ours(), &[record("web:2", RollingBack)], InEcr::Gone);
-    let about_to = about_to.knows(described_of_push("web:1", 1));
-    let rollback = about_to.asked(2).await.unwrap();
-    assert_eq!(watched(&rollback).rollout.started_at, at(600));
 }
 
 #[tokio::test]
