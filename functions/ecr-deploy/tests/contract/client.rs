@@ -740,6 +740,43 @@ async fn service_deployments_of_all_pages_come_newest_first_with_their_revisions
     );
 }
 
+/// Else an older one would count as the newest.
+#[tokio::test(start_paused = true)]
+async fn service_deployments_are_not_told_while_the_newest_goes_on_and_ecs_does_not_describe_its_revision() {
+    let without = async |number: u32, newest: &'static str| {
+        let (ecs, _) = ecs_answering(move |_, sent| {
+            let (status, body) = service_deployments_answer(sent);
+            let body = match sent.operation.as_str() {
+                "DescribeServiceRevisions" => body.replace(&format!("/web/{number}\""), "/web/9\""),
+                _ => body.replace("STATUS_OF_TOMORROW", newest),
+            };
+            (status, body)
+        });
+        let told = deployments_of_web(&ecs).await;
+        told.map(|told| {
+            told.unwrap()
+                .iter()
+                .map(|it| it.target.short().to_owned())
+                .collect::<Vec<_>>()
+        })
+    };
+    for newest in ["PENDING", "IN_PROGRESS"] {
+        let error = without(43, newest).await.unwrap_err();
+        assert_eq!(error.name(), "Deploy.Unavailable", "{newest}");
+        assert!(
+            error.to_string().contains("service-revision/production/web/43"),
+            "{error}"
+        );
+    }
+    assert_eq!(without(42, "IN_PROGRESS").await.unwrap(), ["web:43", "web:41"]);
+    let of_one_that_is_over = without(43, "SUCCESSFUL").await.unwrap();
+    assert_eq!(
+        of_one_that_is_over,
+        ["web:42", "web:41"],
+        "nothing more is to come of it"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn service_deployments_are_done_without_where_ecs_does_not_tell_of_them() {
     for answer in [

@@ -181,6 +181,11 @@ pub(super) fn service_deployment(
     })
 }
 
+/// True if a service deployment has begun and is not over.
+pub(super) fn is_under_way(brief: &types::ServiceDeploymentBrief) -> bool {
+    status(brief.status.as_ref()) == ServiceDeploymentStatus::UnderWay
+}
+
 fn status(status: Option<&types::ServiceDeploymentStatus>) -> ServiceDeploymentStatus {
     use types::ServiceDeploymentStatus as Aws;
     match status {

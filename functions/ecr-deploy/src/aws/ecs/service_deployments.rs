@@ -20,7 +20,8 @@ impl Ecs {
     ///
     /// # Errors
     ///
-    /// As [`Ecs::describe_service`].
+    /// As [`Ecs::describe_service`]; `Deploy.Unavailable` also while the newest one is under way and ECS does not describe its
+    /// revision yet.
     pub async fn service_deployments(
         &self,
         cluster: &ClusterName,
@@ -63,10 +64,16 @@ impl Ecs {
         let call = format!("DescribeServiceRevisions of {}", title(cluster, service));
         let described = sent.map_err(|error| Error::from_aws(&call, &error))?;
         let revisions = described.service_revisions.unwrap_or_default();
-        let records = briefs
-            .iter()
-            .filter_map(|brief| convert::service_deployment(brief, &revisions));
-        Ok(Some(records.collect()))
+        let join = |brief| convert::service_deployment(brief, &revisions);
+        // The next one would count as the newest then. Of one that is over, ECS has nothing more to tell.
+        let newest = briefs.first().filter(|newest| convert::is_under_way(newest));
+        if let Some(newest) = newest.filter(|newest| join(newest).is_none()) {
+            return Err(Error::Unavailable(format!(
+                "{call}: {} of the newest service deployment is not told yet",
+                newest.target_service_revision_arn.as_deref().unwrap_or("the revision")
+            )));
+        }
+        Ok(Some(briefs.iter().filter_map(join).collect()))
     }
 
     /// All pages, since AWS does not say in which order they come.
