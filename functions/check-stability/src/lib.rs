@@ -43,8 +43,8 @@ pub enum Answer {
 /// # Errors
 ///
 /// `Deploy.NotFound`, `Deploy.Rejected`, `Deploy.Unavailable` by ECS; `Deploy.Unavailable` by ECR. `Deploy.NotStable`
-/// at "Still stable?" when a service is not stable on the image any more. `Deploy.InvalidInput` when the input cannot
-/// be read.
+/// at "Still stable?" when a service is not stable on the image any more, and `Deploy.Unavailable` while it may only lack tasks for a
+/// moment. `Deploy.InvalidInput` when the input cannot be read.
 pub async fn handle(
     ecs: &Ecs,
     ecr: &aws_sdk_ecr::Client,
@@ -53,9 +53,9 @@ pub async fn handle(
     request: Request<Value>,
 ) -> Result<Answer, Error> {
     if request.input.get("soaked").is_some() {
-        let asked = request.typed::<StillStableInput>()?.input;
+        let Request { now, input: asked, .. } = request.typed::<StillStableInput>()?;
         log_image(&asked.image);
-        return still_stable(ecs, &asked).await.map(Answer::StillStable);
+        return still_stable(ecs, &asked, now).await.map(Answer::StillStable);
     }
     let Request {
         now, input: mut asked, ..

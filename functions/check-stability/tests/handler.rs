@@ -723,9 +723,23 @@ async fn the_longer_a_rollout_lasts_and_the_more_services_wait_the_later_is_the_
 
 /// After a soak: `web` and `api` were deployed, and `gone` was deleted.
 async fn still_stable(services: &[Service]) -> (Result<Answer, Error>, Wire) {
+    still_stable_for(services, 0, 0).await
+}
+
+/// The same so many seconds after it was asked first, where as many tasks of `web:2` have crashed.
+async fn still_stable_for(services: &[Service], seconds: i64, crashed: usize) -> (Result<Answer, Error>, Wire) {
     let wire = Wire::default();
     let described = described_services(services.iter());
+    let task = json!({
+        "taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/production/3f2a", "startedBy": "ecs-svc/2",
+        "stopCode": "EssentialContainerExited", "stoppedAt": at(250).as_second(),
+        "containers": [{"name": "web", "exitCode": 1}],
+    });
+    let stopped = json!({"taskArns": vec![task["taskArn"].clone(); crashed]});
+    let tasks = json!({"tasks": vec![task; crashed]});
     let rules = [
+        mock!(Client::list_tasks).then_http_response(move || answer(&stopped)),
+        mock!(Client::describe_tasks).then_http_response(move || answer(&tasks)),
         mock!(Client::describe_services).then_http_response(move || answer(&described)),
         mock!(Client::describe_task_definition)
             .match_requests(|input| input.task_definition() == Some(arn("web:2").as_str()))
@@ -748,8 +762,9 @@ async fn still_stable(services: &[Service]) -> (Result<Answer, Error>, Wire) {
             result("api", ServiceOutcome::AlreadyDeployed),
             result("gone", ServiceOutcome::ServiceDeleted),
         ],
+        since: at(300),
     };
-    let asked = request(&input, 300);
+    let asked = request(&input, 300 + seconds);
     let answer = check_stability::handle(
         &Ecs::with_client(ecs),
         &unasked(),
@@ -780,6 +795,38 @@ async fn after_a_soak_all_services_are_read_at_once_and_each_must_be_stable_on_t
                 - api in production: it is on web:3, which has another image\n\
                 Look at them; redrive this execution to ask again and go on";
     assert_eq!(failed.to_string(), says);
+}
+
+/// Its host is gone, or it has just been scaled out.
+#[tokio::test]
+async fn after_a_soak_a_service_that_only_lacks_tasks_is_asked_for_again_for_five_minutes_unless_one_crashed() {
+    let lacking = || {
+        service([Deployment {
+            running_count: 1,
+            ..deployment("web:2")
+        }])
+    };
+    let ends = async |services: &[Service], seconds, crashed| {
+        let (ended, wire) = still_stable_for(services, seconds, crashed).await;
+        let error = ended.unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("- web in production: 1 of 2 tasks of web:2 running"),
+            "{error}"
+        );
+        (error.name(), wire.operations().last().cloned().unwrap_or_default())
+    };
+    let (again, red) = ("Deploy.Unavailable", "Deploy.NotStable");
+    assert_eq!(ends(&[lacking()], 0, 0).await, (again, "ListTasks".to_owned()));
+    assert_eq!(ends(&[lacking()], 299, 0).await.0, again);
+    assert_eq!(ends(&[lacking()], 300, 0).await.0, red);
+    assert_eq!(ends(&[lacking()], 0, 1).await, (red, "DescribeTasks".to_owned()));
+    let other = Service {
+        name: "api".parse().unwrap(),
+        ..service([deployment("web:3")])
+    };
+    assert_eq!(ends(&[lacking(), other], 0, 0).await.0, red);
 }
 
 #[tokio::test]

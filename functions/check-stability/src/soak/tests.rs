@@ -2,7 +2,7 @@
 
 use super::*;
 use ecr_deploy::domain::service::Deployment;
-use ecr_deploy::testing::{definition, deployment, described_of_push, pushed, rolling, service};
+use ecr_deploy::testing::{at, crash, definition, deployment, described_of_push, pushed, rolling, service};
 
 #[test]
 fn a_service_is_stable_still_when_a_complete_rollout_of_the_image_has_all_its_tasks() {
@@ -58,7 +58,7 @@ fn a_service_is_stable_still_when_a_complete_rollout_of_the_image_has_all_its_ta
     ] {
         let service = service(deployments.clone());
         assert_eq!(
-            unstable(&service, revision, &pushed(2)).as_deref(),
+            unstable(&service, revision, &pushed(2)).map(|it| it.why).as_deref(),
             why,
             "{deployments:?}"
         );
@@ -68,4 +68,39 @@ fn a_service_is_stable_still_when_a_complete_rollout_of_the_image_has_all_its_ta
         ..service([])
     };
     assert_eq!(unstable(&draining, None, &pushed(2)), None);
+}
+
+#[test]
+fn a_complete_rollout_of_the_image_without_all_its_tasks_lacks_only_tasks() {
+    let ours = definition(&described_of_push("web:2", 2)).outline();
+    let lacks = |primary: Deployment, revision| {
+        let found = unstable(&service([primary]), revision, &pushed(2));
+        found.map(|it| it.lacks_tasks)
+    };
+    let one_runs = || Deployment {
+        running_count: 1,
+        ..deployment("web:2")
+    };
+    assert_eq!(lacks(one_runs(), Some(&ours)), Some(true));
+    assert_eq!(lacks(one_runs(), None), Some(false), "of another image");
+    assert_eq!(lacks(rolling("web:2"), Some(&ours)), Some(false), "under way");
+}
+
+#[test]
+fn a_crash_counts_that_is_of_what_the_service_is_on_and_not_older_than_one_may_lack_tasks() {
+    let web = service([deployment("web:2")]);
+    let lately = |task: StoppedTask, seconds| crashed_lately(&web, &task, at(seconds));
+    assert!(lately(crash("web:2", 100), 399));
+    assert!(!lately(crash("web:2", 100), 400));
+    assert!(!lately(crash("web:1", 100), 101), "of an old deployment");
+    let interrupted = StoppedTask {
+        stop_code: "SpotInterruption".to_owned(),
+        ..crash("web:2", 100)
+    };
+    assert!(!lately(interrupted, 101));
+    let timeless = StoppedTask {
+        stopped_at: None,
+        ..crash("web:2", 100)
+    };
+    assert!(lately(timeless, 101));
 }

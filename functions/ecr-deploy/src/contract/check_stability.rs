@@ -85,6 +85,8 @@ pub struct StillStableInput {
     pub image: PushedImage,
     /// Every service that the push has deployed so far.
     pub soaked: Vec<ServiceResult>,
+    /// Since when that is asked: a service that only lacks tasks is asked for again for a while.
+    pub since: Timestamp,
 }
 
 /// The output of check-stability at the step "Still stable?".
