@@ -9,6 +9,7 @@
 mod at_once;
 mod groups;
 mod held;
+mod hooks;
 mod killed;
 mod permissions;
 mod pushes;

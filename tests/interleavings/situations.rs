@@ -208,20 +208,7 @@ pub(crate) const SITUATIONS: &[Situation] = &[
     Situation {
         name: "a push of another repository, made from an older state, replaces the rollout",
         tag: "slow",
-        meanwhile: Some(("Wait for rollout", |account| {
-            account.push_to("sidecar", "v2", None);
-            let containers = json!([
-                {"name": "app", "image": format!("{REGISTRY}/{REPOSITORY}:v1"), "essential": true},
-                {"name": "sidecar", "image": format!("{REGISTRY}/sidecar:v2"), "essential": true},
-            ]);
-            let tags = json!([
-                {"key": "ecr-deploy:push/sidecar", "value": "2026-01-01T00:00:00Z 00000000"},
-                {"key": "ecr-deploy:source", "value": "web:1"},
-            ]);
-            let document = json!({"family": "web", "containerDefinitions": containers, "tags": tags});
-            let registered = account.ecs("RegisterTaskDefinition", &document);
-            update(account, &registered["taskDefinition"]["taskDefinitionArn"]);
-        })),
+        meanwhile: Some(("Wait for rollout", deploy_sidecar)),
         ends: Some("DEPLOYED"),
         on: "web:4",
         ..PLAIN
@@ -372,6 +359,22 @@ fn register(account: &Account, tag: &str, memory: &str) -> Value {
 fn deploy_another_size(account: &Account) {
     let revision = register(account, "v1", "1024");
     update(account, &revision);
+}
+
+/// A push of another repository, made from an older state, moves `web`.
+pub(crate) fn deploy_sidecar(account: &Account) {
+    account.push_to("sidecar", "v2", None);
+    let containers = json!([
+        {"name": "app", "image": format!("{REGISTRY}/{REPOSITORY}:v1"), "essential": true},
+        {"name": "sidecar", "image": format!("{REGISTRY}/sidecar:v2"), "essential": true},
+    ]);
+    let tags = json!([
+        {"key": "ecr-deploy:push/sidecar", "value": "2026-01-01T00:00:00Z 00000000"},
+        {"key": "ecr-deploy:source", "value": "web:1"},
+    ]);
+    let document = json!({"family": "web", "containerDefinitions": containers, "tags": tags});
+    let registered = account.ecs("RegisterTaskDefinition", &document);
+    update(account, &registered["taskDefinition"]["taskDefinitionArn"]);
 }
 
 /// Somebody moves `web` to a revision.
