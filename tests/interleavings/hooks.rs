@@ -2,7 +2,7 @@
 
 use crate::situations::{config, deploy_sidecar};
 use serde_json::{Value, json};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use walker::account::{Account, list, short};
 use walker::caller::{Caller, Grain};
@@ -57,5 +57,28 @@ fn a_push_that_is_displaced_after_hours_at_a_hook_brings_its_image_in_again() {
         let end = end.await.unwrap();
         assert_eq!(end["services"][0]["outcome"], "DEPLOYED", "{end}");
         assert_eq!(rollouts(&account), ["web:1", "web:2", "web:3", "web:4"]);
+    });
+}
+
+#[test]
+fn a_rollback_that_waits_at_a_hook_for_a_person_is_told_once() {
+    run(async {
+        let account = account(1);
+        let (path, is_gone) = (RefCell::new(Vec::new()), Cell::new(false));
+        let end = deployed(&account, "crash-later", |state| {
+            path.borrow_mut().push(state.to_owned());
+            if state == "Roll back" && !is_gone.replace(true) {
+                // Then ECS cannot be told to stop the rollout: the service is updated to a copy.
+                account.ecs("DeregisterTaskDefinition", &json!({"taskDefinition": "web:1"}));
+            }
+        });
+        let thrown = end.await.unwrap_err();
+        assert!(thrown.cause.contains("did not become stable"), "{thrown:?}");
+        let path = path.borrow();
+        let entered = |name: &str| path.iter().filter(|state| *state == name).count();
+        assert_eq!(entered("Tell that it waits"), 1, "{path:?}");
+        assert_eq!(entered("Tell that the rollback waits"), 1, "{path:?}");
+        assert!(entered("Check rollback") > 3, "{path:?}");
+        assert_eq!(rollouts(&account), ["web:1", "web:2", "web:3"]);
     });
 }

@@ -47,7 +47,7 @@ pub enum ServiceState {
     Held,
     /// A rollout has begun.
     Started,
-    /// The rollout waits at a lifecycle hook for a person.
+    /// The rollout, or its rollback, waits at a lifecycle hook for a person.
     Waiting,
     /// It is stable on the image.
     Deployed,
