@@ -214,6 +214,23 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         ..PLAIN
     },
     Situation {
+        name: "another push goes back beyond the last good revision of a broken image",
+        tag: "crash",
+        before: |account| {
+            web(account);
+            deploy_sidecar(account);
+            account.pass(300_000);
+        },
+        meanwhile: Some(("Check stability", |account| {
+            // So that some tasks have crashed.
+            account.pass(60_000);
+            update(account, &json!("web:1"));
+        })),
+        ends: Some("Deploy.RolledBack"),
+        on: "web:1",
+        ..PLAIN
+    },
+    Situation {
         name: "a broken image, which ECS itself rolls back",
         tag: "exit-early",
         before: |account| account.seed_web("v1", &breaker(true)),
