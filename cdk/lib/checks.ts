@@ -29,6 +29,18 @@ export const MOST_SERVICES = 10_000;
 
 export const REMOVAL_POLICIES = [RemovalPolicy.DESTROY, RemovalPolicy.RETAIN] as const;
 
+/**
+ * Keeps a resource for good, but not the one that a deployment made which is rolled back: it would be in the way of the
+ * next deployment, since it has the name, or is the version, which that one makes.
+ * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+ */
+export const KEEP = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
+
+/** What becomes of the logs and of the dead-letter queue when the stack is deleted. */
+export function removalPolicy(given: RemovalPolicy = RemovalPolicy.DESTROY): RemovalPolicy {
+  return oneOf('removalPolicy', given, REMOVAL_POLICIES) === RemovalPolicy.RETAIN ? KEEP : RemovalPolicy.DESTROY;
+}
+
 /** Refuses settings that say two things of the tag `latest`. */
 export function checkLatest(deployLatest: boolean, tagLatest: boolean, stages: readonly unknown[] | undefined): void {
   if (deployLatest && tagLatest) {

@@ -2,7 +2,7 @@
  * Settings are what an operator decides about ecr-deploy. They come in as the props of {@link EcrDeploy} and are checked
  * once, at synth: a setting that cannot be read is refused with its name, its value and the fix, never defaulted.
  */
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
 import type { IManagedPolicy, IRole } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
@@ -21,7 +21,7 @@ import {
   names,
   oneOf,
   optional,
-  REMOVAL_POLICIES,
+  removalPolicy,
   retention,
   roleArns,
   seconds,
@@ -369,7 +369,7 @@ export function checkSettings(given: EcrDeployProps | undefined): Settings {
     architecture: architectureOf('architecture', props.architecture ?? Architecture.ARM_64),
     logRetention: retention('logRetention', props.logRetention ?? RetentionDays.THREE_MONTHS),
     binaries: folder('binaries', props.binaries),
-    removalPolicy: oneOf('removalPolicy', props.removalPolicy ?? RemovalPolicy.DESTROY, REMOVAL_POLICIES),
+    removalPolicy: removalPolicy(props.removalPolicy),
     ...optional('encryptionKey', props.encryptionKey, KEY_ARN, 'keyArn'),
     ...optional('permissionsBoundary', props.permissionsBoundary, POLICY_ARN, 'managedPolicyArn'),
     ...optional('rolePath', props.rolePath, ROLE_PATH),

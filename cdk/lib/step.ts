@@ -2,13 +2,14 @@
  * A step is one Lambda function of ecr-deploy, the package of the same name in `functions/`, with a role and a log group
  * of its own.
  */
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Function as LambdaFunction, LoggingFormat, Runtime, Tracing, type Version } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { functionCode } from './binaries';
+import { KEEP } from './checks';
 import { environment } from './function-settings';
 import { grant, only, type Permission, WRITE_TRACES } from './permission';
 import type { StepResources } from './resources';
@@ -77,7 +78,7 @@ export class Step extends Construct implements StepResources {
       code: functionCode(settings),
       description: `${props.description} (ecr-deploy ${VERSION})`,
       // An execution can be redriven for 14 days after its end. CloudFormation would delete the version at the next deployment.
-      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
+      currentVersionOptions: { removalPolicy: KEEP },
       architecture: settings.architecture,
       memorySize: props.memorySize ?? 128,
       timeout: props.timeout ?? Duration.minutes(5),

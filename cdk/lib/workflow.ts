@@ -2,7 +2,7 @@
  * A workflow is one of the state machines, written in `statemachine/<name>.asl.yaml`, with a role and a log group of its
  * own.
  */
-import { Names, RemovalPolicy } from 'aws-cdk-lib';
+import { Names } from 'aws-cdk-lib';
 import { Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
@@ -16,6 +16,7 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { readDefinition } from './assets';
+import { KEEP } from './checks';
 import { longestRollout, patient } from './patience';
 import { DELIVER_LOGS, grant, only, type Permission, SAMPLE_TRACES, WRITE_TRACES } from './permission';
 import { useKey } from './permissions';
@@ -110,7 +111,7 @@ export class Workflow extends Construct {
       stateMachineRevisionId: this.stateMachine.stateMachineRevisionId,
     });
     // A version before is in use for as long as an execution can be redriven.
-    version.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    version.applyRemovalPolicy(KEEP);
     return version;
   }
 }
