@@ -56,11 +56,12 @@ impl Error {
     /// rollout may take, and when it ends with one of these all the same, nobody could answer. That is no verdict about an
     /// image or a service.
     ///
-    /// The first is this program's own; the second is a function that ran out of time; the others are of Lambda, which
-    /// could not start one. See <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>,
-    /// <https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception> and, for the last,
-    /// <https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html>.
-    pub const PASSING: [&'static str; 7] = [
+    /// The first is this program's own; the second is a function that ran out of time; the last two are one that crashed or was
+    /// killed, say for want of memory; the others are of Lambda, which could not start one. See
+    /// <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>,
+    /// <https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception> and, for
+    /// `ClientExecutionTimeoutException`, <https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html>.
+    pub const PASSING: [&'static str; 9] = [
         "Deploy.Unavailable",
         "Sandbox.Timedout",
         "Lambda.ServiceException",
@@ -68,6 +69,8 @@ impl Error {
         "Lambda.SdkClientException",
         "Lambda.TooManyRequestsException",
         "Lambda.ClientExecutionTimeoutException",
+        "Lambda.Unknown",
+        "Runtime.ExitError",
     ];
 
     /// Every name that a step can throw: the names that the state machines may match.

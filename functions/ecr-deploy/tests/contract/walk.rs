@@ -386,6 +386,20 @@ fn every_lambda_task_tries_again_for_as_long_as_a_rollout_may_take_whatever_pass
     }
 }
 
+/// Lambda reports the first where it knows no more, and the second where the process was killed, say for want of memory:
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>.
+#[test]
+fn a_function_that_crashes_once_is_invoked_again_and_is_no_verdict_on_a_rollout() {
+    for crash in ["Lambda.Unknown", "Runtime.ExitError"] {
+        assert!(Error::PASSING.contains(&crash), "{crash}");
+        for state in states().iter().filter(|state| state.function().is_some()) {
+            let mut retriers = state.retriers().iter();
+            let is_retried = retriers.any(|retrier| texts(&retrier["ErrorEquals"]).contains(&crash));
+            assert!(is_retried, "{}: {crash}", state.title());
+        }
+    }
+}
+
 #[test]
 fn an_error_that_keeps_a_rollout_from_being_read_tells_since_when() {
     for name in [
