@@ -42,10 +42,26 @@ test('the CDK app of the example compiles and synthesizes its stacks', () => {
     assert.equal(compiled.status, 0, compiled.stdout);
     const app = run('dist/app.js');
     assert.equal(app.status, 0, app.stderr);
-    const template: Json = JSON.parse(readFileSync(join(directory, 'cdk.out', 'deployments.template.json'), 'utf8'));
+    const [template, services] = ['deployments', 'services'].map(
+      (stack): Json => JSON.parse(readFileSync(join(directory, 'cdk.out', `${stack}.template.json`), 'utf8')),
+    );
     const types = Object.values<Json>(template.Resources).map(({ Type }) => Type);
     for (const type of ['AWS::StepFunctions::StateMachine', 'AWS::Events::Rule', 'AWS::CloudWatch::Alarm']) {
       assert.ok(types.includes(type), type);
+    }
+    // Fargate needs both, and refuses an image of ECR without the second.
+    const { TaskRoleArn, ExecutionRoleArn } = Object.values<Json>(services.Resources).find(
+      ({ Type }) => Type === 'AWS::ECS::TaskDefinition',
+    ).Properties;
+    const passed = Object.values<Json>(template.Resources)
+      .flatMap(({ Properties }) => Properties?.PolicyDocument?.Statement ?? [])
+      .filter(({ Action }) => Action === 'iam:PassRole');
+    assert.ok(passed.length > 0);
+    for (const role of [TaskRoleArn, ExecutionRoleArn]) {
+      const [id] = role['Fn::GetAtt'];
+      for (const { Resource } of passed) {
+        assert.ok(JSON.stringify(Resource).includes(`ExportsOutputFnGetAtt${id}Arn`), id);
+      }
     }
   } finally {
     rmSync(directory, { recursive: true });
