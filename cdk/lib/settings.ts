@@ -289,7 +289,7 @@ export interface EcrDeployProps {
 
   /**
    * The prefix of every role's name, such as `app-ecr-deploy-`: at most 32 characters. The rest of the name tells the
-   * stack and what the role is for. A deployment with named roles needs `CAPABILITY_NAMED_IAM`, which the CDK gives.
+   * stack as far as there is room, what the role is for, and the region. A deployment with named roles needs `CAPABILITY_NAMED_IAM`, which the CDK gives.
    *
    * @default - CloudFormation names the roles
    */

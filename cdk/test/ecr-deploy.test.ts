@@ -481,17 +481,25 @@ test('one stack holds one installation, as two would have the same names', () =>
 test('every role has the boundary, the path and the prefix that the settings give, and a name of its own', () => {
   const boundary = 'arn:aws:iam::123456789012:policy/boundary';
   const named = { permissionsBoundary: boundary, rolePath: '/teams/web/', rolePrefix: 'app-ecr-deploy-' };
-  const roles = [new Synthesized(named), new Synthesized(named, { stackName: 'another' })]
-    .flatMap((synthesized) => synthesized.ofType('AWS::IAM::Role'))
-    .map(({ properties }) => properties);
+  // A stack does not know its region before it is deployed, unless it is told: the names of roles are those of an account.
+  const props = [{}, { stackName: 'another' }, { env: { region: 'ap-southeast-1' } }, { env: { region: 'eu-west-1' } }];
+  const roles = props
+    .map((each) => new Synthesized(named, each))
+    .flatMap((synthesized) =>
+      synthesized.ofType('AWS::IAM::Role').map(({ properties }) => {
+        const RoleName = synthesized.text(properties.RoleName);
+        assert.match(RoleName, /-(\$\{AWS::Region\}|ap-southeast-1|eu-west-1)$/);
+        return { ...properties, RoleName: RoleName.replace('${AWS::Region}', 'longest-region1') };
+      }),
+    );
 
-  assert.equal(roles.length, 30);
+  assert.equal(roles.length, 60);
   for (const { PermissionsBoundary, Path, RoleName } of roles) {
     assert.deepEqual({ PermissionsBoundary, Path }, { PermissionsBoundary: boundary, Path: '/teams/web/' });
     assert.match(RoleName, /^app-ecr-deploy-[\w-]+$/);
     assert.ok(RoleName.length <= 64, RoleName);
   }
-  assert.equal(new Set(roles.map(({ RoleName }) => RoleName)).size, 30);
+  assert.equal(new Set(roles.map(({ RoleName }) => RoleName)).size, 60);
 });
 
 test('without these settings CloudFormation names the roles', () => {
