@@ -264,11 +264,7 @@ export class EcrDeploy extends Construct {
     this.logs = logs;
 
     saveQuery(this, [...Object.values(logs), ...Object.values(steps).map(({ logGroup }) => logGroup)]);
-    const { deadLetterQueue, topic } = this;
-    const alarms = settings.alarms
-      ? new Alarms(this, 'Alarms', { push: this.push, deployImage: this.deployImage, deadLetterQueue, steps, topic })
-          .alarms
-      : [];
+    const alarms = settings.alarms ? new Alarms(this, 'Alarms', this).alarms : [];
     if (settings.dashboard) {
       new Dashboard(this, 'Dashboard', {
         deployImage: this.deployImage,

@@ -195,8 +195,9 @@ export interface EcrDeployProps {
   readonly notificationTopic?: ITopic | string | boolean;
 
   /**
-   * Makes CloudWatch alarms: a push failed, a push was not started, the dead-letter queue is not empty, a function fails again
-   * and again, Lambda throttles a function. AWS asks for $0.10 a month for each of these 16.
+   * Makes CloudWatch alarms: a push failed, a push was not started, the end of one was told to nobody, a sweep failed, the
+   * dead-letter queue is not empty, a function fails again and again, Lambda throttles a function. AWS asks for $0.10 a month
+   * for each of these 18.
    *
    * @default - `true` with a `notificationTopic`
    */

@@ -42,8 +42,8 @@ test('the CDK app of the example compiles and synthesizes its stacks', () => {
     assert.equal(compiled.status, 0, compiled.stdout);
     const app = run('dist/app.js');
     assert.equal(app.status, 0, app.stderr);
-    const [template, services] = ['deployments', 'services'].map(
-      (stack): Json => JSON.parse(readFileSync(join(directory, 'cdk.out', `${stack}.template.json`), 'utf8')),
+    const [template, services] = ['deployments', 'services'].map((stack): Json =>
+      JSON.parse(readFileSync(join(directory, 'cdk.out', `${stack}.template.json`), 'utf8')),
     );
     const types = Object.values<Json>(template.Resources).map(({ Type }) => Type);
     for (const type of ['AWS::StepFunctions::StateMachine', 'AWS::Events::Rule', 'AWS::CloudWatch::Alarm']) {

@@ -144,7 +144,9 @@ test('with a topic there are alarms, each of which tells it; each can be had wit
   const perStep = Object.values(STEPS).flatMap((step) =>
     step === 'Conclude' ? [`${step}Throttles`] : [`${step}Errors`, `${step}Throttles`],
   );
-  const all = ['PushFailed', 'PushNotStarted', 'EventLost', ...perStep].map((name) => `ecr-deploy-${name}`);
+  const all = ['PushFailed', 'PushNotStarted', 'EndNotTold', 'SweepFailed', 'EventLost', ...perStep].map(
+    (name) => `ecr-deploy-${name}`,
+  );
 
   assert.deepEqual(names(NEW).sort(), all.sort());
   for (const { properties } of NEW.ofType('AWS::CloudWatch::Alarm')) {
