@@ -266,6 +266,13 @@ export function checkTold({
     typeof notificationTopic === 'boolean'
       ? {}
       : optional('notificationTopic', notificationTopic, TOPIC_ARN, 'topicArn');
+  if (typeof notificationTopic === 'object' && notificationTopic.fifo) {
+    throw new SettingError(
+      'notificationTopic',
+      notificationTopic,
+      `it is a FIFO topic, and a message to it has to name a group, which ours do not; ${TOPIC_ARN.fix}`,
+    );
+  }
   const sendsMessages = notificationTopic !== undefined && notificationTopic !== false;
   return {
     ...topic,

@@ -2,11 +2,12 @@
  * The topic that hears of every push: one of the user's, or one that is made here, encrypted. Who wants to hear of pushes
  * subscribes to it: a person by mail, a chat by Amazon Q Developer in chat applications, a queue.
  */
-import { Aws, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Aws, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
+import { SettingError } from './setting';
 import type { Settings } from './settings';
 
 /** Stands for the ARN of the topic in the state machines where there is none. No state is entered then that reads it. */
@@ -25,6 +26,7 @@ export function messages(scope: Construct, { notificationTopic: given }: Setting
   }
   if (given !== true) {
     const topic = typeof given === 'string' ? Topic.fromTopicArn(scope, 'Topic', given) : given;
+    checkRegion(scope, topic);
     // Of a topic that is known by its ARN alone nobody knows the key.
     return topic.masterKey === undefined ? { topic } : { topic, key: forAlarms(topic.masterKey) };
   }
@@ -41,6 +43,23 @@ export function messages(scope: Construct, { notificationTopic: given }: Setting
     }),
   );
   return { topic, key: masterKey };
+}
+
+/**
+ * Refuses a topic of another region, as far as both are known: Step Functions calls SNS in its own.
+ *
+ * @throws SettingError
+ */
+function checkRegion(scope: Construct, topic: ITopic): void {
+  const { region } = Stack.of(scope);
+  const regions = [region, topic.env.region];
+  if (!regions.some((one) => Token.isUnresolved(one)) && region !== topic.env.region) {
+    throw new SettingError(
+      'notificationTopic',
+      topic.topicArn,
+      `the topic is in ${topic.env.region}, and a state machine tells only those of its own region; give one in ${region}.`,
+    );
+  }
 }
 
 /**

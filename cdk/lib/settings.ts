@@ -184,7 +184,7 @@ export interface EcrDeployProps {
   /**
    * The SNS topic that gets one message for each push at its end: who pushed, what, where, how long it took, the link to the
    * execution, and the command that deploys again what failed. `true` makes a topic, encrypted by `encryptionKey` or by a KMS
-   * key of its own; else a topic of yours, or its ARN. Mail gets the words. Everything else that subscribes gets the card that
+   * key of its own; else a standard topic of yours in this region, or its ARN. Mail gets the words. Everything else that subscribes gets the card that
    * [Amazon Q Developer in chat applications reads](operations.md#tell-people). The alarms tell the topic, too. An
    * encrypted topic that the CDK made tells its key, which the roles may use then. The key of any other encrypted topic must
    * allow `kms:Decrypt` and `kms:GenerateDataKey*` by its own policy, to `cloudwatch.amazonaws.com` and to the roles of

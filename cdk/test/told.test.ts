@@ -80,6 +80,23 @@ test('a topic of the user, or its ARN, may be published to, and nothing else', (
   }
 });
 
+test('a FIFO topic, and one of another region, are refused, since no message could be sent to them', () => {
+  const other = new Synthesized();
+  const fifo = [
+    new Topic(other.stack, 'Fifo', { fifo: true }),
+    Topic.fromTopicArn(other.stack, 'GivenFifo', `${TOPIC}.fifo`),
+  ];
+  for (const notificationTopic of fifo) {
+    assert.throws(() => new Synthesized({ notificationTopic }), /"notificationTopic" is .*: it is a FIFO topic/);
+  }
+  const inRegion = (region: string) => () => new Synthesized({ notificationTopic: TOPIC }, { env: { region } });
+  assert.throws(
+    inRegion('eu-central-1'),
+    /"notificationTopic" is ".*": the topic is in eu-west-1, .*; give one in eu-central-1\./,
+  );
+  assert.doesNotThrow(inRegion('eu-west-1'));
+});
+
 test('where a topic of the user tells its key, alarms and whoever sends messages may use it, and no other key', () => {
   const app = new App({ context: WITHOUT_BUNDLING });
   const stack = new Stack(app, 'with-topic');
