@@ -20,10 +20,10 @@ const LONGEST_DELAYS_PER_TIMEOUT = 400;
 const LIMITS_PER_SECOND = 3;
 
 /**
- * One of them is in each retrier of a function, and in that of the parameter of the hold. The others start executions, read
+ * One of them is in each retrier of a function, and in that of the parameter of the hold for what passes. The others start executions, read
  * one that has ended, and tag images: no rollout hangs on these.
  */
-const PATIENT: readonly string[] = ['Deploy.Unavailable', 'Sandbox.Timedout', 'Ssm.SsmException'];
+const PATIENT: readonly string[] = ['Deploy.Unavailable', 'Sandbox.Timedout', 'Ssm.ThrottlingException'];
 
 interface Retrier {
   ErrorEquals: string[];

@@ -59,6 +59,19 @@ for (const [file, construct] of Object.entries(WORKFLOWS)) {
   });
 }
 
+test('a hold that AWS does not let be read, an error without a name of its own, is told within minutes', () => {
+  for (const file of ['deploy-image', 'sweep']) {
+    const machine: Json = JSON.parse(patient(readDefinition(file), 7 * 24 * HOUR));
+    const holds = Object.entries<Json>(machine.States).filter(([name]) => name.startsWith('Read hold'));
+    assert.equal(holds.length, file === 'sweep' ? 1 : 2);
+    for (const [name, { Retry: retriers }] of holds) {
+      const [first, ...others] = retriers.filter((it: Json) => it.ErrorEquals.includes('Ssm.SsmException'));
+      assert.deepEqual([first.ErrorEquals, others], [['Ssm.SsmException'], []], name);
+      assert.ok(patience(first) <= 300, name);
+    }
+  }
+});
+
 function isPatient(retrier: Json): boolean {
   return (
     isOfSsm(retrier) || ['Deploy.Unavailable', 'Sandbox.Timedout'].some((error) => retrier.ErrorEquals.includes(error))
@@ -66,7 +79,7 @@ function isPatient(retrier: Json): boolean {
 }
 
 function isOfSsm(retrier: Json): boolean {
-  return retrier.ErrorEquals.includes('Ssm.SsmException');
+  return retrier.ErrorEquals.includes('Ssm.ThrottlingException');
 }
 
 /** The retriers of all functions and of SSM, however deep their states stand. */

@@ -232,7 +232,7 @@ fn every_way_out_of_a_choice_has_a_label() {
 fn there_are_few_kinds_of_retriers_and_they_are_the_same_in_all_machines() {
     let states = states();
     let kinds: BTreeSet<String> = states.iter().flat_map(State::retriers).map(Value::to_string).collect();
-    assert_eq!(kinds.len(), 10, "{kinds:#?}");
+    assert_eq!(kinds.len(), 11, "{kinds:#?}");
 }
 
 #[test]
