@@ -8,7 +8,7 @@ import type { Construct } from 'constructs';
  * line of a function.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
  */
-export const QUERY = `# Everything of one push: write its tag in place of v42, twice.
+export const QUERY = `# Everything of one push: write its tag in place of v42, twice. In the second place only its first 20 characters, with - for each dot.
 fields @timestamp, coalesce(level, type) as what, coalesce(service, details.name) as where, coalesce(message, details.error, details.cause) as says
 | filter image like /:v42$/ or execution_arn like /-v42-/
 | sort @timestamp asc

@@ -208,6 +208,8 @@ test('every log group has a name, and the saved query asks all of them', () => {
   const [query] = DEFAULT.ofType('AWS::Logs::QueryDefinition');
   assert.equal(query?.properties.Name, 'ecr-deploy/everything of one push');
   assert.equal(query.properties.QueryString, QUERY);
+  // As the names of executions hold a tag, which `x-name` and `x-expressions` make.
+  assert.match(QUERY, /second place only its first 20 characters, with - for each dot/);
   const asked: string[] = query.properties.LogGroupNames.map((name: Json) => DEFAULT.text(name));
   assert.deepEqual(asked.sort(), groups.map(({ path }) => `\${${path}}`).sort());
 });

@@ -5,6 +5,7 @@ use crate::execution::{Execution, Failure, Status};
 use crate::exit::Exit;
 use aws_sdk_sfn::types::HistoryEvent;
 use ecr_deploy::contract::{ImageConclusion, Plan, PlannedRevision, ServiceConclusion, ServiceOutcome, Skipped};
+use ecr_deploy::domain::push::name::in_a_name;
 use ecr_deploy::domain::push::{Push as Told, PushedImage, parse_push};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -177,7 +178,12 @@ pub fn name_of_execution(push: &str, tag: &str, cluster: &str, service: &str) ->
     let first = |text: &str, most: usize| text.chars().take(most).collect::<String>();
     let hash = Sha1::digest(format!("{push}/{cluster}/{service}"));
     let hash = hash.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-    format!("{}-{}-{}-", first(service, 40), first(tag, 20), first(&hash, 10))
+    format!(
+        "{}-{}-{}-",
+        first(service, 40),
+        first(&in_a_name(tag), 20),
+        first(&hash, 10)
+    )
 }
 
 /// The outcome of a service in a push.

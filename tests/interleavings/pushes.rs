@@ -4,6 +4,7 @@
 use crate::at_once::interleave;
 use crate::situations::{config, outcome};
 use ecr_deploy::domain::push::name::{is_of, is_of_repository};
+use ecr_deploy_cli::report::name_of_execution;
 use futures::future::LocalBoxFuture;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -283,5 +284,29 @@ proptest! {
         let is_whole = name.len() < 80;
         prop_assert!(!is_whole || is_of_repository(name, &repository), "{}", name);
         prop_assert!(!is_whole || !is_of(name, "another", &tag) , "{}", name);
+    }
+
+    /// The command finds the execution of a service by it. CloudWatch Logs takes no other characters.
+    #[test]
+    fn the_name_of_a_services_execution_is_that_of_the_command_and_one_for_cloudwatch_logs(
+        tag in "older[A-Za-z0-9._-]{0,60}",
+    ) {
+        let account = Account::new();
+        account.seed_web("v1", &json!({}));
+        account.pass(5_000);
+        let event = account.push(&tag);
+        let execution = Execution {
+            stop_at: Some("Update service"),
+            ..Execution::new(Caller::new(&account, Grain::Alone, None), config())
+        };
+        let stopped = run(execution.deploy(&event)).unwrap_err();
+        let invocation: Value = serde_json::from_str(&stopped.cause).unwrap();
+        let id = invocation["Payload"]["execution"]["id"].as_str().unwrap();
+        let name = id.rsplit(':').next().unwrap();
+        let expected = name_of_execution("", &tag, "", "web");
+        // The walker has another hash.
+        let (expected, _) = expected.split_at(expected.len() - 11);
+        prop_assert!(name.starts_with(expected), "{} {}", name, expected);
+        prop_assert!(name.chars().all(|it| it.is_ascii_alphanumeric() || "-_".contains(it)), "{}", name);
     }
 }

@@ -27,8 +27,10 @@ pub fn is_of_repository(name: &str, repository: &str) -> bool {
     name.starts_with(&format!("{repository}-")) || is_cut
 }
 
-/// A text as it stands in the name of an execution: one ASCII character for each of its own.
-fn in_a_name(text: &str) -> String {
+/// A text as it stands in the name of an execution: one ASCII character for each of its own. CloudWatch Logs takes no others.
+/// See <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>.
+#[must_use]
+pub fn in_a_name(text: &str) -> String {
     let is_taken = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
     text.chars()
         .map(|character| if is_taken(character) { character } else { '-' })
