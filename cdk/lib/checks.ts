@@ -10,10 +10,11 @@ import type { EcrDeployProps } from './settings';
 
 /**
  * The most polls that one rollout may take. A poll costs 9 of the 25,000 events that Step Functions keeps of one
- * execution, and the rollback that may follow takes as many polls again: 2 x 1,200 x 9 = 21,600 leaves room for retries.
+ * execution. The wait for another push's rollback may take as many polls before it, and the rollback that may follow as
+ * many again: 3 x 800 x 9 = 21,600 leaves room for retries.
  * https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
  */
-const MOST_POLLS = 1200;
+const MOST_POLLS = 800;
 
 /**
  * The most bytes that the environment variables of a function may have together, names and values.

@@ -148,7 +148,7 @@ export interface EcrDeployProps {
    * How long one rollout may take until it counts as failed and is rolled back, and how long a rollback may take.
    * The waits that ECS plans for a blue/green, linear or canary deployment are added, until it is three days in all.
    * The time during which a rollout waits at a lifecycle hook does not count. At most seven days, and
-   * at most 1,200 times `pollInterval`.
+   * at most 800 times `pollInterval`.
    *
    * @default Duration.minutes(30)
    */

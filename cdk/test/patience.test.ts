@@ -55,7 +55,10 @@ for (const [file, construct] of Object.entries(WORKFLOWS)) {
       { name: 'production', tags: ['*'], rolloutTimeout: Duration.hours(4) },
     ];
 
-    assert.equal(new Synthesized({ stages }).definition(construct), patient(written, 4 * HOUR));
+    assert.equal(
+      new Synthesized({ stages, pollInterval: Duration.seconds(18) }).definition(construct),
+      patient(written, 4 * HOUR),
+    );
   });
 }
 

@@ -95,7 +95,7 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   [
     { pollInterval: Duration.seconds(1), rolloutTimeout: Duration.minutes(30) },
     '"pollInterval" is "1s": with a rolloutTimeout of 1800s that is more polls than the history of one execution holds; ' +
-      'give at least 2s, or a rolloutTimeout of at most 1200s.',
+      'give at least 3s, or a rolloutTimeout of at most 800s.',
   ],
   [{ maxConcurrency: 0 }, `"maxConcurrency" is 0: ${CONCURRENCY}`],
   [{ maxConcurrency: 1601 }, `"maxConcurrency" is 1601: ${CONCURRENCY}`],
@@ -261,8 +261,8 @@ test('with the required setting alone, all others have their defaults', () => {
 });
 
 const ACCEPTED: readonly [rule: string, given: Partial<EcrDeployProps>][] = [
-  ['a poll interval of one second', { pollInterval: Duration.seconds(1), rolloutTimeout: Duration.minutes(20) }],
-  ['as many polls as a history holds', { pollInterval: Duration.seconds(15), rolloutTimeout: Duration.hours(5) }],
+  ['a poll interval of one second', { pollInterval: Duration.seconds(1), rolloutTimeout: Duration.seconds(800) }],
+  ['as many polls as a history holds', { pollInterval: Duration.seconds(15), rolloutTimeout: Duration.minutes(200) }],
   ['a rollout with a day of bake time', { pollInterval: Duration.minutes(2), rolloutTimeout: Duration.hours(26) }],
   ['one at a time', { maxConcurrency: 1 }],
   ['1,600 at once', { maxConcurrency: 1600 }],

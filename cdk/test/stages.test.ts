@@ -395,6 +395,6 @@ test('a rolloutTimeout of a stage that takes more polls than an execution holds 
   assert.throws(given, {
     message:
       'ecr-deploy: setting "pollInterval" is "15s": with a stages[0] (all).rolloutTimeout of 172800s that is more polls than the ' +
-      'history of one execution holds; give at least 144s, or a stages[0] (all).rolloutTimeout of at most 18000s.',
+      'history of one execution holds; give at least 216s, or a stages[0] (all).rolloutTimeout of at most 12000s.',
   });
 });

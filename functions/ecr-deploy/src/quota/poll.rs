@@ -24,7 +24,7 @@ const LONGEST_HELD: u32 = 60 * 60;
 
 /// A held rollout is read once in [`LONGEST_HELD`] at the latest, and from 100 hours on after a hundredth of its age.
 /// So a month's reads have room in the 25,000 events of an execution, beside as many reads as the settings allow for a
-/// rollout and a rollback.
+/// rollout, a rollback, and the wait for another's rollback.
 const PART_OF_HELD: i64 = 100;
 
 /// A service that is to be read again.

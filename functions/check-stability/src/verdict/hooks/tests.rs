@@ -258,13 +258,13 @@ proptest! {
 #[test]
 fn a_hook_that_waits_for_weeks_is_read_some_hundred_times_and_the_events_of_an_execution_are_enough() {
     const EVENTS_A_POLL: usize = 9;
-    // The settings allow so many polls for a rollout, and as many for a rollback.
-    const POLLS: usize = 2 * 1200;
+    // The settings allow so many polls for a rollout, as many for the wait for another's rollback before it, and for a rollback.
+    const POLLS: usize = 3 * 800;
     let count = |poll_interval, days| reads_while_held(poll_interval, days * DAY, 1800).0.len();
     assert!((100..150).contains(&count(15, 1)), "{}", count(15, 1));
     assert!(count(15, 14) < 400, "{}", count(15, 14));
-    // A rollout that is read more often than every 504 seconds may not last for seven days, and its age makes its reads rare.
-    for poll_interval in [504, 1000, 3600] {
+    // A rollout that is read more often than every 756 seconds may not last for seven days, and its age makes its reads rare.
+    for poll_interval in [756, 1000, 3600] {
         let events = (count(poll_interval, 28) + POLLS) * EVENTS_A_POLL;
         assert!(events < 25_000, "{poll_interval}: {events}");
     }
