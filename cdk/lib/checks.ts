@@ -105,8 +105,11 @@ export function timeout(setting: string, given: Duration, pollIntervalSeconds: n
 
 /** The parameter that an installation makes for the command, see `installation.ts`. */
 const INSTALLATION = /^\/ecr-deploy\/[^/]+\/installation$/;
-/** Those that the setting `parameters` writes, see `functions/conclude/src/parameters.rs`. */
-const OF_CONTAINER = /^\/ecr-deploy\/[^/]+\/[^/]+\/[^/]+\/(push|image|digest|tag|revision)$/;
+/**
+ * Those that the setting `parameters` writes, see `functions/conclude/src/parameters.rs`, and all others that deploy-service
+ * may write then: a `*` in a policy stands for slashes, too.
+ */
+const OF_CONTAINER = /^\/ecr-deploy(\/[^/]+){4,}$/;
 
 /** The parameter that holds everything: none that ecr-deploy itself writes, since each push would be held for ever. */
 export function holdParameter(given: string | undefined, writesParameters: boolean): { holdParameter?: string } {
@@ -116,7 +119,7 @@ export function holdParameter(given: string | undefined, writesParameters: boole
     throw new SettingError(
       'holdParameter',
       given,
-      'ecr-deploy writes this parameter itself, and so every push would be held for ever; give a name that nothing else has, ' +
+      'ecr-deploy itself may write this parameter, and so every push would be held for ever; give a name that nothing else has, ' +
         'such as /app/ecr-deploy/hold.',
     );
   }

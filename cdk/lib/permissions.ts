@@ -81,7 +81,7 @@ export function tell(): Permission {
 
 /**
  * A state machine that tells the image of each service by SSM parameters. Their names have four parts behind the first one:
- * it can write neither the parameter of the hold nor the one of the installation, which have two.
+ * it can write neither the parameter of the hold nor the one of the installation, which have fewer.
  */
 export function writeParameters({ clusters }: Settings): Permission[] {
   const each = clusters.length === 0 ? ['*'] : clusters;

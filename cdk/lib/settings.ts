@@ -111,7 +111,7 @@ export interface EcrDeployProps {
   /**
    * The name of the SSM parameter that holds everything: while it is there, no push changes anything. It begins with a slash.
    * The stack does not make it: an operator does, who wants the hold, and [removes
-   * it](operations.md#hold-everything) afterwards. A name that ecr-deploy itself writes is refused.
+   * it](operations.md#hold-everything) afterwards. A name that ecr-deploy itself may write is refused.
    *
    * @default - `/ecr-deploy/<stack name>/hold`
    */

@@ -40,7 +40,7 @@ const ACCOUNTS =
 const HOLD =
   'begin it with a slash, such as /app/ecr-deploy/hold: letters, digits and . _ - between slashes, not aws or ssm in front.';
 const WRITTEN =
-  'ecr-deploy writes this parameter itself, and so every push would be held for ever; give a name that nothing else has, ' +
+  'ecr-deploy itself may write this parameter, and so every push would be held for ever; give a name that nothing else has, ' +
   'such as /app/ecr-deploy/hold.';
 const PREFIX = 'give 1 to 32 letters, digits and characters of +=,.@_-, such as app-ecr-deploy-.';
 
@@ -153,7 +153,8 @@ const REFUSED: readonly (readonly [given: { [K in keyof EcrDeployProps]?: unknow
   ...['/ecr-deploy/ecr-deploy/installation', '/ecr-deploy/another-stack/installation'].map(
     (holdParameter) => [{ holdParameter }, `"holdParameter" is "${holdParameter}": ${WRITTEN}`] as const,
   ),
-  ...['push', 'image', 'digest', 'tag', 'revision'].map(
+  // Whatever has so many parts, the policy of deploy-service may write.
+  ...['push', 'image', 'digest', 'tag', 'revision', 'hold', 'for/good/hold'].map(
     (name) =>
       [
         { holdParameter: `/ecr-deploy/shop/web/app/${name}`, parameters: true },
