@@ -18,6 +18,7 @@ import { usableKey } from './encryption-key';
 import { ofFunctions } from './function-settings';
 import { checkAlone, installationParameter, tellInstallation, withRoom } from './installation';
 import { messages, NO_TOPIC } from './messages';
+import { Outputs } from './outputs';
 import { isEveryRole, only, statement } from './permission';
 import * as permissions from './permissions';
 import { checkPolicySizes, keepPoliciesWhole } from './policy-size';
@@ -36,7 +37,7 @@ import { Workflow } from './workflow';
 
 /**
  * Deploys what is pushed to ECR, in this account and region. A setting that cannot be used is an error, which names the setting,
- * its value and the fix.
+ * its value and the fix. The outputs of the stack, such as `DeployImageArn`, tell where everything is.
  */
 export class EcrDeploy extends Construct {
   /** Runs once for each event that EventBridge delivers, and starts {@link deployImage} for it, unless it came before. */
@@ -294,6 +295,7 @@ export class EcrDeploy extends Construct {
       holdParameter: this.holdParameter,
       ...key,
     });
+    new Outputs(this);
 
     checkPolicySizes(this, settings);
     nameRoles(this, settings);

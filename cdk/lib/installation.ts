@@ -1,7 +1,6 @@
 /**
  * The first thing that the command `ecr-deploy` reads: one SSM parameter, found by the name of the stack. It names all
- * resources, and the settings by which the functions decide. So it is there in an app of one's own, too, which has no
- * outputs of ours.
+ * resources, and the settings by which the functions decide. Who may read it needs no right to describe stacks.
  */
 import { Stack } from 'aws-cdk-lib';
 import { CfnParameter, ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';

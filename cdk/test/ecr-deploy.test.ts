@@ -342,6 +342,29 @@ test('the stack tells where the state machines, the functions, their logs and th
   });
 });
 
+test('a stack that somebody makes with the construct has each output that the pages and the command name, whatever the construct is called', () => {
+  const app = new App({ context: WITHOUT_BUNDLING });
+  const stack = new Stack(app, 'of-ones-own');
+  const binaries = builtFunctions(stack, Architecture.ARM_64);
+  new EcrDeploy(stack, 'Deployments', { ...REQUIRED, binaries, notificationTopic: true });
+  const outputs = Object.keys(Template.fromStack(stack).toJSON()['Outputs'] as object);
+
+  const files = ['docs/operations.md', 'docs/cli.md', 'docs/limits.md', 'cli/src/error.rs', 'cli/src/aws.rs'];
+  const texts = files.map((file) => readFileSync(join(REPOSITORY_ROOT, file), 'utf8')).join('\n');
+  const named = [...texts.matchAll(/\$\(output (\w+)\)|\b(\w+PolicyArn)\b|[Oo]utput `(\w+)`/g)].map(([, ...groups]) =>
+    groups.join(''),
+  );
+  assert.ok(new Set(named).size >= 7, String(named));
+  assert.deepEqual(
+    named.filter((name) => !outputs.includes(name)),
+    [],
+  );
+  assert.deepEqual(
+    outputs.sort(),
+    Object.keys(new Synthesized({ notificationTopic: true }).template.toJSON()['Outputs'] as object).sort(),
+  );
+});
+
 test('the parameter that holds everything is read by its name, and is no resource that a deployment could write', () => {
   for (const [settings, name] of [
     [{}, '/ecr-deploy/ecr-deploy/hold'],
