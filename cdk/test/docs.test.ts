@@ -100,6 +100,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'rustup target add':
     'changes the toolchain of the machine; the functions that tests deploy are built for its own processor',
   'npx cdk destroy': 'the local AWS ends with all its stacks',
+  'aws ssm get-parameters-by-path': 'deletes what stays of an installation; the local AWS ends with all its parameters',
   'cargo xtask demo --keep': 'goes on until Ctrl-C',
   'cargo xtask check': 'cargo xtask test runs each of its steps',
   'cargo xtask bench': 'measures for half an hour, on a machine that does nothing else',
