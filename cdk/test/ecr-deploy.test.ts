@@ -474,6 +474,14 @@ test('a key that the CDK made gets the policy by which logs and dead letters can
     key.Properties.KeyPolicy.Statement.map(({ Sid }: Json) => Sid).filter((sid: unknown) => sid !== undefined),
     ['EncryptLogs', 'FillDeadLetterQueue', 'DeliverLogs'],
   );
+  // As the CDK gives it: AWS documents no condition that this call would meet.
+  assert.deepEqual(key.Properties.KeyPolicy.Statement.at(-1), {
+    Sid: 'DeliverLogs',
+    Action: 'kms:Decrypt*',
+    Effect: 'Allow',
+    Principal: { Service: 'delivery.logs.amazonaws.com' },
+    Resource: '*',
+  });
 });
 
 test('a nested stack, whose name CloudFormation makes, can hold an installation', () => {
