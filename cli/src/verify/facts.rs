@@ -42,7 +42,7 @@ pub enum Fact {
 }
 
 /// All open facts: first those that `verify` tells, in the order of its run.
-pub const OPEN: [Open; 17] = [
+pub const OPEN: [Open; 18] = [
     told(
         Fact::PushStartsExecution,
         "The event of a push reaches the rule and starts an execution.",
@@ -120,6 +120,10 @@ pub const OPEN: [Open; 17] = [
     untold(
         "ECS takes another revision for a service in Express Mode by `UpdateService`.",
         "The push ends `Deploy.Rejected` at that service, and the message says so.",
+    ),
+    untold(
+        "Lambda tells IAM by `aws:SourceArn` for which function it takes on a role.",
+        "No function can take on its role, and the deployment of the stack fails.",
     ),
 ];
 
