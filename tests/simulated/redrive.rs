@@ -37,6 +37,7 @@ scenarios![
     an_execution_of_push_stopped_while_it_starts_a_push_starts_no_second_one,
     a_stage_that_is_stable_gives_its_tag_also_where_another_fails_and_latest_follows_after_the_redrive,
     an_image_whose_repository_has_immutable_tags_is_deployed_and_the_summary_says_that_it_is_not_latest,
+    an_image_that_was_deleted_before_it_is_tagged_is_deployed_and_the_summary_says_that_it_is_not_latest,
 ];
 
 /// A state of deploy-service that an execution can be stopped in.
@@ -963,6 +964,7 @@ async fn an_execution_of_deploy_image_that_could_not_read_the_manifest_only_tags
         &parent,
         &[
             "Read manifest",
+            "Image still there?",
             "Tag on success",
             "What is left to do?",
             "Tell how it ended",
@@ -1057,6 +1059,7 @@ async fn a_stage_that_is_stable_gives_its_tag_also_where_another_fails_and_lates
         "Sum up",
         "What is left to do?",
         "Read manifest",
+        "Image still there?",
         "Tag on success",
         "What is left to do?",
         "Sum up",
@@ -1113,4 +1116,26 @@ async fn an_image_whose_repository_has_immutable_tags_is_deployed_and_the_summar
     let services = ended.parent.output.as_ref().unwrap()["services"].as_array().unwrap();
     assert_eq!(services.len(), 1, "the rest of the summary is kept: {ended:#?}");
     assert_eq!(tags(&scene, &ecr, &before).await, ["latest"], "it stays where it was");
+}
+
+/// The services run it, so nothing has failed; who deleted it may have meant that.
+async fn an_image_that_was_deleted_before_it_is_tagged_is_deployed_and_the_summary_says_that_it_is_not_latest() {
+    let scene = Scene::on(&TAGGING, "deleted");
+    plain(&scene);
+    let push = scene.push("v2");
+    let ecr = registry(&scene);
+    let create = ecr.create_repository().repository_name(scene.repository());
+    create.send().await.unwrap();
+
+    let parent = scene.start(&push).await;
+    let ended = scene.end(&parent).await;
+
+    assert_eq!(ended.parent.status, ExecutionStatus::Succeeded, "{ended:#?}");
+    assert_eq!(ended.outcome(), "DEPLOYED", "{ended:#?}");
+    let summary = message(&ended.parent);
+    let says = format!(
+        "; latest was not put on it: {} does not have the image any more (ImageNotFound). Push it again",
+        scene.repository()
+    );
+    assert!(summary.ends_with(&says), "{summary}");
 }

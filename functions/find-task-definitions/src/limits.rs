@@ -44,7 +44,7 @@ const RETRIES: usize = MOST_EVENTS / 10;
 const EVENTS_OF_PUSH: usize = 47;
 
 /// The events of each tag that the image gets.
-const EVENTS_OF_TAG: usize = 12;
+const EVENTS_OF_TAG: usize = 14;
 
 /// The events of telling what has failed, after the tags of what has not.
 const EVENTS_OF_FAILURE: usize = 7;

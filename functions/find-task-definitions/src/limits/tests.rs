@@ -281,16 +281,16 @@ fn what_would_be_too_large_is_refused_with_how_large_and_what_to_do() {
 
 #[test]
 fn a_history_that_would_be_too_long_is_refused_with_how_long_and_what_to_do() {
-    // 59 + 40 x 6 + 1,900 x 12
+    // 61 + 40 x 6 + 1,900 x 12
     let says = [
         "app:v2 runs on 1900 services by 1900 task definitions, too many for one execution",
-        "it would take up to 23099 events, and Step Functions keeps 25000 of one execution, of which 2500 are for retries",
+        "it would take up to 23101 events, and Step Functions keeps 25000 of one execution, of which 2500 are for retries",
     ];
     refuses(planned(1900, 1900, 16), &says);
     refuses(planned(1800, 0, 20), &["0 services by 1800 task definitions", "events"]);
     assert_eq!(planned(1400, 0, 20).map(|plan| plan.services).unwrap(), 0);
     // Two services each: 15 + 6 + 2 x 10.
-    refuses(planned(550, 1100, 20), &["it would take up to 22849 events"]);
+    refuses(planned(550, 1100, 20), &["it would take up to 22851 events"]);
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn a_service_whose_update_has_to_wait_longer_than_its_revision_takes_the_events_
     of_many.extend(revisions(1, 1, 21));
     let plan = plan_of(vec![wave(of_many)], 1).unwrap();
     assert!(plan.revisions[1].services[0].after > 0);
-    assert_eq!(events(&plan), 59 + 2 * 6 + (15 + 3 * 6 + 60 * 10) + (15 + 6 + 10));
+    assert_eq!(events(&plan), 61 + 2 * 6 + (15 + 3 * 6 + 60 * 10) + (15 + 6 + 10));
 }
 
 #[test]
@@ -396,14 +396,27 @@ fn the_events_are_those_of_the_state_machine() {
         "Next wave",
     ];
     assert_eq!(along(&before) + along(&deployed), EVENTS_OF_WAVE);
-    let tag = ["Read manifest", "Tag on success", "What is left to do?"];
+    let tag = [
+        "Read manifest",
+        "Image still there?",
+        "Tag on success",
+        "What is left to do?",
+    ];
     assert_eq!(along(&tag), EVENTS_OF_TAG);
+    let gone = [
+        "Read manifest",
+        "Image still there?",
+        "Image is gone",
+        "What is left to do?",
+    ];
+    assert!(along(&gone) < EVENTS_OF_TAG, "an image that gets its tag takes more");
     let failure = ["Sum up", "What is left to do?"];
     assert_eq!(along(&failure), EVENTS_OF_FAILURE);
     // The ways above are all that there are.
     let known: BTreeSet<&str> = [
         &deployed[..],
         &tag,
+        &gone,
         &before,
         &begin,
         &message,
