@@ -16,7 +16,8 @@ pub enum Exit {
     RolledBack,
     /// The push failed, and a service may not be on a good revision, or is not stable any more: look at it now.
     NeedsAttention,
-    /// Nothing is deployed, or would be: the push was skipped for everything that runs the repository.
+    /// Nothing is deployed, or would be: the push was skipped for everything that runs the repository. Or everything was on hold when a
+    /// later wave of it was to begin. Or a sweep looked for nothing, since everything is on hold.
     NothingToDeploy,
     /// Nothing failed, but another deployment took over before a service was stable on the image.
     Superseded,
@@ -54,7 +55,8 @@ impl Exit {
         ),
         (
             Self::NothingToDeploy,
-            "nothing is deployed, or would be: everything is skipped, with its reason",
+            "nothing is deployed, or would be: everything is skipped, with its reason, or a sweep looked for nothing; of a push in stages: \
+             everything was on hold when a later one was to begin",
         ),
         (
             Self::Superseded,

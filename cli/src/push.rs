@@ -188,6 +188,7 @@ pub fn tone(outcome: &str) -> Tone {
         "SUPERSEDED"
         | "ROLL_BACK_SUPERSEDED"
         | "ON_HOLD"
+        | "HELD"
         | "SERVICE_DELETED"
         | "ROLLED_BACK"
         | "STOPPED"
@@ -308,6 +309,12 @@ impl Push {
             ),
             Outcome::Refused | Outcome::Failed => self.once_more(retry),
             Outcome::Stopped => ("It goes on with:".to_owned(), vec![retry]),
+            Outcome::Held => (
+                "Everything was on hold when the next stage was to begin. Lift the hold, then deploy the image once more, or let the sweep \
+                 do that:"
+                    .to_owned(),
+                vec!["ecr-deploy unhold --all".to_owned(), self.deploy()],
+            ),
             Outcome::Running | Outcome::Deployed | Outcome::NothingToDeploy | Outcome::Superseded => {
                 return String::new();
             }
@@ -330,13 +337,19 @@ impl Push {
             _ if !is_of_plan => (format!("{nothing}Once the cause is gone:"), vec![retry]),
             None => (
                 format!("{nothing}Correct it, then push again, or deploy the image:"),
-                vec!["ecr-deploy deploy IMAGE".to_owned()],
+                vec![self.deploy()],
             ),
-            Some(image) => (
+            Some(_) => (
                 format!("{nothing}A retry does not help. Correct it, then deploy the image once more:"),
-                vec![format!("ecr-deploy deploy {}", image.name())],
+                vec![self.deploy()],
             ),
         }
+    }
+
+    /// The command that deploys its image once more.
+    fn deploy(&self) -> String {
+        let image = self.image.as_ref().map_or_else(|| "IMAGE".to_owned(), Image::name);
+        format!("ecr-deploy deploy {image}")
     }
 }
 

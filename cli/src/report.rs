@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::execution::{Execution, Failure, Status};
 use crate::exit::Exit;
 use aws_sdk_sfn::types::HistoryEvent;
-use ecr_deploy::contract::{ImageConclusion, Plan, PlannedRevision, ServiceConclusion, ServiceOutcome, Skipped};
+use ecr_deploy::contract::{ImageConclusion, Plan, PlannedRevision, ServiceConclusion, ServiceOutcome, SkipReason, Skipped};
 use ecr_deploy::domain::push::name::in_a_name;
 use ecr_deploy::domain::push::{Push as Told, PushedImage, parse_push};
 use jiff::Timestamp;
@@ -269,6 +269,8 @@ pub enum Outcome {
     NothingToDeploy,
     /// Nothing failed, but another deployment took over at a service.
     Superseded,
+    /// Nothing failed, but everything was on hold when a later wave of it was to begin: the services of that were not reached.
+    Held,
     /// It failed. Every service that failed is back on its last good revision.
     RolledBack,
     /// It failed, and a service may not be on a good revision, or is not stable any more.
@@ -290,6 +292,7 @@ impl Outcome {
             Self::Deployed => "DEPLOYED",
             Self::NothingToDeploy => "NOTHING_TO_DEPLOY",
             Self::Superseded => "SUPERSEDED",
+            Self::Held => "HELD",
             Self::RolledBack => "ROLLED_BACK",
             Self::NeedsAttention => "NEEDS_ATTENTION",
             Self::Refused => "REFUSED",
@@ -303,7 +306,7 @@ impl Outcome {
     pub fn exit(self) -> Exit {
         match self {
             Self::Deployed | Self::Running => Exit::Done,
-            Self::NothingToDeploy => Exit::NothingToDeploy,
+            Self::NothingToDeploy | Self::Held => Exit::NothingToDeploy,
             Self::Superseded => Exit::Superseded,
             Self::RolledBack => Exit::RolledBack,
             Self::NeedsAttention => Exit::NeedsAttention,
@@ -321,6 +324,8 @@ pub fn outcome(push: &Execution, conclusion: Option<&ImageConclusion>, services:
         (Status::Stopped, _) => Outcome::Stopped,
         (Status::Succeeded, Some(it)) if it.services.is_empty() && it.families.is_empty() => Outcome::NothingToDeploy,
         (Status::Succeeded, Some(it)) if it.services.iter().any(|it| is_replaced(it.outcome)) => Outcome::Superseded,
+        // A hold of everything at its begin would have left nothing to deploy: a later wave met this one.
+        (Status::Succeeded, Some(it)) if it.skipped.iter().any(|it| it.reason == SkipReason::AllOnHold) => Outcome::Held,
         (Status::Succeeded, _) => Outcome::Deployed,
         (Status::Failed, _) => failed(push, services),
     }

@@ -74,3 +74,33 @@ fn a_failed_push_is_judged_by_its_services_and_calls_for_attention_only_where_on
     }
     assert_eq!(outcome(&push("Deploy.InvalidInput"), None, &[]), Outcome::Refused);
 }
+
+#[test]
+fn a_push_whose_later_wave_met_a_hold_of_everything_is_not_deployed() {
+    let conclusion = include_str!("../../../statemachine/examples/image-conclusion.json");
+    let conclusion: ImageConclusion = serde_json::from_str(conclusion).unwrap();
+    assert!(!conclusion.services.is_empty());
+    let skipped = |reason| Skipped {
+        reason,
+        resource: "web in production".to_owned(),
+        message: String::new(),
+        count: 1,
+    };
+    let ended = Execution {
+        status: Status::Succeeded,
+        failure: None,
+        ..push("")
+    };
+    for (reason, expected, code) in [
+        (SkipReason::AllOnHold, Outcome::Held, 5),
+        (SkipReason::OnHold, Outcome::Deployed, 0),
+        (SkipReason::TagNotTaken, Outcome::Deployed, 0),
+    ] {
+        let conclusion = ImageConclusion {
+            skipped: vec![skipped(reason)],
+            ..conclusion.clone()
+        };
+        let judged = outcome(&ended, Some(&conclusion), &[]);
+        assert_eq!((judged, judged.exit().code()), (expected, code), "{reason:?}");
+    }
+}
