@@ -8,7 +8,7 @@ pub enum Exit {
     /// It did as asked. Of a push: every service of it runs the image, stable.
     Done,
     /// It could not do it: there were no credentials, AWS refused or did not answer, or what was named is not there. Or the push failed, and
-    /// no deployment of a service did. The message says what to do.
+    /// no rollout of a service did. The message says what to do.
     Failed,
     /// The arguments cannot be understood, or no profile or region belongs to them.
     Usage,
@@ -39,7 +39,7 @@ impl Exit {
         (
             Self::Failed,
             "the command failed: nothing gave credentials that can be used (a profile whose `source_profile` is not there, say), AWS \
-             refused or did not answer, or what was named is not there; of a push: it failed, and no deployment of a service did",
+             refused or did not answer, or what was named is not there; of a push: it failed, and no rollout of a service did",
         ),
         (
             Self::Usage,
@@ -47,7 +47,7 @@ impl Exit {
         ),
         (
             Self::RolledBack,
-            "the push failed; every service that failed is stable again on its last good revision",
+            "the push failed; every service that failed is stable again on its last good revision, or was not changed",
         ),
         (
             Self::NeedsAttention,

@@ -288,14 +288,16 @@ impl Push {
 
     /// Returns the next step for a person, where there is one. A command stands in a line of its own, to be copied.
     fn advice(&self) -> String {
-        let failed = count(self.failed(), "service");
+        let failed =
+            |is_so: fn(&Deployed) -> bool| count(self.services.iter().filter(|it| is_so(it)).count(), "service");
         let push = named::short(&self.push);
         // Where no service failed, `why` has no more to tell.
         let (why, retry) = (format!("ecr-deploy why {push}"), format!("ecr-deploy retry {push}"));
         let (said, commands) = match self.outcome {
             Outcome::RolledBack => (
                 format!(
-                    "{failed} went back to the last good revision. Fix the image and push again, or try it once more:"
+                    "{} went back to the last good revision. Fix the image and push again, or try it once more:",
+                    failed(|it| it.outcome == "Deploy.RolledBack")
                 ),
                 vec![why, retry],
             ),
@@ -304,7 +306,10 @@ impl Push {
                 vec![retry],
             ),
             Outcome::NeedsAttention => (
-                format!("{failed} may not be on a good revision. Look now, and once the cause is gone, retry:"),
+                format!(
+                    "{} may not be on a good revision. Look now, and once the cause is gone, retry:",
+                    failed(Deployed::is_at_risk)
+                ),
                 vec![why, retry],
             ),
             Outcome::Refused | Outcome::Failed => self.once_more(retry),
@@ -324,10 +329,12 @@ impl Push {
 
     /// The next step where no service failed: a redrive deploys by the plan that was made, so it does not help where that was wrong.
     fn once_more(&self, retry: String) -> (String, Vec<String>) {
-        let nothing = if self.outcome == Outcome::Refused {
-            "Nothing was changed. "
-        } else {
-            ""
+        let unchanged = self.services.iter().filter(|it| it.is_unchanged()).count();
+        let nothing = match (self.outcome, unchanged) {
+            (Outcome::Refused, _) => "Nothing was changed. ".to_owned(),
+            (_, 0) => String::new(),
+            (_, 1) => "1 service was not changed. ".to_owned(),
+            (_, unchanged) => format!("{unchanged} services were not changed. "),
         };
         let is_of_plan = match self.error.as_deref() {
             Some("Deploy.InvalidInput" | "Deploy.NotFound") => true,

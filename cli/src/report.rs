@@ -249,6 +249,19 @@ impl Deployed {
     pub fn has_failed(&self) -> bool {
         self.outcome.contains('.') || self.outcome == "STOPPED"
     }
+
+    /// True if it failed before anything of it was changed. A service's execution ends with one of these errors only where no update was
+    /// made: after one, it tells of the rollback.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        ["Deploy.Rejected", "Deploy.NotFound", "Deploy.InvalidInput"].contains(&self.outcome.as_str())
+    }
+
+    /// True if it failed, and may not be on a good revision.
+    #[must_use]
+    pub fn is_at_risk(&self) -> bool {
+        self.has_failed() && !self.is_unchanged() && self.outcome != "Deploy.RolledBack"
+    }
 }
 
 /// The name of an outcome: `DEPLOYED`.
@@ -271,13 +284,13 @@ pub enum Outcome {
     Superseded,
     /// Nothing failed, but everything was on hold when a later wave of it was to begin: the services of that were not reached.
     Held,
-    /// It failed. Every service that failed is back on its last good revision.
+    /// It failed. Every service that failed is back on its last good revision, or was not changed.
     RolledBack,
     /// It failed, and a service may not be on a good revision, or is not stable any more.
     NeedsAttention,
     /// It failed before it changed anything.
     Refused,
-    /// It failed, and no deployment of a service did: the message says why.
+    /// It failed, and no service was changed by what failed: the message says why.
     Failed,
     /// Somebody stopped it.
     Stopped,
@@ -334,13 +347,11 @@ pub fn outcome(push: &Execution, conclusion: Option<&ImageConclusion>, services:
 /// How a push failed, by the services that did.
 fn failed(push: &Execution, services: &[Deployed]) -> Outcome {
     let error = push.failure.as_ref().map_or("", |failure| failure.error.as_str());
-    let mut failed = services.iter().filter(|it| it.has_failed()).peekable();
-    if failed.peek().is_some() {
-        return if failed.all(|it| it.outcome == "Deploy.RolledBack") {
-            Outcome::RolledBack
-        } else {
-            Outcome::NeedsAttention
-        };
+    if services.iter().any(Deployed::is_at_risk) {
+        return Outcome::NeedsAttention;
+    }
+    if services.iter().any(|it| it.outcome == "Deploy.RolledBack") {
+        return Outcome::RolledBack;
     }
     let has_begun = services.iter().any(|it| it.execution.is_some());
     match error {

@@ -8,7 +8,7 @@ fn push(error: &str, message: &str, outcomes: &[&str]) -> Push {
         ..Deployed::not_started("production", &format!("web-{number}"))
     };
     let services: Vec<Deployed> = outcomes.iter().enumerate().map(service).collect();
-    let failed = services.iter().any(Deployed::has_failed);
+    let failed = services.iter().any(|it| it.outcome == "Deploy.RolledBack");
     Push {
         push: "shop-web-v2-6a69650c-1fc1-4eb1-8c94-cfb37be29cff".to_owned(),
         execution: String::new(),
@@ -111,6 +111,7 @@ fn the_advice_names_the_command_that_helps_and_not_why_where_that_has_no_more_to
             vec![why, retry],
         ),
         ("Deploy.NotStable", vec!["DEPLOYED"], vec![], vec![retry]),
+        ("Deploy.ServicesFailed", vec!["Deploy.Rejected"], vec![], vec![retry]),
         ("Deploy.ServicesFailed", vec!["NOT_STARTED"], vec![], vec![retry]),
         ("Ecr.EcrException", vec!["DEPLOYED"], vec![], vec![retry]),
         ("Deploy.ServicesFailed", vec!["DEPLOYED"], vec![unknown], vec![deploy]),

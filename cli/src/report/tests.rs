@@ -49,6 +49,32 @@ fn a_failed_push_is_judged_by_its_services_and_calls_for_attention_only_where_on
             Outcome::NeedsAttention,
             4,
         ),
+        // AWS refused before anything was changed.
+        (
+            "Deploy.ServicesFailed",
+            ["Deploy.Rejected", "Deploy.NotFound"],
+            Outcome::Failed,
+            1,
+        ),
+        (
+            "Deploy.ServicesFailed",
+            ["Deploy.InvalidInput", "NOT_STARTED"],
+            Outcome::Failed,
+            1,
+        ),
+        (
+            "Deploy.ServicesFailed",
+            ["Deploy.Rejected", "Deploy.RolledBack"],
+            Outcome::RolledBack,
+            3,
+        ),
+        // An update may have been made, and nobody could tell.
+        (
+            "Deploy.ServicesFailed",
+            ["Deploy.Rejected", "Deploy.Unavailable"],
+            Outcome::NeedsAttention,
+            4,
+        ),
         // The revision could not be registered.
         (
             "Deploy.ServicesFailed",
