@@ -125,11 +125,8 @@ impl<'a> Reader<'a> {
         let wanted: BTreeMap<String, &PlannedService> = planned.iter().map(|it| (name(it), it)).collect();
         let machine = &self.account.installation.deploy_service;
         let is_of_push = |it: &Listed| wanted.contains_key(base(&it.name));
-        let since = Some(push.started - SKEW);
-        let listed = self
-            .executions
-            .list(machine, (usize::MAX, AMONG), since, is_of_push)
-            .await?;
+        let since = push.started - SKEW;
+        let (listed, is_cut) = self.executions.list_since(machine, AMONG, since, is_of_push).await?;
         let mut newest: BTreeMap<&str, &Listed> = BTreeMap::new();
         for it in listed.iter().rev() {
             newest.insert(base(&it.name), it);
@@ -151,6 +148,10 @@ impl<'a> Reader<'a> {
             .try_collect::<Vec<_>>()
             .await?;
         self.ended.extend(read);
+        let behind = wanted
+            .into_iter()
+            .filter(|(name, _)| is_cut && !newest.contains_key(name.as_str()));
+        let behind = self.behind(behind.collect(), push.redrives).await?;
         Ok(planned
             .iter()
             .map(|it| match newest.get(name(it).as_str()) {
@@ -159,9 +160,28 @@ impl<'a> Reader<'a> {
                     execution: Some(listed.arn.clone()),
                     ..Deployed::not_started(&it.cluster, &it.service)
                 }),
-                None => Deployed::not_started(&it.cluster, &it.service),
+                None => behind
+                    .get(&name(it))
+                    .cloned()
+                    .unwrap_or_else(|| Deployed::not_started(&it.cluster, &it.service)),
             })
             .collect())
+    }
+
+    /// The services whose executions are behind those that were listed, by the names of these.
+    async fn behind(
+        &self,
+        services: Vec<(String, &PlannedService)>,
+        redrives: u32,
+    ) -> Result<BTreeMap<String, Deployed>, Error> {
+        let machine = &self.account.installation.deploy_service;
+        let read = stream::iter(services).map(async |(name, it)| {
+            let execution = self.executions.newest_redriven(machine, &name, redrives).await?;
+            let deployed = execution.map(|execution| Deployed::by(&it.cluster, &it.service, &execution));
+            Ok::<_, Error>(deployed.map(|deployed| (name, deployed)))
+        });
+        let read: Vec<_> = read.buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(read.into_iter().flatten().collect())
     }
 
     /// Returns the newest poll's message on a service that is being deployed, by the last events of its execution.

@@ -2,6 +2,7 @@
 
 use super::{Execution, Executions, Listed, Status, time};
 use crate::error::Error;
+use crate::installation::Installation;
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use ecr_deploy::error::Error as OfAws;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -54,11 +55,61 @@ impl Executions {
         since: Option<Timestamp>,
         wanted: impl Fn(&Listed) -> bool,
     ) -> Result<Vec<Listed>, Error> {
-        let mut found = self.listed(machine, limits, since, None, wanted).await?;
-        found.sort_by_key(|it| Reverse(it.started));
+        let (found, _) = self.listed(machine, limits, since, None, wanted).await?;
         Ok(found)
     }
 
+    /// The executions that `wanted` says yes to and that began at `since` or later, the newest first, among the `among` that are listed
+    /// first; and whether there are more.
+    ///
+    /// # Errors
+    ///
+    /// Whatever AWS refuses.
+    pub async fn list_since(
+        &self,
+        machine: &str,
+        among: usize,
+        since: Timestamp,
+        wanted: impl Fn(&Listed) -> bool,
+    ) -> Result<(Vec<Listed>, bool), Error> {
+        self.listed(machine, (usize::MAX, among), Some(since), None, wanted)
+            .await
+    }
+
+    /// The executions of a state machine that go on, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Whatever AWS refuses.
+    pub async fn running(&self, machine: &str) -> Result<Vec<Listed>, Error> {
+        let (only, is_running) = (ExecutionStatus::Running, |it: &Listed| it.status == Status::Running);
+        let all = (usize::MAX, usize::MAX);
+        let (running, _) = self.listed(machine, all, None, Some(only), is_running).await?;
+        Ok(running)
+    }
+
+    /// The newest execution of this name with the number of a redrive at its end; `None` where none of them is there.
+    ///
+    /// # Errors
+    ///
+    /// Whatever AWS refuses.
+    pub async fn newest_redriven(
+        &self,
+        machine: &str,
+        base: &str,
+        redrives: u32,
+    ) -> Result<Option<Execution>, Error> {
+        for redrive in (0..=redrives).rev() {
+            let arn = Installation::execution(machine, &format!("{base}{redrive}"));
+            match self.read(&arn).await {
+                Err(Error::NotFound(_)) => {}
+                read => return read.map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Those that are found, the newest first, and whether there are more than were read.
     async fn listed(
         &self,
         machine: &str,
@@ -66,7 +117,11 @@ impl Executions {
         since: Option<Timestamp>,
         only: Option<ExecutionStatus>,
         wanted: impl Fn(&Listed) -> bool,
-    ) -> Result<Vec<Listed>, Error> {
+    ) -> Result<(Vec<Listed>, bool), Error> {
+        let newest_first = |mut found: Vec<Listed>, is_cut| {
+            found.sort_by_key(|it| Reverse(it.started));
+            Ok((found, is_cut))
+        };
         let (mut found, mut seen, mut token) = (Vec::new(), 0, None);
         loop {
             let request = self.0.list_executions().state_machine_arn(machine).max_results(1000);
@@ -76,19 +131,22 @@ impl Executions {
             for item in page.executions() {
                 let item = listed(item);
                 seen += 1;
-                if seen > among || since.is_some_and(|since| item.is_last(since)) {
-                    return Ok(found);
+                if since.is_some_and(|since| item.is_last(since)) {
+                    return newest_first(found, false);
+                }
+                if seen > among {
+                    return newest_first(found, true);
                 }
                 if since.is_none_or(|since| item.started >= since) && wanted(&item) {
                     found.push(item);
                 }
                 if found.len() == most {
-                    return Ok(found);
+                    return newest_first(found, true);
                 }
             }
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
-                return Ok(found);
+                return newest_first(found, false);
             }
         }
     }
@@ -122,10 +180,7 @@ impl Executions {
         machine: &str,
         (cluster, service): (&str, &str),
     ) -> Result<Option<Execution>, Error> {
-        let (only, is_running) = (ExecutionStatus::Running, |it: &Listed| it.status == Status::Running);
-        let all = (usize::MAX, usize::MAX);
-        let mut running = self.listed(machine, all, None, Some(only), is_running).await?;
-        running.sort_by_key(|it| Reverse(it.started));
+        let running = self.running(machine).await?;
         let of = [(cluster.to_owned(), service.to_owned())];
         let mut newest = self.newest_among(&running, &of, usize::MAX).await?;
         Ok(newest.executions.remove(&of[0]))

@@ -75,6 +75,30 @@ fn a_push_whose_search_was_retried_often_has_a_plan_nevertheless() {
     }
 }
 
+#[test]
+fn a_push_behind_ten_thousand_executions_of_services_tells_how_each_of_its_own_ended() {
+    let later: Vec<Value> = (0..1000)
+        .map(|number| {
+            let name = format!("api-v7-{number:010}-0");
+            json!({
+                "executionArn": arn("Service-1", &name), "name": name, "status": "SUCCEEDED",
+                "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:Service-1",
+                "startDate": 1_797_000_000, "stopDate": 1_797_000_030,
+            })
+        })
+        .collect();
+    let told = ["shop/web:v2 ROLLED_BACK", "production/web Deploy.RolledBack"];
+    rolled_back(0)
+        .instead(move |operation, input| {
+            let is_of_services = input["stateMachineArn"].as_str().is_some_and(|it| it.ends_with("Service-1"));
+            let page = json!({"executions": later, "nextToken": "next"});
+            (operation == "ListExecutions" && is_of_services).then(|| (200, page))
+        })
+        .types("why shop/web:v2")
+        .ended(0)
+        .says(&told);
+}
+
 /// An account in which `DescribeExecution` of the push answers by the number of the call.
 fn described(aws: Aws, mut answer: impl FnMut(usize) -> Option<(u16, Value)> + Send + 'static) -> Aws {
     let mut reads = 0;
