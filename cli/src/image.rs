@@ -90,7 +90,7 @@ impl Named {
     /// # Errors
     ///
     /// [`Error::Usage`] where it is in another one.
-    fn assert_in(&self, region: &str) -> Result<(), Error> {
+    pub fn assert_in(&self, region: &str) -> Result<(), Error> {
         match &self.registry {
             Some(registry) if registry.region.as_str() != region => Err(Error::Usage(format!(
                 "{self} is named in {}, and the installation is in {region}, whose images it deploys. Name the region of the \

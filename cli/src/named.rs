@@ -3,9 +3,12 @@
 use crate::aws::Account;
 use crate::error::Error;
 use crate::execution::{AMONG, Execution, Executions, Listed};
+use crate::image::Named;
 use crate::installation::Installation;
 use crate::report::Image;
-use ecr_deploy::domain::push::name::is_of;
+use ecr_deploy::domain::push::name::{is_of, is_of_repository};
+use ecr_deploy::domain::push::{Push, PushedImage, parse_push};
+use serde_json::Value;
 
 /// The execution that a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +24,9 @@ pub enum Found {
 enum Place {
     /// It is this one.
     Known(Found),
-    /// The newest push of an image, `shop/web:v2`: the repository and the tag.
-    Newest(String, String),
-    /// The one push, or execution of a service, with this in its name.
+    /// The newest push of an image, `shop/web:v2`.
+    Newest(Named),
+    /// The one push, or execution of a service, that is called so, or has this in its name.
     Part(String),
 }
 
@@ -41,10 +44,28 @@ fn place(installation: &Installation, text: &str) -> Result<Place, Error> {
             )))
         };
     }
-    Ok(match text.split_once(':') {
-        Some((repository, tag)) => Place::Newest(repository.to_owned(), tag.to_owned()),
-        None => Place::Part(text.to_owned()),
-    })
+    // No execution has one of these in its name, and each image has.
+    if text.contains([':', '@']) {
+        return text.parse().map(Place::Newest);
+    }
+    Ok(Place::Part(text.to_owned()))
+}
+
+/// True if an event is of a push of the image that somebody names.
+fn is_of_image(event: &Value, named: &Named) -> bool {
+    let Ok(Push::Tagged(image) | Push::Untold(image)) = parse_push(event) else {
+        return false;
+    };
+    let PushedImage {
+        repository,
+        tag,
+        digest,
+        ..
+    } = &image;
+    *repository == named.repository
+        && named.tag.as_ref().is_none_or(|it| it == tag)
+        && named.digest.as_ref().is_none_or(|it| it == digest)
+        && named.registry.as_ref().is_none_or(|it| *it == image.registry())
 }
 
 /// The execution that somebody means by an ARN, a name, a part of a name that no other has, or by `shop/web:v2`: its newest push.
@@ -56,21 +77,29 @@ pub async fn execution(account: &Account, executions: &Executions, text: &str) -
     let installation = &account.installation;
     match place(installation, text)? {
         Place::Known(found) => Ok(found),
-        Place::Newest(repository, tag) => {
-            let is_candidate = |it: &Listed| is_of(&it.name, &repository, &tag);
+        Place::Newest(image) => {
+            image.assert_in(&account.region)?;
+            let repository = image.repository.as_str();
+            let is_candidate = |it: &Listed| match &image.tag {
+                Some(tag) => is_of(&it.name, repository, tag.as_str()),
+                None => is_of_repository(&it.name, repository),
+            };
             let listed = executions
                 .list(&installation.deploy_image, (usize::MAX, AMONG), None, is_candidate)
                 .await?;
             for it in listed {
                 let read = executions.read(&it.arn).await?;
                 let is_plan = read.input["plan"] == true;
-                if Image::of_event(&read.input).is_some_and(|image| image.name() == text) && !is_plan {
+                if is_of_image(&read.input, &image) && !is_plan {
                     return Ok(Found::Push(it.arn));
                 }
             }
             Err(none(text))
         }
         Place::Part(part) => {
+            if let Some(found) = called(installation, executions, &part).await? {
+                return Ok(found);
+            }
             let is_candidate = |it: &Listed| it.name.contains(&part);
             let pushes = executions
                 .list(&installation.deploy_image, (10, AMONG), None, is_candidate)
@@ -84,6 +113,35 @@ pub async fn execution(account: &Account, executions: &Executions, text: &str) -
             only(&services, text).map(Found::Service)
         }
     }
+}
+
+/// The execution that is called exactly so. Among those with this text in their names it may be one of many.
+async fn called(installation: &Installation, executions: &Executions, name: &str) -> Result<Option<Found>, Error> {
+    // The beginning of an id is no name.
+    if name.len() <= 8 || !is_name(name) {
+        return Ok(None);
+    }
+    for (machine, found) in [
+        (&installation.deploy_image, Found::Push as fn(String) -> Found),
+        (&installation.deploy_service, Found::Service),
+    ] {
+        let arn = Installation::execution(machine, name);
+        match executions.read(&arn).await {
+            Ok(_) => return Ok(Some(found(arn))),
+            Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// True if an execution can be called so.
+fn is_name(text: &str) -> bool {
+    const LONGEST: usize = 80;
+    text.len() <= LONGEST
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter))
 }
 
 fn none(text: &str) -> Error {
@@ -132,6 +190,16 @@ fn of_service(text: &str, execution: &Execution) -> Error {
     ))
 }
 
+/// The error for the execution of a plan, which is none of a push.
+#[must_use]
+pub fn of_plan(execution: &Execution) -> Error {
+    let image = Image::of_event(&execution.input).map_or_else(|| "IMAGE".to_owned(), |image| image.name());
+    Error::Usage(format!(
+        "{} is the execution of a plan, which deploys nothing. To see what a push would change: ecr-deploy plan {image}",
+        execution.name
+    ))
+}
+
 /// Returns the part of a push's name that distinguishes it in a table: the first eight letters of the event's id. The
 /// whole name, where it does not end in such an id: somebody has started it by hand.
 #[must_use]
@@ -173,13 +241,45 @@ mod tests {
         let known = |text: &str| place(&installation(), text).unwrap();
         assert_eq!(known(&arn("Image-1")), Place::Known(Found::Push(arn("Image-1"))));
         assert_eq!(known(&arn("Service-1")), Place::Known(Found::Service(arn("Service-1"))));
-        assert_eq!(
-            known("shop/web:v1.2"),
-            Place::Newest("shop/web".to_owned(), "v1.2".to_owned())
-        );
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        for image in [
+            "shop/web:v1.2".to_owned(),
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:v2".to_owned(),
+            format!("shop/web:v2@{digest}"),
+            format!("shop/web@{digest}"),
+        ] {
+            assert_eq!(known(&image), Place::Newest(image.parse().unwrap()));
+        }
+        assert_eq!(place(&installation(), "shop/web:").unwrap_err().name(), "Command.Usage");
         assert_eq!(known("0a1b2c3d"), Place::Part("0a1b2c3d".to_owned()));
         let other = place(&installation(), &arn("Image-2")).unwrap_err();
         assert!(other.to_string().contains("--stack"), "{other}");
+    }
+
+    #[test]
+    fn an_image_that_is_named_in_full_is_that_of_its_push() {
+        let event = include_str!("../../statemachine/examples/put-image-event.json");
+        let event: Value = serde_json::from_str(event).unwrap();
+        let Push::Tagged(pushed) = parse_push(&event).unwrap() else {
+            panic!("the example is a push")
+        };
+        let (registry, repository, tag, digest) = (pushed.registry(), &pushed.repository, &pushed.tag, &pushed.digest);
+        let host = format!("{}.dkr.ecr.{}.amazonaws.com", registry.account, registry.region);
+        let other = "0b".repeat(32);
+        for (named, expected) in [
+            (format!("{repository}:{tag}"), true),
+            (format!("{host}/{repository}:{tag}"), true),
+            (format!("{repository}:{tag}@{digest}"), true),
+            (format!("{repository}@{digest}"), true),
+            (format!("{repository}:other"), false),
+            (format!("{repository}:{tag}@sha256:{other}"), false),
+            (
+                format!("210987654321.dkr.ecr.{}.amazonaws.com/{repository}:{tag}", registry.region),
+                false,
+            ),
+        ] {
+            assert_eq!(is_of_image(&event, &named.parse().unwrap()), expected, "{named}");
+        }
     }
 
     #[test]

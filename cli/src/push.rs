@@ -78,6 +78,9 @@ impl<'a> Reader<'a> {
     /// Whatever AWS refuses.
     pub async fn read(&mut self) -> Result<Push, Error> {
         let execution = self.executions.read(&self.arn).await?;
+        if execution.input["plan"] == true {
+            return Err(named::of_plan(&execution));
+        }
         let conclusion: Option<ImageConclusion> = match (&execution.output, execution.status) {
             (Some(output), Status::Succeeded) => Some(report::read("the summary of the push", output)?),
             _ => None,

@@ -99,6 +99,30 @@ fn a_push_behind_ten_thousand_executions_of_services_tells_how_each_of_its_own_e
         .says(&told);
 }
 
+#[test]
+fn the_execution_of_a_plan_is_told_from_a_push() {
+    let name = "0a69650c-1fc1-4eb1-8c94-cfb37be29cff";
+    let mut event = event();
+    event["plan"] = true.into();
+    Aws::new()
+        .execution("Image-1", name, "SUCCEEDED", &json!({"input": event, "output": {}}))
+        .types(&format!("why {name}"))
+        .ended(2)
+        .says(&["is the execution of a plan", "ecr-deploy plan shop/web:v2"]);
+}
+
+#[test]
+fn a_push_is_found_by_its_whole_name_also_among_many_that_contain_it() {
+    let mut aws = Aws::new();
+    for number in 0..12 {
+        aws = aws.execution("Image-1", &format!("shop-web-v2-by-hand-{number}"), "RUNNING", &json!({"input": event()}));
+    }
+    aws.execution("Image-1", "shop-web-v2-by-hand", "ABORTED", &json!({"input": event()}))
+        .types("why shop-web-v2-by-hand")
+        .ended(0)
+        .says(&["shop/web:v2 STOPPED"]);
+}
+
 /// An account in which `DescribeExecution` of the push answers by the number of the call.
 fn described(aws: Aws, mut answer: impl FnMut(usize) -> Option<(u16, Value)> + Send + 'static) -> Aws {
     let mut reads = 0;
