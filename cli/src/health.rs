@@ -116,6 +116,8 @@ pub struct StoredImage {
     pub digest: String,
     /// Its tags.
     pub tags: Vec<String>,
+    /// Those by which it may be deployed: none of what no task can run.
+    pub deployable: Vec<String>,
     /// When it was pushed.
     pub pushed_at: Timestamp,
     /// True if no task can pull it before somebody restores it.
@@ -169,6 +171,8 @@ pub struct Facts<'a> {
     pub services: &'a [Subject],
     /// The repositories that they run, by name.
     pub repositories: &'a BTreeMap<String, Repository>,
+    /// Those of them that the settings keep from being deployed.
+    pub kept_out: &'a BTreeSet<String>,
     /// The pushes since then, the newest first.
     pub pushes: &'a [Begun],
     /// The trails of the region, where they were read.
@@ -189,6 +193,7 @@ pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     if facts.is_installed {
         found.extend(holds(facts));
         found.extend(stages(facts));
+        found.extend(kept_out(facts));
         found.extend(pushes::events(facts));
         found.extend(pushes::tags(facts));
         found.extend(account::trails(facts));
@@ -262,9 +267,18 @@ fn holds(facts: &Facts<'_>) -> Vec<Finding> {
     all.into_iter().chain(each).collect()
 }
 
-/// The owner of a service, by each image that it runs.
+fn kept_out(facts: &Facts<'_>) -> Option<Finding> {
+    let repositories: Vec<String> = facts.kept_out.iter().cloned().collect();
+    let says = format!("the settings keep images from being deployed of {}", some(&repositories));
+    let fix = "where one should be, name it in the setting repositories; what holds the assets of CDK apps is deployed only then";
+    (!repositories.is_empty()).then(|| finding(Level::Note, "repositories", says, fix, Vec::new()))
+}
+
+/// The owner of a service, by each image that it runs and that may be deployed.
 fn owners<'a>(facts: &'a Facts<'_>, service: &'a Subject) -> impl Iterator<Item = (&'a RunImage, Owner<'a>)> {
-    service.images.iter().map(|image| {
+    let images = service.images.iter();
+    let images = images.filter(|image| !facts.kept_out.contains(&image.repository));
+    images.map(|image| {
         let candidate = Candidate {
             service: Some((&service.cluster, &service.service)),
             family: &service.family,

@@ -8,7 +8,7 @@
 //! | [`arguments`], [`typed`] | what can be typed, and how it is understood |
 //! | [`installation`], [`aws`], [`calls`] | where the installation is, the clients for it, and calls of services without a client |
 //! | [`image`], [`event`] | the image that is named, and the push that is made of it |
-//! | [`execution`], [`named`], [`report`], [`push`], [`story`], [`service`], [`lifecycle`], [`taking_back`] | an execution as it was read, and what it says of a push or a service |
+//! | [`execution`], [`named`], [`report`], [`push`], [`story`], [`service`], [`scope`], [`lifecycle`], [`taking_back`] | an execution as it was read, and what it says of a push or a service |
 //! | [`logs`] | the last lines of a task that crashed |
 //! | [`health`] | the findings of `doctor` |
 //! | [`verify`] | the facts that only an account can show, and the pushes of `verify` |
@@ -34,6 +34,7 @@ pub mod parameters;
 pub mod progress;
 pub mod push;
 pub mod report;
+pub mod scope;
 pub mod service;
 pub mod story;
 pub mod taking_back;

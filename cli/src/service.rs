@@ -1,9 +1,9 @@
 //! A service, and the pushes that wait for it: pure, over the answers of ECS and ECR, and the executions.
 
 use crate::lifecycle::Pause;
+use crate::scope::Scope;
 use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::hold;
-use ecr_deploy::domain::image::EcrRegistry;
 use ecr_deploy::domain::service::Service;
 use ecr_deploy::domain::task_definition::TaskDefinition;
 use find_task_definitions::stage::{Candidate, Owner, Stage, Stages, lower};
@@ -57,7 +57,8 @@ pub struct Running {
     pub push: Option<String>,
     /// Who pushed.
     pub by: Option<String>,
-    /// The stage that owns it; `off` or `nobody`, or `unknown` where the service's own tag names no stage.
+    /// The stage that owns it; `off` or `nobody`, or `unknown` where the service's own tag names no stage; or `not here`, where the
+    /// settings keep its repository or its cluster from being deployed.
     pub stage: String,
     /// The newest image of the repository that the stage would take, where it is newer than what runs.
     pub waiting: Option<Waiting>,
@@ -98,7 +99,7 @@ pub struct Last {
 pub struct Available {
     /// Its digest.
     pub digest: String,
-    /// Its tags.
+    /// Its tags by which it may be deployed.
     pub tags: Vec<String>,
     /// When ECR got it.
     pub pushed_at: Timestamp,
@@ -115,16 +116,15 @@ pub fn revision(service: &Service) -> Option<&str> {
 pub fn status(
     service: &Service,
     definition: &TaskDefinition,
-    here: &EcrRegistry,
-    stages: &Stages,
+    scope: &Scope<'_>,
     stored: &BTreeMap<String, Vec<Available>>,
     now: Timestamp,
 ) -> Option<ServiceStatus> {
     let images: Vec<_> = definition
         .images()
-        .filter(|(_, reference)| reference.registry() == Some(here))
+        .filter(|(_, reference)| reference.registry() == Some(scope.here))
         .map(|(container, reference)| {
-            let (running, owner) = running(service, definition, stages, container, reference);
+            let (running, owner) = running(service, definition, scope, container, reference);
             let stored = stored.get(&running.repository).map(Vec::as_slice).unwrap_or_default();
             let waiting = owner.and_then(|stage| waiting(stage, &running, stored));
             Running { waiting, ..running }
@@ -149,19 +149,22 @@ pub fn status(
 fn running<'a>(
     service: &Service,
     definition: &TaskDefinition,
-    stages: &'a Stages,
+    scope: &Scope<'a>,
     container: &str,
     reference: &ecr_deploy::domain::image::ImageReference,
 ) -> (Running, Option<&'a Stage>) {
     let repository = reference.repository();
     let recorded = definition.recorded_push(repository);
+    let stages: &'a Stages = scope.stages;
     let owner = stages.owner(&Candidate {
         service: Some((service.cluster.as_str(), service.name.as_str())),
         family: definition.arn().family(),
         repository: repository.as_str(),
         own: service.tags.stage.as_deref(),
     });
+    let is_here = scope.has_repository(repository) && scope.has_cluster(service.cluster.as_str());
     let (stage, owner) = match owner {
+        _ if !is_here => ("not here".to_owned(), None),
         Owner::Stage(stage) => (stage.name.to_string(), Some(stage)),
         Owner::Off => ("off".to_owned(), None),
         Owner::Nobody => ("nobody".to_owned(), None),

@@ -13,6 +13,7 @@ use crate::health::{
 };
 use crate::output::{self, Document, Tone, cell, paragraphs, table};
 use crate::progress::Progress;
+use crate::scope::{Scope, deployable_tags};
 use crate::service::revision;
 use aws_sdk_ecr::types::{ImageDetail, ImageStatus, ImageTagMutability};
 use ecr_deploy::aws::ecs::Ecs;
@@ -118,6 +119,12 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
     let given = (!arguments.pass_role.is_empty()).then_some(arguments.pass_role.as_slice());
     let clusters: Vec<String> = settings.clusters.iter().map(ToString::to_string).collect();
     let stages = Stages::read(&settings)?;
+    let scope = Scope {
+        here: &here,
+        settings: &settings,
+        stages: &stages,
+    };
+    let kept_out = kept_out(&read.services, &scope);
     let facts = Facts {
         bootstrap: bootstrap.unwrap_or(Bootstrap::NotRead),
         is_installed: account.is_some(),
@@ -130,6 +137,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
         all_on_hold: told_there.all_on_hold.as_deref().and_then(|text| hold::hold(text, at)),
         services: &read.services,
         repositories: &read.repositories,
+        kept_out: &kept_out,
         pushes: &told_there.pushes,
         trails: around.trails.as_deref(),
         schedules: &around.schedules,
@@ -144,6 +152,13 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
     drop(progress);
     output::print(shared.output, &document, at)?;
     Ok(exit(&document.findings))
+}
+
+/// The repositories that services run and that the settings keep from being deployed.
+fn kept_out(services: &[Subject], scope: &Scope<'_>) -> BTreeSet<String> {
+    let run = services.iter().flat_map(|it| &it.images).map(|it| &it.repository);
+    let is_kept_out = |it: &&String| it.parse().is_ok_and(|it| !scope.has_repository(&it));
+    run.filter(is_kept_out).cloned().collect()
 }
 
 /// An error among the findings is told by the exit code, too.
@@ -277,6 +292,7 @@ async fn repository(signed_in: &SignedIn, name: &str) -> Result<Repository, OfAw
     let details = details.map_err(|error| OfAws::from_aws(&format!("DescribeImages of {name}"), &error))?;
     let stored = |it: ImageDetail| {
         Some(StoredImage {
+            deployable: deployable_tags(&it),
             digest: it.image_digest?,
             tags: it.image_tags.unwrap_or_default(),
             pushed_at: it.image_pushed_at.as_ref().map(time)?,

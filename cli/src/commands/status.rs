@@ -1,5 +1,7 @@
 //! `ecr-deploy status`: what each service runs, since which push, and what waits for it.
 
+mod shown;
+
 use crate::arguments::{Form, Shared, StatusArguments};
 use crate::aws::{Account, now, pause};
 use crate::commands::hold::all_hold;
@@ -7,10 +9,10 @@ use crate::error::Error;
 use crate::execution::{Execution, Executions, time};
 use crate::exit::Exit;
 use crate::lifecycle;
-use crate::output::{self, Document, Tone, cell, count, note, paragraphs, short, table, who, wrapped};
+use crate::output::{self, count, note};
 use crate::progress::Progress;
-use crate::push::tone;
 use crate::report::Deployed;
+use crate::scope::{Scope, deployable_tags};
 use crate::service::{Available, Last, ServiceStatus, revision, status};
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::domain::arn::ClusterName;
@@ -22,7 +24,6 @@ use ecr_deploy::domain::task_definition::TaskDefinition;
 use ecr_deploy::error::Error as OfAws;
 use find_task_definitions::stage::Stages;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +50,8 @@ pub struct Status {
     pub missing_clusters: Vec<String>,
     /// True if a service has no last deployment here, and may have one that is older than the executions that were read.
     pub older_not_read: bool,
+    /// The repositories that AWS refuses to tell of, with the reason: what waits for their services is not known.
+    pub unread: Vec<String>,
 }
 
 /// The services that are asked for.
@@ -100,13 +103,18 @@ async fn read(account: &Account, of: &Of<'_>) -> Result<Status, Error> {
     let definitions = definitions(&ecs, &services).await?;
     progress.say("reading images".to_owned());
     let here = account.here()?;
-    let stored = stored(account, &here, definitions.values()).await?;
+    let (stored, unread) = stored(account, &here, definitions.values()).await?;
     let settings = &account.installation.settings;
     let stages = Stages::read(settings)?;
+    let scope = Scope {
+        here: &here,
+        settings,
+        stages: &stages,
+    };
     let mut known: Vec<ServiceStatus> = Vec::new();
     for service in &services {
         let definition = revision(service).and_then(|revision| definitions.get(revision));
-        let standing = definition.and_then(|it| status(service, it, &here, &stages, &stored, now));
+        let standing = definition.and_then(|it| status(service, it, &scope, &stored, now));
         let Some(standing) = standing else { continue };
         let waits = lifecycle::pauses(account, &ecs, service, now).await?;
         known.push(ServiceStatus { waits, ..standing });
@@ -143,6 +151,7 @@ async fn read(account: &Account, of: &Of<'_>) -> Result<Status, Error> {
         services: known,
         missing_clusters,
         older_not_read: newest.gave_up,
+        unread,
     })
 }
 
@@ -185,18 +194,18 @@ async fn definitions(ecs: &Ecs, services: &[Service]) -> Result<BTreeMap<String,
     Ok(read.into_iter().flatten().collect())
 }
 
-/// The tagged images of each repository that somebody runs.
+/// The tagged images of each repository that somebody runs, and the repositories of which AWS refuses to tell.
 async fn stored(
     account: &Account,
     here: &EcrRegistry,
     definitions: impl Iterator<Item = &TaskDefinition>,
-) -> Result<BTreeMap<String, Vec<Available>>, Error> {
+) -> Result<(BTreeMap<String, Vec<Available>>, Vec<String>), Error> {
     let images =
         definitions.flat_map(|definition| definition.images().map(|(_, image)| image.clone()).collect::<Vec<_>>());
     let of_here = images.filter(|image| image.registry() == Some(here));
     let repositories: BTreeSet<String> = of_here.map(|image| image.repository().to_string()).collect();
     let ecr = account.ecr();
-    stream::iter(repositories)
+    let read: Vec<_> = stream::iter(repositories)
         .map(async |repository| {
             let request = ecr.describe_images().repository_name(&repository);
             let details: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
@@ -205,20 +214,30 @@ async fn stored(
                     Ok(details) => details,
                     // The service runs on, and its repository is gone.
                     Err(OfAws::NotFound(_)) => Vec::new(),
+                    Err(OfAws::Rejected(refused)) => return Ok((repository, Err(refused))),
                     Err(error) => return Err(Error::from(error)),
                 };
             let available = details.into_iter().filter_map(|it| {
                 Some(Available {
-                    digest: it.image_digest?,
-                    tags: it.image_tags.filter(|tags| !tags.is_empty())?,
+                    tags: deployable_tags(&it),
                     pushed_at: it.image_pushed_at.as_ref().map(time)?,
+                    digest: it.image_digest?,
                 })
             });
-            Ok((repository.clone(), available.collect()))
+            Ok((repository, Ok(available.collect())))
         })
         .buffer_unordered(AT_ONCE)
         .try_collect()
-        .await
+        .await?;
+    let (mut stored, mut unread) = (BTreeMap::new(), Vec::new());
+    for (repository, read) in read {
+        match read {
+            Ok(available) => drop(stored.insert(repository, available)),
+            Err(refused) => unread.push(format!("{repository}: {refused}")),
+        }
+    }
+    unread.sort();
+    Ok((stored, unread))
 }
 
 /// The deployment of a service by an execution.
@@ -234,165 +253,4 @@ fn last(service: &ServiceStatus, execution: &Execution) -> Last {
         started: execution.started,
         message: deployed.message,
     }
-}
-
-impl Document for Status {
-    fn text(&self, now: Timestamp) -> String {
-        let hold = self
-            .all_on_hold
-            .as_ref()
-            .map(|text| wrapped(&format!("Everything is on hold: {text}")));
-        let others = match self.others {
-            0 => String::new(),
-            others => format!(
-                "{} more run no image of this account's ECR.",
-                count(others as usize, "service")
-            ),
-        };
-        let older = if self.older_not_read {
-            wrapped("A service without a last deployment may have one: older executions were not read.")
-        } else {
-            String::new()
-        };
-        let missing = self.missing_clusters.iter().map(|it| {
-            wrapped(&format!(
-                "The cluster {it} is not there, and nothing is deployed to it. Correct the setting clusters."
-            ))
-        });
-        let missing = missing.collect::<Vec<_>>().join("\n");
-        if let [only] = self.services.as_slice() {
-            return paragraphs([hold.unwrap_or_default(), one(only), others, missing, older]);
-        }
-        let rows = self.services.iter().flat_map(|it| rows(it, now)).collect();
-        let services = if self.services.is_empty() {
-            "No service runs an image of this account's ECR.".to_owned()
-        } else {
-            table(&["service", "stage", "runs", "pushed (UTC)", "last", "notes"], rows)
-        };
-        paragraphs([hold.unwrap_or_default(), services, others, missing, older])
-    }
-}
-
-/// A row for each image of a service.
-fn rows(service: &ServiceStatus, now: Timestamp) -> Vec<Vec<comfy_table::Cell>> {
-    let row = |(place, image): (usize, &crate::service::Running)| {
-        let title = if place == 0 {
-            format!("{}/{}", service.cluster, service.service)
-        } else {
-            String::new()
-        };
-        let last = service.last.as_ref().map_or("-", |last| last.outcome.as_str());
-        let (notes, notes_tone) = notes(service, image);
-        vec![
-            cell(title, Tone::Plain),
-            cell(&image.stage, Tone::Plain),
-            cell(
-                image
-                    .tag
-                    .as_deref()
-                    .or(image.digest.as_deref().map(short))
-                    .unwrap_or("-"),
-                Tone::Plain,
-            ),
-            cell(
-                image.pushed_at.map_or("-".to_owned(), |at| output::short_time(at, now)),
-                Tone::Plain,
-            ),
-            cell(last, tone(last)),
-            cell(notes, notes_tone),
-        ]
-    };
-    service.images.iter().enumerate().map(row).collect()
-}
-
-fn notes(service: &ServiceStatus, image: &crate::service::Running) -> (String, Tone) {
-    let mut notes = Vec::new();
-    if service.hold.is_some() {
-        notes.push("on hold".to_owned());
-    }
-    if !service.waits.is_empty() {
-        notes.push("waits for a person".to_owned());
-    }
-    if let Some(waiting) = &image.waiting {
-        notes.push(format!("newer: {}", waiting.tag));
-    }
-    if !service.steady {
-        notes.push(format!("{} of {} tasks", service.running, service.desired));
-    }
-    let tone = if notes.is_empty() { Tone::Plain } else { Tone::Notable };
-    (notes.join(", "), tone)
-}
-
-/// A line about a service: its name, and what it says.
-type Line = (&'static str, String, Tone);
-
-/// Everything of one service.
-fn one(service: &ServiceStatus) -> String {
-    let (steady, rollout) = if service.steady {
-        (Tone::Good, "")
-    } else {
-        (Tone::Notable, ", its rollout is not complete")
-    };
-    let tasks = format!("{} of {} running{rollout}", service.running, service.desired);
-    let title = format!("{}/{}", service.cluster, service.service);
-    let mut lines: Vec<Line> = vec![
-        ("service", title, Tone::Plain),
-        ("tasks", tasks, steady),
-        ("runs", service.revision.clone(), Tone::Plain),
-    ];
-    lines.extend(service.images.iter().flat_map(of_image));
-    lines.extend(service.hold.clone().map(|hold| ("on hold", hold, Tone::Notable)));
-    let waits = service.waits.iter().map(|it| ("waits", it.text(), Tone::Notable));
-    lines.extend(waits);
-    lines.extend(service.last.iter().flat_map(of_last));
-    let rows = lines
-        .into_iter()
-        .map(|(name, said, tone)| vec![cell(name, Tone::Plain), cell(said, tone)]);
-    let answer = if service.waits.is_empty() {
-        String::new()
-    } else {
-        let of = format!("{}/{}", service.cluster, service.service);
-        format!("To continue it, or to take it back:\n  ecr-deploy continue {of}\n  ecr-deploy cancel {of}")
-    };
-    paragraphs([table(&["", ""], rows.collect()), answer])
-}
-
-/// Returns the lines that tell a container's image.
-fn of_image(image: &crate::service::Running) -> Vec<Line> {
-    let tag = image.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
-    let name = format!("{}{tag}", image.repository);
-    let pushed = image.pushed_at.map_or("not recorded".to_owned(), output::time);
-    let mut lines = vec![
-        ("image", name, Tone::Plain),
-        (
-            "digest",
-            image.digest.clone().unwrap_or("not recorded".to_owned()),
-            Tone::Plain,
-        ),
-        ("pushed", pushed, Tone::Plain),
-        (
-            "by",
-            image.by.as_deref().map_or("not told", who).to_owned(),
-            Tone::Plain,
-        ),
-        ("stage", image.stage.clone(), Tone::Plain),
-    ];
-    let newer = image.waiting.as_ref();
-    lines.extend(newer.map(|it| {
-        (
-            "newer",
-            format!("{} of {}", it.tag, output::time(it.pushed_at)),
-            Tone::Notable,
-        )
-    }));
-    lines
-}
-
-/// The last deployment. One that goes on has no message yet.
-fn of_last(last: &Last) -> Vec<Line> {
-    let ended = format!("{} of {}, {}", last.outcome, last.image, output::time(last.started));
-    let mut lines = vec![("last", ended, tone(&last.outcome))];
-    lines.extend(last.message.clone().map(|message| ("", message, Tone::Plain)));
-    lines.push(("push", last.push.clone(), Tone::Plain));
-    lines
 }

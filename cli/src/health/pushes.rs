@@ -20,7 +20,7 @@ pub(super) fn events(facts: &Facts<'_>) -> Vec<Finding> {
             .images
             .iter()
             .filter(|it| since < it.pushed_at && it.pushed_at < until);
-        let taken = due.filter(|it| it.tags.iter().any(|tag| is_taken(facts, name, tag)));
+        let taken = due.filter(|it| it.deployable.iter().any(|tag| is_taken(facts, name, tag)));
         let Some(newest) = taken.max_by_key(|it| it.pushed_at) else {
             continue;
         };
@@ -28,9 +28,9 @@ pub(super) fn events(facts: &Facts<'_>) -> Vec<Finding> {
             .pushed_at
             .saturating_sub(SignedDuration::from_mins(1))
             .unwrap_or(newest.pushed_at);
-        let has_begun = |it: &Begun| it.at >= skew && newest.tags.iter().any(|tag| is_of(&it.name, name, tag));
+        let has_begun = |it: &Begun| it.at >= skew && newest.deployable.iter().any(|tag| is_of(&it.name, name, tag));
         if !facts.pushes.iter().any(has_begun) {
-            lost.push((format!("{name}:{}", newest.tags[0]), newest.pushed_at));
+            lost.push((format!("{name}:{}", newest.deployable[0]), newest.pushed_at));
         }
     }
     let Some((first, at)) = lost.first() else {
@@ -68,17 +68,20 @@ pub(super) fn tags(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut mutable = Vec::new();
     for (name, repository) in facts.repositories {
+        if facts.kept_out.contains(name) {
+            continue;
+        }
         if repository.is_mutable == Some(true) {
             mutable.push(name.clone());
         }
-        let tagged = repository.images.iter().filter(|it| !it.tags.is_empty());
+        let tagged = repository.images.iter().filter(|it| !it.deployable.is_empty());
         let Some(newest) = tagged.max_by_key(|it| it.pushed_at) else {
             continue;
         };
-        if !newest.tags.iter().any(|tag| is_taken(facts, name, tag)) {
+        if !newest.deployable.iter().any(|tag| is_taken(facts, name, tag)) {
             let says = format!(
                 "no stage takes the newest image of {name}, which has the tags {}",
-                newest.tags.join(", ")
+                newest.deployable.join(", ")
             );
             let fix = "if it should be deployed, change the tags of the stage, or push another tag";
             found.push(finding(Level::Note, "tags", says, fix, Vec::new()));

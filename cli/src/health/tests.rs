@@ -46,6 +46,7 @@ fn image(tag: &str, hour: u32) -> StoredImage {
     StoredImage {
         digest: format!("sha256:{tag}"),
         tags: vec![tag.to_owned()],
+        deployable: vec![tag.to_owned()],
         pushed_at: at(hour),
         is_archived: false,
         is_restoring: false,
@@ -64,6 +65,7 @@ pub(super) struct Account {
     pub(super) all_on_hold: Option<&'static str>,
     pub(super) services: Vec<Subject>,
     pub(super) repositories: BTreeMap<String, Repository>,
+    pub(super) kept_out: BTreeSet<String>,
     pub(super) pushes: Vec<Begun>,
     pub(super) trails: Option<Vec<Trail>>,
     pub(super) schedules: Vec<Schedule>,
@@ -87,6 +89,7 @@ impl Account {
             all_on_hold: None,
             services: vec![service("production/web", "shop/web")],
             repositories: BTreeMap::from([("shop/web".to_owned(), repository)]),
+            kept_out: BTreeSet::new(),
             pushes: vec![Begun {
                 name: "shop-web-v1-04caef66-e52b-4c4d-bbb5-547b85fec1f8".to_owned(),
                 at: at(10),
@@ -124,6 +127,7 @@ impl Account {
             all_on_hold: self.all_on_hold,
             services: &self.services,
             repositories: &self.repositories,
+            kept_out: &self.kept_out,
             pushes: &self.pushes,
             trails: self.trails.as_deref(),
             schedules: &self.schedules,
@@ -415,4 +419,32 @@ fn the_sum_counts_each_level() {
         it.all_on_hold = Some("audit");
     });
     assert_eq!(sum(&found.findings()), "0 errors, 1 warning, 1 note");
+}
+
+#[test]
+fn an_artifact_is_no_push_that_is_missed_and_a_repository_that_is_kept_out_has_none() {
+    let signed = |it: &mut Account| {
+        let signature = StoredImage {
+            deployable: Vec::new(),
+            ..image("sha256-0a.sig", 11)
+        };
+        it.repository().images.push(signature);
+    };
+    assert_eq!(Account::with(signed).findings(), []);
+    let kept_out = |it: &mut Account| {
+        it.kept_out.insert("shop/other".to_owned());
+        it.services.push(service("production/other", "shop/other"));
+        let repository = Repository {
+            is_mutable: Some(true),
+            images: vec![image("v1", 11), image("x", 12)],
+        };
+        it.repositories.insert("shop/other".to_owned(), repository);
+    };
+    assert_found(vec![(
+        Account::with(kept_out),
+        Level::Note,
+        "repositories",
+        "from being deployed of shop/other",
+        "name it in the setting repositories",
+    )]);
 }

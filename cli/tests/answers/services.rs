@@ -1,6 +1,7 @@
 //! `status`, `doctor`, `hold` and `unhold`.
 
 use crate::support::{Aws, refused};
+use serde_json::json;
 
 #[test]
 fn a_cluster_of_the_settings_that_is_gone_hides_no_other() {
@@ -18,6 +19,37 @@ fn a_cluster_of_the_settings_that_is_gone_hides_no_other() {
         .says_nothing_of(&["not there"]);
     // One that is asked for is the answer itself.
     aws(&["old", "production"]).types("status old").ended(1);
+}
+
+#[test]
+fn an_artifact_does_not_wait_and_a_repository_that_is_refused_hides_no_service() {
+    let stored = |tag: &str, artifact: &str| {
+        let newer = json!({
+            "registryId": "123456789012", "repositoryName": "shop/web", "imageTags": [tag], "imagePushedAt": 1_796_900_000,
+            "imageDigest": format!("sha256:{}", "0b".repeat(32)), "artifactMediaType": artifact,
+            "imageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
+        });
+        Aws::new().instead(move |operation, _| {
+            (operation == "DescribeImages").then(|| (200, json!({"imageDetails": [newer]})))
+        })
+    };
+    let image = "application/vnd.oci.image.config.v1+json";
+    stored("v3", image).types("status").ended(0).says(&["newer v3 of"]);
+    let signature = format!("sha256-{}.sig", "0a".repeat(32));
+    for (tag, artifact) in [
+        (signature.as_str(), image),
+        ("v3", "application/vnd.cncf.helm.config.v1+json"),
+    ] {
+        let said = stored(tag, artifact).types("status").ended(0);
+        said.says(&["production/web"]).says_nothing_of(&["newer"]);
+    }
+    Aws::new()
+        .instead(|operation, _| {
+            (operation == "DescribeImages").then(|| refused("AccessDeniedException", "not authorized"))
+        })
+        .types("status")
+        .ended(0)
+        .says(&["production/web", "Not read: shop/web:", "not authorized"]);
 }
 
 #[test]

@@ -58,8 +58,9 @@ pub async fn stored_in(ecr: &Client, repository: &Repository) -> Result<Option<V
     }
 }
 
-/// An image as ECR describes it; `None` for what no task can run.
-fn image(detail: &ImageDetail) -> Option<StoredImage> {
+/// An image as ECR describes it; `None` for what no task can run. The command judges by it, too, what waits for a service.
+#[must_use]
+pub fn image(detail: &ImageDetail) -> Option<StoredImage> {
     let is_stored = !matches!(
         detail.image_status(),
         Some(ImageStatus::Archived | ImageStatus::Activating)

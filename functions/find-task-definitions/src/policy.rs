@@ -21,6 +21,7 @@ use ecr_deploy::contract::{SkipReason, Skipped};
 use ecr_deploy::domain::arn::{ClusterName, TaskDefinitionArn};
 use ecr_deploy::domain::artifact::Artifact;
 use ecr_deploy::domain::hold::hold;
+use ecr_deploy::domain::image::{EcrRegistry, RepositoryName};
 use ecr_deploy::domain::push::{NothingPushed, PushedImage, Pusher};
 use ecr_deploy::domain::records::MOST_TAGS;
 use ecr_deploy::domain::service::{Controller, Service, ServiceStatus, ServiceTags};
@@ -83,7 +84,7 @@ pub fn push(image: &PushedImage, config: &Config, stages: &Stages) -> Option<Ski
         "name {} in the setting repositories to deploy it all the same",
         image.repository
     );
-    if is_of_cdk(image) {
+    if is_of_cdk(&image.registry(), &image.repository) {
         let message =
             format!("is an asset of the AWS CDK, which keeps the images of all its apps in one repository; {name_it}");
         return skipped(SkipReason::CdkAssets, message);
@@ -93,11 +94,12 @@ pub fn push(image: &PushedImage, config: &Config, stages: &Stages) -> Option<Ski
     skipped(SkipReason::PushedByEcr, message)
 }
 
-/// True if an image lies where `cdk bootstrap` has the CDK put the images of all its apps:
+/// True if a repository is that in which `cdk bootstrap` has the CDK put the images of all its apps:
 /// `cdk-<qualifier>-container-assets-<account>-<region>`.
-fn is_of_cdk(image: &PushedImage) -> bool {
-    let place = format!("-container-assets-{}-{}", image.registry_id, image.region);
-    let name = image.repository.as_str();
+#[must_use]
+pub fn is_of_cdk(registry: &EcrRegistry, repository: &RepositoryName) -> bool {
+    let place = format!("-container-assets-{}-{}", registry.account, registry.region);
+    let name = repository.as_str();
     let qualifier = name.strip_prefix("cdk-").and_then(|name| name.strip_suffix(&place));
     qualifier.is_some_and(|qualifier| !qualifier.is_empty() && !qualifier.contains('/'))
 }
