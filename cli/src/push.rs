@@ -283,7 +283,7 @@ impl Document for Push {
             services,
             skipped(&self.skipped),
             wrapped(&self.said()),
-            self.advice(),
+            self.advice(false),
         ])
     }
 }
@@ -309,20 +309,23 @@ impl Push {
         self.services.iter().filter(|it| it.has_failed()).count()
     }
 
-    /// Returns the next step for a person, where there is one. A command stands in a line of its own, to be copied.
-    fn advice(&self) -> String {
+    /// Returns the next step for a person, where there is one. A command stands in a line of its own, to be copied. Where its story `is_told`,
+    /// `why` has no more to say.
+    #[must_use]
+    pub fn advice(&self, is_told: bool) -> String {
         let failed =
             |is_so: fn(&Deployed) -> bool| count(self.services.iter().filter(|it| is_so(it)).count(), "service");
         let push = named::short(&self.push);
         // Where no service failed, `why` has no more to tell.
         let (why, retry) = (format!("ecr-deploy why {push}"), format!("ecr-deploy retry {push}"));
+        let stories = if is_told { Vec::new() } else { vec![why] };
         let (said, commands) = match self.outcome {
             Outcome::RolledBack => (
                 format!(
                     "{} went back to the last good revision. Fix the image and push again, or try it once more:",
                     failed(|it| it.outcome == "Deploy.RolledBack")
                 ),
-                vec![why, retry],
+                [stories, vec![retry]].concat(),
             ),
             Outcome::NeedsAttention if self.failed() == 0 => (
                 "Look at the service now. A retry asks again whether it is stable, and goes on:".to_owned(),
@@ -333,7 +336,7 @@ impl Push {
                     "{} may not be on a good revision. Look now, and once the cause is gone, retry:",
                     failed(Deployed::is_at_risk)
                 ),
-                vec![why, retry],
+                [stories, vec![retry]].concat(),
             ),
             Outcome::Refused | Outcome::Failed => self.once_more(retry),
             Outcome::Stopped => ("It goes on with:".to_owned(), vec![retry]),

@@ -132,22 +132,38 @@ impl Document for Why {
         if self.stories.is_empty() {
             return push.text(now);
         }
-        let failed = push.services.iter().filter(|it| it.has_failed()).count();
-        let more = failed.saturating_sub(self.stories.len());
-        let more = match push.outcome {
-            Outcome::RolledBack | Outcome::NeedsAttention if more > 0 => {
-                format!("{more} more failed. Name one: ecr-deploy why {} SERVICE", push.push)
-            }
-            _ => String::new(),
-        };
         let image = push.image.as_ref().map(crate::report::Image::name).unwrap_or_default();
         let head = format!("{image}  {}\npush {}", push.outcome.name(), push.push);
-        let more = wrapped(&more);
         paragraphs(
             std::iter::once(head)
                 .chain(stories)
-                .chain([skipped(&push.skipped), more]),
+                .chain([skipped(&push.skipped), self.more(push), push.advice(true)]),
         )
+    }
+}
+
+impl Why {
+    /// The services of a push whose stories are not told, where there may be more to know of them; empty where there are none.
+    fn more(&self, push: &Push) -> String {
+        let is_told = |it: &&Deployed| self.stories.iter().any(|story| story.deployed.title() == it.title());
+        let rest: Vec<&Deployed> = push.services.iter().filter(|it| !is_told(it)).collect();
+        let counted = |is_so: &dyn Fn(&Deployed) -> bool, what: &str| {
+            let number = rest.iter().filter(|it| is_so(it)).count();
+            (number > 0).then(|| format!("{number} more {what}"))
+        };
+        let said: Vec<String> = [
+            counted(&Deployed::has_failed, "failed"),
+            counted(&|it| it.outcome == "RUNNING", "being deployed"),
+            counted(&|it| it.outcome == "NOT_STARTED", "not started"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if said.is_empty() {
+            return String::new();
+        }
+        let how = wrapped(&format!("{}. The story of one:", said.join(", ")));
+        format!("{how}\n  ecr-deploy why {} SERVICE", named::short(&push.push))
     }
 }
 
@@ -196,4 +212,74 @@ fn last_words(log: &Log) -> String {
     });
     let head = wrapped(&format!("The last lines of the first task that crashed, {of}:"));
     format!("{head}\n{}", table(&["utc", "line"], lines.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_whose_stories_are_not_told_are_counted_whatever_came_of_the_push() {
+        let at = Timestamp::UNIX_EPOCH;
+        let deployed = |number: usize, outcome: &str| Deployed {
+            outcome: outcome.to_owned(),
+            ..Deployed::not_started("production", &format!("web-{number}"))
+        };
+        let why = |outcome: Outcome, outcomes: &[&str]| {
+            let services: Vec<Deployed> = (0..).zip(outcomes).map(|(number, it)| deployed(number, it)).collect();
+            let story = Story {
+                deployed: services[0].clone(),
+                started: at,
+                steps: Vec::new(),
+                log: None,
+            };
+            let push = Push {
+                push: "shop-web-v2-6a69650c-1fc1-4eb1-8c94-cfb37be29cff".to_owned(),
+                execution: String::new(),
+                image: None,
+                outcome,
+                started: at,
+                ended: None,
+                message: None,
+                error: None,
+                services,
+                skipped: Vec::new(),
+            };
+            let why = Why {
+                push: Some(push),
+                stories: vec![story],
+            };
+            why.text(at)
+        };
+        let (told, retry) = ("ecr-deploy why 6a69650c SERVICE", "ecr-deploy retry 6a69650c");
+        for (outcome, outcomes, expected) in [
+            (Outcome::RolledBack, vec!["Deploy.RolledBack"], vec![retry]),
+            (
+                Outcome::RolledBack,
+                vec!["Deploy.RolledBack", "Deploy.RolledBack", "NOT_STARTED"],
+                vec!["1 more failed, 1 more not started.", told, retry],
+            ),
+            (
+                Outcome::Stopped,
+                vec!["STOPPED", "STOPPED", "Deploy.RolledBack"],
+                vec!["2 more failed.", told, retry],
+            ),
+            (
+                Outcome::Running,
+                vec!["Deploy.RolledBack", "RUNNING", "Deploy.RolledBack"],
+                vec!["1 more failed, 1 more being deployed.", told],
+            ),
+            (
+                Outcome::Failed,
+                vec!["Deploy.Rejected", "Deploy.Rejected"],
+                vec!["1 more failed.", told, retry],
+            ),
+        ] {
+            let text = why(outcome, &outcomes);
+            for expected in &expected {
+                assert!(text.contains(expected), "no {expected:?} in:\n{text}");
+            }
+            assert_eq!(text.contains(told), expected.contains(&told), "{text}");
+        }
+    }
 }

@@ -122,7 +122,7 @@ fn the_advice_names_the_command_that_helps_and_not_why_where_that_has_no_more_to
             skipped,
             ..push(error, "", &outcomes)
         };
-        let advice = push.advice();
+        let advice = push.advice(false);
         let commands: Vec<&str> = advice.lines().filter_map(|line| line.strip_prefix("  ")).collect();
         assert_eq!(commands, expected, "{advice}");
         assert!(!advice.contains("0 services"), "{advice}");
@@ -132,8 +132,8 @@ fn the_advice_names_the_command_that_helps_and_not_why_where_that_has_no_more_to
         ..push("Deploy.InvalidInput", "", &[])
     };
     assert!(
-        no_image.advice().contains("ecr-deploy deploy IMAGE"),
+        no_image.advice(false).contains("ecr-deploy deploy IMAGE"),
         "{}",
-        no_image.advice()
+        no_image.advice(false)
     );
 }
