@@ -41,14 +41,16 @@ pub mod taking_back;
 pub mod typed;
 pub mod verify;
 
-use arguments::Arguments;
+use arguments::{Arguments, Command};
+use exit::Exit;
 use std::process::ExitCode;
 
 /// Runs what was typed, prints the result or the error, and returns the exit code, see [`exit::Exit`].
 pub async fn run(arguments: Arguments) -> ExitCode {
     let form = arguments.shared.output;
     // It removes what it has made before it ends.
-    let ends_by_itself = matches!(arguments.command, arguments::Command::Verify(_));
+    let ends_by_itself = matches!(arguments.command, Command::Verify(_));
+    let (said, at_interrupt) = interruption(&arguments.command);
     let stopped = async {
         if ends_by_itself {
             std::future::pending::<()>().await;
@@ -61,16 +63,61 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             error.exit()
         }),
         () = stopped => {
-            output::note("Interrupted. What has begun in AWS goes on.");
-            exit::Exit::Interrupted
+            if !said.is_empty() {
+                output::note(&said);
+            }
+            at_interrupt
         }
     };
     exit.into()
+}
+
+/// What is said after Ctrl-C, and how the command ends then: one that starts nothing leaves nothing behind.
+fn interruption(command: &Command) -> (String, Exit) {
+    let said = match command {
+        // It has no other end.
+        Command::Status(it) if it.watch => return (String::new(), Exit::Done),
+        Command::Status(_) | Command::History(_) | Command::Why(_) | Command::Doctor(_) | Command::Completions(_) => {
+            "Interrupted.".to_owned()
+        }
+        Command::Rollback(it) => format!(
+            "Interrupted. {0} may be on hold, and what has begun in AWS goes on. To see how it stands:\n  ecr-deploy status {0}",
+            it.service
+        ),
+        _ => "Interrupted. What has begun in AWS goes on.".to_owned(),
+    };
+    (said, Exit::Interrupted)
 }
 
 /// Waits for Ctrl-C. Without a handler for it, that ends the process at once, and that is fine, too.
 pub(crate) async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn what_an_interrupted_command_has_begun_is_told_only_where_it_begins_something() {
+        for (words, said, code) in [
+            ("status", "Interrupted.", 130),
+            ("status --watch", "", 0),
+            ("history", "Interrupted.", 130),
+            ("deploy shop/web:v2", "Interrupted. What has begun in AWS goes on.", 130),
+            (
+                "rollback production/web --why x",
+                "Interrupted. production/web may be on hold, and what has begun in AWS goes on. To see how it stands:\n  \
+                 ecr-deploy status production/web",
+                130,
+            ),
+        ] {
+            let words = std::iter::once("ecr-deploy").chain(words.split(' '));
+            let (told, exit) = interruption(&Arguments::parse_from(words).command);
+            assert_eq!((told.as_str(), exit.code()), (said, code));
+        }
     }
 }
