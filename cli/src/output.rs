@@ -101,7 +101,9 @@ fn plain() -> Table {
     table
         .load_preset(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic);
-    let width = table.width().filter(|_| table.is_tty()).unwrap_or(WIDTH);
+    // A terminal that nobody has told its size has none.
+    let width = table.width().filter(|width| table.is_tty() && *width > 0);
+    let width = width.unwrap_or(WIDTH);
     table.set_width(width);
     if std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty()) {
         table.force_no_tty();
@@ -152,6 +154,16 @@ pub fn print(form: Form, document: &impl Document, now: Timestamp) -> Result<boo
 pub fn line(text: &str) -> Result<bool, Error> {
     let mut output = anstream::stdout();
     written(writeln!(output, "{text}").and_then(|()| output.flush()))
+}
+
+/// Clears the terminal, and has the cursor in its first place. That is no colour: it is done also where `NO_COLOR` is set.
+///
+/// # Errors
+///
+/// Those of [`written`].
+pub fn clear() -> Result<bool, Error> {
+    let mut output = std::io::stdout().lock();
+    written(write!(output, "\u{1b}[2J\u{1b}[H").and_then(|()| output.flush()))
 }
 
 /// Judges how standard output was written. False where whoever reads it has read enough: then there is nobody to tell.
@@ -213,8 +225,9 @@ pub fn duration(from: Timestamp, to: Timestamp) -> String {
 /// The seconds between two times, for programs.
 #[must_use]
 pub fn seconds(from: Timestamp, to: Timestamp) -> f64 {
-    let milliseconds = to.duration_since(from).as_millis();
-    f64::from(i32::try_from(milliseconds).unwrap_or(i32::MAX)) / 1000.0
+    let took = to.duration_since(from);
+    let whole = i32::try_from(took.as_secs()).unwrap_or(i32::MAX);
+    f64::from(whole) + f64::from(took.subsec_millis()) / 1000.0
 }
 
 /// The beginning of a digest that tells it from others: `sha256:eaa261b73dcc`.
@@ -257,6 +270,19 @@ mod tests {
             ("2026-12-01T12:00:00Z", "2 d 2 h"),
         ] {
             assert_eq!(duration(from, to.parse().unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn the_seconds_between_two_times_are_exact_also_after_months() {
+        let from: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        for (to, expected) in [
+            ("2026-01-01T00:00:01.25Z", 1.25),
+            ("2025-12-31T23:59:58.5Z", -1.5),
+            ("2026-03-02T00:00:00.5Z", 5_184_000.5),
+        ] {
+            let took = seconds(from, to.parse().unwrap());
+            assert!((took - expected).abs() < 1e-9, "{took}");
         }
     }
 

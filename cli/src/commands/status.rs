@@ -83,8 +83,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &StatusArguments) -> Result<
         };
         let is_seen_anew = arguments.watch && shared.output == Form::Table && std::io::stdout().is_terminal();
         if is_seen_anew {
-            // The whole screen anew, the cursor in its first place.
-            output::line("\u{1b}[2J\u{1b}[H")?;
+            output::clear()?;
         }
         let is_read = output::print(shared.output, &document, now())?;
         if !arguments.watch || !is_read {
