@@ -17,6 +17,8 @@ use jiff::Timestamp;
 #[derive(Debug, Clone)]
 pub struct SignedIn {
     config: SdkConfig,
+    /// The profile that was named, by an option or by the environment.
+    profile: Option<String>,
     /// The region.
     pub region: String,
 }
@@ -28,6 +30,8 @@ impl SignedIn {
     ///
     /// [`Error::Usage`] where the profile does not exist, or no region is set.
     pub async fn new(shared: &Shared) -> Result<Self, Error> {
+        let named = shared.profile.clone();
+        let profile = named.or_else(sign_in::profile_of_environment);
         let config = sign_in::config(shared.profile.as_deref(), shared.region.as_deref()).await?;
         let region = config.region().map(ToString::to_string).unwrap_or_default();
         if region.parse::<Region>().is_err() {
@@ -40,7 +44,11 @@ impl SignedIn {
                 "no region is set{is_none}: name it by --region, by AWS_REGION, or in the profile"
             )));
         }
-        Ok(Self { config, region })
+        Ok(Self {
+            config,
+            profile,
+            region,
+        })
     }
 
     /// Step Functions.
@@ -147,6 +155,7 @@ impl Account {
         let Some(found) = read.map_err(|error| not_read(stack, error))? else {
             return Err(Error::NoInstallation {
                 stack: stack.to_owned(),
+                profile: signed_in.profile.unwrap_or_else(|| "that is the default".to_owned()),
                 region: signed_in.region,
             });
         };

@@ -12,7 +12,8 @@ pub enum Error {
     Usage(String),
     /// There is no installation of this name in the region.
     #[error(
-        "there is no ecr-deploy in the stack {stack} in {region}. Name the stack by --stack, and the region by --region; \
+        "there is no ecr-deploy in the stack {stack} in {region}, in the account of the profile {profile} (aws sts \
+         get-caller-identity tells which that is). Name the stack by --stack, the region by --region, and the account by --profile; \
          if it was installed before this command came, deploy the stack once more"
     )]
     NoInstallation {
@@ -20,6 +21,8 @@ pub enum Error {
         stack: String,
         /// The region that was asked.
         region: String,
+        /// The profile by which it was asked.
+        profile: String,
     },
     /// The data of the installation, or its answer, is not in a form that this version of the command can read.
     #[error(

@@ -118,6 +118,8 @@ fn a_profile_that_is_named_goes_before_the_keys_of_the_environment() {
         let (code, notes) = said(&mut command);
         assert_eq!(code, 1, "{notes}");
         assert!(notes.contains("there is no ecr-deploy in the stack"), "{notes}");
+        let by = if words.len() > 1 || profile.is_some() { "prod" } else { "that is the default" };
+        assert!(notes.contains(&format!("the account of the profile {by} (")), "{notes}");
         let calls = place.calls();
         assert!(calls.len() == 1 && calls[0].contains(key), "{words:?}: {calls:?}");
     }
@@ -134,6 +136,13 @@ fn a_profile_that_does_not_exist_is_named_before_any_call() {
         assert_eq!(code, 2, "{notes}");
         assert!(notes.contains("there is no profile \"nobody\""), "{notes}");
     }
+    // Without a region it would be missed, and not the profile.
+    let (code, notes) = said(place.command(&["status"]).env("AWS_PROFILE", "typo"));
+    assert_eq!(code, 2, "{notes}");
+    assert!(
+        notes.contains("there is no profile \"typo\"") && notes.contains("correct AWS_PROFILE"),
+        "{notes}"
+    );
     assert_eq!(place.calls(), [""; 0]);
 }
 

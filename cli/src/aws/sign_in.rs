@@ -30,8 +30,14 @@ pub(super) async fn config(profile: Option<&str>, region: Option<&str>) -> Resul
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(limits())
         .retry_config(retries());
+    // Without this one that AWS_PROFILE names and that is not there would be none at all, and the default region or credentials be
+    // missed instead.
+    match (profile, &profile_of_environment()) {
+        (Some(profile), _) => exists(profile, "--profile").await?,
+        (None, Some(profile)) => exists(profile, "AWS_PROFILE").await?,
+        (None, None) => {}
+    }
     if let Some(profile) = profile {
-        exists(profile).await?;
         loader = loader.profile_name(profile);
     }
     if let Some(region) = region {
@@ -50,15 +56,20 @@ pub(super) async fn config(profile: Option<&str>, region: Option<&str>) -> Resul
     Ok(config.into_builder().credentials_provider(credentials).build())
 }
 
+/// The profile that the environment names.
+pub(super) fn profile_of_environment() -> Option<String> {
+    Env::real().get("AWS_PROFILE").ok().filter(|name| !name.is_empty())
+}
+
 /// The error where no file has a profile.
-async fn exists(profile: &str) -> Result<(), Error> {
+async fn exists(profile: &str, named_by: &str) -> Result<(), Error> {
     let read = profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await;
     let profiles = read.map_err(|problem| Error::Usage(format!("the AWS configuration cannot be read: {problem}")))?;
     if profiles.get_profile(profile).is_some() {
         return Ok(());
     }
     Err(Error::Usage(format!(
-        "there is no profile {profile:?} in the AWS configuration: correct --profile, or make it by aws configure --profile"
+        "there is no profile {profile:?} in the AWS configuration: correct {named_by}, or make it by aws configure --profile"
     )))
 }
 
