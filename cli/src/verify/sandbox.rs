@@ -144,10 +144,9 @@ impl<'a> Sandbox<'a> {
         let tag = RepositoryTag::builder().key(MADE_BY.0).value(MADE_BY.1).build();
         let tag = tag.map_err(|problem| Error::other_version("the tag of the repository", problem))?;
         let request = self.account.ecr().create_repository().repository_name(NAME).tags(tag);
-        let made = request
-            .send()
-            .await
-            .map_err(|error| OfAws::from_aws("CreateRepository", &error))?;
+        let made = request.send().await;
+        let made = made.map_err(|error| OfAws::from_aws("CreateRepository", &error));
+        let made = made.inspect_err(|error| of_others(error, &self.has_repository))?;
         let at = made.repository().and_then(|it| it.created_at()).map(time);
         at.ok_or_else(|| Error::other_version("ECR's answer to CreateRepository", "it does not tell when that was"))
     }
@@ -228,7 +227,8 @@ impl<'a> Sandbox<'a> {
                 .network_configuration(self.network()?);
         }
         let made = request.send().await;
-        made.map_err(|error| OfAws::from_aws("CreateService", &error))?;
+        let made = made.map_err(|error| OfAws::from_aws("CreateService", &error));
+        made.inspect_err(|error| of_others(error, &self.has_service))?;
         self.at_rest("it was made on its first image").await
     }
 
@@ -322,6 +322,45 @@ impl<'a> Sandbox<'a> {
     }
 }
 
+/// Notes that a part was not made, where it was there before: another run has made it meanwhile, and it is not ours to remove. Where an
+/// answer got lost, the part may be ours all the same, and stays: whoever reads the error removes it.
+fn of_others(error: &OfAws, is_made: &Cell<bool>) {
+    let message = error.to_string();
+    if message.contains("RepositoryAlreadyExistsException") || message.contains("not idempotent") {
+        is_made.set(false);
+    }
+}
+
 fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_another_run_has_made_is_not_removed() {
+        for (error, expected) in [
+            (
+                OfAws::Rejected("CreateRepository: RepositoryAlreadyExistsException: it exists".to_owned()),
+                false,
+            ),
+            (
+                OfAws::Rejected(
+                    "CreateService: InvalidParameterException: Creation of service was not idempotent.".to_owned(),
+                ),
+                false,
+            ),
+            (OfAws::Unavailable("CreateRepository: timeout".to_owned()), true),
+            (
+                OfAws::Rejected("CreateService: AccessDeniedException: not authorized".to_owned()),
+                true,
+            ),
+        ] {
+            let is_made = Cell::new(true);
+            of_others(&error, &is_made);
+            assert_eq!(is_made.get(), expected, "{error}");
+        }
+    }
 }
