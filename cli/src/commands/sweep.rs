@@ -7,10 +7,12 @@ use crate::error::Error;
 use crate::execution::{Executions, Status};
 use crate::exit::Exit;
 use crate::named;
-use crate::output::{self, Document, Tone, cell, count, paragraphs, table, wrapped};
+use crate::output::{self, Document, Tone, cell, count, paragraphs, table, time, wrapped};
+use crate::parameters::Parameter;
 use crate::progress::Progress;
 use crate::report::{self, Image};
 use ecr_deploy::contract::{MissedPush, WhyMissed};
+use ecr_deploy::domain::hold;
 use ecr_deploy::domain::sweep::SweepAction;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -23,6 +25,11 @@ use serde_json::json;
 pub struct Swept {
     /// The ARN of its execution.
     pub execution: String,
+    /// The text that holds everything, and for which nothing was looked for.
+    pub all_on_hold: Option<String>,
+    /// When that hold was set, where AWS tells.
+    #[schemars(with = "Option<String>")]
+    pub all_on_hold_since: Option<Timestamp>,
     /// How many services it has read.
     pub services: u32,
     /// The services that miss a push: those first for which it was started.
@@ -127,7 +134,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &SweepArguments) -> Result<E
     let (Some(output), Status::Succeeded) = (&swept.output, swept.status) else {
         let failure = swept.failure.map(|it| format!("{}: {}", it.error, it.message));
         return Err(Error::Rejected(format!(
-            "the sweep failed: {}",
+            "the sweep failed: {}. Once the cause is gone, sweep once more: ecr-deploy sweep",
             failure.unwrap_or_else(|| format!("its execution {} was stopped", swept.name))
         )));
     };
@@ -146,7 +153,14 @@ pub(crate) async fn run(shared: &Shared, arguments: &SweepArguments) -> Result<E
     for it in &mut missed {
         it.deployed &= not_started.iter().all(|push| push.image != it.image.name());
     }
+    // A sweep that read nothing may have met a hold of everything: its output does not say so.
+    let hold = match output.services {
+        0 => hold_of_all(&account).await?,
+        _ => None,
+    };
     let document = Swept {
+        all_on_hold: hold.as_ref().map(|hold| hold.value.clone()),
+        all_on_hold_since: hold.and_then(|hold| hold.modified),
         execution: arn,
         services: output.services,
         missed,
@@ -155,11 +169,23 @@ pub(crate) async fn run(shared: &Shared, arguments: &SweepArguments) -> Result<E
         not_started,
     };
     output::print(shared.output, &document, now())?;
-    Ok(if document.not_started.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Failed
-    })
+    Ok(document.exit())
+}
+
+/// The parameter that holds everything now.
+async fn hold_of_all(account: &Account) -> Result<Option<Parameter>, Error> {
+    let found = account.parameters().get(&account.installation.hold_parameter).await?;
+    Ok(found.filter(|found| hold::hold(&found.value, now()).is_some()))
+}
+
+impl Swept {
+    fn exit(&self) -> Exit {
+        match self.not_started.is_empty() {
+            true if self.all_on_hold.is_some() => Exit::NothingToDeploy,
+            true => Exit::Done,
+            false => Exit::Failed,
+        }
+    }
 }
 
 /// The name of the push that an execution of the state machine push has started.
@@ -224,6 +250,12 @@ impl Document for Swept {
             more => format!(", of which {more} are not shown"),
         };
         let read = count(usize::try_from(self.services).unwrap_or(usize::MAX), "service");
+        if let Some(hold) = &self.all_on_hold {
+            let since = self.all_on_hold_since.map(|at| format!(" since {}", time(at)));
+            let since = since.unwrap_or_default();
+            let said = format!("Everything is on hold{since}: {hold}. Nothing was looked for. To lift the hold:");
+            return format!("{}\n  ecr-deploy unhold --all", wrapped(&said));
+        }
         let sum = match missed {
             0 => format!("Of {read} none misses a push."),
             1 => format!("1 of {read} misses a push{more}."),
@@ -259,6 +291,8 @@ mod tests {
     fn text(missed: Vec<Missed>, more: u32, started: &[&str]) -> String {
         let swept = Swept {
             execution: String::new(),
+            all_on_hold: None,
+            all_on_hold_since: None,
             services: 7,
             missed,
             more,

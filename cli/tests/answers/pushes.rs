@@ -154,6 +154,25 @@ fn the_failure_before_a_redrive_is_not_taken_for_its_result() {
     described(rolled_back(0), has_ended).types("retry shop/web:v2").ended(7);
 }
 
+#[test]
+fn a_sweep_under_a_hold_of_everything_says_that_it_looked_for_nothing() {
+    let swept = |services: u32| {
+        let output = json!({"services": services, "missed": [], "more": 0, "started": []});
+        Aws::new().execution("Sweep-1", "started", "SUCCEEDED", &json!({"output": output}))
+    };
+    let hold = "/ecr-deploy/ecr-deploy/hold";
+    swept(0)
+        .parameter(hold, "bob - audit")
+        .types("sweep")
+        .ended(5)
+        .says(&["Everything is on hold: bob - audit. Nothing was looked for", "ecr-deploy unhold --all"])
+        .says_nothing_of(&["none misses"]);
+    // It was set after the sweep had read it, or is over.
+    swept(2).parameter(hold, "bob - audit").types("sweep").ended(0).says(&["Of 2 services none misses a push."]);
+    let over = "until 2020-01-01T00:00:00Z bob - audit";
+    swept(0).parameter(hold, over).types("sweep").ended(0).says(&["none misses a push."]);
+}
+
 /// An account in which `deploy` begins the push.
 fn deployed() -> Aws {
     let launched = json!({"output": {"execution": arn("Image-1", PUSH)}});
