@@ -11,7 +11,7 @@ use aws_config::SdkConfig;
 use ecr_deploy::aws::ecs::Ecs;
 use ecr_deploy::domain::image::{EcrRegistry, Region};
 use ecr_deploy::error::Error as OfAws;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// The account and the region, as somebody who has signed in.
 #[derive(Debug, Clone)]
@@ -124,6 +124,8 @@ pub struct Account {
     pub installation: Installation,
     /// When the stack told of itself last: at its first deployment, or when a setting changed.
     pub installed_at: Option<Timestamp>,
+    /// By so much the clock of AWS is ahead of the one of this machine.
+    ahead: SignedDuration,
 }
 
 impl std::ops::Deref for Account {
@@ -163,8 +165,16 @@ impl Account {
             installation: Installation::parse(stack, &found.value)?,
             stack: stack.to_owned(),
             installed_at: found.modified,
+            ahead: found.read_at.map_or(SignedDuration::ZERO, |at| ahead(at, now())),
             signed_in,
         })
+    }
+
+    /// The time by the clock of AWS, where it is `now` here. Pushes are ordered by their times: one by a clock that is behind would give
+    /// way to an older one.
+    #[must_use]
+    pub fn time(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(self.ahead).unwrap_or(now)
     }
 
     /// The registry of this account and region, whose images may be deployed. The account is that of the installation.
@@ -175,6 +185,14 @@ impl Account {
     pub fn here(&self) -> Result<EcrRegistry, Error> {
         self.registry(&self.installation.deploy_image)
     }
+}
+
+/// By how much the clock of AWS, which answered at `at`, is ahead of one on which it is `now`. An answer tells its time to the second, and
+/// takes a moment: so little is no difference.
+fn ahead(at: Timestamp, now: Timestamp) -> SignedDuration {
+    const EXACT: SignedDuration = SignedDuration::from_secs(3);
+    let ahead = at.duration_since(now);
+    if ahead.abs() <= EXACT { SignedDuration::ZERO } else { ahead }
 }
 
 /// The error where the installation cannot be read. Who has the policy of one installation may not ask for another, be it there or
@@ -206,4 +224,22 @@ pub async fn pause(time: std::time::Duration) {
         reason = "a person waits for the state machine, and the command with them"
     )]
     tokio::time::sleep(time).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_off_by_more_than_an_answer_takes_is_corrected() {
+        let at: Timestamp = "2026-11-29T10:00:00Z".parse().unwrap();
+        for (now, expected) in [
+            ("2026-11-29T10:00:01.5Z", 0),
+            ("2026-11-29T09:59:58Z", 0),
+            ("2026-11-29T09:56:00Z", 240),
+            ("2026-11-29T10:01:00Z", -60),
+        ] {
+            assert_eq!(ahead(at, now.parse().unwrap()).as_secs(), expected, "{now}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! A client of the SDK for each of them would add minutes to the first build, for a handful of operations.
 
+use crate::execution::time;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -16,13 +17,16 @@ use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptio
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
+use aws_smithy_types::DateTime;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::Layer;
+use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_types::SigningName;
 use aws_types::region::{Region, SigningRegion};
 use aws_types::service_config::ServiceConfigKey;
 use ecr_deploy::error::Error;
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// A service of AWS.
@@ -96,6 +100,21 @@ impl Calls {
     ///
     /// Whatever AWS refuses, or that it does not answer. `subject` names the call in the message.
     pub async fn post(&self, service: Service, operation: &str, subject: &str, input: &Value) -> Result<Value, Error> {
+        Ok(self.post_dated(service, operation, subject, input).await?.document)
+    }
+
+    /// The same, with the time at which AWS answered.
+    ///
+    /// # Errors
+    ///
+    /// As [`Calls::post`].
+    pub async fn post_dated(
+        &self,
+        service: Service,
+        operation: &str,
+        subject: &str,
+        input: &Value,
+    ) -> Result<Answered, Error> {
         let mut request = HttpRequest::new(SdkBody::from(input.to_string()));
         let target = format!("{}.{operation}", service.target.unwrap_or_default());
         let is_made = request.set_method("POST").is_ok() && request.set_uri("/").is_ok();
@@ -115,7 +134,8 @@ impl Calls {
     pub async fn get(&self, service: Service, operation: &str, subject: &str, path: &str) -> Result<Value, Error> {
         let mut request = HttpRequest::new(SdkBody::empty());
         let is_made = request.set_method("GET").is_ok() && request.set_uri(path).is_ok();
-        self.send(service, operation, subject, is_made.then_some(request)).await
+        let answered = self.send(service, operation, subject, is_made.then_some(request));
+        Ok(answered.await?.document)
     }
 
     async fn send(
@@ -124,7 +144,7 @@ impl Calls {
         operation: &str,
         subject: &str,
         request: Option<HttpRequest>,
-    ) -> Result<Value, Error> {
+    ) -> Result<Answered, Error> {
         let call = format!("{operation}{}{subject}", if subject.is_empty() { "" } else { " of " });
         let unsendable = || Error::Rejected(format!("{call}: the request could not be made: correct the name"));
         let request = request.ok_or_else(unsendable)?;
@@ -202,12 +222,29 @@ impl Calls {
     }
 }
 
-/// The document that AWS answered, or the error.
-fn answer(response: &HttpResponse) -> Result<Value, OrchestratorError<ErrorMetadata>> {
+/// What AWS answered.
+#[derive(Debug)]
+pub struct Answered {
+    /// The document.
+    pub document: Value,
+    /// When it was sent, by the clock of AWS, to the second.
+    pub at: Option<Timestamp>,
+}
+
+/// What AWS answered, or the error.
+fn answer(response: &HttpResponse) -> Result<Answered, OrchestratorError<ErrorMetadata>> {
     let body = response.body().bytes().unwrap_or_default();
     let document = serde_json::from_slice::<Value>(body);
     if response.status().is_success() {
-        return document.map_err(OrchestratorError::other);
+        let date = response.headers().get("date");
+        let at = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        return match document {
+            Ok(document) => Ok(Answered {
+                document,
+                at: at.as_ref().map(time),
+            }),
+            Err(problem) => Err(OrchestratorError::other(problem)),
+        };
     }
     let document = document.unwrap_or_default();
     let member = |names: [&str; 2]| names.iter().find_map(|name| document[*name].as_str());
@@ -253,7 +290,7 @@ mod tests {
         if let Some(code) = header {
             response.headers_mut().insert("x-amzn-errortype", code);
         }
-        answer(&response).map_err(|error| {
+        answer(&response).map(|it| it.document).map_err(|error| {
             let of_aws = error.as_operation_error();
             of_aws.map_or_else(
                 || "no answer".to_owned(),
@@ -281,6 +318,20 @@ mod tests {
             assert_eq!(answered(400, header, body), Err(expected.to_owned()));
         }
         assert_eq!(answered(200, None, "<html>"), Err("no answer".to_owned()));
+    }
+
+    #[test]
+    fn an_answer_tells_the_time_of_aws_where_it_has_a_date() {
+        for (date, expected) in [
+            (Some("Sun, 29 Nov 2026 10:00:00 GMT"), Some("2026-11-29T10:00:00Z".parse().unwrap())),
+            (Some("today"), None),
+            (None, None),
+        ] {
+            let status = aws_smithy_runtime_api::http::StatusCode::try_from(200).unwrap();
+            let mut response = HttpResponse::new(status, SdkBody::from("{}"));
+            date.map(|date| response.headers_mut().insert("date", date));
+            assert_eq!(answer(&response).unwrap().at, expected, "{date:?}");
+        }
     }
 
     #[test]

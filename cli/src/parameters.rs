@@ -12,6 +12,8 @@ pub struct Parameter {
     pub value: String,
     /// When it was written last, if AWS says.
     pub modified: Option<Timestamp>,
+    /// When it was read, by the clock of AWS.
+    pub read_at: Option<Timestamp>,
 }
 
 /// The parameters of one region.
@@ -27,10 +29,12 @@ impl Parameters {
     /// Whatever AWS refuses.
     pub async fn get(&self, name: &str) -> Result<Option<Parameter>, Error> {
         let input = json!({"Names": [name]});
-        let read = self.0.post(PARAMETERS, "GetParameters", name, &input).await?;
-        Ok(read["Parameters"]
-            .as_array()
-            .and_then(|found| parameter(found.first()?)))
+        let read = self.0.post_dated(PARAMETERS, "GetParameters", name, &input).await?;
+        let found = read.document["Parameters"].as_array();
+        Ok(found.and_then(|found| parameter(found.first()?)).map(|found| Parameter {
+            read_at: read.at,
+            ..found
+        }))
     }
 
     /// Writes a text, over that which is there.
@@ -71,6 +75,7 @@ fn parameter(found: &Value) -> Option<Parameter> {
     Some(Parameter {
         value: found["Value"].as_str()?.to_owned(),
         modified: since_1970.and_then(|since| Timestamp::from_duration(since).ok()),
+        read_at: None,
     })
 }
 

@@ -21,7 +21,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &DeployArguments) -> Result<
         &image,
         &account.region,
         &account.caller().await?,
-        now(),
+        account.time(now()),
         &event::new_id(),
     );
     let executions = Executions(account.sfn());

@@ -51,7 +51,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &ImageArguments) -> Result<E
         &image,
         &account.region,
         &account.caller().await?,
-        now(),
+        account.time(now()),
         &event::new_id(),
     );
     asked["plan"] = true.into();
