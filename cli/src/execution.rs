@@ -79,6 +79,15 @@ impl Execution {
         self.input["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"].as_str()
     }
 
+    /// Why it did not end well, as a part of a sentence.
+    #[must_use]
+    pub fn why_not(&self) -> String {
+        match &self.failure {
+            Some(it) => format!("{}: {}", it.error, it.message.trim_end_matches('.')),
+            None => format!("its execution {} was stopped", self.name),
+        }
+    }
+
     /// The cluster and the service that an execution of deploy-service has.
     #[must_use]
     pub fn service(&self) -> (String, String) {
@@ -273,7 +282,8 @@ impl Executions {
         redriven.map(drop).map_err(|error| {
             let error = OfAws::from_aws(&format!("RedriveExecution of {arn}"), &error);
             if error.to_string().contains("ExecutionNotRedrivable") {
-                let advice = "An execution can be redriven for 14 days. After that: ecr-deploy deploy IMAGE";
+                let advice = "It goes on already, or it ended more than 14 days ago, or its history has too many events for a redrive. See \
+                              how it stands by ecr-deploy why; where it has ended: ecr-deploy deploy IMAGE";
                 return Error::Rejected(format!("{error}. {advice}"));
             }
             named(arn, error)

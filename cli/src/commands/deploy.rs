@@ -34,10 +34,9 @@ pub(crate) async fn run(shared: &Shared, arguments: &DeployArguments) -> Result<
     })?;
     let arn = launched.output.as_ref().and_then(|output| output["execution"].as_str());
     let (Some(arn), Status::Succeeded) = (arn, launched.status) else {
-        let failure = launched.failure.map(|it| format!("{}: {}", it.error, it.message));
         return Err(Error::Rejected(format!(
-            "the push could not be started: {}",
-            failure.unwrap_or_else(|| format!("the execution {} was stopped", launched.name))
+            "the push could not be started: {}. Once the cause is gone, deploy it once more: ecr-deploy deploy {named}",
+            launched.why_not()
         )));
     };
     note(&format!("push {}", arn.rsplit(':').next().unwrap_or(arn)));

@@ -63,10 +63,9 @@ pub(crate) async fn run(shared: &Shared, arguments: &ImageArguments) -> Result<E
     let ended = ended(&executions, &arn).await?;
     drop(progress);
     let (Some(output), Status::Succeeded) = (&ended.output, ended.status) else {
-        let failure = ended.failure.map(|it| format!("{}: {}", it.error, it.message));
         return Err(Error::Rejected(format!(
-            "there is no plan: {}",
-            failure.unwrap_or_else(|| format!("its execution {} was stopped", ended.name))
+            "there is no plan: {}. Once the cause is gone, ask once more: ecr-deploy plan {named}",
+            ended.why_not()
         )));
     };
     let plan: Plan = report::read("the plan", output)?;

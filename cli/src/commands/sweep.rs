@@ -132,10 +132,9 @@ pub(crate) async fn run(shared: &Shared, arguments: &SweepArguments) -> Result<E
     })?;
     drop(progress);
     let (Some(output), Status::Succeeded) = (&swept.output, swept.status) else {
-        let failure = swept.failure.map(|it| format!("{}: {}", it.error, it.message));
         return Err(Error::Rejected(format!(
             "the sweep failed: {}. Once the cause is gone, sweep once more: ecr-deploy sweep",
-            failure.unwrap_or_else(|| format!("its execution {} was stopped", swept.name))
+            swept.why_not()
         )));
     };
     let output: Output = report::read("what the sweep has found", output)?;
