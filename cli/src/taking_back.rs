@@ -167,8 +167,9 @@ pub fn refusal(facts: &Facts<'_>) -> Option<Error> {
         let of = image.map(|image| image.to_string()).unwrap_or_default();
         if newest.status == Status::Running && (to.is_some() || !is_its_rollout || !newest.input["back"].is_null()) {
             return Some(Error::Rejected(format!(
-                "{name} is being deployed or taken back by the execution {}, which would go on afterwards. Wait for its end, or stop \
-                 it first: aws stepfunctions stop-execution --execution-arn {}",
+                "{name} is being deployed or taken back by the execution {}, which would go on afterwards. Wait for its end. Or have it \
+                 stopped first by somebody who may do that, which the policies of the stack do not allow (docs/operations.md, Stop):\n  \
+                 aws stepfunctions stop-execution --execution-arn {}",
                 newest.name, newest.arn
             )));
         }
@@ -181,8 +182,8 @@ pub fn refusal(facts: &Facts<'_>) -> Option<Error> {
     }
     if to.is_none() && good.is_none() {
         return Some(Error::NotFound(format!(
-            "ECS remembers no revision but {runs} on which {name} was stable. Name the revision by --to: aws ecs \
-             list-task-definitions --family-prefix {family} --sort DESC"
+            "ECS remembers no revision but {runs} on which {name} was stable. Name one by --to. Of each push of the service its story \
+             tells from which revision of {family} it came:\n  ecr-deploy history {name} --name-is service\n  ecr-deploy why PUSH {name}"
         )));
     }
     None
