@@ -29,6 +29,8 @@ pub struct Held {
     pub before: Option<String>,
     /// The text that holds everything, where the hold of one service was lifted: the service stays on hold by it.
     pub all_on_hold: Option<String>,
+    /// The pushes that were under way when the hold was set, by the names of their executions: a rollout that they have begun goes on.
+    pub under_way: Vec<String>,
 }
 
 /// A service as it is named: `production/web`.
@@ -135,6 +137,7 @@ pub(crate) async fn unhold(shared: &Shared, arguments: &UnholdArguments) -> Resu
         hold: None,
         before,
         all_on_hold,
+        under_way: Vec::new(),
     };
     output::print(shared.output, &document, now())?;
     Ok(Exit::Done)

@@ -11,6 +11,7 @@ use crate::named::short;
 use crate::output::{self, Document, Tone, cell, paragraphs, table, wrapped};
 use aws_sdk_ecs::types::DeploymentLifecycleHookAction;
 use ecr_deploy::domain::arn::{ClusterName, ServiceName};
+use ecr_deploy::domain::service::Service;
 use ecr_deploy::error::Error as OfAws;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -71,7 +72,8 @@ async fn answer(shared: &Shared, arguments: &ServiceArguments, answer: Answer) -
     let (cluster, name) = named.parsed()?;
     let account = Account::open(shared).await?;
     let ecs = account.reader();
-    let service = ecs.describe_service(&cluster, &name).await?;
+    let service = ecs.describe_service(&cluster, &name).await;
+    let service = service.map_err(|error| named.error(error))?;
     let under_way = UnderWay::read(&account, &ecs, &service).await?;
     let pauses = under_way.as_ref().map(|it| it.pauses(now())).unwrap_or_default();
     let (Some(under_way), false) = (under_way.as_ref(), pauses.is_empty()) else {
@@ -86,15 +88,17 @@ async fn answer(shared: &Shared, arguments: &ServiceArguments, answer: Answer) -
     let most = if answer == Answer::Cancelled { 1 } else { pauses.len() };
     let hooks: Vec<Pause> = pauses.into_iter().take(most).collect();
     for (answered, hook) in hooks.iter().enumerate() {
-        let sent = send(&account, service_deployment, hook, answer).await;
-        sent.map_err(|error| match answered {
-            0 => error,
+        let Err(error) = send(&account, service_deployment, hook, answer).await else {
+            continue;
+        };
+        return Err(match answered {
+            0 => answered_before(&account, &service, hook).await.unwrap_or(error),
             _ => error.after(format!(
                 "{answered} of {} hooks of {} were answered, and the next one was not:",
                 hooks.len(),
                 arguments.service
             )),
-        })?;
+        });
     }
     // The hooks are answered: nothing that cannot be read makes that undone.
     let (push, push_not_known) = match watching(&account, &cluster, &name).await {
@@ -115,6 +119,21 @@ async fn answer(shared: &Shared, arguments: &ServiceArguments, answer: Answer) -
     };
     output::print(shared.output, &document, now())?;
     Ok(Exit::Done)
+}
+
+/// The error where somebody else has answered a hook meanwhile; `None` where it still waits, or where that cannot be read.
+async fn answered_before(account: &Account, service: &Service, hook: &Pause) -> Option<Error> {
+    let under_way = UnderWay::read(account, &account.reader(), service).await.ok()?;
+    let pauses = under_way.as_ref().map(|it| it.pauses(now())).unwrap_or_default();
+    let still_waits = pauses.iter().any(|it| it.id == hook.id);
+    let how = instead(service, under_way.as_ref());
+    let name = format!("{}/{}", service.cluster, service.name);
+    (!still_waits).then(|| {
+        Error::NotFound(format!(
+            "{name} waits at this hook no longer: somebody has answered it, or its time was over. {how}. To see how it goes on: \
+             ecr-deploy status {name}"
+        ))
+    })
 }
 
 async fn send(account: &Account, service_deployment: &str, hook: &Pause, answer: Answer) -> Result<(), Error> {

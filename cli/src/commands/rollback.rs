@@ -19,6 +19,7 @@ use ecr_deploy::domain::arn::{ClusterName, ServiceName, TaskDefinitionArn};
 use ecr_deploy::domain::hold as domain_hold;
 use ecr_deploy::domain::service::{self, Service};
 use ecr_deploy::domain::task_definition::TaskDefinition;
+use ecr_deploy::error::Error as OfAws;
 use find_task_definitions::stage::Stages;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -107,7 +108,8 @@ async fn asked(
     let (cluster, name) = named.parsed()?;
     let ecs = account.reader();
     let progress = Progress::new("reading the service");
-    let service = described(&ecs, &cluster, &name).await?;
+    let service = described(&ecs, &cluster, &name).await;
+    let service = service.map_err(|error| named.error(error))?;
     let Some(primary) = service.primary().cloned() else {
         return Err(Error::Rejected(format!(
             "{} is not deployed by ECS itself, so nothing of ecr-deploy can take it back",
@@ -155,12 +157,12 @@ async fn asked(
         from: primary,
         to,
         why: why.to_owned(),
-        now: now(),
+        now: account.time(now()),
     })
 }
 
 /// The service with its tags, of which one may name its stage.
-async fn described(ecs: &Ecs, cluster: &ClusterName, name: &ServiceName) -> Result<Service, Error> {
+async fn described(ecs: &Ecs, cluster: &ClusterName, name: &ServiceName) -> Result<Service, OfAws> {
     let service = ecs.describe_service(cluster, name).await?;
     let one = std::slice::from_ref(name);
     let tagged = ecs
@@ -176,8 +178,15 @@ async fn revision(ecs: &Ecs, running: &TaskDefinition, named: &str) -> Result<Ta
     } else {
         named.to_owned()
     };
-    let described = ecs.describe_task_definition(&name).await?;
-    Ok(described.arn().clone())
+    match ecs.describe_task_definition(&name).await {
+        Ok(described) => Ok(described.arn().clone()),
+        Err(OfAws::NotFound(_)) => Err(Error::NotFound(format!(
+            "there is no revision {name}: it was deleted, or its name is mistyped. The service runs {}. The story of each of its pushes \
+             tells from which revision it came: ecr-deploy history, then ecr-deploy why PUSH",
+            running.arn().short()
+        ))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The last revision that completed a rollout, by ECS's records, other than that which runs.

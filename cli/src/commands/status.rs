@@ -173,12 +173,24 @@ async fn services(account: &Account, ecs: &Ecs, of: &Of<'_>) -> Result<(Vec<Serv
                 Ok(batch) => found.extend(batch.services),
                 // One that is asked for is the answer itself.
                 Err(OfAws::NotFound(_)) if of.cluster.is_none() => missing.push(cluster.to_string()),
+                Err(OfAws::NotFound(_)) => return Err(no_cluster(cluster, of)),
                 Err(error) => return Err(error.into()),
             }
         }
     }
     found.retain(|it| of.service.is_none_or(|service| it.name.as_str() == service));
     Ok((found, missing))
+}
+
+/// The error where a cluster that is asked for is not there. A service may be meant by its name alone.
+fn no_cluster(cluster: &ClusterName, of: &Of<'_>) -> Error {
+    let how = match of.service {
+        Some(_) => String::new(),
+        None => format!(". If {cluster} is a service, name its cluster, too: production/{cluster}"),
+    };
+    Error::NotFound(format!(
+        "there is no cluster {cluster}{how}. ecr-deploy status lists all services that run an image of this account's ECR"
+    ))
 }
 
 async fn definitions(ecs: &Ecs, services: &[Service]) -> Result<BTreeMap<String, TaskDefinition>, Error> {

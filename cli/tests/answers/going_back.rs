@@ -120,6 +120,23 @@ fn hooks_that_were_answered_are_told_also_where_the_push_cannot_be_read() {
 }
 
 #[test]
+fn a_hook_that_a_colleague_has_answered_meanwhile_is_told() {
+    let mut is_answered = false;
+    behind(0, 0, "RUNNING")
+        .instead(move |operation, _| match operation {
+            "ContinueServiceDeployment" => {
+                is_answered = true;
+                Some(refused("InvalidParameterException", "The hook is not awaiting action."))
+            }
+            "ListServiceDeployments" if is_answered => Some((200, json!({"serviceDeployments": []}))),
+            _ => waits(operation),
+        })
+        .types("continue production/web")
+        .ended(1)
+        .says(&["somebody has answered it", "ecr-deploy status production/web"]);
+}
+
+#[test]
 fn a_hold_that_a_rollback_replaces_is_told_and_so_is_one_that_it_leaves_behind() {
     let held = |hold: &str| {
         let back = json!({"input": {"cluster": "production", "service": "web", "image": image("v2"), "back": {}}});

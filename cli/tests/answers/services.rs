@@ -106,6 +106,65 @@ fn a_watch_outlasts_an_outage_and_ends_where_nobody_reads_it() {
 }
 
 #[test]
+fn a_mistyped_name_is_told_in_words_and_so_is_a_service_that_can_have_no_tag() {
+    let answers = |operation: &'static str, code: &'static str, message: &'static str| {
+        Aws::new().instead(move |called, _| (called == operation).then(|| refused(code, message)))
+    };
+    let gone = || answers("DescribeServices", "ClusterNotFoundException", "Cluster not found.");
+    for words in [
+        ["hold", "old/web", "--why", "audit"].as_slice(),
+        &["unhold", "old/web"],
+        &["rollback", "old/web", "--why", "broken"],
+        &["continue", "old/web"],
+    ] {
+        let (said, _) = gone().says_to(words);
+        said.ended(1)
+            .says(&["there is no service web in a cluster old", "ecr-deploy status"])
+            .says_nothing_of(&["Nothing is left to do", "ClusterNotFoundException"]);
+    }
+    answers("ListServices", "ClusterNotFoundException", "Cluster not found.")
+        .types("status web")
+        .ended(1)
+        .says(&["there is no cluster web. If web is a service", "production/web"]);
+    let old = || {
+        Aws::new().instead(|operation, input| {
+            let with_tags = operation == "DescribeServices" && input["include"][0] == "TAGS";
+            let says = "Long arn format must be used for tagging operations";
+            with_tags.then(|| refused("InvalidParameterException", says))
+        })
+    };
+    for words in [
+        ["hold", "production/web", "--why", "audit"].as_slice(),
+        &["rollback", "production/web", "--why", "broken"],
+    ] {
+        let (said, _) = old().says_to(words);
+        said.ended(1).says(&["an ARN of the old form", "ecr-deploy hold --all"]);
+    }
+    let revision = |operation: &str, input: &serde_json::Value| {
+        let is_it = operation == "DescribeTaskDefinition" && input["taskDefinition"] == "web:400";
+        is_it.then(|| refused("ClientException", "Unable to describe task definition."))
+    };
+    let words = ["rollback", "production/web", "--to", "400", "--why", "broken"];
+    let (said, _) = Aws::new().instead(revision).says_to(&words);
+    said.ended(1).says(&["there is no revision web:400", "runs web:42"]);
+}
+
+#[test]
+fn a_hold_names_the_pushes_beside_it() {
+    let held = |aws: Aws| aws.says_to(&["hold", "--all", "--why", "audit"]).0.ended(0);
+    let put = |operation: &str, _: &serde_json::Value| (operation == "PutParameter").then(|| (200, json!({})));
+    let name = "shop-web-v2-6a69650c-1fc1-4eb1-8c94-cfb37be29cff";
+    let aws = Aws::new().execution("Image-1", name, "RUNNING", &json!({}));
+    held(aws.instead(put)).says(&["These pushes are under way", "ecr-deploy why 6a69650c"]);
+    held(Aws::new().instead(put)).says_nothing_of(&["under way"]);
+    let refuses = move |operation: &str, input: &serde_json::Value| match operation {
+        "ListExecutions" => Some(refused("AccessDeniedException", "not authorized")),
+        _ => put(operation, input),
+    };
+    held(Aws::new().instead(refuses)).says(&["everything is on hold", "it is not known which pushes are under way"]);
+}
+
+#[test]
 fn the_hold_of_a_service_is_lifted_beside_that_of_everything_which_is_told() {
     Aws::new()
         .tag("ecr-deploy:hold", "ann - x")
