@@ -3,7 +3,9 @@
 use crate::arguments::{HoldArguments, Shared, UnholdArguments};
 use crate::aws::{Account, now};
 use crate::error::Error;
+use crate::execution::Executions;
 use crate::exit::Exit;
+use crate::named::short;
 use crate::output::{self, Document, paragraphs, who, wrapped};
 use aws_sdk_ecs::types::Tag;
 use ecr_deploy::domain::arn::{ClusterName, ServiceName};
@@ -52,6 +54,28 @@ impl Named {
         let service = self.service.parse().map_err(|_| refused(&self.service))?;
         Ok((cluster, service))
     }
+
+    /// The error where there is no such service.
+    fn missing(&self) -> Error {
+        Error::NotFound(format!(
+            "there is no service {} in a cluster {}: it was deleted, or a name is mistyped. ecr-deploy status lists the services",
+            self.service, self.cluster
+        ))
+    }
+
+    /// The error of a call about it, with what a person can do.
+    pub(crate) fn error(&self, error: OfAws) -> Error {
+        match error {
+            OfAws::NotFound(_) | OfAws::ServiceDeleted(_) => self.missing(),
+            // ECS's own words: "Long arn format must be used for tagging operations".
+            OfAws::Rejected(message) if message.to_ascii_lowercase().contains("long arn format") => Error::Rejected(format!(
+                "{}/{} has an ARN of the old form, without the name of its cluster, so it can have no tag, and none that holds it. Migrate \
+                 it to the long ARN format (docs/limits.md, Old ARNs), or hold everything: ecr-deploy hold --all. {message}",
+                self.cluster, self.service
+            )),
+            error => error.into(),
+        }
+    }
 }
 
 impl std::str::FromStr for Named {
@@ -92,9 +116,17 @@ pub(crate) async fn hold(shared: &Shared, arguments: &HoldArguments) -> Result<E
         hold: Some(text),
         before,
         all_on_hold: None,
+        under_way: under_way(&account).await,
     };
     output::print(shared.output, &document, now())?;
     Ok(Exit::Done)
+}
+
+/// The pushes that are under way. The hold is set, so where they cannot be read that is said, and no more.
+async fn under_way(account: &Account) -> Vec<String> {
+    let running = Executions(account.sfn()).running(&account.installation.deploy_image).await;
+    let running = running.inspect_err(|error| output::note(&format!("it is not known which pushes are under way: {error}")));
+    running.unwrap_or_default().into_iter().map(|it| it.name).collect()
 }
 
 /// Sets the hold of a service, and returns the text that held it before.
@@ -180,16 +212,11 @@ async fn service_hold(account: &Account, named: &Named) -> Result<(String, Optio
     let described = account.ecs().describe_services().cluster(cluster).services(service);
     let described = described.include(aws_sdk_ecs::types::ServiceField::Tags).send().await;
     let call = format!("DescribeServices of {cluster}/{service}");
-    let described = described.map_err(|error| OfAws::from_aws(&call, &error))?;
+    let described = described.map_err(|error| named.error(OfAws::from_aws(&call, &error)))?;
     let found = described.services().iter().find(|it| it.status() != Some("INACTIVE"));
-    let missing = || {
-        Error::NotFound(format!(
-            "there is no service {service} in the cluster {cluster}. ecr-deploy status lists them"
-        ))
-    };
-    let found = found.ok_or_else(missing)?;
+    let found = found.ok_or_else(|| named.missing())?;
     let hold = found.tags().iter().find(|tag| tag.key() == Some(ServiceTags::HOLD));
-    let arn = found.service_arn().ok_or_else(missing)?;
+    let arn = found.service_arn().ok_or_else(|| named.missing())?;
     Ok((arn.to_owned(), hold.and_then(|tag| tag.value()).map(str::to_owned)))
 }
 
@@ -225,7 +252,26 @@ impl Document for Held {
             }
             _ => String::new(),
         };
-        paragraphs([wrapped(&text), next])
+        paragraphs([wrapped(&text), next, self.beside()])
+    }
+}
+
+impl Held {
+    /// The pushes beside which the hold was set.
+    fn beside(&self) -> String {
+        const MOST: usize = 5;
+        let more = self.under_way.len().saturating_sub(MOST);
+        let shown = self.under_way.iter().take(MOST);
+        let shown: Vec<String> = shown.map(|push| format!("  ecr-deploy why {}", short(push))).collect();
+        let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
+        match self.under_way.len() {
+            0 => String::new(),
+            _ => format!(
+                "{}\n{}{more}",
+                wrapped("These pushes are under way. A rollout that one has begun goes on, and is taken back if it is bad:"),
+                shown.join("\n")
+            ),
+        }
     }
 }
 
@@ -281,6 +327,7 @@ mod tests {
             hold: None,
             before: None,
             all_on_hold: None,
+            under_way: Vec::new(),
         };
         assert_eq!(lifted(None).text(now), "nothing was on hold by --all");
         assert_eq!(
@@ -307,6 +354,7 @@ mod tests {
                 hold: None,
                 before: before.map(str::to_owned),
                 all_on_hold: all.map(str::to_owned),
+                under_way: Vec::new(),
             };
             let text = lifted.text(now);
             assert!(text.contains(expected) && !text.contains(unexpected), "{text}");
