@@ -192,7 +192,11 @@ impl Account {
 fn ahead(at: Timestamp, now: Timestamp) -> SignedDuration {
     const EXACT: SignedDuration = SignedDuration::from_secs(3);
     let ahead = at.duration_since(now);
-    if ahead.abs() <= EXACT { SignedDuration::ZERO } else { ahead }
+    if ahead.abs() <= EXACT {
+        SignedDuration::ZERO
+    } else {
+        ahead
+    }
 }
 
 /// The error where the installation cannot be read. Who has the policy of one installation may not ask for another, be it there or

@@ -323,7 +323,10 @@ mod tests {
     #[test]
     fn an_answer_tells_the_time_of_aws_where_it_has_a_date() {
         for (date, expected) in [
-            (Some("Sun, 29 Nov 2026 10:00:00 GMT"), Some("2026-11-29T10:00:00Z".parse().unwrap())),
+            (
+                Some("Sun, 29 Nov 2026 10:00:00 GMT"),
+                Some("2026-11-29T10:00:00Z".parse().unwrap()),
+            ),
             (Some("today"), None),
             (None, None),
         ] {

@@ -269,7 +269,10 @@ fn holds(facts: &Facts<'_>) -> Vec<Finding> {
 
 fn kept_out(facts: &Facts<'_>) -> Option<Finding> {
     let repositories: Vec<String> = facts.kept_out.iter().cloned().collect();
-    let says = format!("the settings keep images from being deployed of {}", some(&repositories));
+    let says = format!(
+        "the settings keep images from being deployed of {}",
+        some(&repositories)
+    );
     let fix = "where one should be, name it in the setting repositories; what holds the assets of CDK apps is deployed only then";
     (!repositories.is_empty()).then(|| finding(Level::Note, "repositories", says, fix, Vec::new()))
 }

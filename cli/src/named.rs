@@ -274,7 +274,10 @@ mod tests {
             (format!("{repository}:other"), false),
             (format!("{repository}:{tag}@sha256:{other}"), false),
             (
-                format!("210987654321.dkr.ecr.{}.amazonaws.com/{repository}:{tag}", registry.region),
+                format!(
+                    "210987654321.dkr.ecr.{}.amazonaws.com/{repository}:{tag}",
+                    registry.region
+                ),
                 false,
             ),
         ] {

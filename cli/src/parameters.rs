@@ -31,10 +31,12 @@ impl Parameters {
         let input = json!({"Names": [name]});
         let read = self.0.post_dated(PARAMETERS, "GetParameters", name, &input).await?;
         let found = read.document["Parameters"].as_array();
-        Ok(found.and_then(|found| parameter(found.first()?)).map(|found| Parameter {
-            read_at: read.at,
-            ..found
-        }))
+        Ok(found
+            .and_then(|found| parameter(found.first()?))
+            .map(|found| Parameter {
+                read_at: read.at,
+                ..found
+            }))
     }
 
     /// Writes a text, over that which is there.

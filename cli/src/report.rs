@@ -4,7 +4,9 @@ use crate::error::Error;
 use crate::execution::{Execution, Failure, Status};
 use crate::exit::Exit;
 use aws_sdk_sfn::types::HistoryEvent;
-use ecr_deploy::contract::{ImageConclusion, Plan, PlannedRevision, ServiceConclusion, ServiceOutcome, SkipReason, Skipped};
+use ecr_deploy::contract::{
+    ImageConclusion, Plan, PlannedRevision, ServiceConclusion, ServiceOutcome, SkipReason, Skipped,
+};
 use ecr_deploy::domain::push::name::in_a_name;
 use ecr_deploy::domain::push::{Push as Told, PushedImage, parse_push};
 use jiff::Timestamp;
@@ -338,7 +340,9 @@ pub fn outcome(push: &Execution, conclusion: Option<&ImageConclusion>, services:
         (Status::Succeeded, Some(it)) if it.services.is_empty() && it.families.is_empty() => Outcome::NothingToDeploy,
         (Status::Succeeded, Some(it)) if it.services.iter().any(|it| is_replaced(it.outcome)) => Outcome::Superseded,
         // A hold of everything at its begin would have left nothing to deploy: a later wave met this one.
-        (Status::Succeeded, Some(it)) if it.skipped.iter().any(|it| it.reason == SkipReason::AllOnHold) => Outcome::Held,
+        (Status::Succeeded, Some(it)) if it.skipped.iter().any(|it| it.reason == SkipReason::AllOnHold) => {
+            Outcome::Held
+        }
         (Status::Succeeded, _) => Outcome::Deployed,
         (Status::Failed, _) => failed(push, services),
     }

@@ -118,7 +118,11 @@ fn a_profile_that_is_named_goes_before_the_keys_of_the_environment() {
         let (code, notes) = said(&mut command);
         assert_eq!(code, 1, "{notes}");
         assert!(notes.contains("there is no ecr-deploy in the stack"), "{notes}");
-        let by = if words.len() > 1 || profile.is_some() { "prod" } else { "that is the default" };
+        let by = if words.len() > 1 || profile.is_some() {
+            "prod"
+        } else {
+            "that is the default"
+        };
         assert!(notes.contains(&format!("the account of the profile {by} (")), "{notes}");
         let calls = place.calls();
         assert!(calls.len() == 1 && calls[0].contains(key), "{words:?}: {calls:?}");

@@ -68,11 +68,13 @@ impl Named {
         match error {
             OfAws::NotFound(_) | OfAws::ServiceDeleted(_) => self.missing(),
             // ECS's own words: "Long arn format must be used for tagging operations".
-            OfAws::Rejected(message) if message.to_ascii_lowercase().contains("long arn format") => Error::Rejected(format!(
-                "{}/{} has an ARN of the old form, without the name of its cluster, so it can have no tag, and none that holds it. Migrate \
+            OfAws::Rejected(message) if message.to_ascii_lowercase().contains("long arn format") => {
+                Error::Rejected(format!(
+                    "{}/{} has an ARN of the old form, without the name of its cluster, so it can have no tag, and none that holds it. Migrate \
                  it to the long ARN format (docs/limits.md, Old ARNs), or hold everything: ecr-deploy hold --all. {message}",
-                self.cluster, self.service
-            )),
+                    self.cluster, self.service
+                ))
+            }
             error => error.into(),
         }
     }
@@ -124,8 +126,11 @@ pub(crate) async fn hold(shared: &Shared, arguments: &HoldArguments) -> Result<E
 
 /// The pushes that are under way. The hold is set, so where they cannot be read that is said, and no more.
 async fn under_way(account: &Account) -> Vec<String> {
-    let running = Executions(account.sfn()).running(&account.installation.deploy_image).await;
-    let running = running.inspect_err(|error| output::note(&format!("it is not known which pushes are under way: {error}")));
+    let running = Executions(account.sfn())
+        .running(&account.installation.deploy_image)
+        .await;
+    let running =
+        running.inspect_err(|error| output::note(&format!("it is not known which pushes are under way: {error}")));
     running.unwrap_or_default().into_iter().map(|it| it.name).collect()
 }
 
@@ -263,12 +268,18 @@ impl Held {
         let more = self.under_way.len().saturating_sub(MOST);
         let shown = self.under_way.iter().take(MOST);
         let shown: Vec<String> = shown.map(|push| format!("  ecr-deploy why {}", short(push))).collect();
-        let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
+        let more = if more > 0 {
+            format!("\n  and {more} more")
+        } else {
+            String::new()
+        };
         match self.under_way.len() {
             0 => String::new(),
             _ => format!(
                 "{}\n{}{more}",
-                wrapped("These pushes are under way. A rollout that one has begun goes on, and is taken back if it is bad:"),
+                wrapped(
+                    "These pushes are under way. A rollout that one has begun goes on, and is taken back if it is bad:"
+                ),
                 shown.join("\n")
             ),
         }

@@ -134,11 +134,11 @@ impl Document for Why {
         }
         let image = push.image.as_ref().map(crate::report::Image::name).unwrap_or_default();
         let head = format!("{image}  {}\npush {}", push.outcome.name(), push.push);
-        paragraphs(
-            std::iter::once(head)
-                .chain(stories)
-                .chain([skipped(&push.skipped), self.more(push), push.advice(true)]),
-        )
+        paragraphs(std::iter::once(head).chain(stories).chain([
+            skipped(&push.skipped),
+            self.more(push),
+            push.advice(true),
+        ]))
     }
 }
 

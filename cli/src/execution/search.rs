@@ -93,12 +93,7 @@ impl Executions {
     /// # Errors
     ///
     /// Whatever AWS refuses.
-    pub async fn newest_redriven(
-        &self,
-        machine: &str,
-        base: &str,
-        redrives: u32,
-    ) -> Result<Option<Execution>, Error> {
+    pub async fn newest_redriven(&self, machine: &str, base: &str, redrives: u32) -> Result<Option<Execution>, Error> {
         for redrive in (0..=redrives).rev() {
             let arn = Installation::execution(machine, &format!("{base}{redrive}"));
             match self.read(&arn).await {

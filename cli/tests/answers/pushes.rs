@@ -90,9 +90,11 @@ fn a_push_behind_ten_thousand_executions_of_services_tells_how_each_of_its_own_e
     let told = ["shop/web:v2 ROLLED_BACK", "production/web Deploy.RolledBack"];
     rolled_back(0)
         .instead(move |operation, input| {
-            let is_of_services = input["stateMachineArn"].as_str().is_some_and(|it| it.ends_with("Service-1"));
+            let is_of_services = input["stateMachineArn"]
+                .as_str()
+                .is_some_and(|it| it.ends_with("Service-1"));
             let page = json!({"executions": later, "nextToken": "next"});
-            (operation == "ListExecutions" && is_of_services).then(|| (200, page))
+            (operation == "ListExecutions" && is_of_services).then_some((200, page))
         })
         .types("why shop/web:v2")
         .ended(0)
@@ -115,7 +117,12 @@ fn the_execution_of_a_plan_is_told_from_a_push() {
 fn a_push_is_found_by_its_whole_name_also_among_many_that_contain_it() {
     let mut aws = Aws::new();
     for number in 0..12 {
-        aws = aws.execution("Image-1", &format!("shop-web-v2-by-hand-{number}"), "RUNNING", &json!({"input": event()}));
+        aws = aws.execution(
+            "Image-1",
+            &format!("shop-web-v2-by-hand-{number}"),
+            "RUNNING",
+            &json!({"input": event()}),
+        );
     }
     aws.execution("Image-1", "shop-web-v2-by-hand", "ABORTED", &json!({"input": event()}))
         .types("why shop-web-v2-by-hand")
@@ -165,12 +172,23 @@ fn a_sweep_under_a_hold_of_everything_says_that_it_looked_for_nothing() {
         .parameter(hold, "bob - audit")
         .types("sweep")
         .ended(5)
-        .says(&["Everything is on hold: bob - audit. Nothing was looked for", "ecr-deploy unhold --all"])
+        .says(&[
+            "Everything is on hold: bob - audit. Nothing was looked for",
+            "ecr-deploy unhold --all",
+        ])
         .says_nothing_of(&["none misses"]);
     // It was set after the sweep had read it, or is over.
-    swept(2).parameter(hold, "bob - audit").types("sweep").ended(0).says(&["Of 2 services none misses a push."]);
+    swept(2)
+        .parameter(hold, "bob - audit")
+        .types("sweep")
+        .ended(0)
+        .says(&["Of 2 services none misses a push."]);
     let over = "until 2020-01-01T00:00:00Z bob - audit";
-    swept(0).parameter(hold, over).types("sweep").ended(0).says(&["none misses a push."]);
+    swept(0)
+        .parameter(hold, over)
+        .types("sweep")
+        .ended(0)
+        .says(&["none misses a push."]);
 }
 
 /// An account in which `deploy` begins the push.

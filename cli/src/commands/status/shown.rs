@@ -1,7 +1,7 @@
 //! How the services are shown to a person.
 
 use super::Status;
-use crate::output::{self, Document, Tone, cell, count, paragraphs, table, who, wrapped, short};
+use crate::output::{self, Document, Tone, cell, count, paragraphs, short, table, who, wrapped};
 use crate::push::tone;
 use crate::service::{Last, ServiceStatus};
 use jiff::Timestamp;
