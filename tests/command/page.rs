@@ -36,7 +36,7 @@ fn the_commands_of_the_pages_do_what_the_pages_say() {
             let Said { text, .. } = it.says_to(Operator, &words).ended(code);
             let _ = writeln!(shown, "$ ecr-deploy {command}\n{}\n", text.trim_end());
         }
-        it.services("shop/checkout", "checkout", &["shop"]).await;
+        it.services("shop/checkout", "checkout", &["production"]).await;
         it.aws.push_simulated("shop/checkout", "v2", None).unwrap();
         it.types(Operator, "deploy shop/checkout:v2").ended(0);
         for page in ["docs/cli.md", "docs/operations.md"] {
