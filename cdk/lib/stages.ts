@@ -68,8 +68,8 @@ export interface Stage {
    */
   readonly after?: string;
   /**
-   * How long the services of the stages before must stay stable, up to seven days. Of stages after equally many others, those
-   * that a push deploys to begin together, after the longest of their soaks. In a settings file a number and its unit: `90s`,
+   * How long the services of the stages before must stay stable, up to seven days. Stages after equally many others begin
+   * together: after the longest soak of those that the push deploys to. In a settings file a number and its unit: `90s`,
    * `15m`, `2h`, `1d`.
    * @default - no time
    */
