@@ -359,8 +359,7 @@ impl Push {
         let nothing = match (self.outcome, unchanged) {
             (Outcome::Refused, _) => "Nothing was changed. ".to_owned(),
             (_, 0) => String::new(),
-            (_, 1) => "1 service was not changed. ".to_owned(),
-            (_, unchanged) => format!("{unchanged} services were not changed. "),
+            (_, unchanged) => format!("Not changed: {}. ", count(unchanged, "service")),
         };
         let is_of_plan = match self.error.as_deref() {
             Some("Deploy.InvalidInput" | "Deploy.NotFound") => true,
