@@ -7,7 +7,7 @@ mod services;
 
 pub(crate) use services::matches_arn;
 
-use crate::output::count;
+use crate::output::{count, wrapped};
 use account::{Quotas, Schedule, Trail};
 use ecr_deploy::domain::service::Controller;
 use find_task_definitions::stage::{Candidate, Owner, Stages};
@@ -54,6 +54,34 @@ pub struct Finding {
     pub fix: String,
     /// The services that it is about: `production/web`.
     pub services: Vec<String>,
+}
+
+impl Finding {
+    /// The command of AWS that mends it, where it is one.
+    fn command(&self) -> Option<&str> {
+        Some(self.fix.as_str()).filter(|fix| fix.starts_with("aws "))
+    }
+
+    /// The way to mend it, in a cell of a table. A long command is broken there, and cannot be copied: it stands below.
+    #[must_use]
+    pub fn shown_fix(&self) -> &str {
+        self.command().map_or(self.fix.as_str(), |_| "the command below")
+    }
+}
+
+/// The commands that mend findings, each in a line of its own. The policies of the stack do not allow them.
+#[must_use]
+pub fn commands(findings: &[Finding]) -> String {
+    let commands: BTreeSet<&str> = findings.iter().filter_map(Finding::command).collect();
+    if commands.is_empty() {
+        return String::new();
+    }
+    let commands: Vec<String> = commands.into_iter().map(|it| format!("\n  {it}")).collect();
+    format!(
+        "{}{}",
+        wrapped("For somebody who may change the repositories, which the policies of the stack do not allow:"),
+        commands.concat()
+    )
 }
 
 /// A service, as the checks see it.

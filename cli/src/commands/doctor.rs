@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::execution::{Executions, time};
 use crate::exit::Exit;
 use crate::health::{
-    Begun, Bootstrap, Facts, Finding, Level, Repository, RunImage, StoredImage, Subject, findings, sum,
+    Begun, Bootstrap, Facts, Finding, Level, Repository, RunImage, StoredImage, Subject, commands, findings, sum,
 };
 use crate::output::{self, Document, Tone, cell, paragraphs, table};
 use crate::progress::Progress;
@@ -361,7 +361,7 @@ impl Document for Doctor {
             vec![
                 cell(it.level.name(), tone),
                 cell(&it.check, Tone::Plain),
-                cell(format!("{}.\nFix: {}", it.message, it.fix), Tone::Plain),
+                cell(format!("{}.\nFix: {}", it.message, it.shown_fix()), Tone::Plain),
             ]
         };
         let found = if self.findings.is_empty() {
@@ -381,6 +381,6 @@ impl Document for Doctor {
             if self.services == 1 { "runs" } else { "run" },
             sum(&self.findings)
         );
-        paragraphs([found, unread, sum])
+        paragraphs([found, commands(&self.findings), unread, sum])
     }
 }

@@ -448,3 +448,14 @@ fn an_artifact_is_no_push_that_is_missed_and_a_repository_that_is_kept_out_has_n
         "name it in the setting repositories",
     )]);
 }
+
+#[test]
+fn a_command_of_a_fix_stands_in_a_line_of_its_own() {
+    let archived = Account::with(|it| it.repository().images[0].is_archived = true);
+    let found = archived.findings();
+    let [only] = found.as_slice() else { panic!("{found:#?}") };
+    assert_eq!(only.shown_fix(), "the command below");
+    let text = commands(&found);
+    assert!(text.lines().any(|line| line == format!("  {}", only.fix)), "{text}");
+    assert_eq!(commands(&Account::healthy().findings()), "");
+}
