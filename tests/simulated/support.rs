@@ -625,7 +625,7 @@ fn is_readable(child: &Execution) {
     let text = |member: &str| child.input[member].as_str().unwrap_or_default();
     let title = format!("{} in {}", text("service"), text("cluster"));
     assert!(said.contains(&title), "{error} does not name {title}: {said}");
-    let next_steps = ["push", "redrive", "nothing to do"];
+    let next_steps = ["push", "redrive", "ecr-deploy rollback", "nothing to do"];
     assert!(
         next_steps.iter().any(|step| said.contains(step)),
         "{error} does not say what to do: {said}"

@@ -146,7 +146,7 @@ fn stays(end: &ServiceEnd, failed: &Failed, to: &str) -> Error {
 
 /// The command by which an operator takes a service back, on a line of its own.
 fn take_back(end: &ServiceEnd) -> String {
-    format!("  ecr-deploy rollback {}/{} --why '…'", end.cluster, end.service)
+    format!("ecr-deploy rollback {}/{} --why '…'", end.cluster, end.service)
 }
 
 /// A rollout that did not become stable, in words.

@@ -597,7 +597,7 @@ fn a_rollout_that_failed_in_a_stage_without_rollbacks_is_red_and_says_how_to_go_
     let failed = stays(checked(Verdict::Failed, crashed));
     let stays_on = "It stays on web:2, since the rollback of its stage is none; only a circuit breaker or an alarm of the service's \
                     own takes it back. Look at the service now; push a good image";
-    let go_back = "To take it back to web:1 and hold it there:\n  ecr-deploy rollback production/web --why '…'";
+    let go_back = "To take it back to web:1 and hold it there:\necr-deploy rollback production/web --why '…'";
     throws(
         &failed,
         "Deploy.NotRolledBack",

@@ -120,7 +120,7 @@ fn a_service_that_is_back_is_green_and_says_who_wanted_it() {
             end(updated(), Some(Verdict::Failed), None),
             "Deploy.RollBackFailed",
             ServiceState::Failed,
-            "Look at the service now; to try again, with the same --to if it had one:\n  ecr-deploy rollback production/web --why '…'",
+            "Look at the service now; to try again, with the same --to if it had one:\necr-deploy rollback production/web --why '…'",
         ),
         (
             end(updated(), Some(Verdict::InProgress), None),
@@ -170,7 +170,7 @@ fn a_service_that_is_back_is_green_and_says_who_wanted_it() {
 fn where_nobody_answered_it_is_not_known_whether_it_was_taken_back_and_the_command_tries_again() {
     let error = conclude(&end(None, None, Some("Deploy.Unavailable")), 0).unwrap_err();
     let says = "It is not known whether web in production was taken back from web:2 with app:v2: ann - the checkout is broken: the \
-                image is archived. Look at the service now; to try again, with the same --to if it had one:\n  ecr-deploy rollback \
+                image is archived. Look at the service now; to try again, with the same --to if it had one:\necr-deploy rollback \
                 production/web --why '…'";
     assert_eq!(
         (error.name(), error.to_string().as_str()),
