@@ -286,7 +286,7 @@ proptest! {
         prop_assert!(!is_whole || !is_of(name, "another", &tag) , "{}", name);
     }
 
-    /// The command finds the execution of a service by it. CloudWatch Logs takes no other characters.
+    /// The command finds the execution of a service by it. Its log takes no other characters.
     #[test]
     fn the_name_of_a_services_execution_is_that_of_the_command_and_one_for_cloudwatch_logs(
         tag in "older[A-Za-z0-9._-]{0,60}",

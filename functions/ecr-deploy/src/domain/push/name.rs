@@ -27,7 +27,7 @@ pub fn is_of_repository(name: &str, repository: &str) -> bool {
     name.starts_with(&format!("{repository}-")) || is_cut
 }
 
-/// A text as it stands in the name of an execution: one ASCII character for each of its own. CloudWatch Logs takes no others.
+/// A text as it stands in the name of an execution: one ASCII character for each of its own. Its log takes no others.
 /// See <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>.
 #[must_use]
 pub fn in_a_name(text: &str) -> String {
