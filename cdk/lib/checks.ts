@@ -37,7 +37,7 @@ export const REMOVAL_POLICIES = [RemovalPolicy.DESTROY, RemovalPolicy.RETAIN] as
  */
 export const KEEP = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
 
-/** What becomes of the logs and of the dead-letter queue when the stack is deleted. */
+/** Says whether the logs and the dead-letter queue are deleted with the stack. */
 export function removalPolicy(given: RemovalPolicy = RemovalPolicy.DESTROY): RemovalPolicy {
   return oneOf('removalPolicy', given, REMOVAL_POLICIES) === RemovalPolicy.RETAIN ? KEEP : RemovalPolicy.DESTROY;
 }

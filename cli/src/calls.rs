@@ -222,7 +222,7 @@ impl Calls {
     }
 }
 
-/// What AWS answered.
+/// The answer of AWS.
 #[derive(Debug)]
 pub struct Answered {
     /// The document.
@@ -231,7 +231,7 @@ pub struct Answered {
     pub at: Option<Timestamp>,
 }
 
-/// What AWS answered, or the error.
+/// The answer of AWS, or the error.
 fn answer(response: &HttpResponse) -> Result<Answered, OrchestratorError<ErrorMetadata>> {
     let body = response.body().bytes().unwrap_or_default();
     let document = serde_json::from_slice::<Value>(body);

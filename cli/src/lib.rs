@@ -72,7 +72,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     exit.into()
 }
 
-/// What is said after Ctrl-C, and how the command ends then: one that starts nothing leaves nothing behind.
+/// The words after Ctrl-C, and how the command ends then: one that starts nothing leaves nothing behind.
 fn interruption(command: &Command) -> (String, Exit) {
     let said = match command {
         // It has no other end.

@@ -142,10 +142,8 @@ impl<'a> Reader<'a> {
         let read = stream::iter(unread)
             .map(async |(service, arn)| {
                 let execution = executions.read(arn).await?;
-                Ok::<_, Error>((
-                    arn.to_owned(),
-                    Deployed::by(&service.cluster, &service.service, &execution),
-                ))
+                let deployed = Deployed::by(&service.cluster, &service.service, &execution);
+                Ok::<_, Error>((arn.to_owned(), deployed))
             })
             .buffer_unordered(AT_ONCE)
             .try_collect::<Vec<_>>()

@@ -1,5 +1,5 @@
-//! What of an account an installation deploys: the repositories and clusters that its settings let through, and the tags of an image that
-//! a push may have. Pure. The sweep goes by the same rules.
+//! The part of an account that an installation deploys: the repositories and clusters that its settings let through, and the tags of
+//! an image that a push may have. Pure. The sweep goes by the same rules.
 
 use aws_sdk_ecr::types::ImageDetail;
 use ecr_deploy::domain::image::{EcrRegistry, RepositoryName};
@@ -38,8 +38,8 @@ impl Scope<'_> {
     }
 }
 
-/// The tags of an image by which it may be deployed. What no task can run has none: a signature, a cache, a chart, and what is in the
-/// archive.
+/// The tags of an image by which it may be deployed. A signature, a cache, a chart and an archived image have none: no task can run
+/// them.
 #[must_use]
 pub fn deployable_tags(detail: &ImageDetail) -> Vec<String> {
     let tags = image(detail).map(|image| image.tags).unwrap_or_default();

@@ -93,10 +93,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
     let settings = account
         .as_ref()
         .map_or_else(Config::default, |it| it.installation.settings.clone());
-    let known = match &account {
-        Some(account) => account.installation.deploy_image.clone(),
-        None => signed_in.caller().await?,
-    };
+    let known = known(&signed_in, account.as_ref()).await?;
     let here = signed_in.registry(&known)?;
     let read = read(&signed_in, &settings, &here, &progress).await?;
     progress.say("reading schedules and quotas".to_owned());
@@ -144,14 +141,26 @@ pub(crate) async fn run(shared: &Shared, arguments: &DoctorArguments) -> Result<
         quotas: &around.quotas,
         now: at,
     };
-    let document = Doctor {
-        findings: findings(&facts),
-        services: u32::try_from(read.services.len()).unwrap_or(u32::MAX),
-        unread,
-    };
+    let document = document(&facts, unread);
     drop(progress);
     output::print(shared.output, &document, at)?;
     Ok(exit(&document.findings))
+}
+
+/// An ARN of the account and the region.
+async fn known(signed_in: &SignedIn, account: Option<&Account>) -> Result<String, Error> {
+    match account {
+        Some(account) => Ok(account.installation.deploy_image.clone()),
+        None => signed_in.caller().await,
+    }
+}
+
+fn document(facts: &Facts<'_>, unread: Vec<String>) -> Doctor {
+    Doctor {
+        findings: findings(facts),
+        services: u32::try_from(facts.services.len()).unwrap_or(u32::MAX),
+        unread,
+    }
 }
 
 /// The repositories that services run and that the settings keep from being deployed.

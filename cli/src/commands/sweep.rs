@@ -200,8 +200,18 @@ async fn started_by(executions: &Executions, launched: &str) -> Result<String, E
     }
 }
 
+/// The answer under a hold of everything.
+fn nothing_looked_for(hold: &str, since: Option<Timestamp>) -> String {
+    let since = since.map(|at| format!(" since {}", time(at))).unwrap_or_default();
+    let said = format!("Everything is on hold{since}: {hold}. Nothing was looked for. To lift the hold:");
+    format!("{}\n  ecr-deploy unhold --all", wrapped(&said))
+}
+
 impl Document for Swept {
     fn text(&self, _: Timestamp) -> String {
+        if let Some(hold) = &self.all_on_hold {
+            return nothing_looked_for(hold, self.all_on_hold_since);
+        }
         let row = |it: &Missed| {
             let why = if it.deployed {
                 cell(format!("{}, deployed", it.why), Tone::Good)
@@ -249,12 +259,6 @@ impl Document for Swept {
             more => format!(", of which {more} are not shown"),
         };
         let read = count(usize::try_from(self.services).unwrap_or(usize::MAX), "service");
-        if let Some(hold) = &self.all_on_hold {
-            let since = self.all_on_hold_since.map(|at| format!(" since {}", time(at)));
-            let since = since.unwrap_or_default();
-            let said = format!("Everything is on hold{since}: {hold}. Nothing was looked for. To lift the hold:");
-            return format!("{}\n  ecr-deploy unhold --all", wrapped(&said));
-        }
         let sum = match missed {
             0 => format!("Of {read} none misses a push."),
             1 => format!("1 of {read} misses a push{more}."),

@@ -218,39 +218,41 @@ fn last_words(log: &Log) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn services_whose_stories_are_not_told_are_counted_whatever_came_of_the_push() {
+    /// The story of the first of the services of a push, which ended so.
+    fn told_of(outcome: Outcome, outcomes: &[&str]) -> String {
         let at = Timestamp::UNIX_EPOCH;
         let deployed = |number: usize, outcome: &str| Deployed {
             outcome: outcome.to_owned(),
             ..Deployed::not_started("production", &format!("web-{number}"))
         };
-        let why = |outcome: Outcome, outcomes: &[&str]| {
-            let services: Vec<Deployed> = (0..).zip(outcomes).map(|(number, it)| deployed(number, it)).collect();
-            let story = Story {
-                deployed: services[0].clone(),
-                started: at,
-                steps: Vec::new(),
-                log: None,
-            };
-            let push = Push {
-                push: "shop-web-v2-6a69650c-1fc1-4eb1-8c94-cfb37be29cff".to_owned(),
-                execution: String::new(),
-                image: None,
-                outcome,
-                started: at,
-                ended: None,
-                message: None,
-                error: None,
-                services,
-                skipped: Vec::new(),
-            };
-            let why = Why {
-                push: Some(push),
-                stories: vec![story],
-            };
-            why.text(at)
+        let services: Vec<Deployed> = (0..).zip(outcomes).map(|(number, it)| deployed(number, it)).collect();
+        let story = Story {
+            deployed: services[0].clone(),
+            started: at,
+            steps: Vec::new(),
+            log: None,
         };
+        let push = Push {
+            push: "shop-web-v2-6a69650c-1fc1-4eb1-8c94-cfb37be29cff".to_owned(),
+            execution: String::new(),
+            image: None,
+            outcome,
+            started: at,
+            ended: None,
+            message: None,
+            error: None,
+            services,
+            skipped: Vec::new(),
+        };
+        let why = Why {
+            push: Some(push),
+            stories: vec![story],
+        };
+        why.text(at)
+    }
+
+    #[test]
+    fn services_whose_stories_are_not_told_are_counted_whatever_came_of_the_push() {
         let (told, retry) = ("ecr-deploy why 6a69650c SERVICE", "ecr-deploy retry 6a69650c");
         for (outcome, outcomes, expected) in [
             (Outcome::RolledBack, vec!["Deploy.RolledBack"], vec![retry]),
@@ -275,7 +277,7 @@ mod tests {
                 vec!["1 more failed.", told, retry],
             ),
         ] {
-            let text = why(outcome, &outcomes);
+            let text = told_of(outcome, &outcomes);
             for expected in &expected {
                 assert!(text.contains(expected), "no {expected:?} in:\n{text}");
             }

@@ -308,7 +308,7 @@ fn left(rollback: &WatchedRollback) -> String {
 struct Attempted<'a> {
     /// The service for a person.
     name: &'a str,
-    /// What was to be done to it: "updated to web:2 for app:v2".
+    /// The change that was to be made: "updated to web:2 for app:v2".
     what: String,
     /// How it is tried again.
     again: String,

@@ -182,16 +182,11 @@ fn id_of(those: &[&Found<'_>]) -> String {
     format!("sweep-{}", checksum(&text))
 }
 
-fn missed(found: &Found<'_>, why: WhyMissed, done: &Done) -> MissedPush {
-    let Candidate {
-        service,
-        running,
-        stage,
-        image,
-        ..
-    } = &found.candidate;
+/// Why a service has missed a push, as far as is known.
+fn because(found: &Found<'_>, why: WhyMissed) -> String {
+    let Candidate { running, image, .. } = &found.candidate;
     let on = running.arn().short();
-    let because = match (why, found.judged) {
+    match (why, found.judged) {
         (WhyMissed::Lost, Judged::Unsure(_)) => {
             "nobody can tell any more whether a push of it came, or whether it was rolled out there before".to_owned()
         }
@@ -212,7 +207,19 @@ fn missed(found: &Found<'_>, why: WhyMissed, done: &Done) -> MissedPush {
             image.repository
         ),
         (WhyMissed::Unrecorded, _) => format!("{on} is somebody else's, and ecr-deploy has deployed nothing there yet"),
-    };
+    }
+}
+
+fn missed(found: &Found<'_>, why: WhyMissed, done: &Done) -> MissedPush {
+    let Candidate {
+        service,
+        running,
+        stage,
+        image,
+        ..
+    } = &found.candidate;
+    let on = running.arn().short();
+    let because = because(found, why);
     let next = match done {
         Done::Started => "It is deployed now".to_owned(),
         Done::Beside(other, more) => {

@@ -10,7 +10,7 @@ use ecr_deploy::error::Error;
 /// A service, and what else was read for the decision.
 pub(crate) struct Reading {
     pub(crate) read: Read,
-    /// What was read beside the service.
+    /// The facts that were read beside the service.
     pub(crate) facts: Facts,
     /// True if a container of the pushed image crashed.
     pub(crate) image_failed: bool,

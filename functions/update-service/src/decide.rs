@@ -78,8 +78,8 @@ pub struct Facts {
     pub is_overtaken: bool,
 }
 
-/// Decides what to do with a service. It is not moved while it is on hold, whatever the plan says: the plan may be days old. What is
-/// there already is watched all the same.
+/// Decides what to do with a service. It is not moved while it is on hold, whatever the plan says: the plan may be days old. An image
+/// that is there already is watched all the same.
 #[must_use]
 pub fn decide(wanted: &UpdateInput, service: &Service, facts: &Facts) -> Start {
     match (regardless_of_hold(wanted, service, facts), &facts.hold) {

@@ -23,7 +23,7 @@ pub(crate) struct Reading {
     /// The revision of the primary deployment, unless that is the wanted one, or its source at rest. (A rollout to
     /// the source may be a rollback, which the revision tells.)
     primary: Option<TaskDefinition>,
-    /// What was read beside the service.
+    /// The facts that were read beside the service.
     pub(crate) facts: Facts,
 }
 

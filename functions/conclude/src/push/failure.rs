@@ -32,7 +32,7 @@ pub(super) fn failures(end: &ImageEnd, is_last: bool) -> Vec<Failure<'_>> {
     failures
 }
 
-/// What failed of a planned revision.
+/// A part of a planned revision that failed.
 pub(crate) fn of_result(result: &RevisionResult) -> Vec<Failure<'_>> {
     match result {
         RevisionResult::Registered { .. } => Vec::new(),

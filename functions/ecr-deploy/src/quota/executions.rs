@@ -315,28 +315,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_began_more_than_a_minute_before_does_not_count() {
         const ANOTHER: &str = "arn:aws-cn:states:cn-north-1:123456789012:execution:deploy-service:api-v1-0";
-        let beside = |others: u32| {
-            Some(Share {
-                pushes: others + 1,
-                ahead: 0,
-            })
-        };
-        for (seconds, others) in [(0, 3), (60, 3), (61, 0)] {
+        // It is not listed itself.
+        let one_of = |pushes| Some(Share { pushes, ahead: 0 });
+        for (seconds, pushes) in [(0, 4), (60, 4), (61, 1)] {
             let (executions, _) = answering(&[Ok(3)]);
-            assert_eq!(executions.begun_lately(ANOTHER, at(seconds)).await, beside(others));
+            assert_eq!(executions.begun_lately(ANOTHER, at(seconds)).await, one_of(pushes));
         }
         let (executions, asked) = answering(&[Ok(1000), Ok(1)]);
-        assert_eq!(executions.begun_lately(ANOTHER, at(0)).await, beside(1001));
+        assert_eq!(executions.begun_lately(ANOTHER, at(0)).await, one_of(1002));
         let (executions, older) = answering(&[Ok(1000), Ok(1)]);
-        assert_eq!(executions.begun_lately(ANOTHER, at(61)).await, beside(0));
+        assert_eq!(executions.begun_lately(ANOTHER, at(61)).await, one_of(1));
         let asked = [asked, older].map(|asked| asked.load(Ordering::Relaxed));
         assert_eq!(asked, [2, 1], "nobody reads on when the rest is older");
         // A push that has searched for a quarter of an hour began with the others.
         let (executions, _) = answering(&[Ok(3)]);
-        assert_eq!(
-            executions.begun_lately(EXECUTION, at(900)).await,
-            Some(Share { pushes: 3, ahead: 0 })
-        );
+        assert_eq!(executions.begun_lately(EXECUTION, at(900)).await, one_of(3));
         let (executions, _) = answering(&[Err("AccessDeniedException")]);
         assert_eq!(executions.begun_lately(EXECUTION, at(0)).await, None);
     }

@@ -28,13 +28,13 @@ pub const UPDATES: Bucket = Bucket {
     per_second: 5,
 };
 
-/// The share that one push has of a bucket: pushes that begin at about the same time take turns.
+/// The share that one push has of a bucket: pushes that begin at about the same time call one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
     /// How many pushes share the bucket, this one among them.
     pub pushes: u32,
-    /// How many of them have their turn before this one: those that began later. What they deploy to the same services
-    /// stays, so an older push finds itself superseded before it begins a rollout that would be replaced at once.
+    /// How many of them go before this one: those that began later. The newest push of a service stays, so an older one finds
+    /// itself superseded before it begins a rollout that would be replaced at once.
     pub ahead: u32,
 }
 
