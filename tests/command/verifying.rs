@@ -179,7 +179,7 @@ fn a_run_under_its_own_policy_sees_every_fact_needs_every_statement_and_removes_
             (Fact::RedriveRunsTaskAgain, "-1, which ended Deploy.RolledBack"),
             (
                 Fact::RedriveCountIsRead,
-                "Step Functions counts 1, and the name is ecr-deploy-verify-v1.0.2-",
+                "Step Functions counts 1, and the name is ecr-deploy-verify-v1-0-2-",
             ),
         ];
         assert_eq!(verified.facts.len(), seen.len());
