@@ -93,7 +93,9 @@ fn a_rollout_that_waits_for_a_person_is_continued() {
         );
         let missing = it.types(Operator, "continue paused/nothing").ended(1);
         assert!(
-            missing.notes.contains("there is no service nothing in a cluster paused"),
+            missing
+                .notes
+                .contains("there is no service nothing in a cluster paused"),
             "{}",
             missing.notes
         );
