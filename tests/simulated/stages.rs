@@ -600,8 +600,8 @@ async fn a_service_that_is_not_stable_after_the_soak_keeps_production_back_until
     );
 }
 
-async fn everything_stays_on_hold_until_the_hold_is_lifted_and_one_in_a_soak_spares_production() {
-    let scene = Scene::on(&OPT_IN, "all-held");
+/// A service of staging and one of production, each by its own tag.
+fn seed_staging_and_production(scene: &Scene) {
     for stage in ["staging", "production"] {
         scene.seed_named(
             stage,
@@ -611,6 +611,11 @@ async fn everything_stays_on_hold_until_the_hold_is_lifted_and_one_in_a_soak_spa
             },
         );
     }
+}
+
+async fn everything_stays_on_hold_until_the_hold_is_lifted_and_one_in_a_soak_spares_production() {
+    let scene = Scene::on(&OPT_IN, "all-held");
+    seed_staging_and_production(&scene);
     let hold = |text| scene.on.aws.hold_everything(&scene.on.stack, text).unwrap();
     let text = "ann - no deployments until the audit is over";
     let says = format!(
@@ -663,15 +668,7 @@ async fn everything_stays_on_hold_until_the_hold_is_lifted_and_one_in_a_soak_spa
 /// Production was planned before somebody set its hold.
 async fn a_service_that_is_put_on_hold_while_its_push_soaks_stays_as_it_is() {
     let scene = Scene::on(&OPT_IN, "soak-held");
-    for stage in ["staging", "production"] {
-        scene.seed_named(
-            stage,
-            Seed {
-                service: object(json!({"tags": [{"key": "ecr-deploy:stage", "value": stage}]})),
-                ..Seed::default()
-            },
-        );
-    }
+    seed_staging_and_production(&scene);
     let before = scene.state_of("soak-held-production")["imageDigests"].clone();
     let soaking = scene.hold_answers("\"soaked\"");
     let arn = scene.start(&scene.push("v1.4.0")).await;
