@@ -82,6 +82,15 @@ impl Grounds<'_> {
         is_beyond && !self.crashes.is_empty()
     }
 
+    /// True if the rollout right after ours took the service back to the last good revision: ours had failed by then, whatever was
+    /// begun since. ECS does not list a rollout any more that its circuit breaker has stopped.
+    fn was_taken_back(&self) -> bool {
+        let records = self.snapshot.history.as_deref().unwrap_or_default();
+        let ours = records.iter().position(|record| Some(record) == self.record);
+        let next = ours.and_then(|ours| records[..ours].last());
+        next.is_some_and(|next| Some(&next.target) == self.asked.previous.as_ref())
+    }
+
     fn judge_return(&self) -> (Verdict, String) {
         let there = self.primary.task_definition.short();
         let failed = failed_containers(self.crashes);
@@ -100,7 +109,7 @@ impl Grounds<'_> {
         (Verdict::Failed, format!("ECS went back to {there}: {why}"))
     }
 
-    /// Somebody replaced our rollout, which had not failed by then.
+    /// Somebody replaced our rollout, which mostly had not failed by then.
     fn judge_replacement(&self) -> (Verdict, String) {
         let there = self.primary.task_definition.short();
         let displaced = |by: &str| (Verdict::Displaced, format!("{there}, {by}"));
@@ -109,10 +118,16 @@ impl Grounds<'_> {
         }
         let rolls_ours_back = self.snapshot.primary.is_some_and(|primary| primary.rolls_ours_back);
         let is_back = self.is_on_previous() || rolls_ours_back || self.is_back_beyond();
-        if is_back && self.snapshot.between.is_none() {
+        let was_taken_back = self.was_taken_back();
+        if was_taken_back || (is_back && self.snapshot.between.is_none()) {
+            let back = if is_back {
+                "it is back"
+            } else {
+                "it was taken back, and is"
+            };
             let why = self.reasons.first();
             let why = why.map_or("ECS or a person took it back", String::as_str);
-            return (Verdict::Failed, format!("it is back on {there}: {why}"));
+            return (Verdict::Failed, format!("{back} on {there}: {why}"));
         }
         // Where nothing good is known, nobody can have gone back to it.
         let previous = self.asked.previous.as_ref();

@@ -1346,6 +1346,23 @@ fn a_push_whose_tasks_crashed_has_failed_where_another_one_goes_back_beyond_its_
     back("web:4", "web:2", 3).is(Displaced);
 }
 
+/// The deployment circuit breaker stopped `web:2`, another execution of the push went back, and a push of another repository came.
+#[test]
+fn a_rollout_that_was_taken_back_has_failed_whatever_was_begun_since() {
+    let on = |on: &str, between, records: [&str; 3]| {
+        let case = case([again(9, rolling(on))]).standing(Standing::Older);
+        Case { between, ..case }.history(records.map(|short| record(short, Stopped)))
+    };
+    on("web:4", Some(Standing::Unrecorded), ["web:4", "web:1", "web:2"]).says(
+        Failed,
+        "it was taken back, and is on web:4: ECS or a person took it back",
+    );
+    on("web:1", Some(Standing::Older), ["web:3", "web:1", "web:2"])
+        .says(Failed, "it is back on web:1: ECS or a person took it back");
+    on("web:4", Some(Standing::Older), ["web:1", "web:3", "web:2"]).is(Displaced);
+    on("web:4", None, ["web:4", "web:2", "web:1"]).is(Displaced);
+}
+
 #[test]
 fn peer_13_an_older_push_that_raced_into_our_place_displaces_ours() {
     let raced = case([again(9, rolling("web:3"))]).standing(Standing::Older);
