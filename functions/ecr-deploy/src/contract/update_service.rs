@@ -24,9 +24,9 @@ pub struct UpdateInput {
     pub source: TaskDefinitionArn,
     /// Until when the service may be tried again; `None` the first time.
     pub deadline: Option<Timestamp>,
-    /// Since when the image is wanted again, although it may have failed here before: the time of a redrive, or when this
-    /// execution last began or found a rollout, since a deployment that has replaced that one may have to give way. `None` where
-    /// the image is wanted since its push only.
+    /// Since when the image is wanted again, although it may have failed here before: the time of a redrive, or when the rollout
+    /// began that this execution last began or found, since a deployment that has replaced that one may have to give way. `None`
+    /// where the image is wanted since its push only.
     pub wanted_since: Option<Timestamp>,
     /// True if the family had a revision of the push, as [`crate::contract::RegisteredRevision`] says. Another execution of the push, under
     /// another tag of the image or started by a person, may have deployed it here then, and it is not tried again.

@@ -602,18 +602,18 @@ fn assert_has(arrow: &str, path: &[&str], place: &str) {
     );
 }
 
-/// The parts of an expression that are evaluated for an answer: of `$states.result.Payload.outcome = 'REBASE' ? a : b`, the
-/// condition and one of both.
+/// The parts of an expression that are evaluated for an answer: of `$states.result.Payload.outcome = 'REBASE' ? a : b`, or of
+/// `… in ['STARTED', 'REBASE'] ? a : b`, the condition and one of both.
 fn evaluated(text: &str, answer: &Value) -> String {
     let Some((condition, ways)) = text.split_once(" ? ") else {
         return text.to_owned();
     };
-    let equals = condition
+    let compared = condition
         .split_once("$states.result.Payload.")
-        .and_then(|(_, equals)| equals.split_once(" = '"));
-    match (equals, ways.split_once(" : ")) {
-        (Some((tag, literal)), Some((way, other))) => {
-            let holds = answer[tag] == literal.trim_end_matches('\'');
+        .and_then(|(_, compared)| compared.split_once(' '));
+    match (compared, ways.split_once(" : ")) {
+        (Some((tag, literals)), Some((way, other))) => {
+            let holds = between(literals, "'", '\'').any(|literal| answer[tag] == literal);
             format!("{condition} ? {}", if holds { way } else { other })
         }
         _ => text.to_owned(),
@@ -926,6 +926,22 @@ fn each_wait_for_room_in_a_bucket_has_a_time_that_counts_from_the_begin() {
     let now = json!("{% $millis() %}");
     let places = ["Conclude", "Find task definitions", "Sum up"].map(|name| (name.to_owned(), now.clone()));
     assert_eq!(begins, BTreeMap::from(places));
+}
+
+/// Not since the step ended: a later rollout with the image may have begun and failed before, and the image with it.
+#[test]
+fn an_image_counts_as_failed_in_each_rollout_that_began_after_the_one_of_its_execution() {
+    let state = state(DEPLOY_SERVICE, "Update service");
+    let wanted_since = state["Assign"]["wantedSince"].as_str().unwrap();
+    for (name, answer) in examples_of("service-update") {
+        let read: Vec<_> = reads(&evaluated(wanted_since, &answer), "$states.result.Payload")
+            .filter(|path| *path != ["outcome"])
+            .map(|path| path.join("."))
+            .collect();
+        let has_rollout = matches!(answer["outcome"].as_str(), Some("STARTED" | "ALREADY_DEPLOYED"));
+        let expected: &[&str] = if has_rollout { &["rollout.startedAt"] } else { &[] };
+        assert_eq!(read, expected, "{name}");
+    }
 }
 
 /// So nothing begins that nobody has allowed, and what everything waits for is read for as long as a rollout may take.
