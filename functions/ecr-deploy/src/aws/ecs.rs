@@ -76,8 +76,8 @@ impl Ecs {
     pub fn with_client(client: Client) -> Self {
         Self {
             client,
-            service_reads: Rate::of_service_reads(),
-            task_definition_reads: Rate::of_task_definition_reads(),
+            service_reads: Rate::new(Rate::SERVICE_READS),
+            task_definition_reads: Rate::new(Rate::TASK_DEFINITION_READS),
             outlines: Cache::default(),
             throttled: Throttled::default(),
         }
@@ -88,8 +88,8 @@ impl Ecs {
     #[must_use]
     pub fn patient(self) -> Self {
         Self {
-            service_reads: Rate::of_patient_service_reads(),
-            task_definition_reads: Rate::of_patient_task_definition_reads(),
+            service_reads: Rate::new(Rate::PATIENT_SERVICE_READS),
+            task_definition_reads: Rate::new(Rate::PATIENT_TASK_DEFINITION_READS),
             ..self
         }
     }

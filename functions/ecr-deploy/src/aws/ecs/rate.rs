@@ -41,29 +41,21 @@ impl Rate {
     /// For `DescribeServices` and `ListServices`, of which AWS grants 100 at once and 20 a second. A search leaves
     /// three quarters of them, and takes fewer a second than AWS gives back. So after a long search the bucket is full
     /// again when the next steps read.
-    pub(super) fn of_service_reads() -> Self {
-        Self::new(25.0, 15.0)
-    }
+    pub(super) const SERVICE_READS: (f64, f64) = (25.0, 15.0);
 
     /// For `DescribeTaskDefinition`, `ListTaskDefinitions` and `ListTaskDefinitionFamilies`, of which AWS grants 50 at once
     /// and 20 a second. Half of them are left. In a large account the search lasts as long as these take, which is why
     /// nearly all that is given back is used.
-    pub(super) fn of_task_definition_reads() -> Self {
-        Self::new(25.0, 19.0)
-    }
+    pub(super) const TASK_DEFINITION_READS: (f64, f64) = (25.0, 19.0);
 
     /// For `DescribeServices` and `ListServices` of what nobody waits for: a quarter of what AWS grants.
-    pub(super) fn of_patient_service_reads() -> Self {
-        Self::new(25.0, 5.0)
-    }
+    pub(super) const PATIENT_SERVICE_READS: (f64, f64) = (25.0, 5.0);
 
     /// For `DescribeTaskDefinition` and the others of its bucket, of what nobody waits for: a quarter of what AWS grants.
-    pub(super) fn of_patient_task_definition_reads() -> Self {
-        Self::new(12.0, 5.0)
-    }
+    pub(super) const PATIENT_TASK_DEFINITION_READS: (f64, f64) = (12.0, 5.0);
 
-    /// A full bucket of `burst` calls, filled again at `per_second`.
-    fn new(burst: f64, per_second: f64) -> Self {
+    /// A full bucket of so many calls, filled again at so many a second.
+    pub(super) fn new((burst, per_second): (f64, f64)) -> Self {
         Self {
             state: Mutex::new((
                 Bucket {
@@ -127,7 +119,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn of_several_each_has_an_equal_share() {
-        let rate = Rate::new(4.0, 2.0);
+        let rate = Rate::new((4.0, 2.0));
         let begun = Instant::now();
         let mut turns = Vec::new();
         for (sharers, calls) in [(2, 4), (1, 2)] {
