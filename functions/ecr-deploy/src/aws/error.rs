@@ -27,11 +27,7 @@ impl Error {
             .and_then(|response| response.headers().get("x-amzn-requestid"))
             .unwrap_or("none");
         let message = format!("{call}: {code}: {text} (request id {request_id})");
-        match classify(code, text, status) {
-            Class::Passing => Self::Unavailable(message),
-            Class::Gone => Self::NotFound(message),
-            Class::Refused => Self::Rejected(message),
-        }
+        Self::from_answer(code, text, status, message)
     }
 
     fn from_unanswered<E>(call: &str, error: &SdkError<E, HttpResponse>) -> Self
@@ -49,42 +45,35 @@ impl Error {
             _ => Self::Unavailable(format!("{call}: no usable answer from AWS: {status}{chain}")),
         }
     }
-}
 
-/// How an error answer of AWS is to be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Passing,
-    Gone,
-    Refused,
-}
-
-fn classify(code: &str, message: &str, status: u16) -> Class {
-    if status >= 500 || is_too_many_concurrent_attempts(message) || is_full_of_deployments(message) {
-        return Class::Passing;
-    }
-    match code {
-        "ThrottlingException"
-        | "Throttling"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "ServerException"
-        | "ServiceUnavailable"
-        | "InternalFailure"
-        | "RequestTimeout"
-        | "RequestTimeoutException"
-        | "RequestExpired"
-        | "UpdateInProgressException" => Class::Passing,
-        "ClusterNotFoundException"
-        | "ServiceNotFoundException"
-        | "ServiceNotActiveException"
-        | "ServiceDeploymentNotFoundException"
-        | "RepositoryNotFoundException"
-        | "ImageNotFoundException" => Class::Gone,
-        "ClientException" | "InvalidParameterException" if message.contains("Unable to describe task definition") => {
-            Class::Gone
+    /// Takes an error answer of AWS as one that passes, as one of something gone, or as a refusal; `message` is its words.
+    fn from_answer(code: &str, text: &str, status: u16, message: String) -> Self {
+        if status >= 500 || is_too_many_concurrent_attempts(text) || is_full_of_deployments(text) {
+            return Self::Unavailable(message);
         }
-        _ => Class::Refused,
+        match code {
+            "ThrottlingException"
+            | "Throttling"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "ServerException"
+            | "ServiceUnavailable"
+            | "InternalFailure"
+            | "RequestTimeout"
+            | "RequestTimeoutException"
+            | "RequestExpired"
+            | "UpdateInProgressException" => Self::Unavailable(message),
+            "ClusterNotFoundException"
+            | "ServiceNotFoundException"
+            | "ServiceNotActiveException"
+            | "ServiceDeploymentNotFoundException"
+            | "RepositoryNotFoundException"
+            | "ImageNotFoundException" => Self::NotFound(message),
+            "ClientException" | "InvalidParameterException" if text.contains("Unable to describe task definition") => {
+                Self::NotFound(message)
+            }
+            _ => Self::Rejected(message),
+        }
     }
 }
 
@@ -104,15 +93,9 @@ fn is_full_of_deployments(message: &str) -> bool {
 
 /// An error and its causes, outermost first, each once.
 fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut parts: Vec<String> = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if parts.last() != Some(&text) {
-            parts.push(text);
-        }
-        source = cause.source();
-    }
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let mut parts: Vec<String> = chain.map(ToString::to_string).collect();
+    parts.dedup();
     parts.join(": ")
 }
 
@@ -145,34 +128,39 @@ mod tests {
 
     #[test]
     fn an_answer_is_passing_gone_or_refused() {
-        use Class::{Gone, Passing, Refused};
+        let (passing, gone, refused) = ("Deploy.Unavailable", "Deploy.NotFound", "Deploy.Rejected");
         let table = [
-            ("ThrottlingException", "Rate exceeded", 400, Passing),
-            ("ServerException", "", 500, Passing),
-            ("Unheard", "", 503, Passing),
+            ("ThrottlingException", "Rate exceeded", 400, passing),
+            ("ServerException", "", 500, passing),
+            ("Unheard", "", 503, passing),
             (
                 "ClientException",
                 "Too many concurrent attempts to create a new revision of the specified family.",
                 400,
-                Passing,
+                passing,
             ),
             (
                 "InvalidParameterException",
                 "5 active deployments exist, unable to create new deployment.",
                 400,
-                Passing,
+                passing,
             ),
-            ("ClusterNotFoundException", "Cluster not found.", 400, Gone),
-            ("ServiceNotFoundException", "", 400, Gone),
-            ("ServiceNotActiveException", "Service was not ACTIVE.", 400, Gone),
-            ("ClientException", "Unable to describe task definition.", 400, Gone),
-            ("AccessDeniedException", "not authorized", 400, Refused),
-            ("InvalidParameterException", "TaskDefinition is inactive", 400, Refused),
-            ("LimitExceededException", "", 400, Refused),
-            ("ClientException", "Tags can not be more than 50.", 400, Refused),
+            ("ClusterNotFoundException", "Cluster not found.", 400, gone),
+            ("ServiceNotFoundException", "", 400, gone),
+            ("ServiceNotActiveException", "Service was not ACTIVE.", 400, gone),
+            ("ClientException", "Unable to describe task definition.", 400, gone),
+            ("AccessDeniedException", "not authorized", 400, refused),
+            ("InvalidParameterException", "TaskDefinition is inactive", 400, refused),
+            ("LimitExceededException", "", 400, refused),
+            ("ClientException", "Tags can not be more than 50.", 400, refused),
         ];
-        for (code, message, status, class) in table {
-            assert_eq!(classify(code, message, status), class, "{code}: {message}");
+        for (code, text, status, name) in table {
+            let error = Error::from_answer(code, text, status, "words".to_owned());
+            assert_eq!(
+                (error.name(), error.to_string().as_str()),
+                (name, "words"),
+                "{code}: {text}"
+            );
         }
     }
 }
