@@ -15,6 +15,7 @@ use crate::output::note;
 use crate::progress::{Progress, follow};
 use crate::push::Push;
 use crate::report::{Deployed, Outcome};
+use ecr_deploy::aws::ecs::DesiredStatus;
 use ecr_deploy::domain::image::ImageTag;
 use ecr_deploy::domain::push::name::is_of;
 use ecr_deploy::domain::service::ServiceDeploymentStatus;
@@ -231,7 +232,7 @@ impl Run<'_> {
         };
         let (reader, sandbox) = (self.sandbox.account.reader(), self.sandbox);
         let digests = reader
-            .running_digests(&sandbox.cluster, &sandbox.service, &primary.id)
+            .deployment_digests(&sandbox.cluster, &sandbox.service, &primary.id, DesiredStatus::Running)
             .await?;
         Ok(digests.into_iter().next().map(|it| it.digest.to_string()))
     }

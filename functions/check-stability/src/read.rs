@@ -4,10 +4,10 @@ use crate::crash::logged_container;
 use crate::failed::with_times;
 use crate::verdict::contents::{Contents, judge_contents};
 use crate::verdict::{Snapshot, came_between, first_crash, has_hooks, held, judge, needs_history, record_of_rollout};
-use ecr_deploy::aws::ecs::Ecs;
+use ecr_deploy::aws::ecs::{DesiredStatus, Ecs};
 use ecr_deploy::aws::registry::listed_by;
 use ecr_deploy::contract::{Check, CheckStability, Rollout, Verdict};
-use ecr_deploy::domain::service::{Service, ServiceDeployment, StoppedTask};
+use ecr_deploy::domain::service::{Deployment, Service, ServiceDeployment, StoppedTask};
 use ecr_deploy::domain::task_definition::{ImageForm, LogStream, OtherRevision, Standing};
 use ecr_deploy::error::Error;
 use jiff::{SignedDuration, Timestamp};
@@ -149,22 +149,19 @@ async fn contents(
     let is_by_tag = asked.settings.image_reference == ImageForm::Tag;
     let Service { cluster, name, .. } = &snapshot.service;
     let primary = snapshot.service.primary().filter(|_| is_by_tag);
-    match primary.filter(|_| recorded == Contents::Untold) {
-        Some(primary) if running > 0 => {
-            let images = ecs.running_digests(cluster, name, &primary.id).await?;
-            let moved = async || {
-                let now = ecs.describe_service(cluster, name).await?;
-                Ok::<_, Error>(now.has_moved_since(&snapshot.service))
-            };
-            if images.is_empty() && moved().await? {
-                return Ok(None);
-            }
-            Ok(Some(Contents::of(&images, &asked.image)))
-        }
-        Some(primary) if snapshot.stopped.iter().any(|task| task.started_by == primary.id) => {
-            let images = ecs.stopped_digests(cluster, name, &primary.id).await?;
-            Ok(Some(Contents::of(&images, &asked.image)))
-        }
-        _ => Ok(Some(recorded)),
+    let has_stopped = |primary: &Deployment| snapshot.stopped.iter().any(|task| task.started_by == primary.id);
+    let (primary, status) = match primary.filter(|_| recorded == Contents::Untold) {
+        Some(primary) if running > 0 => (primary, DesiredStatus::Running),
+        Some(primary) if has_stopped(primary) => (primary, DesiredStatus::Stopped),
+        _ => return Ok(Some(recorded)),
+    };
+    let images = ecs.deployment_digests(cluster, name, &primary.id, status).await?;
+    let moved = async || {
+        let now = ecs.describe_service(cluster, name).await?;
+        Ok::<_, Error>(now.has_moved_since(&snapshot.service))
+    };
+    if running > 0 && images.is_empty() && moved().await? {
+        return Ok(None);
     }
+    Ok(Some(Contents::of(&images, &asked.image)))
 }

@@ -16,6 +16,7 @@ use crate::error::Error;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
+pub use aws_sdk_ecs::types::DesiredStatus;
 use cache::Cache;
 use rate::Rate;
 use retry::{ConcurrentRegistrations, Throttled, retries, without_quota};

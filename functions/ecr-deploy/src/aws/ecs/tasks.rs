@@ -46,38 +46,13 @@ impl Ecs {
         Ok(Vec::new())
     }
 
-    /// Returns the digests of the images in the running tasks of one of a service's deployments, `ecs-svc/…`, as far as
-    /// ECS says.
+    /// Returns the digests of the images in the tasks of one of a service's deployments, `ecs-svc/…`, as far as ECS says: in
+    /// those that run, or in those that stopped within the hour.
     ///
     /// # Errors
     ///
     /// As [`Ecs::describe_service`].
-    pub async fn running_digests(
-        &self,
-        cluster: &ClusterName,
-        service: &ServiceName,
-        deployment: &str,
-    ) -> Result<Vec<ContainerDigest>, Error> {
-        self.deployment_digests(cluster, service, deployment, DesiredStatus::Running)
-            .await
-    }
-
-    /// Returns the digests of the images in those tasks of one of a service's deployments that stopped within the hour.
-    ///
-    /// # Errors
-    ///
-    /// As [`Ecs::describe_service`].
-    pub async fn stopped_digests(
-        &self,
-        cluster: &ClusterName,
-        service: &ServiceName,
-        deployment: &str,
-    ) -> Result<Vec<ContainerDigest>, Error> {
-        self.deployment_digests(cluster, service, deployment, DesiredStatus::Stopped)
-            .await
-    }
-
-    async fn deployment_digests(
+    pub async fn deployment_digests(
         &self,
         cluster: &ClusterName,
         service: &ServiceName,
@@ -119,7 +94,6 @@ impl Ecs {
             let response = request.send().await.map_err(|error| Error::from_aws(&call, &error))?;
             Ok::<_, Error>(response.tasks.unwrap_or_default())
         });
-        let described: Vec<Vec<Task>> = described.buffered(CONCURRENT_CALLS).try_collect().await?;
-        Ok(described.into_iter().flatten().collect())
+        described.buffered(CONCURRENT_CALLS).try_concat().await
     }
 }
