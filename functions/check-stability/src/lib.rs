@@ -65,13 +65,11 @@ pub async fn handle(
     log_image(&asked.image);
     log_service(&title(&rollout.cluster, &rollout.service));
     let (read, running) = tokio::join!(read_and_judge(ecs, ecr, &asked, now), running);
-    let (check, held_until) = match read {
-        Ok(read) => read,
-        Err(error) => match ecs.failed_at(&rollout.cluster, &rollout.service, error).await {
-            Error::ServiceDeleted(message) => (check(Verdict::ServiceDeleted, message, Vec::new(), 0, 0), None),
-            error => return Err(error),
-        },
-    };
+    let deleted = |message| (check(Verdict::ServiceDeleted, message, Vec::new(), 0, 0), None);
+    let read = ecs
+        .unless_deleted(&rollout.cluster, &rollout.service, read, deleted)
+        .await;
+    let (check, held_until) = read?;
     let waiting = Waiting {
         cluster: &rollout.cluster,
         service: &rollout.service,

@@ -64,13 +64,9 @@ pub async fn handle(
         left: input.settings.rollout_timeout,
         is_held: false,
     };
-    let rollback = match rollback {
-        Ok(rollback) => rollback,
-        Err(error) => match ecs.failed_at(&mover.cluster, &mover.service, error).await {
-            Error::ServiceDeleted(message) => outcome::deleted(message),
-            error => return Err(error),
-        },
-    };
+    let rollback = ecs
+        .unless_deleted(&mover.cluster, &mover.service, rollback, outcome::deleted)
+        .await?;
     tracing::info!(method = rollback.method.name(), "{}", rollback.message);
     Ok(RollBackOutput {
         wait: poll::wait(config.poll_interval, now, &waiting),

@@ -54,13 +54,10 @@ pub async fn handle(
     of_one_family(&mover, &input)?;
     let services = input.services;
     let (update, running) = tokio::join!(update(&mover, ecr, now, input), running);
-    let update = match update {
-        Ok(update) => update,
-        Err(error) => match ecs.failed_at(&mover.cluster, &mover.service, error).await {
-            Error::ServiceDeleted(message) => outcome::deleted(now, message),
-            error => return Err(error),
-        },
-    };
+    let deleted = |message| outcome::deleted(now, message);
+    let update = ecs
+        .unless_deleted(&mover.cluster, &mover.service, update, deleted)
+        .await?;
     let watched = update.outcome.watched();
     let until = watched.map_or(update.deadline, |watched| watched.rollout.deadline);
     let waiting = Waiting {

@@ -343,10 +343,13 @@ async fn what_is_gone_is_not_found() {
         error.to_string().contains("web in production") && error.to_string().contains("MISSING"),
         "{error}"
     );
-    let at = async |error| ecs.failed_at(&production, &web, error).await;
-    let gone = at(Error::NotFound(String::new())).await;
-    assert!(matches!(gone, Error::ServiceDeleted(_)), "{gone}");
-    let refused = at(Error::Rejected(String::new())).await;
+    let after = async |done| ecs.unless_deleted(&production, &web, done, Some).await;
+    let gone = after(Err(Error::NotFound(String::new()))).await.unwrap().unwrap();
+    assert!(gone.contains("web in production"), "{gone}");
+    let known = after(Err(Error::ServiceDeleted("gone".to_owned()))).await.unwrap();
+    assert_eq!(known.as_deref(), Some("gone"));
+    assert_eq!(after(Ok(None)).await.unwrap(), None);
+    let refused = after(Err(Error::Rejected(String::new()))).await.unwrap_err();
     assert!(matches!(refused, Error::Rejected(_)), "{refused}");
 
     for status in ["DRAINING", "INACTIVE"] {

@@ -170,15 +170,26 @@ impl Ecs {
         only(cluster, service, described)
     }
 
-    /// Returns `ServiceDeleted` in place of a `NotFound`, if the service itself is gone. Reads the service once for
-    /// that. Any other error is returned as it is.
-    pub async fn failed_at(&self, cluster: &ClusterName, service: &ServiceName, error: Error) -> Error {
-        if !matches!(error, Error::NotFound(_)) {
-            return error;
-        }
-        match self.describe_service(cluster, service).await {
-            Err(deleted @ Error::ServiceDeleted(_)) => deleted,
-            _ => error,
+    /// Returns what was done to a service; `deleted`, with the words for people, if that failed because the service itself is
+    /// gone. After a `NotFound` the service is read once for that. Any other error is returned as it is.
+    ///
+    /// # Errors
+    ///
+    /// That of `done`.
+    pub async fn unless_deleted<T>(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        done: Result<T, Error>,
+        deleted: impl FnOnce(String) -> T,
+    ) -> Result<T, Error> {
+        let read = match done {
+            Err(Error::NotFound(_)) => self.describe_service(cluster, service).await.err(),
+            _ => None,
+        };
+        match (done, read) {
+            (Err(Error::ServiceDeleted(says)), _) | (_, Some(Error::ServiceDeleted(says))) => Ok(deleted(says)),
+            (done, _) => done,
         }
     }
 
