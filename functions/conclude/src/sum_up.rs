@@ -3,7 +3,7 @@
 use crate::{parameters, push, service};
 use ecr_deploy::contract::{
     ImageConclusion, ImageEnd, ImageSummary, PushServices, PushState, ServiceEnd, ServiceOutcome, ServiceResult,
-    ServiceState, ServiceSummary, SkipReason, Skipped,
+    ServiceState, ServiceSummary, SkipReason,
 };
 use ecr_deploy::error::Error;
 use jiff::Timestamp;
@@ -80,7 +80,7 @@ pub fn sum_up_image(
         seconds: seconds(started_at, now),
         services: services(end),
         skipped: conclusion.skipped.iter().map(|skipped| skipped.count).sum(),
-        reasons: reasons(&conclusion.skipped),
+        reasons: SkipReason::all_of(&conclusion.skipped),
         message: None,
         conclusion,
     }
@@ -122,17 +122,6 @@ fn services(end: &ImageEnd) -> PushServices {
 
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// The reasons for what is skipped, each once, in their order.
-fn reasons(skipped: &[Skipped]) -> Vec<SkipReason> {
-    let mut reasons = Vec::new();
-    for Skipped { reason, .. } in skipped {
-        if !reasons.contains(reason) {
-            reasons.push(*reason);
-        }
-    }
-    reasons
 }
 
 /// The whole seconds from one time to another; 0 where clocks differ and the other is earlier.

@@ -28,12 +28,6 @@ fn is_held(skipped: &Skipped) -> bool {
 }
 
 fn started(plan: &Plan, image: &PushedImage, execution: &Execution) -> PushStateChange {
-    let mut reasons: Vec<SkipReason> = Vec::new();
-    for Skipped { reason, .. } in &plan.skipped {
-        if !reasons.contains(reason) {
-            reasons.push(*reason);
-        }
-    }
     PushStateChange {
         version: VERSION.to_owned(),
         state: PushState::Started,
@@ -43,7 +37,7 @@ fn started(plan: &Plan, image: &PushedImage, execution: &Execution) -> PushState
             ..PushServices::default()
         },
         skipped: plan.skipped.iter().map(|skipped| skipped.count).sum(),
-        reasons,
+        reasons: SkipReason::all_of(&plan.skipped),
         message: format!("{image} is being deployed"),
         error: None,
         seconds: None,

@@ -1,7 +1,7 @@
 //! How executions are summed up. In every case `app:v2` was to run on `web:2`, and `web:1` was good before it.
 
 use super::*;
-use ecr_deploy::contract::Conclude;
+use ecr_deploy::contract::{Conclude, Skipped};
 use ecr_deploy::testing::{at, pushed};
 use serde_json::{Value, json};
 

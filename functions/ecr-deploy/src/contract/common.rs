@@ -124,6 +124,20 @@ pub enum SkipReason {
     TagsLeftOut,
 }
 
+impl SkipReason {
+    /// The reasons for what is skipped, each once, in their order.
+    #[must_use]
+    pub fn all_of(skipped: &[Skipped]) -> Vec<Self> {
+        let mut reasons = Vec::new();
+        for Skipped { reason, .. } in skipped {
+            if !reasons.contains(reason) {
+                reasons.push(*reason);
+            }
+        }
+        reasons
+    }
+}
+
 /// A rollout that is watched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
