@@ -40,13 +40,8 @@ impl Attempt<'_> {
     pub(crate) fn begun(&self, after: &Service, sent: &Sent<Back>) -> RollBackOutput {
         let back = &sent.decision;
         let deployment = after.deployment_of(&sent.revision);
-        let rollout = Rollout {
-            // By ECS's clock, where it tells: it is compared with other times of ECS.
-            started_at: deployment.map_or(self.now, |deployment| deployment.created_at),
-            ..self.rollout(&sent.revision, deployment)
-        };
         let watched = WatchedRollback {
-            rollout,
+            rollout: self.rollout(&sent.revision, deployment),
             has_image: back.has_image,
             image_failed: back.image_failed,
             from: back.from.clone(),
@@ -66,14 +61,15 @@ impl Attempt<'_> {
         (*on != self.input.rollout.task_definition && on != to).then(|| on.clone())
     }
 
-    /// A rollout to `to` that begins now.
+    /// A rollout to `to` that began with `deployment`, or that begins now.
     pub(crate) fn rollout(&self, to: &TaskDefinitionArn, deployment: Option<&Deployment>) -> Rollout {
         Rollout {
             cluster: self.mover.cluster.clone(),
             service: self.mover.service.clone(),
             task_definition: to.clone(),
             deployment: deployment.map(|deployment| deployment.id.clone()),
-            started_at: self.now,
+            // By ECS's clock, where it tells: it is compared with other times of ECS.
+            started_at: deployment.map_or(self.now, |deployment| deployment.created_at),
             watched_since: self.now,
             deadline: self.deadline,
         }
