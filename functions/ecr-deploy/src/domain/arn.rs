@@ -22,10 +22,8 @@ fn is_partition(text: &str) -> bool {
 
 /// A name as ECS spells those of clusters, services and families: letters, digits, hyphens, underscores, 1 to 255.
 fn is_ecs_name(text: &str) -> bool {
-    (1..=255).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=255).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
 /// True for the name of a revision, `web:42`.

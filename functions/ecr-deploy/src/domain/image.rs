@@ -46,12 +46,8 @@ fn is_account_id(text: &str) -> bool {
 }
 
 fn is_region(text: &str) -> bool {
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(is_word);
     text.len() <= 32 && text.split('-').count() >= 3 && text.split('-').all(is_part)
 }
 
@@ -71,13 +67,10 @@ fn is_tag(text: &str) -> bool {
 }
 
 fn is_digest(text: &str) -> bool {
-    let is_hex = |hex: &str| {
-        hex.bytes()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    };
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     match text.split_once(':') {
-        Some(("sha256", hex)) => hex.len() == 64 && is_hex(hex),
-        Some(("sha512", hex)) => hex.len() == 128 && is_hex(hex),
+        Some(("sha256", hex)) => hex.len() == 64 && hex.bytes().all(is_hex),
+        Some(("sha512", hex)) => hex.len() == 128 && hex.bytes().all(is_hex),
         _ => false,
     }
 }

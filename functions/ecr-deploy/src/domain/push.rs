@@ -118,18 +118,12 @@ impl PushId {
     ///
     /// A message when the id is empty, longer than 64, or has other characters.
     pub fn new(at: Timestamp, event_id: &str) -> Result<Self, String> {
-        let is_id = (1..=64).contains(&event_id.len())
-            && event_id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if is_id {
-            Ok(Self {
-                at,
-                event_id: event_id.to_owned(),
-            })
-        } else {
-            Err(format!("{event_id:?} is not an event id"))
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if !(1..=64).contains(&event_id.len()) || !event_id.bytes().all(is_plain) {
+            return Err(format!("{event_id:?} is not an event id"));
         }
+        let event_id = event_id.to_owned();
+        Ok(Self { at, event_id })
     }
 
     /// When the image was pushed.
