@@ -143,11 +143,7 @@ pub(crate) fn descent(tags: &[Tag]) -> Option<Descent> {
 
 /// The revision, `web:42`, that a revision was made to roll back, if it was.
 pub(crate) fn rolled_back(tags: &[Tag]) -> Option<&str> {
-    let in_source = || {
-        value_of(tags, SOURCE_TAG)?
-            .split_once(" rolled-back ")
-            .map(|(_, failed)| failed)
-    };
+    let in_source = || Some(value_of(tags, SOURCE_TAG)?.split_once(" rolled-back ")?.1);
     value_of(tags, ROLLED_BACK_TAG).or_else(in_source)
 }
 
