@@ -76,12 +76,7 @@ pub async fn handle(
             log_image(&image);
             let kind = stored(&image).await;
             if let Kind::Artifact(artifact) = kind {
-                return plan_within(
-                    None,
-                    Waves::nothing(policy::not_an_image(&image, &artifact)),
-                    Share::WHOLE,
-                    false,
-                );
+                return skip(None, policy::not_an_image(&image, &artifact));
             }
             image
         }
@@ -89,19 +84,14 @@ pub async fn handle(
             if let NothingPushed::Artifact { pushed, .. } = &nothing {
                 log_image(pushed);
             }
-            return plan_within(
-                None,
-                Waves::nothing(policy::nothing_pushed(&nothing)),
-                Share::WHOLE,
-                false,
-            );
+            return skip(None, policy::nothing_pushed(&nothing));
         }
     };
     log_image(&image);
     image.refuse_from_the_future(request.now)?;
     if let Some(skipped) = policy::push(&image, config, &stages) {
         tracing::info!(reason = ?skipped.reason, "skipped: {}", skipped.message);
-        return plan_within(Some(image), Waves::nothing(skipped), Share::WHOLE, false);
+        return skip(Some(image), skipped);
     }
     let plan = tokio::select! {
         plan = search(ecs, config, &stages, &pushes, request.now, image, is_alone) => plan?,
@@ -114,6 +104,15 @@ pub async fn handle(
     refuse_many(config.max_services, &plan)?;
     let told = events::told(&plan, &request.execution);
     Ok(Plan { told, ..plan })
+}
+
+/// The plan of a push of which nothing is deployed, for this reason.
+fn skip(image: Option<PushedImage>, skipped: Skipped) -> Result<Plan, Error> {
+    let waves = Waves {
+        skipped: vec![skipped],
+        ..Waves::default()
+    };
+    plan_within(image, waves, Share::WHOLE, false)
 }
 
 /// Refuses a plan that moves more services than `most`, the setting `maxServices`.

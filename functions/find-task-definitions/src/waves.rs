@@ -28,17 +28,6 @@ pub struct Waves {
     pub skipped: Vec<Skipped>,
 }
 
-impl Waves {
-    /// Nothing is planned, for this reason.
-    #[must_use]
-    pub fn nothing(skipped: Skipped) -> Self {
-        Self {
-            skipped: vec![skipped],
-            ..Self::default()
-        }
-    }
-}
-
 /// Puts a plan in order.
 ///
 /// A stage waits for the services of the stage before it that run the repository. Each of them must be in an earlier wave of

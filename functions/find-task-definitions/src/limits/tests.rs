@@ -310,7 +310,11 @@ fn what_is_skipped_takes_room_too() {
         message: "x".repeat(MOST_BYTES),
         count: 1,
     };
-    let plan = plan_within(Some(pushed(2)), Waves::nothing(skipped), Share::WHOLE, false);
+    let waves = Waves {
+        skipped: vec![skipped],
+        ..Waves::default()
+    };
+    let plan = plan_within(Some(pushed(2)), waves, Share::WHOLE, false);
     refuses(plan, &["0 services by 0 task definitions", "bytes"]);
 }
 
