@@ -104,9 +104,7 @@ impl Stages {
             hold: None,
         };
         for stage in stages.iter() {
-            if let Some(after) = &stage.after
-                && stages.find(after).is_none()
-            {
+            if let Some(after) = stage.after.as_ref().filter(|after| stages.find(after).is_none()) {
                 return Err(refused(
                     &stage.name,
                     format_args!("it comes after {after}, and there is no such stage"),
