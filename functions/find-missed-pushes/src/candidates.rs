@@ -5,12 +5,11 @@
 //! service.
 
 use ecr_deploy::contract::ServiceId;
-use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::image::{EcrRegistry, ImageDigest, ImageReference, ImageTag, RepositoryName};
 use ecr_deploy::domain::push::{PushId, PushedImage};
 use ecr_deploy::domain::service::{Service, ServiceStatus};
 use ecr_deploy::domain::stage::StageName;
-use ecr_deploy::domain::task_definition::Outline;
+use ecr_deploy::domain::task_definition::{Outline, Outlines};
 use ecr_deploy::function::config::Config;
 use find_task_definitions::plan::{id_of, id_of_planned, plan, running};
 use find_task_definitions::policy;
@@ -57,7 +56,7 @@ pub struct Account<'a> {
     /// Every service of the clusters read, with its primary deployment.
     pub services: &'a [Service],
     /// The revisions that they run; `None` where ECS does not describe one any more.
-    pub definitions: &'a BTreeMap<TaskDefinitionArn, Option<Outline>>,
+    pub definitions: &'a Outlines,
     /// The time of the sweep.
     pub now: Timestamp,
 }

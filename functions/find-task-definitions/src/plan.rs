@@ -8,7 +8,7 @@ use ecr_deploy::domain::arn::{RevisionName, TaskDefinitionArn};
 use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::domain::service::Service;
 use ecr_deploy::domain::stage::StageName;
-use ecr_deploy::domain::task_definition::Outline;
+use ecr_deploy::domain::task_definition::{Outline, Outlines};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub fn plan(
     stages: &Stages,
     image: &PushedImage,
     services: &[Service],
-    definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
+    definitions: &Outlines,
     standalone: &[Outline],
     now: Timestamp,
 ) -> Planned {
@@ -104,7 +104,7 @@ fn place<'a>(
     stages: &'a Stages,
     image: &PushedImage,
     service: &Service,
-    definitions: &'a BTreeMap<TaskDefinitionArn, Option<Outline>>,
+    definitions: &'a Outlines,
     now: Timestamp,
 ) -> Result<Option<(&'a Outline, &'a Stage)>, Skipped> {
     let (running, unknown) = (running(service, definitions, image), unknown(service, definitions));
@@ -123,21 +123,14 @@ fn place<'a>(
 
 /// The first revision by which a service runs the repository of an image.
 #[must_use]
-pub fn running<'a>(
-    service: &Service,
-    definitions: &'a BTreeMap<TaskDefinitionArn, Option<Outline>>,
-    image: &PushedImage,
-) -> Option<&'a Outline> {
+pub fn running<'a>(service: &Service, definitions: &'a Outlines, image: &PushedImage) -> Option<&'a Outline> {
     let named = service.task_definitions.iter();
     let mut known = named.filter_map(|revision| definitions.get(revision)?.as_ref());
     known.find(|known| !known.containers_of(image).is_empty())
 }
 
 /// The first revision of a service that ECS does not describe.
-pub(crate) fn unknown<'a>(
-    service: &'a Service,
-    definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
-) -> Option<&'a TaskDefinitionArn> {
+pub(crate) fn unknown<'a>(service: &'a Service, definitions: &Outlines) -> Option<&'a TaskDefinitionArn> {
     let mut named = service.task_definitions.iter();
     named.find(|revision| definitions.get(*revision).is_none_or(Option::is_none))
 }

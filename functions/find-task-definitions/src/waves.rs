@@ -6,12 +6,11 @@ use crate::plan::{self, Planned, id_of, id_of_planned};
 use crate::policy::{self, Missing};
 use crate::stage::{Candidate, Owner, Stage, Stages};
 use ecr_deploy::contract::{PlannedRevision, PlannedService, Skipped, StageTag, Wave};
-use ecr_deploy::domain::arn::TaskDefinitionArn;
 use ecr_deploy::domain::image::ImageTag;
 use ecr_deploy::domain::push::PushedImage;
 use ecr_deploy::domain::service::{Service, ServiceStatus, title};
 use ecr_deploy::domain::stage::{RolloutSettings, StageName};
-use ecr_deploy::domain::task_definition::Outline;
+use ecr_deploy::domain::task_definition::Outlines;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan in waves, and the entries skipped from it.
@@ -46,7 +45,7 @@ pub fn waves(
     stages: &Stages,
     image: &PushedImage,
     services: &[Service],
-    definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
+    definitions: &Outlines,
     planned: &Planned,
 ) -> Waves {
     let asks_what_runs = |stage: &Stage| stage.after.is_some() || stage.tag_on_success.is_some();
@@ -203,7 +202,7 @@ fn running<'a>(
     stages: &'a Stages,
     image: &PushedImage,
     services: &'a [Service],
-    definitions: &BTreeMap<TaskDefinitionArn, Option<Outline>>,
+    definitions: &Outlines,
 ) -> Vec<Running<'a>> {
     // One that is being deleted never comes to the image, and a stage that waits for it would wait for ever.
     let there = services

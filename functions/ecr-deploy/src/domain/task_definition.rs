@@ -20,7 +20,7 @@ pub use crate::domain::records::{Descent, SOURCE_TAG};
 use crate::error::Error;
 pub use awslogs::LogStream;
 use jiff::{SignedDuration, Timestamp};
-pub use outline::{ContainerImage, Outline};
+pub use outline::{ContainerImage, Outline, Outlines};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -34,7 +34,7 @@ pub(crate) fn on(name: &str, short: &str) -> Service {
     }
 }
 
-pub(crate) fn known(described: &[Value]) -> BTreeMap<TaskDefinitionArn, Option<Outline>> {
+pub(crate) fn known(described: &[Value]) -> Outlines {
     let definitions = described.iter().map(definition);
     definitions
         .map(|definition| (definition.arn().clone(), Some(definition.outline())))

@@ -16,7 +16,7 @@ fn on(name: &str, short: &str) -> Service {
     }
 }
 
-fn known(described: &[Value]) -> BTreeMap<TaskDefinitionArn, Option<Outline>> {
+fn known(described: &[Value]) -> Outlines {
     let definitions = described.iter().map(definition);
     definitions
         .map(|definition| (definition.arn().clone(), Some(definition.outline())))

@@ -3,11 +3,10 @@
 use super::raw::{self, RawResponse};
 use super::{CONCURRENT_CALLS, Ecs, PAGE, parse};
 use crate::domain::arn::TaskDefinitionArn;
-use crate::domain::task_definition::{Outline, TaskDefinition};
+use crate::domain::task_definition::{Outline, Outlines, TaskDefinition};
 use crate::error::Error;
 use aws_sdk_ecs::types::{SortOrder, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus};
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
-use std::collections::BTreeMap;
 
 impl Ecs {
     /// The families that have an ACTIVE revision.
@@ -115,10 +114,7 @@ impl Ecs {
     /// # Errors
     ///
     /// As [`Ecs::clusters`].
-    pub async fn outlines_of(
-        &self,
-        revisions: impl Stream<Item = TaskDefinitionArn>,
-    ) -> Result<BTreeMap<TaskDefinitionArn, Option<Outline>>, Error> {
+    pub async fn outlines_of(&self, revisions: impl Stream<Item = TaskDefinitionArn>) -> Result<Outlines, Error> {
         let described = revisions.map(async |revision| {
             let outline = self.outline_of(&revision).await?;
             Ok::<_, Error>((revision, outline))

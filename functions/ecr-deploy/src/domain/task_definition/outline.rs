@@ -8,6 +8,7 @@ use crate::domain::push::{PushId, PushedImage};
 use crate::domain::records;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The part of a revision that a plan reads: its images, and the records in its tags. Not the document, which is much
 /// larger and of which an account may have thousands; so an outline cannot be registered.
@@ -23,6 +24,9 @@ pub struct Outline {
     /// How many others there are that count.
     other_tags: usize,
 }
+
+/// The outlines of revisions; `None` for one that ECS does not describe any more.
+pub type Outlines = BTreeMap<TaskDefinitionArn, Option<Outline>>;
 
 /// The image of a container, as far as its revision tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
