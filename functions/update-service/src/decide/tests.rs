@@ -137,20 +137,27 @@ fn a_later_revision_of_the_same_push_counts_as_there() {
 /// Returns the decision where `web:4`, made from `web:3`, is wanted of the push, and the service is on an earlier one
 /// of its own.
 fn decided_on_earlier(deployments: Vec<Deployment>, history: Option<&[ServiceDeployment]>) -> Start {
+    let history = history.map(<[_]>::to_vec);
+    decided_on_earlier_by(
+        deployments,
+        Facts {
+            history,
+            ..Facts::default()
+        },
+    )
+}
+
+fn decided_on_earlier_by(deployments: Vec<Deployment>, facts: Facts) -> Start {
     let wanted = UpdateInput {
         task_definition: arn("web:4"),
         source: arn("web:3"),
         ..wanted()
     };
-    decide(
-        &wanted,
-        &service(deployments),
-        &Facts {
-            primary_standing: Some(Standing::Ours),
-            history: history.map(<[_]>::to_vec),
-            ..Facts::default()
-        },
-    )
+    let facts = Facts {
+        primary_standing: Some(Standing::Ours),
+        ..facts
+    };
+    decide(&wanted, &service(deployments), &facts)
 }
 
 fn to_later() -> Start {
@@ -173,6 +180,12 @@ fn an_earlier_revision_of_the_same_push_gives_way_to_the_one_made_to_keep_what_c
         on_earlier(vec![deployment("other:2")]),
         Start::AlreadyDeployed(arn("other:2"))
     );
+    // The hold came after the image.
+    let on_hold = Facts {
+        hold: Some("ann - freeze".to_owned()),
+        ..Facts::default()
+    };
+    assert_eq!(decided_on_earlier_by(vec![deployment("web:2")], on_hold), to_later());
     // The rollout that an older read began has replaced the wanted one, which had never been there alone.
     let overtaken = [
         record("web:2", Successful),
