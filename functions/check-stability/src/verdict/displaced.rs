@@ -109,7 +109,7 @@ impl Grounds<'_> {
         (Verdict::Failed, format!("ECS went back to {there}: {why}"))
     }
 
-    /// Somebody replaced our rollout, which mostly had not failed by then.
+    /// Somebody replaced our rollout. It had failed by then only where it was taken back.
     fn judge_replacement(&self) -> (Verdict, String) {
         let there = self.primary.task_definition.short();
         let displaced = |by: &str| (Verdict::Displaced, format!("{there}, {by}"));
@@ -120,13 +120,12 @@ impl Grounds<'_> {
         let is_back = self.is_on_previous() || rolls_ours_back || self.is_back_beyond();
         let was_taken_back = self.was_taken_back();
         if was_taken_back || (is_back && self.snapshot.between.is_none()) {
-            let back = if is_back {
-                "it is back"
+            let (back, untold) = if is_back {
+                ("it is back", "ECS or a person took it back")
             } else {
-                "it was taken back, and is"
+                ("it was taken back, and is", "ECS tells no reason")
             };
-            let why = self.reasons.first();
-            let why = why.map_or("ECS or a person took it back", String::as_str);
+            let why = self.reasons.first().map_or(untold, String::as_str);
             return (Verdict::Failed, format!("{back} on {there}: {why}"));
         }
         // Where nothing good is known, nobody can have gone back to it.

@@ -1353,10 +1353,8 @@ fn a_rollout_that_was_taken_back_has_failed_whatever_was_begun_since() {
         let case = case([again(9, rolling(on))]).standing(Standing::Older);
         Case { between, ..case }.history(records.map(|short| record(short, Stopped)))
     };
-    on("web:4", Some(Standing::Unrecorded), ["web:4", "web:1", "web:2"]).says(
-        Failed,
-        "it was taken back, and is on web:4: ECS or a person took it back",
-    );
+    on("web:4", Some(Standing::Unrecorded), ["web:4", "web:1", "web:2"])
+        .says(Failed, "it was taken back, and is on web:4: ECS tells no reason");
     on("web:1", Some(Standing::Older), ["web:3", "web:1", "web:2"])
         .says(Failed, "it is back on web:1: ECS or a person took it back");
     on("web:4", Some(Standing::Older), ["web:1", "web:3", "web:2"]).is(Displaced);
