@@ -22,10 +22,12 @@ export function builtFunctions(stack: Stack, architecture: Architecture): string
   if (!stack.bundlingRequired) {
     return join(NOT_BUILT, architecture.name);
   }
-  const target = process.env['CARGO_TARGET_DIR'] ?? join(REPOSITORY_ROOT, 'target');
-  const folder = join(target, 'lambda', architecture.name);
-  const processor = architecture.name === Architecture.ARM_64.name ? '--arm64' : '--x86-64';
-  const words = ['lambda', 'build', '--release', '--locked', '--package', PROGRAM, processor, '--lambda-dir', folder];
+  const built = process.env['CARGO_TARGET_DIR'] ?? join(REPOSITORY_ROOT, 'target');
+  const folder = join(built, 'lambda', architecture.name);
+  const processor = architecture.name === Architecture.ARM_64.name ? 'aarch64' : 'x86_64';
+  // As in a release: `.cargo/config.toml` has the flags of this target.
+  const target = ['--target', `${processor}-unknown-linux-musl`];
+  const words = ['lambda', 'build', '--release', '--locked', '--package', PROGRAM, ...target, '--lambda-dir', folder];
   // The standard output of an app is not shown by all commands of the CDK.
   const { error, status, signal } = spawnSync('cargo', words, { cwd: REPOSITORY_ROOT, stdio: ['ignore', 2, 2] });
   if (error !== undefined || status !== 0) {

@@ -42,7 +42,9 @@ test('the app of the repository builds the program of all functions by one call 
     assert.equal(functions.length, Object.keys(STEPS).length);
     assert.equal(new Set(functions.map(({ Properties }) => Properties.Code.S3Key)).size, 1);
     const folder = join(target, 'lambda', 'x86_64');
-    assert.deepEqual(called(), [`lambda build --release --locked --package bootstrap --x86-64 --lambda-dir ${folder}`]);
+    assert.deepEqual(called(), [
+      `lambda build --release --locked --package bootstrap --target x86_64-unknown-linux-musl --lambda-dir ${folder}`,
+    ]);
   });
 });
 

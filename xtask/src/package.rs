@@ -95,7 +95,7 @@ fn parts(python: &Path, processors: &[Processor]) -> Result<(), Failure> {
     let mut tree = String::new();
     for processor in processors {
         // The features of what is built together decide which crates are in it.
-        for (target, package) in [(processor.lambda(), FUNCTIONS), (processor.anywhere(), COMMAND)] {
+        for package in [FUNCTIONS, COMMAND] {
             let mut cargo = Command::new("cargo");
             cargo
                 .args(["tree", "--locked", "--prefix", "none", "--format", "{p}|{l}"])
@@ -103,7 +103,7 @@ fn parts(python: &Path, processors: &[Processor]) -> Result<(), Failure> {
                     "--edges",
                     "normal,no-proc-macro",
                     "--target",
-                    target,
+                    processor.target(),
                     "--package",
                     package,
                 ])

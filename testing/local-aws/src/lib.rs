@@ -16,11 +16,13 @@ pub mod roles;
 mod server;
 pub mod services;
 mod stack;
+mod zip;
 
 pub use error::Error;
 pub use prepare::tools;
 pub use server::{ACCOUNT, HeldAnswers, KeptIn, LocalAws, Options, REGION, Throttled};
 pub use stack::{Settings, Stack, command, program, zipped};
+pub use zip::{Compression, zip};
 
 use std::time::Duration;
 

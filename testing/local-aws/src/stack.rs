@@ -2,7 +2,7 @@
 
 use crate::process::{listen, read, run};
 use crate::server::{ACCOUNT, LocalAws, REGION};
-use crate::{Error, tools};
+use crate::{Compression, Error, tools, zip};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -282,9 +282,7 @@ pub fn zipped(program: &Path, into: &Path) -> Result<(), Error> {
     let stripped = tempfile::NamedTempFile::new().map_err(Error::file("making a file"))?;
     let problem = format!("copying {}", program.display());
     copy_stripped(program, stripped.path()).map_err(Error::file(problem))?;
-    let script = tools::workspace().join("xtask/src/package/zip.py");
-    let mut zip = Command::new(tools::python()?);
-    run(zip.arg(script).arg(stripped.path()).arg(into).arg("--stored"))
+    zip(stripped.path(), into, Compression::None)
 }
 
 /// Copies a program without its symbols. Where there is no `strip`, which comes with most linkers, with them.

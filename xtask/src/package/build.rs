@@ -1,9 +1,9 @@
 //! The programs of a release: the functions as Lambda takes them, and the command.
 
-use super::{folder, output, run_quietly, script, text};
+use super::{folder, output, run_quietly, text};
 use crate::Failure;
 use clap::ValueEnum;
-use local_aws::tools;
+use local_aws::{Compression, tools};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,16 +44,8 @@ impl Processor {
         }
     }
 
-    /// The target of a function: the Linux of Lambda.
-    pub(super) fn lambda(self) -> &'static str {
-        match self {
-            Self::Arm64 => "aarch64-unknown-linux-gnu",
-            Self::X86 => "x86_64-unknown-linux-gnu",
-        }
-    }
-
-    /// The target of the command: every Linux, since everything is linked in.
-    pub(super) fn anywhere(self) -> &'static str {
+    /// The target of what is released: every Linux, that of Lambda too, since everything is linked in.
+    pub(super) fn target(self) -> &'static str {
         match self {
             Self::Arm64 => "aarch64-unknown-linux-musl",
             Self::X86 => "x86_64-unknown-linux-musl",
@@ -68,18 +60,34 @@ impl Processor {
 ///
 /// When it does not compile.
 pub(crate) fn functions(python: &Path, processor: Processor) -> Result<PathBuf, Failure> {
-    add_target(processor.lambda())?;
     let folder = tools::workspace().join("target/package").join(processor.name());
-    let mut build = released(python, "cargo");
-    build
-        .args(["lambda", "build", "--release", "--locked", "--package", FUNCTIONS])
-        .args(["--target", processor.lambda(), "--lambda-dir"])
-        .arg(&folder);
+    let words = ["lambda", "build", "--release", "--locked", "--package", FUNCTIONS];
+    let mut build = released(python, &words, processor)?;
+    build.arg("--lambda-dir").arg(&folder);
     run_quietly(&mut build)?;
     let program = folder.join("bootstrap").join("bootstrap");
-    let mut zip = Command::new(python);
-    run_quietly(zip.arg(script("zip.py")).arg(&program).arg(binaries(processor)))?;
+    local_aws::zip(&program, &binaries(processor), Compression::Smallest).map_err(text)?;
+    is_small(&binaries(processor).join("bootstrap.zip"))?;
     Ok(program)
+}
+
+/// The most bytes of the zip for a processor: it has 3,125,000 for x86-64, and 3,263,000 for arm64.
+const LARGEST_ZIP: u64 = 3_300_000;
+
+/// Refuses a zip that has grown: a flag may have lost its effect by a new version of a tool, which nothing else would tell.
+fn is_small(zip: &Path) -> Result<(), Failure> {
+    let bytes = zip
+        .metadata()
+        .map_err(|error| format!("{}: {error}", zip.display()))?
+        .len();
+    if bytes <= LARGEST_ZIP {
+        return Ok(());
+    }
+    Err(format!(
+        "{} has {bytes} bytes, and may have {LARGEST_ZIP}: see which of the flags in .cargo/config.toml has no effect any more, as \
+         docs/decisions/0003-linked-for-a-small-zip.md measures them",
+        zip.display()
+    ))
 }
 
 /// Builds the functions for this machine as they are released. Returns the folder with their zip, for the setting `binaries`.
@@ -100,23 +108,18 @@ pub(crate) fn binaries(processor: Processor) -> PathBuf {
 
 /// Builds the command, with every way to sign in.
 pub(super) fn command(python: &Path, processor: Processor) -> Result<(), Failure> {
-    let target = processor.anywhere();
-    add_target(target)?;
-    let mut build = released(python, "cargo");
-    build
-        .args([
-            "zigbuild",
-            "--profile",
-            COMMAND_PROFILE,
-            "--locked",
-            "--package",
-            COMMAND,
-        ])
-        .args(["--features", "sso", "--target", target]);
-    run_quietly(&mut build)?;
+    let words = [
+        "zigbuild",
+        "--profile",
+        COMMAND_PROFILE,
+        "--locked",
+        "--package",
+        COMMAND,
+    ];
+    run_quietly(released(python, &words, processor)?.args(["--features", "sso"]))?;
     let linked = tools::workspace()
         .join("target")
-        .join(target)
+        .join(processor.target())
         .join(COMMAND_PROFILE)
         .join("ecr-deploy");
     let program = folder().join(format!("ecr-deploy-linux-{}", processor.name()));
@@ -138,28 +141,27 @@ fn says_its_version(program: &Path) -> Result<(), Failure> {
     }
 }
 
-/// A command that compiles what is released. No path of this machine gets into a program, so that the same source makes the same
-/// bytes elsewhere, too.
-fn released(python: &Path, program: &str) -> Command {
+/// A call of cargo that compiles what is released, for the target of a processor. No path of this machine gets into a program, so
+/// that the same source makes the same bytes elsewhere, too; `.cargo/config.toml` has the other flags.
+fn released(python: &Path, words: &[&str], processor: Processor) -> Result<Command, Failure> {
+    let target = processor.target();
+    add_target(target)?;
     let bin = python.parent().unwrap_or(Path::new("/")).display().to_string();
     let path = env::var("PATH").unwrap_or_default();
     let home = env::var_os("CARGO_HOME").map_or_else(
         || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cargo"),
         PathBuf::from,
     );
-    let mut command = Command::new(program);
+    let without = |folder: &Path, name| format!("'--remap-path-prefix={}={name}'", folder.display());
+    let flags = [without(tools::workspace(), "/ecr-deploy"), without(&home, "/cargo")];
+    let mut command = Command::new("cargo");
     command
         .current_dir(tools::workspace())
         .env("PATH", format!("{bin}:{path}"))
-        .env(
-            "RUSTFLAGS",
-            format!(
-                "--remap-path-prefix={}=/ecr-deploy --remap-path-prefix={}=/cargo",
-                tools::workspace().display(),
-                home.display()
-            ),
-        );
-    command
+        .args(words)
+        .args(["--target", target, "--config"])
+        .arg(format!("target.{target}.rustflags=[{}]", flags.join(", ")));
+    Ok(command)
 }
 
 /// Adds the standard library for a target, where rustup keeps the toolchain and it is not there yet.
