@@ -12,8 +12,8 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 pub enum Compression {
     /// The program as it is, in no time.
     None,
-    /// As small as a zip can be, by Zopfli: a thirtieth smaller than zlib makes it, in some twenty seconds.
-    Smallest,
+    /// Small, by Zopfli: a thirtieth smaller than zlib makes it, in some twenty seconds.
+    Small,
 }
 
 /// How many bytes Zopfli splits into blocks at a time. It makes the same number of blocks of each part, so all at once would be too few.
@@ -35,7 +35,7 @@ pub fn zip(program: &Path, into: &Path, compression: Compression) -> Result<(), 
     let options = SimpleFileOptions::default()
         .compression_method(match compression {
             Compression::None => CompressionMethod::Stored,
-            Compression::Smallest => CompressionMethod::Deflated,
+            Compression::Small => CompressionMethod::Deflated,
         })
         .last_modified_time(DateTime::DEFAULT)
         // Everybody may execute it.

@@ -66,7 +66,7 @@ pub(crate) fn functions(python: &Path, processor: Processor) -> Result<PathBuf, 
     build.arg("--lambda-dir").arg(&folder);
     run_quietly(&mut build)?;
     let program = folder.join("bootstrap").join("bootstrap");
-    local_aws::zip(&program, &binaries(processor), Compression::Smallest).map_err(text)?;
+    local_aws::zip(&program, &binaries(processor), Compression::Small).map_err(text)?;
     is_small(&binaries(processor).join("bootstrap.zip"))?;
     Ok(program)
 }
@@ -84,8 +84,8 @@ fn is_small(zip: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     Err(format!(
-        "{} has {bytes} bytes, and may have {LARGEST_ZIP}: see which of the flags in .cargo/config.toml has no effect any more, as \
-         docs/decisions/0003-linked-for-a-small-zip.md measures them",
+        "{} has {bytes} bytes, and may have {LARGEST_ZIP}. A flag in .cargo/config.toml may have lost its effect: \
+         docs/decisions/0003-linked-for-a-small-zip.md says how much each one gains",
         zip.display()
     ))
 }
