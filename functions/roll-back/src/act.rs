@@ -78,7 +78,8 @@ impl Attempt<'_> {
             Some(to.clone())
         };
         // Also before a revision is registered that nobody would use.
-        if self.mover.moved_since(&reading.read).await?.is_some() {
+        let records = reading.facts.history.as_deref();
+        if self.mover.moved_since(&reading.read, records).await?.is_some() {
             return Err(Interrupted::Moved(self.has_moved()));
         }
         let Some(target) = target else {

@@ -972,6 +972,34 @@ async fn where_the_service_has_not_moved_it_is_done_and_a_fresh_read_is_not_comp
     }
 }
 
+/// The failed revision has given way to web:3, of the same push; that it has given way to web:4 is not shown at first.
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_the_records_tell_of_and_the_fresh_read_does_not_show_is_read_and_not_replaced() {
+    let on = |short: &str| ecr_deploy::testing::service([rolling(short)]);
+    for (newest, reads, updates, read) in [
+        ("web:4", vec![on("web:3"), on("web:4"), on("web:4")], vec![], 3),
+        ("web:4", vec![on("web:3")], vec!["web:1"], 2),
+        ("web:3", vec![on("web:3")], vec!["web:1"], 1),
+    ] {
+        let history = [
+            record(newest, UnderWay),
+            record("web:2", Stopped),
+            record("web:1", Successful),
+        ];
+        let mut fake = Fake::new(&on("web:3"), &history, InEcr::Tagged(&["v1"]))
+            .knows(described_of_push("web:1", 1))
+            .knows(described_of_push("web:2", 2))
+            .knows(described_of_push("web:3", 2))
+            .knows(described_of_push("web:4", 3));
+        let shown = shown(&reads);
+        fake.ecs.insert(0, shown.clone());
+        let rollback = fake.asked(2).await.unwrap();
+        assert_eq!(rollback.method.name() == "Superseded", updates.is_empty(), "{newest}");
+        fake.sent(0, &updates);
+        assert_eq!(shown.num_calls(), read, "{newest}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_service_that_moves_again_and_again_is_given_back_to_the_state_machine() {
     let other = ecr_deploy::testing::service([rolling("web:2")]);

@@ -33,7 +33,8 @@ impl Attempt<'_> {
         let mut read = self.mover.read().await?;
         for _ in 1..READS {
             let (reading, start) = self.decide(read).await?;
-            let Some(newer) = self.mover.moved_since(&reading.read).await? else {
+            let records = reading.facts.history.as_deref();
+            let Some(newer) = self.mover.moved_since(&reading.read, records).await? else {
                 return Ok((reading, start));
             };
             tracing::warn!("{} has moved while it was read: reading again", newer.service.title());

@@ -988,22 +988,19 @@ fn replaced_by(state: &mut Service, deployment: Deployment) {
     *state = service([deployment].into_iter().chain(before));
 }
 
-/// A service on web:1, of which `described` is read in so many seconds; each time the next one of these happens to the
+/// A service whose revision is `on`, which is read in so many seconds; each time the next one of these happens to the
 /// service meanwhile. Returns what came of it, the revisions that it was moved to, and how often it and its revision were read.
 async fn read_at(
-    described: Value,
+    on: Value,
     seconds: u64,
     meanwhile: Vec<Change>,
     history: &[ServiceDeployment],
     asked: &UpdateInput,
     before: Service,
 ) -> (Result<UpdateOutput, Error>, Vec<String>, [usize; 2]) {
-    let mut fake = Fake::new(before, history, None);
+    let mut fake = Fake::new(before, history, None).knows(described("web:3", "app:v1", &[]));
     let (state, mut meanwhile) = (Arc::clone(&fake.service), meanwhile.into_iter());
-    let revision = described["taskDefinition"]["taskDefinitionArn"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let revision = on["taskDefinition"]["taskDefinitionArn"].as_str().unwrap().to_owned();
     let meanwhile = Mutex::new(move || {
         pass(seconds);
         if let Some(change) = meanwhile.next() {
@@ -1014,7 +1011,7 @@ async fn read_at(
         .match_requests(move |input| input.task_definition() == Some(&revision))
         .then_http_response(move || {
             meanwhile.lock().unwrap()();
-            answer(&described)
+            answer(&on)
         });
     fake.rules.push(slowly.clone());
     let update = fake.asked(asked, 60).await;
@@ -1054,6 +1051,30 @@ async fn a_slow_read_of_a_service_that_has_not_moved_counts_and_a_fresh_one_is_n
         assert_eq!(sent, ["web:2"]);
         assert_eq!(reads, [services_read, 1], "{seconds} s");
     }
+}
+
+/// Two pushes move a service at once, and the records are listed after the other one's update.
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_the_records_tell_of_and_the_fresh_read_does_not_show_is_read_and_not_replaced() {
+    let begun: Change = |state| replaced_by(state, rolling("web:3"));
+    let history = |newest| {
+        [
+            record(newest, ServiceDeploymentStatus::UnderWay),
+            record("web:1", ServiceDeploymentStatus::Successful),
+        ]
+    };
+    let read = async |newest, meanwhile| {
+        let (on, before) = (described("web:1", "app:v1", &[]), service([deployment("web:1")]));
+        read_at(on, 0, meanwhile, &history(newest), &repeated(), before).await
+    };
+    let (update, sent, reads) = read("web:3", vec![begun]).await;
+    assert_eq!(update.unwrap().outcome.name(), "Rebase");
+    assert_eq!((sent, reads[0]), (vec![], 2));
+    let (update, sent, reads) = read("web:3", vec![]).await;
+    assert_eq!(update.unwrap().outcome.name(), "Started", "ECS shows no other service");
+    assert_eq!((sent, reads[0]), (vec!["web:2".to_owned()], 2));
+    let (_, sent, reads) = read("web:1", vec![]).await;
+    assert_eq!((sent, reads[0]), (vec!["web:2".to_owned()], 1));
 }
 
 #[tokio::test(start_paused = true)]

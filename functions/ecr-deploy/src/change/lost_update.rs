@@ -50,9 +50,7 @@ pub(super) fn lost_update_by_records(
     let place = newest_first.iter().position(|record| record.target == *ours)?;
     let (began, earlier) = (newest_first[place].created_at, &newest_first[place..]);
     let lost_update = earlier.iter().find(|record| record.target != *ours)?;
-    let was_there =
-        |known: &Deployment| known.task_definition == lost_update.target || known.created_at >= lost_update.created_at;
-    (!before.deployments.iter().any(was_there)).then(|| LostUpdate {
+    (!before.shows(lost_update)).then(|| LostUpdate {
         revision: lost_update.target.clone(),
         came_between: began.duration_since(lost_update.created_at) <= lasted,
     })

@@ -4,8 +4,8 @@
 //! ECS has no conditional update, and the answer to an update can be lost. So these rules hold for each step that moves a
 //! service:
 //!
-//! 1. A decision stands on a read of the last second, or the service is read once more and has not moved
-//!    ([`Mover::moved_since`]).
+//! 1. A decision stands on a read of the last second that shows the newest rollout of ECS's records. Otherwise the service is
+//!    read once more and has not moved ([`Mover::moved_since`]).
 //! 2. One read allows one update ([`Mover::send`]). After an error of the update the step begins again with the read
 //!    ([`attempts`]): the update may have taken effect.
 //! 3. The update may have replaced a deployment that the read did not show. It stays known in all later attempts
@@ -106,14 +106,15 @@ impl Mover<'_> {
         Ok(Read { begun, service })
     }
 
-    /// Returns a newer read if the service has moved since `read`. A read of the last second counts as it is; after an older one the
-    /// service is read once more.
+    /// Returns a newer read if the service has moved since `read`. A read of the last second counts as it is, unless the `records`,
+    /// newest first and listed after it, tell of a rollout that it does not show. Otherwise the service is read once more.
     ///
     /// # Errors
     ///
     /// As [`Ecs::describe_service`].
-    pub async fn moved_since(&self, read: &Read) -> Result<Option<Read>, Error> {
-        if read.begun.elapsed() <= FRESH {
+    pub async fn moved_since(&self, read: &Read, records: Option<&[ServiceDeployment]>) -> Result<Option<Read>, Error> {
+        let newest = records.and_then(<[_]>::first);
+        if read.begun.elapsed() <= FRESH && newest.is_none_or(|newest| read.service.shows(newest)) {
             return Ok(None);
         }
         let newer = self.read().await?;

@@ -83,6 +83,13 @@ impl Service {
             || !before.deployments.iter().all(|it| is_in(&self.deployments, it))
     }
 
+    /// True if this read shows the rollout of a record, or a later one: a deployment is of its revision, or began no earlier.
+    #[must_use]
+    pub fn shows(&self, record: &ServiceDeployment) -> bool {
+        let mut deployments = self.deployments.iter();
+        deployments.any(|it| it.task_definition == record.target || it.created_at >= record.created_at)
+    }
+
     /// True if its newest rollout is complete and all of its tasks run.
     #[must_use]
     pub fn is_steady(&self) -> bool {

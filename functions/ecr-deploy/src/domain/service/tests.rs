@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{arn, deployment, given_up, rolling, service};
+use crate::testing::{arn, at, deployment, given_up, record, rolling, service};
 
 #[test]
 fn as_many_tasks_may_crash_as_the_services_own_circuit_breaker_tolerates() {
@@ -52,6 +52,19 @@ fn a_service_has_moved_when_its_deployments_are_others_or_stand_otherwise_not_wh
         it[0].pending_count = 1;
         it[0].failed_tasks = 1;
     }));
+}
+
+#[test]
+fn a_read_shows_a_recorded_rollout_by_a_deployment_of_its_revision_or_by_one_that_began_no_earlier() {
+    let shows = |short, seconds| {
+        service([rolling("web:2"), deployment("web:1")]).shows(&ServiceDeployment {
+            created_at: at(seconds),
+            ..record(short, ServiceDeploymentStatus::UnderWay)
+        })
+    };
+    assert!(shows("web:2", 3) && shows("web:1", 3));
+    assert!(shows("web:3", 1) && shows("web:3", 2));
+    assert!(!shows("web:3", 3));
 }
 
 /// Two tasks are desired. ECS completes the rollout only when the last old task is gone.
