@@ -108,7 +108,7 @@ pub fn settings(
         })
     });
     match owner {
-        Some(Owner::Stage(stage)) => stage.settings,
+        Some(Owner::Stage(stage)) => stage.settings.clone(),
         _ => RolloutSettings {
             rollout_timeout: config.rollout_timeout,
             ..RolloutSettings::default()

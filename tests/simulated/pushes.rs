@@ -1,7 +1,7 @@
 //! A push is an image, once, under however many tags.
 
 use crate::redrive::rollouts;
-use crate::support::{BY_DIGEST, Scene, outcome, scenarios, short};
+use crate::support::{BY_DIGEST, STAGED, Scene, outcome, scenarios, short};
 use futures::future::join_all;
 use local_aws::images::Push;
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ scenarios![
     one_image_under_several_tags_at_once_is_rolled_out_once,
     a_tag_that_comes_while_its_image_rolls_out_or_runs_finds_it_there,
     a_tag_that_comes_while_its_image_rolls_out_finds_it_there_where_revisions_name_digests,
+    one_image_under_the_tags_of_two_stages_is_named_in_each_by_a_tag_that_moves_it,
     a_bad_image_is_not_tried_again_under_its_next_tag,
     fifty_tags_of_the_users_own_are_kept_and_keep_no_image_out,
 ];
@@ -147,6 +148,32 @@ async fn a_tag_that_comes_while_its_image_rolls_out_finds_it_there_where_revisio
     assert_eq!(revisions.len(), 2, "one revision");
     let container = &revisions[1]["document"]["containerDefinitions"][0];
     assert_eq!(container["image"], by_digest);
+}
+
+/// Both services are of one family: a preview on the tag of staging would follow it, whatever is pushed under it next.
+async fn one_image_under_the_tags_of_two_stages_is_named_in_each_by_a_tag_that_moves_it() {
+    let scene = Scene::on(&STAGED, "own-tags");
+    for service in ["preview", "staging"] {
+        let seed = Seed {
+            family: Some(scene.family()),
+            ..Seed::default()
+        };
+        scene.seed_named(service, seed);
+    }
+    for push in pushed_under(&scene, &["main-7", "pr-7"]) {
+        assert_eq!(scene.end(&scene.start(&push).await).await.outcome(), "DEPLOYED");
+    }
+    let revisions = scene.revisions(&scene.family());
+    let image_of = |update: &Value| {
+        let arn = update["parameters"]["taskDefinition"].as_str().unwrap_or_default();
+        let is_it = |it: &&Value| arn.ends_with(&format!(":{}", it["revision"]));
+        let made = revisions.iter().find(is_it);
+        made.map(|made| made["images"].to_string()).unwrap_or_default()
+    };
+    let moved: Vec<String> = scene.calls("UpdateService").iter().map(image_of).collect();
+    assert_eq!(moved.len(), 2, "{revisions:#?}");
+    assert!(moved[0].contains(&scene.image("main-7")), "{moved:?}");
+    assert!(moved[1].contains(&scene.image("pr-7")), "{moved:?}");
 }
 
 async fn a_bad_image_is_not_tried_again_under_its_next_tag() {

@@ -16,7 +16,7 @@
 
 mod missing;
 
-use crate::stage::{self, Candidate, Owner, Stage, Stages};
+use crate::stage::{Candidate, Owner, Stage, Stages};
 use ecr_deploy::contract::{SkipReason, Skipped};
 use ecr_deploy::domain::arn::{ClusterName, TaskDefinitionArn};
 use ecr_deploy::domain::artifact::Artifact;
@@ -25,6 +25,7 @@ use ecr_deploy::domain::image::{EcrRegistry, RepositoryName};
 use ecr_deploy::domain::push::{NothingPushed, PushedImage, Pusher};
 use ecr_deploy::domain::records::MOST_TAGS;
 use ecr_deploy::domain::service::{Controller, Service, ServiceStatus, ServiceTags};
+use ecr_deploy::domain::stage::pattern::lower;
 use ecr_deploy::domain::task_definition::{Outline, SOURCE_TAG, Standing};
 use ecr_deploy::function::config::Config;
 use jiff::Timestamp;
@@ -274,7 +275,7 @@ fn kept(
         return Some((SkipReason::OnHold, message));
     }
     let running = definition.image_tags(image);
-    let higher = running.iter().find(|running| stage::lower(tag, running.as_str()));
+    let higher = running.iter().find(|running| lower(tag, running.as_str()));
     let higher = higher.filter(|_| decision.is_by_version() && !stage.allows_lower)?;
     let message = format!(
         "{higher} runs, and {tag} is a lower version. A range of versions decided: the stage {}. Set allowLower of the stage to deploy lower versions too",

@@ -1,18 +1,15 @@
 //! A stage is a named set of services, with the rule that says which tags may move them.
 //!
 //! All decisions are here, over plain data: which stage owns a service ([`Stages::owner`]), whether a stage takes a tag, and
-//! by which rule ([`Stage::decide`]), and whether a version is lower than another ([`lower`]). The settings' own type
-//! is [`ecr_deploy::function::config::StageSettings`].
-
-mod pattern;
+//! by which rule ([`Stage::decide`]). The settings' own type is [`ecr_deploy::function::config::StageSettings`].
 
 use ecr_deploy::contract::Hold;
 use ecr_deploy::domain::image::ImageTag;
+use ecr_deploy::domain::stage::pattern::{Decision, Selector, TagRule, TagRules};
 use ecr_deploy::domain::stage::{RolloutSettings, StageName};
+use ecr_deploy::domain::task_definition::ImageForm;
 use ecr_deploy::error::Error;
 use ecr_deploy::function::config::{Config, StageSettings};
-use pattern::Selector;
-pub use pattern::{Decision, TagRule, lower};
 use std::fmt::Display;
 
 /// The value of a service's own tag that keeps it out of every stage.
@@ -36,7 +33,7 @@ pub struct Stage {
     families: Selector,
     repositories: Selector,
     is_opt_in: bool,
-    tags: Vec<TagRule>,
+    tags: TagRules,
     /// True if a lower version than the running one is deployed, too.
     pub allows_lower: bool,
     /// The stage whose services must be stable first.
@@ -204,7 +201,7 @@ impl Stage {
             rule.map_err(|problem| refused(format!("its tag rule {text:?}: {problem}")))
         });
         let tags: Vec<TagRule> = tags.collect::<Result<_, _>>()?;
-        if let Some(first) = tags.first().filter(|rule| rule.is_exclusion) {
+        if let Some(first) = tags.first().filter(|rule| rule.is_exclusion()) {
             let rule = first.text();
             return Err(refused(format!(
                 "its first tag rule {rule:?} excludes before anything is taken"
@@ -213,6 +210,9 @@ impl Stage {
         if tags.last().is_some_and(|rule| rule.text() == "!*") {
             return Err(refused("its last tag rule excludes every tag".to_owned()));
         }
+        let tags = TagRules(tags);
+        let rollout = config.rollout_settings(settings);
+        let is_by_tag = rollout.image_reference == ImageForm::Tag;
         Ok(Self {
             name: settings.name.clone(),
             clusters: selector("clusters", &settings.clusters)?,
@@ -220,11 +220,14 @@ impl Stage {
             families: selector("families", &settings.families)?,
             repositories: selector("repositories", &settings.repositories)?,
             is_opt_in: settings.opt_in,
+            settings: RolloutSettings {
+                tags: Some(&tags).filter(|_| config.stages.len() > 1 && is_by_tag).cloned(),
+                ..rollout
+            },
             tags,
             allows_lower: settings.allow_lower,
             after: settings.after.clone(),
             soak: settings.soak_seconds,
-            settings: config.rollout_settings(settings),
             tag_on_success: settings.tag_on_success.clone(),
         })
     }
@@ -245,9 +248,7 @@ impl Stage {
     /// Which rule decides on a tag: the last one that matches it.
     #[must_use]
     pub fn decide(&self, tag: &str) -> Decision<'_> {
-        Decision {
-            rule: self.tags.iter().rev().find(|rule| rule.matches(tag)),
-        }
+        self.tags.decide(tag)
     }
 }
 

@@ -165,7 +165,7 @@ impl<'a> Ways<'a> {
             let same = places.find(|(place, settings)| **settings == stage.settings && is_shared(place));
             let same = same.filter(|_| stage.tag_on_success.is_none()).map(|(place, _)| place);
             let place = same.unwrap_or_else(|| {
-                ways.all.push(stage.settings);
+                ways.all.push(stage.settings.clone());
                 u32::try_from(ways.all.len() - 1).unwrap_or(u32::MAX)
             });
             ways.of_stages.insert(&stage.name, place);

@@ -101,9 +101,11 @@ async fn for_push(
             return Kin::Wanted;
         }
         let is_ours = candidate.is_of_push(image) && !candidate.is_overtaken(source, image);
-        // A revision of the same digest under another tag is used again as it is, with that tag.
-        let of_push = || made(&candidate.push_of(image));
-        if is_ours && is_wanted(candidate, &of_push(), image) {
+        // A revision of the same digest under another tag is used again as it is, with that tag. But it may be one that moves
+        // only services of other stages: these of this one would follow it where their tasks are started anew.
+        let named = candidate.push_of(image);
+        let may_be_named = named.tag == image.tag || settings.may_name(&named.tag);
+        if is_ours && may_be_named && is_wanted(candidate, &made(&named), image) {
             Kin::Wanted
         } else if is_ours {
             Kin::Related

@@ -210,6 +210,34 @@ async fn a_second_tag_of_one_image_finds_the_revision_of_the_first_and_registers
     }
 }
 
+/// The stage `staging` takes `sha-abc` and has a revision with it; `production` takes `v2` alone.
+#[tokio::test]
+async fn a_revision_with_a_tag_that_its_stage_does_not_take_is_not_used_again() {
+    for (takes, registered) in [(json!(["v*", "sha-*"]), false), (json!(["v*"]), true)] {
+        let rules = [
+            knows("web", described_of_other_tag("web:2", 2)),
+            knows("web:1", described_of_push("web:1", 1)),
+            newest(&["web:2", "web:1"]),
+            registers("web:3"),
+        ];
+        let wire = Wire::default();
+        let of_stage = RolloutSettings {
+            tags: Some(serde_json::from_value(takes).unwrap()),
+            ..RolloutSettings::default()
+        };
+        let done = asked(of_stage, "web:1", &rules, &wire).await.unwrap();
+        let revision = if registered { "web:3" } else { "web:2" };
+        assert_eq!((done.task_definition, done.repeated), (arn(revision), true));
+        let images = wire.bodies("RegisterTaskDefinition");
+        let images: Vec<&Value> = images
+            .iter()
+            .map(|it| &it["containerDefinitions"][0]["image"])
+            .collect();
+        let own = json!(format!("{REGISTRY}/app:v2"));
+        assert_eq!(images, if registered { vec![&own] } else { vec![] });
+    }
+}
+
 #[tokio::test]
 async fn a_second_tag_of_one_image_finds_the_lowest_revision_of_the_first_beneath_somebodys_newer_one() {
     let rules = [
@@ -900,6 +928,7 @@ const NEWEST: RolloutSettings = RolloutSettings {
     image_reference: ImageForm::Tag,
     rollback: RollbackSetting::Automatic,
     base: BaseSetting::Newest,
+    tags: None,
 };
 
 /// A revision of ours that says what it was made from and up to where the family was known.

@@ -1,8 +1,12 @@
 //! A stage: its name, and how its services are deployed.
 
+pub mod pattern;
+
+use crate::domain::image::ImageTag;
 use crate::domain::task_definition::ImageForm;
 use crate::domain::text::parsed_text;
 use jiff::SignedDuration;
+use pattern::TagRules;
 use serde::{Deserialize, Serialize};
 
 /// Which revision a new one is made from: a stage's `base`.
@@ -29,7 +33,7 @@ pub enum RollbackSetting {
 
 /// How the services of a stage are deployed. It stands in the plan, and goes from there to each step: so a redrive goes by what was
 /// set when the push began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RolloutSettings {
     /// How long a rollout, or a rollback, may take: `rolloutTimeoutSeconds`, above 0.
@@ -41,6 +45,19 @@ pub struct RolloutSettings {
     pub rollback: RollbackSetting,
     /// Which revision a new one is made from.
     pub base: BaseSetting,
+    /// By which tags a revision of its services may name an image; `None` where none of them is another stage's alone, or where
+    /// revisions name images by digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<TagRules>,
+}
+
+impl RolloutSettings {
+    /// True if its services may run a revision that names the image by this tag.
+    #[must_use]
+    pub fn may_name(&self, tag: &ImageTag) -> bool {
+        let rules = self.tags.as_ref();
+        rules.is_none_or(|rules| rules.decide(tag.as_str()).takes())
+    }
 }
 
 /// How an installation deploys that sets nothing: images by tag, half an hour for a rollout.
@@ -51,6 +68,7 @@ impl Default for RolloutSettings {
             image_reference: ImageForm::Tag,
             rollback: RollbackSetting::default(),
             base: BaseSetting::default(),
+            tags: None,
         }
     }
 }

@@ -162,7 +162,7 @@ impl Config {
         Ok(config)
     }
 
-    /// How the services of `stage` are deployed.
+    /// How the services of `stage` are deployed, by whatever tag.
     #[must_use]
     pub fn rollout_settings(&self, stage: &StageSettings) -> RolloutSettings {
         let own_timeout = stage.rollout_timeout_seconds;
@@ -172,6 +172,7 @@ impl Config {
             image_reference: stage.image_reference.unwrap_or(self.image_reference),
             rollback: stage.rollback,
             base: stage.base,
+            tags: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Every kind of pattern, every override, and what holds of any stages.
 
 use super::*;
+use ecr_deploy::domain::stage::pattern::lower;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

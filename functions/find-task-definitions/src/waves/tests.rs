@@ -94,7 +94,7 @@ fn a_stage_comes_after_another_one_that_takes_the_tag_too() {
     let (waves, skipped) = put_in_order(&two(&["v*"]), &services);
     let expected = [
         "staging 0: web:1 staging/web",
-        "production 900: web:1 production/api production/web",
+        "production 900: web:1#1 production/api production/web",
     ];
     assert_eq!((waves, skipped), (expected.map(str::to_owned).to_vec(), vec![]));
 }
@@ -226,7 +226,7 @@ fn behind_a_stage_without_services_the_one_before_that_keeps_the_stage_back() {
     let (waves, _) = put_in_order(&three(&["v*"]), &in_push);
     assert_eq!(
         waves,
-        ["staging 0: web:1 staging/web", "production 0: web:1 production/web"]
+        ["staging 0: web:1#1 staging/web", "production 0: web:1 production/web"]
     );
 }
 
@@ -348,6 +348,29 @@ fn in_three() -> [Service; 3] {
     ["preview", "staging", "production"].map(|cluster| on(cluster, "web", deployment("web:1")))
 }
 
+/// How each of [`three_of`] deploys that sets nothing.
+fn by_tag() -> RolloutSettings {
+    RolloutSettings {
+        tags: Some(serde_json::from_value(json!(["v*"])).unwrap()),
+        ..RolloutSettings::default()
+    }
+}
+
+#[test]
+fn a_revision_is_planned_for_each_stage_that_takes_other_tags_where_it_names_the_image_by_tag() {
+    let planned = |image_reference: &str| {
+        let stage = |tags: &[&str]| json!({"tags": tags, "imageReference": image_reference});
+        lines(&ordered(
+            &three_of([stage(&["v*"]), stage(&["v*", "main"]), stage(&["v*"])]),
+            &in_three(),
+        ))
+    };
+    let expected = ["preview,staging,production 0: web:1 preview/web production/web; web:1#1 staging/web"];
+    assert_eq!(planned("tag"), expected);
+    let expected = ["preview,staging,production 0: web:1 preview/web production/web staging/web"];
+    assert_eq!(planned("digest"), expected);
+}
+
 #[test]
 fn a_revision_is_planned_once_for_each_way_in_which_its_stages_deploy() {
     let by_digest =
@@ -360,11 +383,9 @@ fn a_revision_is_planned_once_for_each_way_in_which_its_stages_deploy() {
         image_reference: ecr_deploy::domain::task_definition::ImageForm::Digest,
         rollback: ecr_deploy::domain::stage::RollbackSetting::None,
         base: ecr_deploy::domain::stage::BaseSetting::Newest,
+        tags: None,
     };
-    assert_eq!(
-        (two_ways.settings, two_ways.tags),
-        (vec![settings, RolloutSettings::default()], vec![])
-    );
+    assert_eq!((two_ways.settings, two_ways.tags), (vec![settings, by_tag()], vec![]));
 
     let same = ordered(
         &three_of([json!({}), json!({"rollback": "automatic"}), json!({"soakSeconds": 0})]),
@@ -374,7 +395,7 @@ fn a_revision_is_planned_once_for_each_way_in_which_its_stages_deploy() {
         lines(&same),
         ["preview,staging,production 0: web:1 preview/web production/web staging/web"]
     );
-    assert_eq!(same.settings, [RolloutSettings::default()]);
+    assert_eq!(same.settings, [by_tag()]);
     let nothing = ordered(&three_of([json!({}), json!({}), json!({})]), &[]);
     assert_eq!((nothing.settings, nothing.waves), (vec![], vec![]));
 }
@@ -391,7 +412,7 @@ fn a_stage_that_tags_the_image_is_told_from_every_other() {
         .map(|given| (given.settings, given.tag.as_str()))
         .collect();
     assert_eq!(given, [(1, "tried"), (2, "live")]);
-    assert_eq!(all.settings, [RolloutSettings::default(); 3]);
+    assert_eq!(all.settings, vec![by_tag(); 3]);
     let first = ordered(&three_of([tags("tried"), json!({}), json!({})]), &in_three());
     let expected = ["preview,staging,production 0: web:1 preview/web; web:1#1 production/web staging/web"];
     assert_eq!(lines(&first), expected);

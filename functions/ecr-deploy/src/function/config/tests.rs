@@ -130,6 +130,7 @@ fn what_a_stage_does_not_say_is_as_the_installation_has_it() {
         image_reference: ImageForm::Digest,
         rollback: RollbackSetting::None,
         base: BaseSetting::Newest,
+        tags: None,
     };
     assert_eq!(config.rollout_settings(&config.stages[3]), expected);
     assert_eq!(config.rollout_settings(&config.stages[0]), RolloutSettings::default());
@@ -139,6 +140,7 @@ fn what_a_stage_does_not_say_is_as_the_installation_has_it() {
         image_reference: ImageForm::Digest,
         rollback: RollbackSetting::Automatic,
         base: BaseSetting::Running,
+        tags: None,
     };
     assert_eq!(given.rollout_settings(&given.stages[0]), of_all);
 }

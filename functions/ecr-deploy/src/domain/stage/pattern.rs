@@ -3,17 +3,56 @@
 
 use regex_lite::Regex;
 use semver::{Version, VersionReq};
+use serde::{Deserialize, Serialize};
 
 /// Names or globs. Without any it selects everything.
 #[derive(Debug, Clone)]
-pub(super) struct Selector(Vec<Regex>);
+pub struct Selector(Vec<Regex>);
+
+/// The rules of a stage's `tags`: the last one that matches a tag decides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TagRules(pub Vec<TagRule>);
 
 /// One rule of a stage's `tags`, such as `main-*` or `!semver:<1.0.0`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TagRule {
     text: String,
-    pub(super) is_exclusion: bool,
+    is_exclusion: bool,
     pattern: Pattern,
+}
+
+impl PartialEq for TagRule {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for TagRule {}
+
+impl From<TagRule> for String {
+    fn from(rule: TagRule) -> Self {
+        rule.text
+    }
+}
+
+impl TryFrom<String> for TagRule {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::read(&text)
+    }
+}
+
+impl TagRules {
+    /// Which rule decides on a tag: the last one that matches it.
+    #[must_use]
+    pub fn decide(&self, tag: &str) -> Decision<'_> {
+        Decision {
+            rule: self.0.iter().rev().find(|rule| rule.matches(tag)),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -46,7 +85,12 @@ impl Decision<'_> {
 }
 
 impl Selector {
-    pub(super) fn read(patterns: &[String]) -> Result<Self, String> {
+    /// Reads names or globs.
+    ///
+    /// # Errors
+    ///
+    /// The first one that is neither, and why.
+    pub fn read(patterns: &[String]) -> Result<Self, String> {
         let globs = patterns.iter().map(|pattern| {
             let read = glob(pattern);
             read.map_err(|problem| format!("{pattern:?} {problem}"))
@@ -54,17 +98,26 @@ impl Selector {
         globs.collect::<Result<_, _>>().map(Self)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// True if it selects everything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn selects(&self, name: &str) -> bool {
+    /// True if it selects a thing of this name.
+    #[must_use]
+    pub fn selects(&self, name: &str) -> bool {
         self.0.is_empty() || self.0.iter().any(|glob| glob.is_match(name))
     }
 }
 
 impl TagRule {
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    /// Reads a rule.
+    ///
+    /// # Errors
+    ///
+    /// Why it is none.
+    pub fn read(text: &str) -> Result<Self, String> {
         let (is_exclusion, rest) = match text.strip_prefix('!') {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -86,7 +139,13 @@ impl TagRule {
         })
     }
 
-    pub(super) fn matches(&self, tag: &str) -> bool {
+    /// True if it keeps the tags out that it matches.
+    #[must_use]
+    pub fn is_exclusion(&self) -> bool {
+        self.is_exclusion
+    }
+
+    fn matches(&self, tag: &str) -> bool {
         match &self.pattern {
             Pattern::Text(text) => text.is_match(tag),
             Pattern::Range(range) => version(tag).is_some_and(|version| range.matches(&version)),
