@@ -37,8 +37,8 @@ fn a_plan_names_each_service_with_its_stage_and_changes_nothing() {
         assert_eq!(
             services,
             [
-                "plan/web rest 1",
                 "plan-staging/web staging 1",
+                "plan/web rest 1",
                 "plan-production/web production 2"
             ]
         );
