@@ -2,6 +2,7 @@
 
 use super::Violation;
 use crate::aftermath::{Aftermath, Deployment, Revision, Service, ServiceId, short};
+use crate::stages::{Owner, Stage, owner};
 use std::collections::BTreeMap;
 
 const LEAK: &str =
@@ -39,6 +40,10 @@ pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
         pair.iter().all(|revision| revision.active)
             && pair[1].number - pair[0].number < LOOKED_BACK
             && pair[1].registered_at - pair[0].registered_at > ONE_MOMENT
+            && !aftermath
+                .stages()
+                .iter()
+                .any(|stage| needs_own(stage, pair[0], pair[1]))
     };
     let leaks = made.iter().filter(|(_, revisions)| revisions.windows(2).any(is_leak));
     let leaks = leaks.map(|([_, source, what_for], revisions)| {
@@ -57,7 +62,7 @@ pub(super) fn no_revision_leaks(aftermath: &Aftermath) -> Vec<Violation> {
 /// Where a service was moved to one of these duplicates, lowest first, though a lower one could be used.
 ///
 /// Two tags of one digest make duplicates that differ in the tag. Only a service that ran their source could have either: one that
-/// ran a third revision keeps the tag that it has there.
+/// ran a third revision keeps the tag that it has there. And only where its stage takes the tag of the lower one, too.
 fn not_agreed(aftermath: &Aftermath, duplicates: &[&Revision]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for pair in duplicates.windows(2) {
@@ -73,8 +78,18 @@ fn not_agreed(aftermath: &Aftermath, duplicates: &[&Revision]) -> Vec<Violation>
             // Where somebody else has brought a service to a duplicate, that may be what it goes back to.
             let first = to_higher.next().filter(was_usable);
             let is_one_document = lower.images().eq(higher.images());
-            let could_have_either =
-                |first: &Deployment| is_one_document || ran_before(service, first) == higher.source();
+            let is_own = |first: &Deployment| {
+                let states = aftermath.tags_during(&id, 0, first.created_at);
+                let owners = states.iter().map(|tags| owner(aftermath.stages(), &id.cluster, tags));
+                let mut stages = owners.filter_map(|owner| match owner {
+                    Owner::Stage(stage) => Some(stage),
+                    Owner::Nobody => None,
+                });
+                stages.any(|stage| needs_own(stage, lower, higher))
+            };
+            let could_have_either = |first: &Deployment| {
+                is_one_document || (ran_before(service, first) == higher.source() && !is_own(first))
+            };
             if first.is_some_and(|first| is_ours(aftermath, &id, first) && could_have_either(first)) {
                 let what = format!("it was moved to {}, a duplicate of {}", higher.name(), lower.name());
                 violations.push(Violation::of_service(AGREED, id, what));
@@ -82,6 +97,17 @@ fn not_agreed(aftermath: &Aftermath, duplicates: &[&Revision]) -> Vec<Violation>
         }
     }
     violations
+}
+
+/// True if a stage takes the tag by which the higher of two duplicates names an image, and not that of the lower one: its services
+/// would follow a tag that is not theirs.
+fn needs_own(stage: &Stage, lower: &Revision, higher: &Revision) -> bool {
+    let tag = |image: &str| image.rsplit_once(':').map(|(_, tag)| tag.to_owned());
+    let mut images = lower.images().zip(higher.images()).filter(|(one, other)| one != other);
+    images.any(|(one, other)| match (tag(one), tag(other)) {
+        (Some(lower), Some(higher)) => stage.takes(&higher) && !stage.takes(&lower),
+        _ => false,
+    })
 }
 
 /// The revision that a service was on before a rollout, as `family:revision`.
@@ -177,6 +203,15 @@ mod tests {
         let mut of_another_tag = aftermath.clone();
         of_another_tag.after.revisions[3].document["containerDefinitions"][0]["image"] = "web:release".into();
         assert_eq!(no_revision_leaks(&of_another_tag).len(), 1, "it ran the source of both");
+        for (rules, found) in [(["release", "v*"], 0), (["release", "*"], 1), (["v*", "main"], 1)] {
+            let mut of_stage = of_another_tag.clone();
+            of_stage.stages = vec![Stage {
+                tags: rules.map(str::to_owned).to_vec(),
+                ..crate::stages::all()
+            }];
+            of_stage.after.revisions[2].document["containerDefinitions"][0]["image"] = "web:main".into();
+            assert_eq!(no_revision_leaks(&of_stage).len(), found, "{rules:?}");
+        }
         of_another_tag.after.services[0].history[1] = rollout(1, 2, "SUCCESSFUL");
         assert_eq!(no_revision_leaks(&of_another_tag), [], "it ran a third revision");
         let mut lower_was_gone = aftermath.clone();
