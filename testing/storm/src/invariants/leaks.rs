@@ -79,13 +79,13 @@ fn not_agreed(aftermath: &Aftermath, duplicates: &[&Revision]) -> Vec<Violation>
             let first = to_higher.next().filter(was_usable);
             let is_one_document = lower.images().eq(higher.images());
             let is_own = |first: &Deployment| {
-                let states = aftermath.tags_during(&id, 0, first.created_at);
-                let owners = states.iter().map(|tags| owner(aftermath.stages(), &id.cluster, tags));
-                let mut stages = owners.filter_map(|owner| match owner {
+                let all_tags = aftermath.tags_during(&id, 0, first.created_at);
+                let owners = all_tags.iter().map(|tags| owner(aftermath.stages(), &id.cluster, tags));
+                let mut its_stages = owners.filter_map(|owner| match owner {
                     Owner::Stage(stage) => Some(stage),
                     Owner::Nobody => None,
                 });
-                stages.any(|stage| needs_own(stage, lower, higher))
+                its_stages.any(|stage| needs_own(stage, lower, higher))
             };
             let could_have_either = |first: &Deployment| {
                 is_one_document || (ran_before(service, first) == higher.source() && !is_own(first))
