@@ -101,8 +101,8 @@ async fn for_push(
             return Kin::Wanted;
         }
         let is_ours = candidate.is_of_push(image) && !candidate.is_overtaken(source, image);
-        // A revision of the same digest under another tag is used again as it is, with that tag. But it may be one that moves
-        // only services of other stages: these of this one would follow it where their tasks are started anew.
+        // A revision of the same digest under another tag is used again as it is, with that tag, if the stage takes it. Else the
+        // services would run what is pushed under another stage's tag next, as soon as their tasks are started anew.
         let named = candidate.push_of(image);
         let may_be_named = named.tag == image.tag || settings.may_name(&named.tag);
         if is_ours && may_be_named && is_wanted(candidate, &made(&named), image) {

@@ -45,8 +45,8 @@ pub struct RolloutSettings {
     pub rollback: RollbackSetting,
     /// Which revision a new one is made from.
     pub base: BaseSetting,
-    /// By which tags a revision of its services may name an image; `None` where none of them is another stage's alone, or where
-    /// revisions name images by digest.
+    /// By which tags a revision of its services may name an image. `None` for any tag: there is one stage, or revisions name
+    /// images by digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<TagRules>,
 }

@@ -162,7 +162,7 @@ impl Config {
         Ok(config)
     }
 
-    /// How the services of `stage` are deployed, by whatever tag.
+    /// How the services of `stage` are deployed. The tags are left to the step that reads their rules.
     #[must_use]
     pub fn rollout_settings(&self, stage: &StageSettings) -> RolloutSettings {
         let own_timeout = stage.rollout_timeout_seconds;
